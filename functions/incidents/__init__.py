@@ -1,0 +1,14 @@
+"""The one package that all functions share. In the order in which a request meets it:
+
+``http_api``       the HTTP edge: event to request, identity and scope checks, errors to problem documents
+``identity``       who is calling, from verified claims alone
+``commands``       what changes incidents; ``drafts`` checks what callers send (the only user of pydantic)
+``queries``        what reads them
+``repository``     one tenant's incidents in DynamoDB; ``dynamodb`` is the client, ``items`` the stored form
+``keys``           every partition and sort key, drawn in one place
+``model``          the fields of an incident, their bounds, vocabularies and derived values
+``timestamps``, ``json_text``, ``errors``, ``observability``   what all of them use
+
+Imports point down this list, never up. ``model``, ``keys``, ``timestamps`` and ``errors`` import no AWS and read no
+clock.
+"""

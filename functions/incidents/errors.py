@@ -1,0 +1,82 @@
+"""What can go wrong, as one tree. The HTTP edge gives each leaf its status; nothing here knows of HTTP.
+
+IncidentError
+├── NotAuthenticated        no verified claims came with the request
+├── NotPermitted            the claims do not allow this operation
+├── NotFound                no such incident, for this caller
+├── MalformedRequest        the request cannot be read: syntax, parameters, cursor
+├── UnsupportedContent      the body is of another media type
+├── InvalidIncident         the request can be read, and names values that break a rule
+├── IncidentTooLarge        the document or the body is over its bound
+├── NumberTaken             the given incident number belongs to another incident
+└── Busy                    the table refused for now; the same request may succeed later
+"""
+
+from typing import NamedTuple
+
+
+class Violation(NamedTuple):
+    """One broken rule: the JSON pointer (RFC 6901) of the value, and what would be right."""
+
+    pointer: str
+    detail: str
+
+
+class IncidentError(Exception):
+    """Base of everything that this package raises on purpose. Its text is meant for the caller."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotAuthenticated(IncidentError):
+    """No verified claims came with the request."""
+
+
+class NotPermitted(IncidentError):
+    """The claims do not allow this operation, or cannot be read beyond doubt."""
+
+
+class NotFound(IncidentError):
+    """No such incident, for this caller: one answer for unknown, another tenant's and another application's."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such incident.")
+
+
+class MalformedRequest(IncidentError):
+    """The request cannot be read: broken JSON, an unknown parameter, a bad cursor."""
+
+
+class UnsupportedContent(IncidentError):
+    """The body is of a media type that this operation does not read."""
+
+
+class InvalidIncident(IncidentError):
+    """Values break a rule; ``violations`` names each of them and says what would be right."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(f"The incident breaks {len(violations)} rule{'s' if len(violations) > 1 else ''}.")
+        self.violations = violations
+
+
+class IncidentTooLarge(IncidentError):
+    """The document or the body is over its bound."""
+
+
+class NumberTaken(IncidentError):
+    """The given incident number belongs to another incident of the tenant, perhaps a deleted one."""
+
+    def __init__(self, incident_number: str) -> None:
+        super().__init__(
+            f"incident_number {incident_number} is taken; numbers are never used again, even after deletion."
+        )
+        self.incident_number = incident_number
+
+
+class Busy(IncidentError):
+    """The table refused, or could not be reached, for now and after every retry; the same request may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy. Try again in a moment.")

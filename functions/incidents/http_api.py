@@ -1,0 +1,222 @@
+"""The HTTP edge: an API Gateway event (payload 2.0) becomes a request, a result or an error becomes an answer.
+
+Every operation passes through ``operation``: claims to identity, scope, the one log line, and errors as RFC 9457
+problem documents. No router: each function has one route.
+"""
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from functools import cached_property, wraps
+from traceback import extract_tb
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from . import dynamodb, errors, json_text
+from .errors import (
+    IncidentError,
+    IncidentTooLarge,
+    MalformedRequest,
+    NotAuthenticated,
+    NotPermitted,
+    UnsupportedContent,
+)
+from .identity import Identity, from_claims
+from .items import Stored
+from .model import DOCUMENT_BYTES
+from .observability import logger
+from .queries import IncidentList
+from .repository import IncidentRepository
+
+PATH = "/api/v1/grc/incidents"
+BODY_BYTES = 6 * DOCUMENT_BYTES  # a document whose every character is escaped as \uXXXX
+PARAMETERS_MAX = 100
+
+STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
+    errors.NotAuthenticated: (401, "Not authenticated"),
+    errors.NotPermitted: (403, "Not permitted"),
+    errors.NotFound: (404, "Not found"),
+    errors.MalformedRequest: (400, "Malformed request"),
+    errors.UnsupportedContent: (415, "Unsupported content"),
+    errors.InvalidIncident: (422, "Invalid incident"),
+    errors.IncidentTooLarge: (413, "Incident too large"),
+    errors.NumberTaken: (409, "Number taken"),
+    errors.Busy: (503, "Busy"),
+}
+_MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
+
+
+class Response(NamedTuple):
+    """An answer before it takes the gateway's form."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+    incident_id: str | None = None
+
+
+class Request:
+    """One authenticated request."""
+
+    def __init__(self, event: Mapping[str, Any], identity: Identity) -> None:
+        self._event = event
+        self.identity = identity
+
+    @cached_property
+    def incidents(self) -> IncidentRepository:
+        """The incidents that this caller may reach."""
+        return IncidentRepository(self.identity, dynamodb.client(), dynamodb.table_name())
+
+    @property
+    def incident_id(self) -> str:
+        """The path's ``{incident_id}``, of whatever form."""
+        path: Mapping[str, str] = self._event["pathParameters"]
+        return path["incident_id"]
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The query string. Read from its raw form: the gateway joins repeated parameters with commas."""
+        try:
+            pairs = parse_qsl(
+                self._event.get("rawQueryString", ""),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=PARAMETERS_MAX,
+            )
+        except ValueError as error:
+            raise MalformedRequest(
+                f"The query string must be at most {PARAMETERS_MAX} parameters, percent-encoded in UTF-8."
+            ) from error
+        parameters: dict[str, list[str]] = {}
+        for name, value in pairs:
+            parameters.setdefault(name, []).append(value)
+        return parameters
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON value. Raises UnsupportedContent, IncidentTooLarge or MalformedRequest."""
+        media_type = self._event.get("headers", {}).get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise UnsupportedContent("The body must be sent as Content-Type: application/json.")
+        body: str = self._event.get("body") or ""
+        # The gateway encodes what it does not take for text, so the flag decides, never the type.
+        sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
+        if len(sent) > BODY_BYTES:
+            raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")
+        try:
+            return json_text.loads(sent.decode())
+        except UnicodeDecodeError as error:
+            raise MalformedRequest("The body must be UTF-8.") from error
+
+
+Operate = Callable[[Request], Response]
+
+
+class Handler(Protocol):
+    """What Lambda calls, with the scope that it asks for."""
+
+    scope: str
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]: ...
+
+
+def operation(*, scope: str) -> Callable[[Operate], Handler]:
+    """Make a Lambda handler of an operation that callers with ``scope`` may use. It never raises."""
+
+    def decorate(operate: Operate) -> Handler:
+        @wraps(operate)
+        def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+            started = time.perf_counter()
+            gateway = event.get("requestContext", {})
+            request_id = gateway.get("requestId") or context.aws_request_id
+            line: dict[str, Any] = {"operation": operate.__module__, "request_id": request_id}
+            try:
+                identity = _identity(gateway, scope)
+                line["tenant_id"] = identity.tenant_id
+                response = operate(Request(event, identity))
+            except IncidentError as error:
+                response = _problem(error, request_id)
+                line["error"] = type(error).__name__
+            except Exception as error:  # the unforeseen: a problem for the caller, the whole story for us
+                response = _unforeseen(request_id)
+                line["error"] = type(error).__qualname__
+                # Frames without the exception's text, which may quote what a caller sent.
+                line["frames"] = [
+                    f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)
+                ]
+            line |= {"status": response.status, "duration_ms": round((time.perf_counter() - started) * 1000, 1)}
+            if response.incident_id:
+                line["incident_id"] = response.incident_id
+            (logger.error if response.status >= 500 else logger.info)("request", extra=line)
+            return {
+                "statusCode": response.status,
+                "headers": dict(response.headers),
+                "body": response.body,
+                "isBase64Encoded": False,
+            }
+
+        handler.scope = scope  # type: ignore[attr-defined]
+        return handler  # type: ignore[return-value]
+
+    return decorate
+
+
+def created(stored: Stored) -> Response:
+    """201 with the incident, its place and its version."""
+    answer = incident(stored)
+    return answer._replace(status=201, headers={**answer.headers, "location": f"{PATH}/{stored.incident['id']}"})
+
+
+def incident(stored: Stored) -> Response:
+    """200 with one incident and its version as a strong ETag."""
+    headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
+    return Response(200, json_text.dump_incident(stored.incident), headers, stored.incident["id"])
+
+
+def page(found: IncidentList) -> Response:
+    """200 with one page of incidents."""
+    return Response(200, json_text.dump_page(found.items, found.next_cursor), {"content-type": "application/json"})
+
+
+def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
+    """The gateway verified the token; its claims are checked again, because a route can lose its authorizer."""
+    try:
+        claims: Mapping[str, object] = gateway["authorizer"]["jwt"]["claims"]
+    except (KeyError, TypeError):
+        raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.") from None
+    identity = from_claims(claims, time.time())
+    if scope not in identity.scopes:
+        raise NotPermitted(f"The token must have the scope {scope}.")
+    return identity
+
+
+def _problem(error: IncidentError, request_id: str) -> Response:
+    status, title = STATUS_OF[type(error)]
+    more = {}
+    if isinstance(error, errors.InvalidIncident):
+        more["errors"] = [violation._asdict() for violation in error.violations]
+    return _problem_document(status, title, error.detail, request_id, more)
+
+
+def _unforeseen(request_id: str) -> Response:
+    return _problem_document(
+        500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
+    )
+
+
+def _problem_document(
+    status: int, title: str, detail: str, request_id: str, more: Mapping[str, Any] | None = None
+) -> Response:
+    document = {
+        "type": f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        **(more or {}),
+    }
+    # Escaped to ASCII: a detail may quote what a caller sent, and not all of that can be encoded.
+    return Response(
+        status, json.dumps(document), {"content-type": "application/problem+json", **_MORE_HEADERS.get(status, {})}
+    )

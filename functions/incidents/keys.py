@@ -1,0 +1,98 @@
+"""Every key of the table, as pure functions. No other module writes a key.
+
+Table: one partition key a kind of item, so that a role can be held to the kinds that it needs, and each begins with the
+tenant's name, which cannot contain ``#``.
+
+| item      | pk                     | sk                         | written by        |
+|-----------|------------------------|----------------------------|-------------------|
+| incident  | TENANT#<t>#INCIDENT    | <incident id>              | every change      |
+| change    | TENANT#<t>#CHANGE      | <incident id>#<version>    | every change      |
+| number    | TENANT#<t>#NUMBER      | <incident number>          | create            |
+| counter   | TENANT#<t>#COUNTER     | <year>                     | create, before it |
+
+Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
+
+| index            | attribute          | value                        | present while               |
+|------------------|--------------------|------------------------------|-----------------------------|
+| active           | active_pk          | TENANT#<t>                   | not deleted                 |
+| active-by-status | active_status_pk   | TENANT#<t>#STATUS#<status>   | not deleted                 |
+| active-by-app    | active_app_pk      | TENANT#<t>#APP#<app>         | not deleted and app-made    |
+| by-detected-day  | detected_day_pk    | TENANT#<t>#DETECTED#<day>    | detected_at is set          |
+| by-closed-day    | closed_day_pk      | TENANT#<t>#CLOSED#<day>      | closed_at is set            |
+
+The day indexes keep deleted and dismissed incidents, so that the metrics can leave them out and count them.
+"""
+
+import re
+from typing import NamedTuple
+
+from .model import Incident
+
+ACTIVE = "active"
+ACTIVE_BY_STATUS = "active-by-status"
+ACTIVE_BY_APP = "active-by-app"
+BY_DETECTED_DAY = "by-detected-day"
+BY_CLOSED_DAY = "by-closed-day"
+
+TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 26 digits of Crockford's base 32, 48 + 80 bits
+
+
+class Key(NamedTuple):
+    """The primary key of one item."""
+
+    pk: str
+    sk: str
+
+
+def incident(tenant_id: str, incident_id: str) -> Key:
+    return Key(f"TENANT#{tenant_id}#INCIDENT", incident_id)
+
+
+def change(tenant_id: str, incident_id: str, version: int) -> Key:
+    """Ten digits, so that the order as text is the order of versions."""
+    return Key(f"TENANT#{tenant_id}#CHANGE", f"{incident_id}#{version:010d}")
+
+
+def number(tenant_id: str, incident_number: str) -> Key:
+    return Key(f"TENANT#{tenant_id}#NUMBER", incident_number)
+
+
+def counter(tenant_id: str, year: int) -> Key:
+    return Key(f"TENANT#{tenant_id}#COUNTER", f"{year:04d}")
+
+
+def active(tenant_id: str) -> str:
+    return f"TENANT#{tenant_id}"
+
+
+def active_by_status(tenant_id: str, status: str) -> str:
+    return f"TENANT#{tenant_id}#STATUS#{status}"
+
+
+def active_by_app(tenant_id: str, app_id: str) -> str:
+    return f"TENANT#{tenant_id}#APP#{app_id}"
+
+
+def by_detected_day(tenant_id: str, day: str) -> str:
+    return f"TENANT#{tenant_id}#DETECTED#{day}"
+
+
+def by_closed_day(tenant_id: str, day: str) -> str:
+    return f"TENANT#{tenant_id}#CLOSED#{day}"
+
+
+def index_attributes(incident: Incident) -> dict[str, str]:
+    """Return the index attributes that an incident in this state has. Whatever is not in the answer is absent."""
+    tenant_id = incident["tenant_id"]
+    attributes: dict[str, str] = {}
+    if not incident["is_deleted"]:
+        attributes["active_pk"] = active(tenant_id)
+        attributes["active_status_pk"] = active_by_status(tenant_id, incident["status"])
+        if app_id := incident.get("app_id"):
+            attributes["active_app_pk"] = active_by_app(tenant_id, app_id)
+    if detected_at := incident["detected_at"]:
+        attributes["detected_day_pk"] = by_detected_day(tenant_id, detected_at[:10])
+    if closed_at := incident["closed_at"]:
+        attributes["closed_day_pk"] = by_closed_day(tenant_id, closed_at[:10])
+    return attributes

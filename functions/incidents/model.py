@@ -1,0 +1,202 @@
+"""What an incident is: its fields, who may write them, their bounds, and the rules that hold between them.
+
+Pure: no AWS, no clock, no pydantic (reads load this module too). ``drafts`` holds callers to the bounds given here.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import combinations
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+from . import timestamps
+from .errors import Violation
+
+Status = Literal["new", "investigating", "contained", "recovering", "review", "closed", "dismissed"]
+Severity = Literal["critical", "high", "medium", "low", "informational"]
+SourceType = Literal["frontend", "backend", "server", "system", "api"]
+
+STATUSES: tuple[str, ...] = get_args(Status)
+SEVERITIES: tuple[str, ...] = get_args(Severity)
+SOURCE_TYPES: tuple[str, ...] = get_args(SourceType)
+
+
+class Incident(TypedDict):
+    """An incident as its answer shows it: every field, null when unset, ``[]`` for lists, ``app_id`` only if app-made.
+
+    Timestamps are texts of ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
+    any JSON and held as its text: it is written once and never parsed on a read.
+    """
+
+    # Stamped by the server
+    id: str
+    tenant_id: str
+    app_id: NotRequired[str]
+    created_at: str
+    updated_at: str
+    created_by: str
+    updated_by: str
+    # Where it came from
+    source: str
+    source_type: str
+    # Soft deletion
+    is_deleted: bool
+    deleted_at: str | None
+    deleted_by: str | None
+    schema_version: int
+    # What it is
+    incident_number: str
+    title: str
+    description: str | None
+    root_cause: str | None
+    category: str | None
+    severity: str | None
+    status: str
+    # When it happened
+    occurred_at: str | None
+    detected_at: str | None
+    reported_at: str | None
+    contained_at: str | None
+    closed_at: str | None
+    # What and whom it touches
+    realized_risk_ids: list[str]
+    affected_asset_ids: list[str]
+    affected_account_ids: list[str]
+    consolidated_investigation_ids: list[str]
+    triggered_by_alert_ids: list[str]
+    commander_ids: list[str]
+    corrective_action_ids: list[str]
+    reportable_to: list[str]
+    owner_id: str | None
+    tags: list[str]
+    # Whom it was told to
+    reported_to_regulators_at: str | None
+    customer_notified_at: str | None
+    # What it took and cost
+    mttd_minutes: int | None
+    mttr_minutes: int | None
+    financial_impact: Decimal | None
+    lessons_learned: str | None
+
+
+FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)
+
+STAMPED = frozenset({
+    "id", "tenant_id", "app_id", "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "deleted_by",
+    "schema_version",
+})  # fmt: skip
+"""Fields that only the server writes; a caller who sends one is told so."""
+
+ID_LISTS = frozenset({
+    "realized_risk_ids", "affected_asset_ids", "affected_account_ids", "consolidated_investigation_ids",
+    "triggered_by_alert_ids", "commander_ids", "corrective_action_ids", "reportable_to",
+})  # fmt: skip
+LISTS = ID_LISTS | {"tags"}
+
+MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
+"""In the order in which they must lie in time, each where it is known."""
+TIMESTAMPS = frozenset(MILESTONES) | {
+    "reported_at", "reported_to_regulators_at", "customer_notified_at", "created_at", "updated_at", "deleted_at",
+}  # fmt: skip
+
+SCHEMA_VERSION = 1
+
+# Bounds. Characters are Unicode code points; KiB are of UTF-8.
+TITLE_CHARACTERS = 300
+TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
+JSON_LEVELS = 16  # lessons_learned
+CATEGORY_CHARACTERS = 64
+SOURCE_CHARACTERS = 64
+ID_CHARACTERS = 128
+LIST_IDS = 500
+TAGS, TAG_CHARACTERS = 50, 64
+NUMBER_CHARACTERS = 64
+IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
+MINUTES_MAX = 5_000_000_000  # more than lie between the first and the last timestamp
+DOCUMENT_BYTES = 128 * 1024  # so that a change record, old and new, stays under DynamoDB's 400 KB
+
+_PAIRS_IN_ORDER = (
+    *combinations(MILESTONES, 2),
+    ("detected_at", "reported_at"),
+    ("occurred_at", "reported_at"),  # follows from the two around it, and must hold when detected_at is not known
+)
+_MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
+
+
+def blank() -> dict[str, Any]:
+    """Return every field in the order of the answer, unset; ``app_id`` is absent until somebody has one."""
+    return {field: [] if field in LISTS else None for field in FIELDS if field != "app_id"} | {"is_deleted": False}
+
+
+def settle(incident: Incident, given: Mapping[str, Any], now: str) -> list[Violation]:
+    """Apply the rules that hold between fields, in place, and return those that ``given`` made impossible.
+
+    ``given`` are the caller's values of this request, already merged into ``incident``; ``now`` is the moment of the
+    request. Stamps ``contained_at`` and ``closed_at`` as the status asks, then derives the minutes.
+    """
+    _stamp_milestones(incident, now)
+    violations = _closing_rule(incident) + _order_of_timestamps(incident)
+    return violations or _derive_minutes(incident, given)
+
+
+def _stamp_milestones(incident: Incident, now: str) -> None:
+    """A stamp is never before a milestone that it follows, even when that one lies in the future."""
+    if incident["status"] == "contained" and incident["contained_at"] is None:
+        incident["contained_at"] = max(now, incident["occurred_at"] or "", incident["detected_at"] or "")
+    if incident["status"] == "closed" and incident["closed_at"] is None:
+        earlier = (incident["occurred_at"], incident["detected_at"], incident["contained_at"])
+        incident["closed_at"] = max(now, *(moment or "" for moment in earlier))
+
+
+def _closing_rule(incident: Incident) -> list[Violation]:
+    if incident["closed_at"] is not None and incident["status"] != "closed":
+        return [Violation("/closed_at", "must be left out unless status is closed")]
+    return []
+
+
+def _order_of_timestamps(incident: Incident) -> list[Violation]:
+    values: Mapping[str, Any] = incident
+    return [
+        Violation(f"/{later}", f"must not be before {earlier}, which is {values[earlier]}")
+        for earlier, later in _PAIRS_IN_ORDER
+        if values[earlier] and values[later] and values[later] < values[earlier]
+    ]
+
+
+def _derive_minutes(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
+    """MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2); MTTR is closing minus detection, R for resolve.
+
+    Derived replaces given. Where a timestamp is missing, a caller's value (an import's) stands, and there is no value
+    that nobody gave: null, never 0.
+    """
+    values: dict[str, Any] = incident  # type: ignore[assignment]  # keys that are known to be there, by name
+    violations = []
+    for field, (start, end) in _MINUTES.items():
+        if values[start] is None or values[end] is None:
+            continue
+        minutes = timestamps.minutes_between(values[start], values[end])
+        if given.get(field) not in (None, minutes):
+            violations.append(
+                Violation(f"/{field}", f"must be {minutes}, as {start} and {end} tell, or be left out to be derived")
+            )
+        values[field] = minutes
+    return violations
+
+
+def generated_number(year: int, count: int) -> str:
+    """Return the server's own form of an incident number: ``INC-2026-000042``."""
+    return f"INC-{year:04d}-{count:06d}"
+
+
+def counted(incident_number: str) -> tuple[int, int] | None:
+    """Return (year, count) of a number that ``generated_number`` could return for them, else None.
+
+    Counts stop at 12 digits: a caller's larger one cannot meet the counter, and must not be able to push it there.
+    """
+    prefix, _, rest = incident_number.partition("-")
+    year, _, count = rest.partition("-")
+    if prefix != "INC" or not (len(year) == 4 and 6 <= len(count) <= 12):
+        return None
+    if not (year.isascii() and year.isdigit() and count.isascii() and count.isdigit()):
+        return None
+    parsed = int(year), int(count)
+    return parsed if incident_number == generated_number(*parsed) else None

@@ -1,0 +1,8 @@
+"""GET /api/v1/grc/incidents: the incidents that are not deleted, newest first, page by page."""
+
+from incidents import http_api, queries
+
+
+@http_api.operation(scope="incidents:read")
+def handler(request: http_api.Request) -> http_api.Response:
+    return http_api.page(queries.list_incidents(request.parameters, request.incidents))
