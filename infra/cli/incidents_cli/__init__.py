@@ -1,0 +1,11 @@
+"""The command ``incidents``: the local stack and the operator's commands. Never shipped to Lambda.
+
+``main``       the commands and their options
+``local``      what ``up`` and ``down`` do, step by step
+``sam``        `sam build` and `sam deploy`, in a tool environment of their own
+``emulator``   the process that stands in for AWS
+``routes``     the HTTP API's routes, which the emulator leaves out
+``issuer``     the development token issuer
+``stack``      where this checkout's stack lives, and what it is made of
+``console``    progress on stderr, and failures that say what to do
+"""

@@ -1,0 +1,56 @@
+"""Progress on stderr, so that stdout holds answers alone; and failures that say what failed and what to do."""
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+stderr = Console(stderr=True, highlight=False)
+
+_LINES_SHOWN = 20
+
+
+class StepFailed(Exception):
+    """A step failed: what it was, what was seen, and what the reader can do now."""
+
+    def __init__(self, what: str, seen: str, advice: str) -> None:
+        super().__init__(what)
+        self.what, self.seen, self.advice = what, seen, advice
+
+
+@contextmanager
+def step(doing: str, done: str) -> Iterator[None]:
+    """Show that something is going on, and how long it took."""
+    started = time.monotonic()
+    with stderr.status(f"{doing} ..."):
+        yield
+    stderr.print(f"[green]✓[/green] {done} [dim]({time.monotonic() - started:.0f} s)[/dim]")
+
+
+def show_failure(failure: StepFailed) -> None:
+    stderr.print(f"[bold red]✗ {failure.what}[/bold red]")
+    if failure.seen:
+        stderr.print(failure.seen, markup=False)
+    stderr.print(f"→ {failure.advice}", markup=False)
+
+
+def run(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
+) -> str:
+    """Run a command and return its stdout. Raises StepFailed, with the end of what it printed."""
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise StepFailed(what, f"{command[0]} is not on the PATH.", advice) from None
+    printed = f"{done.stdout}\n{done.stderr}".strip()
+    if log is not None:
+        log.write_text(printed)
+    if done.returncode != 0:
+        tail = "\n".join(f"  {line}" for line in printed.splitlines()[-_LINES_SHOWN:])
+        raise StepFailed(what, tail, advice)
+    return done.stdout

@@ -1,0 +1,114 @@
+"""The emulator: one process that stands in for AWS, on loopback only."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import httpx
+
+from .console import StepFailed, run
+from .stack import CHECKOUT, Home, Stack, subprocess_environment
+
+# It reads SAM templates and checks JWTs only with these two beside it. Its Lambda workers run its own interpreter, so
+# it gets the one that the functions are built for.
+TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
+        "--with", "cryptography")  # fmt: skip
+
+_START_SECONDS, _STOP_SECONDS = 60, 20
+
+
+def install() -> str:
+    """Fetch the emulator once and return the interpreter of its environment."""
+    return run(
+        (*TOOL, "python", "-c", "import sys, ministack; print(sys.executable)"),
+        env=subprocess_environment(), cwd=CHECKOUT, what="The emulator could not be installed.",
+        advice="Is a Python package index within reach? Then try again.",
+    ).strip()  # fmt: skip
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def start(interpreter: str, stack: Stack, home: Home) -> int:
+    """Start the emulator with the data it has kept, wait until it answers, and return its process id."""
+    shutil.rmtree(home.temporary, ignore_errors=True)  # code that the workers of an earlier run unpacked
+    home.make()
+    environment = subprocess_environment(stack) | {
+        "GATEWAY_PORT": str(stack.port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home.state),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home.objects),
+        "TMPDIR": str(home.temporary),
+        "LOG_LEVEL": "WARNING",
+    }
+    log = home.logs / "emulator.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [interpreter, "-m", "ministack"],
+            env=environment, cwd=home.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,  # Ctrl-C in the terminal is for the command, which then stops it in order
+        )  # fmt: skip
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(stack):
+        if process.poll() is not None or time.monotonic() > deadline:
+            _kill(process.pid, signal.SIGKILL)
+            seen = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-10:])
+            raise StepFailed("The emulator did not start.", seen, f"Its output is in {log}.")
+        time.sleep(0.1)
+    return process.pid
+
+
+def is_running(stack: Stack | None) -> bool:
+    return stack is not None and stack.pid is not None and _exists(stack.pid) and _answers(stack)
+
+
+def stop(stack: Stack) -> None:
+    """Ask the emulator to write its state and end; after 20 s make it end."""
+    if stack.pid is None or not _exists(stack.pid):
+        return
+    _kill(stack.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _exists(stack.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _kill(stack.pid, signal.SIGKILL, group=True)  # workers that outlived it
+
+
+def _answers(stack: Stack) -> bool:
+    try:
+        return httpx.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _exists(pid: int) -> bool:
+    try:
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child, ended and now reaped
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _kill(pid: int, number: signal.Signals, *, group: bool = False) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        (os.killpg if group else os.kill)(pid, number)

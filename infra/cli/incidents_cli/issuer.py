@@ -1,0 +1,68 @@
+"""The development token issuer: an RSA key, and its discovery document and key set as objects in the emulator's S3.
+
+The API's authorizer checks its tokens as it would check any OIDC issuer's: signature, issuer, audience, expiry, scope.
+"""
+
+import json
+import time
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .stack import AUDIENCE, ISSUER_BUCKET, Home, Stack
+
+SCOPES = "incidents:read incidents:write"
+KEY_ID = "development"
+DAY = 86_400
+
+
+def publish(stack: Stack, home: Home) -> None:
+    """Put the discovery document and the key set where the issuer's URL leads."""
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key(home).public_key()))
+    documents = {
+        ".well-known/openid-configuration": {
+            "issuer": stack.issuer,
+            "jwks_uri": f"{stack.issuer}/keys.json",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        },
+        "keys.json": {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]},
+    }
+    bucket = stack.client("s3")
+    bucket.create_bucket(Bucket=ISSUER_BUCKET)
+    for name, document in documents.items():
+        body = json.dumps(document).encode()
+        bucket.put_object(Bucket=ISSUER_BUCKET, Key=name, Body=body, ContentType="application/json")
+
+
+def token(
+    stack: Stack, home: Home, *, tenant: str, app: str | None = None, subject: str = "developer", scope: str = SCOPES,
+    expires_in: int = DAY,
+) -> str:  # fmt: skip
+    """Return a signed token; ``expires_in`` is in seconds."""
+    now = int(time.time())
+    claims = {
+        "iss": stack.issuer,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "tenant_id": tenant,
+        "scope": scope,
+        "iat": now,
+        "exp": now + expires_in,
+    }
+    if app is not None:
+        claims["app_id"] = app
+    return jwt.encode(claims, _key(home), algorithm="RS256", headers={"kid": KEY_ID})
+
+
+def _key(home: Home) -> rsa.RSAPrivateKey:
+    if not home.issuer_key.exists():
+        made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        text = made.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        home.issuer_key.touch(mode=0o600)
+        home.issuer_key.write_bytes(text)
+    key = serialization.load_pem_private_key(home.issuer_key.read_bytes(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101  # it is the one written above
+    return key

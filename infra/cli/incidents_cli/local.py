@@ -1,0 +1,144 @@
+"""What `incidents up` and `incidents down` do, step by step."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+
+import httpx
+
+from . import emulator, issuer, routes, sam
+from .console import StepFailed, stderr, step
+from .stack import DEFAULT_PORT, TEMPLATE, Home, Stack, load
+
+TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
+
+
+def up(home: Home, *, port: int | None, fresh: bool, samples: bool) -> tuple[Stack, bool]:
+    """Bring this checkout's stack up with the code as it is; return it, and whether this call started its process."""
+    if not TEMPLATE.exists():
+        raise StepFailed("There is no template.yaml here.", "", "Run `incidents` from a checkout of the project.")
+    home.make()
+    with _alone(home):
+        if fresh:
+            _start_over(home)
+        known = load(home)
+        running = emulator.is_running(known)
+        stack = _on_port(known, port, running)
+        with step("Fetching SAM and the emulator", "SAM and the emulator are here"):
+            sam.install()
+            interpreter = emulator.install()
+        target = sam.host_parameters()
+        name = f"{target['PythonRuntime']} on {target['Architecture']}"
+        with step(f"Building the functions for {name}", f"Built the functions for {name}"):
+            sam.build(target, home.build, home.logs / "build.log")
+        if not running:
+            with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
+                stack = replace(stack, pid=emulator.start(interpreter, stack, home))
+        try:
+            stack.save(home)
+            stack = _deploy(stack, home, target)
+            if samples and not stack.samples_loaded:
+                with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
+                    _load_samples(stack, home)
+                stack = replace(stack, samples_loaded=True)
+        except BaseException:
+            if not running:
+                emulator.stop(stack)
+            raise
+        stack.save(home)
+    return stack, not running
+
+
+def down(home: Home) -> bool:
+    """Stop this checkout's stack and keep its data; return whether there was one running."""
+    stack = load(home)
+    if stack is None or not emulator.is_running(stack):
+        return False
+    with step("Stopping the emulator", "Stopped the emulator; its data is kept"):
+        emulator.stop(stack)
+    return True
+
+
+def running_stack(home: Home) -> Stack:
+    """Return the stack that is up. Raises StepFailed, which says how to start one."""
+    stack = load(home)
+    if stack is None or not emulator.is_running(stack):
+        raise StepFailed("The stack is not running.", "", "Start it: incidents up")
+    return stack
+
+
+def _deploy(stack: Stack, home: Home, target: dict[str, str]) -> Stack:
+    issuer.publish(stack, home)  # before the first call: the authorizer remembers a failed look-up
+    parameters = {**target, "JwtIssuer": stack.issuer, "DeletionProtection": "false"}
+    with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
+        sam.deploy(stack, parameters, home.build, home.logs / "deploy.log")
+        stack = stack.discover()
+    with step("Creating the routes", "Created the routes of the API"):
+        routes.create(stack)
+    return stack
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    with home.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepFailed(
+                "Another `incidents up` of this checkout is at work.", "", "Wait for it, then try again."
+            ) from None
+        yield
+
+
+def _start_over(home: Home) -> None:
+    try:
+        known = load(home)
+    except StepFailed:  # a broken record is one of the reasons to start over
+        known = None
+    if known is not None and emulator.is_running(known):
+        emulator.stop(known)
+    for folder in (home.state, home.objects, home.build):
+        shutil.rmtree(folder, ignore_errors=True)
+    home.record.unlink(missing_ok=True)
+    home.make()
+
+
+def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
+    stack = known or Stack(port=port or DEFAULT_PORT)
+    if running:
+        if port not in (None, stack.port):
+            raise StepFailed(
+                f"This checkout's stack already runs, on port {stack.port}.", "",
+                f"To move it: incidents down, then incidents up --port {port}",
+            )  # fmt: skip
+        stderr.print(f"The stack runs on port {stack.port}; it gets the code as it is now.")
+        return stack
+    stack = replace(stack, port=port or stack.port, pid=None)
+    if not emulator.is_free(stack.port):
+        raise StepFailed(
+            f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
+            f"Take another one: incidents up --port {stack.port + 1}",
+        )  # fmt: skip
+    return stack
+
+
+def _load_samples(stack: Stack, home: Home) -> None:
+    samples = json.loads(files(__package__).joinpath("samples.json").read_text())
+    for sample in samples:
+        token = issuer.token(stack, home, tenant=TENANT, subject=sample["subject"], app=sample.get("app"))
+        answer = httpx.post(
+            f"{stack.api_url}/api/v1/grc/incidents",
+            json=sample["incident"],
+            headers={"authorization": f"Bearer {token}"},
+            timeout=30,
+            trust_env=False,
+        )
+        if answer.status_code != httpx.codes.CREATED:
+            raise StepFailed(
+                f"A sample incident was answered with {answer.status_code}.", f"  {answer.text}",
+                "See what the function says: incidents logs create_incident",
+            )  # fmt: skip

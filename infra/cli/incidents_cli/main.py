@@ -1,0 +1,153 @@
+"""The commands. Answers go to stdout, everything else to stderr."""
+
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Annotated
+
+import httpx
+import typer
+
+from . import emulator, issuer, local, sam
+from .console import StepFailed, show_failure, stderr
+from .stack import Home, Stack
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The Incident service: its local stack and its tools.",
+)
+
+
+def app() -> None:
+    """Run the command; a step that fails is told in a few lines, without a stack trace."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # boto3 would ask a proxy for loopback
+    try:
+        cli()
+    except StepFailed as failure:
+        show_failure(failure)
+        sys.exit(1)
+
+
+@cli.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the stack answers.")] = False,
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: the last one, or 4566.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace a stack that is there, and its data.")] = False,
+    no_samples: Annotated[bool, typer.Option("--no-samples", help="Start with an empty table.")] = False,
+) -> None:
+    """Build, deploy and run the whole service on this machine, on 127.0.0.1 only."""
+    home = Home()
+    stack, started = local.up(home, port=port, fresh=fresh, samples=not no_samples)
+    _print_welcome(stack, home)
+    if detach or not started:
+        return
+    stderr.print("Ctrl-C stops it; the data stays.")
+    _wait(stack)
+    local.down(home)
+
+
+@cli.command()
+def down() -> None:
+    """Stop this checkout's stack. Its data stays for the next `up`."""
+    if not local.down(Home()):
+        stderr.print("The stack is not running.")
+
+
+@cli.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: JSON and nothing else.")] = False,
+) -> None:
+    """Say where the running stack is and what it is made of."""
+    values = local.running_stack(Home()).status()
+    if as_json:
+        typer.echo(json.dumps(values, indent=2))
+        return
+    functions = values.pop("functions")
+    for name, value in values.items():
+        typer.echo(f"{name:<18} {value}")
+    typer.echo(f"{'functions':<18} {', '.join(sorted(functions))}")
+
+
+@cli.command()
+def token(
+    tenant: Annotated[str, typer.Option(help="The claim tenant_id.")],
+    app: Annotated[str | None, typer.Option(help="The claim app_id: a token of an application.")] = None,
+    subject: Annotated[str, typer.Option(help="The claim sub: who is calling.")] = "developer",
+    scope: Annotated[str, typer.Option(help="The claim scope.")] = issuer.SCOPES,
+    expires_in: Annotated[int, typer.Option(help="Seconds until it expires.")] = issuer.DAY,
+) -> None:
+    """Print a token of the development issuer for the running stack."""
+    home = Home()
+    stack = local.running_stack(home)
+    typer.echo(issuer.token(stack, home, tenant=tenant, app=app, subject=subject, scope=scope, expires_in=expires_in))
+
+
+@cli.command()
+def logs(
+    function: Annotated[str | None, typer.Argument(help="Like create_incident; without it, all of them.")] = None,
+) -> None:
+    """Print what the functions logged, oldest first."""
+    stack = local.running_stack(Home())
+    functions = sorted(stack.functions or {})
+    if function is not None and function not in functions:
+        raise StepFailed(f"There is no function {function}.", "", f"There are: {', '.join(functions)}")
+    client = stack.client("logs")
+    events = [
+        (event["timestamp"], name, event["message"].rstrip())
+        for name in ([function] if function else functions)
+        for page in client.get_paginator("filter_log_events").paginate(logGroupName=stack.log_group(name))
+        for event in page["events"]
+    ]
+    for at, name, message in sorted(events):
+        typer.echo(f"{datetime.fromtimestamp(at / 1000, UTC):%H:%M:%S.%f} {name} {message}")
+
+
+@cli.command()
+def build(
+    for_host: Annotated[bool, typer.Option("--for-host", help="For this machine's Python and architecture.")] = False,
+) -> None:
+    """Build the functions into .aws-sam/build, for the template's own runtime and architecture."""
+    sam.install()
+    sam.build(sam.host_parameters() if for_host else {})
+    typer.echo(".aws-sam/build")
+
+
+def _print_welcome(stack: Stack, home: Home) -> None:
+    token = issuer.token(stack, home, tenant=local.TENANT)
+    home.token.touch(mode=0o600)
+    home.token.write_text(token)
+    url = f"{stack.api_url}/api/v1/grc/incidents"
+    authorized = f'-H "Authorization: Bearer $(cat {shlex.quote(str(home.token))})"'
+    newest = httpx.get(f"{url}?limit=1", headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False)
+    found = newest.raise_for_status().json()["items"]
+    third = f"{url}/{found[0]['id']}" if found else f"{url}?order=asc&limit=1"
+    new = json.dumps({"title": "Laptop stolen on a train", "severity": "medium", "detected_at": "2026-11-20T08:30:00Z"})
+    typer.echo(f"""
+The Incident service is up at
+  {stack.api_url}
+
+A token of tenant {local.TENANT}, for 24 hours (more: incidents token --help)
+  {token}
+
+Try it:
+curl -sS -w '\\n' {authorized} '{url}?limit=3'
+curl -sS -w '\\n' {authorized} -H 'Content-Type: application/json' -d '{new}' '{url}'
+curl -sS -w '\\n' {authorized} '{third}'
+""")
+
+
+def _wait(stack: Stack) -> None:
+    """Return when the user asks to stop, or the emulator is gone."""
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: asked.set())
+    while not asked.wait(1):
+        if not emulator.is_running(stack):
+            log = Home().logs / "emulator.log"
+            raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: incidents up")

@@ -1,0 +1,62 @@
+"""`sam build` and `sam deploy`, in a tool environment of their own: SAM pins boto3 to an exact version."""
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .console import run
+from .stack import CHECKOUT, Stack, subprocess_environment
+
+SAM = ("uvx", "--from", "aws-sam-cli==1.170.0", "sam")
+CONFIG = ("--config-file", str(CHECKOUT / "samconfig.toml"))
+
+
+def host_parameters() -> dict[str, str]:
+    """Return the template parameters for the interpreter and the machine that run this."""
+    machine = platform.machine().lower()
+    return {
+        "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Architecture": "arm64" if machine in ("arm64", "aarch64") else "x86_64",
+    }
+
+
+def install() -> None:
+    """Fetch SAM once, so that a missing network is not mistaken for a build error."""
+    _sam(("--version",), None, "SAM could not be installed.", "Is a Python package index within reach? Then try again.")
+
+
+def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path | None = None) -> None:
+    """Build the functions into ``folder``, or SAM's own ``.aws-sam/build``."""
+    arguments = ["build", *CONFIG, "--template-file", str(CHECKOUT / "template.yaml"), *_overrides(parameters)]
+    if folder is not None:
+        arguments += ["--build-dir", str(folder)]
+    _sam(arguments, None, "sam build failed.", "Mend what it says, then try again.", log)
+    if sys.platform != "linux" and parameters == host_parameters():
+        _reinstall_for_host(folder or CHECKOUT / ".aws-sam" / "build")
+
+
+def deploy(stack: Stack, parameters: Mapping[str, str], folder: Path, log: Path) -> None:
+    """Deploy what was built onto the emulator."""
+    arguments = ["deploy", *CONFIG, "--template-file", str(folder / "template.yaml"), *_overrides(parameters)]
+    advice = f"The whole output is in {log}. `incidents up --fresh` starts over, with an empty table."
+    _sam(arguments, stack, "sam deploy failed.", advice, log)
+
+
+def _sam(arguments: Sequence[str], stack: Stack | None, what: str, advice: str, log: Path | None = None) -> None:
+    run((*SAM, *arguments), env=subprocess_environment(stack), cwd=CHECKOUT, what=what, advice=advice, log=log)
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    return ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())] if parameters else []
+
+
+def _reinstall_for_host(folder: Path) -> None:
+    """SAM builds for Linux wherever it runs; elsewhere the emulator's workers need this machine's own wheels."""
+    for artifact in (requirements.parent for requirements in folder.glob("*/requirements.txt")):
+        run(
+            ("uv", "pip", "install", "--python", sys.executable, "--target", str(artifact), "--reinstall", "-r",
+             str(artifact / "requirements.txt")),
+            env=subprocess_environment(), cwd=CHECKOUT, what="Building for this machine failed.",
+            advice="Mend what it says, then try again.",
+        )  # fmt: skip

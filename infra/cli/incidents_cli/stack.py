@@ -1,0 +1,171 @@
+"""Where this checkout's stack lives, and what it is made of."""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+
+from .console import StepFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+
+NAME = "grc-incidents"  # as in samconfig.toml
+REGION = "us-east-1"
+AUDIENCE = "incidents"
+ISSUER_BUCKET = "token-issuer"
+DEFAULT_PORT = 4566
+# The emulator wants some key and takes any.
+ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
+
+CHECKOUT = Path(__file__).parents[3]
+TEMPLATE = CHECKOUT / "template.yaml"
+
+
+class Home:
+    """The folder in which a checkout keeps its stack: data, keys, build and logs. ``INCIDENTS_HOME`` moves it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(os.environ.get("INCIDENTS_HOME") or CHECKOUT / ".incidents").absolute()
+        self.record = self.folder / "stack.json"
+        self.state = self.folder / "state"
+        self.objects = self.folder / "objects"
+        self.temporary = self.folder / "tmp"
+        self.build = self.folder / "build"
+        self.logs = self.folder / "logs"
+        self.issuer_key = self.folder / "issuer-key.pem"
+        self.token = self.folder / "token"
+        self.lock = self.folder / "lock"
+
+    def make(self) -> None:
+        """Create the folders. They hold a signing key: for the owner alone."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.state, self.objects, self.temporary, self.logs):
+            folder.mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is known of the checkout's stack; the process is None while it is down."""
+
+    port: int
+    pid: int | None = None
+    api_id: str = ""
+    table_name: str = ""
+    functions: dict[str, str] | None = None
+    samples_loaded: bool = False
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.endpoint_url}/{ISSUER_BUCKET}"
+
+    @property
+    def api_url(self) -> str:
+        """What stands before /api/v1/grc."""
+        return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}"
+
+    def status(self) -> dict[str, Any]:
+        """Return what a program needs to use the stack."""
+        return {
+            "api_url": self.api_url,
+            "endpoint_url": self.endpoint_url,
+            "region": REGION,
+            "access_key_id": ACCESS_KEY_ID,
+            "secret_access_key": SECRET_ACCESS_KEY,
+            "issuer": self.issuer,
+            "audience": AUDIENCE,
+            "table_name": self.table_name,
+            "functions": self.functions or {},
+        }
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=REGION)
+
+    @overload
+    def client(self, service: Literal["apigatewayv2"]) -> "ApiGatewayV2Client": ...
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> "CloudFormationClient": ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+    @overload
+    def client(self, service: Literal["logs"]) -> "CloudWatchLogsClient": ...
+    @overload
+    def client(self, service: Literal["s3"]) -> "S3Client": ...
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+
+    def log_group(self, function: str) -> str:
+        return f"/{NAME}/{function}"
+
+    def discover(self) -> "Stack":
+        """Return the stack with the names that CloudFormation gave to its parts."""
+        listed = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
+        parts = [part for page in listed for part in page["StackResourceSummaries"]]
+        outputs = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
+        return replace(
+            self,
+            api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),
+            table_name=next(out["OutputValue"] for out in outputs if out["OutputKey"] == "TableName"),
+            functions={
+                operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]
+                for part in parts
+                if part["ResourceType"] == "AWS::Lambda::Function"
+            },
+        )
+
+    def save(self, home: Home) -> None:
+        home.record.write_text(json.dumps(asdict(self), indent=2))
+
+
+def operation_name(logical_id: str) -> str:
+    """``CreateIncident`` in the template is ``create_incident`` everywhere else."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
+
+
+def load(home: Home) -> Stack | None:
+    """Return what the last `up` left, or None."""
+    try:
+        return Stack(**json.loads(home.record.read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise StepFailed(
+            "The record of the stack cannot be read.", f"  {home.record}", "Start over: incidents up --fresh"
+        ) from None
+
+
+def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
+    """Return an environment in which AWS means the emulator: nothing of the user's own account is left in it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    loopback = "127.0.0.1,localhost"
+    environment |= {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": loopback,
+        "no_proxy": loopback,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    if stack is not None:
+        environment["AWS_ENDPOINT_URL"] = stack.endpoint_url
+    if uv := os.environ.get("UV"):  # `uv run` says where it is; `sam build` looks for it on the PATH
+        environment["PATH"] = f"{Path(uv).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment.pop("VIRTUAL_ENV", None)
+    return environment
