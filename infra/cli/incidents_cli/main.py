@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated
 
 import httpx
@@ -104,7 +105,7 @@ def logs(
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=stack.log_group(name))
         for event in page["events"]
     ]
-    for at, name, message in sorted(events):
+    for at, name, message in sorted(events, key=itemgetter(0)):
         typer.echo(f"{datetime.fromtimestamp(at / 1000, UTC):%H:%M:%S.%f} {name} {message}")
 
 

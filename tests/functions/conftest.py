@@ -1,0 +1,31 @@
+"""The handlers on moto, on the table that infra/storage.yaml deploys: a key change cannot pass here and fail in AWS."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from incidents import dynamodb
+from moto import mock_aws
+
+from tests.support.templates import STORAGE
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[str]:
+    with mock_aws():
+        stack = boto3.client("cloudformation", region_name="us-east-1")
+        stack.create_stack(StackName="storage", TemplateBody=STORAGE.read_text())
+        outputs = stack.describe_stacks(StackName="storage")["Stacks"][0]["Outputs"]
+        dynamodb.client.cache_clear()
+        yield next(output["OutputValue"] for output in outputs if output["OutputKey"] == "TableName")
+        dynamodb.client.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The table's name; the table is empty before each test."""
+    monkeypatch.setenv("TABLE_NAME", deployed)
+    client = dynamodb.client()
+    for item in client.scan(TableName=deployed, ProjectionExpression="pk, sk")["Items"]:
+        client.delete_item(TableName=deployed, Key=item)
+    return deployed

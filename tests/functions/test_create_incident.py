@@ -1,0 +1,261 @@
+import json
+import re
+from typing import Any
+
+import boto3
+import pytest
+from create_incident import handler as create
+from get_incident import handler as get
+
+from tests.support.events import Context, claims, create_event, get_event, http_event
+from tests.support.incidents import FULL
+
+
+def body(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])
+
+
+def items(table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName=table)["Items"]
+    return found
+
+
+def test_answers_with_every_field_unset_ones_null_or_empty(table: str) -> None:
+    answer = create(create_event({"title": "Lost badge"}), Context)
+
+    assert answer["statusCode"] == 201
+    incident = body(answer)
+    assert answer["headers"]["location"] == f"/api/v1/grc/incidents/{incident['id']}"
+    assert answer["headers"]["etag"] == '"1"'
+    assert answer["headers"]["content-type"] == "application/json"
+    assert re.fullmatch(r"INC-\d{4}-000001", incident["incident_number"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", incident["created_at"])
+    unset = {name: value for name, value in incident.items() if value is None}
+    assert "app_id" not in incident
+    assert len(incident) == 40
+    assert set(unset) == {
+        "deleted_at", "deleted_by", "description", "root_cause", "category", "severity", "occurred_at", "detected_at",
+        "reported_at", "contained_at", "closed_at", "owner_id", "lessons_learned", "reported_to_regulators_at",
+        "customer_notified_at", "financial_impact", "mttd_minutes", "mttr_minutes",
+    }  # fmt: skip
+    assert sum(value == [] for value in incident.values()) == 9
+    assert (incident["source"], incident["source_type"], incident["status"]) == ("edm", "api", "new")
+    assert (incident["tenant_id"], incident["created_by"], incident["updated_by"]) == ("acme", "ada", "ada")
+
+
+def test_keeps_every_value_that_a_caller_gives() -> None:
+    answer = create(create_event(FULL, caller=claims(app_id="soc-portal")), Context)
+
+    assert answer["statusCode"] == 201
+    incident = body(answer)
+    assert len(incident) == 41
+    assert incident["app_id"] == "soc-portal"
+    expected = FULL | {
+        "occurred_at": "2026-01-31T18:00:00.999Z",
+        "detected_at": "2026-02-01T00:00:00.000Z",
+        "reported_at": "2026-02-01T01:00:00.000Z",
+        "contained_at": "2026-02-01T02:00:00.000Z",
+        "reported_to_regulators_at": "2026-02-02T00:00:00.000Z",
+        "customer_notified_at": "2026-02-02T00:00:00.000Z",
+    }
+    assert {name: incident[name] for name in expected} == expected
+    again = get(get_event(incident["id"], caller=claims(app_id="soc-portal")), Context)
+    assert again["body"] == answer["body"]
+
+
+@pytest.mark.parametrize("amount", ["0", "0.0001", "999999999999999.9999", "1000000000000000", "250.5", "1e3"])
+def test_money_is_exact_in_and_out(amount: str) -> None:
+    answer = create(http_event(body=f'{{"title": "x", "financial_impact": {amount}}}'), Context)
+
+    shown = re.search(r'"financial_impact":([^,]+),', answer["body"])
+    assert shown is not None
+    assert shown[1] == {"1e3": "1000"}.get(amount, amount)
+    assert get(get_event(body(answer)["id"]), Context)["body"] == answer["body"]
+
+
+def test_stores_the_incident_its_first_change_and_its_number(table: str) -> None:
+    incident = body(create(create_event({"title": "Lost badge", "severity": "low"}), Context))
+
+    stored = {item["pk"]["S"]: item for item in items(table)}
+    assert set(stored) == {f"TENANT#acme#{kind}" for kind in ("INCIDENT", "CHANGE", "NUMBER", "COUNTER")}
+    number = stored["TENANT#acme#NUMBER"]
+    assert (number["sk"]["S"], number["incident_id"]["S"]) == (incident["incident_number"], incident["id"])
+    change = stored["TENANT#acme#CHANGE"]
+    assert change["sk"]["S"] == f"{incident['id']}#0000000001"
+    assert (change["by"]["S"], change["at"]["S"], change["action"]["S"]) == ("ada", incident["created_at"], "created")
+    item = stored["TENANT#acme#INCIDENT"]
+    assert item["version"] == {"N": "1"}
+    assert "description" not in item
+    assert "tags" not in item
+
+
+def test_numbers_count_up_within_a_tenant_and_start_over_in_another() -> None:
+    numbers = [body(create(create_event({"title": "x"}), Context))["incident_number"] for _ in range(3)]
+    other = body(create(create_event({"title": "x"}, caller=claims("globex")), Context))["incident_number"]
+
+    assert [number[-6:] for number in numbers] == ["000001", "000002", "000003"]
+    assert other[-6:] == "000001"
+
+
+def test_a_given_number_that_is_taken_is_a_conflict_and_writes_nothing(table: str) -> None:
+    create(create_event({"title": "x", "incident_number": "IR-7"}), Context)
+    before = items(table)
+
+    answer = create(create_event({"title": "y", "incident_number": "IR-7"}), Context)
+
+    assert answer["statusCode"] == 409
+    assert "IR-7" in body(answer)["detail"]
+    assert items(table) == before
+
+
+def test_a_given_number_of_the_servers_form_raises_the_counter_past_it() -> None:
+    year = body(create(create_event({"title": "x"}), Context))["created_at"][:4]
+    create(create_event({"title": "x", "incident_number": f"INC-{year}-000041"}), Context)
+    create(create_event({"title": "x", "incident_number": f"INC-{year}-000005"}), Context)
+
+    following = body(create(create_event({"title": "x"}), Context))["incident_number"]
+
+    assert following == f"INC-{year}-000042"
+
+
+def test_a_generated_number_that_is_taken_takes_the_next(table: str) -> None:
+    first = body(create(create_event({"title": "x"}), Context))["incident_number"]
+    taken = f"{first[:-1]}2"
+    boto3.client("dynamodb").put_item(
+        TableName=table,
+        Item={"pk": {"S": "TENANT#acme#NUMBER"}, "sk": {"S": taken}, "incident_id": {"S": "inc_someone_else"}},
+    )
+
+    assert body(create(create_event({"title": "x"}), Context))["incident_number"] == f"{first[:-1]}3"
+
+
+BAD = [
+    ({}, "/title", "is required"),
+    ({"title": ""}, "/title", "must not be empty"),
+    ({"title": "x" * 301}, "/title", "at most 300 characters"),
+    ({"title": None}, "/title", "must not be null"),
+    ({"title": 7}, "/title", "must be a text"),
+    ({"title": "x", "id": "inc_1"}, "/id", "set by the server"),
+    ({"title": "x", "tenant_id": "globex"}, "/tenant_id", "set by the server"),
+    ({"title": "x", "app_id": "other"}, "/app_id", "set by the server"),
+    ({"title": "x", "is_deleted": True}, "/is_deleted", "cannot be set by a create"),
+    ({"title": "x", "colour": "red"}, "/colour", "not a field"),
+    ({"title": "x", "severty": "low"}, "/severty", "did you mean severity?"),
+    ({"title": "x", "a/b~c": 1}, "/a~1b~0c", "not a field"),
+    ({"title": "x", "severity": "urgent"}, "/severity", "'critical'"),
+    ({"title": "x", "status": None}, "/status", "must not be null"),
+    ({"title": "x", "source_type": "web"}, "/source_type", "'frontend'"),
+    ({"title": "x", "detected_at": "2026-02-30T00:00:00Z"}, "/detected_at", "no such date"),
+    ({"title": "x", "detected_at": "2026-02-03T00:00:00"}, "/detected_at", "offset"),
+    ({"title": "x", "detected_at": 1700000000}, "/detected_at", "must be a text"),
+    ({"title": "x", "description": "é" * 16_385}, "/description", "at most 32 KiB"),
+    ({"title": "x", "affected_asset_ids": ["a", "b", "a"]}, "/affected_asset_ids", '"a" stands twice'),
+    ({"title": "x", "affected_asset_ids": ["a", 1]}, "/affected_asset_ids/1", "must be a text"),
+    ({"title": "x", "commander_ids": [str(n) for n in range(501)]}, "/commander_ids", "at most 500 items"),
+    ({"title": "x", "tags": ["t" * 65]}, "/tags/0", "at most 64 characters"),
+    ({"title": "x", "incident_number": "A#1"}, "/incident_number", "printable ASCII without #"),
+    ({"title": "x", "financial_impact": -1}, "/financial_impact", "from 0 to"),
+    ({"title": "x", "financial_impact": 0.00001}, "/financial_impact", "at most 4 decimals"),
+    ({"title": "x", "financial_impact": "12"}, "/financial_impact", "as a JSON number"),
+    ({"title": "x", "mttd_minutes": -1}, "/mttd_minutes", "at least 0"),
+    ({"title": "x", "mttd_minutes": 1.5}, "/mttd_minutes", "whole number"),
+    ({"title": "x", "lessons_learned": "x" * 32_768}, "/lessons_learned", "at most 32 KiB"),
+    ({"title": "x", "closed_at": "2026-01-01T00:00:00Z"}, "/closed_at", "unless status is closed"),
+    (
+        {"title": "x", "occurred_at": "2026-01-02T00:00:00Z", "detected_at": "2026-01-01T00:00:00Z"},
+        "/detected_at",
+        "must not be before occurred_at, which is 2026-01-02T00:00:00.000Z",
+    ),
+    (
+        {"title": "x", "occurred_at": "2026-01-01T00:00:00Z", "detected_at": "2026-01-01T01:00:00Z", "mttd_minutes": 5},
+        "/mttd_minutes",
+        "must be 60",
+    ),
+    (["title"], "", "must be a JSON object"),
+    ("title", "", "must be a JSON object"),
+    ({"title": "\ud800"}, "/title", "lone surrogates"),
+    ({"title": "x", "lessons_learned": ["\ud800"]}, "/lessons_learned", "lone surrogates"),
+]
+
+
+@pytest.mark.parametrize(("sent", "pointer", "right"), BAD)
+def test_a_bad_value_is_named_with_what_would_be_right_and_writes_nothing(
+    table: str, sent: object, pointer: str, right: str
+) -> None:
+    answer = create(create_event(sent), Context)
+
+    problem = body(answer)
+    assert (answer["statusCode"], problem["status"]) == (422, 422)
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert problem["request_id"] == "gateway-request-1"
+    named = {error["pointer"]: error["detail"] for error in problem["errors"]}
+    assert right in named[pointer]
+    assert items(table) == []
+
+
+def test_every_bad_value_is_named_at_once() -> None:
+    answer = create(create_event({"titel": "x", "severity": "urgent", "tags": "gdpr"}), Context)
+
+    assert {error["pointer"] for error in body(answer)["errors"]} == {"/title", "/titel", "/severity", "/tags"}
+
+
+DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "right"),
+    [
+        ("", 400, "line 1, column 1"),
+        ("{", 400, "must be JSON"),
+        ('{"title": "x", "title": "y"}', 400, '"title" stands twice'),
+        ('{"title": "x", "lessons_learned": {"a": 1, "a": 2}}', 400, '"a" stands twice'),
+        ('{"title": NaN}', 400, "has no NaN"),
+        ('{"title": "x", "financial_impact": -Infinity}', 400, "has no -Infinity"),
+        ('{"title": "x", "financial_impact": 1e400}', 422, "financial_impact"),
+        ('{"title": "x", "financial_impact": 1e-400}', 422, "financial_impact"),
+        ('{"title": "x", "financial_impact": 1e99999999}', 422, "financial_impact"),
+        ('{"title": "x", "lessons_learned": 1e400}', 422, "finite"),
+        ('{"title": "x", "lessons_learned": ' + "9" * 400 + "}", 422, "finite"),
+        ('{"title": "x", "lessons_learned": ' + "9" * 5000 + "}", 400, "too many digits"),
+        (DEEP, 422, "16 levels"),
+        ("[" * 100_000, 400, "nested too deeply"),
+        ("\ufeff{}", 400, "must be JSON"),
+        (b'{"title": "\xff"}', 400, "UTF-8"),
+        (b"x" * 800_000, 413, "768 KiB"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(table: str, sent: str | bytes, status: int, right: str) -> None:
+    answer = create(http_event(body=sent), Context)
+
+    assert answer["statusCode"] == status
+    assert right in answer["body"].replace('\\"', '"')
+    assert items(table) == []
+
+
+def test_sixteen_levels_of_lessons_learned_are_accepted() -> None:
+    answer = create(http_event(body=DEEP.replace("[[", "[", 1).replace("]]", "]", 1)), Context)
+
+    assert answer["statusCode"] == 201
+
+
+def test_a_document_over_128_kib_is_refused(table: str) -> None:
+    ids = [f"{n:0128}" for n in range(500)]
+    large = {"title": "x", "affected_asset_ids": ids, "commander_ids": ids}
+
+    assert create(create_event(large), Context)["statusCode"] == 413
+    assert items(table) == []
+    assert create(create_event(large | {"commander_ids": ids[:400]}), Context)["statusCode"] == 201
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_of_another_type_is_refused(content_type: str | None) -> None:
+    answer = create(http_event(body='{"title": "x"}', content_type=content_type), Context)
+
+    assert answer["statusCode"] == 415
+    assert "application/json" in body(answer)["detail"]
+
+
+def test_a_body_that_the_gateway_encoded_is_decoded() -> None:
+    event = http_event(body=b'{"title": "\xc3\xa9"}', content_type="Application/JSON; charset=utf-8")
+
+    assert body(create(event, Context))["title"] == "é"

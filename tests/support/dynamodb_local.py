@@ -1,0 +1,67 @@
+"""AWS's own DynamoDB Local: real conditions, transactions and limits. The npm package amplify-dynamodb-simulator ships
+it; it is fetched once into .cache and needs Java 17."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.templates import CHECKOUT
+
+PACKAGE = "amplify-dynamodb-simulator@2.9.30"
+CACHE = CHECKOUT / ".cache" / "dynamodb-local"
+
+
+def what_is_missing() -> str | None:
+    """Return what this machine lacks, in one line, or None."""
+    missing = [program for program in ("java", "npm") if shutil.which(program) is None]
+    if (CACHE / "DynamoDBLocal.jar").exists():
+        missing = [program for program in missing if program != "npm"]
+    return f"DynamoDB Local needs {' and '.join(missing)} on the PATH" if missing else None
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run it in memory on a free port of loopback; yield its URL."""
+    _fetch()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-port", str(port)],
+        cwd=CACHE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _fetch() -> None:
+    if (CACHE / "DynamoDBLocal.jar").exists():
+        return
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+        subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        (archive,) = Path(folder).glob("*.tgz")
+        with tarfile.open(archive) as package:
+            package.extractall(folder, filter="data")
+        os.replace(Path(folder, "package", "emulator"), CACHE)
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("DynamoDB Local did not start")

@@ -1,0 +1,66 @@
+"""API Gateway events (payload 2.0), in the shape in which a JWT authorizer hands a request on."""
+
+import base64
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+SCOPES = "incidents:read incidents:write"
+
+
+class Context:
+    """The part of Lambda's context object that the functions read."""
+
+    aws_request_id = "lambda-request-1"
+
+
+def claims(tenant: str = "acme", **changed: str | None) -> dict[str, str]:
+    """Return claims as an HTTP API hands them on: all text. A claim that is set to None is left out."""
+    usual: dict[str, str | None] = {
+        "tenant_id": tenant,
+        "sub": "ada",
+        "scope": SCOPES,
+        "exp": str(int(time.time()) + 600),
+        "iss": "https://issuer.example",
+    }
+    return {name: value for name, value in (usual | changed).items() if value is not None}
+
+
+def http_event(
+    *,
+    body: str | bytes | None = None,
+    content_type: str | None = "application/json",
+    path: dict[str, str] | None = None,
+    query: str = "",
+    caller: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "headers": {} if content_type is None else {"content-type": content_type},
+        "rawQueryString": query,
+        "requestContext": {
+            "requestId": "gateway-request-1",
+            "authorizer": {"jwt": {"claims": claims() if caller is None else caller, "scopes": SCOPES.split()}},
+        },
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+    if path is not None:
+        event["pathParameters"] = path
+    if isinstance(body, bytes):
+        event["body"] = base64.b64encode(body).decode()
+    elif body is not None:
+        event["body"] = body
+    return event
+
+
+def create_event(incident: object, **more: Any) -> dict[str, Any]:
+    return http_event(body=json.dumps(incident), **more)
+
+
+def get_event(incident_id: str, **more: Any) -> dict[str, Any]:
+    return http_event(path={"incident_id": incident_id}, content_type=None, **more)
+
+
+def list_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return http_event(query=urlencode(parameters), content_type=None, caller=caller)

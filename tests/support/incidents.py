@@ -1,0 +1,37 @@
+"""Incidents to test with."""
+
+from typing import Any
+
+# Every field that a create may hold, each with a value that would show if it were lost, cut or rounded.
+FULL: dict[str, Any] = {
+    "incident_number": "IR 2026/17",
+    "title": "Datenabfluss über ein Backup 🔐",
+    "description": "Line one\nline two\ttab \u0000 null \\ \"quoted\"",
+    "root_cause": "=cmd|' /C calc'!A0",
+    "category": "data_breach",
+    "severity": "critical",
+    "status": "closed",
+    "source": "frontdesk",
+    "source_type": "frontend",
+    "occurred_at": "2026-01-31T23:30:00.999999+05:30",
+    "detected_at": "2026-02-01T00:00:00Z",
+    "reported_at": "2026-02-01T01:00:00Z",
+    "contained_at": "2026-02-01T02:00:00Z",
+    "closed_at": "2026-02-03T12:00:59.999Z",
+    "realized_risk_ids": ["RISK-2", "RISK-1"],
+    "affected_asset_ids": ["arn:aws:s3:::backups"],
+    "affected_account_ids": ["111122223333"],
+    "consolidated_investigation_ids": ["INV-1"],
+    "triggered_by_alert_ids": ["alert-1", "alert-0"],
+    "commander_ids": ["ada", "grace"],
+    "corrective_action_ids": ["CA-1"],
+    "reportable_to": ["GDPR"],
+    "owner_id": "team-red",
+    "lessons_learned": {"": [1e200, -0.5, None, True, {"ключ": "значение"}], "n": 12345678901234567890},
+    "reported_to_regulators_at": "2026-02-02T00:00:00Z",
+    "customer_notified_at": "2026-02-02T00:00:00Z",
+    "financial_impact": 123456789012345.6789,
+    "mttd_minutes": 359,
+    "mttr_minutes": 3600,
+    "tags": ["gdpr", "backup"],
+}
