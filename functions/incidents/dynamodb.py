@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from .errors import Busy
 
@@ -57,7 +57,7 @@ def refusals_as_busy() -> Iterator[None]:
     """Raise Busy when the table throttles, fails or cannot be reached, after botocore's own retries."""
     try:
         yield
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise Busy from error
     except ClientError as error:
         if error.response["Error"]["Code"] not in _REFUSALS:

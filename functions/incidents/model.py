@@ -134,8 +134,7 @@ def settle(incident: Incident, given: Mapping[str, Any], now: str) -> list[Viola
     request. Stamps ``contained_at`` and ``closed_at`` as the status asks, then derives the minutes.
     """
     _stamp_milestones(incident, now)
-    violations = _closing_rule(incident) + _order_of_timestamps(incident)
-    return violations or _derive_minutes(incident, given)
+    return _closing_rule(incident) or _order_of_timestamps(incident) or _derive_minutes(incident, given)
 
 
 def _stamp_milestones(incident: Incident, now: str) -> None:

@@ -1,7 +1,6 @@
 """AWS's own DynamoDB Local: real conditions, transactions and limits. The npm package amplify-dynamodb-simulator ships
 it; it is fetched once into .cache and needs Java 17."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -34,7 +33,8 @@ def running() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-port", str(port)],
+        ("java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory",
+         "-port", str(port)),
         cwd=CACHE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -54,7 +54,7 @@ def _fetch() -> None:
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as package:
             package.extractall(folder, filter="data")
-        os.replace(Path(folder, "package", "emulator"), CACHE)
+        Path(folder, "package", "emulator").replace(CACHE)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 FULL: dict[str, Any] = {
     "incident_number": "IR 2026/17",
     "title": "Datenabfluss über ein Backup 🔐",
-    "description": "Line one\nline two\ttab \u0000 null \\ \"quoted\"",
+    "description": 'Line one\nline two\ttab \u0000 null \\ "quoted"',
     "root_cause": "=cmd|' /C calc'!A0",
     "category": "data_breach",
     "severity": "critical",

@@ -10,7 +10,7 @@ STORAGE = CHECKOUT / "infra" / "storage.yaml"
 
 
 def read(path: Path) -> dict[str, Any]:
-    template: dict[str, Any] = load(str(path))
+    template: dict[str, Any] = load(str(path))  # type: ignore[no-untyped-call]
     return template
 
 

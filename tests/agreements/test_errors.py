@@ -1,0 +1,29 @@
+"""Every error has one status, and says what it is."""
+
+from collections.abc import Iterator
+
+import pytest
+from incidents import errors, http_api
+
+
+def leaves(error: type[errors.IncidentError]) -> Iterator[type[errors.IncidentError]]:
+    children = error.__subclasses__()
+    for child in children:
+        yield from leaves(child)
+    if not children:
+        yield error
+
+
+def test_every_error_has_a_status_and_every_status_an_error() -> None:
+    assert set(http_api.STATUS_OF) == set(leaves(errors.IncidentError))
+
+
+def test_no_two_errors_share_a_problem_type() -> None:
+    titles = [title for _, title in http_api.STATUS_OF.values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("error", list(leaves(errors.IncidentError)), ids=lambda error: error.__name__)
+def test_every_error_stands_in_the_tree_at_the_top_of_its_file(error: type[errors.IncidentError]) -> None:
+    assert f"── {error.__name__} " in (errors.__doc__ or "")
+    assert error.__doc__

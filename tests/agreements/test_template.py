@@ -1,0 +1,94 @@
+"""The same verb names an operation in the template, the module, the route's docstring and the role."""
+
+import importlib
+import json
+import re
+from typing import Any
+
+import pytest
+from incidents_cli.stack import operation_name
+
+from tests.support import templates
+
+FUNCTIONS = templates.functions()
+RESOURCES = templates.service()["Resources"]
+MODULES = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
+each_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def routes(name: str) -> list[dict[str, Any]]:
+    return [event["Properties"] for event in FUNCTIONS[name]["Events"].values() if event["Type"] == "HttpApi"]
+
+
+def test_every_module_is_a_function_and_every_function_a_module() -> None:
+    assert {operation_name(name) for name in FUNCTIONS} == MODULES
+
+
+@each_function
+def test_handler_docstring_and_scope_say_what_the_template_says(name: str) -> None:
+    properties, module_name = FUNCTIONS[name], operation_name(name)
+    module = importlib.import_module(module_name)
+    assert properties["Handler"] == f"{module_name}.handler"
+    (route,) = routes(name)
+    documented = re.match(r"([A-Z]+) (\S+): ", module.__doc__ or "")
+    assert documented is not None
+    assert documented.groups() == (route["Method"], route["Path"])
+    assert route["Auth"] == {"AuthorizationScopes": [module.handler.scope]}
+    assert route["ApiId"] == {"Ref": "Api"}
+
+
+def test_every_route_is_behind_the_jwt_authorizer() -> None:
+    auth = RESOURCES["Api"]["Properties"]["Auth"]
+    assert auth["DefaultAuthorizer"] in auth["Authorizers"]
+    assert set(auth["Authorizers"]["Jwt"]) == {"IdentitySource", "JwtConfiguration"}
+    for name in FUNCTIONS:
+        for route in routes(name):
+            assert set(route["Auth"]) == {"AuthorizationScopes"}, "a route must not choose another authorizer"
+            assert route["Auth"]["AuthorizationScopes"]
+
+
+def test_browsers_may_send_every_method_that_there_is() -> None:
+    _, cors, _ = RESOURCES["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
+    assert set(cors["AllowMethods"]) == {route["Method"] for name in FUNCTIONS for route in routes(name)}
+
+
+@each_function
+def test_every_function_has_a_role_and_a_log_group_of_its_own(name: str) -> None:
+    properties = FUNCTIONS[name]
+    assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+    assert properties["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Logs"}}
+    logs = RESOURCES[f"{name}Logs"]["Properties"]
+    assert logs["LogGroupName"] == {"Fn::Sub": f"/${{AWS::StackName}}/{operation_name(name)}"}
+    assert logs["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@each_function
+def test_a_role_names_its_actions_and_resources(name: str) -> None:
+    role = RESOURCES[f"{name}Role"]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]}]
+    (policy,) = role["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
+        assert statement["Effect"] == "Allow"
+        assert "dynamodb:DeleteItem" not in statement["Action"]
+        if "logs:PutLogEvents" in statement["Action"]:
+            assert statement["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+
+
+def test_the_functions_share_one_build() -> None:
+    everywhere = templates.service()["Globals"]["Function"]
+    assert everywhere["CodeUri"] == "functions/"
+    for name, properties in FUNCTIONS.items():
+        assert "CodeUri" not in properties
+        assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
+
+
+def test_the_table_is_kept_safe() -> None:
+    resource = templates.read(templates.STORAGE)["Resources"]["Incidents"]
+    table = resource["Properties"]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"

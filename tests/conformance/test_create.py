@@ -1,0 +1,118 @@
+"""Creates on AWS's own DynamoDB Local: real conditions, real transactions, real concurrency."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from incidents import commands, items, keys
+from incidents.errors import NumberTaken
+from incidents.identity import Identity
+from incidents.items import Stored
+from incidents.repository import IncidentRepository
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def everything(dynamodb: "DynamoDBClient", table_name: str) -> Any:
+    """Read the whole table, sorted."""
+
+    def read() -> list[Any]:
+        pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
+        return sorted(
+            (item for page in pages for item in page["Items"]), key=lambda item: str((item["pk"], item["sk"]))
+        )
+
+    return read
+
+
+def of_kind(found: list[Any], kind: str, tenant: str = "acme") -> list[Any]:
+    return [item for item in found if item["pk"]["S"] == f"TENANT#{tenant}#{kind}"]
+
+
+def test_200_at_once_get_200_numbers(acme: IncidentRepository, everything: Any) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        created = list(pool.map(lambda n: commands.create_incident({"title": f"number {n}"}, acme), range(200)))
+
+    found = everything()
+    numbers = {stored.incident["incident_number"] for stored in created}
+    assert len(numbers) == 200
+    assert {item["sk"]["S"]: item["incident_id"]["S"] for item in of_kind(found, "NUMBER")} == {
+        stored.incident["incident_number"]: stored.incident["id"] for stored in created
+    }
+    assert [item["sk"]["S"] for item in of_kind(found, "CHANGE")] == sorted(
+        f"{stored.incident['id']}#0000000001" for stored in created
+    )
+    assert len(found) == 3 * 200 + 1
+
+
+def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, everything: Any) -> None:
+    first = commands.create_incident({"title": "x"}, acme).incident
+    year = first["created_at"][:4]
+
+    def create(n: int) -> Stored | None:
+        given = {"incident_number": f"INC-{year}-{n:06d}"} if n % 2 else {}
+        try:
+            return commands.create_incident({"title": "x", **given}, acme)
+        except NumberTaken:
+            return None
+
+    with ThreadPoolExecutor(32) as pool:
+        outcomes = list(pool.map(create, range(2, 102)))
+
+    assert all(outcomes[::2]), "a drawn number is never refused"
+    created = [stored for stored in outcomes if stored]
+    numbers = [stored.incident["incident_number"] for stored in created]
+    assert len(numbers) == len(set(numbers))
+    found = everything()
+    assert len(of_kind(found, "NUMBER")) == len(of_kind(found, "INCIDENT")) == len(created) + 1
+    above = commands.create_incident({"title": "x"}, acme).incident["incident_number"]
+    assert int(above[-6:]) > max(int(number[-6:]) for number in numbers)
+
+
+def test_all_or_nothing(acme: IncidentRepository, everything: Any) -> None:
+    first = commands.create_incident({"title": "x", "incident_number": "IR-1"}, acme).incident
+    before = everything()
+
+    with pytest.raises(NumberTaken, match="IR-1 is taken"):
+        commands.create_incident({"title": "y", "incident_number": "IR-1"}, acme)
+    assert everything() == before
+    assert acme.get(first["id"]).incident == first
+
+
+def test_the_same_number_in_another_tenant_is_another_number(
+    acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
+) -> None:
+    globex = IncidentRepository(Identity("globex", "bob", None, frozenset()), dynamodb, table_name)
+
+    for tenant in (acme, globex):
+        commands.create_incident({"title": "x", "incident_number": "IR-1"}, tenant)
+
+
+def test_an_incident_of_another_tenant_is_never_written(acme: IncidentRepository, everything: Any) -> None:
+    stored = commands.create_incident({"title": "x"}, acme)
+    before = everything()
+
+    with pytest.raises(ValueError, match="another tenant"):
+        acme.create({**stored.incident, "tenant_id": "globex"})
+    assert everything() == before
+
+
+def test_the_largest_incident_fits_with_its_indexes(acme: IncidentRepository) -> None:
+    ids = [f"{n:0128}" for n in range(500)]
+    large = {"title": "x", "affected_asset_ids": ids, "commander_ids": ids[:400], "status": "closed",
+             "detected_at": "2026-01-01T00:00:00Z"}  # fmt: skip
+
+    stored = commands.create_incident(large, acme)
+
+    assert acme.get(stored.incident["id"]) == stored
+
+
+def test_the_items_carry_the_indexes_of_their_state(acme: IncidentRepository, everything: Any) -> None:
+    commands.create_incident({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"}, acme)
+
+    (item,) = of_kind(everything(), "INCIDENT")
+    expected = keys.index_attributes(items.to_incident(item).incident)
+    assert {name: item[name]["S"] for name in item if name.endswith("_pk")} == expected
+    assert len(expected) == 4

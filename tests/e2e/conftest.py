@@ -1,0 +1,103 @@
+"""The local stack, brought up by its own command, on a port and in a folder of its own: a stack that runs in this
+checkout is left alone."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+PATH = "/api/v1/grc/incidents"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Checkout:
+    """One checkout's stack, as its user meets it: through the command and over HTTP."""
+
+    home: Path
+    port: int
+    http: httpx.Client
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = Path(sys.executable).with_name("incidents")
+        environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
+        return subprocess.run([command, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    def answer(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self, *arguments: str) -> str:
+        return self.answer("up", "--detach", "--port", str(self.port), *arguments)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self.answer("status", "--json"))
+        return values
+
+    def token(self, tenant: str = "initech", **options: str) -> str:
+        more = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        return self.answer("token", "--tenant", tenant, *more).strip()
+
+    def caller(self, token: str | None) -> "Caller":
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return Caller(self.http, self.status["api_url"] + PATH, headers)
+
+
+class Caller:
+    """Whoever holds a token, calling the incidents' API."""
+
+    def __init__(self, http: httpx.Client, url: str, headers: dict[str, str]) -> None:
+        self._http, self._url, self._headers = http, url, headers
+
+    def request(
+        self, method: str, path: str = "", headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        return self._http.request(method, self._url + path, headers=self._headers | (headers or {}), **more)
+
+    def get(self, path: str = "", **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, **options: Any) -> httpx.Response:
+        return self.request("POST", **options)
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
+    checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
+    try:
+        yield checkout.up(), checkout
+    finally:
+        checkout.run("down")
+
+
+@pytest.fixture(scope="session")
+def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
+    """What `incidents up` printed."""
+    return welcome_and_stack[0]
+
+
+@pytest.fixture(scope="session")
+def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
+    return welcome_and_stack[1]

@@ -1,0 +1,113 @@
+"""The deployed API over real HTTP, through its JWT authorizer."""
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.e2e.conftest import Caller, Checkout
+from tests.support.incidents import FULL
+
+UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+
+
+@pytest.fixture(scope="module")
+def person(stack: Checkout) -> Caller:
+    return stack.caller(stack.token())
+
+
+def test_an_incident_with_all_41_fields_comes_back_equal(stack: Checkout) -> None:
+    app = stack.caller(stack.token(app="soc-portal"))
+    created = app.post(json=FULL)
+
+    assert created.status_code == 201
+    incident = created.json()
+    assert len(incident) == 41
+    assert {name: incident[name] for name in FULL if not name.endswith("_at")} == {
+        name: value for name, value in FULL.items() if not name.endswith("_at")
+    }
+    assert (incident["tenant_id"], incident["app_id"], incident["created_by"]) == ("initech", "soc-portal", "developer")
+    assert created.headers["location"] == f"/api/v1/grc/incidents/{incident['id']}"
+
+    shown = app.get(f"/{incident['id']}")
+    assert (shown.status_code, shown.text, shown.headers["etag"]) == (200, created.text, '"1"')
+    assert incident in app.get().json()["items"]
+
+    for other in (stack.token("globex"), stack.token(app="other-app")):
+        foreign = stack.caller(other).get(f"/{incident['id']}")
+        unknown = stack.caller(other).get(f"/{UNKNOWN}")
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.json() | {"request_id": ""} == unknown.json() | {"request_id": ""}
+        assert stack.caller(other).get().json()["items"] == []
+
+
+def test_the_pages_of_a_list(stack: Checkout) -> None:
+    client = stack.caller(stack.token("umbrella"))
+    made = [client.post(json={"title": f"number {n}"}).json()["id"] for n in range(5)]
+
+    first = client.get(params={"limit": 3}).json()
+    second = client.get(params={"limit": 3, "cursor": first["next_cursor"]}).json()
+
+    assert [incident["id"] for incident in first["items"] + second["items"]] == made[::-1]
+    assert second["next_cursor"] is None
+
+
+def test_a_bad_body_is_a_problem_that_names_the_field(person: Caller) -> None:
+    answer = person.post(json={"title": "x", "severity": "urgent"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/severity"]
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status"),
+    [
+        ("{", "application/json", 400),
+        ('{"title": "x"}', "text/plain", 415),
+        ('{"title": "x"}', "application/octet-stream", 415),
+        (b'{"title": "' + b"x" * 800_000 + b'"}', "application/json", 413),
+    ],
+)
+def test_bodies_that_cannot_be_read(person: Caller, content: str | bytes, content_type: str, status: int) -> None:
+    answer = person.post(content=content, headers={"content-type": content_type})
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+def test_no_token_or_a_bad_one_is_a_401_of_the_gateway(stack: Checkout) -> None:
+    values, foreign_key = stack.status, rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    claims = jwt.decode(stack.token(), options={"verify_signature": False})
+    forged = jwt.encode(claims, foreign_key, "RS256", headers={"kid": "development"})
+    bad = [None, "nonsense", forged, stack.token(expires_in="-60")]
+
+    for token in bad:
+        for answer in (stack.caller(token).get(), stack.caller(token).post(json={"title": "x"})):
+            assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+    assert claims["iss"] == values["issuer"]
+
+
+def test_a_scope_opens_its_own_routes_only(stack: Checkout) -> None:
+    reader, writer = (stack.caller(stack.token(scope=f"incidents:{kind}")) for kind in ("read", "write"))
+
+    assert reader.get().status_code == 200
+    assert reader.post(json={"title": "x"}).status_code == 403
+    created = writer.post(json={"title": "x"})
+    assert created.status_code == 201
+    assert writer.get().status_code == 403
+    assert writer.get(f"/{created.json()['id']}").status_code == 403
+
+
+def test_a_token_without_a_readable_tenant_is_a_403_of_ours(stack: Checkout) -> None:
+    answer = stack.caller(stack.token("Not A Tenant")).get()
+
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert "tenant_id" in answer.json()["detail"]
+
+
+def test_a_browser_may_ask_before_it_calls(stack: Checkout) -> None:
+    asked = {"origin": "https://grc.example", "access-control-request-method": "POST"}
+    answer = stack.caller(None).request("OPTIONS", headers=asked)
+
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "authorization" in answer.headers["access-control-allow-headers"]

@@ -1,0 +1,167 @@
+"""The command `incidents`, as a newcomer meets it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import PATH, Checkout, free_port
+from tests.support import templates
+
+
+def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:
+    lines = [line for line in welcome.splitlines() if line.startswith("curl ")]
+
+    answers = [subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True) for line in lines]
+
+    listed, created, shown = [json.loads(answer.stdout) for answer in answers]
+    assert len(listed["items"]) == 3
+    assert created["incident_number"] > listed["items"][0]["incident_number"]
+    assert shown == listed["items"][0]
+    assert all("Host:" not in line for line in lines)
+
+
+def test_samples_are_there_through_the_api(stack: Checkout) -> None:
+    found = stack.caller(stack.token("acme")).get(params={"order": "asc"}).json()["items"]
+
+    assert found[0]["title"] == "Customer export left in a public bucket"
+    assert (found[0]["mttd_minutes"], found[0]["mttr_minutes"]) == (3465, 11955)
+    assert found[1]["app_id"] == "soc-portal"
+
+
+def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
+    values = stack.status
+
+    assert list(values) == [
+        "api_url", "endpoint_url", "region", "access_key_id", "secret_access_key", "issuer", "audience", "table_name",
+        "functions",
+    ]  # fmt: skip
+    assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
+    modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
+    assert set(values["functions"]) == modules
+    assert values["api_url"] in stack.answer("status")
+
+
+def test_the_routes_are_those_of_the_template(stack: Checkout) -> None:
+    anonymous = stack.caller(None)
+    events = [event["Properties"] for one in templates.functions().values() for event in one["Events"].values()]
+
+    for event in events:
+        path = event["Path"].removeprefix(PATH).replace("{incident_id}", "inc_1")
+        assert anonymous.request(event["Method"], path).status_code == 401
+    for method, path in (("PUT", ""), ("GET", "/inc_1/elsewhere"), ("POST", "/inc_1")):
+        assert anonymous.request(method, path).status_code == 404
+
+
+def test_logs_hold_one_line_a_request(stack: Checkout) -> None:
+    stack.caller(stack.token("logs-tenant")).get()
+
+    printed = stack.answer("logs", "list_incidents")
+    lines = [json.loads(line.split(" ", 2)[2]) for line in printed.splitlines() if '"message":"request"' in line]
+    (line,) = [line for line in lines if line.get("tenant_id") == "logs-tenant"]
+    assert (line["operation"], line["status"], line["service"]) == ("list_incidents", 200, "incidents")
+
+    unknown = stack.run("logs", "drop_incidents")
+    assert unknown.returncode == 1
+    assert "list_incidents" in unknown.stderr
+
+
+def test_it_listens_on_loopback_only(stack: Checkout) -> None:
+    listening = "0A"
+    port = f":{stack.port:04X}"
+    addresses = {
+        fields[1].removesuffix(port)
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in (line.split() for line in Path(table).read_text().splitlines())
+        if fields[1].endswith(port) and fields[3] == listening
+    }
+    assert addresses == {"0100007F"}
+
+
+def test_a_worker_that_is_killed_does_not_break_the_next_call(stack: Checkout) -> None:
+    client = stack.caller(stack.token("killed"))
+    made = client.post(json={"title": "x"}).json()["id"]
+    workers = [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and str(stack.home) in _command_line(process)
+    ]
+    assert workers
+
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    while any(str(stack.home) in _command_line(Path("/proc", str(pid))) for pid in workers):
+        time.sleep(0.01)
+
+    assert client.get(f"/{made}").status_code == 200
+    assert client.post(json={"title": "y"}).status_code == 201
+    assert len(client.get().json()["items"]) == 2
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def test_down_and_up_keep_the_data(stack: Checkout) -> None:
+    client = stack.caller(stack.token("kept"))
+    incident = client.post(json={"title": "kept"}).json()
+
+    stack.answer("down")
+    assert stack.run("status").returncode == 1
+    again = stack.run("down")
+    assert (again.returncode, again.stdout) == (0, "")
+    stack.up()
+
+    client = stack.caller(stack.token("kept"))
+    assert client.get(f"/{incident['id']}").json() == incident
+    assert client.post(json={"title": "next"}).json()["incident_number"] > incident["incident_number"]
+    samples = stack.caller(stack.token("acme")).get().json()["items"]
+    assert [one["title"] for one in samples].count("Customer export left in a public bucket") == 1
+
+
+def test_two_checkouts_run_side_by_side_and_fresh_starts_over(
+    stack: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Checkout(tmp_path_factory.mktemp("other"), free_port(), stack.http)
+    try:
+        other.up("--no-samples")
+        client = other.caller(other.token("acme"))
+        assert client.get().json()["items"] == []
+        client.post(json={"title": "only here"})
+        assert stack.caller(stack.token("acme")).get().status_code == 200
+        assert stack.caller(other.token("acme")).get().status_code == 401
+
+        other.up("--no-samples", "--fresh")
+        assert other.caller(other.token("acme")).get().json()["items"] == []
+    finally:
+        other.run("down")
+
+
+def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = Checkout(tmp_path / "home", port, http).run("up", "--detach", "--port", str(port))
+
+    assert done.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
+    assert f"incidents up --port {port + 1}" in done.stderr
+    assert done.stdout == ""
+
+
+def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx.Client) -> None:
+    checkout = Checkout(tmp_path / "home", free_port(), http)
+    for command in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
+        done = checkout.run(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Start it: incidents up" in done.stderr

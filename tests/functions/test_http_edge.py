@@ -1,0 +1,201 @@
+"""What every operation does the same way: identity, scope, the log line, and the unforeseen."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import create_incident
+import get_incident
+import list_incidents
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from incidents import commands, dynamodb, http_api, queries
+from incidents.identity import from_claims
+from incidents.observability import logger
+
+from tests.support.events import Context, claims, create_event, get_event, list_event
+
+UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = {
+    "create": (create_incident.handler, lambda **more: create_event({"title": "Secret title"}, **more)),
+    "get": (get_incident.handler, lambda **more: get_event(UNKNOWN, **more)),
+    "list": (list_incidents.handler, lambda **more: list_event(**more)),
+}
+every_operation = pytest.mark.parametrize("operation", OPERATIONS)
+
+
+def call(operation: str, caller: dict[str, str]) -> dict[str, Any]:
+    handler, event = OPERATIONS[operation]
+    return handler(event(caller=caller), Context)
+
+
+@pytest.fixture
+def calls() -> Iterator[list[str]]:
+    """The names of the calls that reach DynamoDB."""
+    made: list[str] = []
+    client = dynamodb.client()
+
+    def note(model: Any, **_: object) -> None:
+        made.append(model.name)
+
+    client.meta.events.register("before-call.dynamodb", note)
+    yield made
+    client.meta.events.unregister("before-call.dynamodb", note)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the functions write to their log."""
+    written = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+    return written
+
+
+@every_operation
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"tenant_id": None}, 403),
+        ({"tenant_id": ""}, 403),
+        ({"tenant_id": "[acme globex]"}, 403),
+        ({"tenant_id": "acme#INCIDENT"}, 403),
+        ({"tenant_id": "Acme"}, 403),
+        ({"tenant_id": "null"}, 403),
+        ({"tenant_id": "a" * 300}, 403),
+        ({"tenant_id": "\u0430cme"}, 403),
+        ({"sub": None}, 403),
+        ({"sub": "system:guardduty"}, 403),
+        ({"app_id": "[a b]"}, 403),
+        ({"app_id": "null"}, 403),
+        ({"app_id": ""}, 403),
+        ({"scope": None}, 403),
+        ({"scope": "incidents:readwrite"}, 403),
+        ({"scope": "INCIDENTS:READ INCIDENTS:WRITE"}, 403),
+        ({"exp": None}, 401),
+        ({"exp": "1"}, 401),
+        ({"exp": "soon"}, 401),
+    ],
+)
+def test_claims_that_cannot_be_trusted_get_no_further(
+    calls: list[str], operation: str, changed: dict[str, str | None], status: int
+) -> None:
+    answer = call(operation, claims(**changed))  # type: ignore[arg-type]
+
+    assert answer["statusCode"] == status
+    assert calls == []
+
+
+@every_operation
+@pytest.mark.parametrize(
+    "broken", [{}, {"authorizer": None}, {"authorizer": {"lambda": {}}}, {"authorizer": {"jwt": {}}}]
+)
+def test_a_request_without_verified_claims_is_not_authenticated(operation: str, broken: dict[str, Any]) -> None:
+    handler, event = OPERATIONS[operation]
+
+    answer = handler(event() | {"requestContext": broken}, Context)
+
+    assert answer["statusCode"] == 401
+    assert answer["headers"]["www-authenticate"] == "Bearer"
+    assert json.loads(answer["body"])["request_id"] == "lambda-request-1"
+
+
+@every_operation
+def test_the_scope_of_the_other_kind_is_not_enough(operation: str) -> None:
+    needed = OPERATIONS[operation][0].scope
+    other = {"incidents:read": "incidents:write", "incidents:write": "incidents:read"}[needed]
+
+    assert call(operation, claims(scope=other))["statusCode"] == 403
+    assert call(operation, claims(scope=f"[openid {needed}]"))["statusCode"] in (200, 201, 404)
+
+
+def test_one_json_line_a_request_without_what_the_caller_wrote(log: io.StringIO) -> None:
+    created = json.loads(call("create", claims())["body"])
+    call("get", claims())
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert len(lines) == 2
+    assert lines[0] | {"timestamp": "", "duration_ms": 0} == {
+        "level": "INFO", "message": "request", "timestamp": "", "service": "service_undefined",
+        "operation": "create_incident", "request_id": "gateway-request-1", "tenant_id": "acme", "status": 201,
+        "duration_ms": 0, "incident_id": created["id"],
+    }  # fmt: skip
+    assert (lines[1]["status"], lines[1]["error"]) == (404, "NotFound")
+    assert "Secret title" not in json.dumps(lines)
+
+
+def test_the_unforeseen_is_a_problem_for_the_caller_and_one_line_for_us(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("with Secret title in its text")
+
+    monkeypatch.setattr(commands, "create_incident", fail)
+
+    answer = call("create", claims())
+
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"])["request_id"] == "gateway-request-1"
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert (line["level"], line["error"], line["status"]) == ("ERROR", "RuntimeError", 500)
+    assert any("create_incident" in frame for frame in line["frames"])
+    assert "Secret title" not in answer["body"] + json.dumps(line)
+
+
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Any")
+UNREACHABLE = ConnectTimeoutError(endpoint_url="https://dynamodb.example")
+
+
+@every_operation
+@pytest.mark.parametrize("refusal", [THROTTLED, UNREACHABLE], ids=["throttled", "unreachable"])
+def test_a_table_that_refuses_is_a_503_with_retry_after(
+    monkeypatch: pytest.MonkeyPatch, operation: str, refusal: Exception
+) -> None:
+    client = dynamodb.client()
+
+    def refuse(**_: object) -> None:
+        raise refusal
+
+    client.meta.events.register("before-call.dynamodb", refuse)
+    try:
+        answer = call(operation, claims())
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", refuse)
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"] == "1"
+    assert "dynamodb.example" not in answer["body"]
+
+
+@pytest.mark.parametrize("conflicts", [1, 7, 8])
+def test_a_create_that_meets_other_transactions_is_tried_again_eight_times(
+    monkeypatch: pytest.MonkeyPatch, conflicts: int
+) -> None:
+    client, met = dynamodb.client(), 0
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}, {"Code": "None"}]
+    error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
+
+    def conflict(**_: object) -> None:
+        nonlocal met
+        met += 1
+        if met <= conflicts:
+            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", conflict)
+    try:
+        answer = call("create", claims())
+    finally:
+        client.meta.events.unregister("before-call.dynamodb.TransactWriteItems", conflict)
+
+    assert answer["statusCode"] == (201 if conflicts < 8 else 503)
+    assert met == min(conflicts + 1, 8)
+
+
+def test_reads_and_writes_make_as_few_calls_as_they_can(calls: list[str]) -> None:
+    created = json.loads(call("create", claims())["body"])
+    queries.get_incident(created["id"], http_api.Request({}, from_claims(claims(), 0)).incidents)
+    call("list", claims())
+
+    assert calls == ["UpdateItem", "TransactWriteItems", "GetItem", "Query"]

@@ -1,0 +1,50 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from incidents.errors import NotAuthenticated, NotPermitted
+from incidents.identity import Identity, from_claims
+
+NOW = 1_795_000_000.0
+CLAIMS = {"tenant_id": "acme", "sub": "auth0|ada", "scope": "incidents:read", "exp": "1795000001"}
+
+
+def test_a_person() -> None:
+    assert from_claims(CLAIMS, NOW) == Identity("acme", "auth0|ada", None, frozenset({"incidents:read"}))
+
+
+def test_an_application() -> None:
+    assert from_claims(CLAIMS | {"app_id": "soc-portal"}, NOW).app_id == "soc-portal"
+
+
+@pytest.mark.parametrize(
+    ("scope", "scopes"),
+    [
+        ("incidents:read incidents:write", {"incidents:read", "incidents:write"}),
+        ("[incidents:read incidents:write]", {"incidents:read", "incidents:write"}),
+        ("incidents:readwrite", {"incidents:readwrite"}),
+    ],
+)
+def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
+    assert from_claims(CLAIMS | {"scope": scope}, NOW).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    "exp", ["1795000000", "0", "-1", "", "soon", "1e12", "1795000001.5", " 1795000001", "9" * 13, None]
+)
+def test_an_expiry_that_is_past_or_unreadable_is_not_authenticated(exp: object) -> None:
+    with pytest.raises(NotAuthenticated):
+        from_claims(CLAIMS | {"exp": exp}, NOW)
+
+
+@given(st.sampled_from(["tenant_id", "sub", "app_id"]), st.text() | st.none() | st.lists(st.text()) | st.integers())
+def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: object) -> None:
+    try:
+        identity = from_claims(CLAIMS | {name: value}, NOW)
+    except NotPermitted as refused:
+        assert name in refused.detail
+    else:
+        taken = {"tenant_id": identity.tenant_id, "sub": identity.subject, "app_id": identity.app_id}
+        assert taken[name] == value
+        assert isinstance(value, str)
+        assert not set(value) & set("# \x00\n")
+        assert not value.startswith("[")

@@ -1,0 +1,67 @@
+import json
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from incidents import drafts, items, json_text, model
+from incidents.errors import InvalidIncident, MalformedRequest
+from incidents.model import Incident
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+amounts = st.decimals(0, 10**15, places=4)
+STAMPS = {
+    "id": "inc_1", "tenant_id": "acme", "created_at": "t", "updated_at": "t", "created_by": "a", "updated_by": "a",
+    "incident_number": "1", "schema_version": 1,
+}  # fmt: skip
+
+
+@given(anything, amounts, st.text(max_size=300))
+def test_what_a_caller_sends_comes_back_the_same_through_the_table(lessons: Any, amount: Decimal, text: str) -> None:
+    sent = f'{{"title": "x", "financial_impact": {amount}, "lessons_learned": {json.dumps(lessons)}}}'
+    body = json_text.loads(sent) | {"description": text}
+    incident = cast("Incident", model.blank() | drafts.new_incident(body) | STAMPS)
+
+    stored = items.to_incident(items.from_incident(incident, 7))
+
+    assert stored.version == 7
+    assert json_text.dump_incident(stored.incident) == json_text.dump_incident(incident)
+    answer = json.loads(json_text.dump_incident(incident), parse_float=Decimal)
+    assert answer["financial_impact"] == amount
+    assert answer["description"] == text
+    assert json.loads(json_text.dump_incident(incident))["lessons_learned"] == lessons
+    assert list(answer) == [field for field in model.FIELDS if field != "app_id"]
+
+
+@given(st.text() | anything.map(json.dumps))
+def test_a_text_is_read_as_json_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        value = json_text.loads(text)
+    except MalformedRequest:
+        return
+    assert value == json.loads(text)
+
+
+@given(st.dictionaries(st.sampled_from([*model.FIELDS, "other"]), anything, max_size=8) | anything)
+def test_any_body_gives_a_draft_or_named_violations(body: Any) -> None:
+    try:
+        draft = drafts.new_incident(body)
+    except InvalidIncident as invalid:
+        assert invalid.violations
+        assert all(violation.detail for violation in invalid.violations)
+        json.dumps([violation._asdict() for violation in invalid.violations])
+    else:
+        assert set(draft) <= set(model.FIELDS) - model.STAMPED
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "b": 2, "a": 3}', '[{"x": {"a": 1, "a": 1}}]', "NaN", "[Infinity]", "", "{'a': 1}"]
+)
+def test_what_is_not_strict_json_is_refused(text: str) -> None:
+    with pytest.raises(MalformedRequest, match="must"):
+        json_text.loads(text)
