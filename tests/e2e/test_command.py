@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import PATH, Checkout, free_port
-from tests.support import templates
+from tests.support import readme, templates
 
 
 def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:
@@ -165,3 +165,22 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         done = checkout.run(*command)
         assert (done.returncode, done.stdout) == (1, "")
         assert "Start it: incidents up" in done.stderr
+
+
+def test_the_call_that_the_readme_shows_gives_the_answer_that_it_shows(stack: Checkout) -> None:
+    call, (answer,) = readme.blocks("bash")[0], readme.blocks("json")
+    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", call],
+        env=environment,
+        cwd=templates.CHECKOUT,
+        capture_output=True,
+        check=True,
+    )
+
+    stamped = {"id", "created_at", "updated_at", "contained_at", "incident_number"}
+    shown, seen = json.loads(answer), json.loads(done.stdout)
+    assert {name: seen[name] for name in seen if name not in stamped} == {
+        name: shown[name] for name in shown if name not in stamped
+    }
