@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ class Checkout:
 
     def up(self, *arguments: str) -> str:
         return self.answer("up", "--detach", "--port", str(self.port), *arguments)
+
+    @contextmanager
+    def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
+        """`incidents up` as in a terminal: it stays, and Ctrl-C ends it."""
+        command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples")
+        environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert any(line.startswith("Try it") for line in process.stdout), "it ended early"
+            yield process
 
     @property
     def status(self) -> dict[str, Any]:

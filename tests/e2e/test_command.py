@@ -119,6 +119,11 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert stack.run("status").returncode == 1
     again = stack.run("down")
     assert (again.returncode, again.stdout) == (0, "")
+    with stack.in_foreground() as process:
+        assert stack.caller(stack.token("kept")).get(f"/{incident['id']}").json() == incident
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert stack.run("status").returncode == 1
     stack.up()
 
     client = stack.caller(stack.token("kept"))

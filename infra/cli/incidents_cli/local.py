@@ -41,10 +41,9 @@ def up(home: Home, *, port: int | None, fresh: bool, samples: bool) -> tuple[Sta
         try:
             stack.save(home)
             stack = _deploy(stack, home, target)
-            if samples and not stack.samples_loaded:
+            if samples and newest_incident(stack, home) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, home)
-                stack = replace(stack, samples_loaded=True)
         except BaseException:
             if not running:
                 emulator.stop(stack)
@@ -126,19 +125,26 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     return stack
 
 
+def newest_incident(stack: Stack, home: Home) -> str | None:
+    """Return the id of the newest incident of the samples' tenant, or None."""
+    found = _call(stack, "GET", "?limit=1", issuer.token(stack, home, tenant=TENANT)).json()["items"]
+    return found[0]["id"] if found else None
+
+
 def _load_samples(stack: Stack, home: Home) -> None:
-    samples = json.loads(files(__package__).joinpath("samples.json").read_text())
-    for sample in samples:
+    for sample in json.loads(files(__package__).joinpath("samples.json").read_text()):
         token = issuer.token(stack, home, tenant=TENANT, subject=sample["subject"], app=sample.get("app"))
-        answer = httpx.post(
-            f"{stack.api_url}/api/v1/grc/incidents",
-            json=sample["incident"],
-            headers={"authorization": f"Bearer {token}"},
-            timeout=30,
-            trust_env=False,
-        )
-        if answer.status_code != httpx.codes.CREATED:
-            raise StepFailed(
-                f"A sample incident was answered with {answer.status_code}.", f"  {answer.text}",
-                "See what the function says: incidents logs create_incident",
-            )  # fmt: skip
+        _call(stack, "POST", "", token, sample["incident"])
+
+
+def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx.Response:
+    answer = httpx.request(
+        method, stack.incidents_url + path, json=body, headers={"authorization": f"Bearer {token}"}, timeout=30,
+        trust_env=False,
+    )  # fmt: skip
+    if not answer.is_success:
+        raise StepFailed(
+            f"The API answered {method} {stack.incidents_url}{path} with {answer.status_code}.", f"  {answer.text}",
+            "See what the functions say: incidents logs",
+        )  # fmt: skip
+    return answer

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import httpx
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import emulator, issuer, local, sam
 from .console import StepFailed, show_failure, stderr
@@ -32,6 +33,16 @@ def app() -> None:
         cli()
     except StepFailed as failure:
         show_failure(failure)
+        sys.exit(1)
+    except (httpx.HTTPError, BotoCoreError, ClientError) as error:
+        log = Home().logs / "emulator.log"
+        show_failure(
+            StepFailed(
+                "The emulator did not answer as it should.",
+                f"  {error}",
+                f"Its output is in {log}. `incidents up --fresh` starts over.",
+            )
+        )
         sys.exit(1)
 
 
@@ -123,11 +134,10 @@ def _print_welcome(stack: Stack, home: Home) -> None:
     token = issuer.token(stack, home, tenant=local.TENANT)
     home.token.touch(mode=0o600)
     home.token.write_text(token)
-    url = f"{stack.api_url}/api/v1/grc/incidents"
+    url = stack.incidents_url
     authorized = f'-H "Authorization: Bearer $(cat {shlex.quote(str(home.token))})"'
-    newest = httpx.get(f"{url}?limit=1", headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False)
-    found = newest.raise_for_status().json()["items"]
-    third = f"{url}/{found[0]['id']}" if found else f"{url}?order=asc&limit=1"
+    newest = local.newest_incident(stack, home)
+    third = f"{url}/{newest}" if newest else f"{url}?order=asc&limit=1"
     new = json.dumps({"title": "Laptop stolen on a train", "severity": "medium", "detected_at": "2026-11-20T08:30:00Z"})
     typer.echo(f"""
 The Incident service is up at

@@ -61,7 +61,6 @@ class Stack:
     api_id: str = ""
     table_name: str = ""
     functions: dict[str, str] | None = None
-    samples_loaded: bool = False
 
     @property
     def endpoint_url(self) -> str:
@@ -75,6 +74,10 @@ class Stack:
     def api_url(self) -> str:
         """What stands before /api/v1/grc."""
         return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}"
+
+    @property
+    def incidents_url(self) -> str:
+        return f"{self.api_url}/api/v1/grc/incidents"
 
     def status(self) -> dict[str, Any]:
         """Return what a program needs to use the stack."""
