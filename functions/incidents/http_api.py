@@ -182,9 +182,11 @@ def page(found: IncidentList) -> Response:
 def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
     """The gateway verified the token; its claims are checked again, because a route can lose its authorizer."""
     try:
-        claims: Mapping[str, object] = gateway["authorizer"]["jwt"]["claims"]
+        claims = gateway["authorizer"]["jwt"]["claims"]
     except (KeyError, TypeError):
-        raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.") from None
+        claims = None
+    if not isinstance(claims, dict):
+        raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.")
     identity = from_claims(claims, time.time())
     if scope not in identity.scopes:
         raise NotPermitted(f"The token must have the scope {scope}.")

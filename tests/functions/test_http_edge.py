@@ -89,7 +89,14 @@ def test_claims_that_cannot_be_trusted_get_no_further(
 
 @every_operation
 @pytest.mark.parametrize(
-    "broken", [{}, {"authorizer": None}, {"authorizer": {"lambda": {}}}, {"authorizer": {"jwt": {}}}]
+    "broken",
+    [
+        {},
+        {"authorizer": None},
+        {"authorizer": {"lambda": {}}},
+        {"authorizer": {"jwt": {}}},
+        {"authorizer": {"jwt": {"claims": None}}},
+    ],
 )
 def test_a_request_without_verified_claims_is_not_authenticated(operation: str, broken: dict[str, Any]) -> None:
     handler, event = OPERATIONS[operation]
