@@ -1,47 +1,95 @@
 """What changes incidents. HTTP and event intake meet here: two doors, one command."""
 
+import random
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from ulid import ULID
 
 from . import drafts, json_text, model, timestamps
-from .errors import Busy, IncidentTooLarge, InvalidIncident, NumberTaken
+from .errors import (
+    Busy,
+    IllegalTransition,
+    IncidentDeleted,
+    IncidentTooLarge,
+    InvalidIncident,
+    KeyReused,
+    NumberTaken,
+    PreconditionFailed,
+)
 from .identity import Identity
-from .items import Stored
-from .model import Incident
-from .repository import IncidentRepository
+from .items import Created, Stored
+from .model import Change, Incident
+from .repository import Claim, IncidentRepository, KeyClaimed, StaleVersion
+
+Versions = frozenset[int] | None
+"""The versions at which a caller wants a change to happen; None for any."""
+
+KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
 
 # A drawn number is taken only when somebody gave it before the counter was raised past it: a race that ends at once.
 _NUMBERS_TRIED = 8
+_UPDATES_TRIED = 8
+_LONGEST_PAUSE = 2.0  # seconds; eight tries end well before the function does
 
 
-def create_incident(body: object, incidents: IncidentRepository) -> Stored:
-    """Store a new incident from what a caller sent, with change 1 and its number, in one transaction.
+def create_incident(body: object, incidents: IncidentRepository, idempotency_key: str | None = None) -> Created:
+    """Store a new incident from what a caller sent, with change 1, its number and its key, in one transaction.
 
-    Raises InvalidIncident, IncidentTooLarge, NumberTaken (only for a number that the caller gave) or Busy; after each
-    of them nothing is stored, except that a drawn number may be left unused.
+    The same key and body again, within 24 hours, return that same incident as it now stands.
+    Raises InvalidIncident, IncidentTooLarge, KeyReused, NumberTaken (only for a number that the caller gave) or Busy;
+    after each of them nothing is stored, except that a drawn number may be left unused.
     """
     given = drafts.new_incident(body)
     incident = _begin(given, incidents.identity)
     if violations := model.settle(incident, given, now=incident["created_at"]):
         raise InvalidIncident(violations)
-    year = int(incident["created_at"][:4])
-    number = given.get("incident_number")
-    incident["incident_number"] = number or model.generated_number(year, 0)  # a stand-in until one is drawn
-    if len(json_text.dump_incident(incident).encode()) > model.DOCUMENT_BYTES:
-        raise IncidentTooLarge(f"The incident must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON.")
+    _check_size(incident)
+    if idempotency_key is None:
+        return Created(_store(incident, given, incidents, None), replayed=False)
 
-    if number:
-        if counted := model.counted(number):
-            incidents.raise_count(*counted)
-        return incidents.create(incident)
-    for _ in range(_NUMBERS_TRIED):
-        incident["incident_number"] = model.generated_number(year, incidents.next_count(year))
-        try:
-            return incidents.create(incident)
-        except NumberTaken:
-            continue
-    raise Busy
+    now = timestamps.to_milliseconds(incident["created_at"]) // 1000
+    claim = Claim(idempotency_key, drafts.fingerprint(given), now + KEY_SECONDS)
+    if earlier := incidents.claimed(idempotency_key, now):  # before a number is drawn
+        return _replay(claim, earlier, incidents)
+    try:
+        return Created(_store(incident, given, incidents, claim), replayed=False)
+    except KeyClaimed:  # by a request at the same time
+        held = incidents.claimed(idempotency_key, now)
+        if held is None:
+            raise Busy from None
+        return _replay(claim, held, incidents)
+
+
+def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
+    """Apply a JSON Merge Patch (RFC 7396). What it does not name stays, whoever changes it meanwhile.
+
+    Raises NotFound, PreconditionFailed, IncidentDeleted, InvalidIncident, IllegalTransition, IncidentTooLarge or Busy.
+    """
+
+    def patched(incident: Incident, now: str) -> Incident:
+        given = drafts.patch(body, incident)
+        if incident["is_deleted"] and given.get("is_deleted") is not False:
+            raise IncidentDeleted
+        after = cast("Incident", {**incident, **given})
+        allowed = model.ALLOWED_TRANSITIONS[incident["status"]]
+        if after["status"] not in (incident["status"], *allowed):
+            raise IllegalTransition(incident["status"], after["status"], allowed)
+        if violations := model.settle(after, given, now, before=incident):
+            raise InvalidIncident(violations)
+        if drafts.same_json(incident["lessons_learned"], after["lessons_learned"]):
+            after["lessons_learned"] = incident["lessons_learned"]
+        return after
+
+    return _change(incident_id, patched, versions, incidents)
+
+
+def delete_incident(incident_id: str, versions: Versions, incidents: IncidentRepository) -> Stored:
+    """Delete an incident softly; to delete it again changes nothing. Raises NotFound, PreconditionFailed or Busy."""
+    return _change(
+        incident_id, lambda incident, _: cast("Incident", {**incident, "is_deleted": True}), versions, incidents
+    )
 
 
 def _begin(given: dict[str, Any], identity: Identity) -> Incident:
@@ -56,7 +104,68 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
         "created_by": identity.subject,
         "updated_by": identity.subject,
         "schema_version": model.SCHEMA_VERSION,
+        # A stand-in until a number is drawn, so that the size is known before.
+        "incident_number": given.get("incident_number") or model.generated_number(int(now[:4]), 0),
     }
     if identity.app_id is not None:
         stamps["app_id"] = identity.app_id
     return cast("Incident", model.blank() | given | stamps)
+
+
+def _check_size(incident: Incident) -> None:
+    if len(json_text.dump_incident(incident).encode()) > model.DOCUMENT_BYTES:
+        raise IncidentTooLarge(f"The incident must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON.")
+
+
+def _store(incident: Incident, given: dict[str, Any], incidents: IncidentRepository, claim: Claim | None) -> Stored:
+    """Store under the given number, or under the next one that is free."""
+    if number := given.get("incident_number"):
+        if counted := model.counted(number):
+            incidents.raise_count(*counted)
+        return incidents.create(incident, claim)
+    year = int(incident["created_at"][:4])
+    for _ in range(_NUMBERS_TRIED):
+        incident["incident_number"] = model.generated_number(year, incidents.next_count(year))
+        try:
+            return incidents.create(incident, claim)
+        except NumberTaken:
+            continue
+    raise Busy
+
+
+def _replay(claim: Claim, held: Claim, incidents: IncidentRepository) -> Created:
+    if held.fingerprint != claim.fingerprint:
+        raise KeyReused
+    return Created(incidents.get(held.incident_id), replayed=True)
+
+
+def _change(
+    incident_id: str,
+    altered: Callable[[Incident, str], Incident],
+    versions: Versions,
+    incidents: IncidentRepository,
+) -> Stored:
+    """Read, alter, write if nobody has written since; else again, up to eight times."""
+    for attempt in range(_UPDATES_TRIED):
+        stored = incidents.get(incident_id)
+        if versions is not None and stored.version not in versions:
+            raise PreconditionFailed(stored.version)
+        before, now = stored.incident, timestamps.from_milliseconds(time.time_ns() // 1_000_000)
+        after = altered(before, now)
+        changes = model.changes(before, after)
+        if not changes:
+            return stored
+        by = incidents.identity.subject
+        after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
+        if before["is_deleted"] != after["is_deleted"]:
+            after["deleted_at"], after["deleted_by"] = (
+                (after["updated_at"], by) if after["is_deleted"] else (None, None)
+            )
+            changes = model.changes(before, after)
+        _check_size(after)
+        change = Change(stored.version + 1, after["updated_at"], by, model.action(before, after), changes)
+        try:
+            return incidents.update(stored, after, change)
+        except StaleVersion:
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  # jitter, not a secret
+    raise Busy

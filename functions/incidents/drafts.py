@@ -4,10 +4,11 @@ The only module that loads pydantic, so only writes pay for it. The bounds thems
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any
+from hashlib import sha256
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -92,20 +93,15 @@ Title = Annotated[str, Field(min_length=1, max_length=model.TITLE_CHARACTERS)]
 Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS), AfterValidator(_printable)]
 
 
-class NewIncident(BaseModel):
-    """The body of a create. Strict: a text is never read as a number, nor a number as a text."""
+class _Values(BaseModel):
+    """What a create and a patch may both hold. Strict: a text is never read as a number, nor a number as a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    title: Title
-    incident_number: Number | None = None
-    source: Source = "edm"
-    source_type: model.SourceType = "api"
     description: Text | None = None
     root_cause: Text | None = None
     category: Annotated[str, Field(max_length=model.CATEGORY_CHARACTERS)] | None = None
     severity: model.Severity | None = None
-    status: model.Status = "new"
     occurred_at: Timestamp | None = None
     detected_at: Timestamp | None = None
     reported_at: Timestamp | None = None
@@ -129,19 +125,95 @@ class NewIncident(BaseModel):
     lessons_learned: Annotated[Any, AfterValidator(_json_document)] = None
 
 
+class NewIncident(_Values):
+    """The body of a create."""
+
+    title: Title
+    incident_number: Number | None = None
+    source: Source = "edm"
+    source_type: model.SourceType = "api"
+    status: model.Status = "new"
+
+
+class IncidentPatch(_Values):
+    """The body of a patch. A value that is left out is left alone: no default here is ever used."""
+
+    title: Title = ""
+    incident_number: Number = ""
+    source: Source = ""
+    source_type: model.SourceType = "api"
+    status: model.Status = "new"
+    is_deleted: bool = False
+
+
+Draft = TypeVar("Draft", bound=_Values)
+
+
 def new_incident(body: object) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
 
     Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
     """
+    return _checked(NewIncident, body).model_dump(exclude_none=True)
+
+
+def patch(body: object, incident: model.Incident) -> dict[str, Any]:
+    """Return the values that a merge patch (RFC 7396) gives to ``incident``: None clears, what is left out stays.
+
+    Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
+    """
+    if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
+        _checked(IncidentPatch, body)  # its depth, before it is merged step by step
+        stored = json_text.loads(incident["lessons_learned"] or "null")
+        body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
+    given = _checked(IncidentPatch, body).model_dump(exclude_unset=True)
+    if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
+        raise InvalidIncident(
+            [Violation("/incident_number", f"is {incident['incident_number']} for good; leave it out")]
+        )
+    return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
+
+
+def merge(target: object, patch: object) -> object:
+    """Return ``target`` under a merge patch, as RFC 7396 section 2 defines it."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge(merged.get(name), value)
+    return merged
+
+
+def same_json(one: str | None, other: str | None) -> bool:
+    """Tell whether two JSON texts hold the same value; the order of members does not count, true is not 1."""
+    return one == other or (one is not None and other is not None and _canonical(one) == _canonical(other))
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(json_text.loads(text), sort_keys=True)
+
+
+def fingerprint(given: Mapping[str, Any]) -> str:
+    """Return the same text for the same values of a create, however their JSON was written."""
+    canonical = {
+        field: json_text.dump_amount(value) if isinstance(value, Decimal) else value for field, value in given.items()
+    }
+    if lessons := given.get("lessons_learned"):
+        canonical["lessons_learned"] = _canonical(lessons)
+    return sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
+
+
+def _checked(kind: type[Draft], body: object) -> Draft:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
     try:
-        draft = NewIncident.model_validate(body)
+        return kind.model_validate(body)
     except ValidationError as error:
         details = error.errors(include_url=False)[:VIOLATIONS_SHOWN]
         raise InvalidIncident([Violation(_pointer(detail["loc"]), _sentence(detail)) for detail in details]) from None
-    return draft.model_dump(exclude_none=True)
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:
@@ -167,6 +239,7 @@ def _sentence(error: ErrorDetails) -> str:
         "list_type": "must be a list",
         "too_long": "must have at most {max_length} items, not {actual_length}",
         "int_type": "must be a whole number",
+        "bool_type": "must be true or false",
         "literal_error": "must be one of {expected}",
         "greater_than_equal": "must be at least {ge}",
         "less_than_equal": "must be at most {le}",
@@ -179,5 +252,5 @@ def _why_not_accepted(field: str) -> str:
         return "is set by the server; leave it out"
     if field == "is_deleted":
         return "cannot be set by a create; leave it out"
-    closest = get_close_matches(field[:64], NewIncident.model_fields, n=1)
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1)
     return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")

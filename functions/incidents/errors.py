@@ -9,10 +9,14 @@ IncidentError
 ├── InvalidIncident         the request can be read, and names values that break a rule
 ├── IncidentTooLarge        the document or the body is over its bound
 ├── NumberTaken             the given incident number belongs to another incident
+├── IllegalTransition       the status cannot move that way
+├── IncidentDeleted         a deleted incident takes no change but its restoration
+├── PreconditionFailed      the incident is not at the version that the caller expects
+├── KeyReused               the idempotency key belongs to another request
 └── Busy                    the table refused for now; the same request may succeed later
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Violation(NamedTuple):
@@ -28,6 +32,11 @@ class IncidentError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the caller is told beside the text, by name."""
+        return {}
 
 
 class NotAuthenticated(IncidentError):
@@ -60,6 +69,10 @@ class InvalidIncident(IncidentError):
         super().__init__(f"The incident breaks {len(violations)} rule{'s' if len(violations) > 1 else ''}.")
         self.violations = violations
 
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"errors": [violation._asdict() for violation in self.violations]}
+
 
 class IncidentTooLarge(IncidentError):
     """The document or the body is over its bound."""
@@ -73,6 +86,40 @@ class NumberTaken(IncidentError):
             f"incident_number {incident_number} is taken; numbers are never used again, even after deletion."
         )
         self.incident_number = incident_number
+
+
+class IllegalTransition(IncidentError):
+    """The status cannot move that way; ``allowed_transitions`` are those that it can take from where it is."""
+
+    def __init__(self, status: str, wanted: str, allowed_transitions: tuple[str, ...]) -> None:
+        super().__init__(f"status cannot move from {status} to {wanted}, only to {', '.join(allowed_transitions)}.")
+        self.allowed_transitions = allowed_transitions
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"allowed_transitions": list(self.allowed_transitions)}
+
+
+class IncidentDeleted(IncidentError):
+    """A deleted incident takes no change but its restoration."""
+
+    def __init__(self) -> None:
+        super().__init__("The incident is deleted; is_deleted: false restores it, alone or with other changes.")
+
+
+class PreconditionFailed(IncidentError):
+    """The incident is not at the version that the caller expects; nothing was changed."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f'The incident is at "{version}". Read it again, then decide.')
+        self.version = version
+
+
+class KeyReused(IncidentError):
+    """The idempotency key belongs to another request of the last 24 hours."""
+
+    def __init__(self) -> None:
+        super().__init__("The Idempotency-Key was sent with another body; a new request needs a new key.")
 
 
 class Busy(IncidentError):

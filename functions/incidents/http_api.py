@@ -5,6 +5,7 @@ problem documents. No router: each function has one route.
 """
 
 import json
+import re
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
@@ -23,15 +24,16 @@ from .errors import (
     UnsupportedContent,
 )
 from .identity import Identity, from_claims
-from .items import Stored
+from .items import Created, Stored
 from .model import DOCUMENT_BYTES
 from .observability import logger
-from .queries import IncidentList
+from .queries import JsonPage
 from .repository import IncidentRepository
 
 PATH = "/api/v1/grc/incidents"
 BODY_BYTES = 6 * DOCUMENT_BYTES  # a document whose every character is escaped as \uXXXX
 PARAMETERS_MAX = 100
+KEY_CHARACTERS = 255
 
 STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "Not authenticated"),
@@ -42,6 +44,10 @@ STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.InvalidIncident: (422, "Invalid incident"),
     errors.IncidentTooLarge: (413, "Incident too large"),
     errors.NumberTaken: (409, "Number taken"),
+    errors.IllegalTransition: (409, "Illegal transition"),
+    errors.IncidentDeleted: (409, "Incident deleted"),
+    errors.PreconditionFailed: (412, "Precondition failed"),
+    errors.KeyReused: (422, "Key reused"),
     errors.Busy: (503, "Busy"),
 }
 _MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
@@ -96,9 +102,42 @@ class Request:
     @property
     def json(self) -> Any:
         """The body's JSON value. Raises UnsupportedContent, IncidentTooLarge or MalformedRequest."""
-        media_type = self._event.get("headers", {}).get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise UnsupportedContent("The body must be sent as Content-Type: application/json.")
+        return self._body("application/json")
+
+    @property
+    def merge_patch(self) -> Any:
+        """The body's JSON value, sent as a merge patch or as plain JSON. Raises as ``json`` does."""
+        return self._body("application/merge-patch+json", "application/json")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The header Idempotency-Key. Raises MalformedRequest."""
+        key = self._header("idempotency-key")
+        if key is not None and not 1 <= len(key) <= KEY_CHARACTERS:
+            raise MalformedRequest(f"The header Idempotency-Key must be 1 to {KEY_CHARACTERS} characters.")
+        return key
+
+    @property
+    def if_match(self) -> frozenset[int] | None:
+        """The versions that the header If-Match names (RFC 9110 13.1.1: weak tags match none); None for any."""
+        header = self._header("if-match")
+        if header is None or header.strip() == "*":
+            return None
+        return frozenset(version for weak, version in _versions(header) if not weak)
+
+    def not_wanted(self, version: int) -> bool:
+        """Tell whether the header If-None-Match (RFC 9110 13.1.2) says that the caller has this version already."""
+        header = self._header("if-none-match") or ""
+        return header.strip() == "*" or version in {version for _, version in _versions(header)}
+
+    def _header(self, name: str) -> str | None:
+        headers: Mapping[str, str] = self._event.get("headers", {})
+        return headers.get(name)
+
+    def _body(self, *media_types: str) -> Any:
+        sent_as = (self._header("content-type") or "").partition(";")[0].strip().lower()
+        if sent_as not in media_types:
+            raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
         body: str = self._event.get("body") or ""
         # The gateway encodes what it does not take for text, so the flag decides, never the type.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
@@ -108,6 +147,11 @@ class Request:
             return json_text.loads(sent.decode())
         except UnicodeDecodeError as error:
             raise MalformedRequest("The body must be UTF-8.") from error
+
+
+def _versions(header: str) -> list[tuple[bool, int]]:
+    """Return (is weak, version) of each of our entity tags that a header lists."""
+    return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([0-9]{1,10})"', header)]
 
 
 Operate = Callable[[Request], Response]
@@ -162,20 +206,40 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
     return decorate
 
 
-def created(stored: Stored) -> Response:
-    """201 with the incident, its place and its version."""
-    answer = incident(stored)
-    return answer._replace(status=201, headers={**answer.headers, "location": f"{PATH}/{stored.incident['id']}"})
+def created(made: Created) -> Response:
+    """201 with the incident, its place and its version; also for a repeat, which says that it is one."""
+    answer = _incident(made.stored)
+    more = {"location": f"{PATH}/{made.stored.incident['id']}"}
+    if made.replayed:
+        more["idempotency-replayed"] = "true"
+    return answer._replace(status=201, headers={**answer.headers, **more})
 
 
-def incident(stored: Stored) -> Response:
-    """200 with one incident and its version as a strong ETag."""
+def incident(request: Request, stored: Stored) -> Response:
+    """200 with one incident and its version as a strong ETag, or 304 if the caller has that version."""
+    answer = _incident(stored)
+    if request.not_wanted(stored.version):
+        return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})
+    return answer
+
+
+def changed(stored: Stored) -> Response:
+    """200 with the incident as it now stands and its version."""
+    return _incident(stored)
+
+
+def deleted(stored: Stored) -> Response:
+    """204."""
+    return Response(204, "", {}, stored.incident["id"])
+
+
+def _incident(stored: Stored) -> Response:
     headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
     return Response(200, json_text.dump_incident(stored.incident), headers, stored.incident["id"])
 
 
-def page(found: IncidentList) -> Response:
-    """200 with one page of incidents."""
+def page(found: JsonPage) -> Response:
+    """200 with one page of a list."""
     return Response(200, json_text.dump_page(found.items, found.next_cursor), {"content-type": "application/json"})
 
 
@@ -195,10 +259,7 @@ def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
 
 def _problem(error: IncidentError, request_id: str) -> Response:
     status, title = STATUS_OF[type(error)]
-    more = {}
-    if isinstance(error, errors.InvalidIncident):
-        more["errors"] = [violation._asdict() for violation in error.violations]
-    return _problem_document(status, title, error.detail, request_id, more)
+    return _problem_document(status, title, error.detail, request_id, error.members)
 
 
 def _unforeseen(request_id: str) -> Response:

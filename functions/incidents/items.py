@@ -1,24 +1,32 @@
 """The stored form of an incident: native DynamoDB attributes, which operators can read, filter and export.
 
-Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``): converting the
+Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``): to convert the
 few types that an incident has takes a fraction of what boto3's general serializer takes.
 """
 
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
-from . import json_text, keys, model
-from .model import Incident
+from . import json_text, keys, model, upcasting
+from .model import Change, Incident
 
 Attribute = dict[str, Any]
 Item = dict[str, Any]
 
 
 class Stored(NamedTuple):
-    """An incident and the version under which it is stored: 1 for the create, one more with every change."""
+    """An incident, the version under which it is stored (1 for the create, then one a change), and its item."""
 
     incident: Incident
     version: int
+    item: Item
+
+
+class Created(NamedTuple):
+    """What a create answers with; ``replayed`` if an earlier request with the same key made it."""
+
+    stored: Stored
+    replayed: bool
 
 
 def key(of: keys.Key) -> Item:
@@ -38,26 +46,55 @@ def from_incident(incident: Incident, version: int) -> Item:
 
 
 def to_incident(item: Item) -> Stored:
-    """Return the incident of an item; attributes that this version does not know are left where they are."""
+    """Return the incident of an item of any schema version; unknown attributes are left where they are."""
+    current = upcasting.upcast(item)
     incident = model.blank()
-    if app_id := item.get("app_id"):
+    if app_id := current.get("app_id"):
         incident["app_id"] = app_id["S"]
     for field in incident:
-        if attribute := item.get(field):
-            incident[field] = Decimal(attribute["N"]) if field == "financial_impact" else _value(attribute)
-    return Stored(cast("Incident", incident), int(item["version"]["N"]))
+        if attribute := current.get(field):
+            incident[field] = _value(field, attribute)
+    return Stored(cast("Incident", incident), int(item["version"]["N"]), item)
 
 
-def creation(incident: Incident) -> Item:
-    """Return change 1. It holds no values: the first value of a field is the ``from`` of its first later change, or
-    what the incident shows now. To store them twice would cost every create up to its own size again."""
-    return key(keys.change(incident["tenant_id"], incident["id"], 1)) | {
-        "version": {"N": "1"},
-        "at": {"S": incident["created_at"]},
-        "by": {"S": incident["created_by"]},
-        "action": {"S": "created"},
-        "changes": {"M": {}},
+def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
+    """Return what an update must set, and which attributes it must remove. Those it does not know, it leaves alone."""
+    known = {*model.FIELDS, *keys.INDEX_ATTRIBUTES}
+    changed = {name: attribute for name, attribute in wanted.items() if stored.get(name) != attribute}
+    return changed, [name for name in stored if name in known and name not in wanted]
+
+
+def from_change(incident: Incident, change: Change) -> Item:
+    """Return the item of one entry of the audit trail.
+
+    Change 1, the create, holds no values: the first value of a field is the ``from`` of its first later change, or what
+    the incident shows now. To store them twice would cost every create up to its own size again.
+    """
+    return key(keys.change(incident["tenant_id"], incident["id"], change.version)) | {
+        "version": {"N": str(change.version)},
+        "at": {"S": change.at},
+        "by": {"S": change.by},
+        "action": {"S": change.action},
+        "changes": {
+            "M": {
+                field: {"M": {"from": _attribute(before), "to": _attribute(after)}}
+                for field, (before, after) in change.changes.items()
+            }
+        },
     }
+
+
+def to_change(item: Item) -> Change:
+    return Change(
+        version=int(item["version"]["N"]),
+        at=item["at"]["S"],
+        by=item["by"]["S"],
+        action=item["action"]["S"],
+        changes={
+            field: (_value(field, pair["M"]["from"]), _value(field, pair["M"]["to"]))
+            for field, pair in item["changes"]["M"].items()
+        },
+    )
 
 
 def number(incident: Incident) -> Item:
@@ -67,6 +104,8 @@ def number(incident: Incident) -> Item:
 
 def _attribute(value: object) -> Attribute:
     match value:
+        case None:
+            return {"NULL": True}
         case bool():
             return {"BOOL": value}
         case str():
@@ -80,13 +119,15 @@ def _attribute(value: object) -> Attribute:
     raise TypeError(f"an incident holds no {type(value).__name__}")
 
 
-def _value(attribute: Attribute) -> object:
+def _value(field: str, attribute: Attribute) -> Any:
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":
             return value
         case "N":
-            return int(value)
+            return Decimal(value) if field == "financial_impact" else int(value)
         case "L":
             return [one["S"] for one in value]
+        case "NULL":
+            return None
     raise TypeError(f"an incident holds no attribute of type {kind}")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from .errors import MalformedRequest
-from .model import Incident
+from .model import Change, Incident
 
 
 class Number(float):
@@ -50,8 +50,26 @@ def dump_incident(incident: Incident) -> str:
     return f'{dumps(plain)[:-1]},"financial_impact":{dump_amount(amount)},"lessons_learned":{lessons or "null"}}}'
 
 
-def dump_page(incidents: Iterable[Incident], next_cursor: str | None) -> str:
-    return f'{{"items":[{",".join(map(dump_incident, incidents))}],"next_cursor":{dumps(next_cursor)}}}'
+def dump_change(change: Change) -> str:
+    """Return the JSON of one entry of the audit trail."""
+    stamps = dumps({"version": change.version, "at": change.at, "by": change.by, "action": change.action})
+    pairs = (
+        f'"{field}":{{"from":{dump_value(field, before)},"to":{dump_value(field, after)}}}'
+        for field, (before, after) in change.changes.items()
+    )
+    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}}}'
+
+
+def dump_value(field: str, value: Any) -> str:
+    """Return the JSON of one field's value."""
+    if field == "financial_impact":
+        return dump_amount(value)
+    return (value or "null") if field == "lessons_learned" else dumps(value)
+
+
+def dump_page(documents: Iterable[str], next_cursor: str | None) -> str:
+    """Return the JSON of a page whose items are JSON already."""
+    return f'{{"items":[{",".join(documents)}],"next_cursor":{dumps(next_cursor)}}}'
 
 
 def dump_amount(amount: Decimal | None) -> str:

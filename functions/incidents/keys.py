@@ -3,12 +3,13 @@
 Table: one partition key a kind of item, so that a role can be held to the kinds that it needs, and each begins with the
 tenant's name, which cannot contain ``#``.
 
-| item      | pk                     | sk                         | written by        |
-|-----------|------------------------|----------------------------|-------------------|
-| incident  | TENANT#<t>#INCIDENT    | <incident id>              | every change      |
-| change    | TENANT#<t>#CHANGE      | <incident id>#<version>    | every change      |
-| number    | TENANT#<t>#NUMBER      | <incident number>          | create            |
-| counter   | TENANT#<t>#COUNTER     | <year>                     | create, before it |
+| item        | pk                       | sk                              | written by         |
+|-------------|--------------------------|---------------------------------|--------------------|
+| incident    | TENANT#<t>#INCIDENT      | <incident id>                   | every change       |
+| change      | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change       |
+| number      | TENANT#<t>#NUMBER        | <incident number>               | create             |
+| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
+| counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
 
 Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
 
@@ -23,7 +24,9 @@ Indexes: all sorted by the incident's id, which is its time of creation. Absent 
 The day indexes keep deleted and dismissed incidents, so that the metrics can leave them out and count them.
 """
 
+import json
 import re
+from hashlib import sha256
 from typing import NamedTuple
 
 from .model import Incident
@@ -35,7 +38,8 @@ BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
-INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 26 digits of Crockford's base 32, 48 + 80 bits
+INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
+_BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
 
 
 class Key(NamedTuple):
@@ -58,8 +62,20 @@ def number(tenant_id: str, incident_number: str) -> Key:
     return Key(f"TENANT#{tenant_id}#NUMBER", incident_number)
 
 
+def idempotency(tenant_id: str, app_id: str | None, operation: str, key: str) -> Key:
+    """Hashed, so that a key may hold any character; the parts are framed, so that no two callers' keys can meet."""
+    framed = json.dumps([app_id, operation, key])
+    return Key(f"TENANT#{tenant_id}#IDEMPOTENCY", sha256(framed.encode()).hexdigest())
+
+
 def counter(tenant_id: str, year: int) -> Key:
     return Key(f"TENANT#{tenant_id}#COUNTER", f"{year:04d}")
+
+
+def ids_made_at(milliseconds: int) -> tuple[str, str]:
+    """Return the first and the last id that an incident made in this millisecond since 1970 can have."""
+    digits = "".join(_BASE_32[milliseconds >> 5 * place & 31] for place in reversed(range(10)))
+    return f"inc_{digits}{'0' * 16}", f"inc_{digits}{'Z' * 16}"
 
 
 def active(tenant_id: str) -> str:
@@ -80,6 +96,9 @@ def by_detected_day(tenant_id: str, day: str) -> str:
 
 def by_closed_day(tenant_id: str, day: str) -> str:
     return f"TENANT#{tenant_id}#CLOSED#{day}"
+
+
+INDEX_ATTRIBUTES = frozenset({"active_pk", "active_status_pk", "active_app_pk", "detected_day_pk", "closed_day_pk"})
 
 
 def index_attributes(incident: Incident) -> dict[str, str]:

@@ -6,7 +6,7 @@ Pure: no AWS, no clock, no pydantic (reads load this module too). ``drafts`` hol
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import combinations
-from typing import Any, Literal, NotRequired, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 from . import timestamps
 from .errors import Violation
@@ -18,6 +18,17 @@ SourceType = Literal["frontend", "backend", "server", "system", "api"]
 STATUSES: tuple[str, ...] = get_args(Status)
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 SOURCE_TYPES: tuple[str, ...] = get_args(SourceType)
+
+ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "new": ("investigating", "contained", "closed", "dismissed"),
+    "investigating": ("contained", "recovering", "review", "closed", "dismissed"),
+    "contained": ("investigating", "recovering", "review", "closed", "dismissed"),
+    "recovering": ("investigating", "contained", "review", "closed"),
+    "review": ("investigating", "recovering", "closed"),
+    "closed": ("investigating", "review"),
+    "dismissed": ("investigating",),
+}
+"""From a status to those that may follow. The same status again is no move; a new incident may have any."""
 
 
 class Incident(TypedDict):
@@ -78,6 +89,16 @@ class Incident(TypedDict):
     lessons_learned: str | None
 
 
+class Change(NamedTuple):
+    """One entry of an incident's audit trail; ``changes`` are (from, to) by field, in the forms of ``Incident``."""
+
+    version: int
+    at: str
+    by: str
+    action: str
+    changes: dict[str, tuple[Any, Any]]
+
+
 FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)
 
 STAMPED = frozenset({
@@ -127,14 +148,23 @@ def blank() -> dict[str, Any]:
     return {field: [] if field in LISTS else None for field in FIELDS if field != "app_id"} | {"is_deleted": False}
 
 
-def settle(incident: Incident, given: Mapping[str, Any], now: str) -> list[Violation]:
+def settle(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> list[Violation]:
     """Apply the rules that hold between fields, in place, and return those that ``given`` made impossible.
 
     ``given`` are the caller's values of this request, already merged into ``incident``; ``now`` is the moment of the
-    request. Stamps ``contained_at`` and ``closed_at`` as the status asks, then derives the minutes.
+    request; ``before`` is the incident as it stood, None for a new one. Entering a status stamps its milestone, leaving
+    ``closed`` clears it; then the minutes are derived.
     """
-    _stamp_milestones(incident, now)
-    return _closing_rule(incident) or _order_of_timestamps(incident) or _derive_minutes(incident, given)
+    if before is None or before["status"] != incident["status"]:
+        if before is not None and before["status"] == "closed":
+            incident["closed_at"] = given.get("closed_at")
+            incident["mttr_minutes"] = given.get("mttr_minutes")
+        _stamp_milestones(incident, now)
+    return (
+        _closing_rule(incident)
+        or _order_of_timestamps(incident)
+        or _derive_minutes(incident, given, before or incident)
+    )
 
 
 def _stamp_milestones(incident: Incident, now: str) -> None:
@@ -147,9 +177,12 @@ def _stamp_milestones(incident: Incident, now: str) -> None:
 
 
 def _closing_rule(incident: Incident) -> list[Violation]:
-    if incident["closed_at"] is not None and incident["status"] != "closed":
-        return [Violation("/closed_at", "must be left out unless status is closed")]
-    return []
+    is_closed = incident["status"] == "closed"
+    if is_closed == (incident["closed_at"] is not None):
+        return []
+    if is_closed:
+        return [Violation("/closed_at", "must not be null while status is closed; reopen the incident to clear it")]
+    return [Violation("/closed_at", "must be left out unless status is closed")]
 
 
 def _order_of_timestamps(incident: Incident) -> list[Violation]:
@@ -161,24 +194,48 @@ def _order_of_timestamps(incident: Incident) -> list[Violation]:
     ]
 
 
-def _derive_minutes(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
+def _derive_minutes(incident: Incident, given: Mapping[str, Any], before: Incident) -> list[Violation]:
     """MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2); MTTR is closing minus detection, R for resolve.
 
-    Derived replaces given. Where a timestamp is missing, a caller's value (an import's) stands, and there is no value
-    that nobody gave: null, never 0.
+    Derived replaces given. Where a timestamp is missing, a caller's value (an import's) stands; minutes that were
+    derived go with their timestamps; and there is no value that nobody gave: null, never 0.
     """
     values: dict[str, Any] = incident  # type: ignore[assignment]  # keys that are known to be there, by name
+    earlier: Mapping[str, Any] = before
     violations = []
     for field, (start, end) in _MINUTES.items():
-        if values[start] is None or values[end] is None:
-            continue
-        minutes = timestamps.minutes_between(values[start], values[end])
-        if given.get(field) not in (None, minutes):
-            violations.append(
-                Violation(f"/{field}", f"must be {minutes}, as {start} and {end} tell, or be left out to be derived")
-            )
-        values[field] = minutes
+        if values[start] is not None and values[end] is not None:
+            minutes = timestamps.minutes_between(values[start], values[end])
+            if given.get(field) not in (None, minutes):
+                violations.append(
+                    Violation(
+                        f"/{field}", f"must be {minutes}, as {start} and {end} tell, or be left out to be derived"
+                    )
+                )
+            values[field] = minutes
+        elif field not in given and earlier[start] is not None and earlier[end] is not None:
+            values[field] = None
     return violations
+
+
+def changes(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
+    """Return (from, to) of every field that differs, but for the stamps that every change moves."""
+    old: Mapping[str, Any] = before
+    new: Mapping[str, Any] = after
+    return {
+        field: (old[field], new[field])
+        for field in new
+        if field not in ("updated_at", "updated_by") and old[field] != new[field]
+    }
+
+
+def action(before: Incident, after: Incident) -> str:
+    """Return what a change did: exactly one word, the first that holds."""
+    if before["is_deleted"] != after["is_deleted"]:
+        return "deleted" if after["is_deleted"] else "restored"
+    if "closed" in (before["status"], after["status"]) and before["status"] != after["status"]:
+        return "closed" if after["status"] == "closed" else "reopened"
+    return "updated"
 
 
 def generated_number(year: int, count: int) -> str:

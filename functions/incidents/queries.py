@@ -1,66 +1,62 @@
 """What reads incidents. No pydantic: a read starts and answers without it."""
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from . import keys
-from .errors import MalformedRequest, NotFound
+from . import cursor, filters, json_text
+from .errors import MalformedRequest
 from .items import Stored
-from .model import Incident
 from .repository import IncidentRepository
 
-LIMIT_DEFAULT, LIMIT_MAX = 50, 100
-LIST_PARAMETERS = ("limit", "cursor", "order")
+PAGE_BYTES = 4_000_000  # Lambda answers with at most 6 MB, and the gateway's envelope escapes what it holds
 
 
-class IncidentList(NamedTuple):
-    """One page of a list; ``next_cursor`` is None on the last."""
+class JsonPage(NamedTuple):
+    """One page of a list, its items as JSON; ``next_cursor`` is None on the last."""
 
-    items: list[Incident]
+    items: list[str]
     next_cursor: str | None
 
 
 def get_incident(incident_id: str, incidents: IncidentRepository) -> Stored:
-    """Return one incident. Raises NotFound, also for an id of another form."""
-    if not keys.INCIDENT_ID.fullmatch(incident_id):
-        raise NotFound
+    """Return one incident. Raises NotFound."""
     return incidents.get(incident_id)
 
 
-def list_incidents(parameters: Mapping[str, list[str]], incidents: IncidentRepository) -> IncidentList:
-    """Return a page of the incidents that are not deleted: ``limit`` 1 to 100, ``order`` desc or asc, ``cursor``.
+def list_incidents(parameters: Mapping[str, list[str]], incidents: IncidentRepository) -> JsonPage:
+    """Return a page of incidents, by the parameters that ``filters`` names.
 
     Raises MalformedRequest, which names the parameter and what would be right.
     """
+    request = filters.from_parameters(parameters)
+    about = ("list_incidents", request.filters.canonical(), "desc" if request.newest_first else "asc")
+    after = cursor.unseal(request.cursor, incidents.identity, *about) if request.cursor is not None else None
+    page = incidents.page(request.filters, request.limit, newest_first=request.newest_first, after=after)
+    documents: list[str] = []
+    size = 0
+    for incident in page.incidents:
+        document = json_text.dump_incident(incident)
+        size += len(document.encode())
+        if documents and size > PAGE_BYTES:
+            last_shown = page.incidents[len(documents) - 1]["id"]
+            return JsonPage(documents, cursor.seal(last_shown, incidents.identity, *about))
+        documents.append(document)
+    return JsonPage(documents, cursor.seal(page.position, incidents.identity, *about) if page.position else None)
+
+
+def list_incident_changes(
+    incident_id: str, parameters: Mapping[str, list[str]], incidents: IncidentRepository
+) -> JsonPage:
+    """Return a page of an incident's changes, oldest first. Raises NotFound or MalformedRequest."""
     for name, values in parameters.items():
-        if name not in LIST_PARAMETERS:
-            raise MalformedRequest(f"The parameter {name[:64]!a} must be one of {', '.join(LIST_PARAMETERS)}.")
+        if name not in ("limit", "cursor"):
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are limit, cursor.")
         if len(values) > 1:
             raise MalformedRequest(f"The parameter {name} must be given once.")
-    single = {name: values[0] for name, values in parameters.items()}
-    limit, order = single.get("limit", str(LIMIT_DEFAULT)), single.get("order", "desc")
-    if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= LIMIT_MAX:
-        raise MalformedRequest(f"The parameter limit must be a whole number from 1 to {LIMIT_MAX}.")
-    if order not in ("asc", "desc"):
-        raise MalformedRequest("The parameter order must be desc, newest first, or asc, oldest first.")
-    after = _position(single["cursor"]) if "cursor" in single else None
-    page = incidents.page(int(limit), newest_first=order == "desc", after=after)
-    return IncidentList(page.incidents, _cursor(page.incidents[-1]["id"]) if page.more else None)
-
-
-def _cursor(incident_id: str) -> str:
-    """The cursor holds a position alone; tenant and application always come from the caller's identity."""
-    return urlsafe_b64encode(incident_id.encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> str:
-    try:
-        position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError:
-        position = ""
-    # Base 64 has spare bits and tolerates foreign characters: only what encodes back to itself is a cursor of ours.
-    if not keys.INCIDENT_ID.fullmatch(position) or _cursor(position) != cursor:
-        raise MalformedRequest("The parameter cursor must be the next_cursor of an earlier page, unchanged.")
-    return position
+    limit = filters.limit(parameters.get("limit", [None])[0])
+    about = ("list_incident_changes", incident_id)
+    sent = parameters.get("cursor", [None])[0]
+    after = int(cursor.unseal(sent, incidents.identity, *about)) if sent is not None else 0
+    changes, more = incidents.changes(incident_id, limit, after)
+    next_cursor = cursor.seal(str(changes[-1].version), incidents.identity, *about) if more else None
+    return JsonPage([json_text.dump_change(change) for change in changes], next_cursor)

@@ -4,22 +4,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from . import items, keys
+from . import items, keys, timestamps
 from .dynamodb import ConditionFailed, refusals_as_busy, transact
 from .errors import NotFound, NumberTaken
+from .filters import Filters
 from .identity import Identity
 from .items import Stored
-from .model import Incident
+from .listing import Page, Partition, Reader, Selection
+from .model import Change, Incident
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Page(NamedTuple):
-    """Some incidents in order, and whether there may be more after the last."""
+class Claim(NamedTuple):
+    """An idempotency key and what it stands for. ``expires_at`` is in seconds since 1970."""
 
-    incidents: list[Incident]
-    more: bool
+    key: str
+    fingerprint: str
+    expires_at: int
+    incident_id: str = ""
+
+
+class KeyClaimed(Exception):
+    """Another create holds the idempotency key; this one wrote nothing."""
+
+
+class StaleVersion(Exception):
+    """The incident has moved on since it was read; nothing was written."""
 
 
 class IncidentRepository:
@@ -32,61 +44,115 @@ class IncidentRepository:
         self._table = table_name
 
     def get(self, incident_id: str) -> Stored:
-        """Return the incident as its last write left it, deleted or not. Raises NotFound."""
-        with refusals_as_busy():
-            answer = self._client.get_item(
-                TableName=self._table,
-                Key=items.key(keys.incident(self._tenant_id, incident_id)),
-                ConsistentRead=True,  # who has just written must see it
-            )
-        if "Item" not in answer:
+        """Return the incident as its last write left it, deleted or not. Raises NotFound, also for no id at all."""
+        if not keys.INCIDENT_ID.fullmatch(incident_id):
             raise NotFound
-        stored = items.to_incident(answer["Item"])
+        item = self._item(keys.incident(self._tenant_id, incident_id))
+        if item is None:
+            raise NotFound
+        stored = items.to_incident(item)
         if self.identity.app_id is not None and stored.incident.get("app_id") != self.identity.app_id:
             raise NotFound
         return stored
 
-    def page(self, limit: int, *, newest_first: bool, after: str | None) -> Page:
-        """Return up to ``limit`` incidents that are not deleted, from behind the incident id ``after``.
+    def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
+        """Return up to ``limit`` incidents, from behind the incident id ``after``.
 
-        Fewer come back when DynamoDB ends a read at its 1 MB. Eventually consistent, as every index is.
+        Fewer come back where filters leave little of what one request may read. Eventually consistent, as every index
+        is; with deleted incidents it is the table itself that is read.
         """
-        index, attribute, value = self._active_index()
-        start = {}
-        if after is not None:
-            position = items.key(keys.incident(self._tenant_id, after))
-            start["ExclusiveStartKey"] = {**position, attribute: {"S": value}, "id": {"S": after}}
+        ids = filters.id_range()
+        if filters.incident_number is not None:
+            incident_id = self._id_of(filters.incident_number)
+            if incident_id is None or not ids[0] <= incident_id <= ids[1]:
+                return Page([], None)
+            ids = (incident_id, incident_id)
+        own = self.identity.app_id
+        if own is not None:
+            if own not in filters.any_of.get("app_id", (own,)):
+                return Page([], None)
+            filters = filters._replace(any_of={**filters.any_of, "app_id": (own,)})
+        reader = Reader(self._client, self._table, self._tenant_id)
+        return reader.page(self._partitions(filters), Selection(filters, ids, newest_first), limit, after)
+
+    def changes(self, incident_id: str, limit: int, after_version: int) -> tuple[list[Change], bool]:
+        """Return up to ``limit`` changes behind a version, oldest first, and whether more follow. Raises NotFound."""
+        self.get(incident_id)  # who may not reach the incident may not reach its history
+        partition, start = keys.change(self._tenant_id, incident_id, after_version + 1)
+        last = keys.change(self._tenant_id, incident_id, 10**10 - 1).sk
         with refusals_as_busy():
             answer = self._client.query(
                 TableName=self._table,
-                IndexName=index,
-                KeyConditionExpression="#partition = :partition",
-                ExpressionAttributeNames={"#partition": attribute},
-                ExpressionAttributeValues={":partition": {"S": value}},
-                ScanIndexForward=not newest_first,
-                Limit=limit + 1,  # one more than wanted tells whether there is a next page, without an empty last one
-                **start,  # type: ignore[arg-type]
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": start}, ":last": {"S": last}},
+                ConsistentRead=True,
+                Limit=limit + 1,
             )
-        found = [items.to_incident(item).incident for item in answer["Items"]]
-        return Page(found[:limit], more=len(found) > limit or "LastEvaluatedKey" in answer)
+        found = [items.to_change(item) for item in answer["Items"]]
+        return found[:limit], len(found) > limit or "LastEvaluatedKey" in answer
 
-    def create(self, incident: Incident) -> Stored:
-        """Write the incident, its change 1 and its number: all or nothing. Raises NumberTaken or Busy."""
-        if incident["tenant_id"] != self._tenant_id:
-            raise ValueError("an incident of another tenant")
+    def create(self, incident: Incident, claim: Claim | None = None) -> Stored:
+        """Write the incident, its change 1, its number and the claim of its key: all or nothing.
+
+        Raises KeyClaimed, NumberTaken or Busy.
+        """
+        self._check_tenant(incident)
+        first = Change(1, incident["created_at"], incident["created_by"], "created", {})
+        item = items.from_incident(incident, 1)
         # A fresh id cannot meet another; the conditions make sure that whatever happens, nothing is overwritten.
-        new_item = "attribute_not_exists(pk)"
-        writes = [items.from_incident(incident, 1), items.creation(incident), items.number(incident)]
+        writes = [
+            self._put(new, "attribute_not_exists(pk)")
+            for new in (item, items.from_change(incident, first), items.number(incident))
+        ]
+        if claim is not None:
+            writes.append(self._put_claim(claim, incident))
         try:
-            transact(
-                self._client,
-                [{"Put": {"TableName": self._table, "Item": item, "ConditionExpression": new_item}} for item in writes],
-            )
+            transact(self._client, writes)
         except ConditionFailed as failed:
+            if 3 in failed.places:
+                raise KeyClaimed from failed
             if failed.places == [2]:
                 raise NumberTaken(incident["incident_number"]) from failed
             raise
-        return Stored(incident, 1)
+        return Stored(incident, 1, item)
+
+    def update(self, stored: Stored, incident: Incident, change: Change) -> Stored:
+        """Write what differs between ``stored`` and ``incident``, and the change: both or none.
+
+        Raises StaleVersion if the incident is no longer what was read, or Busy.
+        """
+        self._check_tenant(incident)
+        item = items.from_incident(incident, change.version)
+        changed, removed = items.difference(stored.item, item)
+        names = {f"#{place}": name for place, name in enumerate((*changed, *removed))}
+        by_name = {name: place for place, name in names.items()}
+        expression = "SET " + ", ".join(f"{by_name[name]} = :{by_name[name][1:]}" for name in changed)
+        if removed:
+            expression += " REMOVE " + ", ".join(by_name[name] for name in removed)
+        values = {f":{by_name[name][1:]}": attribute for name, attribute in changed.items()}
+        still_as_read = "#version = :read"
+        update = {
+            "TableName": self._table,
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            "UpdateExpression": expression,
+            "ConditionExpression": still_as_read,
+            "ExpressionAttributeNames": names | {"#version": "version"},
+            "ExpressionAttributeValues": values | {":read": {"N": str(stored.version)}},
+        }
+        record = self._put(items.from_change(incident, change), "attribute_not_exists(pk)")
+        try:
+            transact(self._client, [{"Update": update}, record])
+        except ConditionFailed as failed:
+            raise StaleVersion from failed
+        unknown = {name: attribute for name, attribute in stored.item.items() if name not in removed}
+        return Stored(incident, change.version, unknown | item)
+
+    def claimed(self, key: str, now: int) -> Claim | None:
+        """Return who holds an idempotency key. What has expired and TTL has not swept yet counts as absent."""
+        item = self._item(self._claim_key(key))
+        if item is None or int(item["expires_at"]["N"]) <= now:
+            return None
+        return Claim(key, item["fingerprint"]["S"], int(item["expires_at"]["N"]), item["incident_id"]["S"])
 
     def next_count(self, year: int) -> int:
         """Draw the next count of a year. Whoever draws gets its own; one that is not used is a gap.
@@ -118,6 +184,56 @@ class IncidentRepository:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
 
+    def _item(self, key: keys.Key) -> items.Item | None:
+        with refusals_as_busy():
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=items.key(key),
+                ConsistentRead=True,  # who has just written must see it
+            )
+        return answer.get("Item")
+
+    def _id_of(self, incident_number: str) -> str | None:
+        item = self._item(keys.number(self._tenant_id, incident_number))
+        return None if item is None else item["incident_id"]["S"]
+
+    def _partitions(self, filters: Filters) -> list[Partition]:
+        """Choose what to read: the smallest partitions that hold everything the filters let through."""
+        tenant = self._tenant_id
+        if filters.include_deleted:
+            return [Partition(None, "pk", keys.incident(tenant, "").pk)]
+        if apps := filters.any_of.get("app_id"):
+            return [
+                Partition(keys.ACTIVE_BY_APP, "active_app_pk", keys.active_by_app(tenant, app), selected="app_id")
+                for app in apps
+            ]
+        if statuses := filters.any_of.get("status"):
+            return [
+                Partition(
+                    keys.ACTIVE_BY_STATUS, "active_status_pk", keys.active_by_status(tenant, one), selected="status"
+                )
+                for one in statuses
+            ]
+        return [Partition(keys.ACTIVE, "active_pk", keys.active(tenant))]
+
+    def _put(self, item: items.Item, condition: str, values: items.Item | None = None) -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        return {"Put": put | ({"ExpressionAttributeValues": values} if values else {})}
+
+    def _put_claim(self, claim: Claim, incident: Incident) -> dict[str, Any]:
+        item = items.key(self._claim_key(claim.key)) | {
+            "incident_id": {"S": incident["id"]},
+            "fingerprint": {"S": claim.fingerprint},
+            "expires_at": {"N": str(claim.expires_at)},
+        }
+        never_sent = "attribute_not_exists(pk)"
+        expired_but_not_swept = "expires_at <= :now"
+        now = timestamps.to_milliseconds(incident["created_at"]) // 1000
+        return self._put(item, f"{never_sent} OR {expired_but_not_swept}", {":now": {"N": str(now)}})
+
+    def _claim_key(self, key: str) -> keys.Key:
+        return keys.idempotency(self._tenant_id, self.identity.app_id, "create_incident", key)
+
     def _counter(self, year: int) -> dict[str, Any]:
         return {
             "TableName": self._table,
@@ -125,8 +241,6 @@ class IncidentRepository:
             "ExpressionAttributeNames": {"#count": "count"},  # a reserved word
         }
 
-    def _active_index(self) -> tuple[str, str, str]:
-        """Return (index, partition attribute, partition) of the incidents that the caller may list."""
-        if self.identity.app_id is not None:
-            return keys.ACTIVE_BY_APP, "active_app_pk", keys.active_by_app(self._tenant_id, self.identity.app_id)
-        return keys.ACTIVE, "active_pk", keys.active(self._tenant_id)
+    def _check_tenant(self, incident: Incident) -> None:
+        if incident["tenant_id"] != self._tenant_id:
+            raise ValueError("an incident of another tenant")

@@ -27,13 +27,17 @@ def everything(dynamodb: "DynamoDBClient", table_name: str) -> Any:
     return read
 
 
+def create(body: object, incidents: IncidentRepository) -> Stored:
+    return commands.create_incident(body, incidents).stored
+
+
 def of_kind(found: list[Any], kind: str, tenant: str = "acme") -> list[Any]:
     return [item for item in found if item["pk"]["S"] == f"TENANT#{tenant}#{kind}"]
 
 
 def test_200_at_once_get_200_numbers(acme: IncidentRepository, everything: Any) -> None:
     with ThreadPoolExecutor(32) as pool:
-        created = list(pool.map(lambda n: commands.create_incident({"title": f"number {n}"}, acme), range(200)))
+        created = list(pool.map(lambda n: create({"title": f"number {n}"}, acme), range(200)))
 
     found = everything()
     numbers = {stored.incident["incident_number"] for stored in created}
@@ -48,18 +52,18 @@ def test_200_at_once_get_200_numbers(acme: IncidentRepository, everything: Any) 
 
 
 def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, everything: Any) -> None:
-    first = commands.create_incident({"title": "x"}, acme).incident
+    first = create({"title": "x"}, acme).incident
     year = first["created_at"][:4]
 
-    def create(n: int) -> Stored | None:
+    def try_to(n: int) -> Stored | None:
         given = {"incident_number": f"INC-{year}-{n:06d}"} if n % 2 else {}
         try:
-            return commands.create_incident({"title": "x", **given}, acme)
+            return create({"title": "x", **given}, acme)
         except NumberTaken:
             return None
 
     with ThreadPoolExecutor(32) as pool:
-        outcomes = list(pool.map(create, range(2, 102)))
+        outcomes = list(pool.map(try_to, range(2, 102)))
 
     assert all(outcomes[::2]), "a drawn number is never refused"
     created = [stored for stored in outcomes if stored]
@@ -67,16 +71,16 @@ def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, ev
     assert len(numbers) == len(set(numbers))
     found = everything()
     assert len(of_kind(found, "NUMBER")) == len(of_kind(found, "INCIDENT")) == len(created) + 1
-    above = commands.create_incident({"title": "x"}, acme).incident["incident_number"]
+    above = create({"title": "x"}, acme).incident["incident_number"]
     assert int(above[-6:]) > max(int(number[-6:]) for number in numbers)
 
 
 def test_all_or_nothing(acme: IncidentRepository, everything: Any) -> None:
-    first = commands.create_incident({"title": "x", "incident_number": "IR-1"}, acme).incident
+    first = create({"title": "x", "incident_number": "IR-1"}, acme).incident
     before = everything()
 
     with pytest.raises(NumberTaken, match="IR-1 is taken"):
-        commands.create_incident({"title": "y", "incident_number": "IR-1"}, acme)
+        create({"title": "y", "incident_number": "IR-1"}, acme)
     assert everything() == before
     assert acme.get(first["id"]).incident == first
 
@@ -87,11 +91,11 @@ def test_the_same_number_in_another_tenant_is_another_number(
     globex = IncidentRepository(Identity("globex", "bob", None, frozenset()), dynamodb, table_name)
 
     for tenant in (acme, globex):
-        commands.create_incident({"title": "x", "incident_number": "IR-1"}, tenant)
+        create({"title": "x", "incident_number": "IR-1"}, tenant)
 
 
 def test_an_incident_of_another_tenant_is_never_written(acme: IncidentRepository, everything: Any) -> None:
-    stored = commands.create_incident({"title": "x"}, acme)
+    stored = create({"title": "x"}, acme)
     before = everything()
 
     with pytest.raises(ValueError, match="another tenant"):
@@ -104,13 +108,13 @@ def test_the_largest_incident_fits_with_its_indexes(acme: IncidentRepository) ->
     large = {"title": "x", "affected_asset_ids": ids, "commander_ids": ids[:400], "status": "closed",
              "detected_at": "2026-01-01T00:00:00Z"}  # fmt: skip
 
-    stored = commands.create_incident(large, acme)
+    stored = create(large, acme)
 
     assert acme.get(stored.incident["id"]) == stored
 
 
 def test_the_items_carry_the_indexes_of_their_state(acme: IncidentRepository, everything: Any) -> None:
-    commands.create_incident({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"}, acme)
+    create({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"}, acme)
 
     (item,) = of_kind(everything(), "INCIDENT")
     expected = keys.index_attributes(items.to_incident(item).incident)

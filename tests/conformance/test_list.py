@@ -1,10 +1,14 @@
 """Lists on AWS's own DynamoDB Local: paging, and what a page costs at any size of tenant."""
 
+import json
+import random
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from incidents import items, model, queries
+from incidents import commands, errors, items, model, queries, timestamps
+from incidents.filters import LIMIT_DEFAULT
 from incidents.identity import Identity
 from incidents.model import Incident
 from incidents.repository import IncidentRepository
@@ -16,19 +20,41 @@ if TYPE_CHECKING:
 SOME_TIME = 1_700_000_000_000
 
 
-def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[str]:
-    """Store incidents, a second apart, as a create would; return their ids, oldest first."""
+def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values: Any) -> list[str]:
+    """Store incidents, a second apart, as a create would; return their ids, oldest first.
+
+    A value that is a list of texts is given to the incidents in turn.
+    """
     ids = [f"inc_{ULID.from_timestamp((SOME_TIME + n * 1000) / 1000)}" for n in range(count)]
     puts: list[Any] = []
-    for incident_id in ids:
+    for n, incident_id in enumerate(ids):
         stamps = {"id": incident_id, "tenant_id": tenant, "created_at": "t", "updated_at": "t", "created_by": "ada"}
-        values = {"title": "An incident " * 20, "status": "new", "schema_version": 1, "description": "words " * 200}
-        incident = cast("Incident", model.blank() | stamps | values)
+        usual = {"title": "An incident " * 20, "status": "new", "schema_version": 1, "description": "words " * 200}
+        own = {field: value[n % len(value)] if isinstance(value, list) else value for field, value in values.items()}
+        incident = cast("Incident", model.blank() | stamps | usual | own)
         puts.append({"PutRequest": {"Item": items.from_incident(incident, 1)}})
     for start in range(0, count, 25):
         answer = client.batch_write_item(RequestItems={table: puts[start : start + 25]})
         assert not answer["UnprocessedItems"]
     return ids
+
+
+def walk(incidents: IncidentRepository, **parameters: Any) -> tuple[list[str], int]:
+    """Return the ids of all pages of a list, and how many pages there were."""
+    query = {name: value if isinstance(value, list) else [str(value)] for name, value in parameters.items()}
+    seen, pages = [], 0
+    while pages == 0 or "cursor" in query:
+        page = queries.list_incidents(query, incidents)
+        seen += ids_of(page)
+        pages += 1
+        query.pop("cursor", None)
+        if page.next_cursor:
+            query["cursor"] = [page.next_cursor]
+    return seen, pages
+
+
+def ids_of(page: queries.JsonPage) -> list[str]:
+    return [json.loads(document)["id"] for document in page.items]
 
 
 @pytest.fixture
@@ -52,19 +78,126 @@ def metered(dynamodb: "DynamoDBClient") -> Iterator[list[dict[str, Any]]]:
 def test_the_first_page_costs_the_same_at_100_and_at_10_000_incidents(
     dynamodb: "DynamoDBClient", table_name: str, metered: list[dict[str, Any]]
 ) -> None:
-    costs = {}
+    costs: dict[str, dict[str, float]] = {}
     for tenant, count in (("small", 100), ("large", 10_000)):
-        ids = fill(dynamodb, table_name, tenant, count)
+        ids = fill(dynamodb, table_name, tenant, count, status=["new", "review"], app_id="soc-portal")
+        fill(dynamodb, table_name, f"{tenant}-deleted", 10, is_deleted=True)
         repository = IncidentRepository(Identity(tenant, "ada", None, frozenset()), dynamodb, table_name)
+        costs[tenant] = {}
+        selections = {"": ids, "status": ids[::2], "app_id": ids, "created_to": ids[:90]}
+        values = {
+            "status": "new",
+            "app_id": "soc-portal",
+            "created_to": timestamps.from_milliseconds(SOME_TIME + 89_000),
+        }
+        for name, selected in selections.items():
+            metered.clear()
+
+            found = queries.list_incidents({name: [values[name]]} if name else {}, repository)
+
+            assert ids_of(found) == selected[: -LIMIT_DEFAULT - 1 : -1]
+            (answer,) = metered
+            assert answer["ScannedCount"] == answer["Count"] == min(LIMIT_DEFAULT + 1, len(selected))
+            costs[tenant][name] = answer["ConsumedCapacity"]["CapacityUnits"]
+    assert costs["large"]["status"] == costs["large"][""] > 0
+    assert costs["small"] | {"status": 0} == costs["large"] | {"status": 0}
+    assert costs["small"]["status"] <= costs["large"]["status"], "50 of 100 are one less than a page and one more"
+
+
+def test_deleted_incidents_cost_an_ordinary_list_nothing(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    fill(dynamodb, table_name, "acme", 1_000, is_deleted=True)
+
+    for parameters in ({}, {"status": ["new"]}):
         metered.clear()
-
-        found = queries.list_incidents({}, repository)
-
-        assert [incident["id"] for incident in found.items] == ids[: -queries.LIMIT_DEFAULT - 1 : -1]
+        assert queries.list_incidents(parameters, acme) == ([], None)
         (answer,) = metered
-        assert answer["ScannedCount"] == answer["Count"] == queries.LIMIT_DEFAULT + 1
-        costs[tenant] = answer["ConsumedCapacity"]["CapacityUnits"]
-    assert costs["small"] == costs["large"] > 0
+        assert answer["ScannedCount"] == 0
+        assert answer["ConsumedCapacity"]["CapacityUnits"] <= 0.5
+    assert len(walk(acme, include_deleted="true", limit=100)[0]) == 1_000
+
+
+def test_a_filter_that_leaves_little_stops_at_the_bound_and_goes_on(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    ids = fill(
+        dynamodb, table_name, "acme", 2_500, description=None, title="x", category=["other"] * 2_499 + ["phishing"]
+    )
+    assert len(ids) == 2_500
+
+    first = queries.list_incidents({"category": ["phishing"], "order": ["asc"]}, acme)
+
+    assert first.items == []
+    assert first.next_cursor
+    assert sum(answer["ScannedCount"] for answer in metered) == 1_000
+    seen, pages = walk(acme, category="phishing", order="asc")
+    assert (seen, pages) == ([ids[-1]], 3)
+
+
+def test_a_filter_reads_about_a_megabyte_before_it_answers(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    fill(dynamodb, table_name, "acme", 100, description="x" * 30_000)
+
+    page = queries.list_incidents({"category": ["phishing"]}, acme)
+
+    assert page.items == []
+    assert page.next_cursor
+    assert 128 <= sum(answer["ConsumedCapacity"]["CapacityUnits"] for answer in metered) < 2 * 128 + 8
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_several_partitions_are_merged_in_order(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, order: str, limit: int
+) -> None:
+    turns = ["new", "new", "review", "closed", "new", "contained"]
+    ids = fill(dynamodb, table_name, "acme", 60, status=turns, severity=["low", "high", None, "high", "low"])
+    wanted = [incident_id for n, incident_id in enumerate(ids) if turns[n % 6] in ("new", "closed") and n % 5 in (1, 3)]
+
+    seen, _ = walk(acme, status=["closed", "new"], severity="high", order=order, limit=limit)
+
+    assert seen == (wanted if order == "asc" else wanted[::-1])
+
+
+def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository
+) -> None:
+    stable = [commands.create_incident({"title": "stable"}, acme).stored.incident["id"] for _ in range(60)]
+    others = [commands.create_incident({"title": "other"}, acme).stored.incident["id"] for _ in range(60)]
+    stop = threading.Event()
+
+    def churn() -> None:
+        chance = random.Random(7)  # noqa: S311
+        while not stop.is_set():
+            one = chance.choice(others)
+            try:
+                match chance.randrange(4):
+                    case 0:
+                        commands.create_incident({"title": "new"}, acme)
+                    case 1:
+                        commands.delete_incident(one, None, acme)
+                    case 2:
+                        commands.update_incident(one, {"is_deleted": False}, None, acme)
+                    case 3:
+                        commands.update_incident(one, {"is_deleted": False, "status": "investigating"}, None, acme)
+            except (errors.IllegalTransition, errors.IncidentDeleted):
+                pass
+
+    writer = threading.Thread(target=churn)
+    writer.start()
+    try:
+        for parameters in ({}, {"order": "asc"}, {"status": ["new", "investigating"]}, {"tag": "none"}):
+            for _ in range(5):
+                seen, _ = walk(acme, limit=7, **parameters)
+                assert len(seen) == len(set(seen))
+                found = [incident_id for incident_id in seen if incident_id in set(stable)]
+                expected = [] if "tag" in parameters else stable if parameters.get("order") == "asc" else stable[::-1]
+                assert found == expected
+    finally:
+        stop.set()
+        writer.join()
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -74,16 +207,8 @@ def test_pages_hold_each_incident_once(
 ) -> None:
     ids = fill(dynamodb, table_name, "acme", count)
     fill(dynamodb, table_name, "acme2", 3)
-    seen: list[str] = []
-    parameters = {"limit": [str(limit)], "order": [order]}
-    pages = 0
-    while pages == 0 or "cursor" in parameters:
-        found = queries.list_incidents(parameters, acme)
-        seen += [incident["id"] for incident in found.items]
-        pages += 1
-        parameters.pop("cursor", None)
-        if found.next_cursor:
-            parameters["cursor"] = [found.next_cursor]
+
+    seen, pages = walk(acme, limit=limit, order=order)
 
     assert seen == (ids if order == "asc" else ids[::-1])
     assert pages == max(1, -(-count // limit))
@@ -103,9 +228,5 @@ def test_a_page_of_large_incidents_ends_early_and_goes_on(
 
     first = queries.list_incidents({"limit": ["100"]}, acme)
     assert 0 < len(first.items) < 30
-    seen, cursor = [incident["id"] for incident in first.items], first.next_cursor
-    while cursor:
-        found = queries.list_incidents({"limit": ["100"], "cursor": [cursor]}, acme)
-        seen += [incident["id"] for incident in found.items]
-        cursor = found.next_cursor
+    seen, _ = walk(acme, limit=100)
     assert seen == ids[::-1]

@@ -89,6 +89,13 @@ class Caller:
     def post(self, **options: Any) -> httpx.Response:
         return self.request("POST", **options)
 
+    def patch(self, path: str, patch: object, headers: dict[str, str] | None = None) -> httpx.Response:
+        sent_as = {"content-type": "application/merge-patch+json"} | (headers or {})
+        return self.request("PATCH", path, content=json.dumps(patch), headers=sent_as)
+
+    def delete(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return self.request("DELETE", path, headers=headers)
+
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:

@@ -40,6 +40,73 @@ def test_an_incident_with_all_41_fields_comes_back_equal(stack: Checkout) -> Non
         assert stack.caller(other).get().json()["items"] == []
 
 
+def test_the_life_of_an_incident(person: Caller) -> None:
+    incident = person.post(json={"title": "x", "detected_at": "2026-11-20T10:00:00Z"}).json()
+    path = f"/{incident['id']}"
+
+    contained = person.patch(path, {"status": "contained", "tags": ["vip"]}, {"if-match": '"1"'})
+    assert (contained.status_code, contained.headers["etag"]) == (200, '"2"')
+    assert contained.json()["contained_at"] == contained.json()["updated_at"]
+    assert person.get(path, headers={"if-none-match": '"2"'}).status_code == 304
+    assert person.delete(path).status_code == 204
+    assert person.get(path).json()["is_deleted"] is True
+    assert incident["id"] not in person.get().text
+    assert incident["id"] in person.get(params={"include_deleted": "true"}).text
+    assert person.patch(path, {"is_deleted": False, "status": "closed"}).json()["mttr_minutes"] > 0
+
+    first = person.get(f"{path}/changes", params={"limit": 3}).json()
+    rest = person.get(f"{path}/changes", params={"limit": 3, "cursor": first["next_cursor"]}).json()
+    assert [one["action"] for one in first["items"] + rest["items"]] == ["created", "updated", "deleted", "restored"]
+    assert first["items"][1]["changes"]["tags"] == {"from": [], "to": ["vip"]}
+
+
+def test_a_create_may_be_sent_again(person: Caller) -> None:
+    first, again = (person.post(json={"title": "once"}, headers={"idempotency-key": "e2e-1"}) for _ in range(2))
+
+    assert (first.status_code, again.status_code, again.headers["idempotency-replayed"]) == (201, 201, "true")
+    assert first.text == again.text
+
+
+def test_filters_over_http(person: Caller) -> None:
+    for severity, tag in (("high", "a"), ("low", "b"), ("medium", "c")):
+        person.post(json={"title": tag, "severity": severity, "tags": [tag], "category": "filtered"})
+
+    found = person.get(params={"severity": ["high", "low"], "category": "filtered", "order": "asc"}).json()
+    assert [incident["title"] for incident in found["items"]] == ["a", "b"]
+    number = found["items"][0]["incident_number"]
+    (one,) = person.get(params={"incident_number": number, "tag": "a"}).json()["items"]
+    assert one["incident_number"] == number
+
+
+def test_each_family_of_errors_over_http(person: Caller) -> None:
+    incident = person.post(json={"title": "x", "incident_number": "E2E-1"}).json()
+    path = f"/{incident['id']}"
+    key = {"idempotency-key": "e2e-2"}
+    person.post(json={"title": "x"}, headers=key)
+
+    answers = {
+        "malformed-request": person.get(params={"cursor": "x"}),
+        "not-found": person.get(f"/{UNKNOWN}/changes"),
+        "number-taken": person.post(json={"title": "y", "incident_number": "E2E-1"}),
+        "illegal-transition": person.patch(path, {"status": "review"}),
+        "precondition-failed": person.patch(path, {"title": "y"}, {"if-match": '"9"'}),
+        "incident-too-large": person.patch(path, {"tags": ["x" * 900_000]}),
+        "unsupported-content": person.patch(path, {}, {"content-type": "text/plain"}),
+        "invalid-incident": person.patch(path, {"title": None}),
+        "key-reused": person.post(json={"title": "y"}, headers=key),
+    }
+    for kind, answer in answers.items():
+        assert answer.headers["content-type"] == "application/problem+json", (kind, answer.text)
+        assert answer.json()["type"] == f"urn:problem-type:incidents:{kind}"
+        assert answer.json()["status"] == answer.status_code
+    assert answers["illegal-transition"].json()["allowed_transitions"] == [
+        "investigating", "contained", "closed", "dismissed"
+    ]  # fmt: skip
+    person.delete(path)
+    gone = person.patch(path, {"title": "y"})
+    assert (gone.status_code, gone.json()["type"]) == (409, "urn:problem-type:incidents:incident-deleted")
+
+
 def test_the_pages_of_a_list(stack: Checkout) -> None:
     client = stack.caller(stack.token("umbrella"))
     made = [client.post(json={"title": f"number {n}"}).json()["id"] for n in range(5)]

@@ -6,6 +6,8 @@ import boto3
 import pytest
 from incidents import dynamodb
 from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.support.templates import STORAGE
 
@@ -28,4 +30,8 @@ def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     client = dynamodb.client()
     for item in client.scan(TableName=deployed, ProjectionExpression="pk, sk")["Items"]:
         client.delete_item(TableName=deployed, Key=item)
+    # moto copies its tables for each transaction, and their streams with them, which would only ever grow
+    stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
+    assert stream is not None
+    stream.items.clear()
     return deployed

@@ -6,13 +6,26 @@ from typing import Any
 
 import pytest
 from create_incident import handler as create
+from delete_incident import handler as delete
 from get_incident import handler as get
 from incidents import dynamodb
 from incidents_cli.stack import operation_name
+from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
+from update_incident import handler as update
 
 from tests.support import templates
-from tests.support.events import Context, claims, create_event, get_event, list_event
+from tests.support.events import (
+    Context,
+    changes_event,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    http_event,
+    list_event,
+    patch_event,
+)
 
 Grant = tuple[str, str]  # action, table or index
 
@@ -55,16 +68,23 @@ def granted(function: str) -> set[Grant]:
 
 def exercise(function: str, incident_id: str) -> None:
     """Take every path of a function that calls DynamoDB in its own way."""
-    person, app = claims(), claims(app_id="soc-portal")
+    app = claims(app_id="soc-portal")
     match function:
         case "create_incident":
-            create(create_event({"title": "x"}), Context)
+            create(create_event({"title": "x"}, headers={"idempotency-key": "one"}), Context)
             create(create_event({"title": "x", "incident_number": "INC-2026-000900"}, caller=app), Context)
         case "get_incident":
             get(get_event(incident_id), Context)
         case "list_incidents":
-            for caller in (person, app):
-                list_(list_event(caller), Context)
+            for query in ("", "status=new", "include_deleted=true", "incident_number=1"):
+                list_(http_event(query=query, content_type=None), Context)
+            list_(list_event(app), Context)
+        case "update_incident":
+            update(patch_event(incident_id, {"title": "y"}), Context)
+        case "delete_incident":
+            delete(delete_event(incident_id), Context)
+        case "list_incident_changes":
+            list_changes(changes_event(incident_id), Context)
         case _:
             raise AssertionError(f"{function} is new: say here how to exercise it")
 

@@ -34,10 +34,11 @@ def http_event(
     path: dict[str, str] | None = None,
     query: str = "",
     caller: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     event: dict[str, Any] = {
         "version": "2.0",
-        "headers": {} if content_type is None else {"content-type": content_type},
+        "headers": ({} if content_type is None else {"content-type": content_type}) | (headers or {}),
         "rawQueryString": query,
         "requestContext": {
             "requestId": "gateway-request-1",
@@ -62,5 +63,19 @@ def get_event(incident_id: str, **more: Any) -> dict[str, Any]:
     return http_event(path={"incident_id": incident_id}, content_type=None, **more)
 
 
+def patch_event(incident_id: str, patch: object, **more: Any) -> dict[str, Any]:
+    """As the gateway delivers it: it takes a merge patch for binary."""
+    sent = {"body": json.dumps(patch).encode(), "content_type": "application/merge-patch+json"}
+    return http_event(path={"incident_id": incident_id}, **(sent | more))
+
+
+def delete_event(incident_id: str, **more: Any) -> dict[str, Any]:
+    return http_event(path={"incident_id": incident_id}, content_type=None, **more)
+
+
+def changes_event(incident_id: str, *, caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return http_event(path={"incident_id": incident_id}, content_type=None, caller=caller, query=urlencode(parameters))
+
+
 def list_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
-    return http_event(query=urlencode(parameters), content_type=None, caller=caller)
+    return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)

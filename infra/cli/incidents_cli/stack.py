@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -143,10 +143,12 @@ def operation_name(logical_id: str) -> str:
 def load(home: Home) -> Stack | None:
     """Return what the last `up` left, or None."""
     try:
-        return Stack(**json.loads(home.record.read_text()))
+        recorded = json.loads(home.record.read_text())
+        known = {field.name for field in fields(Stack)}  # an earlier or a later version may have written more
+        return Stack(**{name: value for name, value in recorded.items() if name in known})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise StepFailed(
             "The record of the stack cannot be read.", f"  {home.record}", "Start over: incidents up --fresh"
         ) from None

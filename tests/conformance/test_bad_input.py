@@ -1,0 +1,133 @@
+"""Whatever is sent: never a 5xx, and what is refused leaves the table byte for byte as it was."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from create_incident import handler as create
+from delete_incident import handler as delete
+from get_incident import handler as get
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from incidents import dynamodb as client_module
+from incidents import filters, model
+from list_incident_changes import handler as list_changes
+from list_incidents import handler as list_
+from update_incident import handler as update
+
+from tests.support.events import Context, create_event, http_event
+from tests.support.incidents import FULL
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+many = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+moments = st.sampled_from(
+    [
+        "2026-01-01T00:00:00Z",
+        "2026-01-02T00:00:00+05:00",
+        "2026-01-03T00:00:00",
+        "2026-02-30T00:00:00Z",
+        "9999-01-01T00:00:00Z",
+    ]
+)
+likely = {
+    **{field: moments | st.none() for field in model.MILESTONES},
+    "title": st.text(max_size=5) | st.none(),
+    "status": st.sampled_from([*model.STATUSES, "open"]) | st.none(),
+    "severity": st.sampled_from([*model.SEVERITIES, "urgent"]) | st.none(),
+    "mttd_minutes": st.integers(-1, 2000) | st.none(),
+    "financial_impact": st.floats() | st.integers() | st.text(max_size=3),
+    "tags": st.lists(st.text(max_size=3), max_size=3) | st.none(),
+    "lessons_learned": anything,
+    "incident_number": st.sampled_from(["IR-1", "INC-2026-000003", "INC-2026-999999999999", "#", "\u0660"]),
+    "is_deleted": st.booleans() | st.none(),
+}
+documents = st.fixed_dictionaries({}, optional=likely) | st.dictionaries(
+    st.sampled_from(model.FIELDS), anything, max_size=4
+)
+bodies = (
+    st.builds(json.dumps, documents)
+    | st.builds(json.dumps, anything)
+    | st.text(max_size=40)
+    | st.binary(max_size=40)
+    | st.builds(json.dumps, documents).map(lambda text: text[:-1])
+)
+headers = st.dictionaries(
+    st.sampled_from(["if-match", "if-none-match", "idempotency-key"]), st.text(max_size=12) | st.just('"1"'), max_size=2
+)
+queries = st.lists(
+    st.tuples(
+        st.sampled_from([*filters.REPEATABLE, *filters.SINGLE, "other"]), st.text(max_size=6) | moments | st.just("1")
+    ),
+    max_size=3,
+).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)) | st.text(max_size=30)
+
+
+@pytest.fixture
+def client(dynamodb: "DynamoDBClient", table_name: str, monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
+    monkeypatch.setenv("TABLE_NAME", table_name)
+    monkeypatch.setattr(client_module, "client", lambda: dynamodb)
+    return dynamodb
+
+
+@pytest.fixture
+def incident_id(client: "DynamoDBClient") -> str:
+    made: str = json.loads(create(create_event(FULL), Context)["body"])["id"]
+    return made
+
+
+def table(client: "DynamoDBClient") -> list[str]:
+    pages = client.get_paginator("scan").paginate(TableName="incidents", ConsistentRead=True)
+    return sorted(json.dumps(item, sort_keys=True) for page in pages for item in page["Items"])
+
+
+def check(client: "DynamoDBClient", handler: Any, event: dict[str, Any]) -> None:
+    before = table(client)
+
+    answer = handler(event, Context)
+
+    status = answer["statusCode"]
+    assert status < 500, (event, answer)
+    if status >= 400:
+        problem = json.loads(answer["body"])
+        assert (problem["status"], problem["request_id"]) == (status, "gateway-request-1")
+        assert problem["detail"]
+        assert table(client) == before
+
+
+@many
+@given(body=bodies, sent=headers)
+def test_create(client: "DynamoDBClient", body: str | bytes, sent: dict[str, str]) -> None:
+    check(client, create, http_event(body=body, headers=sent))
+
+
+@many
+@given(body=bodies, sent=headers)
+def test_update(client: "DynamoDBClient", incident_id: str, body: str | bytes, sent: dict[str, str]) -> None:
+    check(client, update, http_event(body=body, headers=sent, path={"incident_id": incident_id}))
+
+
+@many
+@given(sent=headers, name=st.text(max_size=30) | st.none())
+def test_get_delete_and_changes(
+    client: "DynamoDBClient", incident_id: str, sent: dict[str, str], name: str | None
+) -> None:
+    for handler in (get, list_changes, delete):
+        path = {"incident_id": incident_id if name is None else name}
+        check(client, handler, http_event(headers=sent, path=path, content_type=None))
+
+
+@many
+@given(query=queries)
+def test_lists(client: "DynamoDBClient", incident_id: str, query: str) -> None:
+    check(client, list_, http_event(query=query, content_type=None))
+    check(client, list_changes, http_event(query=query, content_type=None, path={"incident_id": incident_id}))

@@ -1,0 +1,384 @@
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from create_incident import handler as create
+from delete_incident import handler as delete
+from get_incident import handler as get
+from incidents import model, timestamps
+from update_incident import handler as update
+
+from tests.support.events import Context, claims, create_event, delete_event, get_event, patch_event
+from tests.support.incidents import FULL
+
+DETECTED = "2026-11-20T10:00:00.000Z"
+
+
+def created(caller: dict[str, str] | None = None, **values: Any) -> dict[str, Any]:
+    answer = create(create_event({"title": "x", **values}, caller=caller), Context)
+    assert answer["statusCode"] == 201, answer["body"]
+    incident: dict[str, Any] = json.loads(answer["body"])
+    return incident
+
+
+def patch(incident: dict[str, Any], values: object, **more: Any) -> tuple[int, dict[str, Any]]:
+    answer = update(patch_event(incident["id"], values, **more), Context)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def patched(incident: dict[str, Any], values: object, **more: Any) -> dict[str, Any]:
+    status, body = patch(incident, values, **more)
+    assert status == 200, body
+    return body
+
+
+def items(table: str, kind: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName=table)["Items"]
+    return [item for item in found if item["pk"]["S"].endswith(kind)]
+
+
+def test_changes_what_it_names_and_nothing_else(table: str) -> None:
+    incident = created(**FULL)
+    time.sleep(0.002)
+
+    answer = update(patch_event(incident["id"], {"title": "new", "tags": None}, caller=claims(sub="grace")), Context)
+
+    assert (answer["statusCode"], answer["headers"]["etag"]) == (200, '"2"')
+    after = json.loads(answer["body"])
+    assert after["updated_at"] > incident["updated_at"]
+    stamps = {"updated_at": after["updated_at"], "updated_by": "grace"}
+    assert after == incident | {"title": "new", "tags": []} | stamps
+    assert get(get_event(incident["id"]), Context)["body"] == answer["body"]
+    (item,) = items(table, "#INCIDENT")
+    assert "tags" not in item
+    assert item["version"] == {"N": "2"}
+
+
+def test_plain_json_is_taken_for_a_merge_patch() -> None:
+    incident = created()
+
+    assert patched(incident, {"severity": "low"}, content_type="application/json")["severity"] == "low"
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"title": "x"}, {"title": "x", "status": "new", "tags": None, "severity": None}]
+)
+def test_a_patch_that_changes_nothing_writes_nothing(table: str, values: dict[str, Any]) -> None:
+    incident = created()
+    before = items(table)
+
+    answer = update(patch_event(incident["id"], values), Context)
+
+    assert (answer["statusCode"], answer["headers"]["etag"]) == (200, '"1"')
+    assert json.loads(answer["body"]) == incident
+    assert items(table) == before
+
+
+def test_null_clears() -> None:
+    incident = created(**FULL)
+    optional = [field for field in FULL if field not in (
+        "title", "source", "source_type", "status", "incident_number", "closed_at", "mttd_minutes", "mttr_minutes",
+    )]  # fmt: skip
+
+    after = patched(incident, dict.fromkeys(optional))
+
+    assert {after[field] for field in optional if field not in model.LISTS} == {None}
+    assert all(after[field] == [] for field in model.LISTS)
+    assert (after["mttd_minutes"], after["mttr_minutes"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent", "merged"),
+    [
+        ({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": None, "e": 4}}, {"a": 1, "b": {"d": 3, "e": 4}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": 1}, [1], [1]),
+        ({"a": 1}, "text", "text"),
+        ("text", {"a": {"b": None}}, {"a": {}}),
+        (None, {"a": None}, {}),
+        ({"a": 1}, None, None),
+        ({"a": 1}, {"a": True}, {"a": True}),
+    ],
+)
+def test_lessons_learned_merge_as_rfc_7396_says(stored: object, sent: object, merged: object) -> None:
+    incident = created(lessons_learned=stored)
+
+    assert json.dumps(patched(incident, {"lessons_learned": sent})["lessons_learned"]) == json.dumps(merged)
+
+
+def test_the_same_lessons_in_another_order_are_no_change(table: str) -> None:
+    incident = created(lessons_learned={"a": 1, "b": [True]})
+    before = items(table)
+
+    assert patched(incident, {"lessons_learned": {"b": [True], "a": 1}}) == incident
+    assert items(table) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer", "right"),
+    [
+        ({"title": None}, "/title", "must not be null"),
+        ({"status": None}, "/status", "must not be null"),
+        ({"source": None}, "/source", "must not be null"),
+        ({"source_type": None}, "/source_type", "must not be null"),
+        ({"is_deleted": None}, "/is_deleted", "must not be null"),
+        ({"is_deleted": "false"}, "/is_deleted", "must be true or false"),
+        ({"incident_number": None}, "/incident_number", "must not be null"),
+        ({"incident_number": "other"}, "/incident_number", "for good"),
+        ({"id": "inc_2"}, "/id", "set by the server"),
+        ({"tenant_id": "globex"}, "/tenant_id", "set by the server"),
+        ({"deleted_at": None}, "/deleted_at", "set by the server"),
+        ({"version": 3}, "/version", "not a field"),
+        ({"severity": "urgent"}, "/severity", "must be one of"),
+        ({"closed_at": DETECTED}, "/closed_at", "unless status is closed"),
+        ({"occurred_at": "2026-11-20T10:00:00.001Z"}, "/detected_at", "must not be before occurred_at"),
+        ({"occurred_at": DETECTED, "mttd_minutes": 5}, "/mttd_minutes", "must be 0"),
+        ({"lessons_learned": {"a": {"b": "x" * 33_000}}}, "/lessons_learned", "at most 32 KiB"),
+        ([], "", "must be a JSON object"),
+        (None, "", "must be a JSON object"),
+    ],
+)
+def test_a_bad_value_is_named_and_changes_nothing(table: str, values: object, pointer: str, right: str) -> None:
+    incident = created(detected_at=DETECTED)
+    before = items(table)
+
+    status, problem = patch(incident, values)
+
+    assert status == 422
+    assert right in {error["pointer"]: error["detail"] for error in problem["errors"]}[pointer]
+    assert items(table) == before
+
+
+def test_lessons_too_deep_to_merge_are_refused() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(500):
+        deep = {"a": deep}
+
+    assert patch(created(lessons_learned={"a": {}}), {"lessons_learned": deep})[0] == 422
+
+
+def test_a_number_that_stays_the_same_may_be_sent() -> None:
+    incident = created()
+
+    assert patched(incident, {"incident_number": incident["incident_number"]}) == incident
+
+
+# --- lifecycle
+
+
+@pytest.mark.parametrize("start", model.STATUSES)
+@pytest.mark.parametrize("end", model.STATUSES)
+def test_every_move_is_allowed_or_a_conflict_that_lists_the_allowed_ones(start: str, end: str) -> None:
+    incident = created(status=start)
+
+    status, body = patch(incident, {"status": end})
+
+    allowed = model.ALLOWED_TRANSITIONS[start]
+    if end in (start, *allowed):
+        assert (status, body["status"]) == (200, end)
+    else:
+        assert (status, body["allowed_transitions"]) == (409, list(allowed))
+
+
+def test_the_first_entry_into_contained_and_the_last_into_closed_are_stamped() -> None:
+    incident = created(detected_at=DETECTED)
+
+    contained = patched(incident, {"status": "contained"})
+    assert contained["contained_at"] == contained["updated_at"]
+    closed = patched(incident, {"status": "closed"})
+    assert closed["closed_at"] == closed["updated_at"]
+    assert closed["mttr_minutes"] == timestamps.minutes_between(DETECTED, closed["closed_at"])
+
+    reopened = patched(incident, {"status": "investigating"})
+    assert (reopened["closed_at"], reopened["mttr_minutes"]) == (None, None)
+    again = patched(incident, {"status": "contained"})
+    assert again["contained_at"] == contained["contained_at"]
+    time.sleep(0.002)
+    assert patched(incident, {"status": "closed"})["closed_at"] > closed["closed_at"]
+
+
+def test_a_caller_may_give_the_milestones_of_a_move() -> None:
+    closed = patched(created(detected_at=DETECTED), {"status": "closed", "closed_at": "2026-11-20T11:30:59Z"})
+
+    assert (closed["closed_at"], closed["mttr_minutes"]) == ("2026-11-20T11:30:59.000Z", 90)
+
+
+def test_closed_at_cannot_be_cleared_or_kept_against_the_status() -> None:
+    incident = created(status="closed")
+
+    assert patch(incident, {"closed_at": None})[0] == 422
+    assert patch(incident, {"status": "review", "closed_at": incident["closed_at"]})[0] == 422
+    assert patched(incident, {"status": "review", "closed_at": None})["closed_at"] is None
+
+
+def test_given_minutes_live_until_they_can_be_derived_and_derived_ones_go_with_their_timestamps() -> None:
+    incident = created(mttd_minutes=7, mttr_minutes=9, status="closed")
+    assert (incident["mttd_minutes"], incident["mttr_minutes"]) == (7, 9)
+    assert patched(incident, {"title": "y"})["mttd_minutes"] == 7
+
+    derived = patched(incident, {"occurred_at": "2026-11-20T09:00:00Z", "detected_at": DETECTED})
+    assert derived["mttd_minutes"] == 60
+    assert derived["mttr_minutes"] == timestamps.minutes_between(DETECTED, incident["closed_at"])
+    gone = patched(incident, {"occurred_at": None})
+    assert (gone["mttd_minutes"], gone["mttr_minutes"]) == (None, derived["mttr_minutes"])
+    assert patched(incident, {"mttd_minutes": 3})["mttd_minutes"] == 3
+
+
+# --- conditional requests
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ('"1"', 200),
+        ("*", 200),
+        ('"7", "1"', 200),
+        ('"2"', 412),
+        ('W/"1"', 412),
+        ("1", 412),
+        ("", 412),
+        ('"one"', 412),
+        ('"99999999999999999999999999"', 412),
+    ],
+)
+def test_if_match(table: str, if_match: str, status: int) -> None:
+    incident = created()
+    before = items(table)
+
+    seen, body = patch(incident, {"title": "y"}, headers={"if-match": if_match})
+
+    assert seen == status
+    if status == 412:
+        assert 'is at "1"' in body["detail"]
+        assert items(table) == before
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "status"),
+    [('"1"', 304), ('W/"1"', 304), ("*", 304), ('"0", "1"', 304), ('"2"', 200), ("1", 200), ("", 200)],
+)
+def test_if_none_match(if_none_match: str, status: int) -> None:
+    incident = created()
+
+    answer = get(get_event(incident["id"], headers={"if-none-match": if_none_match}), Context)
+
+    assert (answer["statusCode"], answer["headers"]["etag"]) == (status, '"1"')
+    assert (answer["body"] == "") == (status == 304)
+
+
+# --- deletion and restoration
+
+
+def test_deleting_twice_is_deleting_once(table: str) -> None:
+    incident = created(detected_at=DETECTED, status="closed")
+
+    assert delete(delete_event(incident["id"], caller=claims(sub="grace")), Context)["statusCode"] == 204
+    once = items(table)
+    again = delete(delete_event(incident["id"]), Context)
+
+    assert (again["statusCode"], again["body"]) == (204, "")
+    assert items(table) == once
+    shown = json.loads(get(get_event(incident["id"]), Context)["body"])
+    assert (shown["is_deleted"], shown["deleted_by"], shown["deleted_at"]) == (True, "grace", shown["updated_at"])
+    (item,) = items(table, "#INCIDENT")
+    assert {name for name in item if name.endswith("_pk")} == {"detected_day_pk", "closed_day_pk"}
+
+
+def test_delete_honours_if_match(table: str) -> None:
+    incident = created()
+    before = items(table)
+
+    assert delete(delete_event(incident["id"], headers={"if-match": '"2"'}), Context)["statusCode"] == 412
+    assert items(table) == before
+    assert delete(delete_event(incident["id"], headers={"if-match": '"1"'}), Context)["statusCode"] == 204
+
+
+def test_a_deleted_incident_takes_only_its_restoration(table: str) -> None:
+    incident = created(severity="low")
+    delete(delete_event(incident["id"]), Context)
+    before = items(table)
+
+    for values in ({"title": "y"}, {}, {"is_deleted": True}):
+        assert patch(incident, values)[0] == 409
+    assert items(table) == before
+
+    restored = patched(incident, {"is_deleted": False, "severity": "high"})
+    assert (restored["is_deleted"], restored["deleted_at"], restored["deleted_by"]) == (False, None, None)
+    assert restored["severity"] == "high"
+    (item,) = items(table, "#INCIDENT")
+    assert (item["active_pk"]["S"], item["active_status_pk"]["S"]) == ("TENANT#acme", "TENANT#acme#STATUS#new")
+
+
+def test_a_patch_may_delete() -> None:
+    deleted = patched(created(), {"is_deleted": True})
+
+    assert (deleted["is_deleted"], deleted["deleted_by"]) == (True, "ada")
+
+
+# --- who may
+
+
+@pytest.mark.parametrize("handler", [update, delete], ids=["update", "delete"])
+def test_only_what_a_caller_may_reach_can_be_changed(table: str, handler: Any) -> None:
+    person, app = created(), created(caller=claims(app_id="soc-portal"))
+    before = items(table)
+    tries = [
+        (person, claims("globex")),
+        (person, claims(app_id="soc-portal")),
+        (app, claims(app_id="other")),
+        ({"id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6"}, claims()),
+        ({"id": "nonsense"}, claims()),
+    ]
+
+    answers = [
+        handler(patch_event(incident["id"], {"title": "y"}, caller=caller), Context) for incident, caller in tries
+    ]
+
+    assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(404, answers[0]["body"])}
+    assert items(table) == before
+    assert (
+        handler(patch_event(app["id"], {"title": "y"}, caller=claims(app_id="soc-portal")), Context)["statusCode"] < 300
+    )
+    assert handler(patch_event(person["id"], {"title": "y"}), Context)["statusCode"] < 300
+
+
+# --- documents of other versions
+
+
+def test_a_version_0_document_is_read_and_the_next_change_stores_it_upcast(table: str) -> None:
+    incident = created()
+    client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    del item["schema_version"]
+    old: Any = item | {"severity": {"S": "HIGH"}, "tags": {"S": "gdpr, s3"}}
+    client.put_item(TableName=table, Item=old)
+
+    shown = json.loads(get(get_event(incident["id"]), Context)["body"])
+    assert (shown["schema_version"], shown["severity"], shown["tags"]) == (1, "high", ["gdpr", "s3"])
+    assert client.get_item(TableName=table, Key=key)["Item"] == old
+
+    patched(incident, {"title": "y"})
+    stored = client.get_item(TableName=table, Key=key)["Item"]
+    assert (stored["schema_version"], stored["severity"]) == ({"N": "1"}, {"S": "high"})
+    assert stored["tags"] == {"L": [{"S": "gdpr"}, {"S": "s3"}]}
+
+
+def test_what_a_newer_version_wrote_survives_a_patch(table: str) -> None:
+    incident = created(tags=["a"])
+    client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    newer: dict[str, Any] = {
+        "schema_version": {"N": "2"},
+        "playbook": {"M": {"steps": {"N": "3"}}},
+        "future_pk": {"S": "x"},
+    }
+    client.put_item(TableName=table, Item=item | newer)
+
+    assert patched(incident, {"title": "y", "tags": None})["schema_version"] == 2
+    delete(delete_event(incident["id"]), Context)
+
+    stored = client.get_item(TableName=table, Key=key)["Item"]
+    assert {name: stored[name] for name in newer} == newer
+    assert "tags" not in stored

@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from incidents import cursor, keys
+from incidents.errors import MalformedRequest
+from incidents.identity import Identity
+from ulid import ULID
+
+ADA = Identity("acme", "ada", None, frozenset())
+POSITION = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+with_environment = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500)
+
+
+def test_opens_for_the_same_list_whoever_of_the_tenant_asks() -> None:
+    sealed = cursor.seal(POSITION, ADA, "list", "desc")
+
+    assert cursor.unseal(sealed, ADA._replace(subject="grace"), "list", "desc") == POSITION
+    assert POSITION not in sealed
+
+
+@pytest.mark.parametrize(
+    ("identity", "about"),
+    [
+        (ADA._replace(tenant_id="globex"), ("list", "desc")),
+        (ADA._replace(app_id="soc-portal"), ("list", "desc")),
+        (ADA, ("list", "asc")),
+        (ADA, ("changes", "desc")),
+        (ADA, ("list",)),
+        (ADA, ("listdesc",)),
+        (ADA, ("list", "desc", "")),
+    ],
+)
+def test_opens_for_no_other(identity: Identity, about: tuple[str, ...]) -> None:
+    with pytest.raises(MalformedRequest):
+        cursor.unseal(cursor.seal(POSITION, ADA, "list", "desc"), identity, *about)
+
+
+@with_environment
+@given(st.text(max_size=80) | st.binary(max_size=60).map(lambda data: data.hex()))
+def test_nothing_that_was_not_sealed_opens(text: str) -> None:
+    with pytest.raises(MalformedRequest):
+        cursor.unseal(text, ADA, "list")
+
+
+@with_environment
+@given(st.integers(0, 69), st.characters())
+def test_a_changed_cursor_does_not_open(place: int, character: str) -> None:
+    sealed = cursor.seal(POSITION, ADA, "list")
+    changed = sealed[:place] + character + sealed[place + 1 :]
+    if changed != sealed:
+        with pytest.raises(MalformedRequest):
+            cursor.unseal(changed, ADA, "list")
+
+
+@given(st.integers(0, 253_370_764_799_999))
+def test_the_ids_of_a_millisecond_enclose_those_that_are_made_in_it(milliseconds: int) -> None:
+    made = ULID.from_bytes(milliseconds.to_bytes(6, "big") + b"\x7f" * 10)
+    first, last = keys.ids_made_at(milliseconds)
+
+    assert first <= f"inc_{made}" <= last
+    assert keys.INCIDENT_ID.fullmatch(first)
+    assert keys.INCIDENT_ID.fullmatch(last)
+    assert keys.ids_made_at(milliseconds + 1)[0] > last

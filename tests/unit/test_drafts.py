@@ -1,0 +1,33 @@
+from typing import Any
+
+import pytest
+from incidents import drafts, model
+
+# RFC 7396, appendix A: original, patch, result
+EXAMPLES: list[tuple[Any, Any, Any]] = [
+    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+    ({"a": "b"}, {"a": None}, {}),
+    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+    (["a", "b"], ["c", "d"], ["c", "d"]),
+    ({"a": "b"}, ["c"], ["c"]),
+    ({"a": "foo"}, None, None),
+    ({"a": "foo"}, "bar", "bar"),
+    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+]
+
+
+@pytest.mark.parametrize(("original", "patch", "result"), EXAMPLES)
+def test_merges_as_the_examples_of_rfc_7396(original: object, patch: object, result: object) -> None:
+    assert drafts.merge(original, patch) == result
+
+
+def test_a_patch_may_hold_what_a_create_may_and_is_deleted() -> None:
+    assert set(drafts.IncidentPatch.model_fields) == set(drafts.NewIncident.model_fields) | {"is_deleted"}
+    assert not set(drafts.IncidentPatch.model_fields) & model.STAMPED
