@@ -3,8 +3,9 @@
 ``http_api``       the HTTP edge: event to request, identity and scope checks, errors to problem documents
 ``identity``       who is calling, from verified claims alone
 ``commands``       what changes incidents; ``drafts`` checks what callers send (the only user of pydantic)
-``queries``        what reads them
-``repository``     one tenant's incidents in DynamoDB; ``dynamodb`` is the client, ``items`` the stored form
+``queries``        what reads them; ``filters`` reads a list's parameters, ``cursor`` seals its position
+``repository``     one tenant's incidents in DynamoDB; ``listing`` reads pages for it, ``dynamodb`` is the client
+``items``          the stored form; ``upcasting`` reads older ones
 ``keys``           every partition and sort key, drawn in one place
 ``model``          the fields of an incident, their bounds, vocabularies and derived values
 ``timestamps``, ``json_text``, ``errors``, ``observability``   what all of them use

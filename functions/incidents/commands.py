@@ -38,8 +38,8 @@ def create_incident(body: object, incidents: IncidentRepository, idempotency_key
     """Store a new incident from what a caller sent, with change 1, its number and its key, in one transaction.
 
     The same key and body again, within 24 hours, return that same incident as it now stands.
-    Raises InvalidIncident, IncidentTooLarge, KeyReused, NumberTaken (only for a number that the caller gave) or Busy;
-    after each of them nothing is stored, except that a drawn number may be left unused.
+    Raises InvalidIncident, IncidentTooLarge, KeyReused or NumberTaken (only for a number that the caller gave), after
+    which nothing is stored; or Busy, after which the incident may be there if the answer of the table was lost.
     """
     given = drafts.new_incident(body)
     incident = _begin(given, incidents.identity)

@@ -5,7 +5,7 @@ The only module that loads pydantic, so only writes pay for it. The bounds thems
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from hashlib import sha256
 from typing import Annotated, Any, TypeVar
@@ -35,6 +35,10 @@ def _unique(ids: list[str]) -> list[str]:
 def _printable(number: str) -> str:
     if not all(" " <= character <= "~" and character != "#" for character in number):
         raise ValueError("must be printable ASCII without #")
+    if model.is_beyond_callers(number):
+        raise ValueError(
+            f"must have at most {model.CALLERS_DIGITS} digits where it is of the server's form, INC-2026-000042"
+        )
     return number
 
 
@@ -42,10 +46,13 @@ def _amount(value: object) -> Decimal:
     wanted = f"must be an amount in USD from 0 to {model.IMPACT_MAX:,} with at most {model.IMPACT_DECIMALS} decimals"
     if isinstance(value, bool) or not isinstance(value, int | json_text.Number):
         raise ValueError(f"{wanted}, as a JSON number")  # pydantic turns only ValueError into a violation
-    amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
-    # The range first: to quantize a number of a million digits is an error of its own.
-    if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
-        raise ValueError(wanted)
+    try:
+        amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
+        # The range first: to quantize a number of a million digits is an error of its own.
+        if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
+            raise ValueError(wanted)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds
+        raise ValueError(wanted) from None
     return amount + 0  # a negative zero becomes zero
 
 

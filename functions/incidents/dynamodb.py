@@ -20,8 +20,8 @@ from .errors import Busy
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A call takes some milliseconds. Three attempts at these bounds end well before the function's own timeout, so that the
-# caller gets an answer from us and not the gateway's bare 502.
+# A call takes some milliseconds. Three attempts at one call end within these bounds some seconds before the function's
+# own timeout, so that the caller gets an answer from us and not a bare one from the gateway.
 _CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 
 _TRANSACTION_ATTEMPTS = 8

@@ -123,7 +123,11 @@ class KeyReused(IncidentError):
 
 
 class Busy(IncidentError):
-    """The table refused, or could not be reached, for now and after every retry; the same request may succeed later."""
+    """The table refused, or could not be reached, for now and after every retry; the same request may succeed later.
+
+    A write whose answer was lost on the way may have been stored all the same: with an Idempotency-Key or If-Match, the
+    same request again is safe.
+    """
 
     def __init__(self) -> None:
         super().__init__("The service is busy. Try again in a moment.")

@@ -90,10 +90,10 @@ class Request:
                 errors="strict",
                 max_num_fields=PARAMETERS_MAX,
             )
+        except UnicodeDecodeError as error:
+            raise MalformedRequest("The query string must be percent-encoded UTF-8.") from error
         except ValueError as error:
-            raise MalformedRequest(
-                f"The query string must be at most {PARAMETERS_MAX} parameters, percent-encoded in UTF-8."
-            ) from error
+            raise MalformedRequest(f"The query string must hold at most {PARAMETERS_MAX} parameters.") from error
         parameters: dict[str, list[str]] = {}
         for name, value in pairs:
             parameters.setdefault(name, []).append(value)

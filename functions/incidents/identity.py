@@ -7,9 +7,14 @@ from typing import NamedTuple
 from .errors import NotAuthenticated, NotPermitted
 from .keys import TENANT_ID
 
+_SUBJECT = re.compile(r"[!-Z^-~\\\]][!-~]{0,254}")  # no "[" at its start: that is how a list arrives
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_SUBJECT = re.compile(r"[!-Z^-~\\\]][!-~]{0,254}")  # printable, no spaces, and no "[": that is how a list arrives
-_EXPIRY = re.compile(r"[0-9]{1,12}")
+_FORMS = {
+    "tenant_id": (TENANT_ID, "2 to 63 of a-z, 0-9 and -, not beginning with -"),
+    "sub": (_SUBJECT, "1 to 255 printable ASCII characters without spaces"),
+    "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
+}
+_EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, which may have a fraction
 
 
 class Identity(NamedTuple):
@@ -30,23 +35,23 @@ def from_claims(claims: Mapping[str, object], now: float) -> Identity:
     Raises NotAuthenticated if the token has no expiry or is past it, NotPermitted for any other claim.
     """
     expiry = str(claims.get("exp", ""))
-    if not _EXPIRY.fullmatch(expiry) or int(expiry) <= now:
+    if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:
         raise NotAuthenticated("The token has expired, or says nothing of its expiry.")
-    subject = _one(claims, "sub", _SUBJECT)
+    subject = _one(claims, "sub")
     if subject.startswith("system:"):
         raise NotPermitted("The claim sub must not begin with system:, which is how the service names itself.")
     return Identity(
-        tenant_id=_one(claims, "tenant_id", TENANT_ID),
+        tenant_id=_one(claims, "tenant_id"),
         subject=subject,
-        app_id=_one(claims, "app_id", _APP_ID) if "app_id" in claims else None,
-        scopes=frozenset(_words(claims.get("scope", ""))),
+        app_id=_one(claims, "app_id") if "app_id" in claims else None,
+        scopes=frozenset(_words(claims.get("scope", claims.get("scp", "")))),  # as the gateway itself reads them
     )
 
 
-def _one(claims: Mapping[str, object], name: str, form: re.Pattern[str]) -> str:
-    value = claims.get(name)
+def _one(claims: Mapping[str, object], name: str) -> str:
+    value, (form, wanted) = claims.get(name), _FORMS[name]
     if not isinstance(value, str) or value == "null" or not form.fullmatch(value):
-        raise NotPermitted(f"The token's claim {name} is missing or not of the form {form.pattern}.")
+        raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
     return value
 
 

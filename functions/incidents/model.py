@@ -3,6 +3,7 @@
 Pure: no AWS, no clock, no pydantic (reads load this module too). ``drafts`` holds callers to the bounds given here.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import combinations
@@ -131,9 +132,12 @@ ID_CHARACTERS = 128
 LIST_IDS = 500
 TAGS, TAG_CHARACTERS = 50, 64
 NUMBER_CHARACTERS = 64
+CALLERS_DIGITS = 9  # of a given number that has the server's own form
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
 MINUTES_MAX = 5_000_000_000  # more than lie between the first and the last timestamp
 DOCUMENT_BYTES = 128 * 1024  # so that a change record, old and new, stays under DynamoDB's 400 KB
+
+_GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
 
 _PAIRS_IN_ORDER = (
     *combinations(MILESTONES, 2),
@@ -244,15 +248,18 @@ def generated_number(year: int, count: int) -> str:
 
 
 def counted(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of a number that ``generated_number`` could return for them, else None.
-
-    Counts stop at 12 digits: a caller's larger one cannot meet the counter, and must not be able to push it there.
-    """
-    prefix, _, rest = incident_number.partition("-")
-    year, _, count = rest.partition("-")
-    if prefix != "INC" or not (len(year) == 4 and 6 <= len(count) <= 12):
+    """Return (year, count) of a number that ``generated_number`` would give to them, else None."""
+    match = _GENERATED.fullmatch(incident_number)
+    if match is None:
         return None
-    if not (year.isascii() and year.isdigit() and count.isascii() and count.isdigit()):
-        return None
-    parsed = int(year), int(count)
+    parsed = int(match[1]), int(match[2])
     return parsed if incident_number == generated_number(*parsed) else None
+
+
+def is_beyond_callers(incident_number: str) -> bool:
+    """Tell whether a number is of the server's form and too long to be given by a caller.
+
+    A given number of the server's form raises the counter to it. Were there no end to that, a caller could take the
+    counter's next numbers before it draws them; so those beyond nine digits are the counter's alone.
+    """
+    return counted(incident_number) is not None and len(incident_number) > len("INC-2026-") + CALLERS_DIGITS

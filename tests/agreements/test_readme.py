@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from incidents import drafts, http_api, model
+from incidents import drafts, filters, http_api, model
 from incidents_cli.main import cli
 from typer.main import get_command
 
@@ -24,6 +24,22 @@ def test_every_field_that_a_caller_may_send_is_explained(field: str) -> None:
 def test_every_status_of_ours_is_explained() -> None:
     for status in {status for status, _ in http_api.STATUS_OF.values()}:
         assert f"\n| {status} | " in readme.TEXT
+
+
+def test_the_moves_of_the_status_are_those_of_the_model() -> None:
+    for status, allowed in model.ALLOWED_TRANSITIONS.items():
+        assert f"\n| `{status}` | {', '.join(f'`{one}`' for one in allowed)} |\n" in readme.TEXT
+
+
+def test_every_filter_is_explained() -> None:
+    for name in (*filters.REPEATABLE, *filters.SINGLE):
+        assert f"`{name}`" in readme.TEXT
+
+
+def test_every_route_is_explained() -> None:
+    for properties in templates.functions().values():
+        for event in properties["Events"].values():
+            assert f"`{event['Properties']['Method']} {event['Properties']['Path']}`" in readme.TEXT
 
 
 def test_every_command_and_option_is_explained() -> None:

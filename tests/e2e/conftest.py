@@ -3,6 +3,7 @@ checkout is left alone."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,11 +53,15 @@ class Checkout:
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples")
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+        ) as process:  # fmt: skip
             assert process.stdout is not None
-            assert any(line.startswith("Try it") for line in process.stdout), "it ended early"
-            yield process
+            try:
+                assert any(line.startswith("Try it") for line in process.stdout), "it ended early"
+                yield process
+            finally:
+                process.kill()
 
     @property
     def status(self) -> dict[str, Any]:

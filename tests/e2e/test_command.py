@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -133,22 +135,73 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert [one["title"] for one in samples].count("Customer export left in a public bucket") == 1
 
 
-def test_two_checkouts_run_side_by_side_and_fresh_starts_over(
-    stack: Checkout, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_second_checkout_beside_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Checkout(tmp_path_factory.mktemp("other"), free_port(), stack.http)
     try:
         other.up("--no-samples")
         client = other.caller(other.token("acme"))
         assert client.get().json()["items"] == []
-        client.post(json={"title": "only here"})
-        assert stack.caller(stack.token("acme")).get().status_code == 200
+        incident = client.post(json={"title": "only here"}).json()
+        assert incident["id"] not in stack.caller(stack.token("acme")).get().text
         assert stack.caller(other.token("acme")).get().status_code == 401
 
-        other.up("--no-samples", "--fresh")
-        assert other.caller(other.token("acme")).get().json()["items"] == []
+        _moves_to_another_port_with_its_data(other, incident)
+        _comes_back_after_a_crash(other, incident)
+        _starts_over_on_the_same_port(other)
     finally:
         other.run("down")
+
+
+def _moves_to_another_port_with_its_data(other: Checkout, incident: dict[str, Any]) -> None:
+    port = free_port()
+    refused = other.run("up", "--detach", "--port", str(port))
+    assert refused.returncode == 1
+    assert f"incidents down, then incidents up --port {port}" in refused.stderr
+
+    other.answer("down")
+    other.port = port
+    other.up("--no-samples")
+
+    assert other.status["endpoint_url"] == f"http://127.0.0.1:{port}"
+    assert other.caller(other.token("acme")).get().json()["items"] == [incident]
+
+
+def _comes_back_after_a_crash(other: Checkout, incident: dict[str, Any]) -> None:
+    os.kill(json.loads((other.home / "stack.json").read_text())["pid"], signal.SIGKILL)
+    while other.run("status").returncode == 0:
+        time.sleep(0.1)
+
+    again = other.run("up", "--detach", "--no-samples")
+
+    assert again.returncode == 0, again.stderr
+    assert "not stopped in order" in again.stderr
+    assert other.caller(other.token("acme")).get().json()["items"] == [incident]
+
+
+def _starts_over_on_the_same_port(other: Checkout) -> None:
+    other.answer("up", "--detach", "--fresh", "--no-samples")
+
+    assert other.status["endpoint_url"] == f"http://127.0.0.1:{other.port}"
+    assert other.caller(other.token("acme")).get().json()["items"] == []
+
+
+def test_a_kill_while_it_starts_leaves_nothing_behind(tmp_path: Path, http: httpx.Client) -> None:
+    checkout = Checkout(tmp_path / "home", free_port(), http)
+    record = checkout.home / "stack.json"
+    command = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
+    environment = os.environ | {"INCIDENTS_HOME": str(checkout.home)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not record.exists():
+            time.sleep(0.05)
+        pid = json.loads(record.read_text())["pid"]
+        starting = checkout.run("status", "--json")
+        process.terminate()
+        assert process.wait(30) != 0
+
+    assert (starting.returncode, starting.stdout) == (1, "")
+    assert "The stack is starting" in starting.stderr
+    assert not _command_line(Path("/proc", str(pid)))
+    assert json.loads(record.read_text())["pid"] is None
 
 
 def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
@@ -189,3 +242,35 @@ def test_the_call_that_the_readme_shows_gives_the_answer_that_it_shows(stack: Ch
     assert {name: seen[name] for name in seen if name not in stamped} == {
         name: shown[name] for name in shown if name not in stamped
     }
+
+
+def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack: Checkout) -> None:
+    blocks = readme.blocks("bash")
+    first = next(place for place, block in enumerate(blocks) if "field()" in block)
+    script = "echo; echo ====\n".join(blocks[first:])
+    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment, cwd=templates.CHECKOUT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    _, created, got, updated, deleted, listed, changes = (part.strip() for part in done.stdout.split("===="))
+    assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
+    incident = json.loads(updated)
+    assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
+    restored = json.loads(deleted)
+    assert (restored["id"], restored["is_deleted"]) == (incident["id"], False)
+    assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
+    actions = [one["action"] for one in json.loads(changes)["items"]]
+    assert actions == ["created", "updated", "deleted", "restored"]
+
+
+def test_a_home_that_is_no_folder_is_told_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
+    (tmp_path / "home").write_text("a file")
+
+    for command in (["up"], ["status"]):
+        done = Checkout(tmp_path / "home", free_port(), http).run(*command)
+        assert done.returncode == 1
+        assert "in the way" in done.stderr
+        assert "Traceback" not in done.stderr

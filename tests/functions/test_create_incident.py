@@ -118,6 +118,16 @@ def test_a_given_number_of_the_servers_form_raises_the_counter_past_it() -> None
     assert following == f"INC-{year}-000042"
 
 
+def test_callers_cannot_take_the_numbers_that_the_counter_draws_beyond_them() -> None:
+    year = body(create(create_event({"title": "x"}), Context))["created_at"][:4]
+    create(create_event({"title": "x", "incident_number": f"INC-{year}-999999999"}), Context)
+
+    assert (
+        create(create_event({"title": "x", "incident_number": f"INC-{year}-1000000000"}), Context)["statusCode"] == 422
+    )
+    assert body(create(create_event({"title": "x"}), Context))["incident_number"] == f"INC-{year}-1000000000"
+
+
 def test_a_generated_number_that_is_taken_takes_the_next(table: str) -> None:
     first = body(create(create_event({"title": "x"}), Context))["incident_number"]
     taken = f"{first[:-1]}2"
@@ -153,6 +163,7 @@ BAD = [
     ({"title": "x", "affected_asset_ids": ["a", 1]}, "/affected_asset_ids/1", "must be a text"),
     ({"title": "x", "commander_ids": [str(n) for n in range(501)]}, "/commander_ids", "at most 500 items"),
     ({"title": "x", "tags": ["t" * 65]}, "/tags/0", "at most 64 characters"),
+    ({"title": "x", "incident_number": "INC-2026-1000000000"}, "/incident_number", "at most 9 digits"),
     ({"title": "x", "incident_number": "A#1"}, "/incident_number", "printable ASCII without #"),
     ({"title": "x", "financial_impact": -1}, "/financial_impact", "from 0 to"),
     ({"title": "x", "financial_impact": 0.00001}, "/financial_impact", "at most 4 decimals"),
@@ -214,6 +225,9 @@ DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
         ('{"title": "x", "financial_impact": 1e400}', 422, "financial_impact"),
         ('{"title": "x", "financial_impact": 1e-400}', 422, "financial_impact"),
         ('{"title": "x", "financial_impact": 1e99999999}', 422, "financial_impact"),
+        ('{"title": "x", "financial_impact": 1e999999999999999999999}', 422, "financial_impact"),
+        ('{"title": "x", "financial_impact": 1e-999999999999999999999}', 422, "financial_impact"),
+        ('{"title": "x", "financial_impact": 0e999999999999999999999}', 422, "financial_impact"),
         ('{"title": "x", "lessons_learned": 1e400}', 422, "finite"),
         ('{"title": "x", "lessons_learned": ' + "9" * 400 + "}", 422, "finite"),
         ('{"title": "x", "lessons_learned": ' + "9" * 5000 + "}", 400, "too many digits"),

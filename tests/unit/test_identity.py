@@ -12,6 +12,16 @@ def test_a_person() -> None:
     assert from_claims(CLAIMS, NOW) == Identity("acme", "auth0|ada", None, frozenset({"incidents:read"}))
 
 
+@pytest.mark.parametrize("exp", ["1795000001", "1795000000.5", "999999999999999"])
+def test_an_expiry_that_lies_ahead(exp: str) -> None:
+    assert from_claims(CLAIMS | {"exp": exp}, NOW).tenant_id == "acme"
+
+
+def test_scopes_may_come_as_scp() -> None:
+    claims = {name: value for name, value in CLAIMS.items() if name != "scope"} | {"scp": "[incidents:read a]"}
+    assert from_claims(claims, NOW).scopes == {"incidents:read", "a"}
+
+
 def test_an_application() -> None:
     assert from_claims(CLAIMS | {"app_id": "soc-portal"}, NOW).app_id == "soc-portal"
 
@@ -29,7 +39,7 @@ def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "exp", ["1795000000", "0", "-1", "", "soon", "1e12", "1795000001.5", " 1795000001", "9" * 13, None]
+    "exp", ["1795000000", "0", "-1", "", "soon", "1e12", "1795000000.0", " 1795000001", "9" * 16, None]
 )
 def test_an_expiry_that_is_past_or_unreadable_is_not_authenticated(exp: object) -> None:
     with pytest.raises(NotAuthenticated):

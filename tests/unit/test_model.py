@@ -113,7 +113,7 @@ def test_a_generated_number_is_counted_back(year: int, count: int) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["", "INC", "INC-2026-", "INC-2026-00042", "INC-2026-0000042", "INC-2026-1000000000000", "INC-2026-00004a",
+    ["", "INC", "INC-2026-", "INC-2026-00042", "INC-2026-0000042", "INC-2026-00004a",
      "INC-26-000042", "inc-2026-000042", "INC-2026-000042 ", "INC-2026-+00042", "INC-٢٠٢٦-000042", "INC-2026-٠٠٠٠٤٢",
      "INC-2026-000042-1"],
 )  # fmt: skip

@@ -46,7 +46,8 @@ def run(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise StepFailed(what, f"{command[0]} is not on the PATH.", advice) from None
+        advice = f"Install {command[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
+        raise StepFailed(what, f"  {command[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:
         log.write_text(printed)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 
@@ -41,8 +43,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def start(interpreter: str, stack: Stack, home: Home) -> int:
-    """Start the emulator with the data it has kept, wait until it answers, and return its process id."""
+def start(interpreter: str, stack: Stack, home: Home) -> Stack:
+    """Start the emulator with the data it has kept, and return the stack when it answers."""
     shutil.rmtree(home.temporary, ignore_errors=True)  # code that the workers of an earlier run unpacked
     home.make()
     environment = subprocess_environment(stack) | {
@@ -64,49 +66,53 @@ def start(interpreter: str, stack: Stack, home: Home) -> int:
             env=environment, cwd=home.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,  # Ctrl-C in the terminal is for the command, which then stops it in order
         )  # fmt: skip
-    deadline = time.monotonic() + _START_SECONDS
-    while not _answers(stack):
-        if process.poll() is not None or time.monotonic() > deadline:
-            _kill(process.pid, signal.SIGKILL)
-            seen = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-10:])
-            raise StepFailed("The emulator did not start.", seen, f"Its output is in {log}.")
-        time.sleep(0.1)
-    return process.pid
+    stack = replace(stack, pid=process.pid, ready=False)
+    try:
+        stack.save(home)  # at once: whatever happens to this process, the next command finds that one
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            if process.poll() is not None or time.monotonic() > deadline:
+                seen = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-10:])
+                raise StepFailed("The emulator did not start.", seen, f"Its output is in {log}.")
+            if answers(stack):
+                return stack
+            time.sleep(0.1)
+    except BaseException:
+        stop(stack, home)
+        raise
 
 
-def is_running(stack: Stack | None) -> bool:
-    return stack is not None and stack.pid is not None and _exists(stack.pid) and _answers(stack)
+def is_alive(stack: Stack) -> bool:
+    """Tell whether the stack's process is there, and still is the emulator."""
+    if stack.pid is None:
+        return False
+    with suppress(ChildProcessError):
+        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # our own child, ended and now reaped
+            return False
+    try:
+        os.kill(stack.pid, 0)
+        command = Path("/proc", str(stack.pid), "cmdline")
+        return b"ministack" in command.read_bytes() if Path("/proc/self").exists() else True
+    except (ProcessLookupError, FileNotFoundError, PermissionError):
+        return False
 
 
-def stop(stack: Stack) -> None:
-    """Ask the emulator to write its state and end; after 20 s make it end."""
-    if stack.pid is None or not _exists(stack.pid):
-        return
-    _kill(stack.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _exists(stack.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    _kill(stack.pid, signal.SIGKILL, group=True)  # workers that outlived it
-
-
-def _answers(stack: Stack) -> bool:
+def answers(stack: Stack) -> bool:
     try:
         return httpx.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
 
-def _exists(pid: int) -> bool:
-    try:
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):  # our own child, ended and now reaped
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def stop(stack: Stack, home: Home) -> None:
+    """Ask the emulator to write its state and end; after 20 s make it end. Record that it is down."""
+    if stack.pid is not None and is_alive(stack):
+        _kill(stack.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while is_alive(stack) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        _kill(stack.pid, signal.SIGKILL, group=True)  # workers that outlived it
+    replace(stack, pid=None, ready=False).save(home)
 
 
 def _kill(pid: int, number: signal.Signals, *, group: bool = False) -> None:

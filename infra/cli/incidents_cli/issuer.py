@@ -5,12 +5,13 @@ The API's authorizer checks its tokens as it would check any OIDC issuer's: sign
 
 import json
 import time
+from contextlib import suppress
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .stack import AUDIENCE, ISSUER_BUCKET, Home, Stack
+from .stack import AUDIENCE, ISSUER_BUCKET, Home, Stack, write
 
 SCOPES = "incidents:read incidents:write"
 KEY_ID = "development"
@@ -29,7 +30,8 @@ def publish(stack: Stack, home: Home) -> None:
         "keys.json": {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]},
     }
     bucket = stack.client("s3")
-    bucket.create_bucket(Bucket=ISSUER_BUCKET)
+    with suppress(bucket.exceptions.BucketAlreadyOwnedByYou):
+        bucket.create_bucket(Bucket=ISSUER_BUCKET)
     for name, document in documents.items():
         body = json.dumps(document).encode()
         bucket.put_object(Bucket=ISSUER_BUCKET, Key=name, Body=body, ContentType="application/json")
@@ -56,13 +58,13 @@ def token(
 
 
 def _key(home: Home) -> rsa.RSAPrivateKey:
-    if not home.issuer_key.exists():
-        made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        text = made.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        home.issuer_key.touch(mode=0o600)
-        home.issuer_key.write_bytes(text)
-    key = serialization.load_pem_private_key(home.issuer_key.read_bytes(), password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101  # it is the one written above
-    return key
+    with suppress(FileNotFoundError, ValueError):
+        key = serialization.load_pem_private_key(home.issuer_key.read_bytes(), password=None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    text = made.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write(home.issuer_key, text)
+    return made

@@ -23,11 +23,11 @@ def up(home: Home, *, port: int | None, fresh: bool, samples: bool) -> tuple[Sta
         raise StepFailed("There is no template.yaml here.", "", "Run `incidents` from a checkout of the project.")
     home.make()
     with _alone(home):
-        if fresh:
-            _start_over(home)
-        known = load(home)
-        running = emulator.is_running(known)
+        known = _start_over(home) if fresh else load(home)
+        running = known is not None and emulator.is_alive(known)
         stack = _on_port(known, port, running)
+        if known is not None and known.pid is not None and not running:
+            _after_a_crash(home)
         with step("Fetching SAM and the emulator", "SAM and the emulator are here"):
             sam.install()
             interpreter = emulator.install()
@@ -35,38 +35,45 @@ def up(home: Home, *, port: int | None, fresh: bool, samples: bool) -> tuple[Sta
         name = f"{target['PythonRuntime']} on {target['Architecture']}"
         with step(f"Building the functions for {name}", f"Built the functions for {name}"):
             sam.build(target, home.build, home.logs / "build.log")
-        if not running:
-            with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
-                stack = replace(stack, pid=emulator.start(interpreter, stack, home))
         try:
-            stack.save(home)
+            if not running:
+                with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
+                    stack = emulator.start(interpreter, stack, home)
             stack = _deploy(stack, home, target)
             if samples and newest_incident(stack, home) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, home)
+            with step("Calling it", "It answers"):
+                if newest := newest_incident(stack, home):
+                    _call(stack, "GET", f"/{newest}", issuer.token(stack, home, tenant=TENANT))
+            stack = replace(stack, ready=True)
+            stack.save(home)
         except BaseException:
             if not running:
-                emulator.stop(stack)
+                emulator.stop(stack, home)
             raise
-        stack.save(home)
     return stack, not running
 
 
 def down(home: Home) -> bool:
     """Stop this checkout's stack and keep its data; return whether there was one running."""
     stack = load(home)
-    if stack is None or not emulator.is_running(stack):
+    if stack is None or not emulator.is_alive(stack):
         return False
     with step("Stopping the emulator", "Stopped the emulator; its data is kept"):
-        emulator.stop(stack)
+        emulator.stop(stack, home)
     return True
 
 
 def running_stack(home: Home) -> Stack:
-    """Return the stack that is up. Raises StepFailed, which says how to start one."""
+    """Return the stack that is up. Raises StepFailed, which says what it is doing instead."""
     stack = load(home)
-    if stack is None or not emulator.is_running(stack):
+    if stack is None or not emulator.is_alive(stack):
         raise StepFailed("The stack is not running.", "", "Start it: incidents up")
+    if not stack.ready:
+        raise StepFailed("The stack is starting.", "", "Wait for `incidents up` to say that it is up.")
+    if not emulator.answers(stack):
+        raise StepFailed("The stack runs but does not answer.", "", "Start it again: incidents down, then incidents up")
     return stack
 
 
@@ -93,22 +100,42 @@ def _alone(home: Home) -> Iterator[None]:
         yield
 
 
-def _start_over(home: Home) -> None:
+def _start_over(home: Home) -> Stack | None:
+    """Stop what runs and remove its data; return the stack as it is then: nothing but its port."""
     try:
         known = load(home)
     except StepFailed:  # a broken record is one of the reasons to start over
         known = None
-    if known is not None and emulator.is_running(known):
-        emulator.stop(known)
+    if known is not None:
+        emulator.stop(known, home)
+        known = Stack(known.port)
+    _remove_data(home)
+    home.record.unlink(missing_ok=True)
+    return known
+
+
+def _after_a_crash(home: Home) -> None:
+    """The emulator writes its state when it is stopped in order. After anything else, say what that means."""
+    if (home.state / "cloudformation.json").exists():
+        stderr.print("The emulator was not stopped in order: what was written since it last was, is lost.")
+    else:
+        stderr.print("The emulator was never stopped in order: its data is lost, and the stack begins anew.")
+        _remove_data(home)
+
+
+def _remove_data(home: Home) -> None:
     for folder in (home.state, home.objects, home.build):
         shutil.rmtree(folder, ignore_errors=True)
-    home.record.unlink(missing_ok=True)
     home.make()
 
 
 def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     stack = known or Stack(port=port or DEFAULT_PORT)
     if running:
+        if not emulator.answers(stack):
+            raise StepFailed(
+                "The stack runs but does not answer.", "", "Start it again: incidents down, then incidents up"
+            )
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs, on port {stack.port}.", "",

@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-import threading
+import time
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Annotated
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import emulator, issuer, local, sam
 from .console import StepFailed, show_failure, stderr
-from .stack import Home, Stack
+from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -28,11 +28,16 @@ cli = typer.Typer(
 
 def app() -> None:
     """Run the command; a step that fails is told in a few lines, without a stack trace."""
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # boto3 would ask a proxy for loopback
+    os.environ |= no_proxy()  # boto3 would ask a proxy for loopback
     try:
         cli()
     except StepFailed as failure:
         show_failure(failure)
+        sys.exit(1)
+    except OSError as error:
+        show_failure(
+            StepFailed("A file or a folder is in the way.", f"  {error}", f"The stack's folder is {Home().folder}.")
+        )
         sys.exit(1)
     except (httpx.HTTPError, BotoCoreError, ClientError) as error:
         log = Home().logs / "emulator.log"
@@ -55,13 +60,18 @@ def up(
 ) -> None:
     """Build, deploy and run the whole service on this machine, on 127.0.0.1 only."""
     home = Home()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
     stack, started = local.up(home, port=port, fresh=fresh, samples=not no_samples)
     _print_welcome(stack, home)
     if detach or not started:
         return
     stderr.print("Ctrl-C stops it; the data stays.")
-    _wait(stack)
-    local.down(home)
+    try:
+        _wait_for_its_end(stack, home)
+    except KeyboardInterrupt:
+        local.down(home)
 
 
 @cli.command()
@@ -127,13 +137,12 @@ def build(
     """Build the functions into .aws-sam/build, for the template's own runtime and architecture."""
     sam.install()
     sam.build(sam.host_parameters() if for_host else {})
-    typer.echo(".aws-sam/build")
+    typer.echo(CHECKOUT / ".aws-sam" / "build")
 
 
 def _print_welcome(stack: Stack, home: Home) -> None:
     token = issuer.token(stack, home, tenant=local.TENANT)
-    home.token.touch(mode=0o600)
-    home.token.write_text(token)
+    write(home.token, token.encode())
     url = stack.incidents_url
     authorized = f'-H "Authorization: Bearer $(cat {shlex.quote(str(home.token))})"'
     newest = local.newest_incident(stack, home)
@@ -153,12 +162,16 @@ curl -sS -w '\\n' {authorized} '{third}'
 """)
 
 
-def _wait(stack: Stack) -> None:
-    """Return when the user asks to stop, or the emulator is gone."""
-    asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked.set())
-    while not asked.wait(1):
-        if not emulator.is_running(stack):
-            log = Home().logs / "emulator.log"
-            raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: incidents up")
+def _interrupt(*_: object) -> None:
+    """The end of a terminal, and a polite kill, mean what Ctrl-C means: whatever was started is stopped in order."""
+    raise KeyboardInterrupt
+
+
+def _wait_for_its_end(stack: Stack, home: Home) -> None:
+    while emulator.is_alive(stack):
+        time.sleep(0.5)
+    now = load(home)
+    if now is not None and now.pid == stack.pid:
+        log = home.logs / "emulator.log"
+        raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: incidents up")
+    stderr.print("The stack was stopped by another command.")

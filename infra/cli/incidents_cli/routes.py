@@ -107,7 +107,7 @@ class _Resolver:
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda found: self._values[found[1]], text)
             case {"Fn::Split": [separator, joined]}:
-                return [part.strip() for part in self.resolve(joined).split(separator)]
+                return self.resolve(joined).split(separator)
             case {"Fn::If": [condition, then, otherwise]}:
                 return self.resolve(then if self.resolve(self._conditions[condition]) else otherwise)
             case {"Fn::Not": [condition]}:

@@ -54,10 +54,11 @@ class Home:
 
 @dataclass(frozen=True)
 class Stack:
-    """What is known of the checkout's stack; the process is None while it is down."""
+    """What is known of the checkout's stack. The process is None after it was stopped in order."""
 
     port: int
     pid: int | None = None
+    ready: bool = False
     api_id: str = ""
     table_name: str = ""
     functions: dict[str, str] | None = None
@@ -132,7 +133,15 @@ class Stack:
         )
 
     def save(self, home: Home) -> None:
-        home.record.write_text(json.dumps(asdict(self), indent=2))
+        write(home.record, json.dumps(asdict(self), indent=2).encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def operation_name(logical_id: str) -> str:
@@ -145,7 +154,10 @@ def load(home: Home) -> Stack | None:
     try:
         recorded = json.loads(home.record.read_text())
         known = {field.name for field in fields(Stack)}  # an earlier or a later version may have written more
-        return Stack(**{name: value for name, value in recorded.items() if name in known})
+        stack = Stack(**{name: value for name, value in recorded.items() if name in known})
+        if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
+            raise TypeError("port and pid are whole numbers")
+        return stack
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, AttributeError):
@@ -154,10 +166,16 @@ def load(home: Home) -> Stack | None:
         ) from None
 
 
+def no_proxy() -> dict[str, str]:
+    """Return the variables that keep loopback away from a proxy, beside what the user keeps away from it."""
+    return {
+        name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost"))) for name in ("NO_PROXY", "no_proxy")
+    }
+
+
 def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
     """Return an environment in which AWS means the emulator: nothing of the user's own account is left in it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    loopback = "127.0.0.1,localhost"
     environment |= {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
@@ -165,8 +183,7 @@ def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": loopback,
-        "no_proxy": loopback,
+        **no_proxy(),
         "SAM_CLI_TELEMETRY": "0",
     }
     if stack is not None:
