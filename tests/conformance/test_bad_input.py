@@ -30,14 +30,13 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-moments = st.sampled_from(
-    [
-        "2026-01-01T00:00:00Z",
-        "2026-01-02T00:00:00+05:00",
-        "2026-01-03T00:00:00",
-        "2026-02-30T00:00:00Z",
-        "9999-01-01T00:00:00Z",
-    ]
+offsets = st.integers(-1500, 1500).map(lambda minutes: f"{minutes // 60:+03d}:{abs(minutes) % 60:02d}")
+moments = (
+    st.sampled_from(
+        ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00+05:00", "2026-01-03T00:00:00", "2026-02-30T00:00:00Z"]
+    )
+    | st.builds("{}{}".format, st.datetimes().map(lambda moment: moment.isoformat()), offsets | st.just("Z"))
+    | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z", fullmatch=True)
 )
 likely = {
     **{field: moments | st.none() for field in model.MILESTONES},
