@@ -28,10 +28,12 @@ Versions = frozenset[int] | None
 
 KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
 
+_NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "is_deleted", "contained_at", "closed_at"}
+
 # A drawn number is taken only when somebody gave it before the counter was raised past it: a race that ends at once.
 _NUMBERS_TRIED = 8
 _UPDATES_TRIED = 8
-_LONGEST_PAUSE = 2.0  # seconds; eight tries end well before the function does
+_LONGEST_PAUSE = 2.0  # seconds
 
 
 def create_incident(body: object, incidents: IncidentRepository, idempotency_key: str | None = None) -> Created:
@@ -43,23 +45,24 @@ def create_incident(body: object, incidents: IncidentRepository, idempotency_key
     """
     given = drafts.new_incident(body)
     incident = _begin(given, incidents.identity)
+    claim = None
+    if idempotency_key is not None:
+        now = timestamps.to_milliseconds(incident["created_at"]) // 1000
+        claim = Claim(idempotency_key, drafts.fingerprint(given), now + KEY_SECONDS)
+        # Before a number is drawn, and before any rule that depends on the moment.
+        if earlier := _replay(claim, now, incidents):
+            return earlier
     if violations := model.settle(incident, given, now=incident["created_at"]):
         raise InvalidIncident(violations)
     _check_size(incident)
-    if idempotency_key is None:
-        return Created(_store(incident, given, incidents, None), replayed=False)
-
-    now = timestamps.to_milliseconds(incident["created_at"]) // 1000
-    claim = Claim(idempotency_key, drafts.fingerprint(given), now + KEY_SECONDS)
-    if earlier := incidents.claimed(idempotency_key, now):  # before a number is drawn
-        return _replay(claim, earlier, incidents)
     try:
         return Created(_store(incident, given, incidents, claim), replayed=False)
-    except KeyClaimed:  # by a request at the same time
-        held = incidents.claimed(idempotency_key, now)
-        if held is None:
-            raise Busy from None
-        return _replay(claim, held, incidents)
+    except (KeyClaimed, NumberTaken) as taken:  # perhaps by a request with the same key, at the same time
+        if claim is not None and (earlier := _replay(claim, now, incidents)):
+            return earlier
+        if isinstance(taken, NumberTaken):
+            raise
+        raise Busy from taken
 
 
 def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
@@ -73,7 +76,7 @@ def update_incident(incident_id: str, body: object, versions: Versions, incident
         if incident["is_deleted"] and given.get("is_deleted") is not False:
             raise IncidentDeleted
         after = cast("Incident", {**incident, **given})
-        allowed = model.ALLOWED_TRANSITIONS[incident["status"]]
+        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer version may know more of them
         if after["status"] not in (incident["status"], *allowed):
             raise IllegalTransition(incident["status"], after["status"], allowed)
         if violations := model.settle(after, given, now, before=incident):
@@ -104,8 +107,7 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
         "created_by": identity.subject,
         "updated_by": identity.subject,
         "schema_version": model.SCHEMA_VERSION,
-        # A stand-in until a number is drawn, so that the size is known before.
-        "incident_number": given.get("incident_number") or model.generated_number(int(now[:4]), 0),
+        "incident_number": given.get("incident_number"),  # until one is drawn
     }
     if identity.app_id is not None:
         stamps["app_id"] = identity.app_id
@@ -113,7 +115,9 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
 
 
 def _check_size(incident: Incident) -> None:
-    if len(json_text.dump_incident(incident).encode()) > model.DOCUMENT_BYTES:
+    """Hold what callers wrote to its bound. What the server stamps does not count: it must never stand in the way."""
+    written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
+    if len(json_text.dump_incident(cast("Incident", written)).encode()) > model.DOCUMENT_BYTES:
         raise IncidentTooLarge(f"The incident must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON.")
 
 
@@ -133,7 +137,11 @@ def _store(incident: Incident, given: dict[str, Any], incidents: IncidentReposit
     raise Busy
 
 
-def _replay(claim: Claim, held: Claim, incidents: IncidentRepository) -> Created:
+def _replay(claim: Claim, now: int, incidents: IncidentRepository) -> Created | None:
+    """Return what an earlier request with this key made, or None. Raises KeyReused if that was another request."""
+    held = incidents.claimed(claim.key, now)
+    if held is None:
+        return None
     if held.fingerprint != claim.fingerprint:
         raise KeyReused
     return Created(incidents.get(held.incident_id), replayed=True)
@@ -167,5 +175,7 @@ def _change(
         try:
             return incidents.update(stored, after, change)
         except StaleVersion:
+            if attempt == _UPDATES_TRIED - 1:
+                break
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  # jitter, not a secret
     raise Busy

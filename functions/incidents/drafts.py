@@ -59,11 +59,13 @@ def _amount(value: object) -> Decimal:
 def _json_document(value: object) -> str | None:
     if value is None:
         return None
-    if any(level > model.JSON_LEVELS for level in _levels(value)):
+    if any(level > model.JSON_LEVELS for _, level in _members(value)):
         raise ValueError(f"must be JSON of at most {model.JSON_LEVELS} levels")
     try:
+        for number in (one for one, _ in _members(value) if isinstance(one, int)):
+            float(number)
         text = json_text.dumps(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError("must hold finite numbers only, within the range of a double") from None
     try:
         return _within_bytes(text)
@@ -71,20 +73,15 @@ def _json_document(value: object) -> str | None:
         raise ValueError("must be Unicode text without lone surrogates") from None
 
 
-def _levels(value: object) -> Iterator[int]:
-    """Yield the level of every value; without recursion, because the depth is the caller's choice."""
+def _members(value: object) -> Iterator[tuple[object, int]]:
+    """Yield every value inside a JSON value, with its level; without recursion: the depth is the caller's choice."""
     pending = [(value, 0)]
     while pending:
         value, level = pending.pop()
         if isinstance(value, dict | list):
             level += 1
             pending += [(member, level) for member in (value.values() if isinstance(value, dict) else value)]
-        elif isinstance(value, int):
-            try:
-                float(value)
-            except OverflowError:
-                raise ValueError("must hold finite numbers only, within the range of a double") from None
-        yield level
+        yield value, level
 
 
 Text = Annotated[str, AfterValidator(_within_bytes)]
@@ -170,7 +167,10 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
     """
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
-        _checked(IncidentPatch, body)  # its depth, before it is merged step by step
+        if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # before it is merged
+            raise InvalidIncident(
+                [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
+            )
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     given = _checked(IncidentPatch, body).model_dump(exclude_unset=True)

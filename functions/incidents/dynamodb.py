@@ -30,7 +30,8 @@ _REFUSALS = frozenset({
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "InternalServerError",
     "TransactionInProgressException", "ServiceUnavailable",
 })  # fmt: skip
-_PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"})
+_PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_KNOWN_REASONS = _PASSING_REASONS | {"ConditionalCheckFailed", "None"}
 
 
 class ConditionFailed(Exception):
@@ -80,9 +81,13 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             if error.response["Error"]["Code"] != "TransactionCanceledException":
                 raise
             reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
-            if failed := [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]:
+            failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
+            passing = _PASSING_REASONS.intersection(reasons)
+            # Where both stand side by side, the conflict may hide another condition that fails: look again.
+            if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
                 raise ConditionFailed(failed) from error
-            if not _PASSING_REASONS.issuperset(reasons):
+            if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):
                 raise
-        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311  # jitter, not a secret
+        if attempt < _TRANSACTION_ATTEMPTS - 1:
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311  # jitter, not a secret
     raise Busy

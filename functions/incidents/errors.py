@@ -85,19 +85,25 @@ class NumberTaken(IncidentError):
         super().__init__(
             f"incident_number {incident_number} is taken; numbers are never used again, even after deletion."
         )
-        self.incident_number = incident_number
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"errors": [Violation("/incident_number", "must be one that was never used")._asdict()]}
 
 
 class IllegalTransition(IncidentError):
     """The status cannot move that way; ``allowed_transitions`` are those that it can take from where it is."""
 
     def __init__(self, status: str, wanted: str, allowed_transitions: tuple[str, ...]) -> None:
-        super().__init__(f"status cannot move from {status} to {wanted}, only to {', '.join(allowed_transitions)}.")
+        super().__init__(
+            f"status cannot move from {status} to {wanted}, only to {', '.join(allowed_transitions) or 'itself'}."
+        )
         self.allowed_transitions = allowed_transitions
 
     @property
     def members(self) -> dict[str, Any]:
-        return {"allowed_transitions": list(self.allowed_transitions)}
+        violation = Violation("/status", f"must be one of {', '.join(self.allowed_transitions)}, or stay")
+        return {"errors": [violation._asdict()], "allowed_transitions": list(self.allowed_transitions)}
 
 
 class IncidentDeleted(IncidentError):
@@ -112,7 +118,6 @@ class PreconditionFailed(IncidentError):
 
     def __init__(self, version: int) -> None:
         super().__init__(f'The incident is at "{version}". Read it again, then decide.')
-        self.version = version
 
 
 class KeyReused(IncidentError):

@@ -35,6 +35,8 @@ BODY_BYTES = 6 * DOCUMENT_BYTES  # a document whose every character is escaped a
 PARAMETERS_MAX = 100
 KEY_CHARACTERS = 255
 
+_ENTITY_TAGS = re.compile(r'\s*(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*\s*')  # RFC 9110 8.8.3
+
 STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "Not authenticated"),
     errors.NotPermitted: (403, "Not permitted"),
@@ -150,8 +152,10 @@ class Request:
 
 
 def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each of our entity tags that a header lists."""
-    return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([0-9]{1,10})"', header)]
+    """Return (is weak, version) of each of our entity tags in a list of them; a header of another form lists none."""
+    if not _ENTITY_TAGS.fullmatch(header):
+        return []
+    return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]
 
 
 Operate = Callable[[Request], Response]

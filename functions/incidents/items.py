@@ -124,10 +124,16 @@ def _value(field: str, attribute: Attribute) -> Any:
     match kind:
         case "S" | "BOOL":
             return value
+        case "N" if field == "financial_impact":
+            return Decimal(value)
         case "N":
-            return Decimal(value) if field == "financial_impact" else int(value)
+            return int(value) if value.lstrip("-").isdigit() else float(value)
         case "L":
-            return [one["S"] for one in value]
+            return [_value("", one) for one in value]
         case "NULL":
             return None
-    raise TypeError(f"an incident holds no attribute of type {kind}")
+        case "M":  # this and what follows, only of a newer version
+            return {name: _value("", one) for name, one in value.items()}
+        case "SS" | "NS":
+            return list(value)
+    return str(value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import items, keys
 from .dynamodb import refusals_as_busy
 from .filters import Filters
+from .items import Stored
 from .model import Incident
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Partition:
     def __init__(self, index: str | None, attribute: str, value: str, *, selected: str | None = None) -> None:
         self.index, self.attribute, self.value = index, attribute, value
         self.selected = selected  # the field whose filter the choice of this partition has already answered
-        self.waiting: list[Incident] = []  # read, and not yet shown
+        self.waiting: list[Stored] = []  # read, and not yet shown
         self.reached: str | None = None  # the last id that was looked at
         self.ended = False
 
@@ -78,7 +79,8 @@ class Reader:
         """Return up to ``limit`` incidents of all partitions, in order, from behind the id ``after``."""
         newest_first = selection.newest_first
         found: list[Incident] = []
-        step = limit + 1  # one more than wanted tells whether there is a next page, without an empty last one
+        # One more than wanted tells whether there is a next page, without an empty last one. Several share it.
+        step = max(2, -(-(limit + 1) // max(1, len(partitions))))
         while True:
             open_ = [partition for partition in partitions if not partition.ended]
             unread = [partition for partition in open_ if partition.reached is None]
@@ -99,11 +101,11 @@ class Reader:
         with refusals_as_busy():
             answer = self._client.query(
                 TableName=self._table,
-                Limit=max(1, min(step, self._items_left)),
+                Limit=max(1, min(step, self._items_left)) if self._units_left > 0 else 1,
                 ReturnConsumedCapacity="TOTAL",
                 **partition.query(selection, self._tenant_id, after),
             )
-        partition.waiting += [items.to_incident(item).incident for item in answer["Items"]]
+        partition.waiting += [items.to_incident(item) for item in answer["Items"]]
         self._items_left -= answer["ScannedCount"]
         self._units_left -= answer["ConsumedCapacity"]["CapacityUnits"]
         if last := answer.get("LastEvaluatedKey"):
@@ -122,12 +124,16 @@ def _least_advanced(partitions: list[Partition], newest_first: bool) -> Partitio
 def _in_order(partitions: list[Partition], open_: list[Partition], newest_first: bool) -> list[Incident]:
     """Take from all partitions what nothing that is still unread can come before."""
     bound = _least_advanced(open_, newest_first).reached if open_ else None
-    taken: list[Incident] = []
+    taken: dict[str, Stored] = {}
     for partition in partitions:
-        ready = [one for one in partition.waiting if bound is None or _up_to(one["id"], bound, newest_first)]
+        ready = [one for one in partition.waiting if bound is None or _up_to(one.incident["id"], bound, newest_first)]
         partition.waiting = partition.waiting[len(ready) :]
-        taken += ready
-    return sorted(taken, key=lambda one: one["id"], reverse=newest_first)
+        for one in ready:
+            # An incident that moves between two partitions while they are read stands in both: its newer state counts.
+            other = taken.setdefault(one.incident["id"], one)
+            if one.version > other.version:
+                taken[one.incident["id"]] = one
+    return [taken[incident_id].incident for incident_id in sorted(taken, reverse=newest_first)]
 
 
 def _up_to(incident_id: str, bound: str, newest_first: bool) -> bool:

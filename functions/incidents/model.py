@@ -114,6 +114,8 @@ ID_LISTS = frozenset({
 })  # fmt: skip
 LISTS = ID_LISTS | {"tags"}
 
+DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
+
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
 """In the order in which they must lie in time, each where it is known."""
 TIMESTAMPS = frozenset(MILESTONES) | {
@@ -159,25 +161,30 @@ def settle(incident: Incident, given: Mapping[str, Any], now: str, before: Incid
     request; ``before`` is the incident as it stood, None for a new one. Entering a status stamps its milestone, leaving
     ``closed`` clears it; then the minutes are derived.
     """
+    stamped: set[str] = set()
     if before is None or before["status"] != incident["status"]:
         if before is not None and before["status"] == "closed":
-            incident["closed_at"] = given.get("closed_at")
-            incident["mttr_minutes"] = given.get("mttr_minutes")
-        _stamp_milestones(incident, now)
+            incident["closed_at"], incident["mttr_minutes"] = given.get("closed_at"), None
+            if given.get("mttr_minutes") is not None:
+                return [Violation("/mttr_minutes", "must be left out when the incident is reopened")]
+        stamped = _stamp_milestones(incident, now)
     return (
         _closing_rule(incident)
-        or _order_of_timestamps(incident)
-        or _derive_minutes(incident, given, before or incident)
+        or _order_of_timestamps(incident, given)
+        or _derive_minutes(incident, given, before or incident, stamped)
     )
 
 
-def _stamp_milestones(incident: Incident, now: str) -> None:
-    """A stamp is never before a milestone that it follows, even when that one lies in the future."""
+def _stamp_milestones(incident: Incident, now: str) -> set[str]:
+    """Stamp what the status asks for, never before a milestone that it follows, and return which fields that were."""
     if incident["status"] == "contained" and incident["contained_at"] is None:
         incident["contained_at"] = max(now, incident["occurred_at"] or "", incident["detected_at"] or "")
+        return {"contained_at"}
     if incident["status"] == "closed" and incident["closed_at"] is None:
         earlier = (incident["occurred_at"], incident["detected_at"], incident["contained_at"])
         incident["closed_at"] = max(now, *(moment or "" for moment in earlier))
+        return {"closed_at"}
+    return set()
 
 
 def _closing_rule(incident: Incident) -> list[Violation]:
@@ -189,20 +196,26 @@ def _closing_rule(incident: Incident) -> list[Violation]:
     return [Violation("/closed_at", "must be left out unless status is closed")]
 
 
-def _order_of_timestamps(incident: Incident) -> list[Violation]:
+def _order_of_timestamps(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
+    """Blame the later one of a pair, unless only the earlier one was sent."""
     values: Mapping[str, Any] = incident
     return [
-        Violation(f"/{later}", f"must not be before {earlier}, which is {values[earlier]}")
+        Violation(f"/{earlier}", f"must not be after {later}, which is {values[later]}")
+        if earlier in given and later not in given
+        else Violation(f"/{later}", f"must not be before {earlier}, which is {values[earlier]}")
         for earlier, later in _PAIRS_IN_ORDER
         if values[earlier] and values[later] and values[later] < values[earlier]
     ]
 
 
-def _derive_minutes(incident: Incident, given: Mapping[str, Any], before: Incident) -> list[Violation]:
+def _derive_minutes(
+    incident: Incident, given: Mapping[str, Any], before: Incident, stamped: set[str]
+) -> list[Violation]:
     """MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2); MTTR is closing minus detection, R for resolve.
 
-    Derived replaces given. Where a timestamp is missing, a caller's value (an import's) stands; minutes that were
-    derived go with their timestamps; and there is no value that nobody gave: null, never 0.
+    Derived replaces given, null included; a given value that differs is refused, unless the server has just stamped the
+    end. Where a timestamp is missing, a caller's value (an import's) stands; minutes that were derived go with their
+    timestamps; and there is no value that nobody gave: null, never 0. ``before`` is the incident itself for a new one.
     """
     values: dict[str, Any] = incident  # type: ignore[assignment]  # keys that are known to be there, by name
     earlier: Mapping[str, Any] = before
@@ -210,7 +223,7 @@ def _derive_minutes(incident: Incident, given: Mapping[str, Any], before: Incide
     for field, (start, end) in _MINUTES.items():
         if values[start] is not None and values[end] is not None:
             minutes = timestamps.minutes_between(values[start], values[end])
-            if given.get(field) not in (None, minutes):
+            if given.get(field) not in (None, minutes) and end not in stamped:
                 violations.append(
                     Violation(
                         f"/{field}", f"must be {minutes}, as {start} and {end} tell, or be left out to be derived"

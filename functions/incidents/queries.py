@@ -1,6 +1,7 @@
 """What reads incidents. No pydantic: a read starts and answers without it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from . import cursor, filters, json_text
@@ -8,7 +9,9 @@ from .errors import MalformedRequest
 from .items import Stored
 from .repository import IncidentRepository
 
-PAGE_BYTES = 4_000_000  # as the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope
+# As the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope, which older runtimes escape
+# to ASCII. One control character of an incident becomes seven there.
+PAGE_BYTES = 4_000_000
 
 
 class JsonPage(NamedTuple):
@@ -32,16 +35,9 @@ def list_incidents(parameters: Mapping[str, list[str]], incidents: IncidentRepos
     about = ("list_incidents", request.filters.canonical(), "desc" if request.newest_first else "asc")
     after = cursor.unseal(request.cursor, incidents.identity, *about) if request.cursor is not None else None
     page = incidents.page(request.filters, request.limit, newest_first=request.newest_first, after=after)
-    documents: list[str] = []
-    size = 0
-    for incident in page.incidents:
-        document = json_text.dump_incident(incident)
-        size += len(document.encode()) + document.count('"') + document.count("\\")
-        if documents and size > PAGE_BYTES:
-            last_shown = page.incidents[len(documents) - 1]["id"]
-            return JsonPage(documents, cursor.seal(last_shown, incidents.identity, *about))
-        documents.append(document)
-    return JsonPage(documents, cursor.seal(page.position, incidents.identity, *about) if page.position else None)
+    ids = [incident["id"] for incident in page.incidents]
+    documents, position = _cut(map(json_text.dump_incident, page.incidents), ids, page.position)
+    return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
 
 
 def list_incident_changes(
@@ -58,5 +54,18 @@ def list_incident_changes(
     sent = parameters.get("cursor", [None])[0]
     after = int(cursor.unseal(sent, incidents.identity, *about)) if sent is not None else 0
     changes, more = incidents.changes(incident_id, limit, after)
-    next_cursor = cursor.seal(str(changes[-1].version), incidents.identity, *about) if more else None
-    return JsonPage([json_text.dump_change(change) for change in changes], next_cursor)
+    versions = [str(change.version) for change in changes]
+    documents, position = _cut(map(json_text.dump_change, changes), versions, versions[-1] if more else None)
+    return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
+
+
+def _cut(documents: Iterable[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
+    """Return as many documents as one answer can carry, and the position behind which to go on: ``last`` for all."""
+    carried: list[str] = []
+    size = 0
+    for document in documents:
+        size += len(json.dumps(document))
+        if carried and size > PAGE_BYTES:
+            return carried, positions[len(carried) - 1]
+        carried.append(document)
+    return carried, last

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+_NUMBER, _CLAIM = 2, 3  # their places in the transaction of a create
+
+
 class Claim(NamedTuple):
     """An idempotency key and what it stands for. ``expires_at`` is in seconds since 1970."""
 
@@ -109,9 +112,9 @@ class IncidentRepository:
         try:
             transact(self._client, writes)
         except ConditionFailed as failed:
-            if 3 in failed.places:
+            if _CLAIM in failed.places:
                 raise KeyClaimed from failed
-            if failed.places == [2]:
+            if failed.places == [_NUMBER]:
                 raise NumberTaken(incident["incident_number"]) from failed
             raise
         return Stored(incident, 1, item)
@@ -124,19 +127,18 @@ class IncidentRepository:
         self._check_tenant(incident)
         item = items.from_incident(incident, change.version)
         changed, removed = items.difference(stored.item, item)
-        names = {f"#{place}": name for place, name in enumerate((*changed, *removed))}
-        by_name = {name: place for place, name in names.items()}
-        expression = "SET " + ", ".join(f"{by_name[name]} = :{by_name[name][1:]}" for name in changed)
+        place = {name: str(n) for n, name in enumerate((*changed, *removed))}
+        expression = "SET " + ", ".join(f"#{place[name]} = :{place[name]}" for name in changed)
         if removed:
-            expression += " REMOVE " + ", ".join(by_name[name] for name in removed)
-        values = {f":{by_name[name][1:]}": attribute for name, attribute in changed.items()}
+            expression += " REMOVE " + ", ".join(f"#{place[name]}" for name in removed)
+        values = {f":{place[name]}": attribute for name, attribute in changed.items()}
         still_as_read = "#version = :read"
         update = {
             "TableName": self._table,
             "Key": {"pk": item["pk"], "sk": item["sk"]},
             "UpdateExpression": expression,
             "ConditionExpression": still_as_read,
-            "ExpressionAttributeNames": names | {"#version": "version"},
+            "ExpressionAttributeNames": {f"#{n}": name for name, n in place.items()} | {"#version": "version"},
             "ExpressionAttributeValues": values | {":read": {"N": str(stored.version)}},
         }
         record = self._put(items.from_change(incident, change), "attribute_not_exists(pk)")

@@ -1,5 +1,8 @@
 """Older documents, read by newer code: one step a schema version, each from its number to the next.
 
+A list's filters look at what is stored. So a step that changes a field which lists filter by (as 0 does) needs the old
+documents written anew before such a filter can be relied on; a step that only adds does not.
+
 Reading upcasts; the next change of the incident stores what was upcast. A document of a newer version than this code's
 is read as it is: newer versions only add, and what this code does not know survives its changes.
 """

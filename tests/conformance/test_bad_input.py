@@ -96,6 +96,7 @@ def check(client: "DynamoDBClient", handler: Any, event: dict[str, Any]) -> None
 
     status = answer["statusCode"]
     assert status < 500, (event, answer)
+    assert len(json.dumps(answer)) < 6_000_000
     if status >= 400:
         problem = json.loads(answer["body"])
         assert (problem["status"], problem["request_id"]) == (status, "gateway-request-1")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from incidents import commands, errors, items, model, queries, timestamps
+from incidents import commands, errors, items, json_text, model, queries, timestamps
 from incidents.filters import LIMIT_DEFAULT
 from incidents.identity import Identity
 from incidents.model import Incident
@@ -147,6 +147,59 @@ def test_a_filter_reads_about_a_megabyte_before_it_answers(
     assert page.items == []
     assert page.next_cursor
     assert 128 <= sum(answer["ConsumedCapacity"]["CapacityUnits"] for answer in metered) < 2 * 128 + 8
+
+
+def test_the_bound_holds_for_several_partitions_together(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    apps = [f"app-{n}" for n in range(10)]
+    ids = fill(dynamodb, table_name, "acme", 200, description="x" * 30_000, app_id=apps)
+
+    queries.list_incidents({"app_id": apps, "limit": ["100"]}, acme)
+
+    assert sum(answer["ConsumedCapacity"]["CapacityUnits"] for answer in metered) < 2 * 128
+    metered.clear()
+    queries.list_incidents({"app_id": apps, "limit": ["1"]}, acme)
+    assert sum(answer["ScannedCount"] for answer in metered) <= 20
+    assert walk(acme, app_id=apps, limit=100)[0] == ids[::-1]
+
+
+def test_an_incident_that_moves_while_its_partitions_are_read_is_shown_once_as_it_now_is(
+    acme: IncidentRepository, dynamodb: "DynamoDBClient"
+) -> None:
+    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+    queried = 0
+
+    def move(**_: object) -> None:
+        nonlocal queried
+        queried += 1
+        if queried == 2:
+            commands.update_incident(incident_id, {"status": "investigating"}, None, acme)
+
+    dynamodb.meta.events.register("before-call.dynamodb.Query", move)
+    try:
+        page = queries.list_incidents({"status": ["new", "investigating"]}, acme)
+    finally:
+        dynamodb.meta.events.unregister("before-call.dynamodb.Query", move)
+
+    assert [json.loads(document)["status"] for document in page.items] == ["investigating"]
+
+
+def test_no_answer_is_larger_than_lambda_carries(acme: IncidentRepository) -> None:
+    worst = {"title": "x", "description": "\x01" * 21_000}
+    for _ in range(60):
+        commands.create_incident(worst, acme)
+    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+    for n in range(40):
+        commands.update_incident(incident_id, {"description": chr(1 + n % 2) * 21_000}, None, acme)
+
+    for page in (
+        queries.list_incidents({"limit": ["100"]}, acme),
+        queries.list_incident_changes(incident_id, {"limit": ["100"]}, acme),
+    ):
+        assert page.next_cursor
+        assert 2_000_000 < len(json.dumps(json_text.dump_page(*page))) < 6_000_000
+    assert len(walk(acme, limit=100)[0]) == 61
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])

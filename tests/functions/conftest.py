@@ -28,8 +28,9 @@ def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The table's name; the table is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
     client = dynamodb.client()
-    for item in client.scan(TableName=deployed, ProjectionExpression="pk, sk")["Items"]:
-        client.delete_item(TableName=deployed, Key=item)
+    for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
+        for item in page["Items"]:
+            client.delete_item(TableName=deployed, Key=item)
     # moto copies its tables for each transaction, and their streams with them, which would only ever grow
     stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
     assert stream is not None

@@ -7,21 +7,37 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import create_incident
+import delete_incident
 import get_incident
+import list_incident_changes
 import list_incidents
 import pytest
+import update_incident
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from incidents import commands, dynamodb, http_api, queries
 from incidents.identity import from_claims
 from incidents.observability import logger
 
-from tests.support.events import Context, claims, create_event, get_event, list_event
+from tests.support import templates
+from tests.support.events import (
+    Context,
+    changes_event,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    list_event,
+    patch_event,
+)
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = {
     "create": (create_incident.handler, lambda **more: create_event({"title": "Secret title"}, **more)),
     "get": (get_incident.handler, lambda **more: get_event(UNKNOWN, **more)),
     "list": (list_incidents.handler, lambda **more: list_event(**more)),
+    "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
+    "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
+    "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
 }
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
@@ -29,6 +45,10 @@ every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 def call(operation: str, caller: dict[str, str]) -> dict[str, Any]:
     handler, event = OPERATIONS[operation]
     return handler(event(caller=caller), Context)
+
+
+def test_no_operation_is_left_out_here() -> None:
+    assert len(OPERATIONS) == len(templates.functions())
 
 
 @pytest.fixture

@@ -4,7 +4,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from create_incident import handler as create
+from incidents import dynamodb, model
+from incidents.errors import Violation
+from incidents.repository import IncidentRepository
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, http_event, patch_event
@@ -119,3 +123,44 @@ def test_a_key_is_kept_for_a_day_and_counts_as_absent_then_whether_swept_or_not(
 @pytest.mark.parametrize(("key", "status"), [("", 400), ("k" * 256, 400), ("k" * 255, 201), ("ключ #*\n", 201)])
 def test_the_length_of_a_key(key: str, status: int) -> None:
     assert send({"title": "x"}, key=key)["statusCode"] == status
+
+
+def test_a_repeat_is_a_repeat_whatever_time_has_done_to_its_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = send({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"})
+
+    def refuse(*_: object, **__: object) -> list[Violation]:
+        return [Violation("/title", "not any more")]
+
+    monkeypatch.setattr(model, "settle", refuse)
+    assert send({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"})["body"] == first["body"]
+
+
+def cancelled(*codes: str) -> ClientError:
+    error: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": ""},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return ClientError(error, "TransactWriteItems")
+
+
+def test_a_rival_that_holds_number_and_key_is_replayed_even_if_dynamodb_tells_of_the_number_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = send({"title": "x", "incident_number": "IR-1"})
+    claimed, client = IncidentRepository.claimed, dynamodb.client()
+    looks = iter([None])  # the first look comes before the rival's commit
+    monkeypatch.setattr(IncidentRepository, "claimed", lambda *args: next(looks, claimed(*args)))
+    answers = iter([cancelled("None", "None", "ConditionalCheckFailed", "TransactionConflict")])
+
+    def conflict(**_: object) -> None:
+        if error := next(answers, None):
+            raise error
+
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", conflict)
+    try:
+        again = send({"title": "x", "incident_number": "IR-1"})
+    finally:
+        client.meta.events.unregister("before-call.dynamodb.TransactWriteItems", conflict)
+
+    assert (again["statusCode"], again["body"]) == (201, first["body"])
+    assert again["headers"]["idempotency-replayed"] == "true"

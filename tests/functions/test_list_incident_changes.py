@@ -1,9 +1,11 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
+from incidents import queries
 from list_incident_changes import handler as list_changes
 from update_incident import handler as update
 
@@ -142,3 +144,40 @@ def test_the_history_is_for_those_who_may_reach_the_incident() -> None:
 
     assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(404, answers[0]["body"])}
     assert len(history(app["id"], caller=claims(app_id="soc-portal"))["items"]) == 1
+
+
+def test_a_page_ends_at_four_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created()["id"]
+    for n in range(3):
+        patch(incident_id, {"title": f"title {n}"})
+    monkeypatch.setattr(queries, "PAGE_BYTES", 1)
+
+    seen: list[int] = []
+    cursor = None
+    while not seen or cursor:
+        page = history(incident_id, **({"cursor": cursor} if cursor else {}))
+        assert len(page["items"]) == 1
+        seen.append(page["items"][0]["version"])
+        cursor = page["next_cursor"]
+    assert seen == [1, 2, 3, 4]
+
+
+def test_changes_of_fields_that_only_a_newer_version_knows_are_shown(table: str) -> None:
+    incident_id = created()["id"]
+    patch(incident_id, {"title": "y"})
+    client = boto3.client("dynamodb")
+    key = {"pk": {"S": "TENANT#acme#CHANGE"}, "sk": {"S": f"{incident_id}#0000000002"}}
+    item: Any = client.get_item(TableName=table, Key=key)["Item"]
+    for field, value in {
+        "score": {"N": "1.5"},
+        "playbook": {"M": {"steps": {"L": [{"N": "3"}, {"M": {}}]}, "on": {"BOOL": True}}},
+        "teams": {"SS": ["a", "b"]},
+    }.items():
+        item["changes"]["M"][field] = {"M": {"from": {"NULL": True}, "to": value}}
+    client.put_item(TableName=table, Item=item)
+
+    changes = history(incident_id)["items"][1]["changes"]
+
+    assert changes["score"] == {"from": None, "to": 1.5}
+    assert changes["playbook"] == {"from": None, "to": {"steps": [3, {}], "on": True}}
+    assert sorted(changes["teams"]["to"]) == ["a", "b"]

@@ -1,3 +1,4 @@
+import bisect
 import json
 import time
 from typing import Any
@@ -133,7 +134,8 @@ def test_the_same_lessons_in_another_order_are_no_change(table: str) -> None:
         ({"version": 3}, "/version", "not a field"),
         ({"severity": "urgent"}, "/severity", "must be one of"),
         ({"closed_at": DETECTED}, "/closed_at", "unless status is closed"),
-        ({"occurred_at": "2026-11-20T10:00:00.001Z"}, "/detected_at", "must not be before occurred_at"),
+        ({"occurred_at": "2026-11-20T10:00:00.001Z"}, "/occurred_at", "must not be after detected_at"),
+        ({"reported_at": "2026-11-20T09:00:00Z"}, "/reported_at", "must not be before detected_at"),
         ({"occurred_at": DETECTED, "mttd_minutes": 5}, "/mttd_minutes", "must be 0"),
         ({"lessons_learned": {"a": {"b": "x" * 33_000}}}, "/lessons_learned", "at most 32 KiB"),
         ([], "", "must be a JSON object"),
@@ -180,6 +182,7 @@ def test_every_move_is_allowed_or_a_conflict_that_lists_the_allowed_ones(start: 
         assert (status, body["status"]) == (200, end)
     else:
         assert (status, body["allowed_transitions"]) == (409, list(allowed))
+        assert [error["pointer"] for error in body["errors"]] == ["/status"]
 
 
 def test_the_first_entry_into_contained_and_the_last_into_closed_are_stamped() -> None:
@@ -213,6 +216,49 @@ def test_closed_at_cannot_be_cleared_or_kept_against_the_status() -> None:
     assert patched(incident, {"status": "review", "closed_at": None})["closed_at"] is None
 
 
+def test_leaving_closed_takes_no_minutes_with_it() -> None:
+    incident = created(status="closed", mttr_minutes=9)
+
+    status, problem = patch(incident, {"status": "review", "mttr_minutes": 1440})
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/mttr_minutes")
+    assert patched(incident, {"status": "review"})["mttr_minutes"] is None
+
+
+def test_minutes_to_an_end_that_the_server_stamps_are_derived_not_refused() -> None:
+    incident = created(status="closed", detected_at=DETECTED, mttr_minutes=1)
+    assert incident["mttr_minutes"] == timestamps.minutes_between(DETECTED, incident["closed_at"])
+
+    other = created(detected_at=DETECTED)
+    assert patched(other, {"status": "closed", "mttr_minutes": 1})["mttr_minutes"] > 1
+    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null leaves it to the derivation"
+    assert patch(other, {"mttr_minutes": 1})[0] == 422
+
+
+def test_an_incident_at_its_bound_can_still_move_and_be_deleted() -> None:
+    ids = [f"{n:0128}" for n in range(500)]
+
+    def sized(characters: int) -> dict[str, Any]:
+        return {"title": "x", "affected_asset_ids": ids, "commander_ids": ids[:400], "description": "x" * characters}
+
+    def refused(characters: int) -> bool:
+        return bool(create(create_event(sized(characters)), Context)["statusCode"] == 413)
+
+    least_refused = bisect.bisect_left(range(20_000), True, key=refused)
+    incident = created(**sized(least_refused - 1))
+
+    assert patched(incident, {"status": "closed"})["closed_at"]
+    assert delete(delete_event(incident["id"]), Context)["statusCode"] == 204
+    assert patched(incident, {"is_deleted": False})["deleted_at"] is None
+    assert patch(incident, {"root_cause": "x"})[0] == 413
+
+
+def test_a_large_patch_may_leave_little() -> None:
+    lessons = {f"lesson {n:06}": 1 for n in range(1600)}
+    incident = created(lessons_learned=lessons)
+
+    assert patched(incident, {"lessons_learned": dict.fromkeys(lessons)})["lessons_learned"] == {}
+
+
 def test_given_minutes_live_until_they_can_be_derived_and_derived_ones_go_with_their_timestamps() -> None:
     incident = created(mttd_minutes=7, mttr_minutes=9, status="closed")
     assert (incident["mttd_minutes"], incident["mttr_minutes"]) == (7, 9)
@@ -241,6 +287,12 @@ def test_given_minutes_live_until_they_can_be_derived_and_derived_ones_go_with_t
         ("", 412),
         ('"one"', 412),
         ('"99999999999999999999999999"', 412),
+        ('"01"', 412),
+        ('junk"1"junk', 412),
+        ('"a"1"b"', 412),
+        ('w/"1"', 412),
+        ('"1" "2"', 412),
+        ('W/"2" , "1"', 200),
     ],
 )
 def test_if_match(table: str, if_match: str, status: int) -> None:
@@ -257,7 +309,7 @@ def test_if_match(table: str, if_match: str, status: int) -> None:
 
 @pytest.mark.parametrize(
     ("if_none_match", "status"),
-    [('"1"', 304), ('W/"1"', 304), ("*", 304), ('"0", "1"', 304), ('"2"', 200), ("1", 200), ("", 200)],
+    [('"1"', 304), ('"01"', 200), ('W/"1"', 304), ("*", 304), ('"0", "1"', 304), ('"2"', 200), ("1", 200), ("", 200)],
 )
 def test_if_none_match(if_none_match: str, status: int) -> None:
     incident = created()
@@ -382,3 +434,13 @@ def test_what_a_newer_version_wrote_survives_a_patch(table: str) -> None:
     stored = client.get_item(TableName=table, Key=key)["Item"]
     assert {name: stored[name] for name in newer} == newer
     assert "tags" not in stored
+
+
+def test_a_status_that_this_version_does_not_know_can_stay(table: str) -> None:
+    incident = created()
+    client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    client.put_item(TableName=table, Item=item | {"schema_version": {"N": "2"}, "status": {"S": "hibernating"}})
+
+    assert patched(incident, {"title": "y"})["status"] == "hibernating"
+    assert patch(incident, {"status": "closed"})[0] == 409
