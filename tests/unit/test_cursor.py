@@ -35,6 +35,14 @@ def test_opens_for_no_other(identity: Identity, about: tuple[str, ...]) -> None:
         cursor.unseal(cursor.seal(POSITION, ADA, "list", "desc"), identity, *about)
 
 
+@pytest.mark.parametrize("key", ["", "{{resolve:secretsmanager:arn}}"])
+def test_a_key_that_anyone_could_know_seals_nothing(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("CURSOR_KEY", key)
+
+    with pytest.raises(RuntimeError, match="CURSOR_KEY"):
+        cursor.seal(POSITION, ADA, "list")
+
+
 @with_environment
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda data: data.hex()))
 def test_nothing_that_was_not_sealed_opens(text: str) -> None:
