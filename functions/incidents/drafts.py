@@ -216,6 +216,11 @@ def fingerprint(given: Mapping[str, Any]) -> str:
 def _checked(kind: type[Draft], body: object) -> Draft:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
+    if odd := [name for name in body if any("\ud800" <= character <= "\udfff" for character in name)]:
+        # pydantic would not say which member it is
+        raise InvalidIncident(
+            [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
+        )
     try:
         return kind.model_validate(body)
     except ValidationError as error:

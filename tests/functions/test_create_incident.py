@@ -186,6 +186,7 @@ BAD = [
     (["title"], "", "must be a JSON object"),
     ("title", "", "must be a JSON object"),
     ({"title": "\ud800"}, "/title", "lone surrogates"),
+    ({"title": "x", "\ud800": 1}, "/\ud800", "not a field"),
     ({"title": "x", "lessons_learned": ["\ud800"]}, "/lessons_learned", "lone surrogates"),
 ]
 
