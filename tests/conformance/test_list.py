@@ -82,11 +82,16 @@ def test_the_first_page_of_a_large_tenant_costs_what_that_of_100_incidents_costs
 ) -> None:
     costs: dict[str, dict[str, float]] = {}
     for tenant, count in (("small", 100), ("large", LARGE_TENANT)):
-        ids = fill(dynamodb, table_name, tenant, count, status=["new", "review"], app_id="soc-portal")
+        ids = fill(dynamodb, table_name, tenant, count, status=["new", "new", "review"], app_id="soc-portal")
         fill(dynamodb, table_name, f"{tenant}-deleted", 10, is_deleted=True)
         repository = IncidentRepository(Identity(tenant, "ada", None, frozenset()), dynamodb, table_name)
         costs[tenant] = {}
-        selections = {"": ids, "status": ids[::2], "app_id": ids, "created_to": ids[:90]}
+        selections = {
+            "": ids,
+            "status": [one for n, one in enumerate(ids) if n % 3 != 2],
+            "app_id": ids,
+            "created_to": ids[:90],
+        }
         values = {
             "status": "new",
             "app_id": "soc-portal",
@@ -101,9 +106,8 @@ def test_the_first_page_of_a_large_tenant_costs_what_that_of_100_incidents_costs
             (answer,) = metered
             assert answer["ScannedCount"] == answer["Count"] == min(LIMIT_DEFAULT + 1, len(selected))
             costs[tenant][name] = answer["ConsumedCapacity"]["CapacityUnits"]
-    assert costs["large"]["status"] == costs["large"][""] > 0
-    assert costs["small"] | {"status": 0} == costs["large"] | {"status": 0}
-    assert costs["small"]["status"] <= costs["large"]["status"], "50 of 100 are one less than a page and one more"
+    assert costs["small"] == costs["large"]
+    assert min(costs["large"].values()) > 0
 
 
 def test_deleted_incidents_cost_an_ordinary_list_nothing(
