@@ -212,34 +212,30 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
 
 def created(made: Created) -> Response:
     """201 with the incident, its place and its version; also for a repeat, which says that it is one."""
-    answer = _incident(made.stored)
+    answer = incident(made.stored)
     more = {"location": f"{PATH}/{made.stored.incident['id']}"}
     if made.replayed:
         more["idempotency-replayed"] = "true"
     return answer._replace(status=201, headers={**answer.headers, **more})
 
 
-def incident(request: Request, stored: Stored) -> Response:
-    """200 with one incident and its version as a strong ETag, or 304 if the caller has that version."""
-    answer = _incident(stored)
+def incident(stored: Stored) -> Response:
+    """200 with one incident as it now stands, and its version as a strong ETag."""
+    headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
+    return Response(200, json_text.dump_incident(stored.incident), headers, stored.incident["id"])
+
+
+def incident_unless_known(request: Request, stored: Stored) -> Response:
+    """200 with one incident, or 304 if the caller has that version."""
+    answer = incident(stored)
     if request.not_wanted(stored.version):
         return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})
     return answer
 
 
-def changed(stored: Stored) -> Response:
-    """200 with the incident as it now stands and its version."""
-    return _incident(stored)
-
-
 def deleted(stored: Stored) -> Response:
     """204."""
     return Response(204, "", {}, stored.incident["id"])
-
-
-def _incident(stored: Stored) -> Response:
-    headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
-    return Response(200, json_text.dump_incident(stored.incident), headers, stored.incident["id"])
 
 
 def page(found: JsonPage) -> Response:

@@ -118,9 +118,6 @@ DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
 """In the order in which they must lie in time, each where it is known."""
-TIMESTAMPS = frozenset(MILESTONES) | {
-    "reported_at", "reported_to_regulators_at", "customer_notified_at", "created_at", "updated_at", "deleted_at",
-}  # fmt: skip
 
 SCHEMA_VERSION = 1
 

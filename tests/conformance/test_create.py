@@ -8,6 +8,7 @@ from incidents import commands, items, keys
 from incidents.errors import NumberTaken
 from incidents.identity import Identity
 from incidents.items import Stored
+from incidents.model import Change
 from incidents.repository import IncidentRepository
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def test_an_incident_of_another_tenant_is_never_written(acme: IncidentRepository
 
     with pytest.raises(ValueError, match="another tenant"):
         acme.create({**stored.incident, "tenant_id": "globex"})
+    with pytest.raises(ValueError, match="another tenant"):
+        acme.update(stored, {**stored.incident, "tenant_id": "globex"}, Change(2, "t", "ada", "updated", {}))
     assert everything() == before
 
 

@@ -237,6 +237,7 @@ DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
         ("[" * 100_000, 400, "nested too deeply"),
         ("\ufeff{}", 400, "must be JSON"),
         (b'{"title": "\xff"}', 400, "UTF-8"),
+        ('{"title": "\ud800"}', 400, "UTF-8"),
         (b"x" * 800_000, 413, "768 KiB"),
     ],
 )

@@ -220,6 +220,43 @@ def test_a_create_that_meets_other_transactions_is_tried_again_eight_times(
     assert met == min(conflicts + 1, 8)
 
 
+def test_who_has_just_written_reads_it_everywhere_but_in_lists() -> None:
+    asked: dict[str, bool] = {}
+    client = dynamodb.client()
+    created = json.loads(call("create", claims())["body"])
+
+    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+        asked[f"{model.name} {params.get('IndexName', 'table')}"] = params.get("ConsistentRead", False)
+
+    client.meta.events.register("before-parameter-build.dynamodb", note)
+    try:
+        list_incident_changes.handler(changes_event(created["id"]), Context)
+        list_incidents.handler(list_event(), Context)
+    finally:
+        client.meta.events.unregister("before-parameter-build.dynamodb", note)
+
+    assert asked == {"GetItem table": True, "Query table": True, "Query active": False}
+
+
+def test_a_transaction_that_is_cancelled_for_another_reason_is_not_tried_again() -> None:
+    client, tried = dynamodb.client(), 0
+    reasons = [{"Code": "ValidationError"}, {"Code": "None"}, {"Code": "TransactionConflict"}]
+    error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
+
+    def cancel(**_: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", cancel)
+    try:
+        answer = call("create", claims())
+    finally:
+        client.meta.events.unregister("before-call.dynamodb.TransactWriteItems", cancel)
+
+    assert (answer["statusCode"], tried) == (500, 1)
+
+
 def test_reads_and_writes_make_as_few_calls_as_they_can(calls: list[str]) -> None:
     created = json.loads(call("create", claims())["body"])
     queries.get_incident(created["id"], http_api.Request({}, from_claims(claims(), 0)).incidents)

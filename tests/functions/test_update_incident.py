@@ -57,6 +57,13 @@ def test_changes_what_it_names_and_nothing_else(table: str) -> None:
     assert item["version"] == {"N": "2"}
 
 
+def test_time_never_runs_backwards_in_an_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    incident = created()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)  # another machine's clock, in 2001
+
+    assert patched(incident, {"title": "y"})["updated_at"] == incident["updated_at"]
+
+
 def test_plain_json_is_taken_for_a_merge_patch() -> None:
     incident = created()
 
