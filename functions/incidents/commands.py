@@ -57,12 +57,10 @@ def create_incident(body: object, incidents: IncidentRepository, idempotency_key
     _check_size(incident)
     try:
         return Created(_store(incident, given, incidents, claim), replayed=False)
-    except (KeyClaimed, NumberTaken) as taken:  # perhaps by a request with the same key, at the same time
+    except KeyClaimed as claimed:  # by a request at the same time
         if claim is not None and (earlier := _replay(claim, now, incidents)):
             return earlier
-        if isinstance(taken, NumberTaken):
-            raise
-        raise Busy from taken
+        raise Busy from claimed
 
 
 def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
