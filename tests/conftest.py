@@ -1,19 +1,46 @@
-"""Fixtures that several suites share, and the rule on skips: in CI nothing may be skipped."""
+"""Fixtures that several suites share, the rule on skips (in CI nothing may be skipped), and the promises' figures."""
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import boto3
+import httpx
 import pytest
+from incidents import dynamodb as client_module
 from incidents.identity import Identity
 from incidents.repository import IncidentRepository
 
 from tests.support import dynamodb_local, templates
+from tests.support.checkout import Checkout, free_port
+from tests.support.events import ISSUER
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_FIGURES] = {}
+    if config.getoption("--full"):
+        os.environ["INCIDENTS_TESTS_FULL"] = "1"
+
+
+@pytest.fixture
+def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Record what a test has shown of a promise: the promise, and the figure of this run."""
+
+    def kept(name: str, figure: str) -> None:
+        request.config.stash[_FIGURES][name] = figure
+
+    return kept
 
 
 @pytest.hookimpl(wrapper=True)
@@ -25,8 +52,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report  # type: ignore[return-value]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say why tests were skipped: one line a reason."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the promises that this run has shown, and why tests were skipped: one line a reason."""
+    figures = config.stash[_FIGURES]
+    if figures:
+        size = "in full" if config.getoption("--full") else "shortened; in full with --full"
+        terminalreporter.section(f"promises, {size}")
+        for name, figure in figures.items():
+            terminalreporter.write_line(f"| {name} | {figure} |")
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     for reason, count in reasons.items():
@@ -42,6 +75,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("CURSOR_KEY", "the key of the tests")
+    monkeypatch.setenv("JWT_ISSUER", ISSUER)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
@@ -70,6 +104,45 @@ def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
 
 
 @pytest.fixture
+def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The handlers, with the client that they have on Lambda, on DynamoDB Local; the table's name."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
+    monkeypatch.setenv("TABLE_NAME", table_name)
+    client_module.client.cache_clear()
+    yield table_name
+    client_module.client.cache_clear()
+
+
+@pytest.fixture
 def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
     """What a person of the tenant acme may reach."""
     return IncidentRepository(Identity("acme", "ada", None, frozenset()), dynamodb, table_name)
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
+    """A stack on a port and in a folder of its own: one that runs in this checkout is left alone."""
+    checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
+    try:
+        yield checkout.up(), checkout
+    finally:
+        checkout.run("down")
+
+
+@pytest.fixture(scope="session")
+def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
+    """What `incidents up` printed."""
+    return welcome_and_stack[0]
+
+
+@pytest.fixture(scope="session")
+def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
+    return welcome_and_stack[1]

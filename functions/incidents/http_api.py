@@ -5,6 +5,7 @@ problem documents. No router: each function has one route.
 """
 
 import json
+import os
 import re
 import time
 from base64 import b64decode
@@ -251,10 +252,18 @@ def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
         claims = None
     if not isinstance(claims, dict):
         raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.")
-    identity = from_claims(claims, time.time())
+    identity = from_claims(claims, time.time(), _issuer())
     if scope not in identity.scopes:
         raise NotPermitted(f"The token must have the scope {scope}.")
     return identity
+
+
+def _issuer() -> str | None:
+    """The issuer that the template trusts. A deployed function that was not told trusts nobody."""
+    issuer = os.environ.get("JWT_ISSUER")
+    if not issuer and "AWS_LAMBDA_RUNTIME_API" in os.environ:
+        raise RuntimeError("JWT_ISSUER is missing: any issuer would do")
+    return issuer or None
 
 
 def _problem(error: IncidentError, request_id: str) -> Response:

@@ -26,17 +26,22 @@ class Identity(NamedTuple):
     scopes: frozenset[str]
 
 
-def from_claims(claims: Mapping[str, object], now: float) -> Identity:
-    """Return the identity that the claims of a JWT give; ``now`` is in seconds since 1970.
+def from_claims(claims: Mapping[str, object], now: float, issuer: str | None) -> Identity:
+    """Return the identity that the claims of a JWT give; ``now`` is in seconds since 1970, ``issuer`` the one trusted.
 
     An HTTP API hands every claim on as text: numbers as digits, lists as ``[a b]``. A claim that cannot be read beyond
     doubt (a list where one value is wanted, a null) is refused, never guessed.
 
-    Raises NotAuthenticated if the token has no expiry or is past it, NotPermitted for any other claim.
+    Raises NotAuthenticated if the token has no expiry, is past it, is another issuer's or no access token; NotPermitted
+    for any other claim. Without an issuer to trust (None: not deployed), any will do that the gateway let through.
     """
     expiry = str(claims.get("exp", ""))
     if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:
         raise NotAuthenticated("The token has expired, or says nothing of its expiry.")
+    if issuer is not None and claims.get("iss") != issuer:
+        raise NotAuthenticated("The token is not of the issuer that this service trusts.")
+    if claims.get("token_use", "access") != "access":  # Amazon Cognito's claim; its ID tokens say who, not what for
+        raise NotAuthenticated("The token is not an access token.")
     subject = _one(claims, "sub")
     if subject.startswith("system:"):
         raise NotPermitted("The claim sub must not begin with system:, which is how the service names itself.")

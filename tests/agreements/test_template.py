@@ -47,6 +47,12 @@ def test_every_route_is_behind_the_jwt_authorizer() -> None:
             assert route["Auth"]["AuthorizationScopes"]
 
 
+def test_every_function_is_told_whom_to_trust() -> None:
+    assert templates.service()["Globals"]["Function"]["Environment"]["Variables"]["JWT_ISSUER"] == {"Ref": "JwtIssuer"}
+    issuer = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]["issuer"]
+    assert issuer == {"Ref": "JwtIssuer"}
+
+
 def test_browsers_may_send_every_method_that_there_is() -> None:
     _, cors, _ = RESOURCES["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
     assert set(cors["AllowMethods"]) == {route["Method"] for name in FUNCTIONS for route in routes(name)}

@@ -9,7 +9,6 @@ from delete_incident import handler as delete
 from get_incident import handler as get
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents import dynamodb as client_module
 from incidents import filters, model
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
@@ -72,9 +71,7 @@ queries = st.lists(
 
 
 @pytest.fixture
-def client(dynamodb: "DynamoDBClient", table_name: str, monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
-    monkeypatch.setenv("TABLE_NAME", table_name)
-    monkeypatch.setattr(client_module, "client", lambda: dynamodb)
+def client(dynamodb: "DynamoDBClient", service: str) -> "DynamoDBClient":
     return dynamodb
 
 

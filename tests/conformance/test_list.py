@@ -1,7 +1,6 @@
 """Lists on AWS's own DynamoDB Local: paging, and what a page costs at any size of tenant."""
 
 import json
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -15,11 +14,13 @@ from incidents.model import Incident
 from incidents.repository import IncidentRepository
 from ulid import ULID
 
+from tests.support import scale
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SOME_TIME = 1_700_000_000_000
-LARGE_TENANT = int(os.environ.get("INCIDENTS_LARGE_TENANT", "10000"))
+LARGE_TENANT = scale.of(short=10_000, full=100_000)
 
 
 def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values: Any) -> list[str]:

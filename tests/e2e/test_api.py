@@ -4,7 +4,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.e2e.conftest import Caller, Checkout
+from tests.support.checkout import Caller, Checkout
 from tests.support.incidents import FULL
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import PATH, Checkout, free_port
 from tests.support import readme, templates
+from tests.support.checkout import PATH, Checkout, free_port
 
 
 def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:

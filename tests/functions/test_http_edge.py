@@ -20,6 +20,7 @@ from incidents.observability import logger
 
 from tests.support import templates
 from tests.support.events import (
+    ISSUER,
     Context,
     changes_event,
     claims,
@@ -96,6 +97,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
         ({"exp": None}, 401),
         ({"exp": "1"}, 401),
         ({"exp": "soon"}, 401),
+        ({"iss": None}, 401),
+        ({"iss": "https://issuer.example/"}, 401),
+        ({"token_use": "id"}, 401),
     ],
 )
 def test_claims_that_cannot_be_trusted_get_no_further(
@@ -104,6 +108,18 @@ def test_claims_that_cannot_be_trusted_get_no_further(
     answer = call(operation, claims(**changed))  # type: ignore[arg-type]
 
     assert answer["statusCode"] == status
+    assert calls == []
+
+
+def test_a_deployed_function_that_was_told_of_no_issuer_trusts_nobody(
+    monkeypatch: pytest.MonkeyPatch, calls: list[str]
+) -> None:
+    monkeypatch.delenv("JWT_ISSUER")
+    assert call("list", claims())["statusCode"] == 200
+    calls.clear()
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+
+    assert call("list", claims())["statusCode"] == 500
     assert calls == []
 
 
@@ -259,7 +275,7 @@ def test_a_transaction_that_is_cancelled_for_another_reason_is_not_tried_again()
 
 def test_reads_and_writes_make_as_few_calls_as_they_can(calls: list[str]) -> None:
     created = json.loads(call("create", claims())["body"])
-    queries.get_incident(created["id"], http_api.Request({}, from_claims(claims(), 0)).incidents)
+    queries.get_incident(created["id"], http_api.Request({}, from_claims(claims(), 0, ISSUER)).incidents)
     call("list", claims())
 
     assert calls == ["UpdateItem", "TransactWriteItems", "GetItem", "Query"]

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 SCOPES = "incidents:read incidents:write"
+ISSUER = "https://issuer.example"
 
 
 class Context:
@@ -22,7 +23,7 @@ def claims(tenant: str = "acme", **changed: str | None) -> dict[str, str]:
         "sub": "ada",
         "scope": SCOPES,
         "exp": str(int(time.time()) + 600),
-        "iss": "https://issuer.example",
+        "iss": ISSUER,
     }
     return {name: value for name, value in (usual | changed).items() if value is not None}
 

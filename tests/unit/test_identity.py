@@ -5,25 +5,26 @@ from incidents.errors import NotAuthenticated, NotPermitted
 from incidents.identity import Identity, from_claims
 
 NOW = 1_795_000_000.0
-CLAIMS = {"tenant_id": "acme", "sub": "auth0|ada", "scope": "incidents:read", "exp": "1795000001"}
+ISSUER = "https://issuer.example"
+CLAIMS = {"tenant_id": "acme", "sub": "auth0|ada", "scope": "incidents:read", "exp": "1795000001", "iss": ISSUER}
 
 
 def test_a_person() -> None:
-    assert from_claims(CLAIMS, NOW) == Identity("acme", "auth0|ada", None, frozenset({"incidents:read"}))
+    assert from_claims(CLAIMS, NOW, ISSUER) == Identity("acme", "auth0|ada", None, frozenset({"incidents:read"}))
 
 
 @pytest.mark.parametrize("exp", ["1795000001", "1795000000.5", "999999999999999"])
 def test_an_expiry_that_lies_ahead(exp: str) -> None:
-    assert from_claims(CLAIMS | {"exp": exp}, NOW).tenant_id == "acme"
+    assert from_claims(CLAIMS | {"exp": exp}, NOW, ISSUER).tenant_id == "acme"
 
 
 def test_scopes_may_come_as_scp() -> None:
     claims = {name: value for name, value in CLAIMS.items() if name != "scope"} | {"scp": "[incidents:read a]"}
-    assert from_claims(claims, NOW).scopes == {"incidents:read", "a"}
+    assert from_claims(claims, NOW, ISSUER).scopes == {"incidents:read", "a"}
 
 
 def test_an_application() -> None:
-    assert from_claims(CLAIMS | {"app_id": "soc-portal"}, NOW).app_id == "soc-portal"
+    assert from_claims(CLAIMS | {"app_id": "soc-portal"}, NOW, ISSUER).app_id == "soc-portal"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_an_application() -> None:
     ],
 )
 def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
-    assert from_claims(CLAIMS | {"scope": scope}, NOW).scopes == scopes
+    assert from_claims(CLAIMS | {"scope": scope}, NOW, ISSUER).scopes == scopes
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,27 @@ def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
 )
 def test_an_expiry_that_is_past_or_unreadable_is_not_authenticated(exp: object) -> None:
     with pytest.raises(NotAuthenticated):
-        from_claims(CLAIMS | {"exp": exp}, NOW)
+        from_claims(CLAIMS | {"exp": exp}, NOW, ISSUER)
+
+
+@pytest.mark.parametrize(
+    "iss", [None, "", f"{ISSUER}/", ISSUER.upper(), f"[{ISSUER} x]", ISSUER.replace("https", "http")]
+)
+def test_another_issuer_is_not_authenticated(iss: object) -> None:
+    with pytest.raises(NotAuthenticated, match="issuer"):
+        from_claims(CLAIMS | {"iss": iss}, NOW, ISSUER)
+
+
+def test_an_id_token_is_not_authenticated() -> None:
+    assert from_claims(CLAIMS | {"token_use": "access"}, NOW, ISSUER)
+    with pytest.raises(NotAuthenticated, match="access token"):
+        from_claims(CLAIMS | {"token_use": "id"}, NOW, ISSUER)
 
 
 @given(st.sampled_from(["tenant_id", "sub", "app_id"]), st.text() | st.none() | st.lists(st.text()) | st.integers())
 def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: object) -> None:
     try:
-        identity = from_claims(CLAIMS | {name: value}, NOW)
+        identity = from_claims(CLAIMS | {name: value}, NOW, ISSUER)
     except NotPermitted as refused:
         assert name in refused.detail
     else:

@@ -1,5 +1,4 @@
-"""The local stack, brought up by its own command, on a port and in a folder of its own: a stack that runs in this
-checkout is left alone."""
+"""The local stack as its user meets it: through the command and over HTTP."""
 
 import json
 import os
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 PATH = "/api/v1/grc/incidents"
 
@@ -100,29 +98,3 @@ class Caller:
 
     def delete(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         return self.request("DELETE", path, headers=headers)
-
-
-@pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=60, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
-    checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
-    try:
-        yield checkout.up(), checkout
-    finally:
-        checkout.run("down")
-
-
-@pytest.fixture(scope="session")
-def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
-    """What `incidents up` printed."""
-    return welcome_and_stack[0]
-
-
-@pytest.fixture(scope="session")
-def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
-    return welcome_and_stack[1]
