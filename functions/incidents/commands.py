@@ -1,13 +1,12 @@
 """What changes incidents. HTTP and event intake meet here: two doors, one command."""
 
-import random
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from ulid import ULID
 
-from . import drafts, json_text, model, timestamps
+from . import drafts, json_text, model, timeouts, timestamps
 from .errors import (
     Busy,
     IllegalTransition,
@@ -175,5 +174,5 @@ def _change(
         except StaleVersion:
             if attempt == _UPDATES_TRIED - 1:
                 break
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  # jitter, not a secret
+            timeouts.pause(attempt, first=0.05, longest=_LONGEST_PAUSE)
     raise Busy

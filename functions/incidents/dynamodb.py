@@ -4,8 +4,6 @@ botocore and not boto3: the client is the same, and a function that does not loa
 """
 
 import os
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,14 +13,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from . import guard, timeouts
 from .errors import Busy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-# A call takes some milliseconds. Three attempts at one call end within these bounds some seconds before the function's
-# own timeout, so that the caller gets an answer from us and not a bare one from the gateway.
-_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 
 _TRANSACTION_ATTEMPTS = 8
 _LONGEST_PAUSE = 0.5  # seconds
@@ -44,8 +39,15 @@ class ConditionFailed(Exception):
 
 @cache
 def client() -> "DynamoDBClient":
-    """Return the client of this process, made on first use."""
-    made: DynamoDBClient = botocore.session.get_session().create_client("dynamodb", config=_CONFIG)  # type: ignore[assignment]
+    """Return the client of this process, made on first use: guarded, and within each request's deadline."""
+    config = Config(
+        connect_timeout=timeouts.CONNECT_SECONDS,
+        read_timeout=timeouts.READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": timeouts.ATTEMPTS},
+    )
+    made: DynamoDBClient = botocore.session.get_session().create_client("dynamodb", config=config)  # type: ignore[assignment]
+    guard.watch(made)
+    made.meta.events.register_first("before-send.dynamodb", lambda **_: timeouts.check())  # before each attempt
     return made
 
 
@@ -69,8 +71,7 @@ def refusals_as_busy() -> Iterator[None]:
 def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
     """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
 
-    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled. The
-    pause before the next attempt is random up to a doubling bound (full jitter), so that rivals do not meet again.
+    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled.
     """
     for attempt in range(_TRANSACTION_ATTEMPTS):
         try:
@@ -89,5 +90,5 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):
                 raise
         if attempt < _TRANSACTION_ATTEMPTS - 1:
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311  # jitter, not a secret
+            timeouts.pause(attempt, first=0.02, longest=_LONGEST_PAUSE)
     raise Busy

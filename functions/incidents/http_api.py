@@ -11,11 +11,12 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
+from math import inf
 from traceback import extract_tb
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
-from . import dynamodb, errors, json_text
+from . import dynamodb, errors, guard, json_text, timeouts
 from .errors import (
     IncidentError,
     IncidentTooLarge,
@@ -183,7 +184,8 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
             try:
                 identity = _identity(gateway, scope)
                 line["tenant_id"] = identity.tenant_id
-                response = operate(Request(event, identity))
+                with guard.serving_tenant(identity.tenant_id), timeouts.within(_seconds_left(context)):
+                    response = operate(Request(event, identity))
             except IncidentError as error:
                 response = _problem(error, request_id)
                 line["error"] = type(error).__name__
@@ -242,6 +244,13 @@ def deleted(stored: Stored) -> Response:
 def page(found: JsonPage) -> Response:
     """200 with one page of a list."""
     return Response(200, json_text.dump_page(found.items, found.next_cursor), {"content-type": "application/json"})
+
+
+def _seconds_left(context: Any) -> float:
+    remaining = getattr(
+        context, "get_remaining_time_in_millis", None
+    )  # Lambda has it; who calls from elsewhere may not
+    return inf if remaining is None else remaining() / 1000
 
 
 def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:

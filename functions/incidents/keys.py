@@ -10,6 +10,9 @@ tenant's name, which cannot contain ``#``.
 | number      | TENANT#<t>#NUMBER        | <incident number>               | create             |
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
+| account     | ACCOUNTS                 | <AWS account id>                | an operator        |
+
+What belongs to no tenant is the system's: ``ACCOUNTS`` says which tenant an AWS account belongs to.
 
 Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
 
@@ -38,6 +41,7 @@ BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
 
@@ -70,6 +74,20 @@ def idempotency(tenant_id: str, app_id: str | None, operation: str, key: str) ->
 
 def counter(tenant_id: str, year: int) -> Key:
     return Key(f"TENANT#{tenant_id}#COUNTER", f"{year:04d}")
+
+
+def account(account_id: str) -> Key:
+    return Key("ACCOUNTS", account_id)
+
+
+def belongs_to_tenant(tenant_id: str, partition: str) -> bool:
+    """Tell whether a partition, of the table or of an index, is one of this tenant's."""
+    return partition == f"TENANT#{tenant_id}" or partition.startswith(f"TENANT#{tenant_id}#")
+
+
+def belongs_to_system(partition: str) -> bool:
+    """Tell whether a partition is one that no tenant has: the account map, and the days whose metrics are due."""
+    return partition == "ACCOUNTS" or partition.startswith("METRICDUE#")
 
 
 def ids_made_at(milliseconds: int) -> tuple[str, str]:

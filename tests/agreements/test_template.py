@@ -3,9 +3,11 @@
 import importlib
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from incidents import keys
 from incidents_cli.stack import operation_name
 
 from tests.support import templates
@@ -13,6 +15,16 @@ from tests.support import templates
 FUNCTIONS = templates.functions()
 RESOURCES = templates.service()["Resources"]
 MODULES = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
+PARTITIONS = [
+    keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
+    keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
+    keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
+    keys.account("").pk,
+]  # fmt: skip
+PATTERNS = {
+    "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*",
+}  # fmt: skip
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
@@ -79,6 +91,32 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
         assert "dynamodb:DeleteItem" not in statement["Action"]
         if "logs:PutLogEvents" in statement["Action"]:
             assert statement["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+
+
+@each_function
+def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name: str) -> None:
+    (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        if not any(action.startswith("dynamodb:") for action in statement["Action"]):
+            continue
+        patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert statement["Condition"] == {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": patterns},
+            "Null": {"Fn::If": ["RequiresLeadingKeys", {"dynamodb:LeadingKeys": "false"}, {"Ref": "AWS::NoValue"}]},
+        }
+        assert set(patterns) <= PATTERNS
+
+
+def test_a_pattern_fits_one_kind_of_partition() -> None:
+    for pattern in PATTERNS - {"TENANT#*"}:  # which stands for the index `active` alone, named by its ARN
+        assert sum(fnmatchcase(partition, pattern) for partition in PARTITIONS) == 1
+
+
+def test_leading_keys_are_required_everywhere_but_on_the_emulator() -> None:
+    template = templates.service()
+    assert template["Parameters"]["RequireLeadingKeys"]["Default"] == "true"
+    assert template["Conditions"]["RequiresLeadingKeys"] == {"Fn::Equals": [{"Ref": "RequireLeadingKeys"}, "true"]}
+    assert "RequireLeadingKeys" not in (templates.CHECKOUT / "samconfig.toml").read_text()
 
 
 def test_the_functions_share_one_build() -> None:

@@ -27,7 +27,7 @@ def deployed() -> Iterator[str]:
 def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The table's name; the table is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
-    client = dynamodb.client()
+    client = boto3.client("dynamodb", region_name="us-east-1")
     for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
         for item in page["Items"]:
             client.delete_item(TableName=deployed, Key=item)

@@ -51,6 +51,7 @@ def start(interpreter: str, stack: Stack, home: Home) -> Stack:
         "GATEWAY_PORT": str(stack.port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
+        "AUTH": "true",  # every function lives on what its own role grants
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(home.state),

@@ -32,6 +32,10 @@ def publish(stack: Stack, home: Home) -> None:
     bucket = stack.client("s3")
     with suppress(bucket.exceptions.BucketAlreadyOwnedByYou):
         bucket.create_bucket(Bucket=ISSUER_BUCKET)
+    bucket.delete_public_access_block(Bucket=ISSUER_BUCKET)
+    readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    policy = {"Version": "2012-10-17", "Statement": [readable | {"Resource": f"arn:aws:s3:::{ISSUER_BUCKET}/*"}]}
+    bucket.put_bucket_policy(Bucket=ISSUER_BUCKET, Policy=json.dumps(policy))  # the authorizer reads it unsigned
     for name, document in documents.items():
         body = json.dumps(document).encode()
         bucket.put_object(Bucket=ISSUER_BUCKET, Key=name, Body=body, ContentType="application/json")

@@ -1,0 +1,56 @@
+"""How long anything waits here, so that the caller gets an answer from us and never a bare one from the gateway.
+
+Lambda ends a function at its ``Timeout`` (15 s in the template) and the gateway then answers 502. So each request has a
+deadline somewhat before that, and no call to the table begins that could not end before it.
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import inf
+
+from .errors import Busy
+
+# Settings; an environment variable changes each. DynamoDB answers within milliseconds, so these bounds are met when
+# something is wrong, and short ones leave time to try again.
+CONNECT_SECONDS = float(os.environ.get("DYNAMODB_CONNECT_SECONDS", "1"))
+"""A connection inside a region stands in a few milliseconds; a lost packet costs it one repetition, after a second."""
+READ_SECONDS = float(os.environ.get("DYNAMODB_READ_SECONDS", "2"))
+"""The slowest honest answer, a page of 1 MB or a transaction under contention, takes some hundred milliseconds."""
+ATTEMPTS = int(os.environ.get("DYNAMODB_ATTEMPTS", "3"))
+"""Of one call, counted with the first. More would serve an outage by making it worse."""
+ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "0.5"))
+"""What is kept to write the answer and the log line."""
+
+_RETRY_PAUSE_SECONDS = 2.0  # botocore's longest pause between three attempts, in its standard mode
+
+_ends: ContextVar[float] = ContextVar("ends", default=inf)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Hold what happens inside to a deadline, ``seconds`` from now, less what it takes to answer."""
+    token = _ends.set(time.monotonic() + seconds - ANSWER_SECONDS)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def check(pause: float = 0) -> None:
+    """Raise Busy unless another attempt at a call, begun after ``pause`` seconds, would end before the deadline."""
+    if time.monotonic() + pause + CONNECT_SECONDS + READ_SECONDS + _RETRY_PAUSE_SECONDS > _ends.get():
+        raise Busy
+
+
+def pause(attempt: int, *, first: float, longest: float) -> None:
+    """Wait before another attempt: a random time up to a bound that doubles each time (full jitter), in seconds.
+
+    Rivals that met once do not meet again at the same moment. Raises Busy where the deadline is too near.
+    """
+    seconds = random.uniform(0, min(longest, first * 2**attempt))  # noqa: S311  # jitter, not a secret
+    check(seconds)
+    time.sleep(seconds)

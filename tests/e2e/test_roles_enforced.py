@@ -1,0 +1,56 @@
+"""On the local stack IAM is enforced: every other test here lives on what the functions' own roles grant."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.support.checkout import Checkout
+
+
+@pytest.fixture
+def aws(stack: Checkout) -> Any:
+    """Make a client of the emulator, as its administrator."""
+    status = stack.status
+    session = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
+    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
+
+
+@pytest.fixture
+def role(stack: Checkout, aws: Any) -> Iterator[str]:
+    """The role of get_incident, whose policy is put back afterwards."""
+    function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["get_incident"])
+    name = function["Role"].rpartition("/")[2]
+    policy = aws("iam").get_role_policy(RoleName=name, PolicyName="get_incident")["PolicyDocument"]
+    yield name
+    aws("iam").put_role_policy(RoleName=name, PolicyName="get_incident", PolicyDocument=json.dumps(policy))
+
+
+def test_a_function_can_do_what_its_role_grants_and_nothing_else(stack: Checkout, aws: Any, role: str) -> None:
+    caller = stack.caller(stack.token())
+    path = f"/{caller.post(json={'title': 'x'}).json()['id']}"
+    assert caller.get(path).status_code == 200
+    statements = aws("iam").get_role_policy(RoleName=role, PolicyName="get_incident")["PolicyDocument"]["Statement"]
+    without_the_table = [one for one in statements if "dynamodb:GetItem" not in one["Action"]]
+    assert len(without_the_table) == len(statements) - 1
+
+    narrowed = {"Version": "2012-10-17", "Statement": without_the_table}
+    aws("iam").put_role_policy(RoleName=role, PolicyName="get_incident", PolicyDocument=json.dumps(narrowed))
+
+    refused = caller.get(path)
+    assert (refused.status_code, refused.json()["title"]) == (500, "Internal error")
+    assert "AccessDenied" not in refused.text
+    assert caller.get().status_code == 200, "the other functions have roles of their own"
+
+
+def test_the_deployed_policies_are_the_template_s_but_for_the_line_that_the_emulator_cannot_judge(
+    aws: Any, role: str
+) -> None:
+    (read, _) = aws("iam").get_role_policy(RoleName=role, PolicyName="get_incident")["PolicyDocument"]["Statement"]
+
+    assert read["Action"] == ["dynamodb:GetItem"]
+    assert read["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#INCIDENT"]}}
+    assert read["Resource"].startswith("arn:aws:dynamodb:")
+    assert "*" not in read["Resource"]

@@ -1,0 +1,137 @@
+"""The wall behind the repository: what names somebody else's partition, or cannot be understood, is never sent."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from incidents import dynamodb, guard
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OWN = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": "inc_1"}}
+FOREIGN = {"pk": {"S": "TENANT#acme-corp#INCIDENT"}, "sk": {"S": "inc_1"}}
+SYSTEM = {"pk": {"S": "ACCOUNTS"}, "sk": {"S": "111122223333"}}
+
+Call = Callable[["DynamoDBClient", Any], object]
+
+
+def update(client: "DynamoDBClient", key: Any, expression: str = "SET title = :title", **values: str) -> object:
+    given = {f":{name}": {"S": value} for name, value in {"title": "x", **values}.items()}
+    return client.update_item(
+        TableName="t", Key=key, UpdateExpression=expression, ExpressionAttributeValues=given,
+        ExpressionAttributeNames={"#0": "active_pk", "#1": "title"},
+    )  # fmt: skip
+
+
+def query(client: "DynamoDBClient", value: str, condition: str = "#p = :p AND #i > :p", **more: Any) -> object:
+    return client.query(
+        TableName="t", KeyConditionExpression=condition, ExpressionAttributeValues={":p": {"S": value}},
+        ExpressionAttributeNames={"#p": "active_pk", "#i": "id"}, **more,
+    )  # fmt: skip
+
+
+CALLS: dict[str, Call] = {
+    "get": lambda client, key: client.get_item(TableName="t", Key=key),
+    "put": lambda client, key: client.put_item(TableName="t", Item={**key, "title": {"S": "TENANT#other#INCIDENT"}}),
+    "put into an index": lambda client, key: client.put_item(TableName="t", Item={**OWN, "active_pk": key["pk"]}),
+    "update": update,
+    "update of an index": lambda client, key: update(client, OWN, "SET #0 = :to, #1 = :title", to=key["pk"]["S"]),
+    "query": lambda client, key: query(client, key["pk"]["S"]),
+    "query from a position": lambda client, key: query(client, "TENANT#acme", ExclusiveStartKey=key),
+    "query from a position in an index": lambda client, key: query(
+        client, "TENANT#acme", ExclusiveStartKey={**OWN, "active_pk": key["pk"]}
+    ),
+    "transaction": lambda client, key: client.transact_write_items(
+        TransactItems=[{"Put": {"TableName": "t", "Item": OWN}}, {"Put": {"TableName": "t", "Item": key}}]
+    ),
+    "transaction with an update": lambda client, key: client.transact_write_items(
+        TransactItems=[{"Update": {"TableName": "t", "Key": key, "UpdateExpression": "SET a = :a"}}]
+    ),
+}
+every_call = pytest.mark.parametrize("name", CALLS)
+
+
+@pytest.fixture
+def sent() -> Iterator[list[str]]:
+    """What was sent to DynamoDB; nothing is."""
+    names: list[str] = []
+
+    def answer(model: Any, **_: object) -> tuple[object, dict[str, object]]:
+        names.append(model.name)
+        return SimpleNamespace(status_code=200), {}  # in the place of what the network would give
+
+    dynamodb.client.cache_clear()
+    dynamodb.client().meta.events.register("before-call.dynamodb", answer)  # type: ignore[arg-type]
+    yield names
+    dynamodb.client.cache_clear()
+
+
+@every_call
+def test_a_tenant_reaches_its_own(sent: list[str], name: str) -> None:
+    with guard.serving_tenant("acme"):
+        CALLS[name](dynamodb.client(), OWN)
+    assert len(sent) == 1
+
+
+@every_call
+@pytest.mark.parametrize("key", [FOREIGN, SYSTEM], ids=["another tenant", "the system"])
+def test_a_tenant_reaches_nothing_else(sent: list[str], name: str, key: Any) -> None:
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
+        CALLS[name](dynamodb.client(), key)
+    assert sent == []
+
+
+@every_call
+def test_the_system_reaches_no_tenant(sent: list[str], name: str) -> None:
+    with guard.serving_system(), pytest.raises(guard.Breach):
+        CALLS[name](dynamodb.client(), OWN)
+    assert sent == []
+
+
+@every_call
+def test_whoever_serves_nobody_reaches_nothing(sent: list[str], name: str) -> None:
+    for key in (OWN, SYSTEM):
+        with pytest.raises(guard.Breach):
+            CALLS[name](dynamodb.client(), key)
+    assert sent == []
+
+
+def test_the_system_reaches_its_own(sent: list[str]) -> None:
+    with guard.serving_system():
+        dynamodb.client().get_item(TableName="t", Key=SYSTEM)
+        dynamodb.client().delete_item(TableName="t", Key=SYSTEM)
+        dynamodb.client().put_item(TableName="t", Item={"pk": {"S": "METRICDUE#1"}, "sk": {"S": "acme"}})
+    assert len(sent) == 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.scan(TableName="t"),
+        lambda client: client.execute_statement(Statement="SELECT * FROM t"),
+        lambda client: client.batch_execute_statement(Statements=[]),
+        lambda client: client.execute_transaction(TransactStatements=[]),
+        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [OWN]}}),
+        lambda client: client.batch_write_item(RequestItems={"t": []}),
+        lambda client: client.describe_table(TableName="t"),
+        lambda client: client.put_item(TableName="t", Item={"sk": {"S": "x"}}),
+        lambda client: query(client, "TENANT#acme", "#i > :p"),
+        lambda client: query(client, "TENANT#acme", "#p=:p"),
+        lambda client: query(client, "TENANT#acme", "pk = :p AND #p = :p"),
+        lambda client: update(client, OWN, "SET #0 = if_not_exists(#0, :title)"),
+        lambda client: update(client, OWN, "SET active_pk = #1"),
+        lambda client: client.query(TableName="t", KeyConditions={}),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(sent: list[str], call: Callable[["DynamoDBClient"], object]) -> None:
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
+        call(dynamodb.client())
+    assert sent == []
+
+
+def test_what_an_update_removes_it_gives_to_nobody(sent: list[str]) -> None:
+    with guard.serving_tenant("acme"):
+        update(dynamodb.client(), OWN, "SET #1 = :title REMOVE #0")
+    assert sent == ["UpdateItem"]
