@@ -6,11 +6,11 @@ deadline somewhat before that, and no call to the table begins that could not en
 
 import os
 import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
+from time import monotonic, sleep
 
 from .errors import Busy
 
@@ -33,7 +33,7 @@ _ends: ContextVar[float] = ContextVar("ends", default=inf)
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Hold what happens inside to a deadline, ``seconds`` from now, less what it takes to answer."""
-    token = _ends.set(time.monotonic() + seconds - ANSWER_SECONDS)
+    token = _ends.set(monotonic() + seconds - ANSWER_SECONDS)
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ def within(seconds: float) -> Iterator[None]:
 
 def check(pause: float = 0) -> None:
     """Raise Busy unless another attempt at a call, begun after ``pause`` seconds, would end before the deadline."""
-    if time.monotonic() + pause + CONNECT_SECONDS + READ_SECONDS + _RETRY_PAUSE_SECONDS > _ends.get():
+    if monotonic() + pause + CONNECT_SECONDS + READ_SECONDS + _RETRY_PAUSE_SECONDS > _ends.get():
         raise Busy
 
 
@@ -53,4 +53,4 @@ def pause(attempt: int, *, first: float, longest: float) -> None:
     """
     seconds = random.uniform(0, min(longest, first * 2**attempt))  # noqa: S311  # jitter, not a secret
     check(seconds)
-    time.sleep(seconds)
+    sleep(seconds)

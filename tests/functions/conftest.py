@@ -12,7 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from tests.support.templates import STORAGE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployed() -> Iterator[str]:
     with mock_aws():
         stack = boto3.client("cloudformation", region_name="us-east-1")

@@ -1,0 +1,23 @@
+"""A clock on which waiting costs nothing, so that a hang of many seconds can be tried at every call."""
+
+from types import SimpleNamespace
+
+import botocore.endpoint
+import pytest
+from incidents import timeouts
+
+
+class Clock:
+    """Stands still but for what waits: our pauses, botocore's between its attempts, and injected hangs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        monkeypatch.setattr(timeouts, "monotonic", lambda: self.seconds)
+        monkeypatch.setattr(timeouts, "sleep", self.wait)
+        monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=self.wait))
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def hang(self) -> None:
+        self.wait(timeouts.READ_SECONDS)

@@ -1,0 +1,112 @@
+"""One harness for everything that can go wrong between a function and its table, at every attempt of every SDK call.
+
+It sits where botocore hands a request to the network. ``before`` the table has seen the request, or ``after`` it has
+committed what was asked: from the function's side of the wire the two look the same.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Kind(Enum):
+    """What can go wrong at one attempt."""
+
+    THROTTLE = "throttle"
+    CONFLICT = "conflict with another transaction"
+    ERROR_BEFORE = "500 before commit"
+    ERROR_AFTER = "500 after commit"
+    CUT_BEFORE = "socket cut before commit"
+    CUT_AFTER = "socket cut after commit"
+    HANG_BEFORE = "hang before commit"
+    HANG_AFTER = "hang after commit"
+    END_BEFORE = "process ended before commit"
+    END_AFTER = "process ended after commit"
+
+
+ENDS = (Kind.END_BEFORE, Kind.END_AFTER)
+HANGS = (Kind.HANG_BEFORE, Kind.HANG_AFTER)
+_AFTER = (Kind.ERROR_AFTER, Kind.CUT_AFTER, Kind.HANG_AFTER, Kind.END_AFTER)
+
+
+class Attempt(NamedTuple):
+    """One attempt at an SDK call: the how manieth call since the harness began, and the operation."""
+
+    call: int
+    operation: str
+
+
+class Faults:
+    """Asks ``choose`` at each attempt what goes wrong with it, None for nothing, and makes it so."""
+
+    def __init__(self, client: "DynamoDBClient", choose: Callable[[Attempt], Kind | None], hang: Callable[[], None]):
+        self._client, self._choose, self._hang = client, choose, hang
+        self.calls = 0
+        self.injected = 0
+
+    @contextmanager
+    def at_work(self) -> Iterator["Faults"]:
+        events = self._client.meta.events
+        events.register_first("before-call.dynamodb", self._count)
+        events.register_last("before-send.dynamodb", self._attempt)  # type: ignore[arg-type]
+        try:
+            yield self
+        finally:
+            events.unregister("before-call.dynamodb", self._count)
+            events.unregister("before-send.dynamodb", self._attempt)  # type: ignore[arg-type]
+
+    def _count(self, **_: object) -> None:
+        self.calls += 1
+
+    def _attempt(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:
+        operation = event_name.rpartition(".")[2]
+        kind = self._choose(Attempt(self.calls, operation))
+        if kind is None or (kind is Kind.CONFLICT and operation != "TransactWriteItems"):
+            return None
+        self.injected += 1
+        if kind in _AFTER:
+            self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # committed, and nobody is told
+        match kind:
+            case Kind.THROTTLE:
+                return _answer(request, 400, "ThrottlingException")
+            case Kind.CONFLICT:
+                reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * 3
+                return _answer(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
+            case Kind.ERROR_BEFORE | Kind.ERROR_AFTER:
+                return _answer(request, 500, "InternalServerError")
+            case Kind.CUT_BEFORE | Kind.CUT_AFTER:
+                raise ConnectionClosedError(endpoint_url=request.url)
+            case Kind.HANG_BEFORE | Kind.HANG_AFTER:
+                self._hang()
+                raise ReadTimeoutError(endpoint_url=request.url)
+            case Kind.END_BEFORE | Kind.END_AFTER:
+                os._exit(EXIT_STATUS)
+
+
+EXIT_STATUS = 137  # of a process that a fault has ended
+
+
+class _Body:
+    """What a raw HTTP answer is to botocore."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
+
+
+def _answer(request: Any, status: int, code: str, **more: object) -> AWSResponse:
+    document = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}
+    headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
+    return AWSResponse(request.url, status, headers, _Body(json.dumps(document).encode()))

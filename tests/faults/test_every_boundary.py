@@ -1,0 +1,211 @@
+"""Every operation, every fault, at every call to the table in turn: what must hold afterwards, holds.
+
+After a fault the caller does what the README tells it to: it sends the same request again.
+"""
+
+import itertools
+import json
+import multiprocessing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import create_incident
+import delete_incident
+import get_incident
+import list_incident_changes
+import list_incidents
+import pytest
+import update_incident
+from incidents import dynamodb, http_api
+
+from tests.faults.clock import Clock
+from tests.faults.injection import ENDS, EXIT_STATUS, Attempt, Faults, Kind
+from tests.support import invariants, templates
+from tests.support.events import (
+    Context,
+    changes_event,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    list_event,
+    patch_event,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Event = dict[str, Any]
+FUNCTION_SECONDS = templates.service()["Globals"]["Function"]["Timeout"]
+
+
+class Scenario(NamedTuple):
+    """An operation and its request, beside one incident that is there; and what there is when it was done once."""
+
+    handler: http_api.Handler
+    event: Callable[[dict[str, str], str], Event]  # from the caller's claims and the id of the incident that is there
+    changes: int  # in all
+    incidents: int = 1
+    statuses: tuple[int, ...] = (200,)
+    deleted: bool = False  # the incident that is there
+    repeatable: bool = True
+
+
+KEY = {"idempotency-key": "one"}
+NUMBERED = {"title": "new", "incident_number": "INC-2026-000900"}
+CLOSED = {"status": "closed", "owner_id": "ada"}
+ONE_VERSION = {"if-match": '"1"'}
+SCENARIOS = {
+    "create with a key": Scenario(
+        create_incident.handler, lambda who, _: create_event({"title": "new"}, caller=who, headers=KEY), 2, 2, (201,)
+    ),
+    "create with a key and a number": Scenario(
+        create_incident.handler, lambda who, _: create_event(NUMBERED, caller=who, headers=KEY), 2, 2, (201,)
+    ),
+    "create without a key": Scenario(
+        create_incident.handler, lambda who, _: create_event({"title": "new"}, caller=who), 2, 2, (201,),
+        repeatable=False,
+    ),
+    "get": Scenario(get_incident.handler, lambda who, one: get_event(one, caller=who), 1),
+    "list": Scenario(list_incidents.handler, lambda who, _: list_event(who, status=["new", "closed"]), 1),
+    "look-up by number": Scenario(
+        list_incidents.handler, lambda who, _: list_event(who, incident_number="IR-1", include_deleted="true"), 1
+    ),
+    "update": Scenario(update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who), 2),
+    "update of one version": Scenario(
+        update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who, headers=ONE_VERSION), 2,
+        statuses=(200, 412),
+    ),
+    "restore": Scenario(
+        update_incident.handler, lambda who, one: patch_event(one, {"is_deleted": False}, caller=who), 3, deleted=True
+    ),
+    "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
+    "list changes": Scenario(
+        list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
+    ),
+}  # fmt: skip
+tenants = (f"tenant-{n}" for n in itertools.count())
+
+
+def test_no_operation_is_left_out_here() -> None:
+    assert len({scenario.handler for scenario in SCENARIOS.values()}) == len(templates.functions())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def prepare(scenario: Scenario) -> tuple[dict[str, str], Event]:
+    """Return a caller of a tenant that is new, with one incident in it, and the scenario's request."""
+    who = claims(next(tenants))
+    first = {"title": "there", "incident_number": "IR-1", "detected_at": "2026-11-20T08:00:00Z"}
+    made = json.loads(create_incident.handler(create_event(first, caller=who), Context)["body"])
+    if scenario.deleted:
+        delete_incident.handler(delete_event(made["id"], caller=who), Context)
+    return who, scenario.event(who, made["id"])
+
+
+def calls_of(scenario: Scenario, clock: Clock) -> int:
+    _, event = prepare(scenario)
+    with Faults(dynamodb.client(), lambda _: None, clock.hang).at_work() as faults:
+        scenario.handler(event, Context)
+    return faults.calls
+
+
+def under_fault(handler: http_api.Handler, event: Event, clock: Clock, plan: "Plan") -> Any:
+    with Faults(dynamodb.client(), plan, clock.hang).at_work():
+        return handler(event, Context)
+
+
+def in_a_process_that_ends(handler: http_api.Handler, event: Event, plan: "Plan") -> None:
+    def work() -> None:
+        dynamodb.client.cache_clear()  # a connection cannot be shared with the parent
+        with Faults(dynamodb.client(), plan, lambda: None).at_work():
+            handler(event, Context)
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join(60)
+    assert process.exitcode == EXIT_STATUS
+
+
+def check_what_holds(table: list[Any], scenario: Scenario) -> None:
+    """The table is whole, and what was asked has been done once or not at all."""
+    assert invariants.violations(table) == []
+    assert count(table, "INCIDENT") in (1, scenario.incidents)
+    assert count(table, "CHANGE") in (1 + scenario.deleted, scenario.changes)
+
+
+def check_what_was_done(table: list[Any], scenario: Scenario) -> None:
+    assert invariants.violations(table) == []
+    assert (count(table, "INCIDENT"), count(table, "CHANGE")) == (scenario.incidents, scenario.changes)
+
+
+def count(table: list[Any], kind: str) -> int:
+    return sum(item["pk"]["S"].endswith(f"#{kind}") for item in table)
+
+
+class Plan:
+    """A fault of one kind at one call: at its first attempt, or at every attempt from there on."""
+
+    def __init__(self, call: int, kind: Kind, *, lasting: bool) -> None:
+        self.call, self.kind, self.lasting = call, kind, lasting
+        self.hits = 0
+
+    def __call__(self, attempt: Attempt) -> Kind | None:
+        meets = self.kind is not Kind.CONFLICT or attempt.operation == "TransactWriteItems"
+        if attempt.call < self.call or (self.hits and not self.lasting) or not meets:
+            return None
+        self.hits += 1
+        return self.kind
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_must_hold_holds(
+    name: str, service: str, dynamodb: "DynamoDBClient", clock: Clock, promise: Callable[[str, str], None]
+) -> None:
+    scenario = SCENARIOS[name]
+    busy = 0
+    calls = calls_of(scenario, clock)
+    for call, kind, lasting in itertools.product(range(1, calls + 1), Kind, (False, True)):
+        who, event = prepare(scenario)
+        plan, started = Plan(call, kind, lasting=lasting), clock.seconds
+        if kind in ENDS:
+            in_a_process_that_ends(scenario.handler, event, plan)
+            status = None
+        else:
+            answer = under_fault(scenario.handler, event, clock, plan)
+            status = answer["statusCode"]
+            if not plan.hits:  # a conflict, where no transaction follows
+                continue
+        waited = clock.seconds - started
+        FIGURES[name, call, kind, lasting] = waited
+        assert waited < FUNCTION_SECONDS, "Lambda would have ended the function, and the gateway answered a bare 502"
+
+        table = invariants.of_tenant(dynamodb, service, who["tenant_id"])
+        check_what_holds(table, scenario)
+        if status == 503:
+            busy += 1
+            assert answer["headers"]["retry-after"] == "1"
+            assert json.loads(answer["body"])["type"] == "urn:problem-type:incidents:busy"
+        elif status is not None:
+            assert status in scenario.statuses
+            check_what_was_done(table, scenario)
+        if scenario.repeatable:
+            assert scenario.handler(event, Context)["statusCode"] in scenario.statuses
+            check_what_was_done(invariants.of_tenant(dynamodb, service, who["tenant_id"]), scenario)
+    assert busy > 0, "some of these faults cannot be hidden from the caller"
+    promise(
+        "Whatever fails at whichever call, the table stays whole",
+        f"{len(FIGURES)} faults: {len(Kind)} kinds, once and lasting, at every call of "
+        f"{len({figure[0] for figure in FIGURES})} requests; 0 broken invariants",
+    )
+    promise(
+        "A table that hangs is a 503 before the function's timeout",
+        f"longest wait {max(FIGURES.values()):.1f} s of {FUNCTION_SECONDS} s",
+    )
+
+
+FIGURES: dict[tuple[str, int, Kind, bool], float] = {}
+"""Seconds of waiting, by request, call, kind of fault and whether it lasted."""
