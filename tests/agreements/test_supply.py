@@ -1,0 +1,44 @@
+"""What is installed into the artifact is what uv.lock holds, by hash."""
+
+import os
+import re
+import subprocess
+import tomllib
+
+from tests.support.templates import CHECKOUT
+
+REQUIREMENTS = CHECKOUT / "functions" / "requirements.txt"
+EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project")
+
+
+def without_comments(requirements: str) -> list[str]:
+    """Return the requirements, each with its hashes on one line; uv's own comments may change with its version."""
+    lines = [line for line in requirements.splitlines() if not line.lstrip().startswith("#")]
+    return "\n".join(lines).replace("\\\n", "").splitlines()
+
+
+def test_the_requirements_are_the_export_of_the_lock() -> None:
+    uv = os.environ.get("UV", "uv")  # `uv run` says where it is
+    done = subprocess.run([uv, *EXPORT], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+
+    made_by = f"uv {' '.join(EXPORT)} --output-file functions/requirements.txt"
+    assert made_by in REQUIREMENTS.read_text(), "the file says how it is made"
+    assert without_comments(REQUIREMENTS.read_text()) == without_comments(done.stdout), f"run: {made_by}"
+
+
+def test_every_requirement_is_one_version_with_hashes() -> None:
+    requirements = without_comments(REQUIREMENTS.read_text())
+    assert requirements
+    for requirement in requirements:
+        assert re.fullmatch(r"[a-z0-9-]+==\S+( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+ *", requirement), requirement
+
+
+def test_the_build_refuses_what_has_no_hash() -> None:
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["uv"]["pip"]
+    assert settings == {"require-hashes": True, "no-build": True}
+
+
+def test_the_lock_names_no_index_but_the_public_one() -> None:
+    lock = (CHECKOUT / "uv.lock").read_text()
+    assert set(re.findall(r'registry = "([^"]+)"', lock)) == {"https://pypi.org/simple"}
+    assert set(re.findall(r'url = "(https?://[^/]+)/', lock)) == {"https://files.pythonhosted.org"}
