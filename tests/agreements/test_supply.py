@@ -1,4 +1,4 @@
-"""What is installed into the artifact is what uv.lock holds, by hash."""
+"""What is installed into the artifact is what uv.lock holds, by hash; and no waiver stands without a reason."""
 
 import os
 import re
@@ -42,3 +42,14 @@ def test_the_lock_names_no_index_but_the_public_one() -> None:
     lock = (CHECKOUT / "uv.lock").read_text()
     assert set(re.findall(r'registry = "([^"]+)"', lock)) == {"https://pypi.org/simple"}
     assert set(re.findall(r'url = "(https?://[^/]+)/', lock)) == {"https://files.pythonhosted.org"}
+
+
+def test_ci_checks_the_templates_as_contributing_says() -> None:
+    (command,) = re.findall(r"^\| `(\S+ uvx checkov@.+?)` \|", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert command in (CHECKOUT / ".ci" / "run").read_text().splitlines()
+
+
+def test_every_waiver_has_a_reason() -> None:
+    for template in (CHECKOUT / "template.yaml", *CHECKOUT.glob("infra/*.yaml")):
+        for waiver in re.findall(r"checkov:skip=.*", template.read_text()):
+            assert re.fullmatch(r"checkov:skip=CKV\w+:\w.{9,}", waiver), f"{template.name}: {waiver}"
