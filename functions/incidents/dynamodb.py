@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import botocore.session
 from botocore.config import Config
@@ -48,7 +49,14 @@ def client() -> "DynamoDBClient":
     made: DynamoDBClient = botocore.session.get_session().create_client("dynamodb", config=config)  # type: ignore[assignment]
     guard.watch(made)
     made.meta.events.register_first("before-send.dynamodb", lambda **_: timeouts.check())  # before each attempt
+    made.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
     return made
+
+
+def _forget_retry_after(response: Any, **_: object) -> None:
+    """Keep botocore to its own pauses: an answer may ask it for five seconds, which the deadline does not have."""
+    if response is not None:
+        response[0].headers.pop("x-amz-retry-after", None)
 
 
 def table_name() -> str:
@@ -71,12 +79,15 @@ def refusals_as_busy() -> Iterator[None]:
 def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
     """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
 
-    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled.
+    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled. All
+    attempts carry one token: should an earlier one have been stored and its answer lost, a later one is told so and
+    does not fail at conditions that this very write has made untrue.
     """
+    token = str(uuid4())
     for attempt in range(_TRANSACTION_ATTEMPTS):
         try:
             with refusals_as_busy():
-                client.transact_write_items(TransactItems=writes)
+                client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
             return
         except ClientError as error:
             if error.response["Error"]["Code"] != "TransactionCanceledException":

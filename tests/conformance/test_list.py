@@ -229,7 +229,7 @@ def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
     stop = threading.Event()
 
     def churn() -> None:
-        chance = random.Random(7)  # noqa: S311
+        chance = random.Random(7)
         while not stop.is_set():
             one = chance.choice(others)
             try:

@@ -46,10 +46,13 @@ class Attempt(NamedTuple):
     operation: str
 
 
+Choose = Callable[[Attempt], Kind | None]
+
+
 class Faults:
     """Asks ``choose`` at each attempt what goes wrong with it, None for nothing, and makes it so."""
 
-    def __init__(self, client: "DynamoDBClient", choose: Callable[[Attempt], Kind | None], hang: Callable[[], None]):
+    def __init__(self, client: "DynamoDBClient", choose: Choose, hang: Callable[[], None]):
         self._client, self._choose, self._hang = client, choose, hang
         self.calls = 0
         self.injected = 0
@@ -108,5 +111,5 @@ class _Body:
 
 def _answer(request: Any, status: int, code: str, **more: object) -> AWSResponse:
     document = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}
-    headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
+    headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0", "x-amz-retry-after": "9000"})
     return AWSResponse(request.url, status, headers, _Body(json.dumps(document).encode()))

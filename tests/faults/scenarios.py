@@ -1,0 +1,85 @@
+"""Every operation's requests, beside one incident that is there, each time in a tenant of their own."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import create_incident
+import delete_incident
+import get_incident
+import list_incident_changes
+import list_incidents
+import update_incident
+from incidents import http_api
+
+from tests.support.events import (
+    Context,
+    changes_event,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    list_event,
+    patch_event,
+)
+
+Event = dict[str, Any]
+
+
+class Scenario(NamedTuple):
+    """An operation and its request, beside one incident that is there; and what there is when it was done once."""
+
+    handler: http_api.Handler
+    event: Callable[[dict[str, str], str], Event]  # from the caller's claims and the id of the incident that is there
+    changes: int  # in all
+    incidents: int = 1
+    statuses: tuple[int, ...] = (200,)
+    deleted: bool = False  # the incident that is there
+    repeatable: bool = True
+
+
+KEY = {"idempotency-key": "one"}
+NUMBERED = {"title": "new", "incident_number": "INC-2026-000900"}
+CLOSED = {"status": "closed", "owner_id": "ada"}
+ONE_VERSION = {"if-match": '"1"'}
+SCENARIOS = {
+    "create with a key": Scenario(
+        create_incident.handler, lambda who, _: create_event({"title": "new"}, caller=who, headers=KEY), 2, 2, (201,)
+    ),
+    "create with a key and a number": Scenario(
+        create_incident.handler, lambda who, _: create_event(NUMBERED, caller=who, headers=KEY), 2, 2, (201,)
+    ),
+    "create without a key": Scenario(
+        create_incident.handler, lambda who, _: create_event({"title": "new"}, caller=who), 2, 2, (201,),
+        repeatable=False,
+    ),
+    "get": Scenario(get_incident.handler, lambda who, one: get_event(one, caller=who), 1),
+    "list": Scenario(list_incidents.handler, lambda who, _: list_event(who, status=["new", "closed"]), 1),
+    "look-up by number": Scenario(
+        list_incidents.handler, lambda who, _: list_event(who, incident_number="IR-1", include_deleted="true"), 1
+    ),
+    "update": Scenario(update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who), 2),
+    "update of one version": Scenario(
+        update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who, headers=ONE_VERSION), 2,
+        statuses=(200, 412),
+    ),
+    "restore": Scenario(
+        update_incident.handler, lambda who, one: patch_event(one, {"is_deleted": False}, caller=who), 3, deleted=True
+    ),
+    "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
+    "list changes": Scenario(
+        list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
+    ),
+}  # fmt: skip
+tenants = (f"tenant-{n}" for n in itertools.count())
+
+
+def prepare(scenario: Scenario) -> tuple[dict[str, str], Event]:
+    """Return a caller of a tenant that is new, with one incident in it, and the scenario's request."""
+    who = claims(next(tenants))
+    first = {"title": "there", "incident_number": "IR-1", "detected_at": "2026-11-20T08:00:00Z"}
+    made = json.loads(create_incident.handler(create_event(first, caller=who), Context)["body"])
+    if scenario.deleted:
+        delete_incident.handler(delete_event(made["id"], caller=who), Context)
+    return who, scenario.event(who, made["id"])

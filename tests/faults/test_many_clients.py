@@ -1,0 +1,132 @@
+"""Eight clients create at once while calls fail and processes end; then every create is accounted for.
+
+In the manner of Jepsen's set and unique-ids tests: each client is a process that writes down what it sends and what it
+is told. One that was ended is started again, reads its notes, and sends again what it has no answer to.
+"""
+
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import create_incident
+import pytest
+from incidents import dynamodb as client_module
+
+from tests.faults.injection import EXIT_STATUS, Attempt, Faults, Kind
+from tests.support import invariants, scale
+from tests.support.events import Context, claims, create_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CLIENTS = 8
+CREATES = scale.of(short=200, full=2_000)  # of each client
+RATE = 0.05  # of calls; of those that fail, a third fail at every attempt
+SEED = 20261123
+
+
+def work(client: int, run: int, notes: Path) -> None:
+    """Be one client from where its notes end."""
+    client_module.client.cache_clear()  # a connection cannot be shared with the parent
+    random = Random(f"{SEED} {client} {run}")
+    lasting: dict[int, Kind] = {}
+    decided: set[int] = set()
+    done = Counter(note["key"] for note in read(notes) if note.get("status") == 201)
+
+    with notes.open("a", buffering=1) as file:
+
+        def note(**values: object) -> None:
+            file.write(json.dumps(values) + "\n")
+
+        def choose(attempt: Attempt) -> Kind | None:
+            if attempt.call in decided:
+                return lasting.get(attempt.call)
+            decided.add(attempt.call)
+            if random.random() >= RATE:
+                return None
+            kind = random.choice(list(Kind))
+            if random.random() < 1 / 3:
+                lasting[attempt.call] = kind
+            note(fault=kind.name)
+            return kind
+
+        with Faults(client_module.client(), choose, lambda: None).at_work():
+            for n in range(CREATES):
+                key = f"{client}-{n}"
+                while not done[key]:
+                    event = create_event(
+                        {"title": key}, caller=claims(sub=f"client-{client}"), headers={"idempotency-key": key}
+                    )
+                    note(key=key, sent=True)
+                    answer = create_incident.handler(event, Context)
+                    incident_id = json.loads(answer["body"]).get("id")
+                    note(key=key, status=answer["statusCode"], id=incident_id)
+                    done[key] += answer["statusCode"] == 201
+
+
+def read(notes: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+
+
+def run_clients(folder: Path) -> int:
+    """Run all clients to their end, each again when it was ended; return how often that was."""
+    fork = multiprocessing.get_context("fork")
+    ended = 0
+    running: dict[Any, tuple[int, int, Any]] = {}
+
+    def start(client: int, run: int) -> None:
+        process = fork.Process(target=work, args=(client, run, folder / f"{client}.jsonl"))
+        process.start()
+        running[process.sentinel] = (client, run, process)
+
+    for client in range(CLIENTS):
+        start(client, 0)
+    while running:
+        for sentinel in wait(list(running)):
+            client, run, process = running.pop(sentinel)
+            process.join()
+            assert process.exitcode in (0, EXIT_STATUS)
+            if process.exitcode == EXIT_STATUS:
+                ended += 1
+                start(client, run + 1)
+    return ended
+
+
+@pytest.mark.usefixtures("clock")
+def test_nothing_is_lost_and_nothing_is_doubled(
+    service: str, dynamodb: "DynamoDBClient", tmp_path: Path, promise: Callable[[str, str], None]
+) -> None:
+    ended = run_clients(tmp_path)
+
+    notes = [note for client in range(CLIENTS) for note in read(tmp_path / f"{client}.jsonl")]
+    sent = {note["key"] for note in notes if "sent" in note}
+    answers = [note for note in notes if "status" in note]
+    acknowledged = {note["key"]: note["id"] for note in answers if note["status"] == 201}
+    attempts = sum("sent" in note for note in notes)
+    unknown = attempts - len(acknowledged)
+    faults = sum("fault" in note for note in notes)
+    found = invariants.everything(dynamodb, service)
+    stored = [item for item in found if item["pk"]["S"] == "TENANT#acme#INCIDENT"]
+    times = Counter(item["title"]["S"] for item in stored)
+
+    assert {note["status"] for note in answers} <= {201, 503}
+    assert len(sent) == CLIENTS * CREATES
+    assert sent == set(acknowledged), "every unknown outcome resolves"
+    lost = set(acknowledged.values()) - {item["id"]["S"] for item in stored}
+    doubled = [title for title, count in times.items() if count > 1]
+    assert (lost, doubled) == (set(), [])
+    assert len(stored) == CLIENTS * CREATES
+    assert len({item["incident_number"]["S"] for item in stored}) == len(stored)
+    assert invariants.violations(found) == []
+    assert faults > attempts * RATE
+    assert unknown > ended > 0
+    promise(
+        "Nothing acknowledged is lost, nothing is doubled",
+        f"{CLIENTS} clients x {CREATES} creates, {faults} faults, {ended} processes ended, {unknown} unknown outcomes "
+        f"resolved: {len(lost)} lost, {len(doubled)} doubled, {len(stored)} numbers, every incident with change 1",
+    )
