@@ -27,8 +27,8 @@ def _within_bytes(text: str) -> str:
 
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
-        repeated = next(one for place, one in enumerate(ids) if one in ids[:place])
-        raise ValueError(f"must name each id once; {json.dumps(repeated)} stands twice")
+        again = next(place for place, one in enumerate(ids) if one in ids[:place])
+        raise ValueError(f"must name each id once; item {again} repeats item {ids.index(ids[again])}, counted from 0")
     return ids
 
 

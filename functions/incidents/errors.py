@@ -81,10 +81,8 @@ class IncidentTooLarge(IncidentError):
 class NumberTaken(IncidentError):
     """The given incident number belongs to another incident of the tenant, perhaps a deleted one."""
 
-    def __init__(self, incident_number: str) -> None:
-        super().__init__(
-            f"incident_number {incident_number} is taken; numbers are never used again, even after deletion."
-        )
+    def __init__(self) -> None:
+        super().__init__("The incident_number is taken; numbers are never used again, even after deletion.")
 
     @property
     def members(self) -> dict[str, Any]:

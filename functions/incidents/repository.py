@@ -115,7 +115,7 @@ class IncidentRepository:
             if _CLAIM in failed.places:
                 raise KeyClaimed from failed
             if failed.places == [_NUMBER]:
-                raise NumberTaken(incident["incident_number"]) from failed
+                raise NumberTaken from failed
             raise
         return Stored(incident, 1, item)
 

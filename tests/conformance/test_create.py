@@ -80,7 +80,7 @@ def test_all_or_nothing(acme: IncidentRepository, everything: Any) -> None:
     first = create({"title": "x", "incident_number": "IR-1"}, acme).incident
     before = everything()
 
-    with pytest.raises(NumberTaken, match="IR-1 is taken"):
+    with pytest.raises(NumberTaken, match="is taken"):
         create({"title": "y", "incident_number": "IR-1"}, acme)
     assert everything() == before
     assert acme.get(first["id"]).incident == first

@@ -160,7 +160,7 @@ BAD = [
     ({"title": "x", "detected_at": "2026-02-03T00:00:00"}, "/detected_at", "offset"),
     ({"title": "x", "detected_at": 1700000000}, "/detected_at", "must be a text"),
     ({"title": "x", "description": "é" * 16_385}, "/description", "at most 32 KiB"),
-    ({"title": "x", "affected_asset_ids": ["a", "b", "a"]}, "/affected_asset_ids", '"a" stands twice'),
+    ({"title": "x", "affected_asset_ids": ["a", "b", "a"]}, "/affected_asset_ids", "item 2 repeats item 0"),
     ({"title": "x", "affected_asset_ids": ["a", 1]}, "/affected_asset_ids/1", "must be a text"),
     ({"title": "x", "commander_ids": [str(n) for n in range(501)]}, "/commander_ids", "at most 500 items"),
     ({"title": "x", "tags": ["t" * 65]}, "/tags/0", "at most 64 characters"),

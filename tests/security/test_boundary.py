@@ -1,0 +1,241 @@
+"""The boundary between tenants, and between a tenant's applications: every operation, attacked in every way.
+
+acme is the victim, globex the attacker's tenant; acme's application soc-portal is attacked by its application other.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import create_incident
+import delete_incident
+import get_incident
+import list_incident_changes
+import list_incidents
+import pytest
+import update_incident
+from incidents import dynamodb as client_module
+
+from tests.support import invariants, templates
+from tests.support.events import Context, claims, http_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SECRET = "what only acme may know"
+UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+KEY = {"idempotency-key": "nightly-report"}
+ATTACKS = (
+    "another tenant's id", "another application's id", "no claim", "malformed claim", "forged cursor",
+    "forged incident number", "another tenant's idempotency key",
+)  # fmt: skip
+
+PERSON, OUTSIDER = claims("acme"), claims("globex", sub="eve")
+PORTAL, OTHER_APP = claims("acme", app_id="soc-portal"), claims("acme", app_id="other", sub="other")
+NOBODY = claims("acme", tenant_id=None)
+MALFORMED = claims("[acme globex]")
+
+
+class World(NamedTuple):
+    """What there is before the attack."""
+
+    victim: str  # acme's incident, made by a person, numbered IR-1
+    portal: str  # acme's incident, made by soc-portal
+    own: str  # the attacker's, in globex
+    other: str  # the attacking application's, in acme
+    list_cursor: str  # of acme's list
+    changes_cursor: str  # of the victim's history
+
+
+class Operation(NamedTuple):
+    """A function, and whatever its request is made of beside the path and the caller."""
+
+    handler: Callable[..., dict[str, Any]]
+    body: object = None
+    has_path: bool = True
+    done: int = 200
+
+
+OPERATIONS = {
+    "create_incident": Operation(create_incident.handler, {"title": "of the attacker"}, has_path=False, done=201),
+    "get_incident": Operation(get_incident.handler),
+    "list_incidents": Operation(list_incidents.handler, has_path=False),
+    "update_incident": Operation(update_incident.handler, {"title": "of the attacker"}),
+    "delete_incident": Operation(delete_incident.handler, done=204),
+    "list_incident_changes": Operation(list_incident_changes.handler),
+}
+
+
+class Attempt(NamedTuple):
+    """One request of the attacker's, and the status that is right."""
+
+    status: int
+    caller: dict[str, str]
+    path: str = ""
+    query: str = ""
+    headers: dict[str, str] | None = None
+    body: object = None
+
+
+def by_path(done: int, **sent: Any) -> dict[str, Callable[[World], Attempt]]:
+    """The row of an operation on one incident: what is not the caller's is not there, and all else is not asked."""
+    return {
+        "another tenant's id": lambda world: Attempt(404, OUTSIDER, world.victim, **sent),
+        "another application's id": lambda world: Attempt(404, OTHER_APP, world.portal, **sent),
+        "no claim": lambda world: Attempt(403, NOBODY, world.victim, **sent),
+        "malformed claim": lambda world: Attempt(403, MALFORMED, world.victim, **sent),
+        "forged cursor": lambda world: Attempt(done, OUTSIDER, world.own, f"cursor={world.list_cursor}", **sent),
+        "forged incident number": lambda world: Attempt(404, OUTSIDER, "IR-1", **sent),
+        "another tenant's idempotency key": lambda world: Attempt(done, OUTSIDER, world.own, headers=KEY, **sent),
+    }
+
+
+BODY: dict[str, Any] = {"title": "of the attacker"}
+ROWS: dict[str, dict[str, Callable[[World], Attempt]]] = {
+    "create_incident": {
+        "another tenant's id": lambda world: Attempt(422, OUTSIDER, body=BODY | {"tenant_id": "acme"}),
+        "another application's id": lambda world: Attempt(422, OTHER_APP, body=BODY | {"app_id": "soc-portal"}),
+        "no claim": lambda world: Attempt(403, NOBODY, body=BODY),
+        "malformed claim": lambda world: Attempt(403, MALFORMED, body=BODY),
+        "forged cursor": lambda world: Attempt(201, OUTSIDER, query=f"cursor={world.list_cursor}", body=BODY),
+        "forged incident number": lambda world: Attempt(201, OUTSIDER, body=BODY | {"incident_number": "IR-1"}),
+        "another tenant's idempotency key": lambda world: Attempt(201, OUTSIDER, headers=KEY, body=BODY),
+    },
+    "get_incident": by_path(200),
+    "list_incidents": {
+        "another tenant's id": lambda world: Attempt(400, OUTSIDER, query="tenant_id=acme"),
+        "another application's id": lambda world: Attempt(200, OTHER_APP, query="app_id=soc-portal"),
+        "no claim": lambda world: Attempt(403, NOBODY),
+        "malformed claim": lambda world: Attempt(403, MALFORMED),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, query=f"limit=1&cursor={world.list_cursor}"),
+        "forged incident number": lambda world: Attempt(200, OUTSIDER, query="incident_number=IR-1"),
+        "another tenant's idempotency key": lambda world: Attempt(200, OUTSIDER, headers=KEY),
+    },
+    "update_incident": by_path(200, body=BODY)
+    | {"forged incident number": lambda world: Attempt(422, OUTSIDER, world.own, body={"incident_number": "IR-1"})},
+    "delete_incident": by_path(204),
+    "list_incident_changes": by_path(200)
+    | {
+        "forged cursor": lambda world: Attempt(
+            400, OUTSIDER, world.own, f"limit=1&cursor={world.changes_cursor}"
+        )
+    },
+}  # fmt: skip
+
+
+def test_no_operation_and_no_attack_is_left_out() -> None:
+    names = {properties["Handler"].removesuffix(".handler") for properties in templates.functions().values()}
+    assert set(OPERATIONS) == set(ROWS) == names
+    assert all(set(row) == set(ATTACKS) for row in ROWS.values())
+
+
+@pytest.fixture
+def calls(service: str) -> list[str]:
+    """The calls that reach DynamoDB."""
+    made: list[str] = []
+    client_module.client().meta.events.register("before-call.dynamodb", lambda model, **_: made.append(model.name))
+    return made
+
+
+def send(operation: str, attempt: Attempt) -> dict[str, Any]:
+    has_path = OPERATIONS[operation].has_path
+    return OPERATIONS[operation].handler(
+        http_event(
+            body=None if attempt.body is None else json.dumps(attempt.body),
+            path={"incident_id": attempt.path} if has_path else None,
+            query=attempt.query,
+            caller=attempt.caller,
+            headers=attempt.headers,
+        ),
+        Context,
+    )
+
+
+@pytest.fixture
+def world(calls: list[str]) -> World:
+    def create(caller: dict[str, str], **more: Any) -> str:
+        made = send(
+            "create_incident", Attempt(201, caller, body={"title": SECRET, **more}, headers=more.pop("key", None))
+        )
+        incident_id: str = json.loads(made["body"])["id"]
+        return incident_id
+
+    def cursor(operation: str, path: str = "") -> str:
+        page = send(operation, Attempt(200, PERSON, path, "limit=1"))
+        sealed: str = json.loads(page["body"])["next_cursor"]
+        return sealed
+
+    victim, portal, other = create(PERSON, incident_number="IR-1"), create(PORTAL), create(OTHER_APP)
+    own = json.loads(send("create_incident", Attempt(201, OUTSIDER, body=BODY))["body"])["id"]
+    keyed = Attempt(201, PERSON, body=BODY, headers=KEY)
+    assert send("create_incident", keyed)["statusCode"] == 201
+    send("update_incident", Attempt(200, PERSON, victim, body={"owner_id": "ada"}))
+    made = World(victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim))
+    calls.clear()
+    return made
+
+
+def without_request_id(answer: dict[str, Any]) -> dict[str, Any]:
+    body = json.loads(answer["body"]) if answer["body"] else {}
+    return answer | {"body": {name: value for name, value in body.items() if name != "request_id"}}
+
+
+SHOWN: set[tuple[str, str]] = set()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_boundary_holds(
+    operation: str, attack: str, world: World, service: str, dynamodb: "DynamoDBClient", calls: list[str],
+    promise: Callable[[str, str], None],
+) -> None:  # fmt: skip
+    attempt = ROWS[operation][attack](world)
+    before = invariants.of_tenant(dynamodb, service, "acme")
+
+    answer = send(operation, attempt)
+
+    made = list(calls)
+    assert answer["statusCode"] == attempt.status
+    assert SECRET not in answer["body"] + json.dumps(answer["headers"])
+    assert all(name not in answer["body"] for name in (world.victim, world.portal))
+    assert "idempotency-replayed" not in answer["headers"]
+    assert invariants.of_tenant(dynamodb, service, "acme") == before
+    if attempt.status in (401, 403, 400):
+        assert made == []
+    if attempt.status == 404:
+        calls.clear()
+        nothing = send(operation, attempt._replace(path=UNKNOWN if attempt.path != "IR-1" else "IR-2"))
+        assert without_request_id(answer) == without_request_id(nothing)
+        assert made == calls, "what is somebody else's costs what is not there"
+    if attack == "forged incident number" and operation == "list_incidents":
+        assert json.loads(answer["body"]) == {"items": [], "next_cursor": None}
+    SHOWN.add((operation, attack))
+    promise(
+        "Nobody reaches another tenant's or another application's incidents",
+        f"{len(SHOWN)} of {len(OPERATIONS)} operations x {len(ATTACKS)} attacks; 0 got through, every 404 the same "
+        "answer after the same calls",
+    )
+
+
+@pytest.mark.parametrize("operation", [name for name, one in OPERATIONS.items() if one.has_path])
+def test_unknown_another_tenant_s_and_another_application_s_are_the_same_404(
+    operation: str, world: World, calls: list[str]
+) -> None:
+    seen = []
+    for caller, path in (
+        (OUTSIDER, world.victim), (OUTSIDER, world.portal), (OTHER_APP, world.victim), (OTHER_APP, world.portal),
+        (OUTSIDER, UNKNOWN), (OTHER_APP, UNKNOWN), (PERSON, world.own), (PORTAL, world.other),
+    ):  # fmt: skip
+        calls.clear()
+        answer = send(operation, Attempt(404, caller, path, body=OPERATIONS[operation].body))
+        seen.append((without_request_id(answer), list(calls)))
+
+    assert seen[0][0]["statusCode"] == 404
+    assert all(one == seen[0] for one in seen)
+    assert seen[0][1] == ["GetItem"]
+
+
+def test_an_application_s_list_shows_its_own_in_every_form(world: World) -> None:
+    for query in ("", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal"):
+        page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
+        assert [incident["id"] for incident in page["items"]] == [world.other]

@@ -1,0 +1,133 @@
+"""What callers write and who they are stays out of the logs, and out of the problems that they are told of."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import create_incident
+import delete_incident
+import get_incident
+import list_incident_changes
+import list_incidents
+import pytest
+import update_incident
+from incidents import dynamodb
+from incidents.observability import logger
+
+from tests.support import templates
+from tests.support.events import Context, claims, http_event
+from tests.support.incidents import FULL
+
+HANDLERS = (create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes)
+CANARY = "canary-7f3a"
+KNOWN = {
+    "level", "message", "timestamp", "service", "operation", "request_id", "tenant_id", "incident_id", "status",
+    "duration_ms", "error", "frames",
+}  # fmt: skip
+EVERYWHERE = {
+    "authorization": f"Bearer {CANARY}", "cookie": CANARY, "idempotency-key": CANARY, "if-match": f'"{CANARY}"',
+    "if-none-match": CANARY, "user-agent": CANARY, "x-forwarded-for": CANARY, "referer": CANARY,
+}  # fmt: skip
+UNCONDITIONAL = {name: value for name, value in EVERYWHERE.items() if name not in ("if-match", "idempotency-key")}
+PERSON = claims(
+    sub=f"{CANARY}@example.com", email=f"{CANARY}@example.com", name=CANARY, app_id=f"app-{CANARY}", jti=CANARY
+)
+BODY = {
+    name: CANARY if isinstance(value, str) and not name.endswith("_at") else value
+    for name, value in FULL.items()
+    if name not in ("status", "severity", "source_type", "lessons_learned", "closed_at", "mttr_minutes")
+} | {"tags": [CANARY], "commander_ids": [CANARY, "b"], "lessons_learned": {CANARY: CANARY}}
+BAD_BODIES: tuple[object, ...] = (
+    BODY | {"title": ["x", CANARY]}, BODY | {"severity": CANARY}, BODY | {"occurred_at": CANARY}, BODY | {"id": CANARY},
+    BODY | {"commander_ids": [CANARY, CANARY]}, BODY | {"financial_impact": CANARY}, CANARY, [CANARY],
+    BODY | {"description": CANARY * 9_000}, BODY | {"title": f"{CANARY}\ud800"},
+)  # fmt: skip
+QUERIES = (
+    f"cursor={CANARY}", f"owner_id={CANARY}&owner_id={CANARY}", f"status={CANARY}", f"created_from={CANARY}",
+    f"limit={CANARY}", f"incident_number={CANARY}", f"tag={CANARY * 20}", f"order={CANARY}", f"%ff{CANARY}",
+)  # fmt: skip
+BAD_CLAIMS = (
+    claims(tenant_id=f"{CANARY}#"), claims(sub=f"{CANARY} {CANARY}"), claims(app_id=f"[{CANARY}]"),
+    claims(exp=CANARY), claims(iss=CANARY), claims(scope=CANARY),
+)  # fmt: skip
+
+
+@pytest.fixture
+def log(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What goes to the function's log: its own lines, and whatever any library would say."""
+    written = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+    anything_else = logging.StreamHandler(written)
+    anything_else.addFilter(lambda record: record.name != logger.name)  # as Powertools does to Lambda's own handler
+    logging.getLogger().addHandler(anything_else)
+    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)
+    yield written
+    logging.getLogger().removeHandler(anything_else)
+
+
+def events(path: str) -> list[dict[str, Any]]:
+    """Return requests with a canary in every place, for an incident of this id or for none."""
+    usual: dict[str, Any] = {"caller": PERSON, "headers": EVERYWHERE, "path": {"incident_id": path}}
+    bodies = (BODY, {"title": CANARY}, {"status": "review"}, {"is_deleted": False}, *BAD_BODIES)
+    return [
+        *(http_event(body=json.dumps(body), **usual) for body in bodies),
+        *(http_event(body=json.dumps(body), **(usual | {"headers": UNCONDITIONAL})) for body in bodies[:4]),
+        http_event(body=f'{{"{CANARY}": ', **usual),
+        http_event(body=f'{{"a": {CANARY}}}', **usual),
+        http_event(body=CANARY.encode() + b"\xff", **usual),
+        *(http_event(query=query, **usual) for query in QUERIES),
+        *(http_event(body=json.dumps(BODY), **(usual | {"caller": caller})) for caller in BAD_CLAIMS),
+        http_event(body=json.dumps(BODY), **(usual | {"headers": EVERYWHERE | {"content-type": CANARY}})),
+        http_event(body=json.dumps(BODY), **(usual | {"path": {"incident_id": CANARY}})),
+    ]
+
+
+def problems(answers: list[dict[str, Any]]) -> list[str]:
+    return [answer["body"] + json.dumps(answer["headers"]) for answer in answers if answer["statusCode"] >= 400]
+
+
+def test_no_canary_in_any_log_line_or_problem(log: io.StringIO, promise: Callable[[str, str], None]) -> None:
+    assert len(HANDLERS) == len(templates.functions())
+    made = create_incident.handler(http_event(body=json.dumps({"title": CANARY}), caller=PERSON), Context)
+    incident_id = json.loads(made["body"])["id"]
+
+    answers = [module.handler(event, Context) for module in HANDLERS for event in events(incident_id)]
+
+    lines = log.getvalue().splitlines()
+    assert len(lines) == len(answers) + 1
+    assert CANARY not in log.getvalue()
+    told = problems(answers)
+    assert not [one for one in told if CANARY in one]
+    statuses = {answer["statusCode"] for answer in answers}
+    assert statuses >= {200, 201, 204, 400, 401, 403, 404, 409, 412, 415, 422}, statuses
+    assert 500 not in statuses
+    for line in map(json.loads, lines):
+        assert set(line) <= KNOWN
+        assert {"request_id", "operation", "status", "duration_ms"} <= set(line)
+        assert ("tenant_id" in line) == (line["status"] not in (401, 403))
+    promise(
+        "No secret and no personal data in the logs or in a problem",
+        f"{len(answers)} requests with canaries in headers, bodies, claims, cursors, parameters and paths; "
+        f"{len(lines)} log lines and {len(told)} problems: 0 canaries",
+    )
+
+
+def test_nor_when_the_unforeseen_happens(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(params: Any, **_: object) -> None:
+        raise ValueError(f"cannot handle {params} of {CANARY}")
+
+    dynamodb.client().meta.events.register("before-parameter-build.dynamodb", explode)
+    incident_id = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+    sent = http_event(
+        body=json.dumps({"title": CANARY}), caller=PERSON, headers={"idempotency-key": CANARY},
+        path={"incident_id": incident_id},
+    )  # fmt: skip
+
+    answers = [module.handler(sent | {"rawQueryString": ""}, Context) for module in HANDLERS]
+
+    assert {answer["statusCode"] for answer in answers} == {500}
+    assert CANARY not in log.getvalue()
+    assert CANARY not in json.dumps(problems(answers))
+    assert [set(json.loads(line)) for line in log.getvalue().splitlines()] == [KNOWN - {"incident_id"}] * len(HANDLERS)
