@@ -7,13 +7,15 @@ from typing import NamedTuple
 from .errors import NotAuthenticated, NotPermitted
 from .keys import TENANT_ID
 
-_SUBJECT = re.compile(r"[!-Z^-~\\\]][!-~]{0,254}")  # no "[" at its start: that is how a list arrives
+_SUBJECT = re.compile(r"[!-Z^-z|-~\\\]][!-~]{0,254}")  # no "[" or "{" at its start: so a list or an object arrives
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FORMS = {
     "tenant_id": (TENANT_ID, "2 to 63 of a-z, 0-9 and -, not beginning with -"),
     "sub": (_SUBJECT, "1 to 255 printable ASCII characters without spaces"),
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
+_NO_TEXT = frozenset({"null", "true", "false"})
+_SCOPES = re.compile(r"[!#-\[\]-~ ]*")  # RFC 6749 3.3: no quotes, without which no object has its JSON text
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, which may have a fraction
 
 
@@ -30,7 +32,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None) ->
     """Return the identity that the claims of a JWT give; ``now`` is in seconds since 1970, ``issuer`` the one trusted.
 
     An HTTP API hands every claim on as text: numbers as digits, lists as ``[a b]``. A claim that cannot be read beyond
-    doubt (a list where one value is wanted, a null) is refused, never guessed.
+    doubt (a list or an object where one value is wanted, a null, true, false) is refused, never guessed.
 
     Raises NotAuthenticated if the token has no expiry, is past it, is another issuer's or no access token; NotPermitted
     for any other claim. Without an issuer to trust (None: not deployed), any will do that the gateway let through.
@@ -55,12 +57,12 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None) ->
 
 def _one(claims: Mapping[str, object], name: str) -> str:
     value, (form, wanted) = claims.get(name), _FORMS[name]
-    if not isinstance(value, str) or value == "null" or not form.fullmatch(value):
+    if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
         raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
     return value
 
 
 def _words(scope: object) -> list[str]:
-    if not isinstance(scope, str):
+    if not isinstance(scope, str) or not _SCOPES.fullmatch(scope):
         return []
     return (scope[1:-1] if scope.startswith("[") and scope.endswith("]") else scope).split(" ")

@@ -33,6 +33,8 @@ def test_an_application() -> None:
         ("incidents:read incidents:write", {"incidents:read", "incidents:write"}),
         ("[incidents:read incidents:write]", {"incidents:read", "incidents:write"}),
         ("incidents:readwrite", {"incidents:readwrite"}),
+        ('{"a":"b incidents:read c"}', set()),
+        ("incidents:read\tincidents:write", set()),
     ],
 )
 def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
@@ -40,7 +42,21 @@ def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "exp", ["1795000000", "0", "-1", "", "soon", "1e12", "1795000000.0", " 1795000001", "9" * 16, None]
+    "exp",
+    [
+        "1795000000",
+        "0",
+        "-1",
+        "",
+        "soon",
+        "1e12",
+        "1795000000.0",
+        " 1795000001",
+        "9" * 16,
+        "9" * 5000,
+        "\u0661795000001",
+        None,
+    ],
 )
 def test_an_expiry_that_is_past_or_unreadable_is_not_authenticated(exp: object) -> None:
     with pytest.raises(NotAuthenticated):
@@ -73,4 +89,11 @@ def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: o
         assert isinstance(value, str)
         assert not set(value) & set(" \x00\n")
         assert name == "sub" or not set(value) & set("#*/"), "it becomes a part of keys"
-        assert not value.startswith("[")
+        assert not value.startswith(("[", "{"))
+
+
+@pytest.mark.parametrize("name", ["tenant_id", "sub", "app_id"])
+@pytest.mark.parametrize("value", ["[a b]", "[acme]", '{"a":"b"}', "null", "true", "false"])
+def test_what_is_no_text_in_the_token_is_refused_in_its_text_form(name: str, value: str) -> None:
+    with pytest.raises(NotPermitted, match=name):
+        from_claims(CLAIMS | {name: value}, NOW, ISSUER)
