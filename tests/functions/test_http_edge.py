@@ -3,16 +3,12 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import create_incident
-import delete_incident
-import get_incident
 import list_incident_changes
 import list_incidents
 import pytest
-import update_incident
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from incidents import commands, dynamodb, http_api
 from incidents.observability import logger
@@ -22,28 +18,11 @@ from tests.support.events import (
     Context,
     changes_event,
     claims,
-    create_event,
-    delete_event,
-    get_event,
     list_event,
-    patch_event,
 )
+from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
 
-UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
-OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = {
-    "create": (create_incident.handler, lambda **more: create_event({"title": "Secret title"}, **more)),
-    "get": (get_incident.handler, lambda **more: get_event(UNKNOWN, **more)),
-    "list": (list_incidents.handler, lambda **more: list_event(**more)),
-    "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
-    "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
-    "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
-}
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
-
-
-def call(operation: str, caller: dict[str, str]) -> dict[str, Any]:
-    handler, event = OPERATIONS[operation]
-    return handler(event(caller=caller), Context)
 
 
 def test_no_operation_is_left_out_here() -> None:
@@ -52,16 +31,8 @@ def test_no_operation_is_left_out_here() -> None:
 
 @pytest.fixture
 def calls() -> Iterator[list[str]]:
-    """The names of the calls that reach DynamoDB."""
-    made: list[str] = []
-    client = dynamodb.client()
-
-    def note(model: Any, **_: object) -> None:
-        made.append(model.name)
-
-    client.meta.events.register("before-call.dynamodb", note)
-    yield made
-    client.meta.events.unregister("before-call.dynamodb", note)
+    with calls_to_dynamodb() as made:
+        yield made
 
 
 @pytest.fixture

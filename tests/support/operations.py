@@ -1,0 +1,54 @@
+"""Every operation with a request to it, as Lambda calls it, and a count of the calls that reach DynamoDB."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import create_incident
+import delete_incident
+import get_incident
+import list_incident_changes
+import list_incidents
+import update_incident
+from incidents import dynamodb, http_api
+
+from tests.support.events import (
+    Context,
+    changes_event,
+    create_event,
+    delete_event,
+    get_event,
+    list_event,
+    patch_event,
+)
+
+UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = {
+    "create": (create_incident.handler, lambda **more: create_event({"title": "Secret title"}, **more)),
+    "get": (get_incident.handler, lambda **more: get_event(UNKNOWN, **more)),
+    "list": (list_incidents.handler, lambda **more: list_event(**more)),
+    "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
+    "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
+    "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
+}
+
+
+def call(operation: str, caller: dict[str, str]) -> dict[str, Any]:
+    handler, event = OPERATIONS[operation]
+    return handler(event(caller=caller), Context)
+
+
+@contextmanager
+def calls_to_dynamodb() -> Iterator[list[str]]:
+    """Yield the names of the calls that reach DynamoDB meanwhile."""
+    made: list[str] = []
+    client = dynamodb.client()
+
+    def note(model: Any, **_: object) -> None:
+        made.append(model.name)
+
+    client.meta.events.register("before-call.dynamodb", note)
+    try:
+        yield made
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", note)
