@@ -15,7 +15,7 @@ _FORMS = {
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
 _NO_TEXT = frozenset({"null", "true", "false"})
-_SCOPES = re.compile(r"[!#-\[\]-~ ]*")  # RFC 6749 3.3: no quotes, without which no object has its JSON text
+_SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of them: no object, which has quotes, no list in a list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, which may have a fraction
 
 

@@ -34,6 +34,7 @@ def test_an_application() -> None:
         ("[incidents:read incidents:write]", {"incidents:read", "incidents:write"}),
         ("incidents:readwrite", {"incidents:readwrite"}),
         ('{"a":"b incidents:read c"}', set()),
+        ("[[a incidents:read b]]", set()),
         ("incidents:read\tincidents:write", set()),
     ],
 )
