@@ -1,0 +1,135 @@
+"""The claims of every mutation at every operation, as a gateway would hand them on that let the token through."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from incidents import dynamodb
+from incidents.identity import from_claims
+
+from tests.support import scale
+from tests.support.checkout import free_port
+from tests.support.events import ISSUER, claims
+from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
+from tests.support.signing import Issuer, strangers_key
+from tests.support.tokens import MUTATIONS, Mutation, handed_on
+
+TRUSTED = Issuer(ISSUER, "incidents", strangers_key())
+SHOWING = [mutation for mutation in MUTATIONS if mutation.parser is not None]
+LEGAL = [mutation for mutation in MUTATIONS if mutation.legal and mutation.claims]
+
+LOWER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_table() -> Iterator[None]:
+    """A call that is made in spite of all is counted, and ends nowhere."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port()}")
+        environment.setenv("TABLE_NAME", "unreachable")
+        dynamodb.client.cache_clear()
+        dynamodb.client()
+        yield
+        dynamodb.client.cache_clear()
+
+
+def assert_refused_everywhere(caller: dict[str, str], status: int) -> None:
+    for operation in OPERATIONS:
+        with calls_to_dynamodb() as made:
+            answer = call(operation, caller)
+        problem = json.loads(answer["body"])
+        assert answer["headers"]["content-type"] == "application/problem+json"
+        assert (answer["statusCode"], problem["status"]) == (status, status), problem
+        assert made == []
+
+
+@pytest.fixture(scope="module")
+def refused() -> list[dict[str, str]]:
+    """The sets of claims that this run has seen refused."""
+    return []
+
+
+@pytest.mark.parametrize("mutation", SHOWING, ids=lambda mutation: mutation.name)
+def test_claims_that_show_what_is_wrong_are_refused_by_every_operation(
+    mutation: Mutation, refused: list[dict[str, str]]
+) -> None:
+    assert mutation.parser is not None
+    for caller in handed_on(mutation.all_claims(TRUSTED)):
+        if mutation.claims == {"app_id": None} and "app_id" not in caller:
+            continue  # as AWS hands it on, it is a person's token: no application is named
+        assert_refused_everywhere(caller, mutation.parser)
+        refused.append(caller)
+
+
+@pytest.mark.parametrize("mutation", LEGAL, ids=lambda mutation: mutation.name)
+def test_claims_with_nothing_wrong_are_taken_as_they_are(mutation: Mutation) -> None:
+    (caller,) = handed_on(mutation.all_claims(TRUSTED))
+
+    identity = from_claims(caller, time.time(), ISSUER)
+
+    assert (identity.tenant_id, identity.subject) == (caller["tenant_id"], caller["sub"])
+    assert identity.app_id == caller.get("app_id")
+    assert identity.scopes == {"incidents:read", "incidents:write"}
+
+
+def may_be(name: str, value: str) -> bool:
+    """Tell whether a claim may have this value: the rule of the README, in other words than the parser's."""
+    if value in ("null", "true", "false"):
+        return False
+    first, rest = value[:1], value[1:]
+    match name:
+        case "tenant_id":
+            return len(value) in range(2, 64) and first != "-" and set(value) <= {*LOWER, *DIGITS, "-"}
+        case "app_id":
+            letters = {*LOWER, *LOWER.upper(), *DIGITS}
+            return len(value) in range(1, 129) and first in letters and set(rest) <= letters | {*"._-"}
+        case _:
+            named_for_us = value.startswith(("[", "{", "system:"))
+            return len(value) in range(1, 256) and set(value) <= {*PRINTABLE} and not named_for_us
+
+
+SIGNS = st.characters() | st.sampled_from("#*[]{}/\\%. \0\n\u0430\u2028")
+ALMOST = st.tuples(st.text(LOWER, max_size=3), SIGNS, st.text(LOWER, max_size=3)).map("".join)
+
+
+@settings(max_examples=scale.of(short=500, full=20_000), deadline=None)
+@given(
+    name=st.sampled_from(["tenant_id", "app_id", "sub"]),
+    value=st.text(max_size=400) | ALMOST | st.text(PRINTABLE, max_size=300),
+)
+def test_any_text_is_taken_as_it_is_or_refused_by_every_operation(name: str, value: str) -> None:
+    caller = claims(**{name: value})
+    if may_be(name, value):
+        identity = from_claims(caller, time.time(), ISSUER)
+        assert {"tenant_id": identity.tenant_id, "app_id": identity.app_id, "sub": identity.subject}[name] == value
+    else:
+        assert_refused_everywhere(caller, 403)
+
+
+SCOPE = st.sampled_from(["a incidents:read b", "incidents:read", "incidents:read incidents:write"])
+NESTED = st.recursive(
+    SCOPE | st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCOPE | st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=scale.of(short=200, full=5_000), deadline=None)
+@given(scope=SCOPE, more=NESTED)
+def test_no_scope_is_read_out_of_an_object_or_a_list_in_a_list(scope: str, more: object) -> None:
+    for value in ({"x": scope, "y": more}, {scope: more}, [{"x": scope}, more], [[scope, "c"], more]):
+        (caller,) = handed_on(TRUSTED.claims("acme") | {"scope": value})
+        assert from_claims(caller, time.time(), ISSUER).scopes == frozenset()
+
+
+def test_the_figure_of_the_promise(promise: Callable[[str, str], None], refused: list[dict[str, str]]) -> None:
+    promise(
+        "No forged token reaches data, at the parser",
+        f"{len(refused)} claim sets x {len(OPERATIONS)} operations, each refused without a call to DynamoDB;"
+        " 0 got through, 0 of our own 5xx",
+    )
