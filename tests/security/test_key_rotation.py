@@ -1,0 +1,20 @@
+"""A key that the issuer has rotated away counts no more, once the gateway has read the key set again.
+
+The emulator keeps a key set for two hours, as AWS does; here it is started anew instead.
+"""
+
+from tests.support.checkout import Checkout
+
+
+def test_a_key_that_was_rotated_away_counts_no_more(stack: Checkout) -> None:
+    old = stack.caller(stack.token("acme"))
+    seen = old.get()
+    assert seen.status_code == 200
+
+    stack.answer("down")
+    (stack.home / "issuer-key.pem").unlink()
+    stack.up("--no-samples")
+
+    for answer in (old.get(), old.post(json={"title": "Written with a key that was rotated away"})):
+        assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+    assert stack.caller(stack.token("acme")).get().json() == seen.json()
