@@ -338,6 +338,7 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("a Cyrillic look-alike", "\u0430cme", ""),
     ("full-width", "\uff41\uff43\uff4d\uff45", ""),
     ("a zero-width space", "ac\u200bme", ""),
+    ("a lone surrogate", "\ud800cme", ""),
     ("in upper case", "ACME", "sub app_id"),
     ("300 characters", "a" * 300, ""),
     ("a way up", "../acme", "sub"),
