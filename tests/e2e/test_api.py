@@ -1,5 +1,7 @@
 """The deployed API over real HTTP, through its JWT authorizer."""
 
+import json
+
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -178,3 +180,25 @@ def test_a_browser_may_ask_before_it_calls(stack: Checkout) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "POST" in answer.headers["access-control-allow-methods"]
     assert "authorization" in answer.headers["access-control-allow-headers"]
+
+
+def test_the_functions_log_one_json_object_a_request_and_nothing_that_was_sent(stack: Checkout) -> None:
+    canary = "canary-51c0"
+    caller = stack.caller(stack.token("umbrella", subject=f"{canary}@example.com"))
+    sent = {"cookie": canary, "idempotency-key": canary, "user-agent": canary}
+    made = caller.post(json={"title": canary, "description": canary}, headers=sent).json()
+    caller.patch(f"/{made['id']}", {"owner_id": canary, "severity": canary})
+    caller.get(params={"cursor": canary, "owner_id": canary})
+    caller.get(f"/{canary}")
+
+    logs = stack.answer("logs")
+
+    assert canary not in logs
+    lines = [json.loads(line.split(" ", 2)[2]) for line in logs.splitlines() if " {" in line]
+    ours = [line for line in lines if line.get("tenant_id") == "umbrella"]
+    assert {(line["operation"], line["status"]) for line in ours} >= {
+        ("create_incident", 201), ("update_incident", 422), ("list_incidents", 400), ("get_incident", 404)
+    }  # fmt: skip
+    assert all({"request_id", "duration_ms", "level", "timestamp"} <= set(line) for line in ours)
+    platform = {line.split(" ", 3)[2] for line in logs.splitlines() if " {" not in line}
+    assert platform <= {"START", "END", "REPORT"}

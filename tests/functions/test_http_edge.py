@@ -10,16 +10,11 @@ import list_incident_changes
 import list_incidents
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from incidents import commands, dynamodb, http_api
+from incidents import commands, dynamodb
 from incidents.observability import logger
 
 from tests.support import templates
-from tests.support.events import (
-    Context,
-    changes_event,
-    claims,
-    list_event,
-)
+from tests.support.events import Context, changes_event, claims, get_event, list_event
 from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
@@ -244,7 +239,7 @@ def test_a_transaction_that_is_cancelled_for_another_reason_is_not_tried_again()
 
 def test_reads_and_writes_make_as_few_calls_as_they_can(calls: list[str]) -> None:
     created = json.loads(call("create", claims())["body"])
-    get_incident.handler(get_event(created["id"]), Context)
+    OPERATIONS["get"][0](get_event(created["id"]), Context)
     call("list", claims())
 
     assert calls == ["UpdateItem", "TransactWriteItems", "GetItem", "Query"]

@@ -4,7 +4,7 @@ acme is the victim, globex the attacker's tenant; acme's application soc-portal 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import create_incident
@@ -14,10 +14,10 @@ import list_incident_changes
 import list_incidents
 import pytest
 import update_incident
-from incidents import dynamodb as client_module
 
 from tests.support import invariants, templates
 from tests.support.events import Context, claims, http_event
+from tests.support.operations import calls_to_dynamodb
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -130,11 +130,9 @@ def test_no_operation_and_no_attack_is_left_out() -> None:
 
 
 @pytest.fixture
-def calls(service: str) -> list[str]:
-    """The calls that reach DynamoDB."""
-    made: list[str] = []
-    client_module.client().meta.events.register("before-call.dynamodb", lambda model, **_: made.append(model.name))
-    return made
+def calls(service: str) -> Iterator[list[str]]:
+    with calls_to_dynamodb() as made:
+        yield made
 
 
 def send(operation: str, attempt: Attempt) -> dict[str, Any]:

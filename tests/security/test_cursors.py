@@ -11,10 +11,10 @@ import list_incident_changes
 import list_incidents
 import pytest
 from create_incident import handler as create
-from incidents import dynamodb
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, http_event, patch_event
+from tests.support.operations import calls_to_dynamodb
 
 TAMPERS = 10_000
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/.% \n\x00é"
@@ -23,11 +23,9 @@ List = Callable[[str, dict[str, str]], dict[str, Any]]
 
 
 @pytest.fixture
-def calls(service: str) -> list[str]:
-    """The calls that reach DynamoDB."""
-    made: list[str] = []
-    dynamodb.client().meta.events.register("before-call.dynamodb", lambda model, **_: made.append(model.name))
-    return made
+def calls(service: str) -> Iterator[list[str]]:
+    with calls_to_dynamodb() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""The account map, on AWS's own DynamoDB Local, with the client that functions have."""
+
+import pytest
+from create_incident import handler as create
+from incidents import dynamodb, guard
+from incidents.identity import Identity
+from incidents.repository import IncidentRepository
+from incidents.system_repository import SystemRepository
+
+from tests.support.events import Context, create_event
+
+
+@pytest.fixture
+def system(service: str) -> SystemRepository:
+    return SystemRepository(dynamodb.client(), service)
+
+
+def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: SystemRepository) -> None:
+    assert system.tenant_of("111122223333") is None
+
+    system.link("111122223333", "globex")
+    system.link("111122223333", "acme")
+    system.link("444455556666", "globex")
+
+    assert system.tenant_of("111122223333") == "acme"
+    assert system.links() == {"111122223333": "acme", "444455556666": "globex"}
+
+    system.unlink("111122223333")
+    assert system.tenant_of("111122223333") is None
+
+
+@pytest.mark.parametrize(("account", "tenant"), [("1", "acme"), ("x" * 12, "acme"), ("111122223333", "Acme#1")])
+def test_what_is_no_account_or_no_tenant_is_not_linked(system: SystemRepository, account: str, tenant: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        system.link(account, tenant)
+    assert system.links() == {}
+
+
+def test_one_request_may_serve_the_system_and_then_a_tenant_and_each_reaches_its_own(
+    system: SystemRepository, service: str
+) -> None:
+    create(create_event({"title": "x", "incident_number": "IR-1"}), Context)
+    system.link("111122223333", "acme")
+    repository = IncidentRepository(Identity("acme", "system:guardduty", None, frozenset()), dynamodb.client(), service)
+
+    with guard.serving_tenant("acme"):
+        assert system.tenant_of("111122223333") == "acme"
+        assert repository.claimed("one", 0) is None
+    with guard.serving_tenant("globex"), pytest.raises(guard.Breach):
+        repository.claimed("one", 0)
+    with pytest.raises(guard.Breach):
+        repository.claimed("one", 0)
