@@ -32,7 +32,6 @@ _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "i
 # A drawn number is taken only when somebody gave it before the counter was raised past it: a race that ends at once.
 _NUMBERS_TRIED = 8
 _UPDATES_TRIED = 8
-_LONGEST_PAUSE = 2.0  # seconds
 
 
 def create_incident(body: object, incidents: IncidentRepository, idempotency_key: str | None = None) -> Created:
@@ -174,5 +173,5 @@ def _change(
         except StaleVersion:
             if attempt == _UPDATES_TRIED - 1:
                 break
-            timeouts.pause(attempt, first=0.05, longest=_LONGEST_PAUSE)
+            timeouts.pause(attempt, first=0.05)
     raise Busy

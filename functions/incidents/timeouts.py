@@ -25,7 +25,8 @@ ATTEMPTS = int(os.environ.get("DYNAMODB_ATTEMPTS", "3"))
 ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "0.5"))
 """What is kept to write the answer and the log line."""
 
-_RETRY_PAUSE_SECONDS = 2.0  # botocore's longest pause between three attempts, in its standard mode
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between attempts: botocore's own longest between three of them, in its standard mode, and a bound for ours."""
 
 _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
@@ -40,17 +41,15 @@ def within(seconds: float) -> Iterator[None]:
         _ends.reset(token)
 
 
-def check(pause: float = 0) -> None:
-    """Raise Busy unless another attempt at a call, begun after ``pause`` seconds, would end before the deadline."""
-    if monotonic() + pause + CONNECT_SECONDS + READ_SECONDS + _RETRY_PAUSE_SECONDS > _ends.get():
+def check() -> None:
+    """Raise Busy unless another attempt at a call, and the pause that may follow it, would end before the deadline."""
+    if monotonic() + CONNECT_SECONDS + READ_SECONDS + LONGEST_PAUSE_SECONDS > _ends.get():
         raise Busy
 
 
-def pause(attempt: int, *, first: float, longest: float) -> None:
+def pause(attempt: int, *, first: float, longest: float = LONGEST_PAUSE_SECONDS) -> None:
     """Wait before another attempt: a random time up to a bound that doubles each time (full jitter), in seconds.
 
-    Rivals that met once do not meet again at the same moment. Raises Busy where the deadline is too near.
+    Rivals that met once do not meet again at the same moment.
     """
-    seconds = random.uniform(0, min(longest, first * 2**attempt))  # noqa: S311  # jitter, not a secret
-    check(seconds)
-    sleep(seconds)
+    sleep(random.uniform(0, min(longest, first * 2**attempt)))  # noqa: S311  # jitter, not a secret
