@@ -1,0 +1,124 @@
+"""What the callers of a life of incidents send, as hypothesis draws it: mostly in order, often enough not."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.support import oracle
+from tests.support.oracle import Document
+
+UNKNOWN_ID = "inc_01M83KSHKVDF5861AFEAQ3ZK47"
+APPS = ["scanner", "scanner-2"]
+NUMBERS = ["IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-2025-000009", "INC-2026-001000"]
+
+
+def written(n: int, hours: int, digits: str = "") -> str:
+    """The nth moment, as somebody in some offset would write it."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(hours=7, minutes=13, seconds=37.251)
+    text = moment.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds")
+    return text[:-6] + digits + text[-6:] if hours else text.replace("+00:00", digits + "Z")
+
+
+def moments(first: int, last: int) -> st.SearchStrategy[str]:
+    """Mostly between two moments, now and then far in the future; in any offset, with more digits than are kept."""
+    places = st.integers(first, last) | st.integers(first, last) | st.integers(first, last + 1) | st.just(3000)
+    return st.builds(written, places, st.sampled_from([0, 0, 5, -8]), st.sampled_from(["", "999"]))
+
+
+lessons: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([None, True, 1, 0.5, "text", []]),
+    lambda inner: st.dictionaries(st.sampled_from(["", "a", "b"]), inner, max_size=2),
+    max_leaves=3,
+)
+words = st.sampled_from(["one", "two", "two-b", "drei ü"])
+some = st.lists(words, max_size=3, unique=True)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "title": words,
+    "severity": st.sampled_from(oracle.SEVERITIES),
+    "category": words,
+    "owner_id": words,
+    "source": words,
+    "source_type": st.sampled_from(["frontend", "system"]),
+    "description": words,
+    "root_cause": words,
+    "occurred_at": moments(0, 3),
+    "detected_at": moments(2, 5),
+    "reported_at": moments(4, 8),
+    "contained_at": moments(4, 7),
+    "closed_at": moments(6, 9),
+    "reported_to_regulators_at": moments(0, 9),
+    "customer_notified_at": moments(0, 9),
+    "mttd_minutes": st.sampled_from([0, 433, 867]),
+    "mttr_minutes": st.sampled_from([0, 1734, 2167]),
+    "financial_impact": st.sampled_from([0, 1.5, 1250000.0001, 10**15]),
+    "lessons_learned": lessons,
+    "tags": some,
+}
+for field in oracle.ID_LISTS:
+    FIELDS[field] = some
+BAD: list[Document] = [
+    {"title": None}, {"title": ""}, {"title": "x" * 301}, {"status": "open"}, {"status": None}, {"severity": "urgent"},
+    {"source": None}, {"source_type": "human"}, {"occurred_at": "2026-01-03T00:00:00"}, {"mttd_minutes": -1},
+    {"detected_at": "2026-02-30T00:00:00Z"}, {"detected_at": 5}, {"reported_at": "1969-12-31T23:59:59Z"},
+    {"mttr_minutes": True}, {"financial_impact": 0.00001}, {"financial_impact": "5"}, {"commander_ids": ["a", "a"]},
+    {"tags": [""]}, {"tags": "a"}, {"owner_id": ""}, {"category": "x" * 65}, {"incident_number": "#"},
+    {"is_deleted": 1}, {"incident_number": "INC-2026-1000000000"}, {"id": UNKNOWN_ID}, {"tenant_id": "other"},
+    {"app_id": "scanner"}, {"created_at": "2026-01-01T00:00:00Z"}, {"deleted_at": None}, {"updated_by": "eve"},
+    {"version": 1},
+]  # fmt: skip
+
+# Few at a time, or hardly any would agree with each other.
+values = st.lists(
+    st.sampled_from(sorted(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), FIELDS[name])), max_size=4
+).map(dict)
+times = st.fixed_dictionaries({}, optional={name: FIELDS[name] for name in oracle.MOMENTS[:5]})
+statuses = st.sampled_from(list(oracle.MOVES))
+several = st.lists(words, min_size=1, max_size=2)
+FILTERS: dict[str, st.SearchStrategy[Any]] = {
+    "status": st.lists(statuses, min_size=1, max_size=4),
+    "severity": st.lists(st.sampled_from(oracle.SEVERITIES), min_size=1, max_size=3),
+    "category": several,
+    "owner_id": several,
+    "source": st.lists(words | st.just("edm"), min_size=1, max_size=2),
+    "tag": several,
+    "app_id": st.lists(st.sampled_from([*APPS, "other"]), min_size=1, max_size=3),
+    "created_from": st.integers(0, 20),
+    "created_to": st.integers(0, 20),
+    "detected_from": moments(0, 3),
+    "detected_to": moments(4, 6),
+    "incident_number": st.integers(0, 20),
+}
+filters = st.lists(
+    st.sampled_from(sorted(FILTERS)).flatmap(lambda name: st.tuples(st.just(name), FILTERS[name])), max_size=2
+).map(dict)
+shown_too = st.fixed_dictionaries(
+    {},
+    optional={"include_deleted": st.sampled_from(["true", "true", "false"]), "order": st.sampled_from(["asc", "desc"])},
+)
+limits = st.integers(1, 4) | st.integers(1, 100)
+actors = st.integers(0, 7)
+which = st.integers(0, 40)
+preconditions = st.sampled_from(["none", "none", "none", "right", "right", "stale", "next", "any", "several", "weak"])
+keys = st.sampled_from(["key-1", "key 2", "schlüssel"])
+
+
+class Aim(NamedTuple):
+    """Who is after which incident: one in their reach, or for a stranger any of all tenants and applications."""
+
+    who: int
+    n: int
+    is_stranger: bool
+
+
+aims = st.builds(Aim, actors, which, st.sampled_from([False] * 6 + [True]))
+
+
+def rewritten(body: Document) -> Document:
+    """The same values in another order, and moments in another offset."""
+    return {name: elsewhere(body[name]) if name in oracle.MOMENTS else body[name] for name in reversed(body)}
+
+
+def elsewhere(moment: str | None) -> str | None:
+    zone = timezone(timedelta(hours=3))
+    return moment and datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="milliseconds")

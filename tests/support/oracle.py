@@ -1,0 +1,384 @@
+"""A plain model of the service, in memory. Written from the README, it shares nothing with the product.
+
+It says which status is right for a request and what the incident, its version, the lists and the history then are. Two
+things only the service can know, so they are told: a new incident's id, and the moment of a request.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+Document = dict[str, Any]
+
+MOVES = {
+    "new": ["investigating", "contained", "closed", "dismissed"],
+    "investigating": ["contained", "recovering", "review", "closed", "dismissed"],
+    "contained": ["investigating", "recovering", "review", "closed", "dismissed"],
+    "recovering": ["investigating", "contained", "review", "closed"],
+    "review": ["investigating", "recovering", "closed"],
+    "closed": ["investigating", "review"],
+    "dismissed": ["investigating"],
+}
+SEVERITIES = ["critical", "high", "medium", "low", "informational"]
+
+
+class Actor(NamedTuple):
+    """Who is calling: a person, or an application if ``app`` is set."""
+
+    tenant: str
+    subject: str
+    app: str | None
+
+
+@dataclass
+class Record:
+    """One incident as everybody who may see it sees it, and all that was ever done to it."""
+
+    document: Document
+    history: list[Document]
+
+    @property
+    def version(self) -> int:
+        return len(self.history)
+
+
+class Verdict(NamedTuple):
+    """What is right to answer; ``wrote`` if the request changed anything."""
+
+    status: int
+    record: Record | None = None
+    wrote: bool = False
+    replayed: bool = False
+    allowed: list[str] | None = None
+
+
+# --- values
+
+
+def canonical(value: object) -> str:
+    """Return one text for one JSON value: the order of members does not count, true is not 1."""
+    return json.dumps(value, sort_keys=True)
+
+
+def text_of(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def made_at(incident_id: str) -> str:
+    """Return the millisecond that the first ten characters of a ULID hold, in Crockford's base 32."""
+    milliseconds = 0
+    for character in incident_id.removeprefix("inc_")[:10]:
+        milliseconds = milliseconds * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(character)
+    return text_of(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds))
+
+
+def _minutes(start: str, end: str) -> int:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)) // timedelta(minutes=1)
+
+
+def _text(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and least <= len(value) <= most
+
+
+def _one_of(*words: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _long_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value.encode()) <= 32 * 1024
+
+
+def _is_moment(value: Any) -> bool:
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        return False
+    try:
+        return "1970" <= text_of(datetime.fromisoformat(value))[:4] <= "9998"
+    except ValueError:
+        return False
+
+
+def _is_ids(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= 500 and all(map(_text(1, 128), value)) and _once_each(value)
+
+
+def _once_each(value: list[str]) -> bool:
+    return len(set(value)) == len(value)
+
+
+def _is_tags(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= 50 and all(map(_text(1, 64), value))
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_amount(value: Any) -> bool:
+    if type(value) not in (int, float) or not 0 <= value <= 10**15:
+        return False
+    return Decimal(repr(value)) * 10_000 % 1 == 0
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, str) or not re.fullmatch(r"[ -~]{1,64}", value) or "#" in value:
+        return False
+    return _year_and_count(value) is None or len(value) <= len("INC-2026-123456789")
+
+
+def _year_and_count(number: str) -> tuple[str, int] | None:
+    form = re.fullmatch(r"INC-(\d{4})-(\d{6}|[1-9]\d{6,})", number)
+    return (form[1], int(form[2])) if form else None
+
+
+MILESTONES = ["occurred_at", "detected_at", "contained_at", "closed_at"]
+MOMENTS = [*MILESTONES, "reported_at", "reported_to_regulators_at", "customer_notified_at"]
+ID_LISTS = [
+    "realized_risk_ids", "affected_asset_ids", "affected_account_ids", "consolidated_investigation_ids",
+    "triggered_by_alert_ids", "commander_ids", "corrective_action_ids", "reportable_to",
+]  # fmt: skip
+LISTS = [*ID_LISTS, "tags"]
+
+RULES: dict[str, Callable[[Any], bool]] = {
+    "title": _text(1, 300),
+    "incident_number": _is_number,
+    "status": _one_of(*MOVES),
+    "severity": _one_of(*SEVERITIES),
+    "category": _text(0, 64),
+    "owner_id": _text(1, 128),
+    "description": _long_text,
+    "root_cause": _long_text,
+    "source": _text(1, 64),
+    "source_type": _one_of("frontend", "backend", "server", "system", "api"),
+    "mttd_minutes": _is_count,
+    "mttr_minutes": _is_count,
+    "tags": _is_tags,
+    "financial_impact": _is_amount,
+    "lessons_learned": lambda _: True,  # none of the tests' own is too large or too deep
+    "is_deleted": lambda value: isinstance(value, bool),
+    **dict.fromkeys(MOMENTS, _is_moment),
+    **dict.fromkeys(ID_LISTS, _is_ids),
+}
+NEVER_NULL = {"title", "status", "source", "source_type", "is_deleted"}
+USUAL = {"source": "edm", "source_type": "api", "status": "new"}
+
+
+def _read(body: Document) -> Document | None:
+    """Return what a body says, in the form of the answers; None if a value breaks a rule of its own."""
+    values: Document = {}
+    for name, value in body.items():
+        if name not in RULES or (name in NEVER_NULL if value is None else not RULES[name](value)):
+            return None
+        if value is None:
+            values[name] = [] if name in LISTS else None
+        elif name in MOMENTS:
+            values[name] = text_of(datetime.fromisoformat(value))
+        elif name == "financial_impact":
+            values[name] = int(value) if value == int(value) else value
+        else:
+            values[name] = value
+    return values
+
+
+def _merge(target: object, patch: object) -> object:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        merged[name] = _merge(merged.get(name), value)
+        if value is None:
+            del merged[name]
+    return merged
+
+
+# --- rules between values
+
+
+def _settle(after: Document, given: Document, before: Document | None, moment: str) -> bool:
+    """Stamp what the status asks for and derive the minutes, in place; False if the values contradict each other."""
+    start, end = (before or {}).get("status"), after["status"]
+    stamped = None
+    if start != end:
+        if start == "closed":
+            after["closed_at"], after["mttr_minutes"] = given.get("closed_at"), None
+            if given.get("mttr_minutes") is not None:
+                return False
+        stamped = {"contained": "contained_at", "closed": "closed_at"}.get(end)
+        if stamped and after[stamped] is None:
+            earlier = MILESTONES[: MILESTONES.index(stamped)]
+            after[stamped] = max([moment, *(after[name] for name in earlier if after[name])])
+        else:
+            stamped = None
+    if (after["closed_at"] is not None) != (end == "closed"):
+        return False
+    for line in (MILESTONES, ["occurred_at", "detected_at", "reported_at"]):
+        known = [after[name] for name in line if after[name]]
+        if known != sorted(known):
+            return False
+    return _derive("mttd_minutes", "occurred_at", "detected_at", after, given, before, stamped) and _derive(
+        "mttr_minutes", "detected_at", "closed_at", after, given, before, stamped
+    )
+
+
+def _derive(
+    name: str, start: str, end: str, after: Document, given: Document, before: Document | None, stamped: str | None
+) -> bool:
+    if after[start] and after[end]:
+        told, after[name] = given.get(name), _minutes(after[start], after[end])
+        return told is None or told == after[name] or stamped == end
+    if before and before[start] and before[end] and name not in given:
+        after[name] = None
+    return True
+
+
+def _differences(before: Document, after: Document) -> Document:
+    return {
+        name: {"from": before[name], "to": after[name]}
+        for name in after
+        if name not in ("updated_at", "updated_by") and canonical(before[name]) != canonical(after[name])
+    }
+
+
+def _action(before: Document, after: Document) -> str:
+    if before["is_deleted"] != after["is_deleted"]:
+        return "deleted" if after["is_deleted"] else "restored"
+    if before["status"] != after["status"] and "closed" in (before["status"], after["status"]):
+        return "closed" if after["status"] == "closed" else "reopened"
+    return "updated"
+
+
+# --- the service
+
+
+@dataclass
+class World:
+    """Everything that every tenant has."""
+
+    records: dict[str, Record] = field(default_factory=dict)  # by id, in the order of their creation
+    numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # (tenant, number): id
+    counters: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tenant, year)
+    keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)  # (values, id)
+
+    def reach(self, actor: Actor, incident_id: str) -> Record | None:
+        record = self.records.get(incident_id)
+        return record if record and self._may_see(actor, record.document) else None
+
+    def _may_see(self, actor: Actor, document: Document) -> bool:
+        return document["tenant_id"] == actor.tenant and actor.app in (None, document.get("app_id"))
+
+    def create(self, actor: Actor, body: Document, key: str | None, new_id: str, moment: str) -> Verdict:
+        values = _read(body)
+        if values is None or "title" not in values or "is_deleted" in values:
+            return Verdict(422)
+        values = USUAL | {name: value for name, value in values.items() if value is not None}
+        slot = (actor.tenant, actor.app, key or "")
+        if key is not None and slot in self.keys:
+            earlier, made = self.keys[slot]
+            same = earlier == canonical(values)
+            return Verdict(201, self.records[made], replayed=True) if same else Verdict(422)
+        unset: Document = {name: [] if name in LISTS else None for name in RULES}
+        document = unset | {"is_deleted": False} | values
+        if not _settle(document, values, None, moment):
+            return Verdict(422)
+        number = self._number(actor.tenant, values.get("incident_number"), moment[:4])
+        if (actor.tenant, number) in self.numbers:
+            return Verdict(409)
+        document |= {
+            "id": new_id, "tenant_id": actor.tenant, "created_at": moment, "updated_at": moment, "deleted_at": None,
+            "created_by": actor.subject, "updated_by": actor.subject, "deleted_by": None, "schema_version": 1,
+            "incident_number": number,
+        }  # fmt: skip
+        if actor.app is not None:
+            document["app_id"] = actor.app
+        created = {"version": 1, "at": moment, "by": actor.subject, "action": "created", "changes": {}}
+        record = self.records[new_id] = Record(document, [created])
+        self.numbers[actor.tenant, number] = new_id
+        if key is not None:
+            self.keys[slot] = (canonical(values), new_id)
+        return Verdict(201, record, wrote=True)
+
+    def _number(self, tenant: str, given: str | None, year: str) -> str:
+        if given is None:
+            self.counters[tenant, year] += 1
+            return f"INC-{year}-{self.counters[tenant, year]:06d}"
+        if counted := _year_and_count(given):
+            year, count = counted
+            self.counters[tenant, year] = max(self.counters[tenant, year], count)
+        return given
+
+    def patch(self, actor: Actor, incident_id: str, body: Document, versions: set[int] | None, moment: str) -> Verdict:
+        record = self.reach(actor, incident_id)
+        if record is None:
+            return Verdict(404)
+        if versions is not None and record.version not in versions:
+            return Verdict(412)
+        before, given = record.document, _read(body)
+        if given is None or given.get("incident_number", before["incident_number"]) != before["incident_number"]:
+            return Verdict(422)
+        if before["is_deleted"] and given.get("is_deleted") is not False:
+            return Verdict(409)
+        if "lessons_learned" in given:
+            given["lessons_learned"] = _merge(before["lessons_learned"], given["lessons_learned"])
+        after = before | given
+        if after["status"] not in (before["status"], *MOVES[before["status"]]):
+            return Verdict(409, allowed=MOVES[before["status"]])
+        if not _settle(after, given, before, moment):
+            return Verdict(422)
+        return Verdict(200, record, wrote=self._write(record, after, actor, moment))
+
+    def delete(self, actor: Actor, incident_id: str, versions: set[int] | None, moment: str) -> Verdict:
+        record = self.reach(actor, incident_id)
+        if record is None:
+            return Verdict(404)
+        if versions is not None and record.version not in versions:
+            return Verdict(412)
+        return Verdict(204, record, wrote=self._write(record, record.document | {"is_deleted": True}, actor, moment))
+
+    def _write(self, record: Record, after: Document, actor: Actor, moment: str) -> bool:
+        before = record.document
+        if not _differences(before, after):
+            return False
+        after |= {"updated_at": moment, "updated_by": actor.subject}
+        if before["is_deleted"] != after["is_deleted"]:
+            gone = after["is_deleted"]
+            after |= {"deleted_at": moment if gone else None, "deleted_by": actor.subject if gone else None}
+        record.history.append({
+            "version": record.version + 1, "at": moment, "by": actor.subject, "action": _action(before, after),
+            "changes": _differences(before, after),
+        })  # fmt: skip
+        record.document = after
+        return True
+
+    def select(self, actor: Actor, parameters: Document) -> list[Document]:
+        """Return what a list with these query parameters shows, all pages together."""
+        shown = [
+            record.document
+            for record in self.records.values()
+            if self._may_see(actor, record.document) and _passes(record.document, parameters)
+        ]
+        return sorted(shown, key=lambda document: str(document["id"]), reverse=parameters.get("order") != "asc")
+
+
+def _passes(document: Document, parameters: Document) -> bool:
+    if document["is_deleted"] and parameters.get("include_deleted") != "true":
+        return False
+    for name in ("status", "severity", "category", "owner_id", "source", "app_id"):
+        if name in parameters and document.get(name) not in parameters[name]:
+            return False
+    if "tag" in parameters and not set(parameters["tag"]) & set(document["tags"]):
+        return False
+    if parameters.get("incident_number") not in (None, document["incident_number"]):
+        return False
+    for name, value in parameters.items():
+        kind, _, end = name.rpartition("_")
+        if end in ("from", "to") and kind in ("created", "detected"):
+            moment, bound = document[f"{kind}_at"], text_of(datetime.fromisoformat(value))
+            if moment is None or (moment < bound if end == "from" else moment > bound):
+                return False
+    return True
