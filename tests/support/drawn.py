@@ -69,9 +69,8 @@ BAD: list[Document] = [
 ]  # fmt: skip
 
 # Few at a time, or hardly any would agree with each other.
-values = st.lists(
-    st.sampled_from(sorted(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), FIELDS[name])), max_size=4
-).map(dict)
+one_value = st.sampled_from(sorted(FIELDS)).flatmap(lambda name: FIELDS[name].map(lambda value: {name: value}))
+values = st.lists(one_value, max_size=4).map(lambda parts: {name: part[name] for part in parts for name in part})
 times = st.fixed_dictionaries({}, optional={name: FIELDS[name] for name in oracle.MOMENTS[:5]})
 statuses = st.sampled_from(list(oracle.MOVES))
 several = st.lists(words, min_size=1, max_size=2)
