@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+pytest.register_assert_rewrite("tests.support.conversation")
 _FIGURES = pytest.StashKey[dict[str, str]]()
 
 

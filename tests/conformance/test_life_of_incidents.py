@@ -33,6 +33,7 @@ from tests.support.drawn import (
     times,
     values,
     which,
+    written,
 )  # fmt: skip
 from tests.support.oracle import Actor, Document
 
@@ -86,8 +87,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
     @initialize(bodies=st.lists(values, min_size=8, max_size=8), status=statuses)
     def everybody_has_an_incident(self, bodies: list[Document], status: str) -> None:
         for actor, body in zip(self.both.actors, bodies, strict=True):
-            body.pop("closed_at", None)
-            self.both.create(actor, body | {"title": "x", "status": status})
+            self.both.create(actor, {"tags": ["one"]} | body | {"title": "x", "status": status, "closed_at": None})
 
     # --- create
 
@@ -153,9 +153,12 @@ class LifeOfIncidents(RuleBasedStateMachine):
     def change_times(self, aim: Aim, body: Document) -> None:
         self.both.patch(*self.found(aim), body)
 
-    @step(aim=aims, names=st.lists(st.sampled_from([*FIELDS, *FIELDS, "status"]), min_size=1, max_size=3))
-    def clear(self, aim: Aim, names: list[str]) -> None:
-        self.both.patch(*self.found(aim), dict.fromkeys(names))
+    @step(aim=aims, places=st.lists(which, min_size=1, max_size=3))
+    def clear_what_it_holds(self, aim: Aim, places: list[int]) -> None:
+        actor, incident_id = self.found(aim)
+        record = self.both.world.reach(actor, incident_id)
+        held = [name for name in oracle.OPTIONAL if record and record.document[name] not in (None, [])] or ["owner_id"]
+        self.both.patch(actor, incident_id, {held[place % len(held)]: None for place in places})
 
     @step(aim=aims, names=st.lists(st.sampled_from([*FIELDS, "status", "incident_number"]), max_size=5))
     def change_nothing(self, aim: Aim, names: list[str]) -> None:
@@ -234,9 +237,10 @@ class LifeOfIncidents(RuleBasedStateMachine):
     def parameters(self, narrowed: Document) -> Document:
         """Return filters with moments and numbers of incidents that are there, and ranges the right way round."""
         parameters, there = dict(narrowed), [record.document for record in self.both.world.records.values()]
-        for name, field in (("created_from", "created_at"), ("created_to", "created_at"), ("incident_number",) * 2):
-            if name in parameters:
-                parameters[name] = there[parameters[name] % len(there)][field]
+        for name, place in narrowed.items():
+            field = {"created": "created_at", "detected": "detected_at"}.get(name.partition("_")[0], name)
+            if isinstance(place, int):
+                parameters[name] = there[place % len(there)][field] or written(4, 0)
         for first, last in (("created_from", "created_to"), ("detected_from", "detected_to")):
             if first in parameters and last in parameters:
                 ends = sorted((parameters[first], parameters[last]), key=datetime.fromisoformat)

@@ -165,6 +165,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(ID_LISTS, _is_ids),
 }
 NEVER_NULL = {"title", "status", "source", "source_type", "is_deleted"}
+OPTIONAL = sorted(RULES.keys() - NEVER_NULL - {"incident_number"})
 USUAL = {"source": "edm", "source_type": "api", "status": "new"}
 
 
