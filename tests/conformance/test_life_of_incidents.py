@@ -201,6 +201,12 @@ class LifeOfIncidents(RuleBasedStateMachine):
     def read_list(self, who: int, narrowed: Document, more: Document, limit: int) -> None:
         self.both.walk(self.both.actors[who], self.parameters(narrowed) | more, limit)
 
+    @step(who=actors, among=st.sampled_from(["status", "app_id"]), more=shown_too, limit=st.integers(2, 6))
+    def read_a_list_of_everything_by_name(self, who: int, among: str, more: Document, limit: int) -> None:
+        actor = self.both.actors[who]
+        names = {one.get(among, "other") for one in self.both.world.select(actor, {"include_deleted": "true"})}
+        self.both.walk(actor, {among: sorted(names)} | more, limit)
+
     @step(who=actors, narrowed=filters, more=shown_too, limit=st.integers(1, 2))
     def open_list(self, who: int, narrowed: Document, more: Document, limit: int) -> None:
         if opened := self.both.turn(self.both.actors[who], self.parameters(narrowed) | more, limit):
