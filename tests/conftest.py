@@ -56,7 +56,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the promises that this run has shown, and why tests were skipped: one line a reason."""
     figures = config.stash[_FIGURES]
-    if figures:
+    if figures and not terminalreporter.stats.get("failed"):
         size = "in full" if config.getoption("--full") else "shortened; in full with --full"
         terminalreporter.section(f"promises, {size}")
         for name, figure in figures.items():

@@ -175,9 +175,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     given = _checked(IncidentPatch, body).model_dump(exclude_unset=True)
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
-        raise InvalidIncident(
-            [Violation("/incident_number", f"is {incident['incident_number']} for good; leave it out")]
-        )
+        raise InvalidIncident([Violation("/incident_number", "cannot be changed; leave it out")])
     return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
 
 

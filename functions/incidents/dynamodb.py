@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zlib import crc32
 
 import botocore.session
 from botocore.config import Config
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 _TRANSACTION_ATTEMPTS = 8
 _LONGEST_PAUSE = 0.5  # seconds
 _REFUSALS = frozenset({
-    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "InternalServerError",
-    "TransactionInProgressException", "ServiceUnavailable",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException",
+    "Throttling", "SlowDown", "TooManyRequestsException", "TransactionInProgressException",
 })  # fmt: skip
 _PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _KNOWN_REASONS = _PASSING_REASONS | {"ConditionalCheckFailed", "None"}
@@ -50,7 +51,17 @@ def client() -> "DynamoDBClient":
     guard.watch(made)
     made.meta.events.register_first("before-send.dynamodb", lambda **_: timeouts.check())  # before each attempt
     made.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
+    made.meta.events.register("before-parse.dynamodb", _check_whole)
     return made
+
+
+def _check_whole(response_dict: Any, **_: object) -> None:
+    """Raise Busy for an answer that was garbled on its way: botocore would read it as one that holds nothing."""
+    sum_of_it = response_dict["headers"].get("x-amz-crc32")
+    body: bytes = response_dict["body"]
+    whole = body.startswith(b"{") and body.endswith(b"}") and (sum_of_it is None or int(sum_of_it) == crc32(body))
+    if response_dict["status_code"] < 300 and not whole:
+        raise Busy
 
 
 def _forget_retry_after(response: Any, **_: object) -> None:
@@ -71,7 +82,8 @@ def refusals_as_busy() -> Iterator[None]:
     except (ConnectionError, HTTPClientError) as error:
         raise Busy from error
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _REFUSALS:
+        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # whoever answered it
+        if not failed and error.response["Error"]["Code"] not in _REFUSALS:
             raise
         raise Busy from error
 

@@ -20,8 +20,30 @@ Parameters = Mapping[str, Any]
 
 KEY_ATTRIBUTES = frozenset({"pk", *keys.INDEX_ATTRIBUTES})
 
-_EQUATION = re.compile(r"(#?\w+) = (:\w+)")
-_NAME = re.compile(r"[:#]?\w+")
+# What a request may be made of. Whatever else DynamoDB takes (older forms of conditions and updates among it) could
+# name a partition in a way that is not looked at here.
+_EXPRESSED = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
+_PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
+_UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
+_PARAMETERS = {
+    "GetItem": {"TableName", "Key", "ConsistentRead"},
+    "PutItem": _PUT,
+    "UpdateItem": _UPDATE | {"ReturnValues"},
+    "DeleteItem": {"TableName", "Key"},
+    "Query": {
+        "TableName", "IndexName", "KeyConditionExpression", "FilterExpression", "ExclusiveStartKey", "Limit",
+        "ScanIndexForward", "ConsistentRead", "ReturnConsumedCapacity", *_EXPRESSED,
+    },
+    "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
+    "Put": _PUT,
+    "Update": _UPDATE,
+}  # fmt: skip
+
+_EQUATION = r"(#?\w+) = (:\w+)"
+_NAME = r"#?\w+"
+# The forms of expressions that can be read here without a doubt.
+_UPDATES = re.compile(rf"SET {_EQUATION}(, {_EQUATION})*( REMOVE {_NAME}(, {_NAME})*)?|ADD {_NAME} :\w+")
+_KEY_CONDITION = re.compile(rf"{_EQUATION}( AND ({_NAME}) (BETWEEN :\w+ AND|>|<|=|>=|<=) :\w+)?")
 
 
 class Breach(Exception):
@@ -69,20 +91,21 @@ def _check(params: Parameters, model: Any, **_: object) -> None:
 
 def _partitions(operation: str, params: Parameters) -> list[str]:
     """Return every partition key, of the table or of an index, that a request reads or writes."""
+    unknown = set(params) - _PARAMETERS.get(operation, set())
+    if operation not in _PARAMETERS or unknown:
+        raise Breach(f"{operation} is not for us, or not with {', '.join(sorted(unknown))}")
     match operation:
-        case "GetItem" | "DeleteItem":
-            return _of_item(params["Key"])
-        case "PutItem":
+        case "PutItem" | "Put":
             return _of_item(params["Item"])
-        case "UpdateItem":
-            return _of_item(params["Key"]) + _of_expression(params, "UpdateExpression")
+        case "UpdateItem" | "Update":
+            return _of_item(params["Key"]) + _of_update(params)
         case "Query":
             start = params.get("ExclusiveStartKey")
-            return _of_expression(params, "KeyConditionExpression") + (_of_item(start) if start else [])
+            return _of_key_condition(params) + (_of_item(start) if start else [])
         case "TransactWriteItems":
             members = [member for write in params["TransactItems"] for member in write.items()]
-            return [partition for kind, write in members for partition in _partitions(f"{kind}Item", write)]
-    raise Breach(f"{operation} is not for us: it names no partition, or nothing here uses it")
+            return [partition for kind, write in members for partition in _partitions(kind, write)]
+    return _of_item(params["Key"])
 
 
 def _of_item(item: Parameters) -> list[str]:
@@ -91,12 +114,25 @@ def _of_item(item: Parameters) -> list[str]:
     return [item[name]["S"] for name in KEY_ATTRIBUTES.intersection(item)]
 
 
-def _of_expression(params: Parameters, kind: str) -> list[str]:
-    """Return what an expression gives or compares key attributes to. What it removes, it gives to nobody."""
+def _of_update(params: Parameters) -> list[str]:
+    """Return what an update sets key attributes to. What it removes, it gives to nobody."""
+    expression = params.get("UpdateExpression", "")
+    if not _UPDATES.fullmatch(expression):
+        raise Breach("an update that cannot be read")
     names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
-    expression = params.get(kind, "").partition(" REMOVE ")[0]
-    named = [name for name in _NAME.findall(expression) if names.get(name, name) in KEY_ATTRIBUTES]
-    given = [(name, values[value]["S"]) for name, value in _EQUATION.findall(expression) if name in named]
-    if len(given) != len(named) or (kind == "KeyConditionExpression" and len(given) != 1):
-        raise Breach(f"{kind} uses a partition key in a way that cannot be checked")
-    return [value for _, value in given]
+    if expression.startswith("ADD ") and names.get(expression.split()[1], expression.split()[1]) in KEY_ATTRIBUTES:
+        raise Breach("an update that adds to a partition key")
+    given = re.findall(_EQUATION, expression.partition(" REMOVE ")[0])
+    return [values[value]["S"] for name, value in given if names.get(name, name) in KEY_ATTRIBUTES]
+
+
+def _of_key_condition(params: Parameters) -> list[str]:
+    expression = _KEY_CONDITION.fullmatch(params.get("KeyConditionExpression", ""))
+    if expression is None:
+        raise Breach("a key condition that cannot be read")
+    name, value, _, sort_name, _ = expression.groups()
+    names = params.get("ExpressionAttributeNames", {})
+    if names.get(name, name) not in KEY_ATTRIBUTES or names.get(sort_name, sort_name) in KEY_ATTRIBUTES:
+        raise Breach("a key condition that does not name one partition first")
+    partition: str = params["ExpressionAttributeValues"][value]["S"]
+    return [partition]

@@ -27,6 +27,7 @@ from .errors import (
 )
 from .identity import Identity, from_claims
 from .items import Created, Stored
+from .keys import INCIDENT_ID
 from .model import DOCUMENT_BYTES
 from .observability import logger
 from .queries import JsonPage
@@ -182,8 +183,10 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
             request_id = gateway.get("requestId") or context.aws_request_id
             line: dict[str, Any] = {"operation": operate.__module__, "request_id": request_id}
             try:
-                identity = _identity(gateway, scope)
-                line["tenant_id"] = identity.tenant_id
+                identity = _identity(gateway)
+                line |= {"tenant_id": identity.tenant_id, **_incident_named(event)}
+                if scope not in identity.scopes:
+                    raise NotPermitted(f"The token must have the scope {scope}.")
                 with guard.serving_tenant(identity.tenant_id), timeouts.within(_seconds_left(context)):
                     response = operate(Request(event, identity))
             except IncidentError as error:
@@ -253,7 +256,13 @@ def _seconds_left(context: Any) -> float:
     return inf if remaining is None else remaining() / 1000
 
 
-def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
+def _incident_named(event: Mapping[str, Any]) -> dict[str, str]:
+    """The incident that the path names, for the log, if that can be one: what else stands there is not for logs."""
+    incident_id = (event.get("pathParameters") or {}).get("incident_id", "")
+    return {"incident_id": incident_id} if INCIDENT_ID.fullmatch(incident_id) else {}
+
+
+def _identity(gateway: Mapping[str, Any]) -> Identity:
     """The gateway verified the token; its claims are checked again, because a route can lose its authorizer."""
     try:
         claims = gateway["authorizer"]["jwt"]["claims"]
@@ -261,10 +270,7 @@ def _identity(gateway: Mapping[str, Any], scope: str) -> Identity:
         claims = None
     if not isinstance(claims, dict):
         raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.")
-    identity = from_claims(claims, time.time(), _issuer())
-    if scope not in identity.scopes:
-        raise NotPermitted(f"The token must have the scope {scope}.")
-    return identity
+    return from_claims(claims, time.time(), _issuer())
 
 
 def _issuer() -> str | None:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from .errors import NotAuthenticated, NotPermitted
 from .keys import TENANT_ID
 
-_SUBJECT = re.compile(r"[!-Z^-z|-~\\\]][!-~]{0,254}")  # no "[" or "{" at its start: so a list or an object arrives
+_SUBJECT = re.compile(
+    r"[!-Z^-z|-~\\\]]([ -~]{0,253}[!-~])?"
+)  # no "[" or "{" at its start: so a list or an object arrives
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FORMS = {
     "tenant_id": (TENANT_ID, "2 to 63 of a-z, 0-9 and -, not beginning with -"),
-    "sub": (_SUBJECT, "1 to 255 printable ASCII characters without spaces"),
+    "sub": (_SUBJECT, "1 to 255 printable ASCII characters, with no space, [ or { at its ends"),
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
 _NO_TEXT = frozenset({"null", "true", "false"})

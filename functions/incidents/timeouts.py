@@ -6,6 +6,8 @@ deadline somewhat before that, and no call to the table begins that could not en
 
 import os
 import random
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,12 +35,29 @@ _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Hold what happens inside to a deadline, ``seconds`` from now, less what it takes to answer."""
-    token = _ends.set(monotonic() + seconds - ANSWER_SECONDS)
+    """Hold what happens inside to a deadline, ``seconds`` from now, less what it takes to answer.
+
+    No attempt at a call begins that could not end before it. Should one last longer all the same, because its answer
+    drips byte by byte and no single read ever times out, an alarm raises Busy at the deadline.
+    """
+    left = seconds - ANSWER_SECONDS
+    token = _ends.set(monotonic() + left)
+    # Signals reach the main thread alone, which is where Lambda runs a handler.
+    alarmed = left < inf and threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGALRM, _ring) if alarmed else None
+    if alarmed:
+        signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
     try:
         yield
     finally:
+        if alarmed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
         _ends.reset(token)
+
+
+def _ring(*_: object) -> None:
+    raise Busy
 
 
 def check() -> None:

@@ -94,6 +94,25 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
 
 
 @each_function
+def test_only_lambda_takes_a_role(name: str) -> None:
+    (statement,) = RESOURCES[f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+
+
+def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> None:
+    (statement,) = RESOURCES["UseTableKey"]["Properties"]["PolicyDocument"]["Statement"]
+    assert all(action.startswith("kms:") and "*" not in action for action in statement["Action"])
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    assert list(statement["Condition"]) == ["StringEquals"]
+    assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    assert RESOURCES["UseTableKey"]["Condition"] == "HasKmsKey"
+
+
+@each_function
 def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name: str) -> None:
     (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:

@@ -24,6 +24,8 @@ class Kind(Enum):
 
     THROTTLE = "throttle"
     CONFLICT = "conflict with another transaction"
+    MEMBER_THROTTLED = "throttled inside a transaction"
+    UNAVAILABLE = "503 of whatever stands in between"
     ERROR_BEFORE = "500 before commit"
     ERROR_AFTER = "500 after commit"
     CUT_BEFORE = "socket cut before commit"
@@ -34,6 +36,7 @@ class Kind(Enum):
     END_AFTER = "process ended after commit"
 
 
+OF_TRANSACTIONS = (Kind.CONFLICT, Kind.MEMBER_THROTTLED)
 ENDS = (Kind.END_BEFORE, Kind.END_AFTER)
 HANGS = (Kind.HANG_BEFORE, Kind.HANG_AFTER)
 _AFTER = (Kind.ERROR_AFTER, Kind.CUT_AFTER, Kind.HANG_AFTER, Kind.END_AFTER)
@@ -74,17 +77,21 @@ class Faults:
     def _attempt(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:
         operation = event_name.rpartition(".")[2]
         kind = self._choose(Attempt(self.calls, operation))
-        if kind is None or (kind is Kind.CONFLICT and operation != "TransactWriteItems"):
+        if kind is None or (kind in OF_TRANSACTIONS and operation != "TransactWriteItems"):
             return None
         self.injected += 1
         if kind in _AFTER:
-            self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # committed, and nobody is told
+            told = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
+            assert told.status_code in (200, 400)  # it was done, or a condition forbade it; and nobody learns which
         match kind:
             case Kind.THROTTLE:
                 return _answer(request, 400, "ThrottlingException")
-            case Kind.CONFLICT:
-                reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * 3
+            case Kind.CONFLICT | Kind.MEMBER_THROTTLED:
+                reason = "TransactionConflict" if kind is Kind.CONFLICT else "ThrottlingError"
+                reasons = [{"Code": reason}] + [{"Code": "None"}] * 3
                 return _answer(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
+            case Kind.UNAVAILABLE:
+                return AWSResponse(request.url, 503, HTTPHeaders(), _Body(b"<html>Service Unavailable</html>"))
             case Kind.ERROR_BEFORE | Kind.ERROR_AFTER:
                 return _answer(request, 500, "InternalServerError")
             case Kind.CUT_BEFORE | Kind.CUT_AFTER:

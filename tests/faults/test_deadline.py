@@ -2,8 +2,10 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from random import Random
 
 import create_incident
@@ -49,51 +51,128 @@ def test_whatever_is_slow_or_fails_an_answer_leaves_in_time(
     promise(
         "A slow or failing table is a 503 before the function's timeout",
         f"{SEQUENCES} random sequences of delays and faults for each of {len(FIGURES)} requests: "
-        f"answered within {max(FIGURES.values()):.1f} s of {FUNCTION_SECONDS} s",
+        f"answered within {max(FIGURES.values()):.1f} s of {FUNCTION_SECONDS} s on a simulated clock",
     )
 
 
+Behave = Callable[[socket.socket], None]
+
+
 @pytest.fixture
-def hole(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """In the table's place, a server that takes every connection and never says a word."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.getsockname()[1]}")
-        dynamodb.client.cache_clear()
-        yield
-        dynamodb.client.cache_clear()
+def in_the_table_s_place(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Behave], None]]:
+    """Put a server in the table's place, which does with every connection what it is told."""
+    with ExitStack() as servers:
+
+        def put(behave: Behave) -> None:
+            server = servers.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+
+            def serve() -> None:
+                with suppress(OSError):
+                    while True:
+                        threading.Thread(target=politely, args=(server.accept()[0],), daemon=True).start()
+
+            def politely(connection: socket.socket) -> None:
+                with suppress(OSError), connection:
+                    connection.recv(65_536)
+                    behave(connection)
+
+            threading.Thread(target=serve, daemon=True).start()
+            servers.callback(server.shutdown, socket.SHUT_RDWR)
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.getsockname()[1]}")
+            dynamodb.client.cache_clear()
+
+        yield put
+    dynamodb.client.cache_clear()
 
 
-@pytest.mark.usefixtures("hole")
-@pytest.mark.parametrize(
-    ("handler", "event"),
-    [
-        (get_incident.handler, get_event("inc_01M83J8EHSBKC38ZQ0R08TEPS6")),
-        (create_incident.handler, create_event({"title": "x"}, headers={"idempotency-key": "one"})),
-    ],
-    ids=["read", "write"],
-)
-def test_a_table_that_never_answers_is_a_503_in_real_seconds(handler: http_api.Handler, event: Event) -> None:
+def says_nothing(connection: socket.socket) -> None:
+    time.sleep(60)
+
+
+def drips(connection: socket.socket) -> None:
+    """Promise an answer of 100 bytes and send one of them a second: no read ever times out."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 100\r\n\r\n")
+    for _ in range(60):
+        connection.sendall(b" ")
+        time.sleep(1)
+
+
+def drips_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for _ in range(60):
+        connection.sendall(b"x-more: and more\r\n")
+        time.sleep(1)
+
+
+def answers(status: int, body: bytes, *headers: str) -> Behave:
+    lines = (f"HTTP/1.1 {status} Some", f"content-length: {len(body)}", "connection: close", *headers)
+    return lambda connection: connection.sendall("\r\n".join((*lines, "", "")).encode() + body)
+
+
+READ = (get_incident.handler, get_event("inc_01M83J8EHSBKC38ZQ0R08TEPS6"))
+WRITE = (create_incident.handler, create_event({"title": "x"}, headers={"idempotency-key": "one"}))
+read_and_write = pytest.mark.parametrize(("handler", "event"), [READ, WRITE], ids=["read", "write"])
+
+
+@read_and_write
+@pytest.mark.parametrize("behave", [says_nothing, drips, drips_headers])
+def test_a_table_that_does_not_answer_in_time_is_a_503_in_real_seconds(
+    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http_api.Handler, event: Event
+) -> None:
+    class Short(Context):
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return 7_000
+
+    in_the_table_s_place(behave)
     started = time.monotonic()
 
-    answer = handler(event, Context)
+    answer = handler(event, Short)
 
-    assert time.monotonic() - started < FUNCTION_SECONDS
+    assert time.monotonic() - started < 7
     assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "1")
     assert json.loads(answer["body"])["type"] == "urn:problem-type:incidents:busy"
 
 
-@pytest.mark.usefixtures("hole")
-def test_too_little_time_is_a_503_without_a_call() -> None:
+@read_and_write
+@pytest.mark.parametrize(
+    "behave",
+    [
+        answers(503, b"<html>Service Unavailable</html>"),
+        answers(502, b"<html>Bad Gateway</html>"),
+        answers(504, b""),
+        answers(500, b""),
+        answers(500, b'{"__type": "com.amazonaws#InternalFailure"}'),
+        answers(400, b'{"__type": "com.amazonaws#Throttling"}'),
+        answers(400, b'{"__type": "com.amazonaws#SlowDown"}'),
+        answers(200, b'{"Item": {"pk"'),
+        answers(200, b"<html>Welcome to the hotel</html>"),
+        answers(200, b"{}", "x-amz-crc32: 1"),
+    ],
+)
+def test_whatever_else_answers_in_the_table_s_place_is_a_503_too(
+    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http_api.Handler, event: Event
+) -> None:
+    in_the_table_s_place(behave)
+
+    answer = handler(event, Context)
+
+    assert (answer["statusCode"], answer["headers"].get("retry-after")) == (503, "1")
+
+
+def test_too_little_time_is_a_503_without_a_call(in_the_table_s_place: Callable[[Behave], None]) -> None:
     class Late(Context):
         @staticmethod
         def get_remaining_time_in_millis() -> int:
             return 4_000
 
+    in_the_table_s_place(says_nothing)
     started = time.monotonic()
     answer = get_incident.handler(get_event("inc_01M83J8EHSBKC38ZQ0R08TEPS6"), Late)
 
     assert answer["statusCode"] == 503
     assert time.monotonic() - started < timeouts.READ_SECONDS
+    timeouts.check()  # the next request has a deadline of its own
 
 
 def test_one_call_and_all_its_attempts_fit_into_the_function_s_time() -> None:

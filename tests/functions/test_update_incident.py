@@ -134,7 +134,7 @@ def test_the_same_lessons_in_another_order_are_no_change(table: str) -> None:
         ({"is_deleted": None}, "/is_deleted", "must not be null"),
         ({"is_deleted": "false"}, "/is_deleted", "must be true or false"),
         ({"incident_number": None}, "/incident_number", "must not be null"),
-        ({"incident_number": "other"}, "/incident_number", "for good"),
+        ({"incident_number": "other"}, "/incident_number", "cannot be changed"),
         ({"id": "inc_2"}, "/id", "set by the server"),
         ({"tenant_id": "globex"}, "/tenant_id", "set by the server"),
         ({"deleted_at": None}, "/deleted_at", "set by the server"),

@@ -237,3 +237,11 @@ def test_an_application_s_list_shows_its_own_in_every_form(world: World) -> None
     for query in ("", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal"):
         page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
         assert [incident["id"] for incident in page["items"]] == [world.other]
+
+
+def test_numbers_are_the_tenant_s_so_an_application_learns_that_one_is_taken_and_no_more(world: World) -> None:
+    taken = send("create_incident", Attempt(409, OTHER_APP, body=BODY | {"incident_number": "IR-1"}))
+    assert (taken["statusCode"], world.victim in taken["body"]) == (409, False)
+
+    found = send("list_incidents", Attempt(200, OTHER_APP, query="incident_number=IR-1"))
+    assert json.loads(found["body"]) == {"items": [], "next_cursor": None}

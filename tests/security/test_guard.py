@@ -5,7 +5,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents import dynamodb, guard
+from incidents import dynamodb, guard, http_api, keys
+from incidents.identity import Identity
+from incidents.repository import IncidentRepository
+
+from tests.support.events import claims
+from tests.support.operations import OPERATIONS, call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,6 +37,10 @@ def query(client: "DynamoDBClient", value: str, condition: str = "#p = :p AND #i
     )  # fmt: skip
 
 
+def put_with(attribute: str) -> Call:
+    return lambda client, key: client.put_item(TableName="t", Item={**OWN, attribute: key["pk"]})
+
+
 CALLS: dict[str, Call] = {
     "get": lambda client, key: client.get_item(TableName="t", Key=key),
     "put": lambda client, key: client.put_item(TableName="t", Item={**key, "title": {"S": "TENANT#other#INCIDENT"}}),
@@ -43,6 +52,8 @@ CALLS: dict[str, Call] = {
     "query from a position in an index": lambda client, key: query(
         client, "TENANT#acme", ExclusiveStartKey={**OWN, "active_pk": key["pk"]}
     ),
+    "delete": lambda client, key: client.delete_item(TableName="t", Key=key),
+    **{f"put with {name}": put_with(name) for name in sorted(keys.INDEX_ATTRIBUTES)},
     "transaction": lambda client, key: client.transact_write_items(
         TransactItems=[{"Put": {"TableName": "t", "Item": OWN}}, {"Put": {"TableName": "t", "Item": key}}]
     ),
@@ -123,6 +134,19 @@ def test_the_system_reaches_its_own(sent: list[str]) -> None:
         lambda client: update(client, OWN, "SET #0 = if_not_exists(#0, :title)"),
         lambda client: update(client, OWN, "SET active_pk = #1"),
         lambda client: client.query(TableName="t", KeyConditions={}),
+        lambda client: update(client, OWN, "ADD n :n REMOVE title SET active_pk = :title"),
+        lambda client: update(client, OWN, "REMOVE title SET active_pk = :title"),
+        lambda client: update(client, OWN, "set active_pk = :title"),
+        lambda client: update(client, OWN, "ADD #0 :title"),
+        lambda client: update(client, OWN, ""),
+        lambda client: client.update_item(
+            TableName="t", Key=OWN, AttributeUpdates={"active_pk": {"Value": FOREIGN["pk"]}}
+        ),
+        lambda client: client.transact_write_items(
+            TransactItems=[{"ConditionCheck": {"TableName": "t", "Key": OWN, "ConditionExpression": "a = :a"}}]
+        ),
+        lambda client: client.transact_write_items(TransactItems=[{"Delete": {"TableName": "t", "Key": OWN}}]),
+        lambda client: client.transact_get_items(TransactItems=[{"Get": {"TableName": "t", "Key": OWN}}]),
     ],
 )
 def test_what_cannot_be_understood_is_refused(sent: list[str], call: Callable[["DynamoDBClient"], object]) -> None:
@@ -135,3 +159,18 @@ def test_what_an_update_removes_it_gives_to_nobody(sent: list[str]) -> None:
     with guard.serving_tenant("acme"):
         update(dynamodb.client(), OWN, "SET #1 = :title REMOVE #0")
     assert sent == ["UpdateItem"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_repository_that_mistakes_the_tenant_is_stopped_before_anything_is_sent(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    def mistaken(identity: Identity, client: "DynamoDBClient", table: str) -> IncidentRepository:
+        return IncidentRepository(identity._replace(tenant_id="globex"), client, table)
+
+    monkeypatch.setenv("TABLE_NAME", "t")
+    monkeypatch.setattr(http_api, "IncidentRepository", mistaken)
+
+    answer = call(operation, claims("acme"))
+
+    assert (answer["statusCode"], sent) == (500, [])

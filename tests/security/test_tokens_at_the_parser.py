@@ -90,7 +90,8 @@ def may_be(name: str, value: str) -> bool:
             return len(value) in range(1, 129) and first in letters and set(rest) <= letters | {*"._-"}
         case _:
             named_for_us = value.startswith(("[", "{", "system:"))
-            return len(value) in range(1, 256) and set(value) <= {*PRINTABLE} and not named_for_us
+            inner_spaces = value.strip(" ") == value and set(value) <= {*PRINTABLE, " "}
+            return len(value) in range(1, 256) and inner_spaces and not named_for_us
 
 
 SIGNS = st.characters() | st.sampled_from("#*[]{}/\\%. \0\n\u0430\u2028")
