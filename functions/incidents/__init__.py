@@ -1,8 +1,12 @@
 """The one package that all functions share. In the order in which a request meets it:
 
 ``http_api``       the HTTP edge: event to request, identity and scope checks, errors to problem documents
+``event_queue``    the event edge: SQS messages to findings, dead letters for what can never be taken
+``stream``         the stream edge: changes of the table to what is announced
 ``identity``       who is calling, from verified claims alone
 ``commands``       what changes incidents; ``drafts`` checks what callers send (the only user of pydantic)
+``intake``         what becomes of a finding; ``findings`` reads events, one adapter a source
+``publishing``     what tells others; ``announcing`` says what there is to tell
 ``queries``        what reads them; ``filters`` reads a list's parameters, ``cursor`` seals its position
 ``repository``     one tenant's incidents in DynamoDB; ``listing`` reads pages for it
 ``system_repository``   what belongs to no tenant: the account map
@@ -12,6 +16,6 @@
 ``model``          the fields of an incident, their bounds, vocabularies and derived values
 ``timestamps``, ``json_text``, ``errors``, ``observability``   what all of them use
 
-Imports point down this list, never up. ``model``, ``keys``, ``timestamps`` and ``errors`` import no AWS and read no
-clock.
+Imports point down this list, never up. ``model``, ``keys``, ``timestamps``, ``errors`` and ``findings`` import no AWS
+and read no clock.
 """

@@ -1,8 +1,8 @@
 """What changes incidents. HTTP and event intake meet here: two doors, one command."""
 
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 from ulid import ULID
 
@@ -20,10 +20,22 @@ from .errors import (
 from .identity import Identity
 from .items import Created, Stored
 from .model import Change, Incident
-from .repository import Claim, IncidentRepository, KeyClaimed, StaleVersion
+from .repository import Beside, Claim, IncidentRepository, KeyClaimed, Sighting, StaleVersion
 
 Versions = frozenset[int] | None
 """The versions at which a caller wants a change to happen; None for any."""
+
+
+class Origin(NamedTuple):
+    """The finding that makes an incident: how it was known before, if it was, and where its dates were read."""
+
+    finding_key: str
+    before: Sighting | None
+    seen_at: str
+    page: int
+    severity: str | None
+    dates: Mapping[str, str]
+
 
 KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
 
@@ -34,10 +46,13 @@ _NUMBERS_TRIED = 8
 _UPDATES_TRIED = 8
 
 
-def create_incident(body: object, incidents: IncidentRepository, idempotency_key: str | None = None) -> Created:
+def create_incident(
+    body: object, incidents: IncidentRepository, idempotency_key: str | None = None, origin: Origin | None = None
+) -> Created:
     """Store a new incident from what a caller sent, with change 1, its number and its key, in one transaction.
 
-    The same key and body again, within 24 hours, return that same incident as it now stands.
+    The same key and body again, within 24 hours, return that same incident as it now stands. ``origin`` is the finding
+    that makes it, where no person does; then SightingMoved says that another event of that finding was faster.
     Raises InvalidIncident, IncidentTooLarge, KeyReused or NumberTaken (only for a number that the caller gave), after
     which nothing is stored; or Busy, after which the incident may be there if the answer of the table was lost.
     """
@@ -54,7 +69,7 @@ def create_incident(body: object, incidents: IncidentRepository, idempotency_key
         raise InvalidIncident(violations)
     _check_size(incident)
     try:
-        return Created(_store(incident, given, incidents, claim), replayed=False)
+        return Created(_store(incident, given, incidents, claim, origin), replayed=False)
     except KeyClaimed as claimed:  # by a request at the same time
         if claim is not None and (earlier := _replay(claim, now, incidents)):
             return earlier
@@ -81,12 +96,12 @@ def update_incident(incident_id: str, body: object, versions: Versions, incident
             after["lessons_learned"] = incident["lessons_learned"]
         return after
 
-    return _change(incident_id, patched, versions, incidents)
+    return change_incident(incident_id, patched, versions, incidents)
 
 
 def delete_incident(incident_id: str, versions: Versions, incidents: IncidentRepository) -> Stored:
     """Delete an incident softly; to delete it again changes nothing. Raises NotFound, PreconditionFailed or Busy."""
-    return _change(
+    return change_incident(
         incident_id, lambda incident, _: cast("Incident", {**incident, "is_deleted": True}), versions, incidents
     )
 
@@ -117,17 +132,24 @@ def _check_size(incident: Incident) -> None:
         raise IncidentTooLarge(f"The incident must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON.")
 
 
-def _store(incident: Incident, given: dict[str, Any], incidents: IncidentRepository, claim: Claim | None) -> Stored:
+def _store(
+    incident: Incident, given: dict[str, Any], incidents: IncidentRepository, claim: Claim | None, origin: Origin | None
+) -> Stored:
     """Store under the given number, or under the next one that is free."""
+    beside = [incidents.claim(claim, incident)] if claim else []
+    if origin is not None:
+        sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)
+        beside.append(incidents.sight(origin.finding_key, origin.before, sighting))
+    dates = origin.dates if origin else None
     if number := given.get("incident_number"):
         if counted := model.counted(number):
             incidents.raise_count(*counted)
-        return incidents.create(incident, claim)
+        return incidents.create(incident, *beside, dates=dates)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):
         incident["incident_number"] = model.generated_number(year, incidents.next_count(year))
         try:
-            return incidents.create(incident, claim)
+            return incidents.create(incident, *beside, dates=dates)
         except NumberTaken:
             continue
     raise Busy
@@ -143,13 +165,17 @@ def _replay(claim: Claim, now: int, incidents: IncidentRepository) -> Created | 
     return Created(incidents.get(held.incident_id), replayed=True)
 
 
-def _change(
+def change_incident(
     incident_id: str,
     altered: Callable[[Incident, str], Incident],
     versions: Versions,
     incidents: IncidentRepository,
+    *beside: Beside,
 ) -> Stored:
-    """Read, alter, write if nobody has written since; else again, up to eight times."""
+    """Read, alter, write if nobody has written since; else again, up to eight times.
+
+    Where nothing changes, nothing is written but what goes beside.
+    """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)
         if versions is not None and stored.version not in versions:
@@ -158,6 +184,8 @@ def _change(
         after = altered(before, now)
         changes = model.changes(before, after)
         if not changes:
+            for one in beside:
+                incidents.write(one)
             return stored
         by = incidents.identity.subject
         after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
@@ -169,7 +197,7 @@ def _change(
         _check_size(after)
         change = Change(stored.version + 1, after["updated_at"], by, model.action(before, after), changes)
         try:
-            return incidents.update(stored, after, change)
+            return incidents.update(stored, after, change, *beside)
         except StaleVersion:
             if attempt == _UPDATES_TRIED - 1:
                 break

@@ -70,18 +70,23 @@ def from_change(incident: Incident, change: Change) -> Item:
     Change 1, the create, holds no values: the first value of a field is the ``from`` of its first later change, or what
     the incident shows now. To store them twice would cost every create up to its own size again.
     """
-    return key(keys.change(incident["tenant_id"], incident["id"], change.version)) | {
-        "version": {"N": str(change.version)},
-        "at": {"S": change.at},
-        "by": {"S": change.by},
-        "action": {"S": change.action},
-        "changes": {
-            "M": {
-                field: {"M": {"from": _attribute(before), "to": _attribute(after)}}
-                for field, (before, after) in change.changes.items()
-            }
-        },
-    }
+    dates = {"dates": {"M": {name: {"S": place} for name, place in change.dates.items()}}} if change.dates else {}
+    return (
+        key(keys.change(incident["tenant_id"], incident["id"], change.version))
+        | dates
+        | {
+            "version": {"N": str(change.version)},
+            "at": {"S": change.at},
+            "by": {"S": change.by},
+            "action": {"S": change.action},
+            "changes": {
+                "M": {
+                    field: {"M": {"from": _attribute(before), "to": _attribute(after)}}
+                    for field, (before, after) in change.changes.items()
+                }
+            },
+        }
+    )
 
 
 def to_change(item: Item) -> Change:
@@ -94,6 +99,7 @@ def to_change(item: Item) -> Change:
             field: (_value(field, pair["M"]["from"]), _value(field, pair["M"]["to"]))
             for field, pair in item["changes"]["M"].items()
         },
+        dates={name: place["S"] for name, place in item["dates"]["M"].items()} if "dates" in item else None,
     )
 
 

@@ -57,7 +57,8 @@ def dump_change(change: Change) -> str:
         f'"{field}":{{"from":{dump_value(field, before)},"to":{dump_value(field, after)}}}'
         for field, (before, after) in change.changes.items()
     )
-    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}}}'
+    dates = f',"dates":{dumps(change.dates)}' if change.dates else ""
+    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}{dates}}}'
 
 
 def dump_value(field: str, value: Any) -> str:

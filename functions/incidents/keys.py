@@ -10,9 +10,11 @@ tenant's name, which cannot contain ``#``.
 | number      | TENANT#<t>#NUMBER        | <incident number>               | create             |
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
+| finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake             |
 | account     | ACCOUNTS                 | <AWS account id>                | an operator        |
+| producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator        |
 
-What belongs to no tenant is the system's: ``ACCOUNTS`` says which tenant an AWS account belongs to.
+What belongs to no tenant is the system's: ``ACCOUNTS`` says whose an AWS account's findings are, and who may escalate.
 
 Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
 
@@ -76,8 +78,17 @@ def counter(tenant_id: str, year: int) -> Key:
     return Key(f"TENANT#{tenant_id}#COUNTER", f"{year:04d}")
 
 
+def finding(tenant_id: str, finding_key: str) -> Key:
+    """Hashed, because a finding's canonical key is somebody else's text, of any length."""
+    return Key(f"TENANT#{tenant_id}#FINDING", sha256(finding_key.encode()).hexdigest())
+
+
 def account(account_id: str) -> Key:
     return Key("ACCOUNTS", account_id)
+
+
+def producer(account_id: str, source: str) -> Key:
+    return Key("ACCOUNTS", f"{account_id}#{source}")
 
 
 def belongs_to_tenant(tenant_id: str, partition: str) -> bool:

@@ -91,13 +91,17 @@ class Incident(TypedDict):
 
 
 class Change(NamedTuple):
-    """One entry of an incident's audit trail; ``changes`` are (from, to) by field, in the forms of ``Incident``."""
+    """One entry of an incident's audit trail; ``changes`` are (from, to) by field, in the forms of ``Incident``.
+
+    ``dates`` say, for an incident that a finding made, from which part of its event each date was read.
+    """
 
     version: int
     at: str
     by: str
     action: str
     changes: dict[str, tuple[Any, Any]]
+    dates: Mapping[str, str] | None = None
 
 
 FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)

@@ -1,5 +1,6 @@
 """One tenant's incidents in the table. Built for one identity: no method takes a tenant or a partition key."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-_NUMBER, _CLAIM = 2, 3  # their places in the transaction of a create
+_NUMBER = 2  # its place in the transaction of a create
 
 
 class Claim(NamedTuple):
@@ -29,8 +30,32 @@ class Claim(NamedTuple):
     incident_id: str = ""
 
 
+class Sighting(NamedTuple):
+    """What is known of a finding that became an incident: the newest, if there were several.
+
+    ``seen_at`` is the time of the newest event that counted, ``pages`` are its parts that came, ``severity`` is the
+    highest that any event gave.
+    """
+
+    incident_id: str
+    seen_at: str
+    pages: frozenset[int]
+    severity: str | None
+
+
+class Beside(NamedTuple):
+    """A write that goes with a create or an update, all or nothing, and what to raise where its condition fails."""
+
+    write: dict[str, Any]
+    refused: type[Exception]
+
+
 class KeyClaimed(Exception):
     """Another create holds the idempotency key; this one wrote nothing."""
+
+
+class SightingMoved(Exception):
+    """Another event of the same finding came in between; nothing was written."""
 
 
 class StaleVersion(Exception):
@@ -94,35 +119,33 @@ class IncidentRepository:
         found = [items.to_change(item) for item in answer["Items"]]
         return found[:limit], len(found) > limit or "LastEvaluatedKey" in answer
 
-    def create(self, incident: Incident, claim: Claim | None = None) -> Stored:
-        """Write the incident, its change 1, its number and the claim of its key: all or nothing.
+    def create(self, incident: Incident, *beside: Beside, dates: Mapping[str, str] | None = None) -> Stored:
+        """Write the incident, its change 1, its number and what goes beside them: all or nothing.
 
-        Raises KeyClaimed, NumberTaken or Busy.
+        ``dates`` say where a finding's dates were read, for change 1. Raises NumberTaken, Busy, or what a write beside
+        is refused with.
         """
         self._check_tenant(incident)
-        first = Change(1, incident["created_at"], incident["created_by"], "created", {})
+        first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
         item = items.from_incident(incident, 1)
         # A fresh id cannot meet another; the conditions make sure that whatever happens, nothing is overwritten.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
             for new in (item, items.from_change(incident, first), items.number(incident))
         ]
-        if claim is not None:
-            writes.append(self._put_claim(claim, incident))
         try:
-            transact(self._client, writes)
+            transact(self._client, [*writes, *(one.write for one in beside)])
         except ConditionFailed as failed:
-            if _CLAIM in failed.places:
-                raise KeyClaimed from failed
+            _raise_refused(failed, beside, len(writes))
             if failed.places == [_NUMBER]:
                 raise NumberTaken from failed
             raise
         return Stored(incident, 1, item)
 
-    def update(self, stored: Stored, incident: Incident, change: Change) -> Stored:
-        """Write what differs between ``stored`` and ``incident``, and the change: both or none.
+    def update(self, stored: Stored, incident: Incident, change: Change, *beside: Beside) -> Stored:
+        """Write what differs between ``stored`` and ``incident``, the change, and what goes beside: all or nothing.
 
-        Raises StaleVersion if the incident is no longer what was read, or Busy.
+        Raises StaleVersion if the incident is no longer what was read, Busy, or what a write beside is refused with.
         """
         self._check_tenant(incident)
         item = items.from_incident(incident, change.version)
@@ -142,12 +165,48 @@ class IncidentRepository:
             "ExpressionAttributeValues": values | {":read": {"N": str(stored.version)}},
         }
         record = self._put(items.from_change(incident, change), "attribute_not_exists(pk)")
+        writes = [{"Update": update}, record]
         try:
-            transact(self._client, [{"Update": update}, record])
+            transact(self._client, [*writes, *(one.write for one in beside)])
         except ConditionFailed as failed:
+            _raise_refused(failed, beside, len(writes))
             raise StaleVersion from failed
         unknown = {name: attribute for name, attribute in stored.item.items() if name not in removed}
         return Stored(incident, change.version, unknown | item)
+
+    def sighting(self, finding_key: str) -> Sighting | None:
+        """Return what is known of a finding, or None."""
+        item = self._item(keys.finding(self._tenant_id, finding_key))
+        if item is None:
+            return None
+        severity = item.get("severity")
+        pages = frozenset(int(page) for page in item["pages"]["NS"])
+        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity["S"] if severity else None)
+
+    def sight(self, finding_key: str, before: Sighting | None, now: Sighting) -> Beside:
+        """Return the write that a finding is known as ``now``, which was known as ``before`` until then."""
+        item = items.key(keys.finding(self._tenant_id, finding_key)) | {
+            "incident_id": {"S": now.incident_id},
+            "seen_at": {"S": now.seen_at},
+            "pages": _numbers(now.pages),
+            **({"severity": {"S": now.severity}} if now.severity else {}),
+        }
+        if before is None:
+            return Beside(self._put(item, "attribute_not_exists(pk)"), SightingMoved)
+        still_as_read = "incident_id = :incident_id AND seen_at = :seen_at AND pages = :pages"
+        read = {
+            ":incident_id": {"S": before.incident_id},
+            ":seen_at": {"S": before.seen_at},
+            ":pages": _numbers(before.pages),
+        }
+        return Beside(self._put(item, still_as_read, read), SightingMoved)
+
+    def write(self, beside: Beside) -> None:
+        """Write what otherwise goes beside an incident, alone. Raises Busy, or what it is refused with."""
+        try:
+            transact(self._client, [beside.write])
+        except ConditionFailed as failed:
+            raise beside.refused from failed
 
     def claimed(self, key: str, now: int) -> Claim | None:
         """Return who holds an idempotency key. What has expired and TTL has not swept yet counts as absent."""
@@ -155,6 +214,19 @@ class IncidentRepository:
         if item is None or int(item["expires_at"]["N"]) <= now:
             return None
         return Claim(key, item["fingerprint"]["S"], int(item["expires_at"]["N"]), item["incident_id"]["S"])
+
+    def claim(self, claim: Claim, incident: Incident) -> Beside:
+        """Return the write that an idempotency key stands for this incident, unless somebody holds it."""
+        item = items.key(self._claim_key(claim.key)) | {
+            "incident_id": {"S": incident["id"]},
+            "fingerprint": {"S": claim.fingerprint},
+            "expires_at": {"N": str(claim.expires_at)},
+        }
+        never_sent = "attribute_not_exists(pk)"
+        expired_but_not_swept = "expires_at <= :now"
+        now = timestamps.to_milliseconds(incident["created_at"]) // 1000
+        put = self._put(item, f"{never_sent} OR {expired_but_not_swept}", {":now": {"N": str(now)}})
+        return Beside(put, KeyClaimed)
 
     def next_count(self, year: int) -> int:
         """Draw the next count of a year. Whoever draws gets its own; one that is not used is a gap.
@@ -222,17 +294,6 @@ class IncidentRepository:
         put: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
         return {"Put": put | ({"ExpressionAttributeValues": values} if values else {})}
 
-    def _put_claim(self, claim: Claim, incident: Incident) -> dict[str, Any]:
-        item = items.key(self._claim_key(claim.key)) | {
-            "incident_id": {"S": incident["id"]},
-            "fingerprint": {"S": claim.fingerprint},
-            "expires_at": {"N": str(claim.expires_at)},
-        }
-        never_sent = "attribute_not_exists(pk)"
-        expired_but_not_swept = "expires_at <= :now"
-        now = timestamps.to_milliseconds(incident["created_at"]) // 1000
-        return self._put(item, f"{never_sent} OR {expired_but_not_swept}", {":now": {"N": str(now)}})
-
     def _claim_key(self, key: str) -> keys.Key:
         return keys.idempotency(self._tenant_id, self.identity.app_id, "create_incident", key)
 
@@ -246,3 +307,13 @@ class IncidentRepository:
     def _check_tenant(self, incident: Incident) -> None:
         if incident["tenant_id"] != self._tenant_id:
             raise ValueError("an incident of another tenant")
+
+
+def _raise_refused(failed: ConditionFailed, beside: tuple[Beside, ...], first: int) -> None:
+    for place, one in enumerate(beside, start=first):
+        if place in failed.places:
+            raise one.refused from failed
+
+
+def _numbers(pages: frozenset[int]) -> items.Attribute:
+    return {"NS": [str(page) for page in sorted(pages)]}

@@ -30,6 +30,6 @@ def test_no_function_loads_what_it_has_no_use_for(module: str) -> None:
     assert not loaded_by(module) & {"boto3", "s3transfer", "aws_xray_sdk", "jwt", "moto", router}
 
 
-@pytest.mark.parametrize("module", ["errors", "keys", "model", "timestamps"])
+@pytest.mark.parametrize("module", ["errors", "findings", "keys", "model", "timestamps"])
 def test_pure_modules_load_no_aws(module: str) -> None:
     assert not loaded_by(f"incidents.{module}") & {"botocore", "aws_lambda_powertools", "pydantic"}

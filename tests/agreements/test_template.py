@@ -19,12 +19,18 @@ PARTITIONS = [
     keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
-    keys.account("").pk,
+    keys.account("").pk, keys.finding("acme", "").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
-    "TENANT#*#STATUS#*", "TENANT#*#APP#*",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "ACCOUNTS",
 }  # fmt: skip
+TABLE_AND_INDEXES = [
+    {"Fn::GetAtt": ["Storage", "Outputs.TableArn"]},
+    *({"Fn::Sub": f"${{Storage.Outputs.TableArn}}/index/{index['IndexName']}"}
+      for index in templates.table()["GlobalSecondaryIndexes"]),
+]  # fmt: skip
+each_http_function = pytest.mark.parametrize("name", templates.operations())
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
@@ -36,7 +42,7 @@ def test_every_module_is_a_function_and_every_function_a_module() -> None:
     assert {operation_name(name) for name in FUNCTIONS} == MODULES
 
 
-@each_function
+@each_http_function
 def test_handler_docstring_and_scope_say_what_the_template_says(name: str) -> None:
     properties, module_name = FUNCTIONS[name], operation_name(name)
     module = importlib.import_module(module_name)
@@ -116,7 +122,8 @@ def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> 
 def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name: str) -> None:
     (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
-        if not any(action.startswith("dynamodb:") for action in statement["Action"]):
+        if statement["Resource"] not in TABLE_AND_INDEXES:
+            assert not {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"} & set(statement["Action"])
             continue
         patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         assert statement["Condition"] == {
@@ -155,3 +162,34 @@ def test_the_table_is_kept_safe() -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take() -> None:
+    (queue,) = FUNCTIONS["IngestFinding"]["Events"].values()
+    assert queue["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    hidden = templates.service()["Parameters"]["VisibilityTimeoutSeconds"]["Default"]
+    assert hidden >= 6 * FUNCTIONS["IngestFinding"]["Timeout"]
+    resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    assert resources["Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
+    resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    (statement,) = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+    rules = [one["Properties"]["Name"]["Fn::Sub"] for one in resources.values() if one["Type"] == "AWS::Events::Rule"]
+    assert len(rules) == 5
+    assert all(f"/{name}" in admitted for name in rules)
+    assert admitted.count("arn:") == len(rules)
+
+
+def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever() -> None:
+    (stream,) = (event["Properties"] for event in FUNCTIONS["PublishIncidentEvents"]["Events"].values())
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["MaximumRetryAttempts"] > 0
+    assert "OnFailure" in stream["DestinationConfig"]
+    (only,) = stream["FilterCriteria"]["Filters"]
+    assert json.loads(only["Pattern"]) == {
+        "eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [{"suffix": "#INCIDENT"}]}}}
+    }  # fmt: skip

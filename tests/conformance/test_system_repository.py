@@ -5,7 +5,7 @@ from create_incident import handler as create
 from incidents import dynamodb, guard
 from incidents.identity import Identity
 from incidents.repository import IncidentRepository
-from incidents.system_repository import SystemRepository
+from incidents.system_repository import Link, SystemRepository
 
 from tests.support.events import Context, create_event
 
@@ -23,7 +23,7 @@ def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: Sys
     system.link("444455556666", "globex")
 
     assert system.tenant_of("111122223333") == "acme"
-    assert system.links() == {"111122223333": "acme", "444455556666": "globex"}
+    assert system.links() == [Link("111122223333", None, ("acme",)), Link("444455556666", None, ("globex",))]
 
     system.unlink("111122223333")
     assert system.tenant_of("111122223333") is None
@@ -33,7 +33,23 @@ def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: Sys
 def test_what_is_no_account_or_no_tenant_is_not_linked(system: SystemRepository, account: str, tenant: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         system.link(account, tenant)
-    assert system.links() == {}
+    assert system.links() == []
+
+
+def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: SystemRepository) -> None:
+    for tenant in ("globex", "acme"):
+        system.allow("111122223333", "example.soc", tenant)
+
+    assert sorted(system.tenants_of("111122223333", "example.soc")) == ["acme", "globex"]
+    assert system.tenants_of("111122223333", "example.other") == []
+    assert system.tenants_of("444455556666", "example.soc") == []
+    assert system.tenant_of("111122223333") is None
+    assert system.links() == [Link("111122223333", "example.soc", ("acme", "globex"))]
+
+    system.disallow("111122223333", "example.soc")
+    assert system.tenants_of("111122223333", "example.soc") == []
+    with pytest.raises(ValueError, match="must be"):
+        system.allow("111122223333", "aws.guardduty", "acme")
 
 
 def test_one_request_may_serve_the_system_and_then_a_tenant_and_each_reaches_its_own(

@@ -35,6 +35,7 @@ def test_samples_are_there_through_the_api(stack: Checkout) -> None:
     assert found[0]["title"] == "Customer export left in a public bucket"
     assert (found[0]["mttd_minutes"], found[0]["mttr_minutes"]) == (3465, 11955)
     assert found[1]["app_id"] == "soc-portal"
+    assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, "through EventBridge"
 
 
 def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
@@ -42,7 +43,7 @@ def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
 
     assert list(values) == [
         "api_url", "endpoint_url", "region", "access_key_id", "secret_access_key", "issuer", "audience", "table_name",
-        "functions",
+        "event_bus_name", "queue_url", "dead_letters_url", "functions",
     ]  # fmt: skip
     assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
@@ -52,7 +53,7 @@ def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
 
 def test_the_routes_are_those_of_the_template(stack: Checkout) -> None:
     anonymous = stack.caller(None)
-    events = [event["Properties"] for one in templates.functions().values() for event in one["Events"].values()]
+    events = [event["Properties"] for one in templates.operations().values() for event in one["Events"].values()]
 
     for event in events:
         path = event["Path"].removeprefix(PATH).replace("{incident_id}", "inc_1")
@@ -264,7 +265,7 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
         env=environment, cwd=templates.CHECKOUT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    _, created, got, updated, deleted, listed, changes = (part.strip() for part in done.stdout.split("===="))
+    _, created, got, updated, deleted, listed, changes, explained = (part.strip() for part in done.stdout.split("===="))
     assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
     incident = json.loads(updated)
     assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
@@ -273,6 +274,8 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
     assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
     actions = [one["action"] for one in json.loads(changes)["items"]]
     assert actions == ["created", "updated", "deleted", "restored"]
+    assert explained.startswith("adapter        guardduty")
+    assert "acme (account 111122223333)" in explained
 
 
 def test_a_home_that_is_no_folder_is_told_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:

@@ -25,7 +25,7 @@ FUNCTION_SECONDS = templates.service()["Globals"]["Function"]["Timeout"]
 
 
 def test_no_operation_is_left_out_here() -> None:
-    assert len({scenario.handler for scenario in SCENARIOS.values()}) == len(templates.functions())
+    assert len({scenario.handler for scenario in SCENARIOS.values()}) == len(templates.operations())
 
 
 def calls_of(scenario: Scenario, clock: Clock) -> int:

@@ -21,7 +21,7 @@ every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
 
 def test_no_operation_is_left_out_here() -> None:
-    assert len(OPERATIONS) == len(templates.functions())
+    assert len(OPERATIONS) == len(templates.operations())
 
 
 @pytest.fixture

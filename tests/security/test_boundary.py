@@ -124,7 +124,7 @@ ROWS: dict[str, dict[str, Callable[[World], Attempt]]] = {
 
 
 def test_no_operation_and_no_attack_is_left_out() -> None:
-    names = {properties["Handler"].removesuffix(".handler") for properties in templates.functions().values()}
+    names = {properties["Handler"].removesuffix(".handler") for properties in templates.operations().values()}
     assert set(OPERATIONS) == set(ROWS) == names
     assert all(set(row) == set(ATTACKS) for row in ROWS.values())
 

@@ -91,7 +91,7 @@ def problems(answers: list[dict[str, Any]]) -> list[str]:
 
 
 def test_no_canary_in_any_log_line_or_problem(log: io.StringIO, promise: Callable[[str, str], None]) -> None:
-    assert len(HANDLERS) == len(templates.functions())
+    assert len(HANDLERS) == len(templates.operations())
     numbered = {"title": CANARY, "incident_number": CANARY}
     made = create_incident.handler(http_event(body=json.dumps(numbered), caller=PERSON), Context)
     incident_id = json.loads(made["body"])["id"]

@@ -1,6 +1,8 @@
 """Incidents to test with."""
 
-from typing import Any
+from typing import Any, cast
+
+from incidents import items, model
 
 # Every field that a create may hold, each with a value that would show if it were lost, cut or rounded.
 FULL: dict[str, Any] = {
@@ -35,3 +37,15 @@ FULL: dict[str, Any] = {
     "mttr_minutes": 3600,
     "tags": ["gdpr", "backup"],
 }
+
+OPEN = {
+    "id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6", "tenant_id": "acme", "created_at": "2026-11-23T07:00:00.000Z",
+    "updated_at": "2026-11-23T07:00:00.000Z", "created_by": "ada", "updated_by": "grace", "schema_version": 1,
+    "incident_number": "INC-2026-000001", "title": "secret", "status": "investigating", "source": "edm",
+    "source_type": "api",
+}  # fmt: skip
+
+
+def item(version: int, **changed: Any) -> items.Item:
+    """Return the stored form of an incident at a version."""
+    return items.from_incident(cast("model.Incident", model.blank() | OPEN | changed), version)

@@ -28,6 +28,15 @@ def functions() -> dict[str, dict[str, Any]]:
     }
 
 
+def operations() -> dict[str, dict[str, Any]]:
+    """Return the properties of each function that answers over HTTP, by logical id."""
+    return {
+        name: properties
+        for name, properties in functions().items()
+        if any(event["Type"] == "HttpApi" for event in properties["Events"].values())
+    }
+
+
 def table() -> dict[str, Any]:
     """Return what of the deployed table DynamoDB itself must know: keys, indexes, stream."""
     properties = read(STORAGE)["Resources"]["Incidents"]["Properties"]

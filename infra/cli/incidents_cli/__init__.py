@@ -7,5 +7,12 @@
 ``routes``     the HTTP API's routes, which the emulator leaves out
 ``issuer``     the development token issuer
 ``stack``      where this checkout's stack lives, and what it is made of
+``target``     the deployment that an operator's command works on: this checkout's stack, or one on AWS
+``accounts``, ``dead_letters``, ``explain``   the operator's commands
 ``console``    progress on stderr, and failures that say what to do
 """
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[3] / "functions"))  # the commands share the functions' package

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,9 +12,12 @@ from importlib.resources import files
 import httpx
 
 from . import emulator, issuer, routes, sam
+from .accounts import system_repository
 from .console import StepFailed, stderr, step
 from .stack import DEFAULT_PORT, TEMPLATE, Home, Stack, load
 
+SAMPLE_ACCOUNT = "111122223333"
+_FINDINGS_SECONDS = 60
 TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
 
 
@@ -43,6 +47,8 @@ def up(home: Home, *, port: int | None, fresh: bool, samples: bool) -> tuple[Sta
             if samples and newest_incident(stack, home) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, home)
+                with step("Sending sample findings to EventBridge", "EventBridge made incidents of sample findings"):
+                    _send_sample_findings(stack, home)
             with step("Calling it", "It answers"):
                 if newest := newest_incident(stack, home):
                     _call(stack, "GET", f"/{newest}", issuer.token(stack, home, tenant=TENANT))
@@ -81,7 +87,8 @@ def _deploy(stack: Stack, home: Home, target: dict[str, str]) -> Stack:
     issuer.publish(stack, home)  # before the first call: the authorizer remembers a failed look-up
     # The emulator enforces the roles, but never tells them the partition of a request.
     relaxed = {"DeletionProtection": "false", "RequireLeadingKeys": "false"}
-    parameters = {**target, **relaxed, "JwtIssuer": stack.issuer}
+    events = {"VisibilityTimeoutSeconds": "6", "TakeSimulatedEvents": "true"}
+    parameters = {**target, **relaxed, **events, "JwtIssuer": stack.issuer}
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, parameters, home.build, home.logs / "deploy.log")
         stack = stack.discover()
@@ -164,6 +171,34 @@ def _load_samples(stack: Stack, home: Home) -> None:
     for sample in json.loads(files(__package__).joinpath("samples.json").read_text()):
         token = issuer.token(stack, home, tenant=TENANT, subject=sample["subject"], app=sample.get("app"))
         _call(stack, "POST", "", token, sample["incident"])
+
+
+def _send_sample_findings(stack: Stack, home: Home) -> None:
+    """Put findings on the bus as their producers do, and wait until they are incidents."""
+    accounts = system_repository(stack.client("dynamodb"), stack.table_name)
+    accounts.link(SAMPLE_ACCOUNT, TENANT)
+    events = json.loads(files(__package__).joinpath("sample_findings.json").read_text())
+    for event in events:
+        simulated = event["source"].startswith("simulated.")
+        if not simulated:
+            accounts.allow(stack.account_id, event["source"], TENANT)
+        stack.client("events").put_events(
+            Entries=[{
+                "Source": event["source"],
+                "DetailType": event["detail-type"],
+                "Detail": json.dumps(event["detail"]),
+                "EventBusName": "default" if simulated else stack.event_bus_name,
+            }]
+        )  # fmt: skip
+    deadline = time.monotonic() + _FINDINGS_SECONDS
+    titles = {event["detail"]["title"] for event in events}
+    token = issuer.token(stack, home, tenant=TENANT)
+    while titles - {item["title"] for item in _call(stack, "GET", "", token).json()["items"]}:
+        if time.monotonic() > deadline:
+            raise StepFailed(
+                "The sample findings did not become incidents.", "", "See why: incidents logs ingest_finding"
+            )
+        time.sleep(0.2)
 
 
 def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx.Response:

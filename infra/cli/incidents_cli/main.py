@@ -15,7 +15,10 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import emulator, issuer, local, sam
+from .accounts import accounts
 from .console import StepFailed, show_failure, stderr
+from .dead_letters import dead_letters
+from .explain import explain
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
 
 cli = typer.Typer(
@@ -24,6 +27,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="The Incident service: its local stack and its tools.",
 )
+cli.add_typer(accounts, name="account")
+cli.add_typer(dead_letters, name="dlq")
+cli.command()(explain)
 
 
 def app() -> None:

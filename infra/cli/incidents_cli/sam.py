@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path |
 
 def deploy(stack: Stack, parameters: Mapping[str, str], folder: Path, log: Path) -> None:
     """Deploy what was built onto the emulator."""
-    arguments = ["deploy", *CONFIG, "--template-file", str(folder / "template.yaml"), *_overrides(parameters)]
+    # The emulator updates a nested stack without the attributes of what stays the same; a tag that is new each time
+    # changes all of it.
+    tag = ["--tags", f"deployed={time.time_ns()}"]
+    arguments = ["deploy", *CONFIG, "--template-file", str(folder / "template.yaml"), *_overrides(parameters), *tag]
     advice = f"The whole output is in {log}. `incidents up --fresh` starts over, with an empty table."
     _sam(arguments, stack, "sam deploy failed.", advice, log)
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 NAME = "grc-incidents"  # as in samconfig.toml
 REGION = "us-east-1"
@@ -61,6 +63,9 @@ class Stack:
     ready: bool = False
     api_id: str = ""
     table_name: str = ""
+    event_bus_name: str = ""
+    queue_url: str = ""
+    dead_letters_url: str = ""
     functions: dict[str, str] | None = None
 
     @property
@@ -77,6 +82,10 @@ class Stack:
         return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}"
 
     @property
+    def account_id(self) -> str:
+        return self.queue_url.split("/")[-2]
+
+    @property
     def incidents_url(self) -> str:
         return f"{self.api_url}/api/v1/grc/incidents"
 
@@ -91,6 +100,9 @@ class Stack:
             "issuer": self.issuer,
             "audience": AUDIENCE,
             "table_name": self.table_name,
+            "event_bus_name": self.event_bus_name,
+            "queue_url": self.queue_url,
+            "dead_letters_url": self.dead_letters_url,
             "functions": self.functions or {},
         }
 
@@ -107,6 +119,10 @@ class Stack:
     @overload
     def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
     @overload
+    def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> "SQSClient": ...
+    @overload
     def client(self, service: Literal["logs"]) -> "CloudWatchLogsClient": ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
@@ -120,11 +136,15 @@ class Stack:
         """Return the stack with the names that CloudFormation gave to its parts."""
         listed = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
-        outputs = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
+        described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
         return replace(
             self,
             api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),
-            table_name=next(out["OutputValue"] for out in outputs if out["OutputKey"] == "TableName"),
+            table_name=outputs["TableName"],
+            event_bus_name=outputs["EventBusName"],
+            queue_url=outputs["QueueUrl"],
+            dead_letters_url=outputs["DeadLettersUrl"],
             functions={
                 operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]
                 for part in parts

@@ -1,0 +1,124 @@
+"""The event edge: SQS messages that hold EventBridge events. Each is done, comes again, or goes to the dead letters.
+
+What can never succeed (malformed, unknown, of nobody's account) is sent there at its first receive, with the reason,
+and is done here. Whatever else goes wrong is tried again by the queue, five times, and holds up none of its neighbours.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.config import Config
+
+from . import dynamodb, guard, timeouts
+from .findings import EventRefused, MalformedEvent
+from .identity import Identity
+from .observability import logger
+from .repository import IncidentRepository
+from .system_repository import SystemRepository
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+_ATTRIBUTE_CHARACTERS = 256
+
+
+class Message:
+    """One message of the queue, and what its handling may reach: the account map, and one tenant's incidents."""
+
+    def __init__(self, record: SQSRecord) -> None:
+        self.message_id = record.message_id
+        self.body = record.body
+        self.system = SystemRepository(dynamodb.client(), dynamodb.table_name())
+        self.enabled_sources = frozenset(os.environ.get("ENABLED_SOURCES", "").split(","))
+
+    @property
+    def event(self) -> Any:
+        """The EventBridge event. Raises MalformedEvent."""
+        try:
+            event = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise MalformedEvent("the message is not JSON") from error
+        if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" and isinstance(event, dict):
+            event["source"] = str(event.get("source", "")).removeprefix("simulated.")
+        return event
+
+    @contextmanager
+    def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
+        """Yield a tenant's incidents, for a source of findings that acts in its own name."""
+        identity = Identity(tenant_id, f"system:{source}", None, frozenset())
+        with guard.serving_tenant(tenant_id):
+            yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
+
+
+Operate = Callable[[Message], list[str]]
+
+
+def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
+    """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+    def handle(record: SQSRecord) -> None:
+        started = time.perf_counter()
+        line: dict[str, Any] = {"operation": operate.__module__, "message_id": record.message_id}
+        try:
+            message = Message(record)
+            try:
+                line["outcomes"] = operate(message)
+            except EventRefused as refused:
+                _send_to_dead_letters(message, str(refused))
+                line |= {"outcomes": ["refused"], "reason": str(refused)}
+        except Exception as error:
+            line |= {"outcomes": ["failed"], "error": type(error).__qualname__}
+            raise
+        finally:
+            line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
+            (logger.error if "error" in line else logger.info)("event", extra=line)
+
+    @wraps(operate)
+    def handler(event: Mapping[str, Any], context: Any) -> Any:
+        with timeouts.within(context.get_remaining_time_in_millis() / 1000):
+            return process_partial_response(dict(event), handle, processor, context)
+
+    return handler
+
+
+@cache
+def queues() -> "SQSClient":
+    config = Config(
+        connect_timeout=timeouts.CONNECT_SECONDS,
+        read_timeout=timeouts.READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": timeouts.ATTEMPTS},
+    )
+    made: SQSClient = botocore.session.get_session().create_client("sqs", config=config)  # type: ignore[assignment]
+    return made
+
+
+def _send_to_dead_letters(message: Message, reason: str) -> None:
+    try:
+        event = message.event
+    except MalformedEvent:
+        event = {}
+    envelope = event if isinstance(event, dict) else {}
+    said = {"reason": reason, "account": envelope.get("account"), "source": envelope.get("source"),
+            "event_id": envelope.get("id")}  # fmt: skip
+    attributes: dict[str, MessageAttributeValueTypeDef] = {
+        name: {"DataType": "String", "StringValue": _printable(value)} for name, value in said.items()
+    }
+    queues().send_message(
+        QueueUrl=os.environ["DEAD_LETTERS_URL"], MessageBody=message.body, MessageAttributes=attributes
+    )
+
+
+def _printable(value: object) -> str:
+    """SQS takes no empty attribute and no control characters, and an event may hold anything."""
+    text = value if isinstance(value, str) else ""
+    return "".join(one if " " <= one <= "~" else "?" for one in text[:_ATTRIBUTE_CHARACTERS]) or "unknown"

@@ -1,0 +1,94 @@
+"""From an event to findings, without AWS and without a clock. One adapter a source:
+
+``guardduty``           GuardDuty, straight from the detector
+``security_hub_asff``   Security Hub CSPM: findings that were imported, and those that somebody sent by a custom action
+``security_hub_ocsf``   Security Hub's second version; ``security_hub`` is what both share
+``cloudwatch_alarm``    CloudWatch alarms
+``health``              AWS Health, abuse reports included
+``macie``               Macie
+``inspector``           Inspector, off unless it is enabled
+``alert_escalated``     our own event, from producers on the custom bus; ``alert_escalated.v1.json`` is its schema
+
+``finding`` is what they return, ``dates`` reads dates in every form, ``parts`` reads what may be anything.
+
+To add a source: a module with ``read``, a line in ``ADAPTERS``, a recorded event in ``tests/events``.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from . import (
+    alert_escalated,
+    cloudwatch_alarm,
+    guardduty,
+    health,
+    inspector,
+    macie,
+    security_hub,
+    security_hub_asff,
+    security_hub_ocsf,
+)
+from .finding import REASONS, Finding, Reason, Skipped
+from .parts import EventRefused, MalformedEvent, Part, UnknownEvent
+
+__all__ = [
+    "ADAPTERS",
+    "ANY_SOURCE",
+    "OFF_UNLESS_ENABLED",
+    "OWN_SOURCE",
+    "REASONS",
+    "Adapter",
+    "EventRefused",
+    "Finding",
+    "MalformedEvent",
+    "Reason",
+    "Skipped",
+    "UnknownEvent",
+    "adapter",
+    "read",
+]
+
+Adapter = Callable[[Part], list[Finding | Skipped]]
+
+OWN_SOURCE = "grc.incidents"
+ANY_SOURCE = "*"
+
+ADAPTERS: dict[tuple[str, str], Adapter] = {
+    (guardduty.SOURCE, "GuardDuty Finding"): guardduty.read,
+    (security_hub.SOURCE, "Security Hub Findings - Imported"): security_hub_asff.read,
+    (security_hub.SOURCE, security_hub_asff.CUSTOM_ACTION): security_hub_asff.read,
+    (security_hub.SOURCE, "Findings Imported V2"): security_hub_ocsf.read,
+    (cloudwatch_alarm.SOURCE, "CloudWatch Alarm State Change"): cloudwatch_alarm.read,
+    (health.SOURCE, "AWS Health Event"): health.read,
+    (health.SOURCE, health.ABUSE_EVENT): health.read,
+    (macie.SOURCE, "Macie Finding"): macie.read,
+    (inspector.SOURCE, "Inspector2 Finding"): inspector.read,
+    (ANY_SOURCE, "Alert Escalated"): alert_escalated.read,
+}
+"""By source and detail-type. ``ANY_SOURCE`` is any but AWS's own, which nobody else can put on a bus."""
+
+OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
+
+
+def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Finding | Skipped]:
+    """Return what an EventBridge event makes: findings, and reports that make nothing with the reason.
+
+    ``enabled`` names sources of ``OFF_UNLESS_ENABLED`` that are wanted. Our own events are never taken, so that no
+    incident can make another. Raises UnknownEvent if no adapter takes the event, MalformedEvent if it cannot be read.
+    """
+    whole = Part(event).needed_object()
+    source, detail_type = whole.at("source").needed_text(), whole.at("detail-type").needed_text()
+    if source == OWN_SOURCE:
+        return [Skipped("own", source)]
+    chosen = adapter(source, detail_type)
+    if chosen is None:
+        raise UnknownEvent
+    if source in OFF_UNLESS_ENABLED and source not in enabled:
+        return [Skipped("disabled", source)]
+    return chosen(whole)
+
+
+def adapter(source: str, detail_type: str) -> Adapter | None:
+    """Return the adapter of a source and detail-type, None if there is none."""
+    wildcard = None if source.startswith("aws.") else ADAPTERS.get((ANY_SOURCE, detail_type))
+    return ADAPTERS.get((source, detail_type)) or wildcard

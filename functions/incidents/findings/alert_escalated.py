@@ -1,0 +1,84 @@
+"""Our own event ``Alert Escalated``, version 1, from any producer on the custom bus; its schema lies beside this.
+
+The schema says what is refused, and this module refuses the same. A date that cannot be read is dropped, and whatever
+is too long is cut; members that version 1 does not know are ignored.
+"""
+
+from .. import model
+from ..keys import TENANT_ID
+from .dates import settle
+from .finding import Finding, Skipped, composed_key, cut_bytes, found
+from .parts import MalformedEvent, Part
+
+SCHEMA_VERSION = 1
+
+_OPTIONAL_TEXTS = ("description", "category", "dedup_key", "url")
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event. Raises MalformedEvent for what the schema refuses.
+
+    The tenant that it names is what the producer claims, never more: who may claim what is for the intake to decide.
+    """
+    detail = event.at("detail").needed_object()
+    version = detail.at("schema_version")
+    if version.number() != SCHEMA_VERSION:
+        raise MalformedEvent(f"{version.path} must be {SCHEMA_VERSION}")
+    title = detail.at("title").needed_text()
+    severity, tenant_id = detail.at("severity").value, detail.at("tenant_id").value
+    if severity not in model.SEVERITIES:
+        raise MalformedEvent(f"detail.severity must be one of {', '.join(model.SEVERITIES)}")
+    texts = {name: _optional_text(detail.at(name)) for name in _OPTIONAL_TEXTS}
+    account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
+    producer = event.at("source").needed_text()
+    if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
+        raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[detail.at("occurred_at")],
+                detected=[detail.at("detected_at")],
+                seen=[detail.at("updated_at")],
+            ),
+            source=producer,
+            account_id=event.at("account").needed_account_id(),
+            tenant_id=tenant_id,
+            producer=producer,
+            key=_key(producer, texts["dedup_key"], alert_ids),
+            title=title,
+            description=_with_link(texts["description"], texts["url"]),
+            category=texts["category"],
+            severity=severity,
+            account_ids=account_ids,
+            asset_ids=asset_ids,
+            alert_ids=alert_ids,
+        )
+    ]
+
+
+def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
+    """Return the producer's own key, else one that the same alerts give in any order."""
+    if dedup_key:
+        return composed_key(producer, dedup_key)
+    if not alert_ids:
+        raise MalformedEvent("detail must have a dedup_key or alert_ids")
+    return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
+
+
+def _optional_text(part: Part) -> str | None:
+    return None if part.value is None else part.needed_text()
+
+
+def _id_list(part: Part) -> list[str]:
+    if part.value is not None and not isinstance(part.value, list):
+        raise MalformedEvent(f"{part.path} must be a list")
+    return [one.needed_text() for one in part.each()]
+
+
+def _with_link(description: str | None, url: str | None) -> str | None:
+    """Return the description with the link as its last paragraph; it is not the link that is cut."""
+    if not (description and url):
+        return description or url
+    link = f"\n\n{cut_bytes(url, model.TEXT_BYTES // 4)}"
+    return cut_bytes(description, model.TEXT_BYTES - len(link.encode())) + link

@@ -1,0 +1,70 @@
+"""CloudWatch alarms that enter ALARM. Fields as in alarm events and EventBridge in the CloudWatch user guide.
+
+An alarm has no severity; one whose name begins with the word of a severity, ``critical-orders-5xx``, takes that.
+Closing is for people: an alarm that is OK again makes nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+from .dates import settle
+from .finding import Finding, Skipped, composed_key, found, severity_named
+from .parts import MalformedEvent, Part
+
+SOURCE = "aws.cloudwatch"
+
+_FIRST_WORD = re.compile(r"[^A-Za-z]*([A-Za-z]+)")
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event, or why it makes none. Raises MalformedEvent."""
+    detail = event.at("detail").needed_object()
+    name = detail.at("alarmName").needed_text()
+    state = detail.at("state.value").text()
+    if state == "OK":
+        return [Skipped("ok_state", SOURCE)]
+    if state == "INSUFFICIENT_DATA":
+        return [Skipped("insufficient_data", SOURCE)]
+    if state != "ALARM":
+        raise MalformedEvent("detail.state.value must be ALARM, OK or INSUFFICIENT_DATA")
+    if detail.at("previousState.value").text() == "ALARM":
+        return [Skipped("already_in_alarm", SOURCE)]
+    account_id = event.at("account").needed_account_id()
+    arn = next((resource.text() for resource in event.at("resources").each()), None)
+    reason, description = detail.at("state.reason").text(), detail.at("configuration.description").text()
+    first_word = _FIRST_WORD.match(name)
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[_reason_data(detail).at("startDate")],
+                detected=[detail.at("state.timestamp")],
+                seen=[detail.at("state.timestamp")],
+            ),
+            source=SOURCE,
+            account_id=account_id,
+            key=arn or composed_key(SOURCE, account_id, event.at("region").text() or "", name),
+            title=name,
+            description="\n\n".join(text for text in (description, reason) if text) or None,
+            category=None,
+            severity=severity_named(first_word[1]) if first_word else None,
+            asset_ids=_dimensions(detail),
+            alert_ids=[arn or name],
+        )
+    ]
+
+
+def _reason_data(detail: Part) -> Part:
+    """Return what the JSON text ``reasonData`` holds, under its own path; nothing where it is no JSON."""
+    part = detail.at("state.reasonData")
+    try:
+        return Part(json.loads(part.text() or "null"), part.path)
+    except (ValueError, RecursionError):
+        return Part(None, part.path)
+
+
+def _dimensions(detail: Part) -> list[str | None]:
+    """Return the values of all dimensions; a composite alarm has none."""
+    dimensions = [one.at("metricStat.metric.dimensions") for one in detail.at("configuration.metrics").each()]
+    return [Part(value).text() for one in dimensions if isinstance(one.value, Mapping) for value in one.value.values()]

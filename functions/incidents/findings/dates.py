@@ -1,0 +1,115 @@
+"""The dates of an event: every form in which a source writes them, and which of them become the finding's.
+
+``occurred_at`` comes from a first-seen field or is None. Only ``detected_at``, which every finding has, and
+``seen_at``, which only orders the events of one finding, fall back to the envelope's time.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from .. import timestamps
+from .parts import MalformedEvent, Part
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?"
+_ZONE = r"(?:GMT|UTC|(?P<offset>[+-][0-9]{4}))"
+_BARE_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})\Z")
+_SPELLED_OUT = (
+    # RFC 1123: Fri, 10 Jun 2022 05:01:10 GMT
+    rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} {_ZONE}",
+    # Wed Sep 04 16:59:44.356 UTC 2024
+    rf"[A-Z][a-z]{{2}} {_MONTH} (?P<day>[0-9]{{1,2}}) {_CLOCK} (?:GMT|UTC) (?P<year>[0-9]{{4}})",
+    # Mar 20, 2023, 6:08:05 PM; Java writes a narrow no-break space before the half of the day since version 20
+    rf"{_MONTH} (?P<day>[0-9]{{1,2}}), (?P<year>[0-9]{{4}}), {_CLOCK}[ \u00a0\u202f](?P<half>[AP]M)",
+)
+_PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
+_DIGITS = re.compile(r"[0-9]{9,14}")
+_MILLISECONDS_FROM = 10**11  # as seconds the year 5138, as milliseconds the year 1973
+
+
+class Dates(NamedTuple):
+    """The three dates of a finding, as texts of ``timestamps``, and by name what each of them was read from."""
+
+    occurred_at: str | None
+    detected_at: str
+    seen_at: str
+    read_from: dict[str, str]
+
+
+def parse(value: Any) -> str | None:
+    """Return the UTC text of a date in any form that a source writes, or None for everything else.
+
+    Those are RFC 3339, also with an offset without a colon, RFC 1123, the two forms of Inspector (taken for UTC), and
+    seconds or milliseconds since 1970, as numbers or digits.
+    """
+    if isinstance(value, str):
+        value = value.strip()
+        if not _DIGITS.fullmatch(value):
+            return _from_text(value)
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return _from_number(value)
+
+
+def _from_text(text: str) -> str | None:
+    if text[:1].isalpha():
+        match = next((match for pattern in _PATTERNS if (match := pattern.fullmatch(text))), None)
+        text = _rfc_3339(match.groupdict()) if match else ""
+    try:
+        return timestamps.parse(_BARE_OFFSET.sub(r"\1:\2", text))
+    except ValueError:
+        return None
+
+
+def _rfc_3339(found: dict[str, str | None]) -> str:
+    hour = int(found["hour"] or 0)
+    if half := found.get("half"):
+        if not 1 <= hour <= 12:
+            return ""
+        hour = hour % 12 + (12 if half == "PM" else 0)
+    month = _MONTHS.index(found["month"] or "") + 1
+    date = f"{found['year']}-{month:02d}-{found['day']:0>2}"
+    return f"{date}T{hour:02d}:{found['minute']}:{found['second']}.{found['fraction'] or 0}{found.get('offset') or 'Z'}"
+
+
+def _from_number(number: float) -> str | None:
+    exact = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+    if not exact.is_finite() or not 0 <= exact < 10**15:
+        return None
+    try:
+        return timestamps.parse(
+            timestamps.from_milliseconds(int(exact if exact >= _MILLISECONDS_FROM else exact * 1000))
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
+def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], seen: Sequence[Part]) -> Dates:
+    """Return the dates of a finding, each from the first of its fields that can be read, ``seen_at`` from the newest.
+
+    ``time`` is the envelope's. An ``occurred_at`` later than ``detected_at`` is dropped, as two clocks that disagree
+    tell no start. Raises MalformedEvent if nothing says when the finding was detected.
+    """
+    detections = [*_readable(detected), *_readable([time])]
+    if not detections:
+        raise MalformedEvent(" or ".join(part.path for part in (*detected, time)) + " must be a date")
+    detected_at, detected_from = detections[0]
+    seen_at, seen_from = max([*_readable(seen)] or [*_readable([time])] or detections[:1])
+    read_from = {"detected_at": detected_from, "seen_at": seen_from}
+    occurred_at = None
+    for occurred_at, occurred_from in _readable(occurred)[:1]:
+        read_from["occurred_at"] = occurred_from
+        if occurred_at > detected_at:
+            occurred_at = None
+            read_from["occurred_at"] += ", dropped: later than detected_at"
+    if "occurred_at" not in read_from and (unreadable := [part.path for part in occurred if part.value is not None]):
+        read_from["occurred_at"] = f"{unreadable[0]}, dropped: not a date"
+    return Dates(occurred_at, detected_at, seen_at, read_from)
+
+
+def _readable(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    return [(text, part.path) for part in parts if (text := parse(part.value)) is not None]

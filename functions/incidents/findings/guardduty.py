@@ -1,0 +1,102 @@
+"""GuardDuty, straight from the detector. Fields as in the EventBridge examples of the GuardDuty user guide.
+
+Severity bands: "Severity levels of GuardDuty findings" in the same guide, where 9.0 and more is critical, 7.0 high,
+4.0 medium, 1.0 low. A recurrence keeps the finding's ARN.
+"""
+
+import json
+
+from .dates import settle
+from .finding import Finding, Skipped, composed_key, found
+from .parts import Part
+
+SOURCE = "aws.guardduty"
+
+_BANDS = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (1.0, "low"))
+_CATEGORIES = {
+    "Backdoor": "malware", "CryptoCurrency": "malware", "Execution": "malware", "Trojan": "malware",
+    "Exfiltration": "data_breach", "Policy": "policy_violation", "Behavior": "unauthorized_access",
+    "AttackSequence": "unauthorized_access", "CredentialAccess": "unauthorized_access",
+    "DefenseEvasion": "unauthorized_access", "Discovery": "unauthorized_access", "InitialAccess": "unauthorized_access",
+    "PenTest": "unauthorized_access", "Persistence": "unauthorized_access",
+    "PrivilegeEscalation": "unauthorized_access", "Recon": "unauthorized_access", "Stealth": "unauthorized_access",
+    "UnauthorizedAccess": "unauthorized_access",
+}  # fmt: skip
+"""By the threat purpose, which is the first word of a finding type."""
+
+_ASSETS = (
+    "instanceDetails.instanceId", "accessKeyDetails.accessKeyId", "accessKeyDetails.userName", "eksClusterDetails.arn",
+    "lambdaDetails.functionArn", "rdsDbInstanceDetails.dbInstanceArn", "ecsClusterDetails.arn",
+)  # fmt: skip
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+
+    The account is the member's own: in an organisation the envelope names the administrator's.
+    """
+    detail = event.at("detail").needed_object()
+    service = detail.at("service")
+    title = detail.at("title").needed_text()
+    if service.at("archived").is_true():
+        return [Skipped("archived", SOURCE)]
+    if _is_sample(service.at("additionalInfo")) or is_sample_title(title):
+        return [Skipped("sample", SOURCE)]
+    finding_type = detail.at("type").text()
+    account_id = detail.at("accountId").needed_account_id()
+    arn = detail.at("arn").text()
+    resource = detail.at("resource")
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[service.at("eventFirstSeen")],
+                detected=[detail.at("createdAt")],
+                seen=[service.at("eventLastSeen"), detail.at("updatedAt")],
+            ),
+            source=SOURCE,
+            account_id=account_id,
+            key=arn
+            or composed_key(SOURCE, account_id, detail.at("region").text() or "", detail.at("id").needed_text()),
+            title=title,
+            description=detail.at("description").text(),
+            category=category(finding_type),
+            severity=severity(detail.at("severity").number()),
+            asset_ids=[
+                *(resource.at(path).text() for path in _ASSETS),
+                *(bucket.at("arn").text() for bucket in resource.at("s3BucketDetails").each()),
+                *(one.at("uid").text() for one in service.at("detection.sequence.resources").each()),
+            ],
+            alert_ids=[arn or detail.at("id").text()],
+            tags=[finding_type],
+        )
+    ]
+
+
+def severity(value: float | None) -> str | None:
+    """Return the severity of GuardDuty's number, None where there is none."""
+    if value is None:
+        return None
+    return next((name for lowest, name in _BANDS if value >= lowest), "informational")
+
+
+def category(finding_type: str | None) -> str | None:
+    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``, None for a purpose not listed."""
+    if finding_type and "DenialOfService" in finding_type:
+        return "denial_of_service"
+    return _CATEGORIES.get((finding_type or "").partition(":")[0])
+
+
+def is_sample_title(title: str) -> bool:
+    """Tell whether the title is marked as that of a generated sample."""
+    return title.upper().startswith("[SAMPLE]")
+
+
+def _is_sample(additional: Part) -> bool:
+    """Tell whether a finding was generated as a sample: a flag, or a flag inside a JSON text."""
+    if additional.at("sample").is_true():
+        return True
+    try:
+        return Part(json.loads(additional.at("value").text() or "null")).at("sample").is_true()
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,84 @@
+"""AWS Health, abuse reports included. Fields as in the EventBridge schema of the AWS Health user guide.
+
+An event has no severity; ours is by its category, and high for an abuse report or a risk to the account itself.
+"""
+
+import re
+from typing import Any
+
+from .dates import settle
+from .finding import Finding, Skipped, composed_key, found
+from .parts import Part
+
+SOURCE = "aws.health"
+ABUSE_EVENT = "AWS Health Abuse Event"
+
+_SEVERITIES = {
+    "issue": "medium",
+    "investigation": "medium",
+    "accountNotification": "low",
+    "scheduledChange": "informational",
+}
+_CREDENTIALS_EXPOSED = "AWS_RISK_CREDENTIALS_EXPOSED"
+_PAGE = re.compile(r"[1-9][0-9]{0,3}")
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+
+    The pages of one event share key and ``seen_at`` and hold different entities; ``page`` tells them apart. The event's
+    ARN is not unique: the account that is affected belongs to the key.
+    """
+    detail = event.at("detail").needed_object()
+    code = detail.at("eventTypeCode").needed_text()
+    if detail.at("backupEvent").is_true():
+        return [Skipped("backup", SOURCE)]
+    if detail.at("statusCode").text() == "closed":
+        return [Skipped("closed", SOURCE)]
+    account = detail.at("affectedAccount")
+    account_id = (account if account.value is not None else event.at("account")).needed_account_id()
+    arn = detail.at("eventArn").needed_text()
+    is_abuse = event.at("detail-type").text() == ABUSE_EVENT
+    category = detail.at("eventTypeCategory").text()
+    is_high = is_abuse or code.startswith("AWS_RISK_")
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[detail.at("startTime")],
+                detected=[],
+                seen=[detail.at("lastUpdatedTime")],
+            ),
+            source=SOURCE,
+            account_id=account_id,
+            key=composed_key(SOURCE, arn, account_id),
+            title=code,
+            description=_description(detail),
+            category=_category(code, category, is_abuse),
+            severity="high" if is_high else _SEVERITIES.get(category or ""),
+            asset_ids=[one.at("entityValue").text() for one in detail.at("affectedEntities").each()],
+            alert_ids=[arn],
+            tags=[category],
+            page=_page(detail.at("page").value),
+        )
+    ]
+
+
+def _description(detail: Part) -> str | None:
+    """Return the description in English, else the first there is."""
+    descriptions = detail.at("eventDescription").each()
+    descriptions.sort(key=lambda one: not (one.at("language").text() or "").startswith("en"))
+    return next((text for one in descriptions if (text := one.at("latestDescription").text())), None)
+
+
+def _category(code: str, category: str | None, is_abuse: bool) -> str | None:
+    if code == _CREDENTIALS_EXPOSED:
+        return "unauthorized_access"
+    if is_abuse:
+        return "denial_of_service" if "_DOS_" in code else "policy_violation"
+    return "third_party" if category in ("issue", "investigation") else None
+
+
+def _page(value: Any) -> int:
+    """Return the number of a page, which Health writes as a text; 1 where there is none."""
+    return int(value) if isinstance(value, str | int) and _PAGE.fullmatch(str(value)) else 1

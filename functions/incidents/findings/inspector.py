@@ -1,0 +1,46 @@
+"""Inspector, off unless it is enabled: a vulnerability is a risk, and becomes an incident when an exploit is about.
+
+Fields as in the EventBridge schema of the Inspector user guide, whose dates come in two forms that are no ISO.
+"""
+
+from .dates import settle
+from .finding import Finding, Reason, Skipped, found
+from .parts import Part
+
+SOURCE = "aws.inspector2"
+
+_OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppressed"}
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event, critical and with a known exploit, or why it makes none.
+
+    Raises MalformedEvent.
+    """
+    detail = event.at("detail").needed_object()
+    title = detail.at("title").needed_text()
+    if reason := _OF_STATUS.get(detail.at("status").text()):
+        return [Skipped(reason, SOURCE)]
+    if detail.at("severity").text() != "CRITICAL" or detail.at("exploitAvailable").text() != "YES":
+        return [Skipped("not_a_detection", SOURCE)]
+    arn = detail.at("findingArn").needed_text()
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[detail.at("firstObservedAt")],
+                detected=[detail.at("updatedAt")],
+                seen=[detail.at("lastObservedAt"), detail.at("updatedAt")],
+            ),
+            source=SOURCE,
+            account_id=detail.at("awsAccountId").needed_account_id(),
+            key=arn,
+            title=title,
+            description=detail.at("description").text(),
+            category="vulnerability",
+            severity="critical",
+            asset_ids=[one.at("id").text() for one in detail.at("resources").each()],
+            alert_ids=[arn],
+            tags=[detail.at("type").text(), detail.at("packageVulnerabilityDetails.vulnerabilityId").text()],
+        )
+    ]

@@ -1,0 +1,63 @@
+"""Macie, straight from the service. Fields as in the EventBridge event schema of the Macie user guide.
+
+Severity is Low, Medium or High; Macie has no critical. A policy finding is updated and keeps its id. Every sensitive
+data finding is a new one, for each object and run: they are one problem a bucket and type.
+"""
+
+from .dates import settle
+from .finding import Finding, Skipped, composed_key, found, severity_named
+from .parts import Part
+
+SOURCE = "aws.macie"
+
+_CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"}
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+
+    Macie's own dates are those of the finding; only the call behind a policy finding tells when it began.
+    """
+    detail = event.at("detail").needed_object()
+    title = detail.at("title").needed_text()
+    if detail.at("archived").is_true():
+        return [Skipped("archived", SOURCE)]
+    if detail.at("sample").is_true():
+        return [Skipped("sample", SOURCE)]
+    finding_id = detail.at("id").needed_text()
+    finding_type = detail.at("type").text()
+    account_id = detail.at("accountId").needed_account_id()
+    bucket = detail.at("resourcesAffected.s3Bucket.arn").text()
+    call = detail.at("policyDetails.action.apiCallDetails")
+    return [
+        found(
+            settle(
+                event.at("time"),
+                occurred=[call.at("firstSeen")],
+                detected=[detail.at("createdAt")],
+                seen=[call.at("lastSeen"), detail.at("updatedAt")],
+            ),
+            source=SOURCE,
+            account_id=account_id,
+            key=key(account_id, finding_id, finding_type, bucket),
+            title=title,
+            description=detail.at("description").text(),
+            category=category(finding_type),
+            severity=severity_named(detail.at("severity.description").text()),
+            asset_ids=[bucket, detail.at("resourcesAffected.s3Object.path").text()],
+            alert_ids=[finding_id],
+            tags=[finding_type],
+        )
+    ]
+
+
+def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str | None) -> str:
+    """Return the canonical key: bucket and type for sensitive data, else the finding's id."""
+    if bucket and finding_type and finding_type.startswith("SensitiveData:"):
+        return composed_key(SOURCE, account_id, bucket, finding_type)
+    return composed_key(SOURCE, account_id, finding_id)
+
+
+def category(finding_type: str | None) -> str | None:
+    """Return the category of a finding type like ``Policy:IAMUser/S3BucketPublic``, None for one not listed."""
+    return _CATEGORIES.get((finding_type or "").partition(":")[0])

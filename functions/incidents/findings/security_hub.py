@@ -1,0 +1,76 @@
+"""What both formats of Security Hub share: which product found something, and the key that it has everywhere."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from . import guardduty, macie
+from .finding import composed_key
+
+SOURCE = "aws.securityhub"
+INSPECTOR = "aws.inspector2"
+
+_PRODUCT = re.compile(r".*\bproduct(?:v2)?/([^/:]+)/([^/:]+)")
+_OTHER_NAMES = {"inspector": "inspector2"}  # where the hub's name is not that of the event source
+# ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce, OCSF UnauthorizedAccess:EC2/SSHBruteForce
+_TYPE = re.compile(r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)")
+_CATEGORIES = {
+    "Software and Configuration Checks": "misconfiguration",
+    "Exposure": "misconfiguration",
+    "Sensitive Data Identifications": "policy_violation",
+    "TTPs": "unauthorized_access",
+    "Unusual Behaviors": "unauthorized_access",
+}
+"""By the namespace of an ASFF type, for products that have no table of their own."""
+
+
+class Product(NamedTuple):
+    """Who found it: the incident's source, and whether that is AWS, whose ARNs nobody else can give."""
+
+    source: str
+    is_aws: bool
+
+
+def product(product_arn: str | None) -> Product:
+    """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
+
+    What a customer imports with its own account as the company has no name of its own: its source is the hub's.
+    """
+    match = _PRODUCT.fullmatch(product_arn or "")
+    if match is None or match[1].isdecimal():
+        return Product(SOURCE, is_aws=False)
+    company, name = match.groups()
+    if company == "aws":
+        return Product(f"aws.{_OTHER_NAMES.get(name, name)}", is_aws=True)
+    return Product(f"{company}.{name}", is_aws=False)
+
+
+def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: str | None, bucket: str | None) -> str:
+    """Return the key that the product's own event has, and that both formats of the hub share."""
+    if who == Product(macie.SOURCE, is_aws=True):
+        return macie.key(account_id, finding_id, kind, bucket)
+    if who.is_aws and finding_id.startswith("arn:"):
+        return finding_id
+    return composed_key(SOURCE, account_id, product_arn.replace(":productv2/", ":product/"), finding_id)
+
+
+def finding_type(types: Sequence[str]) -> str | None:
+    """Return the product's own name of the type, as in its own events; else the first type as it stands."""
+    for one in types:
+        if match := _TYPE.fullmatch(one):
+            return f"{match[1]}:{match[2]}/{match[3]}"
+    return types[0] if types else None
+
+
+def category(who: Product, types: Sequence[str]) -> str | None:
+    """Return the category that the product's own event gives, else that of the namespace."""
+    kind = finding_type(types)
+    if who.source == guardduty.SOURCE:
+        return guardduty.category(kind)
+    if who.source == macie.SOURCE:
+        return macie.category(kind)
+    return next((_CATEGORIES[name] for one in types if (name := one.partition("/")[0]) in _CATEGORIES), None)
+
+
+def is_sample(who: Product, title: str) -> bool:
+    return who.is_aws and guardduty.is_sample_title(title)

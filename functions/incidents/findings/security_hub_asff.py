@@ -1,0 +1,81 @@
+"""Security Hub CSPM in its finding format ASFF, imported or sent by hand. Fields as in the ASFF syntax of its guide.
+
+Severity labels are ours in capitals; a finding without one has ``Normalized``, whose bands the same guide gives:
+90 and more critical, 70 high, 40 medium, 1 low, 0 informational.
+"""
+
+from . import security_hub
+from .dates import settle
+from .finding import Finding, Reason, Skipped, found, severity_named
+from .parts import Part
+
+CUSTOM_ACTION = "Security Hub Findings - Custom Action"
+
+_BANDS = ((90, "critical"), (70, "high"), (40, "medium"), (1, "low"))
+_OF_WORKFLOW: dict[str | None, Reason] = {"SUPPRESSED": "suppressed", "RESOLVED": "resolved"}
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return what each finding of the event makes; the guide promises one, the format holds many.
+
+    Raises MalformedEvent. What somebody sent by a custom action is taken in any state, and is as new as the action:
+    that is what they asked for.
+    """
+    sent_by_hand = event.at("detail-type").text() == CUSTOM_ACTION
+    return [_read(event, item, sent_by_hand) for item in event.at("detail.findings").needed_items()]
+
+
+def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
+    product_arn = item.at("ProductArn").needed_text()
+    product = security_hub.product(product_arn)
+    title = item.at("Title").needed_text()
+    if not sent_by_hand and (reason := _why_not(item, product, title)):
+        return Skipped(reason, product.source)
+    types = [text for one in item.at("Types").each() if (text := one.text())]
+    kind = security_hub.finding_type(types)
+    account_id = item.at("AwsAccountId").needed_account_id()
+    finding_id = item.at("Id").needed_text()
+    resources = item.at("Resources").each()
+    buckets = [one.at("Id").text() for one in resources if one.at("Type").text() == "AwsS3Bucket"]
+    assets = [one.at("Id").text() or "" for one in resources]
+    action = event.at("detail.actionName").text() if sent_by_hand else None
+    return found(
+        settle(
+            event.at("time"),
+            occurred=[item.at("FirstObservedAt")],
+            detected=[item.at("CreatedAt")],
+            seen=[item.at("LastObservedAt"), item.at("UpdatedAt"), *([event.at("time")] if sent_by_hand else [])],
+        ),
+        source=product.source,
+        account_id=account_id,
+        key=security_hub.key(product, product_arn, account_id, finding_id, kind, next(iter(buckets), None)),
+        title=title,
+        description=item.at("Description").text(),
+        category=security_hub.category(product, types),
+        severity=_severity(item.at("Severity")),
+        asset_ids=[asset for asset in assets if not asset.startswith("AWS::::Account:")],
+        alert_ids=[finding_id],
+        tags=[kind, action and f"custom-action:{action}"],
+    )
+
+
+def _why_not(item: Part, product: security_hub.Product, title: str) -> Reason | None:
+    """Return why an imported finding makes nothing; a vulnerability comes from Inspector itself or not at all."""
+    if item.at("RecordState").text() == "ARCHIVED":
+        return "archived"
+    if reason := _OF_WORKFLOW.get(item.at("Workflow.Status").text()):
+        return reason
+    if item.at("Compliance.Status").text() == "PASSED":
+        return "passed"
+    if item.at("Sample").is_true() or security_hub.is_sample(product, title):
+        return "sample"
+    return "not_a_detection" if product.source == security_hub.INSPECTOR else None
+
+
+def _severity(severity: Part) -> str | None:
+    if named := severity_named(severity.at("Label").text()):
+        return named
+    normalized = severity.at("Normalized").number()
+    if normalized is None:
+        return None
+    return next((name for lowest, name in _BANDS if normalized >= lowest), "informational")

@@ -1,0 +1,82 @@
+"""Security Hub in OCSF, the format of its second version. Fields as in OCSF findings in the Security Hub user guide.
+
+Severity ids are those of OCSF: 6 fatal and 5 critical, 4 high, 3 medium, 2 low, 1 informational. Class 2004 is a
+detection, exposures included; 2002 is a vulnerability, 2003 compliance, 2006 data security, which Macie reports itself.
+"""
+
+from . import security_hub
+from .dates import settle
+from .finding import Finding, Reason, Skipped, found, severity_named
+from .parts import MalformedEvent, Part
+
+DETECTION_FINDING = 2004
+
+_SEVERITIES = {6: "critical", 5: "critical", 4: "high", 3: "medium", 2: "low", 1: "informational"}
+_OF_STATUS_ID: dict[float | None, Reason] = {2: "in_progress", 3: "suppressed", 4: "resolved", 5: "archived"}
+_OF_STATUS: dict[str, Reason] = {
+    "in progress": "in_progress", "suppressed": "suppressed", "resolved": "resolved", "archived": "archived",
+}  # fmt: skip
+_CLOSE = 3  # activity_id
+
+
+def read(event: Part) -> list[Finding | Skipped]:
+    """Return what each finding of the event makes. Raises MalformedEvent."""
+    return [_read(event, item) for item in event.at("detail.findings").needed_items()]
+
+
+def _read(event: Part, item: Part) -> Finding | Skipped:
+    product_arn = item.at("metadata.product.uid").needed_text()
+    product = security_hub.product(product_arn)
+    if (class_uid := item.at("class_uid").number()) is None:
+        raise MalformedEvent(f"{item.path}.class_uid must be a number")
+    if class_uid != DETECTION_FINDING:
+        return Skipped("not_a_detection", product.source)
+    info = item.at("finding_info").needed_object()
+    title = info.at("title").needed_text()
+    if reason := _why_not(item):
+        return Skipped(reason, product.source)
+    if security_hub.is_sample(product, title):
+        return Skipped("sample", product.source)
+    types = [text for one in info.at("types").each() if (text := one.text())]
+    kind = security_hub.finding_type(types)
+    account_id = item.at("cloud.account.uid").needed_account_id()
+    finding_id = info.at("uid").needed_text()
+    return found(
+        settle(
+            event.at("time"),
+            occurred=_both_forms(info, "first_seen_time"),
+            detected=_both_forms(info, "created_time"),
+            seen=[*_both_forms(info, "last_seen_time"), *_both_forms(info, "modified_time")],
+        ),
+        source=product.source,
+        account_id=account_id,
+        key=security_hub.key(product, product_arn, account_id, finding_id, kind, None),
+        title=title,
+        description=info.at("desc").text(),
+        category=security_hub.category(product, types),
+        severity=_severity(item),
+        asset_ids=[one.at("uid").text() for one in item.at("resources").each()],
+        alert_ids=[finding_id],
+        tags=[kind],
+    )
+
+
+def _both_forms(info: Part, name: str) -> list[Part]:
+    """The text of a date, and the milliseconds that OCSF has beside it."""
+    return [info.at(f"{name}_dt"), info.at(name)]
+
+
+def _why_not(item: Part) -> Reason | None:
+    if reason := _OF_STATUS_ID.get(item.at("status_id").number()) or _OF_STATUS.get(
+        (item.at("status").text() or "").lower()
+    ):
+        return reason
+    return "resolved" if item.at("activity_id").number() == _CLOSE else None
+
+
+def _severity(item: Part) -> str | None:
+    number = item.at("severity_id").number()
+    if number is not None and number in _SEVERITIES:
+        return _SEVERITIES[int(number)]
+    word = item.at("severity").text()
+    return "critical" if word and word.lower() == "fatal" else severity_named(word)

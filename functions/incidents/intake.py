@@ -1,0 +1,170 @@
+"""What becomes of a finding: one incident, however often and by whichever hub it is reported.
+
+HTTP and events meet in ``commands.create_incident``; what is particular to findings is here: whether it is known, and
+what its incident has become meanwhile. Each outcome is one transaction, so an event may come twice or be cut off
+anywhere: the next delivery finds the whole outcome or none of it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, Literal
+
+from . import commands, findings, model, timeouts, timestamps
+from .commands import Origin
+from .errors import Busy, IncidentTooLarge, NotFound
+from .findings import EventRefused, Finding, Skipped
+from .model import Incident
+from .repository import IncidentRepository, Sighting, SightingMoved
+from .system_repository import SystemRepository
+
+Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
+"""From a tenant and a source to that tenant's incidents, while they are served."""
+
+Outcome = Literal["created", "recurred", "attached", "known", "late", "suppressed"]
+
+DISMISSED_FOR = timedelta(days=30)  # how long a dismissed incident keeps its finding quiet
+
+_TRIES = 8
+_SEVERITIES = model.SEVERITIES[::-1]  # from low to high
+
+
+class Unmapped(EventRefused):
+    """Nobody has said whose findings these are: there is no default tenant."""
+
+
+def take_event(event: Any, system: SystemRepository, serving: Serving, enabled: frozenset[str]) -> list[str]:
+    """Take every finding of an EventBridge event; return what came of each, in one word.
+
+    Raises EventRefused for what can never be taken, after all else of the event was; Busy for what may be, later.
+    """
+    outcomes: list[str] = []
+    refused: EventRefused | None = None
+    for one in findings.read(event, enabled):
+        if isinstance(one, Skipped):
+            outcomes.append(one.reason)
+            continue
+        try:
+            with serving(tenant_of(one, system), one.source) as incidents:
+                outcomes.append(take_finding(one, incidents))
+        except Unmapped as error:
+            refused = error
+    if refused:
+        raise refused
+    return outcomes
+
+
+def tenant_of(finding: Finding, system: SystemRepository) -> str:
+    """Return the tenant whose finding this is: the account map says, or the list of producers. Raises Unmapped.
+
+    A producer that is allowed for one tenant need not name it.
+    """
+    if finding.producer is not None:
+        allowed = system.tenants_of(finding.account_id, finding.producer)
+        named = [finding.tenant_id] if finding.tenant_id is not None else allowed
+        if len(named) != 1 or named[0] not in allowed:
+            raise Unmapped("the producer is not allowed to escalate alerts for this tenant")
+        return named[0]
+    mapped = system.tenant_of(finding.account_id)
+    if mapped is None:
+        raise Unmapped("the account belongs to no tenant")
+    return mapped
+
+
+def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
+    """Make the finding's incident, or bring it up to date. Raises Busy.
+
+    - unknown: an incident is created;
+    - not newer than the newest event that counted: nothing happens (``known``);
+    - its incident is open: new alerts and assets are attached (500 of each at most), and a severity above the highest
+      that was seen raises the incident's, never below what an analyst has set;
+    - closed or deleted: an event after that moment is a recurrence and makes a new incident, tagged with the number of
+      the old one; an earlier one is ``late``;
+    - dismissed: an event within 30 days of the incident's last change is ``suppressed``, a later one recurs.
+    """
+    for attempt in range(_TRIES):
+        known = incidents.sighting(finding.key)
+        try:
+            return _create(finding, None, None, incidents) if known is None else _again(finding, known, incidents)
+        except SightingMoved:
+            timeouts.pause(attempt, first=0.05)
+    raise Busy
+
+
+def incident_of(finding: Finding, recurrence_of: str | None = None) -> dict[str, Any]:
+    """Return the body of the create that a finding stands for."""
+    tags = [*finding.tags, *([f"recurrence-of:{recurrence_of}"[: model.TAG_CHARACTERS]] if recurrence_of else [])]
+    values = {
+        "title": finding.title, "description": finding.description, "category": finding.category,
+        "severity": finding.severity, "source": finding.source, "source_type": "system",
+        "occurred_at": finding.occurred_at, "detected_at": finding.detected_at,
+        "triggered_by_alert_ids": finding.alert_ids, "affected_asset_ids": finding.asset_ids,
+        "affected_account_ids": finding.account_ids, "tags": tags[-model.TAGS :],
+    }  # fmt: skip
+    return {field: value for field, value in values.items() if value is not None}
+
+
+def _create(
+    finding: Finding, before: Sighting | None, recurrence_of: str | None, incidents: IncidentRepository
+) -> Outcome:
+    origin = Origin(finding.key, before, finding.seen_at, finding.page, finding.severity, finding.dates)
+    commands.create_incident(incident_of(finding, recurrence_of), incidents, origin=origin)
+    return "recurred" if recurrence_of else "created"
+
+
+def _again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
+    another_page = finding.seen_at == known.seen_at and finding.page not in known.pages
+    if finding.seen_at <= known.seen_at and not another_page:
+        return "known"
+    try:
+        incident = incidents.get(known.incident_id).incident
+    except NotFound:  # erased for good
+        return _create(finding, known, None, incidents)
+    ended_at = _ended_at(incident)
+    if ended_at is None:
+        return _attach(finding, known, incidents)
+    if finding.seen_at > ended_at:
+        return _create(finding, known, incident["incident_number"], incidents)
+    return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"
+
+
+def _ended_at(incident: Incident) -> str | None:
+    """Return until when an event belongs to an incident that takes no more of them; None while it is open."""
+    if incident["is_deleted"]:
+        return incident["deleted_at"]
+    if incident["status"] == "dismissed":
+        quiet_until = timestamps.to_milliseconds(incident["updated_at"]) + DISMISSED_FOR // timedelta(milliseconds=1)
+        return timestamps.from_milliseconds(quiet_until)
+    return incident["closed_at"]
+
+
+def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
+    highest = max(known.severity, finding.severity, key=_rank)
+    pages = frozenset({finding.page, *(known.pages if finding.seen_at == known.seen_at else ())})
+    sighting = incidents.sight(finding.key, known, Sighting(known.incident_id, finding.seen_at, pages, highest))
+    rises = _rank(finding.severity) > _rank(known.severity)
+
+    def attached(incident: Incident, _: str) -> Incident:
+        if _ended_at(incident) is not None:  # meanwhile
+            raise SightingMoved
+        after = incident.copy()
+        after["triggered_by_alert_ids"] = _with(incident["triggered_by_alert_ids"], finding.alert_ids)
+        after["affected_asset_ids"] = _with(incident["affected_asset_ids"], finding.asset_ids)
+        after["affected_account_ids"] = _with(incident["affected_account_ids"], finding.account_ids)
+        if rises and _rank(finding.severity) > _rank(incident["severity"]):
+            after["severity"] = finding.severity
+        return after
+
+    try:
+        commands.change_incident(known.incident_id, attached, None, incidents, sighting)
+    except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
+        incidents.write(sighting)
+    return "attached"
+
+
+def _with(ids: list[str], more: list[str]) -> list[str]:
+    return list(dict.fromkeys((*ids, *more)))[: max(len(ids), model.LIST_IDS)]
+
+
+def _rank(severity: str | None) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else -1

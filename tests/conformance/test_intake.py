@@ -1,0 +1,317 @@
+"""Findings on AWS's own DynamoDB Local, through the handler that the queue calls: one incident a finding."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import ingest_finding
+import pytest
+from delete_incident import handler as delete
+from incidents import dynamodb as client_module
+from incidents import event_queue
+from incidents.system_repository import SystemRepository
+from list_incident_changes import handler as list_changes
+from list_incidents import handler as list_
+from update_incident import handler as update
+
+from tests.support import invariants
+from tests.support.events import Context, changes_event, claims, delete_event, list_event, patch_event
+from tests.support.queues import sqs_event
+from tests.support.recorded import event as recorded
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ACCOUNT = "111122223333"
+Finding = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def system(service: str) -> SystemRepository:
+    """The account map, in which one account belongs to acme."""
+    system = SystemRepository(client_module.client(), service)
+    system.link(ACCOUNT, "acme")
+    return system
+
+
+@pytest.fixture
+def dead_letters(system: SystemRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What the function sends to the dead letters; there is no SQS here, the local stack has the real one."""
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
+    event_queue.queues.cache_clear()
+    sqs = event_queue.queues()
+
+    def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
+        sent.append(params)
+        return None, {"MessageId": "1"}
+
+    sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
+    sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
+    yield sent
+    event_queue.queues.cache_clear()
+
+
+class Answered:
+    """What botocore looks at in an HTTP answer."""
+
+    status_code = 200
+
+
+def take(*events: object) -> list[str]:
+    """Return the ids of the messages that come again."""
+    answer = ingest_finding.handler(sqs_event(*events), Context)
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def incidents(tenant: str = "acme") -> list[dict[str, Any]]:
+    """Return a tenant's incidents, oldest first, deleted ones too."""
+    answer = list_(list_event(claims(tenant), include_deleted="true", order="asc"), Context)
+    found: list[dict[str, Any]] = json.loads(answer["body"])["items"]
+    return found
+
+
+def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c3d4e5f60718") -> dict[str, Any]:
+    """The recorded finding, seen again some minutes later."""
+    event = recorded("guardduty")
+    later = datetime(2026, 11, 17, 3, tzinfo=UTC) + timedelta(minutes=minutes)
+    event["detail"]["updatedAt"] = event["detail"]["service"]["eventLastSeen"] = later.isoformat().replace(
+        "+00:00", "Z"
+    )
+    event["detail"]["severity"] = severity
+    event["detail"]["resource"]["instanceDetails"]["instanceId"] = asset
+    return event
+
+
+def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
+    answer = update(patch_event(incident["id"], values), Context)
+    assert answer["statusCode"] == 200, answer
+    changed: dict[str, Any] = json.loads(answer["body"])
+    return changed
+
+
+def soon(**more: float) -> int:
+    """Minutes from the recorded finding's to a moment after now."""
+    after = datetime.now(UTC) + timedelta(minutes=1, **more)
+    return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
+
+
+def test_a_finding_becomes_an_incident_with_its_own_dates(system: SystemRepository) -> None:
+    assert take(guardduty()) == []
+
+    (incident,) = incidents()
+    assert (incident["source"], incident["source_type"]) == ("aws.guardduty", "system")
+    assert (incident["created_by"], incident["severity"], incident["status"]) == ("system:aws.guardduty", "high", "new")
+    assert incident["occurred_at"] == "2026-11-17T02:12:07.000Z"
+    assert incident["mttd_minutes"] == 14
+    (first,) = json.loads(list_changes(changes_event(incident["id"]), Context)["body"])["items"]
+    assert first["dates"]["occurred_at"] == "detail.service.eventFirstSeen"
+    assert "app_id" not in incident
+
+
+def test_the_same_event_twice_and_an_older_one_change_nothing(
+    system: SystemRepository, service: str, dynamodb: "DynamoDBClient"
+) -> None:
+    take(guardduty(minutes=5))
+    before = invariants.everything(dynamodb, service)
+
+    take(guardduty(minutes=5), guardduty(minutes=5), guardduty(minutes=4, severity=9.5, asset="i-other"))
+
+    assert invariants.everything(dynamodb, service) == before
+
+
+def test_one_finding_through_three_hubs_is_one_incident(system: SystemRepository) -> None:
+    take(*(recorded(name) for name in ("security_hub_ocsf_guardduty", "guardduty", "security_hub_asff_guardduty")))
+
+    assert len(incidents()) == 1
+
+
+def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(system: SystemRepository) -> None:
+    take(guardduty())
+    take(guardduty(minutes=1, severity=9.2, asset="i-second"))
+    (raised,) = incidents()
+    assert raised["severity"] == "critical"
+    assert raised["affected_asset_ids"][-1] == "i-second"
+    assert "i-0a1b2c3d4e5f60718" in raised["affected_asset_ids"]
+    assert raised["updated_by"] == "system:aws.guardduty"
+
+    take(guardduty(minutes=2, severity=2.0))
+    assert incidents()[0]["severity"] == "critical"
+
+
+def test_an_analyst_s_severity_is_not_fought(system: SystemRepository) -> None:
+    take(guardduty(severity=7.5))
+    patch(incidents()[0], severity="low")
+    take(guardduty(minutes=1, severity=7.5))
+    assert incidents()[0]["severity"] == "low", "no higher than what was seen before"
+
+    take(guardduty(minutes=2, severity=9.5))
+    assert incidents()[0]["severity"] == "critical"
+
+
+def test_at_500_further_ids_are_not_attached_and_the_event_counts(system: SystemRepository) -> None:
+    take(guardduty())
+    patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
+
+    take(guardduty(minutes=1, asset="i-one-too-many"))
+    take(guardduty(minutes=1, asset="i-again"))
+
+    (incident,) = incidents()
+    assert incident["affected_asset_ids"] == [f"asset-{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("end", ["closed", "deleted"])
+def test_what_happens_after_the_end_is_a_recurrence_and_what_happened_before_is_late(
+    system: SystemRepository, end: str
+) -> None:
+    take(guardduty())
+    (first,) = incidents()
+    if end == "closed":
+        patch(first, status="closed")
+    else:
+        delete(delete_event(first["id"]), Context)
+
+    take(guardduty(minutes=1, asset="i-late"))
+    assert len(incidents()) == 1
+    assert "i-late" not in json.dumps(incidents())
+
+    take(guardduty(minutes=soon()))
+    _, second = incidents()
+    assert f"recurrence-of:{first['incident_number']}" in second["tags"]
+
+    take(guardduty(minutes=soon() + 1, asset="i-attached"))
+    assert [incident["id"] for incident in incidents()] == [first["id"], second["id"]]
+    assert "i-attached" in incidents()[1]["affected_asset_ids"], "the pointer stays on the newest"
+
+
+def test_a_dismissed_finding_is_quiet_for_thirty_days(system: SystemRepository) -> None:
+    take(guardduty())
+    patch(incidents()[0], status="dismissed")
+
+    take(guardduty(minutes=soon(days=29)))
+    assert len(incidents()) == 1
+
+    take(guardduty(minutes=soon(days=30)))
+    assert len(incidents()) == 2
+
+
+def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: SystemRepository) -> None:
+    take(guardduty())
+    (first,) = incidents()
+    patch(first, status="closed")
+    take(guardduty(minutes=soon()))
+    patch(first, status="investigating")
+
+    take(guardduty(minutes=soon() + 1, asset="i-new"))
+
+    reopened, newest = incidents()
+    assert "i-new" not in reopened["affected_asset_ids"]
+    assert "i-new" in newest["affected_asset_ids"]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 1), (2, 1, 2)])
+def test_both_pages_of_a_report_count_in_either_order(system: SystemRepository, order: tuple[int, ...]) -> None:
+    pages = {
+        page: recorded("health_page_2", detail__page=str(page), detail__affectedEntities=[{"entityValue": f"i-{page}"}])
+        for page in (1, 2)
+    }
+
+    take(*(pages[page] for page in order))
+
+    (incident,) = incidents()
+    assert sorted(incident["affected_asset_ids"]) == ["i-1", "i-2"]
+
+
+def test_at_once_from_everywhere_is_one_incident(
+    system: SystemRepository, service: str, dynamodb: "DynamoDBClient"
+) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        assert all(failed == [] for failed in pool.map(lambda n: take(guardduty(minutes=n % 4)), range(48)))
+
+    assert len(incidents()) == 1
+    found = [item for item in invariants.everything(dynamodb, service) if item["pk"]["S"] != "ACCOUNTS"]
+    assert invariants.violations(found) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ("{", "the message is not JSON"),
+        ("[1]", ""),
+        ({"source": "aws.unheard", "detail-type": "x", "detail": {}}, ""),
+        ({**recorded("guardduty"), "detail": {}}, ""),
+        (recorded("alert_escalated"), "the producer is not allowed to escalate alerts for this tenant"),
+        ({**recorded("guardduty"), "detail": {**recorded("guardduty")["detail"], "accountId": "999988887777"}},
+         "the account belongs to no tenant"),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_taken_goes_to_the_dead_letters_at_once_with_its_reason(
+    dead_letters: list[dict[str, Any]], event: object, reason: str
+) -> None:
+    assert take(event, guardduty()) == []
+
+    (letter,) = dead_letters
+    said = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert set(said) == {"reason", "account", "source", "event_id"}
+    assert reason in said["reason"]
+    assert said["reason"]
+    assert letter["MessageBody"] == (event if isinstance(event, str) else json.dumps(event))
+    assert len(incidents()) == 1, "its neighbour is taken"
+
+
+def test_an_allowed_producer_escalates_for_the_tenant_that_it_names(
+    system: SystemRepository, dead_letters: list[dict[str, Any]]
+) -> None:
+    event = recorded("alert_escalated")
+    system.allow(event["account"], event["source"], event["detail"]["tenant_id"])
+
+    take(event, {**event, "detail": {**event["detail"], "tenant_id": "globex"}})
+
+    assert len(incidents(event["detail"]["tenant_id"])) == 1
+    assert incidents("globex") == []
+    assert len(dead_letters) == 1
+
+
+def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
+    system: SystemRepository, dead_letters: list[dict[str, Any]]
+) -> None:
+    event = recorded("alert_escalated_minimal")
+    system.allow(event["account"], event["source"], "acme")
+    take(event)
+    assert len(incidents()) == 1
+
+    system.allow(event["account"], event["source"], "globex")
+    take({**event, "detail": {**event["detail"], "dedup_key": "another"}})
+    assert (len(incidents()), incidents("globex"), len(dead_letters)) == (1, [], 1)
+
+
+def test_what_makes_nothing_makes_nothing(system: SystemRepository, dead_letters: list[dict[str, Any]]) -> None:
+    archived = guardduty()
+    archived["detail"]["service"]["archived"] = True
+
+    assert take(archived, {**recorded("guardduty"), "source": "grc.incidents"}, recorded("inspector")) == []
+
+    assert (incidents(), dead_letters) == ([], [])
+
+
+def test_a_failure_that_may_pass_comes_again_and_holds_up_nobody(
+    system: SystemRepository, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_of = SystemRepository.tenant_of
+
+    def broken(self: SystemRepository, account_id: str) -> str | None:
+        if account_id == "444455556666":
+            raise RuntimeError("not now")
+        return tenant_of(self, account_id)
+
+    system.link("444455556666", "globex")
+    monkeypatch.setattr(SystemRepository, "tenant_of", broken)
+    other = guardduty()
+    other["detail"]["accountId"] = "444455556666"
+
+    assert len(take(other, guardduty())) == 1
+    assert (len(incidents()), incidents("globex"), dead_letters) == (1, [], [])
+
+    monkeypatch.undo()

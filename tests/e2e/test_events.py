@@ -1,0 +1,195 @@
+"""Findings through the real bus, rules, queue and function; and incidents announced on the bus."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+from incidents import findings
+from incidents.findings import Finding
+from jsonschema import Draft202012Validator
+
+from tests.support import recorded
+from tests.support.checkout import Checkout
+from tests.support.templates import CHECKOUT
+
+SECONDS = 60
+VALIDATOR = Draft202012Validator(
+    json.loads((CHECKOUT / "functions" / "incidents" / "incident_event.v1.json").read_text())
+)
+TENANT = "umbrella"
+
+
+@pytest.fixture(scope="module")
+def aws(stack: Checkout) -> Callable[[str], Any]:
+    status = stack.status
+    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
+    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
+
+
+@pytest.fixture(scope="module")
+def put(stack: Checkout, aws: Callable[[str], Any]) -> Callable[[dict[str, Any]], None]:
+    """Put an event on the bus that its source puts its events on."""
+    bus = stack.status["event_bus_name"]
+
+    def put(event: dict[str, Any]) -> None:
+        of_aws = event["source"].startswith("aws.")
+        entry = {
+            "Source": f"simulated.{event['source']}" if of_aws else event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event.get("resources", []),
+            "EventBusName": "default" if of_aws else bus,
+        }
+        assert aws("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    return put
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.3)
+    return found
+
+
+def by_title(stack: Checkout, title: str, tenant: str = TENANT) -> dict[str, Any] | None:
+    listed = stack.caller(stack.token(tenant)).get(params={"limit": 100}).json()["items"]
+    return next((incident for incident in listed if incident["title"] == title), None)
+
+
+def dead_letters(stack: Checkout) -> list[str]:
+    return stack.answer("dlq", "list").splitlines()
+
+
+@pytest.mark.parametrize("name", recorded.NAMES)
+def test_a_recorded_event_of_every_source_becomes_the_right_incident(
+    stack: Checkout, put: Callable[[dict[str, Any]], None], name: str
+) -> None:
+    event = recorded.event(name)
+    account = stack.status["queue_url"].split("/")[-2]  # what the bus says of whoever puts an event
+    if not event["source"].startswith("aws."):
+        event["detail"].setdefault("tenant_id", TENANT)
+    tenant = event["detail"].get("tenant_id", TENANT)
+    for linked in {account, *accounts_of(event)}:
+        stack.answer("account", "link", linked, TENANT)
+    if not event["source"].startswith("aws."):
+        stack.answer("account", "link", account, tenant, "--producer", event["source"])
+
+    put(event)
+
+    wanted = findings.read(event)
+    for finding in (one for one in wanted if isinstance(one, Finding)):
+        made = wait_for(partial(by_title, stack, finding.title, tenant))
+        assert made["source"] == finding.source
+        assert made["source_type"] == "system"
+        if not name.startswith("security_hub"):  # another hub's event of the same finding may have been first
+            assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
+    if not any(isinstance(one, Finding) for one in wanted):
+        assert name.startswith("inspector"), "the one source that is off by default"
+
+
+def accounts_of(event: dict[str, Any]) -> set[str]:
+    return {one.account_id for one in findings.read(event, findings.OFF_UNLESS_ENABLED) if isinstance(one, Finding)}
+
+
+def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
+    stack: Checkout, put: Callable[[dict[str, Any]], None]
+) -> None:
+    stack.answer("account", "link", "111122223333", TENANT)
+    unmapped = recorded.event("guardduty", detail__accountId="777700007777", detail__arn="arn:aws:guardduty:a",
+                              detail__title="of nobody")  # fmt: skip
+    neighbour = recorded.event("macie_policy", detail__id="neighbour", detail__title="of umbrella")
+
+    put(unmapped)
+    put(neighbour)
+
+    (line,) = wait_for(lambda: [line for line in dead_letters(stack) if "aws.guardduty" in line])
+    assert "the account belongs to no tenant" in line
+    wait_for(lambda: by_title(stack, "of umbrella"))
+    message_id = line.split()[0]
+    shown = json.loads(stack.answer("dlq", "show", message_id))
+    assert shown["detail"]["title"] == "of nobody"
+    assert line.split()[0] in "".join(dead_letters(stack)), "reading hides nothing"
+
+    stack.answer("account", "link", "777700007777", TENANT)
+    stack.answer("dlq", "redrive", message_id)
+    made = wait_for(lambda: by_title(stack, "of nobody"))
+    assert message_id not in "".join(dead_letters(stack))
+    assert made["mttd_minutes"] is not None
+
+
+def test_explain_says_what_would_be_and_writes_nothing(stack: Checkout, tmp_path: Any) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(recorded.event("guardduty", detail__title="only explained")))
+    stack.answer("account", "link", "111122223333", TENANT)
+
+    said = stack.answer("explain", str(file))
+
+    assert "guardduty" in said
+    assert TENANT in said
+    assert '"title": "only explained"' in said
+    assert by_title(stack, "only explained") is None
+    assert "111122223333  umbrella" in stack.answer("account", "list")
+
+
+@pytest.fixture
+def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """A subscriber of the bus: a rule and a queue of its own. Call it for all that has come."""
+    queue = aws("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [{**policy, "Resource": arn}]})
+    aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
+    of_bus = {"EventBusName": stack.status["event_bus_name"]}
+    aws("events").put_rule(Name="subscriber", EventPattern=json.dumps({"source": ["grc.incidents"]}), **of_bus)
+    aws("events").put_targets(Rule="subscriber", Targets=[{"Id": "queue", "Arn": arn}], **of_bus)
+    came: list[dict[str, Any]] = []
+
+    def receive() -> list[dict[str, Any]]:
+        messages = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            came.append(json.loads(message["Body"]))
+            aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return came
+
+    yield receive
+    aws("events").remove_targets(Rule="subscriber", Ids=["queue"], **of_bus)
+    aws("events").delete_rule(Name="subscriber", **of_bus)
+    aws("sqs").delete_queue(QueueUrl=queue)
+
+
+def test_the_life_of_an_incident_is_announced_and_makes_no_incident(
+    stack: Checkout, announced: Callable[[], list[dict[str, Any]]], put: Callable[[dict[str, Any]], None]
+) -> None:
+    person = stack.caller(stack.token("wonka", subject="charlie"))
+    made = person.post(json={"title": "announced"}).json()
+    path = f"/{made['id']}"
+    person.patch(path, {"severity": "high"})
+    person.patch(path, {"status": "closed"})
+    person.patch(path, {"status": "investigating"})
+    person.delete(path)
+    person.patch(path, {"is_deleted": False})
+
+    def of_ours() -> list[dict[str, Any]]:
+        return [event for event in announced() if event["detail"]["incident_id"] == made["id"]]
+
+    events = wait_for(lambda: len(of_ours()) >= 6 and of_ours())
+    told = {event["detail"]["version"]: event["detail-type"] for event in events}
+    assert list(map(told.get, range(1, 7))) == [
+        "IncidentCreated", "IncidentUpdated", "IncidentClosed", "IncidentReopened", "IncidentDeleted",
+        "IncidentRestored",
+    ]  # fmt: skip
+    for event in events:
+        assert list(VALIDATOR.iter_errors(event["detail"])) == []
+        assert event["detail"]["by"] == "charlie"
+
+    before = len(stack.caller(stack.token("wonka")).get().json()["items"])
+    for event in events:
+        put(event)
+    time.sleep(3)
+    assert len(stack.caller(stack.token("wonka")).get().json()["items"]) == before

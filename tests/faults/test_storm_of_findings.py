@@ -1,0 +1,171 @@
+"""A storm of findings: shuffled, doubled, through other hubs, with poison, and the process ended again and again.
+
+Every message comes again until it was handled, as a queue does it. Then each true finding is one incident, all poison
+is among the dead letters with its reason, and nothing else was written.
+"""
+
+import itertools
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import ingest_finding
+import pytest
+from incidents import dynamodb as client_module
+from incidents import event_queue
+from incidents.system_repository import SystemRepository
+
+from tests.faults.injection import EXIT_STATUS, Attempt, Faults, Kind
+from tests.support import invariants, scale
+from tests.support.events import Context
+from tests.support.queues import sqs_event
+from tests.support.recorded import event
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+EVENTS = scale.of(short=1_000, full=10_000)
+ENDS = scale.of(short=10, full=100)
+WORKERS = 4
+SEED = 20261123
+ACCOUNTS = {"111122223333": "acme", "444455556666": "globex"}
+ARN = "arn:aws:guardduty:eu-central-1:{}:detector/d0/finding/{:032x}"
+
+
+def finding(n: int) -> dict[str, Any]:
+    account = sorted(ACCOUNTS)[n % 2]
+    return event(
+        "guardduty", id=f"direct-{n}", detail__accountId=account, detail__arn=ARN.format(account, n),
+        detail__id=f"{n:032x}", detail__title=f"finding {n}",
+    )  # fmt: skip
+
+
+def through_another_hub(n: int) -> dict[str, Any]:
+    account = sorted(ACCOUNTS)[n % 2]
+    return event(
+        "security_hub_asff_guardduty", id=f"hub-{n}", detail__findings__0__Id=ARN.format(account, n),
+        detail__findings__0__AwsAccountId=account, detail__findings__0__Title=f"finding {n}",
+    )  # fmt: skip
+
+
+def poison(n: int) -> object:
+    """Return an event that can never be taken: of three kinds, in turn."""
+    return (
+        f'{{"source": "aws.guardduty", "n": {n}',
+        event("guardduty", id=f"unmapped-{n}", detail__accountId="999988887777"),
+        event("guardduty", id=f"unknown-{n}", **{"detail-type": f"GuardDuty Weather {n}"}),
+    )[n % 3]
+
+
+def storm(random: Random) -> tuple[list[str], int, set[str]]:
+    """Return the bodies in the order of their delivery, how many true findings they are, and which are poison."""
+    doubled, elsewhere, bad = (EVENTS * share // 100 for share in (20, 10, 5))
+    true = EVENTS - doubled - elsewhere - bad
+    findings = [json.dumps(finding(n)) for n in range(true)]
+    poisoned = [one if isinstance(one, str) else json.dumps(one) for one in map(poison, range(bad))]
+    bodies = [
+        *findings,
+        *random.choices(findings, k=doubled),
+        *(json.dumps(through_another_hub(n)) for n in random.sample(range(true), elsewhere)),
+        *poisoned,
+    ]
+    random.shuffle(bodies)
+    return bodies, true, set(poisoned)
+
+
+def work(bodies: list[str], notes: Path, dead_letters: Path, end_at: int | None) -> None:
+    """Handle what the notes do not say is handled, ten at a time; end at the given attempt at a call, if any."""
+    client_module.client.cache_clear()  # a connection cannot be shared with the parent
+    event_queue.queues.cache_clear()
+    random = Random(f"{SEED} {end_at}")
+    attempts = itertools.count(1)
+
+    def choose(_: Attempt) -> Kind | None:
+        return random.choice((Kind.END_BEFORE, Kind.END_AFTER)) if next(attempts) == end_at else None
+
+    with notes.open("a", buffering=1) as handled, dead_letters.open("a", buffering=1) as letters:
+
+        def send(params: Any, **_: object) -> None:
+            letters.write(json.dumps(params) + "\n")
+
+        sqs = event_queue.queues().meta.events
+        sqs.register("provide-client-params.sqs.SendMessage", send)
+        sqs.register("before-call.sqs.SendMessage", lambda **_: (SimpleNamespace(status_code=200), {}))  # type: ignore[arg-type]
+        with Faults(client_module.client(), choose, lambda: None).at_work():
+            left = sorted(set(range(len(bodies))) - set(map(int, read(notes))))
+            while left:
+                batch, left = left[:10], left[10:]
+                sent = sqs_event(*(bodies[n] for n in batch))
+                answer = ingest_finding.handler(sent, Context)
+                failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+                for n, record in zip(batch, sent["Records"], strict=True):
+                    if record["messageId"] in failed:
+                        left.append(n)
+                    else:
+                        handled.write(f"{n}\n")
+
+
+def read(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def deliver(bodies: list[str], folder: Path, random: Random) -> int:
+    """Let workers handle all of it, each started again when it ended; return how many ended."""
+    fork = multiprocessing.get_context("fork")
+    shares = {worker: bodies[worker::WORKERS] for worker in range(WORKERS)}
+    ended = 0
+    running: dict[int, Any] = {}
+    while shares or running:
+        for worker, share in shares.items():
+            end_at = random.randrange(1, 3 * EVENTS // ENDS) if ended + len(running) < ENDS else None
+            paths = folder / f"handled-{worker}", folder / f"dead-letters-{worker}"
+            running[worker] = fork.Process(target=work, args=(share, *paths, end_at))
+            running[worker].start()
+        shares = {}
+        for worker, process in list(running.items()):
+            process.join(0.05)
+            if process.exitcode is not None:
+                del running[worker]
+                assert process.exitcode in (0, EXIT_STATUS)
+                ended += process.exitcode == EXIT_STATUS
+                if process.exitcode == EXIT_STATUS:
+                    shares[worker] = bodies[worker::WORKERS]
+    return ended
+
+
+@pytest.mark.usefixtures("clock")
+def test_each_true_finding_is_one_incident(
+    service: str, dynamodb: "DynamoDBClient", tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    promise: Callable[[str, str], None],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
+    for account, tenant in ACCOUNTS.items():
+        SystemRepository(client_module.client(), service).link(account, tenant)
+    random = Random(SEED)
+    bodies, true, poisoned = storm(random)
+
+    ended = deliver(bodies, tmp_path, random)
+
+    found = [item for item in invariants.everything(dynamodb, service) if item["pk"]["S"] != "ACCOUNTS"]
+    assert invariants.violations(found) == []
+    kinds = Counter(item["pk"]["S"].rpartition("#")[2] for item in found)
+    titles = Counter(item["title"]["S"] for item in found if item["pk"]["S"].endswith("#INCIDENT"))
+    letters = [json.loads(line) for worker in range(WORKERS) for line in read(tmp_path / f"dead-letters-{worker}")]
+    assert set(titles) == {f"finding {n}" for n in range(true)}, "none is lost"
+    assert set(titles.values()) == {1}, "none is doubled"
+    assert kinds["INCIDENT"] == kinds["NUMBER"] == kinds["FINDING"] == true
+    assert set(kinds) == {"INCIDENT", "CHANGE", "NUMBER", "COUNTER", "FINDING"}
+    assert {letter["MessageBody"] for letter in letters} == poisoned
+    assert all(letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters)
+    assert ended == ENDS
+    promise(
+        "Each true finding is exactly one incident, and none is lost",
+        f"{len(bodies)} events, 20 % twice, 10 % through another hub, 5 % poison, {ended} processes ended: "
+        f"{kinds['INCIDENT']} incidents of {true} findings, {len(poisoned)} of {len(poisoned)} poisoned among the dead "
+        "letters with their reasons",
+    )

@@ -1,0 +1,39 @@
+"""The recorded events of ``tests/events``: the documented shape of real ones, with accounts and names made up."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from incidents.findings import Finding
+
+from tests.support.templates import CHECKOUT
+
+FOLDER = CHECKOUT / "tests" / "events"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+GONE: Any = object()
+
+
+def event(name: str, **changed: Any) -> dict[str, Any]:
+    """Return a recorded event, changed at paths like ``detail__findings__0__Title``; ``GONE`` takes a member away."""
+    recorded: dict[str, Any] = json.loads(_read(FOLDER / f"{name}.json"))
+    for path, value in changed.items():
+        *way, last = path.split("__")
+        at: Any = recorded
+        for step in way:
+            at = at[int(step)] if step.isdecimal() else at.setdefault(step, {})
+        if value is GONE:
+            del at[last]
+        else:
+            at[last] = copy.deepcopy(value)
+    return recorded
+
+
+def expected(name: str) -> list[Finding]:
+    """Return what the recorded event makes, with the sources enabled that are off by default."""
+    return [Finding(**one) for one in json.loads(_read(FOLDER / "expected" / f"{name}.json"))]
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,197 @@
+"""What events make: the recorded ones exactly, and the traps of each source."""
+
+from typing import Any
+
+import pytest
+from incidents import findings
+from incidents.findings import Finding, MalformedEvent, UnknownEvent
+
+from tests.support.recorded import GONE, NAMES, event, expected
+
+INSPECTOR = {"aws.inspector2"}
+F = "detail__findings__0__"
+INFO = F + "finding_info__"
+
+
+def only(name: str, **changed: Any) -> Finding:
+    """Return the one finding of a recorded event with changes."""
+    (one,) = findings.read(event(name, **changed), INSPECTOR)
+    assert isinstance(one, Finding)
+    return one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_event_makes_exactly_this(name: str) -> None:
+    assert findings.read(event(name), INSPECTOR) == expected(name)
+
+
+def test_one_guardduty_finding_has_one_key_and_one_source_through_every_hub() -> None:
+    three = [only(name) for name in ("guardduty", "security_hub_asff_guardduty", "security_hub_ocsf_guardduty")]
+
+    for field in (
+        "key",
+        "source",
+        "account_id",
+        "title",
+        "severity",
+        "category",
+        "occurred_at",
+        "detected_at",
+        "seen_at",
+    ):
+        assert len({getattr(one, field) for one in three}) == 1, field
+    assert len({(*one.alert_ids, *one.tags) for one in three}) == 1
+
+
+def test_macie_has_one_key_through_the_hub_and_one_a_bucket_and_type() -> None:
+    direct = only("macie_sensitive_data")
+    (_, hub, _) = findings.read(event("security_hub_asff_several"))
+    assert isinstance(hub, Finding)
+    assert hub.key == direct.key
+    assert only("macie_sensitive_data", detail__id="another").key == direct.key
+    assert only("macie_sensitive_data", detail__type="SensitiveData:S3Object/Financial").key != direct.key
+    assert only("macie_policy", detail__id="another").key != only("macie_policy").key
+
+
+def test_the_account_is_the_findings_own_and_never_guessed() -> None:
+    assert event("guardduty")["account"] == "999988887777"
+    assert only("guardduty").account_id == "111122223333"
+    for missing in (GONE, None, "", "1111222233334", 111122223333):
+        with pytest.raises(MalformedEvent, match=r"detail\.accountId must be an AWS account id"):
+            findings.read(event("guardduty", detail__accountId=missing))
+
+
+def test_health_names_the_account_that_is_affected_and_else_its_recipient() -> None:
+    assert (event("health")["account"], only("health").account_id) == ("999988887777", "111122223333")
+    assert only("health_abuse").account_id == "111122223333"
+    assert only("health", detail__affectedAccount="444455556666").key != only("health").key
+    with pytest.raises(MalformedEvent, match=r"detail\.affectedAccount"):
+        findings.read(event("health", detail__affectedAccount="all"))
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"),
+    [(10, "critical"), (9.0, "critical"), (8.9, "high"), (7, "high"), (6.9, "medium"), (4.0, "medium"), (3.9, "low"),
+     (1, "low"), (0.9, "informational"), ("8", None), (True, None), (None, None), (10**400, None)],
+)  # fmt: skip
+def test_severity_of_guardduty_is_a_number(value: Any, severity: str | None) -> None:
+    assert only("guardduty", detail__severity=value).severity == severity
+
+
+def test_a_hub_names_severities_in_words_or_in_numbers() -> None:
+    asff, ocsf = "security_hub_asff_guardduty", "security_hub_ocsf_guardduty"
+    for normalized, severity in ((0, "informational"), (1, "low"), (40, "medium"), (70, "high"), (90, "critical")):
+        assert only(asff, **{F + "Severity": {"Normalized": normalized}}).severity == severity
+    for number, severity in (
+        (1, "informational"),
+        (2, "low"),
+        (3, "medium"),
+        (4, "high"),
+        (5, "critical"),
+        (6, "critical"),
+    ):
+        assert only(ocsf, **{F + "severity_id": number, F + "severity": GONE}).severity == severity
+    assert only(ocsf, **{F + "severity_id": 99, F + "severity": "Fatal"}).severity == "critical"
+    assert only(asff, **{F + "Severity": {}}).severity is None
+
+
+def test_a_custom_action_takes_what_is_archived_and_is_as_new_as_itself() -> None:
+    chosen = only("security_hub_asff_custom_action", **{F + "RecordState": "ARCHIVED"})
+
+    assert chosen.seen_at == "2026-11-19T12:30:00.000Z"
+
+
+def test_a_product_of_aws_alone_may_give_an_arn_as_the_key() -> None:
+    arn = only("guardduty").key
+    for product in ("product/111122223333/default", "product/kestrel-labs/kestrel-endpoint"):
+        forged = only(
+            "security_hub_asff_guardduty", **{F + "ProductArn": f"arn:aws:securityhub:eu-central-1::{product}"}
+        )
+        assert forged.alert_ids == [arn]
+        assert forged.key != arn
+
+
+def test_ocsf_has_milliseconds_beside_its_texts() -> None:
+    texts = dict.fromkeys((INFO + "created_time_dt", INFO + "first_seen_time_dt", INFO + "modified_time_dt"), GONE)
+
+    assert only("security_hub_ocsf_guardduty", **texts)[9:12] == only("security_hub_ocsf_guardduty")[9:12]
+
+
+@pytest.mark.parametrize(
+    "data", ["", "no json", "[" * 100_000, "9" * 5000, "{}", '{"startDate":"soon"}', None, {"a": 1}]
+)
+def test_reason_data_of_an_alarm_is_a_json_text_or_tells_no_start(data: Any) -> None:
+    alarm = only("cloudwatch_alarm", detail__state__reasonData=data)
+
+    assert alarm.occurred_at is None
+    assert alarm.detected_at == "2026-11-20T13:56:40.987Z"
+
+
+def test_severity_of_an_alarm_is_the_first_word_of_its_name() -> None:
+    assert only("cloudwatch_alarm", detail__alarmName="[HIGH] queue age").severity == "high"
+    assert only("cloudwatch_alarm", detail__alarmName="highest-queue-age").severity is None
+    assert only("cloudwatch_alarm", detail__alarmName="4711").severity is None
+
+
+def test_an_alarm_that_was_never_anything_else_is_taken() -> None:
+    assert only("cloudwatch_alarm", detail__previousState=GONE).severity == "critical"
+
+
+def test_pages_of_a_health_event_share_key_and_order_and_are_told_apart() -> None:
+    first = only("health_page_2", detail__page="1", detail__affectedEntities=[{"entityValue": "i-1"}])
+    second = only("health_page_2")
+
+    assert (first.key, first.seen_at) == (second.key, second.seen_at)
+    assert (first.page, second.page) == (1, 2)
+    odd: list[Any] = [3, "0", "x", [], 10**9, None]
+    assert [only("health", detail__page=page).page for page in odd] == [3, 1, 1, 1, 1, 1]
+
+
+def test_a_planned_start_is_no_occurrence() -> None:
+    planned = only(
+        "health", detail__eventTypeCategory="scheduledChange", detail__startTime="Fri, 20 Nov 2026 05:00:00 GMT",
+        detail__eventTypeCode="AWS_EC2_MAINTENANCE_SCHEDULED",
+    )  # fmt: skip
+
+    assert (planned.occurred_at, planned.severity) == (None, "informational")
+    assert planned.dates["occurred_at"] == "detail.startTime, dropped: later than detected_at"
+
+
+def test_macie_tells_no_start_but_that_of_a_call() -> None:
+    assert only("macie_sensitive_data").occurred_at is None
+    assert only("macie_policy").occurred_at == "2026-11-16T15:31:40.000Z"
+    assert only("macie_policy", detail__policyDetails=None).occurred_at is None
+
+
+def test_a_bad_secondary_date_fails_nothing() -> None:
+    bad = only("guardduty", detail__service__eventFirstSeen="once", detail__createdAt=[], detail__updatedAt={})
+
+    assert (bad.occurred_at, bad.detected_at) == (None, "2026-11-17T02:45:03.000Z")
+    assert bad.dates == {
+        "occurred_at": "detail.service.eventFirstSeen, dropped: not a date",
+        "detected_at": "time",
+        "seen_at": "detail.service.eventLastSeen",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "detail_type"),
+    [("aws.guardduty", "Alert Escalated"), ("aws.ec2", "EC2 Instance State-change Notification"),
+     ("acme.soc", "GuardDuty Finding"), ("acme.soc", "Alert escalated"), ("*", "GuardDuty Finding")],
+)  # fmt: skip
+def test_what_no_adapter_takes_is_unknown(source: str, detail_type: str) -> None:
+    with pytest.raises(UnknownEvent, match="no adapter takes this source and detail-type"):
+        findings.read(event("guardduty", source=source, **{"detail-type": detail_type}))
+
+
+@pytest.mark.parametrize("whole", [None, 1, "text", [], {}, {"source": 1}, {"source": "aws.guardduty"}])
+def test_what_is_no_event_is_malformed(whole: Any) -> None:
+    with pytest.raises(MalformedEvent):
+        findings.read(whole)
+
+
+def test_one_bad_finding_of_several_is_named_by_its_place_and_not_by_its_values() -> None:
+    with pytest.raises(MalformedEvent) as refused:
+        findings.read(event("security_hub_asff_several", detail__findings__1__AwsAccountId="secret"))
+
+    assert refused.value.reason == "detail.findings[1].AwsAccountId must be an AWS account id of 12 digits"

@@ -1,0 +1,137 @@
+"""Whatever an event holds, it is refused by name or makes findings that a create accepts."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from incidents import drafts, findings, json_text, keys, model
+from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
+
+from tests.support.recorded import NAMES, event
+
+INSPECTOR = {"aws.inspector2"}
+EVENTS = [event(name) for name in NAMES]
+
+scalars: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=[]), max_size=8)
+)
+telling = st.sampled_from(
+    ["ALARM", "true", "[SAMPLE] x", "arn:aws:x", "2026-11-17T02:12:07Z", "111122223333", "0", 1, 2004,
+     10**400, -1, "\ud800", "\x00", " ", "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
+     [f"{n:0>140}" for n in range(600)],
+     [{"Id": f"{n:0>200}", "id": f"{n:0>200}", "uid": f"{n:0>200}", "entityValue": f"{n:0>200}"} for n in range(600)]]
+)  # fmt: skip
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every member of a JSON value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in pairs:
+        yield (*way, name)
+        yield from places(member, (*way, name))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """Return a recorded event of which up to four members are gone or are something else."""
+    changed = copy.deepcopy(draw(st.sampled_from(EVENTS)))
+    for _ in range(draw(st.integers(1, 4))):
+        ways = list(places(changed))
+        if not ways:
+            break
+        *way, last = draw(st.sampled_from(ways))
+        at = changed
+        for step in way:
+            at = at[step]
+        if draw(st.booleans()):
+            at[last] = copy.deepcopy(draw(telling | anything))
+        else:
+            del at[last]
+    return changed
+
+
+def read(whole: Any) -> list[Finding | Skipped]:
+    try:
+        return findings.read(whole, INSPECTOR)
+    except (UnknownEvent, MalformedEvent) as refused:
+        assert refused.reason
+        refused.reason.encode("ascii")
+        return []
+
+
+def check(one: Finding | Skipped) -> None:
+    """Check that a create accepts the finding, with room left for what the server stamps."""
+    if isinstance(one, Skipped):
+        assert one.reason in findings.REASONS
+        one.source.encode()
+        return
+    body = {
+        "title": one.title, "description": one.description, "category": one.category, "severity": one.severity,
+        "occurred_at": one.occurred_at, "detected_at": one.detected_at, "affected_account_ids": one.account_ids,
+        "affected_asset_ids": one.asset_ids, "triggered_by_alert_ids": one.alert_ids, "tags": one.tags,
+        "source": one.source, "source_type": "system",
+    }  # fmt: skip
+    given_values = drafts.new_incident(body)
+    incident: Any = model.blank() | given_values
+    assert model.settle(incident, given_values, one.seen_at) == []
+    assert len(json_text.dump_incident(incident).encode()) < model.DOCUMENT_BYTES - 4096
+    assert keys.ACCOUNT_ID.fullmatch(one.account_id)
+    assert one.producer is None or not one.source.startswith("aws.")
+    one.key.encode()
+    assert 0 < len(one.key) <= 1024
+    assert {"detected_at", "seen_at"} <= set(one.dates) <= {"occurred_at", "detected_at", "seen_at"}
+    assert (one.occurred_at is None) == ("dropped" in one.dates.get("occurred_at", "dropped"))
+
+
+@settings(deadline=None, max_examples=400)
+@given(mutated())
+def test_a_recorded_event_with_anything_changed(whole: Any) -> None:
+    for one in read(whole):
+        check(one)
+
+
+@settings(deadline=None)
+@given(anything)
+def test_anything_at_all(whole: Any) -> None:
+    for one in read(whole):
+        check(one)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_member_gone_or_something_else(name: str) -> None:
+    recorded = event(name)
+    others: list[Any] = [None, 7, "", "x", [], {}, [[]], [{}], True, float("nan")]
+    for *way, last in list(places(recorded)):
+        for value in others:
+            changed = copy.deepcopy(recorded)
+            at = changed
+            for step in way:
+                at = at[step]
+            at[last] = value
+            for one in read(changed):
+                check(one)
+
+
+def test_size_refuses_nothing() -> None:
+    huge = event("alert_escalated")
+    many = [f"{n:0>300}\u00fc" for n in range(2000)]
+    huge["detail"] |= {
+        "title": "\u00fc" * 1000, "description": "\U0001f525" * 60_000, "category": "c" * 100, "dedup_key": "k" * 5000,
+        "alert_ids": many, "asset_ids": many, "account_ids": many, "url": "https://soc.acme.example/" + "u" * 100_000,
+    }  # fmt: skip
+    (one,) = findings.read(json.loads(json.dumps(huge)))
+    assert isinstance(one, Finding)
+    check(one)
+    assert (len(one.title), len(one.category or ""), len(one.account_ids)) == (300, 64, 500)
+    assert one.key.startswith("sha256:")
+    assert model.TEXT_BYTES - 4 < len((one.description or "").encode()) <= model.TEXT_BYTES
+    assert len(set(one.account_ids)) == len(one.account_ids)
