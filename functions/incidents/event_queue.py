@@ -7,12 +7,14 @@ and is done here. Whatever else goes wrong is tried again by the queue, five tim
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
@@ -65,6 +67,7 @@ Operate = Callable[[Message], list[str]]
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    counted: Counter[str] = Counter()
 
     def handle(record: SQSRecord) -> None:
         started = time.perf_counter()
@@ -81,12 +84,18 @@ def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
             raise
         finally:
             line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
+            counted.update(line["outcomes"])
             (logger.error if "error" in line else logger.info)("event", extra=line)
 
     @wraps(operate)
     def handler(event: Mapping[str, Any], context: Any) -> Any:
+        counted.clear()
         with timeouts.within(context.get_remaining_time_in_millis() / 1000):
-            return process_partial_response(dict(event), handle, processor, context)
+            answer = process_partial_response(dict(event), handle, processor, context)
+        for outcome, count in counted.items():
+            with single_metric("Findings", MetricUnit.Count, count, namespace="Incidents") as metric:
+                metric.add_dimension("outcome", outcome)
+        return answer
 
     return handler
 

@@ -21,7 +21,7 @@ from .system_repository import SystemRepository
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
 """From a tenant and a source to that tenant's incidents, while they are served."""
 
-Outcome = Literal["created", "recurred", "attached", "known", "late", "suppressed"]
+Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed"]
 
 DISMISSED_FOR = timedelta(days=30)  # how long a dismissed incident keeps its finding quiet
 
@@ -76,8 +76,8 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
 
     - unknown: an incident is created;
     - not newer than the newest event that counted: nothing happens (``known``);
-    - its incident is open: new alerts and assets are attached (500 of each at most), and a severity above the highest
-      that was seen raises the incident's, never below what an analyst has set;
+    - its incident is open: new alerts and assets are attached (500 of each at most: else ``attached_in_part``), and a
+      severity above the highest that was seen raises the incident's, never below what an analyst has set;
     - closed or deleted: an event after that moment is a recurrence and makes a new incident, tagged with the number of
       the old one; an earlier one is ``late``;
     - dismissed: an event within 30 days of the incident's last change is ``suppressed``, a later one recurs.
@@ -156,10 +156,12 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
         return after
 
     try:
-        commands.change_incident(known.incident_id, attached, None, incidents, sighting)
+        incident = commands.change_incident(known.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
         incidents.write(sighting)
-    return "attached"
+        return "attached_in_part"
+    there = {*incident["triggered_by_alert_ids"], *incident["affected_asset_ids"], *incident["affected_account_ids"]}
+    return "attached" if there >= {*finding.alert_ids, *finding.asset_ids, *finding.account_ids} else "attached_in_part"
 
 
 def _with(ids: list[str], more: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Findings on AWS's own DynamoDB Local, through the handler that the queue calls: one incident a finding."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import ingest_finding
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
 from incidents import dynamodb as client_module
-from incidents import event_queue
+from incidents import event_queue, intake
 from incidents.system_repository import SystemRepository
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
@@ -85,6 +87,17 @@ def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c
     return event
 
 
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return what CloudWatch would count, by outcome, from the embedded metrics that were logged."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    counted: Counter[str] = Counter()
+    for line in lines:
+        assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Incidents"
+        assert set(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) <= {"service", "outcome"}
+        counted[line["outcome"]] += int(line["Findings"][0])
+    return dict(counted)
+
+
 def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
     answer = update(patch_event(incident["id"], values), Context)
     assert answer["statusCode"] == 200, answer
@@ -151,7 +164,9 @@ def test_an_analyst_s_severity_is_not_fought(system: SystemRepository) -> None:
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_at_500_further_ids_are_not_attached_and_the_event_counts(system: SystemRepository) -> None:
+def test_at_500_further_ids_are_not_attached_but_counted(
+    system: SystemRepository, capsys: pytest.CaptureFixture[str]
+) -> None:
     take(guardduty())
     patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
 
@@ -160,6 +175,7 @@ def test_at_500_further_ids_are_not_attached_and_the_event_counts(system: System
 
     (incident,) = incidents()
     assert incident["affected_asset_ids"] == [f"asset-{n}" for n in range(500)]
+    assert metrics(capsys) == {"created": 1, "attached_in_part": 1, "known": 1}
 
 
 @pytest.mark.parametrize("end", ["closed", "deleted"])
@@ -227,9 +243,15 @@ def test_both_pages_of_a_report_count_in_either_order(system: SystemRepository, 
 def test_at_once_from_everywhere_is_one_incident(
     system: SystemRepository, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        assert all(failed == [] for failed in pool.map(lambda n: take(guardduty(minutes=n % 4)), range(48)))
+    def take_one(n: int) -> list[str]:  # as functions side by side do; one handler takes one batch at a time
+        message = event_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
+        return intake.take_event(message.event, message.system, message.serving, message.enabled_sources)
 
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = Counter(outcome for taken in pool.map(take_one, range(48)) for outcome in taken)
+
+    assert outcomes["created"] == 1
+    assert set(outcomes) <= {"created", "attached", "known"}
     assert len(incidents()) == 1
     found = [item for item in invariants.everything(dynamodb, service) if item["pk"]["S"] != "ACCOUNTS"]
     assert invariants.violations(found) == []
@@ -287,12 +309,15 @@ def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
     assert (len(incidents()), incidents("globex"), len(dead_letters)) == (1, [], 1)
 
 
-def test_what_makes_nothing_makes_nothing(system: SystemRepository, dead_letters: list[dict[str, Any]]) -> None:
+def test_what_makes_nothing_makes_nothing_and_is_counted_by_its_reason(
+    system: SystemRepository, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
     archived = guardduty()
     archived["detail"]["service"]["archived"] = True
 
     assert take(archived, {**recorded("guardduty"), "source": "grc.incidents"}, recorded("inspector")) == []
 
+    assert metrics(capsys) == {"archived": 1, "own": 1, "disabled": 1}
     assert (incidents(), dead_letters) == ([], [])
 
 

@@ -16,7 +16,7 @@ from tests.support import recorded
 from tests.support.checkout import Checkout
 from tests.support.templates import CHECKOUT
 
-SECONDS = 60
+SECONDS = 90
 VALIDATOR = Draft202012Validator(
     json.loads((CHECKOUT / "functions" / "incidents" / "incident_event.v1.json").read_text())
 )
@@ -121,6 +121,48 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
     made = wait_for(lambda: by_title(stack, "of nobody"))
     assert message_id not in "".join(dead_letters(stack))
     assert made["mttd_minutes"] is not None
+
+
+@pytest.fixture
+def break_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Take the table from the function that takes findings; what is returned gives it back."""
+    function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["ingest_finding"])
+    of = {"RoleName": function["Role"].rpartition("/")[2], "PolicyName": "ingest_finding"}
+    policy = aws("iam").get_role_policy(**of)["PolicyDocument"]
+
+    def mend() -> None:
+        aws("iam").put_role_policy(**of, PolicyDocument=json.dumps(policy))
+
+    def break_() -> Callable[[], None]:
+        left = [one for one in policy["Statement"] if "dynamodb:GetItem" not in one["Action"]]
+        aws("iam").put_role_policy(**of, PolicyDocument=json.dumps({**policy, "Statement": left}))
+        return mend
+
+    yield break_
+    mend()
+
+
+def test_what_fails_for_a_while_is_taken_later_and_what_fails_always_is_a_dead_letter(
+    stack: Checkout, put: Callable[[dict[str, Any]], None], break_intake: Callable[[], Callable[[], None]]
+) -> None:
+    stack.answer("account", "link", "111122223333", TENANT)
+
+    def failures() -> int:
+        return stack.answer("logs", "ingest_finding").count('"outcomes":["failed"]')
+
+    before = failures()
+    mend = break_intake()
+    put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:b", detail__title="fails for a while"))
+    wait_for(lambda: failures() > before)
+    mend()
+    wait_for(lambda: by_title(stack, "fails for a while"))
+
+    mend = break_intake()
+    put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:c", detail__title="fails always"))
+    line = wait_for(lambda: [line for line in dead_letters(stack) if "failed at every receive" in line])[0]
+    mend()
+    stack.answer("dlq", "redrive", line.split()[0])
+    wait_for(lambda: by_title(stack, "fails always"))
 
 
 def test_explain_says_what_would_be_and_writes_nothing(stack: Checkout, tmp_path: Any) -> None:
