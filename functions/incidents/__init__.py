@@ -10,7 +10,8 @@
 ``queries``        what reads them; ``filters`` reads a list's parameters, ``cursor`` seals its position
 ``repository``     one tenant's incidents in DynamoDB; ``listing`` reads pages for it
 ``system_repository``   what belongs to no tenant: the account map
-``dynamodb``       the client; ``guard`` keeps it to whom it serves, ``timeouts`` keep it within the request's deadline
+``dynamodb``       the client; ``guard`` keeps it to whom it serves
+``aws_clients``    how every client is made; ``timeouts`` keep them within the request's deadline
 ``items``          the stored form; ``upcasting`` reads older ones
 ``keys``           every partition and sort key, drawn in one place
 ``model``          the fields of an incident, their bounds, vocabularies and derived values

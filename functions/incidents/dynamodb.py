@@ -1,7 +1,4 @@
-"""The one DynamoDB client, and what it does when the table refuses.
-
-botocore and not boto3: the client is the same, and a function that does not load the layer above starts faster.
-"""
+"""The one DynamoDB client, and what it does when the table refuses."""
 
 import os
 from collections.abc import Iterator
@@ -11,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zlib import crc32
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from . import guard, timeouts
+from . import aws_clients, guard, timeouts
 from .errors import Busy
 
 if TYPE_CHECKING:
@@ -41,16 +36,9 @@ class ConditionFailed(Exception):
 
 @cache
 def client() -> "DynamoDBClient":
-    """Return the client of this process, made on first use: guarded, and within each request's deadline."""
-    config = Config(
-        connect_timeout=timeouts.CONNECT_SECONDS,
-        read_timeout=timeouts.READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": timeouts.ATTEMPTS},
-    )
-    made: DynamoDBClient = botocore.session.get_session().create_client("dynamodb", config=config)  # type: ignore[assignment]
+    """Return the client of this process, made on first use, and guarded."""
+    made: DynamoDBClient = aws_clients.make("dynamodb")
     guard.watch(made)
-    made.meta.events.register_first("before-send.dynamodb", lambda **_: timeouts.check())  # before each attempt
-    made.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
     made.meta.events.register("before-parse.dynamodb", _check_whole)
     return made
 

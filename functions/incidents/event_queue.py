@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.config import Config
 
-from . import dynamodb, guard, timeouts
+from . import aws_clients, dynamodb, guard, timeouts
 from .findings import EventRefused, MalformedEvent
 from .identity import Identity
 from .observability import logger
@@ -102,12 +100,7 @@ def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
 
 @cache
 def queues() -> "SQSClient":
-    config = Config(
-        connect_timeout=timeouts.CONNECT_SECONDS,
-        read_timeout=timeouts.READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": timeouts.ATTEMPTS},
-    )
-    made: SQSClient = botocore.session.get_session().create_client("sqs", config=config)  # type: ignore[assignment]
+    made: SQSClient = aws_clients.make("sqs")
     return made
 
 

@@ -5,10 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import botocore.session
-from botocore.config import Config
-
-from . import timeouts
+from . import aws_clients, timeouts
 from .items import Item
 from .observability import logger
 
@@ -60,12 +57,7 @@ def _record(change: Mapping[str, Any]) -> Record:
 @cache
 def bus() -> "EventBridgeClient":
     """Return the client of this process, made on first use."""
-    config = Config(
-        connect_timeout=timeouts.CONNECT_SECONDS,
-        read_timeout=timeouts.READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": timeouts.ATTEMPTS},
-    )
-    made: EventBridgeClient = botocore.session.get_session().create_client("events", config=config)  # type: ignore[assignment]
+    made: EventBridgeClient = aws_clients.make("events")
     return made
 
 
