@@ -44,10 +44,11 @@ def within(seconds: float) -> Iterator[None]:
     token = _ends.set(monotonic() + left)
     # Signals reach the main thread alone, which is where Lambda runs a handler.
     alarmed = left < inf and threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGALRM, _ring) if alarmed else None
-    if alarmed:
-        signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+    before = signal.getsignal(signal.SIGALRM)
     try:
+        if alarmed:
+            signal.signal(signal.SIGALRM, _ring)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
         yield
     finally:
         if alarmed:
