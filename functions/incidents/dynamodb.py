@@ -52,12 +52,6 @@ def _check_whole(response_dict: Any, **_: object) -> None:
         raise Busy
 
 
-def _forget_retry_after(response: Any, **_: object) -> None:
-    """Keep botocore to its own pauses: an answer may ask it for five seconds, which the deadline does not have."""
-    if response is not None:
-        response[0].headers.pop("x-amz-retry-after", None)
-
-
 def table_name() -> str:
     return os.environ["TABLE_NAME"]
 

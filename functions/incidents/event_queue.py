@@ -6,21 +6,16 @@ and is done here. Whatever else goes wrong is tried again by the queue, five tim
 
 import json
 import os
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from . import aws_clients, dynamodb, guard, timeouts
+from . import aws_clients, dynamodb, guard, messages
 from .findings import EventRefused, MalformedEvent
 from .identity import Identity
-from .observability import logger
 from .repository import IncidentRepository
 from .system_repository import SystemRepository
 
@@ -64,38 +59,17 @@ Operate = Callable[[Message], list[str]]
 
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    counted: Counter[str] = Counter()
 
-    def handle(record: SQSRecord) -> None:
-        started = time.perf_counter()
-        line: dict[str, Any] = {"operation": operate.__module__, "message_id": record.message_id}
+    def take(record: SQSRecord, line: messages.Line) -> list[str]:
+        message = Message(record)
         try:
-            message = Message(record)
-            try:
-                line["outcomes"] = operate(message)
-            except EventRefused as refused:
-                _send_to_dead_letters(message, str(refused))
-                line |= {"outcomes": ["refused"], "reason": str(refused)}
-        except Exception as error:
-            line |= {"outcomes": ["failed"], "error": type(error).__qualname__}
-            raise
-        finally:
-            line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
-            counted.update(line["outcomes"])
-            (logger.error if "error" in line else logger.info)("event", extra=line)
+            return operate(message)
+        except EventRefused as refused:
+            _send_to_dead_letters(message, str(refused))
+            line["reason"] = str(refused)
+            return ["refused"]
 
-    @wraps(operate)
-    def handler(event: Mapping[str, Any], context: Any) -> Any:
-        counted.clear()
-        with timeouts.within(context.get_remaining_time_in_millis() / 1000):
-            answer = process_partial_response(dict(event), handle, processor, context)
-        for outcome, count in counted.items():
-            with single_metric("Findings", MetricUnit.Count, count, namespace="Incidents") as metric:
-                metric.add_dimension("outcome", outcome)
-        return answer
-
-    return handler
+    return wraps(operate)(messages.consumer(operate.__module__, take, counted_as="Findings"))
 
 
 @cache

@@ -29,7 +29,7 @@ _PARAMETERS = {
     "GetItem": {"TableName", "Key", "ConsistentRead"},
     "PutItem": _PUT,
     "UpdateItem": _UPDATE | {"ReturnValues"},
-    "DeleteItem": {"TableName", "Key"},
+    "DeleteItem": {"TableName", "Key", "ConditionExpression", *_EXPRESSED},
     "Query": {
         "TableName", "IndexName", "KeyConditionExpression", "FilterExpression", "ExclusiveStartKey", "Limit",
         "ScanIndexForward", "ConsistentRead", "ReturnConsumedCapacity", *_EXPRESSED,
@@ -39,10 +39,16 @@ _PARAMETERS = {
     "Update": _UPDATE,
 }  # fmt: skip
 
-_EQUATION = r"(#?\w+) = (:\w+)"
 _NAME = r"#?\w+"
+_EQUATION = rf"({_NAME}) = (:\w+)"
 # The forms of expressions that can be read here without a doubt.
-_UPDATES = re.compile(rf"SET {_EQUATION}(, {_EQUATION})*( REMOVE {_NAME}(, {_NAME})*)?|ADD {_NAME} :\w+")
+_ASSIGNMENT = rf"{_NAME} = (?::\w+|if_not_exists\({_NAME}, :\w+\))"
+_ADDITION = rf"{_NAME} :\w+"
+_UPDATES = re.compile(
+    rf"(?=.)(?:SET (?P<set>{_ASSIGNMENT}(?:, {_ASSIGNMENT})*))?"
+    rf"(?: ?REMOVE {_NAME}(?:, {_NAME})*)?"
+    rf"(?: ?ADD (?P<add>{_ADDITION}(?:, {_ADDITION})*))?"
+)
 _KEY_CONDITION = re.compile(rf"{_EQUATION}( AND ({_NAME}) (BETWEEN :\w+ AND|>|<|=|>=|<=) :\w+)?")
 
 
@@ -116,14 +122,16 @@ def _of_item(item: Parameters) -> list[str]:
 
 def _of_update(params: Parameters) -> list[str]:
     """Return what an update sets key attributes to. What it removes, it gives to nobody."""
-    expression = params.get("UpdateExpression", "")
-    if not _UPDATES.fullmatch(expression):
+    expression = _UPDATES.fullmatch(params.get("UpdateExpression", ""))
+    if expression is None:
         raise Breach("an update that cannot be read")
     names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
-    if expression.startswith("ADD ") and names.get(expression.split()[1], expression.split()[1]) in KEY_ATTRIBUTES:
-        raise Breach("an update that adds to a partition key")
-    given = re.findall(_EQUATION, expression.partition(" REMOVE ")[0])
-    return [values[value]["S"] for name, value in given if names.get(name, name) in KEY_ATTRIBUTES]
+    assigned = re.findall(rf"({_NAME}) = (?:(:\w+)|if_not_exists)", expression["set"] or "")
+    added = [(name, "") for name in re.findall(rf"({_NAME}) :", expression["add"] or "")]
+    given = [(name, value) for name, value in assigned + added if names.get(name, name) in KEY_ATTRIBUTES]
+    if not all(value for _, value in given):
+        raise Breach("an update that sets a partition key to what cannot be read")
+    return [values[value]["S"] for _, value in given]
 
 
 def _of_key_condition(params: Parameters) -> list[str]:

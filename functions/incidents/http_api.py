@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
 from math import inf
 from traceback import extract_tb
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from . import dynamodb, errors, guard, json_text, timeouts
@@ -32,6 +32,9 @@ from .model import DOCUMENT_BYTES
 from .observability import logger
 from .queries import JsonPage
 from .repository import IncidentRepository
+
+if TYPE_CHECKING:
+    from .metrics.repository import MetricRepository
 
 PATH = "/api/v1/grc/incidents"
 BODY_BYTES = 6 * DOCUMENT_BYTES  # a document whose every character is escaped as \uXXXX
@@ -78,6 +81,13 @@ class Request:
     def incidents(self) -> IncidentRepository:
         """The incidents that this caller may reach."""
         return IncidentRepository(self.identity, dynamodb.client(), dynamodb.table_name())
+
+    @cached_property
+    def metrics(self) -> "MetricRepository":
+        """The metrics that this caller may reach."""
+        from .metrics.repository import MetricRepository  # one operation needs it, and all others start without
+
+        return MetricRepository(self.identity, dynamodb.client(), dynamodb.table_name())
 
     @property
     def incident_id(self) -> str:
@@ -247,6 +257,11 @@ def deleted(stored: Stored) -> Response:
 def page(found: JsonPage) -> Response:
     """200 with one page of a list."""
     return Response(200, json_text.dump_page(found.items, found.next_cursor), {"content-type": "application/json"})
+
+
+def metrics(answer: Mapping[str, Any]) -> Response:
+    """200 with the metrics of a window."""
+    return Response(200, json.dumps(answer), {"content-type": "application/json"})
 
 
 def _seconds_left(context: Any) -> float:

@@ -11,10 +11,14 @@ tenant's name, which cannot contain ``#``.
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
 | finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake             |
+| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day>#<part> | metrics job |
+| metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job        |
+| marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | marking of days    |
 | account     | ACCOUNTS                 | <AWS account id>                | an operator        |
 | producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator        |
 
-What belongs to no tenant is the system's: ``ACCOUNTS`` says whose an AWS account's findings are, and who may escalate.
+What belongs to no tenant is the system's: ``ACCOUNTS`` says whose an AWS account's findings are, and who may escalate;
+``METRICDUE#<shard>`` says which days of which tenants must be computed again.
 
 Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
 
@@ -45,6 +49,7 @@ BY_CLOSED_DAY = "by-closed-day"
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
+MARK_SHARDS = 8  # each takes 1 000 marks a second; a schedule reads them all
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
 
 
@@ -89,6 +94,42 @@ def account(account_id: str) -> Key:
 
 def producer(account_id: str, source: str) -> Key:
     return Key("ACCOUNTS", f"{account_id}#{source}")
+
+
+def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str, part: int) -> Key:
+    """Return the key of one part of a day's bucket: of one application's incidents, or of all of the tenant's."""
+    return Key(f"TENANT#{tenant_id}#METRIC", f"{_scope(app_id)}#{kind.upper()}#{day}#{part:02d}")
+
+
+def metric_buckets(tenant_id: str, app_id: str | None, kind: str, first_day: str, last_day: str) -> tuple[Key, Key]:
+    """Return the first and the last key that parts of the buckets of these days can have."""
+    first = metric_bucket(tenant_id, app_id, kind, first_day, 0)
+    return first, metric_bucket(tenant_id, app_id, kind, last_day, 99)
+
+
+def metric_day(tenant_id: str, kind: str, day: str) -> Key:
+    """Return the key of what is known of a day beside its buckets: who computed it last, and of which applications."""
+    return Key(f"TENANT#{tenant_id}#METRIC", f"DAY#{kind.upper()}#{day}")
+
+
+def marked_day(tenant_id: str, kind: str, day: str) -> Key:
+    """A tenant's marks lie in one partition, so that one query finds them; tenants spread over several."""
+    shard = int(sha256(tenant_id.encode()).hexdigest(), 16) % MARK_SHARDS
+    return Key(marked_days(shard), f"{tenant_id}#{kind}#{day}")
+
+
+def marked_days_of(tenant_id: str) -> tuple[Key, Key]:
+    """Return the first and the last key that a tenant's marks can have: ``~`` comes behind whatever a key holds."""
+    return marked_day(tenant_id, "", "")._replace(sk=f"{tenant_id}#"), marked_day(tenant_id, "~", "")
+
+
+def marked_days(shard: int) -> str:
+    return f"METRICDUE#{shard}"
+
+
+def _scope(app_id: str | None) -> str:
+    """An application may have any name, ``ALL`` among them."""
+    return "ALL" if app_id is None else f"APP#{app_id}"
 
 
 def belongs_to_tenant(tenant_id: str, partition: str) -> bool:

@@ -61,9 +61,14 @@ def _ring(*_: object) -> None:
     raise Busy
 
 
+def left() -> float:
+    """Return the seconds until the deadline; infinite where there is none."""
+    return _ends.get() - monotonic()
+
+
 def check() -> None:
     """Raise Busy unless another attempt at a call, and the pause that may follow it, would end before the deadline."""
-    if monotonic() + CONNECT_SECONDS + READ_SECONDS + LONGEST_PAUSE_SECONDS > _ends.get():
+    if left() < CONNECT_SECONDS + READ_SECONDS + LONGEST_PAUSE_SECONDS:
         raise Busy
 
 

@@ -138,6 +138,12 @@ def test_the_system_reaches_its_own(sent: list[str]) -> None:
         lambda client: update(client, OWN, "REMOVE title SET active_pk = :title"),
         lambda client: update(client, OWN, "set active_pk = :title"),
         lambda client: update(client, OWN, "ADD #0 :title"),
+        lambda client: update(client, OWN, "ADD n :title, #0 :title"),
+        lambda client: update(client, OWN, "SET #1 = :title ADD n :title, active_pk :title"),
+        lambda client: update(client, OWN, "SET #1 = if_not_exists(#1, :title), #0 = if_not_exists(#0, :title)"),
+        lambda client: update(client, OWN, "SET #1 = if_not_exists(#1, :title) SET #0 = :title"),
+        lambda client: update(client, OWN, "ADD n :title SET #0 = :title"),
+        lambda client: update(client, OWN, "SET #1 = :title, #0 = :title + :title"),
         lambda client: update(client, OWN, ""),
         lambda client: client.update_item(
             TableName="t", Key=OWN, AttributeUpdates={"active_pk": {"Value": FOREIGN["pk"]}}
@@ -159,6 +165,14 @@ def test_what_an_update_removes_it_gives_to_nobody(sent: list[str]) -> None:
     with guard.serving_tenant("acme"):
         update(dynamodb.client(), OWN, "SET #1 = :title REMOVE #0")
     assert sent == ["UpdateItem"]
+
+
+def test_the_forms_of_updates_that_name_no_partition_pass(sent: list[str]) -> None:
+    with guard.serving_tenant("acme"):
+        update(dynamodb.client(), OWN, "SET #1 = if_not_exists(#1, :title), b = :title REMOVE c, #0 ADD n :title")
+        update(dynamodb.client(), OWN, "ADD n :title, m :title")
+        update(dynamodb.client(), OWN, "SET #1 = :title ADD n :title")
+    assert len(sent) == 3
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

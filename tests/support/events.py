@@ -84,3 +84,12 @@ def changes_event(incident_id: str, *, caller: dict[str, str] | None = None, **p
 
 def list_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
+
+
+def metrics_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
+
+
+def stream_event(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """What Lambda gets of a table's stream: its records, or what stands for them."""
+    return {"Records": records}
