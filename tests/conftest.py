@@ -10,11 +10,15 @@ import httpx
 import pytest
 from incidents import dynamodb as client_module
 from incidents.identity import Identity
+from incidents.metrics import edge
+from incidents.observability import logger
 from incidents.repository import IncidentRepository
 
 from tests.support import dynamodb_local, templates
 from tests.support.checkout import Checkout, free_port
 from tests.support.events import ISSUER
+from tests.support.metric_world import Queue, World
+from tests.support.streams import TableStream
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -114,6 +118,19 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
     client_module.client.cache_clear()
     yield table_name
     client_module.client.cache_clear()
+
+
+@pytest.fixture
+def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+    """Make a new world of metrics, in tenants of its own."""
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
+    monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    monkeypatch.setattr(logger, "info", lambda *_, **__: None)
+    queue = Queue()
+    monkeypatch.setattr(edge, "_queues", lambda: queue)
+    stream = TableStream(dynamodb_url, service)
+    return lambda: World(stream, queue)
 
 
 @pytest.fixture

@@ -19,11 +19,13 @@ PARTITIONS = [
     keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
-    keys.account("").pk, keys.finding("acme", "").pk,
+    keys.account("").pk, keys.finding("acme", "").pk, keys.metric_day("acme", "closed", "day").pk,
+    keys.marked_day("acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
     "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "ACCOUNTS",
+    "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [
     {"Fn::GetAtt": ["Storage", "Outputs.TableArn"]},
@@ -94,7 +96,8 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
         assert statement["Effect"] == "Allow"
-        assert "dynamodb:DeleteItem" not in statement["Action"]
+        if "dynamodb:DeleteItem" in statement["Action"]:  # of marks, and of nothing that a tenant has
+            assert statement["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["METRICDUE#*"]}
         if "logs:PutLogEvents" in statement["Action"]:
             assert statement["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
 
@@ -164,13 +167,16 @@ def test_the_table_is_kept_safe() -> None:
     assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take() -> None:
-    (queue,) = FUNCTIONS["IngestFinding"]["Events"].values()
-    assert queue["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+@pytest.mark.parametrize(("name", "queue"), [("IngestFinding", "Queue"), ("ComputeMetrics", "MetricsQueue")])
+def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take(name: str, queue: str) -> None:
+    (event,) = FUNCTIONS[name]["Events"].values()
+    assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["Eventing", f"Outputs.{queue}Arn"]}
     hidden = templates.service()["Parameters"]["VisibilityTimeoutSeconds"]["Default"]
-    assert hidden >= 6 * FUNCTIONS["IngestFinding"]["Timeout"]
+    assert hidden >= 6 * FUNCTIONS[name]["Timeout"]
     resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
-    assert resources["Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert resources[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert resources[queue]["Properties"]["VisibilityTimeout"] == {"Ref": "VisibilityTimeoutSeconds"}
 
 
 def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
@@ -183,13 +189,23 @@ def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
     assert admitted.count("arn:") == len(rules)
 
 
-def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever() -> None:
-    (stream,) = (event["Properties"] for event in FUNCTIONS["PublishIncidentEvents"]["Events"].values())
+# An incident that is erased for good is not announced, but it leaves its days.
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("MarkMetricDays", {})],
+)
+def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever(name: str, wanted: dict[str, object]) -> None:
+    (stream,) = (event["Properties"] for event in FUNCTIONS[name]["Events"].values())
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert stream["BisectBatchOnFunctionError"] is True
     assert stream["MaximumRetryAttempts"] > 0
     assert "OnFailure" in stream["DestinationConfig"]
     (only,) = stream["FilterCriteria"]["Filters"]
-    assert json.loads(only["Pattern"]) == {
-        "eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [{"suffix": "#INCIDENT"}]}}}
-    }  # fmt: skip
+    assert json.loads(only["Pattern"]) == wanted | {"dynamodb": {"Keys": {"pk": {"S": [{"suffix": "#INCIDENT"}]}}}}
+
+
+def test_the_stream_has_two_readers_which_is_all_that_it_takes() -> None:
+    readers = [
+        name for name, one in FUNCTIONS.items() for event in one["Events"].values() if event["Type"] == "DynamoDB"
+    ]
+    assert readers == ["PublishIncidentEvents", "MarkMetricDays"]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import update_incident
@@ -21,6 +22,7 @@ from tests.support.events import (
     delete_event,
     get_event,
     list_event,
+    metrics_event,
     patch_event,
 )
 
@@ -56,6 +58,7 @@ SCENARIOS = {
     ),
     "get": Scenario(get_incident.handler, lambda who, one: get_event(one, caller=who), 1),
     "list": Scenario(list_incidents.handler, lambda who, _: list_event(who, status=["new", "closed"]), 1),
+    "metrics": Scenario(get_incident_metrics.handler, lambda who, _: metrics_event(who), 1),
     "look-up by number": Scenario(
         list_incidents.handler, lambda who, _: list_event(who, incident_number="IR-1", include_deleted="true"), 1
     ),

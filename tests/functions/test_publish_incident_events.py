@@ -9,7 +9,7 @@ import pytest
 from incidents import stream, timeouts
 from publish_incident_events import handler
 
-from tests.support.events import Context
+from tests.support.events import Context, record, stream_event
 from tests.support.incidents import item
 
 Answer = Callable[[list[dict[str, Any]]], list[dict[str, str]]]
@@ -40,12 +40,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def records(*images: tuple[Any, Any]) -> dict[str, Any]:
-    return {
-        "Records": [
-            {"dynamodb": {"SequenceNumber": str(100 + n), **({"OldImage": old} if old else {}), "NewImage": new}}
-            for n, (old, new) in enumerate(images)
-        ]
-    }
+    return stream_event([record(old, new, 100 + n) for n, (old, new) in enumerate(images)])
 
 
 def test_a_batch_is_sent_ten_at_a_time(bus: SimpleNamespace) -> None:

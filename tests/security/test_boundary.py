@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import pytest
@@ -63,6 +64,7 @@ OPERATIONS = {
     "update_incident": Operation(update_incident.handler, {"title": "of the attacker"}),
     "delete_incident": Operation(delete_incident.handler, done=204),
     "list_incident_changes": Operation(list_incident_changes.handler),
+    "get_incident_metrics": Operation(get_incident_metrics.handler, has_path=False),
 }
 
 
@@ -119,6 +121,15 @@ ROWS: dict[str, dict[str, Callable[[World], Attempt]]] = {
         "forged cursor": lambda world: Attempt(
             400, OUTSIDER, world.own, f"limit=1&cursor={world.changes_cursor}"
         )
+    },
+    "get_incident_metrics": {
+        "another tenant's id": lambda world: Attempt(400, OUTSIDER, query="tenant_id=acme"),
+        "another application's id": lambda world: Attempt(400, OTHER_APP, query="app_id=soc-portal"),
+        "no claim": lambda world: Attempt(403, NOBODY),
+        "malformed claim": lambda world: Attempt(403, MALFORMED),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, query=f"cursor={world.list_cursor}"),
+        "forged incident number": lambda world: Attempt(400, OUTSIDER, query="incident_number=IR-1"),
+        "another tenant's idempotency key": lambda world: Attempt(200, OUTSIDER, headers=KEY),
     },
 }  # fmt: skip
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from incidents import dynamodb, guard, http_api, keys
 from incidents.identity import Identity
+from incidents.metrics import repository as metrics
+from incidents.metrics.repository import MetricRepository
 from incidents.repository import IncidentRepository
 
 from tests.support.events import claims
@@ -182,8 +184,12 @@ def test_a_repository_that_mistakes_the_tenant_is_stopped_before_anything_is_sen
     def mistaken(identity: Identity, client: "DynamoDBClient", table: str) -> IncidentRepository:
         return IncidentRepository(identity._replace(tenant_id="globex"), client, table)
 
+    def mistaken_about_metrics(identity: Identity, client: "DynamoDBClient", table: str) -> MetricRepository:
+        return MetricRepository(identity._replace(tenant_id="globex"), client, table)
+
     monkeypatch.setenv("TABLE_NAME", "t")
     monkeypatch.setattr(http_api, "IncidentRepository", mistaken)
+    monkeypatch.setattr(metrics, "MetricRepository", mistaken_about_metrics)
 
     answer = call(operation, claims("acme"))
 

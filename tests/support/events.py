@@ -90,6 +90,12 @@ def metrics_event(caller: dict[str, str] | None = None, **parameters: object) ->
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
 
 
+def record(old: Any, new: Any, number: int = 100) -> dict[str, Any]:
+    """One record of the stream, from the item before and after."""
+    images = {"OldImage": old, "NewImage": new}
+    return {"dynamodb": {"SequenceNumber": str(number), **{name: item for name, item in images.items() if item}}}
+
+
 def stream_event(records: list[dict[str, Any]]) -> dict[str, Any]:
     """What Lambda gets of a table's stream: its records, or what stands for them."""
     return {"Records": records}

@@ -7,6 +7,7 @@ from typing import Any
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import update_incident
@@ -19,6 +20,7 @@ from tests.support.events import (
     delete_event,
     get_event,
     list_event,
+    metrics_event,
     patch_event,
 )
 
@@ -30,6 +32,7 @@ OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = 
     "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
     "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
     "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
+    "metrics": (get_incident_metrics.handler, lambda **more: metrics_event(**more)),
 }
 
 

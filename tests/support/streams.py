@@ -11,10 +11,12 @@ class TableStream:
     def __init__(self, url: str, table: str) -> None:
         session = boto3.Session("local", "local", region_name="us-east-1")
         self._client = session.client("dynamodbstreams", endpoint_url=url)
-        (stream,) = self._client.list_streams(TableName=table)["Streams"]
-        (shard,) = self._client.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+        stream = session.client("dynamodb", endpoint_url=url).describe_table(TableName=table)["Table"][
+            "LatestStreamArn"
+        ]
+        (shard,) = self._client.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
         self._iterator = self._client.get_shard_iterator(
-            StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
         )["ShardIterator"]
 
     def incidents(self) -> list[dict[str, Any]]:

@@ -1,0 +1,246 @@
+"""What the metrics' jobs do when something is wrong, and what they tell CloudWatch."""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import compute_metrics
+import get_incident_metrics
+import mark_metric_days
+import pytest
+import schedule_metrics
+from incidents import dynamodb, guard, items, keys, timeouts
+from incidents.errors import Busy
+from incidents.metrics import edge
+from incidents.metrics.marked_days import MarkedDays
+
+from tests.support.events import Context, claims, metrics_event, record, stream_event
+from tests.support.incidents import item
+from tests.support.queues import sqs_event
+
+DETECTED = {"detected_at": "2026-11-20T08:00:00.000Z"}
+WHOLE: dict[str, Any] = {
+    **DETECTED, "occurred_at": "2026-11-20T07:00:00.000Z", "mttd_minutes": 60, "status": "closed",
+    "contained_at": "2026-11-20T09:30:00.000Z", "closed_at": "2026-11-21T08:00:00.000Z", "mttr_minutes": 1440,
+    "severity": "high",
+}  # fmt: skip
+Told = Callable[[], dict[str, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """Return the metrics that went to CloudWatch since the last call, by name: dimensions and value, in EMF's lines."""
+
+    def read() -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for line in map(json.loads, filter(lambda line: "_aws" in line, capsys.readouterr().out.splitlines())):
+            (metrics,) = line["_aws"]["CloudWatchMetrics"]
+            assert metrics["Namespace"] == "Incidents"
+            (dimensions,) = metrics["Dimensions"]
+            assert {"stage", "service"} <= set(dimensions) <= {"stage", "service", "severity", "outcome", "operation"}
+            for metric in metrics["Metrics"]:
+                found[metric["Name"]].append({name: value for name, value in line.items() if name != "_aws"})
+        return found
+
+    return read
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
+    monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "incidents")
+    monkeypatch.setenv("STAGE", "here")
+    monkeypatch.setattr(timeouts, "sleep", lambda _: None)
+
+
+def put(*found: items.Item) -> None:
+    for one in found:
+        with guard.serving_tenant(one["tenant_id"]["S"]):
+            dynamodb.client().put_item(TableName=os.environ["TABLE_NAME"], Item=one)
+
+
+def marks() -> list[tuple[str, str, str]]:
+    return [mark[:3] for mark in edge.marked_days().all()]
+
+
+def mark(*changes: tuple[Any, Any]) -> list[str]:
+    records = [record(old, new, 100 + n) for n, (old, new) in enumerate(changes)]
+    answer = mark_metric_days.handler(stream_event(records), Context)
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_both_days_of_a_change_are_marked_from_both_images() -> None:
+    assert mark((item(1, **WHOLE), item(2, **(WHOLE | {"detected_at": "2026-11-19T00:00:00.000Z"})))) == []
+
+    # What it adds to the day on which it was closed is still the same.
+    assert marks() == [("acme", "detected", "2026-11-19"), ("acme", "detected", "2026-11-20")]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"title": "another"}, {"owner_id": "ada"}, {"tags": ["x"]}, {"reported_at": "2026-11-22T00:00:00.000Z"}],
+)
+def test_a_change_that_makes_no_difference_marks_nothing(changed: dict[str, Any]) -> None:
+    mark((item(1, **WHOLE), item(2, **(WHOLE | changed))))
+    mark((item(1, **DETECTED, status="new"), item(2, **DETECTED, status="investigating")))
+    mark((None, item(1)))
+    assert marks() == []
+
+
+def test_an_incident_that_is_erased_leaves_its_days() -> None:
+    mark((item(1, **WHOLE), None))
+    assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
+
+
+def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told) -> None:
+    poisoned = item(1, **DETECTED) | {"status": {"N": "1"}}
+
+    assert mark((None, item(1, **DETECTED)), (None, poisoned), (None, item(1, **WHOLE))) == []
+
+    assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
+    (counted,) = told()["UnreadableRecords"]
+    assert (counted["operation"], counted["UnreadableRecords"]) == ("mark_metric_days", [1.0])
+
+
+def test_what_cannot_be_marked_comes_again_and_tells_its_minutes_then(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_one = MarkedDays.mark
+
+    def busy_for_globex(self: MarkedDays, tenant_id: str, *more: Any) -> None:
+        if tenant_id == "globex":
+            raise Busy
+        mark_one(self, tenant_id, *more)
+
+    monkeypatch.setattr(MarkedDays, "mark", busy_for_globex)
+    changes = [(None, item(1, **WHOLE, tenant_id=tenant)) for tenant in ("acme", "globex", "initech")]
+
+    assert mark(*changes) == ["101"]
+
+    assert [line["tenant_id"] for line in told()["MTTDMinutes"]] == ["acme"]
+
+
+def test_the_minutes_of_an_incident_are_told_once_when_they_become_known(told: Told) -> None:
+    opened, detected = item(1), item(2, **DETECTED, severity="high")
+    contained = item(3, **DETECTED, severity="high", contained_at=WHOLE["contained_at"])
+    closed = item(4, **(WHOLE | {"occurred_at": None, "mttd_minutes": None}))
+    found_out, retitled = item(5, **WHOLE), item(6, **WHOLE, title="x")
+    steps = [None, opened, detected, contained, closed, found_out, retitled]
+
+    mark(*pairwise(steps))
+
+    lines = told()
+    assert [line["TimeToContainMinutes"] for line in lines["TimeToContainMinutes"]] == [[90.0]]
+    assert [line["MTTRMinutes"] for line in lines["MTTRMinutes"]] == [[1440.0]]
+    (mttd,) = lines["MTTDMinutes"]
+    assert mttd == {
+        "service": "incidents", "stage": "here", "severity": "high", "tenant_id": "acme", "MTTDMinutes": [60.0],
+        "incident_id": opened["id"]["S"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("left_out", [{"is_deleted": True}, {"status": "dismissed", "closed_at": None}])
+def test_deleted_and_dismissed_incidents_tell_nothing(told: Told, left_out: dict[str, Any]) -> None:
+    mark((None, item(1, **(WHOLE | left_out))))
+    assert not told()
+
+
+def test_a_tenant_whose_computation_fails_stops_nothing_else_and_is_counted(told: Told) -> None:
+    broken = item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}}
+    good = {"tenant_id": "globex", **DETECTED}
+    put(broken, item(1, **good), item(1, id="inc_01M83J8EHSBKC38ZQ0R08TEPS7", **(WHOLE | {"detected_at": None})))
+    mark((None, item(1, **DETECTED)), (None, item(1, **good)), (None, item(1, **(WHOLE | {"detected_at": None}))))
+    event = sqs_event({"tenant_id": "acme"}, {"tenant_id": "globex"})
+
+    answer = compute_metrics.handler(event, Context)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert marks() == [("acme", "detected", "2026-11-20")]
+    assert {line["outcome"]: line["MetricDays"] for line in told()["MetricDays"]} == {
+        "failed": [1.0],
+        "computed": [2.0],
+    }
+    for tenant, mttr in (("globex", 0), ("acme", 1)):
+        window = metrics_event(claims(tenant), **{"from": "2026-11-01", "to": "2026-11-30"})
+        assert json.loads(get_incident_metrics.handler(window, Context)["body"])["mttr"]["n"] == mttr
+
+
+@pytest.mark.parametrize("body", ["no JSON", "{}", "[]", '{"tenant_id":"A#B"}', '{"tenant_id":null}'])
+def test_a_message_of_no_tenant_fails_alone(body: str) -> None:
+    event = sqs_event(body, {"tenant_id": "acme"})
+    answer = compute_metrics.handler(event, Context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+
+
+def test_what_a_run_has_no_time_for_waits_for_the_next(told: Told) -> None:
+    class Late(Context):
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return 9_000
+
+    mark((None, item(1, **WHOLE)))
+    assert compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Late) == {"batchItemFailures": []}
+    assert len(marks()) == 2
+    assert [line["outcome"] for line in told()["MetricDays"]] == ["postponed"]
+
+
+class Queue:
+    """In the place of SQS; takes of each batch all but what it is told to refuse, once."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.refuse = 0
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == "metrics"
+        refused, self.refuse = Entries[: self.refuse], 0
+        self.batches.append([json.loads(one["MessageBody"])["tenant_id"] for one in Entries if one not in refused])
+        return {"Failed": [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in refused]}
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
+    made = Queue()
+    monkeypatch.setattr(edge, "_queues", lambda: made)
+    return made
+
+
+def test_each_tenant_with_marks_gets_one_message_which_holds_the_tenant_alone(queue: Queue, told: Told) -> None:
+    queue.refuse = 3
+    mark(*((None, item(1, **WHOLE, tenant_id=f"tenant-{n}")) for n in range(23)))
+    now = time.time_ns() // 1_000_000
+    edge.marked_days().mark("late", "closed", "2026-11-20", now - 7_200_000)
+
+    assert schedule_metrics.handler({}, Context) == {"tenants": 24}
+
+    assert [len(batch) for batch in queue.batches] == [7, 3, 10, 4]
+    assert sorted(tenant for batch in queue.batches for tenant in batch) == sorted(
+        ["late", *(f"tenant-{n}" for n in range(23))]
+    )
+    assert told()["OldestMarkMinutes"] == [{"service": "incidents", "stage": "here", "OldestMarkMinutes": [120.0]}]
+
+
+def test_a_queue_that_takes_nothing_fails_the_run(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark((None, item(1, **WHOLE)))
+
+    def refuse_all(**sent: Any) -> dict[str, Any]:
+        return {"Failed": [{"Id": one["Id"]} for one in sent["Entries"]]}
+
+    monkeypatch.setattr(queue, "send_message_batch", refuse_all)
+    with pytest.raises(Busy):
+        schedule_metrics.handler({}, Context)
+
+
+def test_a_mark_that_cannot_be_read_keeps_no_other_from_being_seen(queue: Queue) -> None:
+    with guard.serving_system():
+        dynamodb.client().put_item(
+            TableName=os.environ["TABLE_NAME"], Item=items.key(keys.marked_day("acme", "closed", "2026-11-19"))
+        )
+    mark((None, item(1, **WHOLE)))
+    assert len(marks()) == 2
+    assert schedule_metrics.handler({}, Context) == {"tenants": 1}

@@ -1,0 +1,148 @@
+"""Tenants whose incidents have a history, and the jobs that compute their metrics from what the stream tells of it."""
+
+import json
+from itertools import count, product
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import compute_metrics
+import create_incident
+import delete_incident
+import get_incident
+import get_incident_metrics
+import mark_metric_days
+import schedule_metrics
+import update_incident
+
+from tests.support.events import (
+    Context,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    metrics_event,
+    patch_event,
+    stream_event,
+)
+from tests.support.queues import sqs_event
+from tests.support.streams import TableStream
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+APPS = ["scanner", "ALL", None]  # an application may have any name
+FIRST, LAST = "2026-01-30", "2026-02-14"
+
+_runs = count()
+
+
+class Queue:
+    """Stands where SQS is: the messages that the schedule sends."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        self.bodies += [entry["MessageBody"] for entry in Entries]
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+class World:
+    """Some tenants, what happened to their incidents, and how much of it the stream has told."""
+
+    def __init__(self, stream: TableStream, queue: Queue) -> None:
+        self._stream, self._queue = stream, queue
+        run = next(_runs)
+        self.tenants = [f"tenant-{run}", f"tenant-{run}-b"]
+        self.callers = [claims(tenant, app_id=app) for tenant, app in product(self.tenants, APPS)]
+        self.incidents: list[tuple[dict[str, str], str]] = []
+        self.waiting: list[dict[str, Any]] = []
+        self.told: list[list[dict[str, Any]]] = []
+
+    def do(self, action: str, n: int, what: Any) -> None:
+        if action == "create":
+            given, status = what
+            sent = {
+                "title": "x",
+                "status": status,
+                **{name: value for name, value in given.items() if value is not None},
+            }
+            caller = self.callers[n]
+            answer = create_incident.handler(create_event(sent, caller=caller), Context)
+            if answer["statusCode"] == 201:
+                self.incidents.append((caller, json.loads(answer["body"])["id"]))
+        elif action == "deliver":
+            self.deliver(Random(n))
+        elif action == "compute":
+            self.compute()
+        elif self.incidents:
+            caller, incident_id = self.incidents[n % len(self.incidents)]
+            if action == "delete":
+                delete_incident.handler(delete_event(incident_id, caller=caller), Context)
+            else:
+                patch = {"update": what, "move": {"status": what}, "restore": {"is_deleted": False}}[action]
+                update_incident.handler(patch_event(incident_id, patch, caller=caller), Context)
+
+    def fetch(self) -> list[dict[str, Any]]:
+        """Return what the stream holds and has not brought; whoever takes it, brings it."""
+        self.waiting += self._stream.incidents()
+        taken, self.waiting = self.waiting, []
+        return taken
+
+    def deliver(self, random: Random, *, everything: bool = False) -> None:
+        """Bring some of what the stream holds: in order for each item, in any order across items, some of it again."""
+        self.waiting += self._stream.incidents()
+        if self.told and random.random() < 0.3:
+            mark(random.choice(self.told))
+        by_item: dict[str, list[dict[str, Any]]] = {}
+        for record in self.waiting:
+            by_item.setdefault(record["dynamodb"]["Keys"]["sk"]["S"], []).append(record)
+        batch: list[dict[str, Any]] = []
+        for _ in range(len(self.waiting) if everything else random.randint(0, len(self.waiting))):
+            batch.append(by_item[random.choice([name for name, left in by_item.items() if left])].pop(0))
+        self.waiting = [record for left in by_item.values() for record in left]
+        while batch:
+            size = random.randint(1, len(batch))
+            for _ in range(random.choice([1, 1, 2])):
+                mark(batch[:size])
+            self.told.append(batch[:size])
+            batch = batch[size:]
+
+    def compute(self) -> None:
+        schedule_metrics.handler({}, Context)
+        bodies, self._queue.bodies = self._queue.bodies, []
+        if bodies:
+            assert compute_metrics.handler(sqs_event(*bodies), Context) == {"batchItemFailures": []}
+
+    def documents(self, tenant: str) -> list[dict[str, Any]]:
+        answers = [
+            get_incident.handler(get_event(incident_id, caller=caller), Context)
+            for caller, incident_id in self.incidents
+            if caller["tenant_id"] == tenant
+        ]
+        return [json.loads(answer["body"]) for answer in answers]
+
+
+def mark(records: list[dict[str, Any]]) -> None:
+    assert mark_metric_days.handler(stream_event(records), Context) == {"batchItemFailures": []}
+
+
+def ask(caller: dict[str, str], group_by: str, interval: str, first: str = FIRST, last: str = LAST) -> dict[str, Any]:
+    parameters = {"from": first, "to": last, "group_by": group_by, "interval": interval}
+    answer = get_incident_metrics.handler(metrics_event(caller, **parameters), Context)
+    assert answer["statusCode"] == 200, answer["body"]
+    told: dict[str, Any] = json.loads(answer["body"])
+    return told
+
+
+def buckets(dynamodb: "DynamoDBClient", table: str, tenants: list[str]) -> list[dict[str, Any]]:
+    """Return every stored part, but for the moment at which it was computed."""
+    found = [
+        item
+        for tenant in tenants
+        for item in dynamodb.query(
+            TableName=table, KeyConditionExpression="pk = :pk", ConsistentRead=True,
+            ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant}#METRIC"}},
+        )["Items"]
+    ]  # fmt: skip
+    return [{name: value for name, value in item.items() if name != "read_from"} for item in found]

@@ -1,0 +1,204 @@
+"""A question's parameters, and what an answer says where there is little or nothing to say."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from incidents.errors import MalformedRequest
+from incidents.metrics import tally, window
+from incidents.metrics.tally import Row, Seen
+
+NOW = int(datetime(2026, 11, 23, 23, 59, 59, 999_000, tzinfo=UTC).timestamp() * 1000)
+
+
+def asked(**parameters: str) -> window.Window:
+    return window.from_parameters({name.strip("_"): [value] for name, value in parameters.items()}, NOW)
+
+
+def one(**changed: Any) -> Seen:
+    blank: dict[str, Any] = dict.fromkeys(Seen._fields)
+    return Seen(**(blank | {"status": "new", "is_deleted": False} | changed))
+
+
+def answer(*incidents: Seen, **parameters: str) -> dict[str, Any]:
+    """The answer about incidents that were all detected, and if closed then closed, on 2026-11-23."""
+    closed = [incident for incident in incidents if incident.closed_at]
+    days = {"2026-11-23": tally.rows("detected", incidents)}
+    return window.answer(asked(**parameters), NOW, days, {"2026-11-23": tally.rows("closed", closed)})
+
+
+def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
+    assert [str(day) for day in asked()[:2]] == ["2026-10-25", "2026-11-23"]
+    assert asked()[2:] == ("severity", "day")
+    assert [str(day) for day in asked(to="2027-03-01")[:2]] == ["2027-01-31", "2027-03-01"]
+    assert [str(day) for day in asked(from_="2026-11-01")[:2]] == ["2026-11-01", "2026-11-23"]
+    assert [str(day) for day in asked(from_="2030-01-01", to="2030-12-31")[:2]] == ["2030-01-01", "2030-12-31"]
+
+
+def test_366_days_are_the_most() -> None:
+    asked(from_="2024-01-01", to="2024-12-31")
+    with pytest.raises(MalformedRequest, match="from and to must span at most 366 days"):
+        asked(from_="2023-12-31", to="2024-12-31")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"from": ["2026-11-24"]}, "from must not be after to, which is today unless given"),
+        ({"from": ["2026-02-02"], "to": ["2026-02-01"]}, r"from must not be after to\."),
+        ({"from": ["2026-02-30"]}, "from must be a date like"),
+        ({"to": ["20261123"]}, "to must be a date like"),
+        ({"to": ["2026-11-23T00:00:00Z"]}, "to must be a date like"),
+        ({"to": [""]}, "to must be a date like"),
+        ({"to": ["٢٠٢٦-11-23"]}, "to must be a date like"),
+        ({"to": ["1969-12-31"]}, "to must be a date from 1970 to 9998"),
+        ({"to": ["9999-01-01"]}, "to must be a date from 1970 to 9998"),
+        ({"to": ["2026-11-23", "2026-11-23"]}, "to must be given once"),
+        ({"group_by": ["status"]}, "group_by must be one of severity, category, app, none"),
+        ({"interval": ["hour"]}, "interval must be one of day, week, month"),
+        ({"tenant_id": ["acme"]}, "'tenant_id' is not known; known are from, to, group_by, interval"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_would_be_right(parameters: dict[str, list[str]], named: str) -> None:
+    with pytest.raises(MalformedRequest, match=named):
+        window.from_parameters(parameters, NOW)
+
+
+def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
+    assert str(asked(to="1970-01-01").first) == "1969-12-03"
+    assert len(window.answer(asked(from_="9998-12-01", to="9998-12-31"), NOW, {}, {})["trend"]) == 31
+
+
+def test_nothing_is_null_and_never_zero() -> None:
+    told = window.answer(asked(), NOW, {}, {})
+
+    assert list(told) == [
+        "from", "to", "as_of", "mttd", "mttr", "time_to_contain", "groups", "trend", "open", "excluded", "definitions",
+    ]  # fmt: skip
+    nothing = {"n": 0, "mean": None, "p50": None, "p90": None, "p95": None, "min": None, "max": None, "imported": 0}
+    assert told["mttd"] == told["mttr"] == told["time_to_contain"] == nothing
+    assert list(told["mttd"]) == list(nothing)
+    assert (told["groups"], len(told["trend"])) == ([], 30)
+    assert told["open"] == {"n": 0, "p50": None, "p90": None, "max": None}
+    assert set(told["definitions"]) >= {"mttd", "mttr", "time_to_contain", "percentiles", "open", "excluded", "as_of"}
+
+
+def test_percentiles_are_by_nearest_rank_over_the_values_of_the_whole_window() -> None:
+    values = {"2026-11-01": range(1, 92), "2026-11-02": [1_000], "2026-11-03": range(92, 100)}
+    known = {"detected_at": "x", "occurred_at": "y", "status": "closed"}
+    detected = {
+        day: tally.rows("detected", [one(**known, mttd_minutes=n) for n in minutes]) for day, minutes in values.items()
+    }
+    told = window.answer(asked(from_="2026-11-01", interval="month"), NOW, detected, {})
+
+    mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
+    assert told["mttd"] == told["trend"][0]["mttd"] == mttd
+
+
+def test_a_mean_is_rounded_once_to_two_decimals() -> None:
+    told = answer(*(one(detected_at="x", occurred_at="y", mttd_minutes=n, status="closed") for n in (1, 1, 2)))
+    assert told["mttd"]["mean"] == 1.33
+
+
+def test_an_open_incident_has_an_age_and_no_end() -> None:
+    told = answer(
+        one(detected_at="2026-11-23T20:00:00.000Z", severity="high"),
+        one(detected_at="2026-11-23T23:59:30.000Z"),
+        one(detected_at="2026-11-24T12:00:00.000Z"),
+        one(detected_at="2026-11-23T20:00:00.000Z", status="dismissed"),
+        one(detected_at="2026-11-23T20:00:00.000Z", is_deleted=True),
+    )
+
+    assert told["open"] == {"n": 3, "p50": 0, "p90": 239, "max": 239}
+    assert told["mttr"]["n"] == 0
+    assert [(group["group"], group["open"]["n"]) for group in told["groups"]] == [("high", 1), (None, 2)]
+
+
+def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
+    whole = {"detected_at": "2026-11-23T01:00:00.000Z", "occurred_at": "y", "mttd_minutes": 5, "mttr_minutes": 7}
+    closed = {**whole, "closed_at": "z", "status": "closed"}
+    told = answer(
+        one(**closed), one(**closed, is_deleted=True), one(**{**closed, "status": "dismissed"}),
+        one(detected_at="2026-11-23T01:00:00.000Z", mttd_minutes=3, closed_at="z", status="closed"),
+    )  # fmt: skip
+
+    assert (told["mttd"]["n"], told["mttd"]["imported"], told["mttr"]["n"]) == (2, 1, 1)
+    assert told["excluded"] == {
+        "deleted": {"mttd": 1, "mttr": 1, "time_to_contain": 1},
+        "dismissed": {"mttd": 1, "mttr": 1, "time_to_contain": 1},
+        "timestamps_missing": {"mttd": 0, "mttr": 1, "time_to_contain": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("interval", "spans"),
+    [
+        ("week", [("2026-12-30", "2027-01-03"), ("2027-01-04", "2027-01-10"), ("2027-01-11", "2027-01-11")]),
+        ("month", [("2026-12-30", "2026-12-31"), ("2027-01-01", "2027-01-11")]),
+    ],
+)
+def test_a_trend_goes_by_the_calendar_as_far_as_the_window_does(interval: str, spans: list[tuple[str, str]]) -> None:
+    told = window.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), NOW, {}, {})
+    assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
+
+
+def test_groups_go_from_critical_down_and_names_by_name_and_none_last() -> None:
+    severities = [None, "low", "informational", "critical", "medium", "high"]
+    told = answer(*(one(detected_at="2026-11-23T01:00:00.000Z", severity=severity) for severity in severities))
+    assert [group["group"] for group in told["groups"]] == [
+        "critical", "high", "medium", "low", "informational", None,
+    ]  # fmt: skip
+    categories = [None, "b", "a", "critical"]
+    told = answer(
+        *(one(detected_at="2026-11-23T01:00:00.000Z", category=category) for category in categories),
+        group_by="category",
+    )
+    assert {group["group"] for group in told["groups"]} == {None, "a", "b", "critical"}
+    assert told["groups"][-1]["group"] is None
+    assert answer(one(detected_at="2026-11-23T01:00:00.000Z"), group_by="none")["groups"] == []
+
+
+texts = st.none() | st.sampled_from(["a", "ü" * 8, '"'])
+rows = st.builds(
+    lambda parts: {Row(*row): of for row, of in parts},
+    st.lists(
+        st.tuples(
+            st.tuples(texts, texts, texts),
+            st.builds(
+                tally.Tally,
+                st.dictionaries(
+                    st.tuples(st.sampled_from(["mttd", "mttr"]), st.integers(0, 10**9)), st.integers(1, 9), max_size=40
+                ).map(Counter),
+                st.dictionaries(st.sampled_from(["mttd", "mttr"]), st.integers(1, 9)).map(Counter),
+                st.dictionaries(
+                    st.tuples(st.sampled_from(["deleted", "dismissed"]), st.just("mttd")), st.integers(1, 9)
+                ).map(Counter),
+                st.lists(st.integers(0, 10**13), max_size=40).map(sorted),
+            ),
+        ),
+        max_size=6,
+        unique_by=lambda one: one[0],
+    ),
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_parts() -> Iterator[None]:
+    before, tally.PART_BYTES = tally.PART_BYTES, 700
+    yield
+    tally.PART_BYTES = before
+
+
+@given(rows)
+def test_rows_are_the_same_after_they_were_stored_in_however_many_parts(of: tally.Rows) -> None:
+    parts = tally.to_parts(of)
+
+    assert all(len(part) <= 700 + 2 for part in parts)
+    found: tally.Rows = {}
+    for row, piece in tally.from_parts(parts):
+        found.setdefault(row, tally.Tally()).merge(piece)
+    assert found == of
