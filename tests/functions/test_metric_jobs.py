@@ -97,9 +97,17 @@ def test_an_incident_that_is_erased_leaves_its_days() -> None:
     assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
 
 
-def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told) -> None:
-    poisoned = item(1, **DETECTED) | {"status": {"N": "1"}}
-
+@pytest.mark.parametrize(
+    "poisoned",
+    [
+        item(1, **DETECTED) | {"status": {"N": "1"}},
+        item(1) | {"status": {"N": "1"}},
+        item(1, **DETECTED) | {"detected_at": {"S": "yesterday"}},
+        item(1, **DETECTED) | {"occurred_at": {"NULL": True}},
+        {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": "x"}},
+    ],
+)
+def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told, poisoned: items.Item) -> None:
     assert mark((None, item(1, **DETECTED)), (None, poisoned), (None, item(1, **WHOLE))) == []
 
     assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
@@ -144,10 +152,28 @@ def test_the_minutes_of_an_incident_are_told_once_when_they_become_known(told: T
     }  # fmt: skip
 
 
+def test_openings_and_ends_are_counted_by_severity(told: Told) -> None:
+    opened, closed = item(1, severity="high"), item(2, severity="high", status="closed")
+    reopened, deleted = item(3, severity="low"), item(4, severity="low", is_deleted=True)
+    steps = [None, opened, closed, reopened, deleted, None]
+
+    mark(*pairwise(steps))
+
+    lines = told()
+    assert {line["severity"]: line["IncidentsOpened"] for line in lines["IncidentsOpened"]} == {
+        "high": [1.0],
+        "low": [1.0],
+    }
+    assert {line["severity"]: line["IncidentsEnded"] for line in lines["IncidentsEnded"]} == {
+        "high": [1.0],
+        "low": [1.0],
+    }
+
+
 @pytest.mark.parametrize("left_out", [{"is_deleted": True}, {"status": "dismissed", "closed_at": None}])
 def test_deleted_and_dismissed_incidents_tell_nothing(told: Told, left_out: dict[str, Any]) -> None:
     mark((None, item(1, **(WHOLE | left_out))))
-    assert not told()
+    assert not {"MTTDMinutes", "MTTRMinutes", "TimeToContainMinutes", "IncidentsOpened"} & set(told())
 
 
 def test_a_tenant_whose_computation_fails_stops_nothing_else_and_is_counted(told: Told) -> None:

@@ -1,8 +1,9 @@
 """The three jobs that keep the metrics true. To run any of them twice, late, or beside itself changes no number."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import NamedTuple
 
 from .. import measures, timeouts
@@ -26,25 +27,34 @@ class _Part(NamedTuple):
     rows: tally.Rows
 
 
+class _News(NamedTuple):
+    sequence_number: int
+    severity: str
+    opened: bool
+    ended: bool
+    minutes: dict[str, int]
+    properties: dict[str, str]
+
+
 def mark_metric_days(records: list[Record], days: MarkedDays) -> set[str]:
     """Mark the days that incidents left and entered; return the sequence numbers of records whose marks failed.
 
-    An incident's minutes go to CloudWatch once, with the version in which they became known. A record that cannot be
-    read will not be readable later: it is counted as an error, and its tenant's metrics can be rebuilt.
+    An incident's minutes go to CloudWatch once, with the version in which they became known, and so do its opening and
+    its end. A record that cannot be read will not be readable later: it is counted as an error, and its tenant's
+    metrics can be rebuilt.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     failed: set[str] = set()
-    unreadable = 0
-    told: list[tuple[str, Item, dict[str, int]]] = []
+    news: list[_News] = []
     for record in records:
         try:
-            for place in _places(record):
-                wanted[place].add(record.sequence_number)
-            if record.new and (known := _newly_known(record.old, record.new)):
-                told.append((record.sequence_number, record.new, known))
+            told, places = _news(record), _places(record)
         except Exception as error:
-            unreadable += 1
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
+            continue
+        news.append(told)
+        for place in places:
+            wanted[place].add(record.sequence_number)
     now = _now()
     for place, numbers in wanted.items():
         try:
@@ -52,12 +62,9 @@ def mark_metric_days(records: list[Record], days: MarkedDays) -> set[str]:
         except Busy:
             failed |= numbers
     # From the first that failed, all come again.
-    end = min(map(int, failed), default=None)
-    for number, item, known in told:
-        if end is None or int(number) < end:
-            severity = item.get("severity", {"S": "none"})["S"]
-            measures.minutes(known, severity, tenant_id=item["tenant_id"]["S"], incident_id=item["id"]["S"])
-    if unreadable:
+    end = min(map(int, failed), default=inf)
+    _tell_cloudwatch([one for one in news if one.sequence_number < end])
+    if unreadable := len(records) - len(news):
         measures.count("UnreadableRecords", "operation", {"mark_metric_days": unreadable})
     return failed
 
@@ -141,6 +148,35 @@ def _part_in(kind: Kind, item: Item | None) -> _Part | None:
         return None
     place = (item["tenant_id"]["S"], kind, item[moment]["S"][:10])
     return _Part(place, tally.rows(kind, [tally.seen(item)]))
+
+
+def _news(record: Record) -> _News:
+    """Return what CloudWatch is told of a change."""
+    item = record.new or record.old or {}
+    was_open, is_open = _is_open(record.old), _is_open(record.new)
+    return _News(
+        int(record.sequence_number),
+        item["severity"]["S"] if "severity" in item else "none",
+        opened=is_open and not was_open,
+        ended=was_open and not is_open,
+        minutes=_newly_known(record.old, record.new) if record.new else {},
+        properties={"tenant_id": item["tenant_id"]["S"], "incident_id": item["id"]["S"]},
+    )
+
+
+def _tell_cloudwatch(news: list[_News]) -> None:
+    for one in news:
+        if one.minutes:
+            measures.minutes(one.minutes, one.severity, **one.properties)
+    measures.count("IncidentsOpened", "severity", Counter(one.severity for one in news if one.opened))
+    measures.count("IncidentsEnded", "severity", Counter(one.severity for one in news if one.ended))
+
+
+def _is_open(item: Item | None) -> bool:
+    if item is None:
+        return False
+    one = tally.seen(item)
+    return not tally.left_out(one) and one.status != "closed"
 
 
 def _newly_known(old: Item | None, new: Item) -> dict[str, int]:

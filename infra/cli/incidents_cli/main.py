@@ -19,6 +19,7 @@ from .accounts import accounts
 from .console import StepFailed, show_failure, stderr
 from .dead_letters import dead_letters
 from .explain import explain
+from .metrics import metrics
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
 
 cli = typer.Typer(
@@ -29,6 +30,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(metrics, name="metrics")
 cli.command()(explain)
 
 

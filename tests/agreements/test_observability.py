@@ -1,0 +1,78 @@
+"""What is watched is what there is: the dashboard and the alarms name metrics that the code tells of, and queues and
+functions that the templates have."""
+
+import json
+import re
+from typing import Any
+
+from incidents import measures
+
+from tests.support import templates
+
+CODE = "\n".join(path.read_text() for path in (templates.CHECKOUT / "functions" / "incidents").rglob("*.py"))
+RESOURCES = templates.read(templates.CHECKOUT / "infra" / "observability.yaml")["Resources"]
+ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+BODY = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+METRICS = [
+    [part for part in metric if isinstance(part, str)]
+    for widget in BODY["widgets"]
+    for metric in widget["properties"].get("metrics", [])
+    if isinstance(metric[0], str)
+]
+EVENTING = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+QUEUES = {one["Properties"]["QueueName"]["Fn::Sub"] for one in EVENTING.values() if one["Type"] == "AWS::SQS::Queue"}
+
+
+def test_every_metric_of_our_own_is_one_that_the_code_tells_of() -> None:
+    shown = {metric[1] for metric in METRICS if metric[0] == measures.NAMESPACE}
+    alarmed = {one["MetricName"] for one in ALARMS.values() if one.get("Namespace") == measures.NAMESPACE}
+    assert len(shown) >= 7
+    for name in shown | alarmed:
+        assert f'"{name}"' in CODE
+
+
+def test_every_metric_of_our_own_has_the_dimensions_that_the_code_gives_it() -> None:
+    for metric in METRICS:
+        if metric[0] == measures.NAMESPACE:
+            names = metric[2::2]
+            assert metric[2:6] == ["service", "incidents", "stage", "${Stage}"]
+            assert names[2:] in ([], ["severity"], ["outcome"])
+    for one in ALARMS.values():
+        if one.get("Namespace") == measures.NAMESPACE:
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in one["Dimensions"]}
+            assert (dimensions.pop("service"), dimensions.pop("stage")) == ("incidents", {"Ref": "Stage"})
+            assert all(f'"{value}"' in CODE for value in dimensions.values())
+
+
+def test_every_function_is_shown_and_given() -> None:
+    shown = {name for metric in METRICS for name in re.findall(r"\$\{(\w+)\}", " ".join(metric))}
+    given = templates.service()["Resources"]["Observability"]["Properties"]["Parameters"]
+    for name in templates.functions():
+        assert name in shown
+        assert given[name] == {"Ref": name}
+    throttled = {
+        query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for alarm in ("ApiThrottles", "JobThrottles")
+        for query in ALARMS[alarm]["Metrics"]
+        if "MetricStat" in query
+    }
+    assert throttled == set(templates.functions())
+
+
+def test_every_queue_that_nothing_reads_has_an_alarm() -> None:
+    read = {"${Prefix}-findings", "${Prefix}-metrics"}
+    alarmed = {
+        dimension["Value"]["Fn::Sub"].replace("Stage", "Prefix")
+        for one in ALARMS.values()
+        for dimension in one.get("Dimensions", [])
+        if dimension["Name"] == "QueueName"
+    }
+    assert alarmed == QUEUES - read
+
+
+def test_an_alarm_tells_its_topic_and_says_what_it_means() -> None:
+    topic: Any = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], []]}
+    for one in ALARMS.values():
+        assert (one["AlarmActions"], one["OKActions"]) == (topic, topic)
+        assert one["AlarmDescription"].endswith(".")
+        assert "TreatMissingData" in one

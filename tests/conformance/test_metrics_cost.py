@@ -1,0 +1,86 @@
+"""What the metrics cost: it grows with the days that changed, not with the tenant."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import compute_metrics
+from incidents import dynamodb as table_client
+from incidents import items
+
+from tests.support import scale
+from tests.support.events import Context, record
+from tests.support.incidents import item
+from tests.support.metric_world import World, mark
+from tests.support.queues import sqs_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LARGE_TENANT = scale.of(short=5_000, full=100_000)
+A_DAY = 10
+
+
+def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[items.Item]:
+    """Give a tenant incidents, ten a day, each closed two days later; return them. All that the jobs look at."""
+    found = []
+    for n in range(count):
+        day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
+        moments = {"occurred_at": f"{day}T06:00:00.000Z", "detected_at": f"{day}T08:00:00.000Z",
+                   "closed_at": f"{day + timedelta(days=2)}T08:00:00.000Z"}  # fmt: skip
+        whole = item(
+            1, tenant_id=tenant, id=f"inc_{n:026d}", status="closed", mttd_minutes=120, mttr_minutes=2_880, **moments
+        )
+        found.append({name: value for name, value in whole.items() if not name.startswith("active_")})
+    for start in range(0, count, 25):
+        client.batch_write_item(
+            RequestItems={table: [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]}
+        )
+    return found
+
+
+@contextmanager
+def metered() -> Iterator[dict[str, float]]:
+    """Yield the units that calls to the table use meanwhile: reads by kind, and writes."""
+    used = {"read": 0.0, "written": 0.0}
+    client = table_client.client()
+
+    def ask(params: dict[str, Any], **_: object) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
+        units = parsed["ConsumedCapacity"]["CapacityUnits"]
+        used["read" if model.name in ("Query", "GetItem") else "written"] += units
+
+    client.meta.events.register_last("before-parameter-build.dynamodb", ask)
+    client.meta.events.register("after-call.dynamodb", note)
+    try:
+        yield used
+    finally:
+        client.meta.events.unregister("before-parameter-build.dynamodb", ask)
+        client.meta.events.unregister("after-call.dynamodb", note)
+
+
+def test_ten_changes_cost_the_same_in_a_tenant_of_any_size(
+    world: Callable[[], World], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
+) -> None:
+    world()
+    costs = {}
+    for tenant, count in (("small", 1_000), ("large", LARGE_TENANT)):
+        incidents = fill(dynamodb, service, tenant, count)
+        changed = [
+            record(one, one | {"severity": {"S": "high"}}, n)
+            for n, one in enumerate(incidents[: 50 * A_DAY : 5 * A_DAY])
+        ]
+        assert len(changed) == 10
+        with metered() as used:
+            mark(changed)
+            assert compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context) == {"batchItemFailures": []}
+        costs[tenant] = used
+    assert costs["large"] == costs["small"]
+    assert costs["small"]["read"] > 0
+    promise(
+        "What the metrics' jobs read for ten changed incidents, on twenty days, in a tenant of any size",
+        f"{costs['small']['read']:.1f} units with 1 000 incidents, {costs['large']['read']:.1f} with {LARGE_TENANT}",
+    )
