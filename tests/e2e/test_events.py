@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 from incidents import findings
 from incidents.findings import Finding
@@ -21,13 +20,6 @@ VALIDATOR = Draft202012Validator(
     json.loads((CHECKOUT / "functions" / "incidents" / "incident_event.v1.json").read_text())
 )
 TENANT = "umbrella"
-
-
-@pytest.fixture(scope="module")
-def aws(stack: Checkout) -> Callable[[str], Any]:
-    status = stack.status
-    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
-    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
 
 
 @pytest.fixture(scope="module")

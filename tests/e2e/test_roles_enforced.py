@@ -4,18 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.checkout import Checkout
-
-
-@pytest.fixture
-def aws(stack: Checkout) -> Any:
-    """Make a client of the emulator, as its administrator."""
-    status = stack.status
-    session = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
-    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
 
 
 @pytest.fixture

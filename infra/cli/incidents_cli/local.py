@@ -88,7 +88,7 @@ def _deploy(stack: Stack, home: Home, target: dict[str, str]) -> Stack:
     # The emulator enforces the roles, but never tells them the partition of a request.
     relaxed = {"DeletionProtection": "false", "RequireLeadingKeys": "false"}
     events = {"VisibilityTimeoutSeconds": "6", "TakeSimulatedEvents": "true"}
-    metrics = {"MetricsSchedule": "rate(1 minute)", "MarkSettleSeconds": "2"}
+    metrics = {"MetricsSchedule": "rate(1 minute)", "MarkSettleSeconds": "2", "MetricMath": "false"}
     parameters = {**target, **relaxed, **events, **metrics, "JwtIssuer": stack.issuer}
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, parameters, home.build, home.logs / "deploy.log")

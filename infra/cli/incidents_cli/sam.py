@@ -52,7 +52,9 @@ def _sam(arguments: Sequence[str], stack: Stack | None, what: str, advice: str, 
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
-    return ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())] if parameters else []
+    """Return the option for the parameters; SAM splits their values at spaces, unless they are quoted."""
+    given = [f'ParameterKey={name},ParameterValue="{value}"' for name, value in parameters.items()]
+    return ["--parameter-overrides", *given] if given else []
 
 
 def _reinstall_for_host(folder: Path) -> None:

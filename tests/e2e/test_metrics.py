@@ -1,0 +1,103 @@
+"""Numbers appear by themselves: a write, the stream, the schedule, the queue, the endpoint. And what operators do."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.checkout import Caller, Checkout
+
+WINDOW = "?from=2026-02-01&to=2026-02-28&interval=month"
+WHOLE = {
+    "title": "x", "status": "closed", "severity": "high", "occurred_at": "2026-02-02T08:00:00Z",
+    "detected_at": "2026-02-02T09:30:00Z", "contained_at": "2026-02-02T10:00:00Z", "closed_at": "2026-02-04T09:30:00Z",
+}  # fmt: skip
+
+
+def numbers(caller: Caller) -> dict[str, Any]:
+    answer = caller.get(f"/metrics{WINDOW}")
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def waited_for(right: Callable[[], bool], seconds: float = 180) -> float:
+    """Wait for something; return how long it took."""
+    started = time.monotonic()
+    while not right():
+        assert time.monotonic() - started < seconds
+        time.sleep(1)
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="module")
+def measured(stack: Checkout) -> Caller:
+    """A tenant whose two incidents were computed by the schedule, with nothing but time."""
+    caller = stack.caller(stack.token("measured"))
+    assert caller.post(json=WHOLE).status_code == 201
+    opened = {**WHOLE, "status": "investigating", "severity": "low", "closed_at": None, "contained_at": None}
+    assert caller.post(json={name: value for name, value in opened.items() if value}).status_code == 201
+    waited_for(lambda: bool(numbers(caller)["mttd"]["n"] == 2 and numbers(caller)["mttr"]["n"] == 1))
+    return caller
+
+
+def test_the_numbers_stand_within_three_minutes_of_a_write(measured: Caller) -> None:
+    told = numbers(measured)
+    assert told["mttd"] == {
+        "n": 2, "mean": 90.0, "p50": 90, "p90": 90, "p95": 90, "min": 90, "max": 90, "imported": 0
+    }  # fmt: skip
+    assert (told["mttr"]["p50"], told["time_to_contain"]["p50"], told["open"]["n"]) == (2_880, 30, 1)
+    assert [(group["group"], group["mttd"]["n"]) for group in told["groups"]] == [("high", 1), ("low", 1)]
+    assert told["excluded"]["timestamps_missing"] == {"mttd": 0, "mttr": 0, "time_to_contain": 1}
+
+
+def test_nobody_else_sees_them(stack: Checkout, measured: Caller) -> None:
+    for caller in (stack.caller(stack.token("another")), stack.caller(stack.token("measured", app="scanner"))):
+        assert numbers(caller)["mttd"]["n"] == 0
+    assert stack.caller(stack.token("measured", scope="incidents:write")).get("/metrics").status_code == 403
+
+
+def test_an_operator_sees_them_as_a_table_and_as_a_picture(stack: Checkout, measured: Caller, tmp_path: Path) -> None:
+    window = ("--from", "2026-02-01", "--to", "2026-02-28")
+    picture = tmp_path / "metrics.png"
+
+    shown = stack.answer("metrics", "show", "--tenant", "measured", *window, "--png", str(picture))
+
+    assert "MTTD" in shown
+    assert "1h 30m" in shown
+    assert "high" in shown
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for wrong, named in ((("--group-by", "status"), "group_by"), (("--from", "yesterday"), "from"), ((), "")):
+        done = stack.run("metrics", "show", "--tenant", "measured" if wrong else "A B", *wrong)
+        assert (done.returncode, named in done.stderr, "Traceback" in done.stderr) == (1, True, False)
+
+
+def test_an_operator_rebuilds_what_was_lost(stack: Checkout, measured: Caller, aws: Callable[[str], Any]) -> None:
+    table = stack.status["table_name"]
+    buckets = aws("dynamodb").query(
+        TableName=table, KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "TENANT#measured#METRIC"}},
+    )["Items"]  # fmt: skip
+    for bucket in buckets:
+        aws("dynamodb").delete_item(TableName=table, Key={"pk": bucket["pk"], "sk": bucket["sk"]})
+    assert numbers(measured)["mttd"]["n"] == 0
+
+    assert "Marked 2 days" in stack.run("metrics", "rebuild", "--tenant", "measured").stderr
+    time.sleep(3)  # longer than marks settle
+    assert "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
+
+    assert waited_for(lambda: bool(numbers(measured)["mttr"]["n"] == 1), 40) < 40
+
+
+def test_what_watches_them_is_deployed(stack: Checkout, aws: Callable[[str], Any]) -> None:
+    dashboard = aws("cloudwatch").get_dashboard(DashboardName="grc-incidents")
+    body = json.loads(dashboard["DashboardBody"])
+    assert "${" not in dashboard["DashboardBody"]
+    assert {"MTTD by severity: p50 of each day", "Errors by function"} <= {
+        widget["properties"].get("title") for widget in body["widgets"]
+    }
+    alarms = {alarm["AlarmName"] for alarm in aws("cloudwatch").describe_alarms()["MetricAlarms"]}
+    assert {"grc-incidents-api-errors", "grc-incidents-dead-letters", "grc-incidents-oldest-marked-day"} <= alarms
