@@ -85,15 +85,16 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamodb_url() -> Iterator[str]:
+    """DynamoDB Local. A new one for each module: it goes slower the more it has ever held."""
     if missing := dynamodb_local.what_is_missing():
         pytest.skip(missing)
     with dynamodb_local.running() as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamodb(dynamodb_url: str) -> "DynamoDBClient":
     """A client of DynamoDB Local. Its access key id must be alphanumeric."""
     session = boto3.Session("local", "local", region_name="us-east-1")

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-_NAMES = {"mttd": "MTTD", "time_to_contain": "Time to contain", "mttr": "MTTR"}
+_NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _NOTHING = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -48,12 +48,12 @@ def _whole(answer: dict[str, Any]) -> Table:
 
 
 def _groups(answer: dict[str, Any]) -> Table:
-    table = _table("By group: p50 / p90 (n)")
+    table = _table("By group: p50/p90 (n)")
     for name in (*_NAMES.values(), "Age of open"):
         table.add_column(name, justify="right")
     for group in answer["groups"]:
         cells = (
-            f"{duration(of['p50'])} / {duration(of['p90'])} ({of['n']})" if of["n"] else _NOTHING
+            f"{_short(of['p50'])}/{_short(of['p90'])} ({of['n']})" if of["n"] else _NOTHING
             for of in (group[metric] for metric in (*_NAMES, "open"))
         )
         table.add_row(group["group"] or "none", *cells)
@@ -91,6 +91,13 @@ def duration(minutes: float | None) -> str:
     return f"{hours}h {rest}m" if hours else f"{rest}m"
 
 
+def _short(minutes: int) -> str:
+    """Minutes in the largest unit that they fill: ``3.2d``."""
+    if minutes < 60:
+        return f"{minutes}m"
+    return f"{minutes / 60:.1f}h" if minutes < 24 * 60 else f"{minutes / (24 * 60):.1f}d"
+
+
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
     """Write a picture of the trend: p50 and p90 of each metric, and how many incidents stand behind them."""
     import matplotlib as mpl
@@ -125,7 +132,7 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_ylabel("hours")
         place.set_ylim(bottom=0)
         place.grid(axis="y", color="0.9")
-    places[0].legend(loc="upper right", frameon=False, ncols=2)
+    places[0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
