@@ -7,12 +7,13 @@ is among the dead letters with its reason, and nothing else was written.
 import itertools
 import json
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ingest_finding
 import pytest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 EVENTS = scale.of(short=1_000, full=10_000)
 ENDS = scale.of(short=10, full=100)
+AT_A_DEAD_LETTER = 0.2  # of the ends; the others are at calls to the table
 WORKERS = 4
 SEED = 20261123
 ACCOUNTS = {"111122223333": "acme", "444455556666": "globex"}
@@ -78,20 +80,35 @@ def storm(random: Random) -> tuple[list[str], int, set[str]]:
     return bodies, true, set(poisoned)
 
 
-def work(bodies: list[str], notes: Path, dead_letters: Path, end_at: int | None) -> None:
-    """Handle what the notes do not say is handled, ten at a time; end at the given attempt at a call, if any."""
+class End(NamedTuple):
+    """Where a process ends: at the how manieth attempt at a call to the table, or (None) at its first dead letter."""
+
+    kind: Kind
+    attempt: int | None
+
+
+def drawn_end(random: Random) -> End:
+    kind = random.choice((Kind.END_BEFORE, Kind.END_AFTER))
+    return End(kind, None if random.random() < AT_A_DEAD_LETTER else random.randrange(1, 3 * EVENTS // ENDS))
+
+
+def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
+    """Handle what the notes do not say is handled, ten at a time; end where it is said, if at all."""
     client_module.client.cache_clear()  # a connection cannot be shared with the parent
     event_queue.queues.cache_clear()
-    random = Random(f"{SEED} {end_at}")
     attempts = itertools.count(1)
 
     def choose(_: Attempt) -> Kind | None:
-        return random.choice((Kind.END_BEFORE, Kind.END_AFTER)) if next(attempts) == end_at else None
+        return end.kind if end and end.attempt == next(attempts) else None
 
     with notes.open("a", buffering=1) as handled, dead_letters.open("a", buffering=1) as letters:
 
         def send(params: Any, **_: object) -> None:
-            letters.write(json.dumps(params) + "\n")
+            ends_here = end and end.attempt is None and end.kind
+            if ends_here is not Kind.END_BEFORE:
+                letters.write(json.dumps(params) + "\n")
+            if ends_here:
+                os._exit(EXIT_STATUS)
 
         sqs = event_queue.queues().meta.events
         sqs.register("provide-client-params.sqs.SendMessage", send)
@@ -122,9 +139,9 @@ def deliver(bodies: list[str], folder: Path, random: Random) -> int:
     running: dict[int, Any] = {}
     while shares or running:
         for worker, share in shares.items():
-            end_at = random.randrange(1, 3 * EVENTS // ENDS) if ended + len(running) < ENDS else None
+            end = drawn_end(random) if ended + len(running) < ENDS else None
             paths = folder / f"handled-{worker}", folder / f"dead-letters-{worker}"
-            running[worker] = fork.Process(target=work, args=(share, *paths, end_at))
+            running[worker] = fork.Process(target=work, args=(share, *paths, end))
             running[worker].start()
         shares = {}
         for worker, process in list(running.items()):
