@@ -43,7 +43,8 @@ class Message:
         except (ValueError, RecursionError) as error:
             raise MalformedEvent("the message is not JSON") from error
         if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" and isinstance(event, dict):
-            event["source"] = str(event.get("source", "")).removeprefix("simulated.")
+            source = str(event.get("source", ""))
+            event["source"] = source.removeprefix("simulated.") if source.startswith("simulated.aws.") else source
         return event
 
     @contextmanager

@@ -44,6 +44,9 @@ def take_event(event: Any, system: SystemRepository, serving: Serving, enabled: 
         if isinstance(one, Skipped):
             outcomes.append(one.reason)
             continue
+        if isinstance(one, EventRefused):
+            refused = one
+            continue
         try:
             with serving(tenant_of(one, system), one.source) as incidents:
                 outcomes.append(take_finding(one, incidents))
@@ -75,12 +78,14 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     """Make the finding's incident, or bring it up to date. Raises Busy.
 
     - unknown: an incident is created;
-    - not newer than the newest event that counted: nothing happens (``known``);
+    - not newer than the newest event that counted: nothing happens (``known``), unless it is another report of the
+      same problem, with alerts of its own: that is attached while the incident is open;
     - its incident is open: new alerts and assets are attached (500 of each at most: else ``attached_in_part``), and a
       severity above the highest that was seen raises the incident's, never below what an analyst has set;
     - closed or deleted: an event after that moment is a recurrence and makes a new incident, tagged with the number of
       the old one; an earlier one is ``late``;
-    - dismissed: an event within 30 days of the incident's last change is ``suppressed``, a later one recurs.
+    - dismissed: an event within 30 days of the incident's last change is ``suppressed``, a later one recurs, and so
+      does one that somebody sent by hand.
     """
     for attempt in range(_TRIES):
         known = incidents.sighting(finding.key)
@@ -114,13 +119,16 @@ def _create(
 
 def _again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
     another_page = finding.seen_at == known.seen_at and finding.page not in known.pages
-    if finding.seen_at <= known.seen_at and not another_page:
+    is_newer = finding.seen_at > known.seen_at or another_page
+    if not is_newer and not finding.grouped:
         return "known"
     try:
         incident = incidents.get(known.incident_id).incident
     except NotFound:  # erased for good
-        return _create(finding, known, None, incidents)
-    ended_at = _ended_at(incident)
+        return _create(finding, known, None, incidents) if is_newer else "known"
+    ended_at = _ended_at(incident, finding)
+    if not is_newer and (ended_at is not None or {*finding.alert_ids} <= {*incident["triggered_by_alert_ids"]}):
+        return "known"
     if ended_at is None:
         return _attach(finding, known, incidents)
     if finding.seen_at > ended_at:
@@ -128,10 +136,12 @@ def _again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> 
     return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"
 
 
-def _ended_at(incident: Incident) -> str | None:
+def _ended_at(incident: Incident, finding: Finding) -> str | None:
     """Return until when an event belongs to an incident that takes no more of them; None while it is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
+    if incident["status"] == "dismissed" and finding.by_hand:
+        return incident["updated_at"]
     if incident["status"] == "dismissed":
         quiet_until = timestamps.to_milliseconds(incident["updated_at"]) + DISMISSED_FOR // timedelta(milliseconds=1)
         return timestamps.from_milliseconds(quiet_until)
@@ -140,25 +150,31 @@ def _ended_at(incident: Incident) -> str | None:
 
 def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
     highest = max(known.severity, finding.severity, key=_rank)
-    pages = frozenset({finding.page, *(known.pages if finding.seen_at == known.seen_at else ())})
-    sighting = incidents.sight(finding.key, known, Sighting(known.incident_id, finding.seen_at, pages, highest))
+    seen_at = max(finding.seen_at, known.seen_at)
+    pages = known.pages if known.seen_at == seen_at else frozenset[int]()
+    pages |= {finding.page} if finding.seen_at == seen_at else set()
+    sighting = incidents.sight(finding.key, known, Sighting(known.incident_id, seen_at, pages, highest))
     rises = _rank(finding.severity) > _rank(known.severity)
 
-    def attached(incident: Incident, _: str) -> Incident:
-        if _ended_at(incident) is not None:  # meanwhile
+    def raised(incident: Incident, _: str) -> Incident:
+        if _ended_at(incident, finding) is not None:  # meanwhile
             raise SightingMoved
         after = incident.copy()
+        if rises and _rank(finding.severity) > _rank(incident["severity"]):
+            after["severity"] = finding.severity
+        return after
+
+    def attached(incident: Incident, now: str) -> Incident:
+        after = raised(incident, now)
         after["triggered_by_alert_ids"] = _with(incident["triggered_by_alert_ids"], finding.alert_ids)
         after["affected_asset_ids"] = _with(incident["affected_asset_ids"], finding.asset_ids)
         after["affected_account_ids"] = _with(incident["affected_account_ids"], finding.account_ids)
-        if rises and _rank(finding.severity) > _rank(incident["severity"]):
-            after["severity"] = finding.severity
         return after
 
     try:
         incident = commands.change_incident(known.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
-        incidents.write(sighting)
+        commands.change_incident(known.incident_id, raised, None, incidents, sighting)
         return "attached_in_part"
     there = {*incident["triggered_by_alert_ids"], *incident["affected_asset_ids"], *incident["affected_account_ids"]}
     return "attached" if there >= {*finding.alert_ids, *finding.asset_ids, *finding.account_ids} else "attached_in_part"

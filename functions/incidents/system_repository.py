@@ -49,9 +49,9 @@ class SystemRepository:
     def allow(self, account_id: str, producer: str, tenant_id: str) -> None:
         """Let a producer escalate alerts for one more tenant. Raises ValueError for what cannot be allowed."""
         _check(account_id, tenant_id)
-        if not _PRODUCER.fullmatch(producer) or producer.startswith("aws."):
+        if not _PRODUCER.fullmatch(producer) or producer.startswith(("aws.", "grc.incidents")):
             raise ValueError(
-                "a producer must be the source of its events: 1 to 256 of A-Z, a-z, 0-9 and ._-/, not aws."
+                "a producer must be the source of its events: 1 to 256 of A-Z, a-z, 0-9 and ._-/, not aws. or our own"
             )
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(

@@ -4,10 +4,11 @@ import importlib
 import json
 import re
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import Any
 
 import pytest
-from incidents import keys
+from incidents import findings, keys
 from incidents_cli.stack import operation_name
 
 from tests.support import templates
@@ -167,6 +168,28 @@ def test_the_table_is_kept_safe() -> None:
     assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
+def test_the_rules_bring_what_there_is_an_adapter_for_and_never_our_own_events() -> None:
+    rules = {
+        name: one["Properties"]["EventPattern"]
+        for name, one in templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"].items()
+        if one["Type"] == "AWS::Events::Rule"
+    }
+    of_aws = {(source, kind) for source, kind in findings.ADAPTERS if source != findings.ANY_SOURCE}
+    for first, second in (("Findings", "Alarms"), ("ForwardedFindings", "ForwardedAlarms")):
+        brought = {
+            (source, kind)
+            for rule in (rules[first], rules[second])
+            for source, kind in product(rule["source"], rule["detail-type"])
+        }
+        assert of_aws <= brought
+        assert {kind for _, kind in brought} == {kind for _, kind in of_aws}
+        assert rules[second]["detail"] == {"alarmName": [{"prefix": {"Ref": "AlarmNamePrefix"}}]}
+    assert rules["EscalatedAlerts"] == {
+        "source": [{"anything-but": [findings.OWN_SOURCE]}],
+        "detail-type": [kind for source, kind in findings.ADAPTERS if source == findings.ANY_SOURCE],
+    }
+
+
 @pytest.mark.parametrize(("name", "queue"), [("IngestFinding", "Queue"), ("ComputeMetrics", "MetricsQueue")])
 def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take(name: str, queue: str) -> None:
     (event,) = FUNCTIONS[name]["Events"].values()
@@ -184,7 +207,7 @@ def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
     (statement,) = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
     rules = [one["Properties"]["Name"]["Fn::Sub"] for one in resources.values() if one["Type"] == "AWS::Events::Rule"]
-    assert len(rules) == 5
+    assert len(rules) == 6
     assert all(f"/{name}" in admitted for name in rules)
     assert admitted.count("arn:") == len(rules)
 

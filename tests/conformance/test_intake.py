@@ -11,8 +11,9 @@ import ingest_finding
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
+from incidents import commands, event_queue, intake
 from incidents import dynamodb as client_module
-from incidents import event_queue, intake
+from incidents.repository import IncidentRepository
 from incidents.system_repository import SystemRepository
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
@@ -82,6 +83,7 @@ def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c
     event["detail"]["updatedAt"] = event["detail"]["service"]["eventLastSeen"] = later.isoformat().replace(
         "+00:00", "Z"
     )
+    event["time"] = event["detail"]["updatedAt"]
     event["detail"]["severity"] = severity
     event["detail"]["resource"]["instanceDetails"]["instanceId"] = asset
     return event
@@ -93,7 +95,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     counted: Counter[str] = Counter()
     for line in lines:
         assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Incidents"
-        assert set(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) <= {"service", "outcome"}
+        assert set(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) <= {"service", "stage", "outcome"}
         counted[line["outcome"]] += int(line["Findings"][0])
     return dict(counted)
 
@@ -340,3 +342,131 @@ def test_a_failure_that_may_pass_comes_again_and_holds_up_nobody(
     assert (len(incidents()), incidents("globex"), dead_letters) == (1, [], [])
 
     monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("system")
+def test_other_reports_of_one_problem_are_attached_whenever_they_come() -> None:
+    first, second, older = (recorded("macie_sensitive_data") for _ in range(3))
+    for event, name, severity, day in (
+        (first, "a", "Low", "18"),
+        (second, "b", "High", "18"),
+        (older, "c", "Low", "17"),
+    ):
+        event["time"] = event["detail"]["updatedAt"] = f"2026-11-{day}T10:00:00Z"
+        event["detail"]["id"] = name
+        event["detail"]["severity"]["description"] = severity
+        event["detail"]["resourcesAffected"]["s3Object"]["path"] = f"bucket/{name}.csv"
+
+    assert take(first, second, older, older, second) == []
+
+    (incident,) = incidents()
+    assert incident["triggered_by_alert_ids"] == ["a", "b", "c"]
+    assert incident["severity"] == "high"
+    assert {"bucket/a.csv", "bucket/b.csv", "bucket/c.csv"} <= set(incident["affected_asset_ids"])
+    patch(incident, status="closed")
+    older["detail"]["id"] = "d"
+    take(older)
+    assert len(incidents()) == 1
+
+
+def test_one_bad_finding_of_an_event_holds_up_none_of_the_others(dead_letters: list[dict[str, Any]]) -> None:
+    event = recorded("security_hub_asff_several")
+    for one in event["detail"]["findings"]:
+        one["AwsAccountId"] = ACCOUNT
+    del event["detail"]["findings"][2]["Title"]
+    event["detail"]["findings"][0]["AwsAccountId"] = "999988887777"
+
+    assert take(event) == []
+
+    assert len(incidents()) == 1
+    assert len(dead_letters) == 1
+
+
+@pytest.mark.usefixtures("system")
+def test_the_highest_severity_ever_seen_is_not_forgotten() -> None:
+    take(guardduty(severity=9.5))
+    take(guardduty(minutes=1, severity=2.0))
+    patch(incidents()[0], severity="medium")
+    take(guardduty(minutes=2, severity=9.5))
+    assert incidents()[0]["severity"] == "medium", "it was critical before, and an analyst has said otherwise since"
+
+
+@pytest.mark.usefixtures("system")
+def test_a_severity_rises_also_where_no_further_id_fits() -> None:
+    take(guardduty(severity=5.0))
+    ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
+    patch(incidents()[0], **ids)
+    for size in range(32_000, 0, -50):  # the largest that still fits
+        if update(patch_event(incidents()[0]["id"], {"root_cause": "r" * size}), Context)["statusCode"] == 200:
+            break
+
+    before = incidents()[0]["affected_asset_ids"]
+    take(guardduty(minutes=1, severity=9.5, asset="i-" + "q" * 120))
+
+    incident = incidents()[0]
+    assert (incident["severity"], incident["affected_asset_ids"]) == ("critical", before)
+    take(guardduty(minutes=1, severity=9.5, asset="i-" + "q" * 120))
+    assert incidents()[0]["updated_at"] == incident["updated_at"]
+
+
+@pytest.mark.usefixtures("system")
+def test_a_finding_whose_incident_was_erased_makes_another(service: str, dynamodb: "DynamoDBClient") -> None:
+    take(guardduty())
+    key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incidents()[0]["id"]}}
+    dynamodb.delete_item(TableName=service, Key=key)
+
+    take(guardduty(minutes=1))
+
+    assert len(incidents()) == 1
+
+
+@pytest.mark.usefixtures("system")
+def test_what_somebody_sends_by_hand_is_not_suppressed() -> None:
+    event = recorded("security_hub_asff_custom_action")
+    event["detail"]["findings"][0]["AwsAccountId"] = ACCOUNT
+    take(event)
+    patch(incidents()[0], status="dismissed")
+    event["time"] = (datetime.now(UTC) + timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+    take(event)
+    dismissed, again = incidents()
+    assert (dismissed["status"], again["status"]) == ("dismissed", "new")
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("meanwhile", ["closed", "dismissed"])
+def test_an_incident_that_ends_while_a_finding_is_attached_takes_nothing_more(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    take(guardduty())
+    change = commands.change_incident
+
+    def late(incident_id: str, *more: Any) -> Any:
+        monkeypatch.setattr(commands, "change_incident", change)
+        patch(incidents()[0], status=meanwhile)
+        return change(incident_id, *more)
+
+    monkeypatch.setattr(commands, "change_incident", late)
+    take(guardduty(minutes=1, severity=9.9, asset="i-late"))
+
+    (incident,) = incidents()
+    assert (incident["status"], incident["severity"]) == (meanwhile, "high")
+    assert "i-late" not in incident["affected_asset_ids"]
+
+
+@pytest.mark.usefixtures("system")
+def test_two_recurrences_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    take(guardduty())
+    patch(incidents()[0], status="closed")
+    sighting = IncidentRepository.sighting
+
+    def beside(self: IncidentRepository, key: str) -> Any:
+        known = sighting(self, key)
+        monkeypatch.setattr(IncidentRepository, "sighting", sighting)
+        take(guardduty(minutes=soon(), asset="i-other"))
+        return known
+
+    monkeypatch.setattr(IncidentRepository, "sighting", beside)
+    take(guardduty(minutes=soon() + 1, asset="i-one"))
+
+    _, recurrence = incidents()
+    assert {"i-one", "i-other"} <= set(recurrence["affected_asset_ids"])

@@ -31,7 +31,6 @@ from incidents.findings.parts import MalformedEvent, Part
         (1794882411432.0, "2026-11-17T02:26:51.432Z"),
         ("1794882411432", "2026-11-17T02:26:51.432Z"),
         ("1794882411", "2026-11-17T02:26:51.000Z"),
-        (0, "1970-01-01T00:00:00.000Z"),
     ],
 )
 def test_every_form_that_a_source_writes(written: Any, utc: str) -> None:
@@ -41,6 +40,7 @@ def test_every_form_that_a_source_writes(written: Any, utc: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
+        0, "0", "1970-01-01T00:00:00Z", 31_535_999,
         None, True, [], {}, "", "yesterday", "2026-11-17", "2026-11-17T02:12:07", "2026-02-30T00:00:00Z", -1,
         10**14 * 3, 10**400, float("nan"), float("inf"), "Fri, 31 Feb 2022 05:01:10 GMT",
         "Fri, 10 Jun 2022 05:01:10 PST",
@@ -52,7 +52,7 @@ def test_anything_else_is_no_date(written: Any) -> None:
     assert dates.parse(written) is None
 
 
-@given(st.integers(0, timestamps.to_milliseconds("9998-12-31T23:59:59.999Z")))
+@given(st.integers(31_536_001_000, timestamps.to_milliseconds("9998-12-31T23:59:59.999Z")))
 def test_milliseconds_are_read_exactly(milliseconds: int) -> None:
     expected = milliseconds if milliseconds >= 10**11 else milliseconds * 1000
     if expected <= timestamps.to_milliseconds("9998-12-31T23:59:59.999Z"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from incidents import findings
-from incidents.findings import Finding, MalformedEvent, UnknownEvent
+from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
 from tests.support.recorded import GONE, NAMES, event, expected
 
@@ -190,8 +190,54 @@ def test_what_is_no_event_is_malformed(whole: Any) -> None:
         findings.read(whole)
 
 
-def test_one_bad_finding_of_several_is_named_by_its_place_and_not_by_its_values() -> None:
-    with pytest.raises(MalformedEvent) as refused:
-        findings.read(event("security_hub_asff_several", detail__findings__1__AwsAccountId="secret"))
+@pytest.mark.parametrize("name", ["security_hub_asff_several", "security_hub_ocsf_guardduty"])
+def test_one_bad_finding_of_several_is_refused_alone_by_its_place_and_not_by_its_values(name: str) -> None:
+    whole = event(name)
+    bad = {"ProductArn": "arn:aws:securityhub:eu-central-1::product/aws/guardduty", "AwsAccountId": "secret"}
+    whole["detail"]["findings"].insert(1, bad)
 
-    assert refused.value.reason == "detail.findings[1].AwsAccountId must be an AWS account id of 12 digits"
+    first, refused, *_ = findings.read(whole)
+
+    assert first == findings.read(event(name))[0]
+    assert isinstance(refused, MalformedEvent)
+    assert refused.reason.startswith("detail.findings[1].")
+    assert "secret" not in refused.reason
+    whole["detail"]["findings"] = [bad, bad]
+    with pytest.raises(MalformedEvent, match=r"detail.findings\[0\]"):
+        findings.read(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "archived"),
+    [
+        ("guardduty", "detail__title", {"detail__service__archived": True}),
+        ("macie_policy", "detail__title", {"detail__archived": True}),
+        ("security_hub_asff_guardduty", "detail__findings__0__Title", {"detail__findings__0__RecordState": "ARCHIVED"}),
+        ("security_hub_ocsf_guardduty", INFO + "title", {"detail__findings__0__status_id": 5}),
+    ],
+)
+def test_what_is_archived_makes_nothing_whatever_else_it_lacks(name: str, title: str, archived: dict[str, Any]) -> None:
+    (one,) = findings.read(event(name, **{title: GONE}, **archived))
+    assert isinstance(one, Skipped)
+    assert one.reason == "archived"
+
+
+def test_a_date_long_after_the_envelope_s_counts_for_nothing() -> None:
+    one = only("guardduty", detail__updatedAt="2999-01-01T00:00:00Z", detail__createdAt="2999-01-01T00:00:00Z")
+    assert (one.seen_at[:10], one.detected_at[:10]) == ("2026-11-17", "2026-11-17")
+    assert one.dates["detected_at"] == "time"
+
+
+def test_an_alarm_s_severity_is_among_the_first_two_words_of_its_name() -> None:
+    for name, severity in (
+        ("critical-orders-5xx", "critical"), ("incident-critical-orders-5xx", "critical"), ("Incident_LOW_disk", "low"),
+        ("orders-are-critical", None), ("incident-orders", None),
+    ):  # fmt: skip
+        assert only("cloudwatch_alarm", detail__alarmName=name).severity == severity
+
+
+def test_reports_that_share_a_key_say_so() -> None:
+    grouped = {
+        name for name in NAMES for one in findings.read(event(name), INSPECTOR) if getattr(one, "grouped", False)
+    }
+    assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}

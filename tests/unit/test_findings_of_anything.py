@@ -59,7 +59,7 @@ def mutated(draw: st.DrawFn) -> Any:
     return changed
 
 
-def read(whole: Any) -> list[Finding | Skipped]:
+def read(whole: Any) -> list[findings.Report]:
     try:
         return findings.read(whole, INSPECTOR)
     except (UnknownEvent, MalformedEvent) as refused:
@@ -68,11 +68,14 @@ def read(whole: Any) -> list[Finding | Skipped]:
         return []
 
 
-def check(one: Finding | Skipped) -> None:
+def check(one: findings.Report) -> None:
     """Check that a create accepts the finding, with room left for what the server stamps."""
     if isinstance(one, Skipped):
         assert one.reason in findings.REASONS
         one.source.encode()
+        return
+    if isinstance(one, MalformedEvent):
+        one.reason.encode("ascii")
         return
     body = {
         "title": one.title, "description": one.description, "category": one.category, "severity": one.severity,

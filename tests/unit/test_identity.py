@@ -88,7 +88,8 @@ def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: o
         taken = {"tenant_id": identity.tenant_id, "sub": identity.subject, "app_id": identity.app_id}
         assert taken[name] == value
         assert isinstance(value, str)
-        assert not set(value) & set(" \x00\n")
+        assert not set(value) & set("\x00\n")
+        assert value == value.strip(" ")
         assert name == "sub" or not set(value) & set("#*/"), "it becomes a part of keys"
         assert not value.startswith(("[", "{"))
 

@@ -28,7 +28,7 @@ from . import (
     security_hub_asff,
     security_hub_ocsf,
 )
-from .finding import REASONS, Finding, Reason, Skipped
+from .finding import REASONS, Finding, Reason, Report, Skipped
 from .parts import EventRefused, MalformedEvent, Part, UnknownEvent
 
 __all__ = [
@@ -42,13 +42,14 @@ __all__ = [
     "Finding",
     "MalformedEvent",
     "Reason",
+    "Report",
     "Skipped",
     "UnknownEvent",
     "adapter",
     "read",
 ]
 
-Adapter = Callable[[Part], list[Finding | Skipped]]
+Adapter = Callable[[Part], list[Report]]
 
 OWN_SOURCE = "grc.incidents"
 ANY_SOURCE = "*"
@@ -70,8 +71,8 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
 OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
 
 
-def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Finding | Skipped]:
-    """Return what an EventBridge event makes: findings, and reports that make nothing with the reason.
+def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
+    """Return what an EventBridge event makes: findings, reports that make nothing with the reason, refused ones.
 
     ``enabled`` names sources of ``OFF_UNLESS_ENABLED`` that are wanted. Our own events are never taken, so that no
     incident can make another. Raises UnknownEvent if no adapter takes the event, MalformedEvent if it cannot be read.

@@ -7,7 +7,7 @@ is too long is cut; members that version 1 does not know are ignored.
 from .. import model
 from ..keys import TENANT_ID
 from .dates import settle
-from .finding import Finding, Skipped, composed_key, cut_bytes, found
+from .finding import Report, composed_key, cut_bytes, found
 from .parts import MalformedEvent, Part
 
 SCHEMA_VERSION = 1
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 _OPTIONAL_TEXTS = ("description", "category", "dedup_key", "url")
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event. Raises MalformedEvent for what the schema refuses.
 
     The tenant that it names is what the producer claims, never more: who may claim what is for the intake to decide.
@@ -53,6 +53,7 @@ def read(event: Part) -> list[Finding | Skipped]:
             account_ids=account_ids,
             asset_ids=asset_ids,
             alert_ids=alert_ids,
+            grouped=bool(texts["dedup_key"]),
         )
     ]
 

@@ -1,6 +1,7 @@
 """CloudWatch alarms that enter ALARM. Fields as in alarm events and EventBridge in the CloudWatch user guide.
 
-An alarm has no severity; one whose name begins with the word of a severity, ``critical-orders-5xx``, takes that.
+An alarm has no severity; one that has the word of a severity among the first two of its name, as in
+``critical-orders-5xx`` or ``incident-critical-orders-5xx``, takes that.
 Closing is for people: an alarm that is OK again makes nothing.
 """
 
@@ -9,15 +10,15 @@ import re
 from collections.abc import Mapping
 
 from .dates import settle
-from .finding import Finding, Skipped, composed_key, found, severity_named
+from .finding import Report, Skipped, composed_key, found, severity_named
 from .parts import MalformedEvent, Part
 
 SOURCE = "aws.cloudwatch"
 
-_FIRST_WORD = re.compile(r"[^A-Za-z]*([A-Za-z]+)")
+_WORD = re.compile(r"[A-Za-z]+")
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
     name = detail.at("alarmName").needed_text()
@@ -33,7 +34,6 @@ def read(event: Part) -> list[Finding | Skipped]:
     account_id = event.at("account").needed_account_id()
     arn = next((resource.text() for resource in event.at("resources").each()), None)
     reason, description = detail.at("state.reason").text(), detail.at("configuration.description").text()
-    first_word = _FIRST_WORD.match(name)
     return [
         found(
             settle(
@@ -48,7 +48,7 @@ def read(event: Part) -> list[Finding | Skipped]:
             title=name,
             description="\n\n".join(text for text in (description, reason) if text) or None,
             category=None,
-            severity=severity_named(first_word[1]) if first_word else None,
+            severity=next((named for word in _WORD.findall(name)[:2] if (named := severity_named(word))), None),
             asset_ids=_dimensions(detail),
             alert_ids=[arn or name],
         )

@@ -27,6 +27,10 @@ _SPELLED_OUT = (
 )
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
+_EARLIEST = "1971"  # what lies before is a zero that somebody took for a date
+_LATEST = (
+    24 * 3_600_000
+)  # milliseconds after the envelope's: no clock is that wrong, and nothing newer would count for ever
 _MILLISECONDS_FROM = 10**11  # as seconds the year 5138, as milliseconds the year 1973
 
 
@@ -48,11 +52,15 @@ def parse(value: Any) -> str | None:
     if isinstance(value, str):
         value = value.strip()
         if not _DIGITS.fullmatch(value):
-            return _from_text(value)
+            return _no_zero(_from_text(value))
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return _from_number(value)
+    return _no_zero(_from_number(value))
+
+
+def _no_zero(text: str | None) -> str | None:
+    return text if text and text > _EARLIEST else None
 
 
 def _from_text(text: str) -> str | None:
@@ -92,13 +100,16 @@ def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], se
     """Return the dates of a finding, each from the first of its fields that can be read, ``seen_at`` from the newest.
 
     ``time`` is the envelope's. An ``occurred_at`` later than ``detected_at`` is dropped, as two clocks that disagree
-    tell no start. Raises MalformedEvent if nothing says when the finding was detected.
+    tell no start; other dates that lie a day and more after the envelope's are passed over. Raises MalformedEvent if
+    nothing says when the finding was detected.
     """
-    detections = [*_readable(detected), *_readable([time])]
+    now = next((text for text, _ in _readable([time])), None)
+    latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + _LATEST)
+    detections = [*_readable(detected, latest), *_readable([time])]
     if not detections:
         raise MalformedEvent(" or ".join(part.path for part in (*detected, time)) + " must be a date")
     detected_at, detected_from = detections[0]
-    seen_at, seen_from = max([*_readable(seen)] or [*_readable([time])] or detections[:1])
+    seen_at, seen_from = max([*_readable(seen, latest)] or [*_readable([time])] or detections[:1])
     read_from = {"detected_at": detected_from, "seen_at": seen_from}
     occurred_at = None
     for occurred_at, occurred_from in _readable(occurred)[:1]:
@@ -111,5 +122,6 @@ def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], se
     return Dates(occurred_at, detected_at, seen_at, read_from)
 
 
-def _readable(parts: Sequence[Part]) -> list[tuple[str, str]]:
-    return [(text, part.path) for part in parts if (text := parse(part.value)) is not None]
+def _readable(parts: Sequence[Part], latest: str | None = None) -> list[tuple[str, str]]:
+    readable = [(text, part.path) for part in parts if (text := parse(part.value)) is not None]
+    return [(text, path) for text, path in readable if latest is None or text <= latest]

@@ -4,12 +4,13 @@ Whatever is longer than the model allows is cut here, so that size never refuses
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
 from .. import model
 from .dates import Dates
+from .parts import MalformedEvent, Part
 
 Reason = Literal[
     "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "sample", "not_a_detection", "ok_state",
@@ -26,6 +27,7 @@ class Finding(NamedTuple):
 
     Dates are texts of ``timestamps``; ``dates`` says which field of the event each was read from, or why it was
     dropped. ``page`` tells events of one report apart that share their ``seen_at``, and is 1 for nearly all sources.
+    ``grouped``: several reports share the key, each with alert ids of its own. ``by_hand``: somebody sent it.
     """
 
     source: str
@@ -46,6 +48,8 @@ class Finding(NamedTuple):
     dates: dict[str, str]
     tags: list[str]
     page: int = 1
+    grouped: bool = False
+    by_hand: bool = False
 
 
 class Skipped(NamedTuple):
@@ -72,6 +76,8 @@ def found(
     tenant_id: str | None = None,
     producer: str | None = None,
     page: int = 1,
+    grouped: bool = False,
+    by_hand: bool = False,
 ) -> Finding:
     """Return a finding with everything cut to the bounds of ``model``; ids that are None are left out."""
     description = description and cut_bytes(description, model.TEXT_BYTES)
@@ -98,7 +104,29 @@ def found(
         dates=dates.read_from,
         tags=list(dict.fromkeys(tag[: model.TAG_CHARACTERS] for tag in tags if tag))[: model.TAGS],
         page=page,
+        grouped=grouped,
+        by_hand=by_hand,
     )
+
+
+Report = Finding | Skipped | MalformedEvent
+"""What one report of an event makes: a finding, nothing for a reason, or a refusal of it alone."""
+
+
+def each(items: Iterable[Part], read: Callable[[Part], Finding | Skipped]) -> list[Report]:
+    """Read the reports of an event one by one: what is wrong with one is no matter of the others.
+
+    Raises MalformedEvent if all of them are refused.
+    """
+    reports: list[Report] = []
+    for item in items:
+        try:
+            reports.append(read(item))
+        except MalformedEvent as refused:
+            reports.append(refused)
+    if all(isinstance(one, MalformedEvent) for one in reports):
+        raise next(one for one in reports if isinstance(one, MalformedEvent))
+    return reports
 
 
 def composed_key(*parts: str) -> str:

@@ -7,7 +7,7 @@ Severity bands: "Severity levels of GuardDuty findings" in the same guide, where
 import json
 
 from .dates import settle
-from .finding import Finding, Skipped, composed_key, found
+from .finding import Report, Skipped, composed_key, found
 from .parts import Part
 
 SOURCE = "aws.guardduty"
@@ -30,18 +30,18 @@ _ASSETS = (
 )  # fmt: skip
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     The account is the member's own: in an organisation the envelope names the administrator's.
     """
     detail = event.at("detail").needed_object()
     service = detail.at("service")
-    title = detail.at("title").needed_text()
     if service.at("archived").is_true():
         return [Skipped("archived", SOURCE)]
-    if _is_sample(service.at("additionalInfo")) or is_sample_title(title):
+    if _is_sample(service.at("additionalInfo")) or is_sample_title(detail.at("title").text() or ""):
         return [Skipped("sample", SOURCE)]
+    title = detail.at("title").needed_text()
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     arn = detail.at("arn").text()

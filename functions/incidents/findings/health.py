@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .dates import settle
-from .finding import Finding, Skipped, composed_key, found
+from .finding import Report, Skipped, composed_key, found
 from .parts import Part
 
 SOURCE = "aws.health"
@@ -23,7 +23,7 @@ _CREDENTIALS_EXPOSED = "AWS_RISK_CREDENTIALS_EXPOSED"
 _PAGE = re.compile(r"[1-9][0-9]{0,3}")
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     The pages of one event share key and ``seen_at`` and hold different entities; ``page`` tells them apart. The event's

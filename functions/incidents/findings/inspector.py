@@ -4,7 +4,7 @@ Fields as in the EventBridge schema of the Inspector user guide, whose dates com
 """
 
 from .dates import settle
-from .finding import Finding, Reason, Skipped, found
+from .finding import Reason, Report, Skipped, found
 from .parts import Part
 
 SOURCE = "aws.inspector2"
@@ -12,7 +12,7 @@ SOURCE = "aws.inspector2"
 _OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppressed"}
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event, critical and with a known exploit, or why it makes none.
 
     Raises MalformedEvent.

@@ -5,7 +5,7 @@ data finding is a new one, for each object and run: they are one problem a bucke
 """
 
 from .dates import settle
-from .finding import Finding, Skipped, composed_key, found, severity_named
+from .finding import Report, Skipped, composed_key, found, severity_named
 from .parts import Part
 
 SOURCE = "aws.macie"
@@ -13,18 +13,17 @@ SOURCE = "aws.macie"
 _CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"}
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     Macie's own dates are those of the finding; only the call behind a policy finding tells when it began.
     """
     detail = event.at("detail").needed_object()
-    title = detail.at("title").needed_text()
     if detail.at("archived").is_true():
         return [Skipped("archived", SOURCE)]
     if detail.at("sample").is_true():
         return [Skipped("sample", SOURCE)]
-    finding_id = detail.at("id").needed_text()
+    title, finding_id = detail.at("title").needed_text(), detail.at("id").needed_text()
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     bucket = detail.at("resourcesAffected.s3Bucket.arn").text()
@@ -47,15 +46,21 @@ def read(event: Part) -> list[Finding | Skipped]:
             asset_ids=[bucket, detail.at("resourcesAffected.s3Object.path").text()],
             alert_ids=[finding_id],
             tags=[finding_type],
+            grouped=bool(bucket) and is_grouped(finding_type),
         )
     ]
 
 
 def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str | None) -> str:
     """Return the canonical key: bucket and type for sensitive data, else the finding's id."""
-    if bucket and finding_type and finding_type.startswith("SensitiveData:"):
+    if bucket and finding_type and is_grouped(finding_type):
         return composed_key(SOURCE, account_id, bucket, finding_type)
     return composed_key(SOURCE, account_id, finding_id)
+
+
+def is_grouped(finding_type: str | None) -> bool:
+    """Tell whether findings of this type are reports of one problem, each with an id of its own."""
+    return (finding_type or "").startswith("SensitiveData:")
 
 
 def category(finding_type: str | None) -> str | None:

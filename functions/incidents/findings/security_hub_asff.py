@@ -4,9 +4,9 @@ Severity labels are ours in capitals; a finding without one has ``Normalized``, 
 90 and more critical, 70 high, 40 medium, 1 low, 0 informational.
 """
 
-from . import security_hub
+from . import macie, security_hub
 from .dates import settle
-from .finding import Finding, Reason, Skipped, found, severity_named
+from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
 from .parts import Part
 
 CUSTOM_ACTION = "Security Hub Findings - Custom Action"
@@ -15,22 +15,22 @@ _BANDS = ((90, "critical"), (70, "high"), (40, "medium"), (1, "low"))
 _OF_WORKFLOW: dict[str | None, Reason] = {"SUPPRESSED": "suppressed", "RESOLVED": "resolved"}
 
 
-def read(event: Part) -> list[Finding | Skipped]:
+def read(event: Part) -> list[Report]:
     """Return what each finding of the event makes; the guide promises one, the format holds many.
 
-    Raises MalformedEvent. What somebody sent by a custom action is taken in any state, and is as new as the action:
-    that is what they asked for.
+    Raises MalformedEvent if none can be read. What somebody sent by a custom action is taken in any state, and is as
+    new as the action: that is what they asked for.
     """
     sent_by_hand = event.at("detail-type").text() == CUSTOM_ACTION
-    return [_read(event, item, sent_by_hand) for item in event.at("detail.findings").needed_items()]
+    return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item, sent_by_hand))
 
 
 def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
     product_arn = item.at("ProductArn").needed_text()
     product = security_hub.product(product_arn)
-    title = item.at("Title").needed_text()
-    if not sent_by_hand and (reason := _why_not(item, product, title)):
+    if not sent_by_hand and (reason := _why_not(item, product, item.at("Title").text() or "")):
         return Skipped(reason, product.source)
+    title = item.at("Title").needed_text()
     types = [text for one in item.at("Types").each() if (text := one.text())]
     kind = security_hub.finding_type(types)
     account_id = item.at("AwsAccountId").needed_account_id()
@@ -56,6 +56,8 @@ def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
         asset_ids=[asset for asset in assets if not asset.startswith("AWS::::Account:")],
         alert_ids=[finding_id],
         tags=[kind, action and f"custom-action:{action}"],
+        grouped=product.source == macie.SOURCE and bool(buckets) and macie.is_grouped(kind),
+        by_hand=sent_by_hand,
     )
 
 

@@ -6,7 +6,7 @@ detection, exposures included; 2002 is a vulnerability, 2003 compliance, 2006 da
 
 from . import security_hub
 from .dates import settle
-from .finding import Finding, Reason, Skipped, found, severity_named
+from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
 from .parts import MalformedEvent, Part
 
 DETECTION_FINDING = 2004
@@ -19,9 +19,9 @@ _OF_STATUS: dict[str, Reason] = {
 _CLOSE = 3  # activity_id
 
 
-def read(event: Part) -> list[Finding | Skipped]:
-    """Return what each finding of the event makes. Raises MalformedEvent."""
-    return [_read(event, item) for item in event.at("detail.findings").needed_items()]
+def read(event: Part) -> list[Report]:
+    """Return what each finding of the event makes. Raises MalformedEvent if none can be read."""
+    return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item))
 
 
 def _read(event: Part, item: Part) -> Finding | Skipped:
@@ -32,9 +32,9 @@ def _read(event: Part, item: Part) -> Finding | Skipped:
     if class_uid != DETECTION_FINDING:
         return Skipped("not_a_detection", product.source)
     info = item.at("finding_info").needed_object()
-    title = info.at("title").needed_text()
     if reason := _why_not(item):
         return Skipped(reason, product.source)
+    title = info.at("title").needed_text()
     if security_hub.is_sample(product, title):
         return Skipped("sample", product.source)
     types = [text for one in info.at("types").each() if (text := one.text())]

@@ -28,11 +28,15 @@ def link(
     region: RegionOption = None,
 ) -> None:
     """Give an AWS account's findings to a tenant; or let a producer of the account escalate alerts for it."""
+    system = _system(stack, region)
     try:
         if producer is None:
-            _system(stack, region).link(account, tenant)
+            before = system.tenant_of(account)
+            system.link(account, tenant)
+            if before not in (None, tenant):
+                stderr.print(f"It was {before}'s; the incidents of its findings stay there.")
         else:
-            _system(stack, region).allow(account, producer, tenant)
+            system.allow(account, producer, tenant)
     except ValueError as error:
         raise StepFailed("That cannot be linked.", f"  {error}", "Look at what you typed.") from None
 
@@ -45,10 +49,13 @@ def unlink(
     region: RegionOption = None,
 ) -> None:
     """Take an AWS account from its tenant: its findings then go to the dead letters. Or stop a producer."""
+    system = _system(stack, region)
+    if not (system.tenants_of(account, producer) if producer else system.tenant_of(account)):
+        raise StepFailed("That is not linked.", f"  {account} {producer or ''}", "See what is: incidents account list")
     if producer is None:
-        _system(stack, region).unlink(account)
+        system.unlink(account)
     else:
-        _system(stack, region).disallow(account, producer)
+        system.disallow(account, producer)
 
 
 @accounts.command(name="list")

@@ -14,7 +14,7 @@ from .target import RegionOption, StackOption, Target
 
 dead_letters = typer.Typer(no_args_is_help=True, help="The findings that could not be taken.")
 
-_EMPTY_READS = 3  # SQS answers from some of its servers at a time; so many empty answers in a row are the end
+_EMPTY_READS = 2  # so many in a row are the end; one that waits asks all of SQS's servers
 _AT_ONCE = 10
 _HELD_SECONDS = 60  # at the longest, should the command be cut off
 
@@ -54,7 +54,7 @@ def show(
         stderr.print(letter.reason, markup=False)
         try:
             typer.echo(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
-        except ValueError:
+        except (ValueError, RecursionError):
             typer.echo(letter.body)
 
 
@@ -84,11 +84,12 @@ def _held(target: Target) -> Iterator[dict[str, DeadLetter]]:
     try:
         while empty < _EMPTY_READS:
             messages = queues.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=_AT_ONCE, VisibilityTimeout=_HELD_SECONDS,
+                QueueUrl=url, MaxNumberOfMessages=_AT_ONCE, VisibilityTimeout=_HELD_SECONDS, WaitTimeSeconds=1,
                 MessageSystemAttributeNames=["SentTimestamp"], MessageAttributeNames=["All"],
             ).get("Messages", [])  # fmt: skip
+            # One that is held already has outlived its hold: whoever has seen them all sees nothing else any more.
+            empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
-            empty = 0 if messages else empty + 1
         yield held
     finally:
         for letter in held.values():
@@ -96,23 +97,28 @@ def _held(target: Target) -> Iterator[dict[str, DeadLetter]]:
 
 
 def _letter(message: dict[str, Any]) -> DeadLetter:
-    said = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+    said = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     event = _event(message["Body"])
     return DeadLetter(
         message["MessageId"],
         message["ReceiptHandle"],
         int(message["Attributes"]["SentTimestamp"]) / 1000,
-        said.get("reason", "failed at every receive"),
-        said.get("account") or str(event.get("account", "-")),
-        said.get("source") or str(event.get("source", "-")),
+        _printable(said.get("reason") or "failed at every receive"),
+        _printable(said.get("account") or str(event.get("account", "-"))),
+        _printable(said.get("source") or str(event.get("source", "-"))),
         message["Body"],
     )
+
+
+def _printable(text: str) -> str:
+    """One line, whatever an event holds."""
+    return "".join(one if one.isprintable() else "?" for one in text[:256])
 
 
 def _event(body: str) -> dict[str, Any]:
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
 

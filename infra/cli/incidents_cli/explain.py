@@ -22,6 +22,9 @@ def explain(
     from incidents.findings import EventRefused, Skipped
 
     event = _read(file)
+    if isinstance(event, dict) and str(event.get("source", "")).startswith("simulated.aws."):
+        event["source"] = event["source"].removeprefix("simulated.")
+        stderr.print(f"As {event['source']}, which is what a stack with TakeSimulatedEvents=true takes it for.")
     system = system_repository(target.client("dynamodb"), target.outputs["TableName"])
     try:
         found = findings.read(event, findings.OFF_UNLESS_ENABLED)
@@ -33,6 +36,9 @@ def explain(
         typer.echo()
         if isinstance(one, Skipped):
             _say("makes nothing", one.reason)
+            continue
+        if isinstance(one, EventRefused):
+            _say("refused", f"{one}: once the others are taken, the event goes to the dead letters")
             continue
         try:
             decided = f"{intake.tenant_of(one, system)} (account {one.account_id}{_producer(one)})"
@@ -58,7 +64,7 @@ def _say(name: str, value: str) -> None:
 def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StepFailed(
             f"{file} cannot be read as JSON.", f"  {error}", "Give it an event as EventBridge has it."
         ) from None

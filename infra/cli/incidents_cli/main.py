@@ -48,14 +48,12 @@ def app() -> None:
         )
         sys.exit(1)
     except (httpx.HTTPError, BotoCoreError, ClientError) as error:
-        log = Home().logs / "emulator.log"
-        show_failure(
-            StepFailed(
-                "The emulator did not answer as it should.",
-                f"  {error}",
-                f"Its output is in {log}. `incidents up --fresh` starts over.",
-            )
-        )
+        if any(word.partition("=")[0] == "--stack" for word in sys.argv):
+            who, advice = "AWS", "Are --stack, --region and your credentials those of the deployment?"
+        else:
+            who = "The emulator"
+            advice = f"Its output is in {Home().logs / 'emulator.log'}. `incidents up --fresh` starts over."
+        show_failure(StepFailed(f"{who} did not answer as it should.", f"  {error}", advice))
         sys.exit(1)
 
 
