@@ -1,6 +1,7 @@
 """Fixtures that several suites share, the rule on skips (in CI nothing may be skipped), and the promises' figures."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from incidents.repository import IncidentRepository
 from tests.support import dynamodb_local, templates
 from tests.support.checkout import Checkout, free_port
 from tests.support.events import ISSUER
-from tests.support.metric_world import Queue, World
+from tests.support.metric_world import Clock, Queue, World
 from tests.support.streams import TableStream
 
 if TYPE_CHECKING:
@@ -131,7 +132,13 @@ def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     queue = Queue()
     monkeypatch.setattr(edge, "_queues", lambda: queue)
     stream = TableStream(dynamodb_url, service)
-    return lambda: World(stream, queue)
+
+    def make() -> World:
+        clock = Clock()
+        monkeypatch.setattr(time, "time_ns", clock)
+        return World(stream, queue, clock)
+
+    return make
 
 
 @pytest.fixture

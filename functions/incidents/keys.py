@@ -11,7 +11,8 @@ tenant's name, which cannot contain ``#``.
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
 | finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake             |
-| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day>#<part> | metrics job |
+| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job        |
+| its parts   | TENANT#<t>#METRIC        | <bucket>#<read_from>#<part>     | metrics job        |
 | metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job        |
 | marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | marking of days    |
 | account     | ACCOUNTS                 | <AWS account id>                | an operator        |
@@ -96,15 +97,21 @@ def producer(account_id: str, source: str) -> Key:
     return Key("ACCOUNTS", f"{account_id}#{source}")
 
 
-def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str, part: int) -> Key:
-    """Return the key of one part of a day's bucket: of one application's incidents, or of all of the tenant's."""
-    return Key(f"TENANT#{tenant_id}#METRIC", f"{_scope(app_id)}#{kind.upper()}#{day}#{part:02d}")
+def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str) -> Key:
+    """Return the key of a day's bucket: of one application's incidents, or of all of the tenant's."""
+    scope = "ALL" if app_id is None else f"APP#{app_id}"  # an application may have any name, ALL among them
+    return Key(f"TENANT#{tenant_id}#METRIC", f"{scope}#{kind.upper()}#{day}")
+
+
+def metric_part(bucket: Key, read_from: int, part: int) -> Key:
+    """Return the key of a further part of a bucket; each writing of it has parts of its own, behind their bucket."""
+    return bucket._replace(sk=f"{bucket.sk}#{read_from:015d}#{part:04d}")
 
 
 def metric_buckets(tenant_id: str, app_id: str | None, kind: str, first_day: str, last_day: str) -> tuple[Key, Key]:
-    """Return the first and the last key that parts of the buckets of these days can have."""
-    first = metric_bucket(tenant_id, app_id, kind, first_day, 0)
-    return first, metric_bucket(tenant_id, app_id, kind, last_day, 99)
+    """Return the first and the last key that the buckets of these days, and their parts, can have."""
+    first, last = (metric_bucket(tenant_id, app_id, kind, day) for day in (first_day, last_day))
+    return first, last._replace(sk=f"{last.sk}#~")
 
 
 def metric_day(tenant_id: str, kind: str, day: str) -> Key:
@@ -125,11 +132,6 @@ def marked_days_of(tenant_id: str) -> tuple[Key, Key]:
 
 def marked_days(shard: int) -> str:
     return f"METRICDUE#{shard}"
-
-
-def _scope(app_id: str | None) -> str:
-    """An application may have any name, ``ALL`` among them."""
-    return "ALL" if app_id is None else f"APP#{app_id}"
 
 
 def belongs_to_tenant(tenant_id: str, partition: str) -> bool:

@@ -12,6 +12,7 @@ from delete_incident import handler as delete
 from get_incident import handler as get
 from get_incident_metrics import handler as get_metrics
 from incidents import dynamodb
+from incidents.metrics import tally
 from incidents.system_repository import SystemRepository
 from incidents_cli.stack import operation_name
 from ingest_finding import handler as ingest_finding
@@ -95,7 +96,7 @@ def place(resource: dict[str, Any]) -> str:
     return path.removeprefix("${Storage.Outputs.TableArn}/index/")
 
 
-def exercise(function: str, incident_id: str) -> None:
+def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every path of a function that calls DynamoDB in its own way."""
     app = claims(app_id="soc-portal")
     match function:
@@ -131,10 +132,14 @@ def exercise(function: str, incident_id: str) -> None:
             schedule_metrics({}, Context)
         case "compute_metrics":
             closed = {"status": "closed", "detected_at": "2026-11-20T08:00:00Z", "closed_at": "2026-11-21T08:00:00Z"}
-            create(create_event({"title": "x", **closed}, caller=app), Context)
+            for severity in ("low", "high"):
+                create(create_event({"title": "x", "severity": severity, **closed}, caller=app), Context)
             moments = {"detected_at": "2026-11-20T08:00:00.000Z", "closed_at": "2026-11-21T08:00:00.000Z"}
             mark_metric_days(stream_event([record(None, item(1, **moments))]), Context)
-            compute_metrics(sqs_event({"tenant_id": "acme"}), Context)
+            monkeypatch.setattr(tally, "PART_BYTES", 10)
+            for _ in range(2):  # the second removes the parts of the first
+                compute_metrics(sqs_event({"tenant_id": "acme"}), Context)
+                mark_metric_days(stream_event([record(None, item(1, **moments))]), Context)
         case _:
             raise AssertionError(f"{function} is new: say here how to exercise it")
 
@@ -147,7 +152,7 @@ def test_granted_is_used_and_used_is_granted(
     incident_id = json.loads(create(create_event({"title": "x"}), Context)["body"])["id"]
     used.clear()
 
-    exercise(operation_name(function), incident_id)
+    exercise(operation_name(function), incident_id, monkeypatch)
     used -= PREPARATION.get(function, set())
 
     unused, ungranted = granted(function) - used, used - granted(function)

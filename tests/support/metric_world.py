@@ -1,6 +1,7 @@
 """Tenants whose incidents have a history, and the jobs that compute their metrics from what the stream tells of it."""
 
 import json
+from datetime import UTC, datetime
 from itertools import count, product
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import get_incident_metrics
 import mark_metric_days
 import schedule_metrics
 import update_incident
+from incidents.metrics import edge
 
 from tests.support.events import (
     Context,
@@ -47,11 +49,22 @@ class Queue:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
+class Clock:
+    """What everybody takes for the time, in nanoseconds since 1970: some day within the window."""
+
+    def __init__(self) -> None:
+        self.now = int(datetime(2026, 2, 5, 6, tzinfo=UTC).timestamp() * 1e9)
+
+    def __call__(self) -> int:
+        self.now += 1_000_000  # nothing takes no time
+        return self.now
+
+
 class World:
     """Some tenants, what happened to their incidents, and how much of it the stream has told."""
 
-    def __init__(self, stream: TableStream, queue: Queue) -> None:
-        self._stream, self._queue = stream, queue
+    def __init__(self, stream: TableStream, queue: Queue, clock: Clock) -> None:
+        self._stream, self._queue, self._clock = stream, queue, clock
         run = next(_runs)
         self.tenants = [f"tenant-{run}", f"tenant-{run}-b"]
         self.callers = [claims(tenant, app_id=app) for tenant, app in product(self.tenants, APPS)]
@@ -61,16 +74,13 @@ class World:
 
     def do(self, action: str, n: int, what: Any) -> None:
         if action == "create":
-            given, status = what
-            sent = {
-                "title": "x",
-                "status": status,
-                **{name: value for name, value in given.items() if value is not None},
-            }
             caller = self.callers[n]
-            answer = create_incident.handler(create_event(sent, caller=caller), Context)
-            if answer["statusCode"] == 201:
+            for incident in what:
+                answer = create_incident.handler(create_event(incident, caller=caller), Context)
+                assert answer["statusCode"] == 201, answer["body"]
                 self.incidents.append((caller, json.loads(answer["body"])["id"]))
+        elif action == "wait":
+            self.wait(what)
         elif action == "deliver":
             self.deliver(Random(n))
         elif action == "compute":
@@ -82,6 +92,13 @@ class World:
             else:
                 patch = {"update": what, "move": {"status": what}, "restore": {"is_deleted": False}}[action]
                 update_incident.handler(patch_event(incident_id, patch, caller=caller), Context)
+
+    def wait(self, seconds: float) -> None:
+        self._clock.now += int(seconds * 1e9)
+
+    def marked(self) -> list[str]:
+        """The days of all tenants that are still marked."""
+        return [mark.day for mark in edge.marked_days().all()]
 
     def fetch(self) -> list[dict[str, Any]]:
         """Return what the stream holds and has not brought; whoever takes it, brings it."""

@@ -27,8 +27,9 @@ def one(**changed: Any) -> Seen:
 def answer(*incidents: Seen, **parameters: str) -> dict[str, Any]:
     """The answer about incidents that were all detected, and if closed then closed, on 2026-11-23."""
     closed = [incident for incident in incidents if incident.closed_at]
-    days = {"2026-11-23": tally.rows("detected", incidents)}
-    return window.answer(asked(**parameters), NOW, days, {"2026-11-23": tally.rows("closed", closed)})
+    of_day = {"detected": tally.rows("detected", incidents), "closed": tally.rows("closed", closed)}
+    known = {kind: [("2026-11-23", row, of) for row, of in rows.items()] for kind, rows in of_day.items()}
+    return window.answer(asked(**parameters), NOW, known["detected"], known["closed"])
 
 
 def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
@@ -70,11 +71,11 @@ def test_what_is_wrong_is_named_with_what_would_be_right(parameters: dict[str, l
 
 def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
-    assert len(window.answer(asked(from_="9998-12-01", to="9998-12-31"), NOW, {}, {})["trend"]) == 31
+    assert len(window.answer(asked(from_="9998-12-01", to="9998-12-31"), NOW, [], [])["trend"]) == 31
 
 
 def test_nothing_is_null_and_never_zero() -> None:
-    told = window.answer(asked(), NOW, {}, {})
+    told = window.answer(asked(), NOW, [], [])
 
     assert list(told) == [
         "from", "to", "as_of", "mttd", "mttr", "time_to_contain", "groups", "trend", "open", "excluded", "definitions",
@@ -90,10 +91,12 @@ def test_nothing_is_null_and_never_zero() -> None:
 def test_percentiles_are_by_nearest_rank_over_the_values_of_the_whole_window() -> None:
     values = {"2026-11-01": range(1, 92), "2026-11-02": [1_000], "2026-11-03": range(92, 100)}
     known = {"detected_at": "x", "occurred_at": "y", "status": "closed"}
-    detected = {
-        day: tally.rows("detected", [one(**known, mttd_minutes=n) for n in minutes]) for day, minutes in values.items()
-    }
-    told = window.answer(asked(from_="2026-11-01", interval="month"), NOW, detected, {})
+    detected = [
+        (day, row, of)
+        for day, minutes in values.items()
+        for row, of in tally.rows("detected", [one(**known, mttd_minutes=n) for n in minutes]).items()
+    ]
+    told = window.answer(asked(from_="2026-11-01", interval="month"), NOW, detected, [])
 
     mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
     assert told["mttd"] == told["trend"][0]["mttd"] == mttd
@@ -142,7 +145,7 @@ def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
     ],
 )
 def test_a_trend_goes_by_the_calendar_as_far_as_the_window_does(interval: str, spans: list[tuple[str, str]]) -> None:
-    told = window.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), NOW, {}, {})
+    told = window.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), NOW, [], [])
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 
@@ -199,6 +202,8 @@ def test_rows_are_the_same_after_they_were_stored_in_however_many_parts(of: tall
 
     assert all(len(part) <= 700 + 2 for part in parts)
     found: tally.Rows = {}
-    for row, piece in tally.from_parts(parts):
+    for row, piece in (one for part in parts for one in tally.from_part(part)):
         found.setdefault(row, tally.Tally()).merge(piece)
+    for one in found.values():
+        one.open_since.sort()
     assert found == of

@@ -1,5 +1,6 @@
 """The three jobs that keep the metrics true. To run any of them twice, late, or beside itself changes no number."""
 
+import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -9,12 +10,13 @@ from typing import NamedTuple
 from .. import measures, timeouts
 from ..errors import Busy
 from ..items import Item
+from ..keys import TENANT_ID
 from ..observability import logger
 from ..stream import Record
 from . import tally
 from .definitions import KINDS, METRICS, Kind
 from .marked_days import Mark, MarkedDays
-from .repository import Day, MetricRepository, Overtaken
+from .repository import MetricRepository, Overtaken, UnreadableIncident
 
 _CLOUDWATCH_NAMES = {"mttd": "MTTDMinutes", "mttr": "MTTRMinutes", "time_to_contain": "TimeToContainMinutes"}
 _DAY_SECONDS = 10.0  # what a large day takes at most; a run that has less left begins no other
@@ -87,7 +89,9 @@ def compute_metrics(tenant_id: str, days: MarkedDays, metrics: MetricRepository,
     A day that goes on being marked is computed all the same, and its mark stays until nothing new came for that long.
     """
     outcomes = []
-    for mark in days.of(tenant_id):
+    marks = list(days.of(tenant_id))
+    random.shuffle(marks)  # what one run has no time for is not always the same
+    for mark in marks:
         if timeouts.left() < _DAY_SECONDS:
             outcomes.append("postponed")
             break
@@ -95,20 +99,23 @@ def compute_metrics(tenant_id: str, days: MarkedDays, metrics: MetricRepository,
             outcomes.append(_compute(mark, days, metrics, settle))
         except Exception as error:  # one day holds up no other
             line = {"tenant_id": tenant_id, "kind": mark.kind, "day": mark.day, "error": type(error).__qualname__}
-            logger.error("day failed", extra=line)
+            unreadable = {"incident_id": error.incident_id} if isinstance(error, UnreadableIncident) else {}
+            logger.error("day failed", extra=line | unreadable)
             outcomes.append("failed")
     return outcomes
 
 
 def _compute(mark: Mark, days: MarkedDays, metrics: MetricRepository, settle: int) -> str:
     read_from = _now()
-    if read_from - mark.since < settle:
+    # A clock that was far ahead when it marked must not hold the day up until then.
+    if abs(read_from - mark.since) < settle:
         return "settling"
     try:
         compute_day(mark.kind, mark.day, read_from, metrics)
     except Overtaken:  # whoever read later takes the mark away, or leaves it to the next run
         return "overtaken"
-    if read_from - mark.marked_at < settle:
+    if abs(read_from - mark.marked_at) < settle:
+        days.defer(mark, read_from)
         return "unsettled"
     days.unmark(mark)
     return "computed"
@@ -121,14 +128,9 @@ def compute_day(kind: Kind, day: str, read_from: int, metrics: MetricRepository)
     """
     rows = tally.rows(kind, metrics.incidents(kind, day))
     apps = frozenset(row.app for row in rows if row.app is not None)
-    buckets: dict[str | None, list[str]] = {
-        app: tally.to_parts({row: of for row, of in rows.items() if app in (None, row.app)}) for app in (*apps, None)
-    }
-    covered = metrics.take_day(kind, day, read_from, Day(apps, max(map(len, buckets.values()))))
-    for app in (*covered.apps, None):
-        parts = buckets.get(app, ["[]"])
-        # A bucket that once had more parts has empty ones now.
-        metrics.replace(app, kind, day, read_from, parts + ["[]"] * (covered.parts - len(parts)))
+    for app in (*metrics.take_day(kind, day, read_from, apps), None):
+        parts = tally.to_parts({row: of for row, of in rows.items() if app in (None, row.app)})
+        metrics.replace(app, kind, day, read_from, parts)
 
 
 def _places(record: Record) -> set[Place]:
@@ -147,6 +149,8 @@ def _part_in(kind: Kind, item: Item | None) -> _Part | None:
     if item is None or moment not in item:
         return None
     place = (item["tenant_id"]["S"], kind, item[moment]["S"][:10])
+    if not TENANT_ID.fullmatch(place[0]):
+        raise ValueError("an incident of no tenant")
     return _Part(place, tally.rows(kind, [tally.seen(item)]))
 
 

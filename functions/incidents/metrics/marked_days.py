@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from .. import guard, items, keys
+from .. import guard, items, keys, measures
 from ..dynamodb import refusals_as_busy
 from ..observability import logger
 from .definitions import Kind
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Mark(NamedTuple):
-    """A day that is due: since when, when it was last marked, in milliseconds since 1970, and that marking's token."""
+    """A day that is due: since when, when it was last marked, in milliseconds since 1970, and that marking's token.
+
+    ``since`` is its first marking, or the last time it was computed and not settled yet.
+    """
 
     tenant_id: str
     kind: Kind
@@ -43,6 +46,22 @@ class MarkedDays:
                 ExpressionAttributeNames={"#token": "token"},  # a reserved word
                 ExpressionAttributeValues={":now": {"N": str(now)}, ":token": {"S": str(uuid4())}},
             )
+
+    def defer(self, mark: Mark, now: int) -> None:
+        """Note that a marked day was computed, and begin to wait again, for what came last. Raises Busy."""
+        is_still_marked = "attribute_exists(pk)"
+        try:
+            with guard.serving_system(), refusals_as_busy():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=items.key(keys.marked_day(*mark[:3])),
+                    UpdateExpression="SET since = :now",
+                    ConditionExpression=is_still_marked,
+                    ExpressionAttributeValues={":now": {"N": str(now)}},
+                )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def unmark(self, mark: Mark) -> None:
         """Take a mark away, unless its day was marked again since it was read. Raises Busy."""
@@ -93,5 +112,6 @@ def _to_mark(item: items.Item) -> Mark | None:
         since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
     except (KeyError, ValueError) as error:
         logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
+        measures.count("UnreadableRecords", "operation", {"marked_days": 1})
         return None
     return Mark(tenant_id, cast("Kind", kind), day, since, marked_at, token)

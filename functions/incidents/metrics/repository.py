@@ -1,17 +1,18 @@
 """One tenant's days and buckets in the table. Built for one identity: no method takes a tenant or a partition key."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from .. import items, keys, timeouts
-from ..dynamodb import ConditionFailed, refusals_as_busy, transact
+from ..dynamodb import refusals_as_busy
 from ..errors import Busy
 from ..identity import Identity
 from . import tally
-from .definitions import Kind
-from .tally import Rows, Seen, Tally
+from .definitions import KINDS, Kind
+from .tally import Row, Seen, Tally
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,17 +22,21 @@ _INDEX = {
     "closed": (keys.BY_CLOSED_DAY, "closed_day_pk", keys.by_closed_day),
 }
 _TRIES = 4
+_NO_CLOCK_IS_SO_WRONG = 24 * 3_600_000  # milliseconds: a reading later than that was nobody's
+_NOBODY_YET, _READ_EARLIER = "attribute_not_exists(read_from)", "read_from < :read_from"
+_NOT_OVERTAKEN = f"{_NOBODY_YET} OR {_READ_EARLIER} OR read_from > :beyond"
 
 
 class Overtaken(Exception):
     """A run that read later has this day; what an earlier one knows is not written any more."""
 
 
-class Day(NamedTuple):
-    """What a day's buckets must cover: every application that ever had an incident on it, and the most parts."""
+class UnreadableIncident(Exception):
+    """An incident of a day cannot be read; ``incident_id`` names it."""
 
-    apps: frozenset[str]
-    parts: int
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(incident_id)
+        self.incident_id = incident_id
 
 
 class MetricRepository:
@@ -43,104 +48,118 @@ class MetricRepository:
         self._client = client
         self._table = table_name
 
-    def buckets(self, kind: Kind, first_day: str, last_day: str) -> dict[str, Rows]:
-        """Return what is known of these days, both included. Eventually consistent. Raises Busy."""
-        for attempt in range(_TRIES):
-            by_day: dict[str, list[items.Item]] = {}
-            for part in self._parts(kind, first_day, last_day):
-                by_day.setdefault(part["day"]["S"], []).append(part)
-            # A day in several parts may be replaced while it is read.
-            if all(_is_whole(parts) for parts in by_day.values()):
-                return {day: _rows(parts) for day, parts in by_day.items()}
-            timeouts.pause(attempt, first=0.05)
-        raise Busy
+    def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[tuple[str, Row, Tally]]:
+        """Yield what is known of these days, both included, by day and row; a large row comes in pieces.
+
+        Eventually consistent. Raises Busy.
+        """
+        first, last = keys.metric_buckets(self._tenant_id, self._identity.app_id, kind, first_day, last_day)
+        for day, of_day in groupby(self._between(first, last), key=lambda item: item["day"]["S"]):
+            parts = _whole(list(of_day))
+            for text in self._again(kind, day) if parts is None else parts:
+                for row, piece in tally.from_part(text):
+                    yield day, row, piece
 
     def incidents(self, kind: Kind, day: str) -> Iterator[Seen]:
-        """Yield the incidents of a day, deleted and dismissed ones among them. As late as its index may be."""
+        """Yield the incidents of a day, deleted and dismissed ones among them. As late as its index may be.
+
+        Raises UnreadableIncident, or Busy.
+        """
         index, attribute, partition = _INDEX[kind]
         for item in self._query(
             IndexName=index,
             KeyConditionExpression=f"{attribute} = :partition",
             ExpressionAttributeValues={":partition": {"S": partition(self._tenant_id, day)}},
         ):
-            yield tally.seen(item)
+            try:
+                seen = tally.seen(item)
+            except Exception as error:
+                raise UnreadableIncident(item["sk"]["S"]) from error
+            yield seen
 
-    def take_day(self, kind: Kind, day: str, read_from: int, now: Day) -> Day:
-        """Begin to replace a day's buckets by what was read at a moment, in milliseconds since 1970.
+    def take_day(self, kind: Kind, day: str, read_from: int, apps: frozenset[str]) -> frozenset[str]:
+        """Begin to replace a day's buckets by what was read from a moment on, in milliseconds since 1970.
 
-        Returns what the buckets must cover, ``now`` included. Raises Overtaken, or Busy.
+        Returns every application that ever had an incident on that day: all their buckets must be replaced. Raises
+        Overtaken, or Busy.
         """
-        nobody_yet = "attribute_not_exists(read_from)"
-        read_earlier = "read_from < :read_from"
-        expression = "SET read_from = :read_from ADD parts :parts"
-        values: dict[str, Any] = {":read_from": {"N": str(read_from)}, ":parts": {"NS": [str(now.parts)]}}
-        if now.apps:
-            expression += ", apps :apps"
-            values[":apps"] = {"SS": sorted(now.apps)}
+        expression, values = "SET read_from = :read_from", _reading(read_from)
+        if apps:
+            expression += " ADD apps :apps"
+            values[":apps"] = {"SS": sorted(apps)}
         try:
             with refusals_as_busy():
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key=items.key(keys.metric_day(self._tenant_id, kind, day)),
                     UpdateExpression=expression,
-                    ConditionExpression=f"{nobody_yet} OR {read_earlier}",
+                    ConditionExpression=_NOT_OVERTAKEN,
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                 )
         except ClientError as error:
             raise _overtaken_or(error) from error
         known = answer["Attributes"]
-        apps = known["apps"]["SS"] if "apps" in known else []
-        return Day(frozenset(apps), max(int(parts) for parts in known["parts"]["NS"]))
+        return frozenset(known["apps"]["SS"] if "apps" in known else ())
 
     def replace(self, app_id: str | None, kind: Kind, day: str, read_from: int, parts: list[str]) -> None:
-        """Replace one bucket, all its parts or none, unless a later reading has. Raises Overtaken, or Busy."""
-        nobody_yet = "attribute_not_exists(pk)"
-        read_earlier = "read_from < :read_from"
-        puts: list[Any] = [
-            {
-                "TableName": self._table,
-                "Item": {
-                    **items.key(keys.metric_bucket(self._tenant_id, app_id, kind, day, n)),
-                    "day": {"S": day},
-                    "read_from": {"N": str(read_from)},
-                    "parts": {"N": str(len(parts))},
-                    "rows": {"S": part},
-                },
-            }
-            for n, part in enumerate(parts)
-        ]
-        puts[0] |= {
-            "ConditionExpression": f"{nobody_yet} OR {read_earlier}",
-            "ExpressionAttributeValues": {":read_from": {"N": str(read_from)}},
-        }
+        """Replace one bucket, all its parts or none, unless a later reading has. Raises Overtaken, or Busy.
+
+        The first part is the bucket itself, and the rest stands where no other writing looks for it. So the bucket
+        says in one write which parts count, however many they are.
+        """
+        bucket = keys.metric_bucket(self._tenant_id, app_id, kind, day)
+        for n, text in enumerate(parts[1:], start=1):
+            item = items.key(keys.metric_part(bucket, read_from, n)) | _part(day, read_from, len(parts), text)
+            with refusals_as_busy():
+                self._client.put_item(TableName=self._table, Item=item)
         try:
-            if len(puts) == 1:
-                with refusals_as_busy():
-                    self._client.put_item(**puts[0])
-            else:
-                transact(self._client, [{"Put": put} for put in puts])
-        except ConditionFailed as failed:
-            raise Overtaken from failed
+            with refusals_as_busy():
+                answer = self._client.put_item(
+                    TableName=self._table,
+                    Item=items.key(bucket) | _part(day, read_from, len(parts), parts[0]),
+                    ConditionExpression=_NOT_OVERTAKEN,
+                    ExpressionAttributeValues=_reading(read_from),
+                    ReturnValues="ALL_OLD",
+                )
         except ClientError as error:
             raise _overtaken_or(error) from error
+        before = answer.get("Attributes")
+        if len(parts) > 1 or (before and before["parts"]["N"] != "1"):
+            self._remove_older(bucket, read_from)
 
     def days(self) -> Iterator[tuple[Kind, str]]:
         """Yield, some of them often, every day that has an incident or ever had a bucket. Reads all; for operators."""
         for item in self._query(**self._everything(keys.incident(self._tenant_id, "").pk)):
-            if "detected_at" in item:
-                yield "detected", item["detected_at"]["S"][:10]
-            if "closed_at" in item:
-                yield "closed", item["closed_at"]["S"][:10]
+            for kind in KINDS:
+                if moment := item.get(f"{kind}_at", {}).get("S"):
+                    yield kind, moment[:10]
         for item in self._query(**self._everything(keys.metric_day(self._tenant_id, "", "").pk, "DAY#")):
-            _, kind, day = item["sk"]["S"].split("#")
-            yield ("detected" if kind == "DETECTED" else "closed"), day
+            _, of, day = item["sk"]["S"].split("#")
+            yield next(kind for kind in KINDS if kind.upper() == of), day
 
-    def _parts(self, kind: Kind, first_day: str, last_day: str) -> Iterator[items.Item]:
-        first, last = keys.metric_buckets(self._tenant_id, self._identity.app_id, kind, first_day, last_day)
+    def _again(self, kind: Kind, day: str) -> list[str]:
+        """Return the parts of a day whose bucket was replaced while it was read."""
+        bucket = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
+        for attempt in range(_TRIES):
+            parts = _whole(list(self._between(bucket, bucket._replace(sk=f"{bucket.sk}#~"), ConsistentRead=True)))
+            if parts is not None:
+                return parts
+            timeouts.pause(attempt, first=0.05)
+        raise Busy
+
+    def _remove_older(self, bucket: keys.Key, read_from: int) -> None:
+        """Remove the parts of earlier writings, which nobody looks for any more."""
+        for item in self._between(bucket._replace(sk=f"{bucket.sk}#"), bucket._replace(sk=f"{bucket.sk}#~")):
+            if int(item["read_from"]["N"]) < read_from:
+                with refusals_as_busy():
+                    self._client.delete_item(TableName=self._table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    def _between(self, first: keys.Key, last: keys.Key, **more: Any) -> Iterator[items.Item]:
         return self._query(
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
+            **more,
         )
 
     def _everything(self, partition: str, behind: str = "!") -> dict[str, Any]:
@@ -159,16 +178,26 @@ class MetricRepository:
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def _is_whole(parts: list[items.Item]) -> bool:
-    (first, *_) = parts
-    return len(parts) == int(first["parts"]["N"]) and len({part["read_from"]["N"] for part in parts}) == 1
+def _reading(read_from: int) -> dict[str, Any]:
+    return {":read_from": {"N": str(read_from)}, ":beyond": {"N": str(read_from + _NO_CLOCK_IS_SO_WRONG)}}
 
 
-def _rows(parts: list[items.Item]) -> Rows:
-    rows: Rows = {}
-    for row, piece in tally.from_parts(part["rows"]["S"] for part in parts):
-        rows.setdefault(row, Tally()).merge(piece)
-    return rows
+def _part(day: str, read_from: int, parts: int, rows: str) -> items.Item:
+    return {
+        "day": {"S": day},
+        "read_from": {"N": str(read_from)},
+        "parts": {"N": str(parts)},
+        "rows": {"S": rows},
+    }
+
+
+def _whole(found: list[items.Item]) -> list[str] | None:
+    """Return the texts of a bucket and its parts, None where some are missing; parts of other writings do not count."""
+    bucket = found[0]
+    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # the parts of a writing that has not come to its end
+        return []
+    parts = [one["rows"]["S"] for one in found if one["read_from"] == bucket["read_from"]]
+    return parts if len(parts) == int(bucket["parts"]["N"]) else None
 
 
 def _overtaken_or(error: ClientError) -> Exception:

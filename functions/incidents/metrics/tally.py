@@ -7,14 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, NamedTuple
 
 from .. import timestamps
 from ..items import Item
 from .definitions import METRICS_OF, Kind, Metric, Reason
 
-PART_BYTES = 250_000  # of one stored part; an item may have 400 KB
+PART_BYTES = 250_000  # of one stored part, before 300 KB; an item may have 400
 
 
 class Seen(NamedTuple):
@@ -139,22 +138,26 @@ def to_parts(of: Rows) -> list[str]:
     return [f"[{','.join(texts)}]" for texts in parts]
 
 
-def from_parts(parts: Iterable[str]) -> Iterator[tuple[Row, Tally]]:
-    """Yield the rows of stored texts; a large one comes in pieces."""
-    for part in parts:
-        for row, stored in json.loads(part):
-            yield Row(*row), _from_json(stored)
+def from_part(part: str) -> Iterator[tuple[Row, Tally]]:
+    """Yield the rows of a stored text; a large one comes in pieces."""
+    for row, stored in json.loads(part):
+        yield Row(*row), _from_json(stored)
 
 
 def _texts(row: Row, tally: Tally) -> list[str]:
-    text = json.dumps([row, _to_json(tally)], separators=(",", ":"))
+    """Return a row as one text, or as pieces where it is too large for a part."""
+    text = _text(row, tally)
     if len(text) <= PART_BYTES:
         return [text]
-    values, since = len(tally.minutes) // 2, len(tally.open_since) // 2
-    ordered = sorted(tally.minutes.items())
-    first = Tally(Counter(dict(islice(ordered, values))), tally.imported, tally.excluded, tally.open_since[:since])
-    second = Tally(Counter(dict(islice(ordered, values, None))), open_since=tally.open_since[since:])
-    return _texts(row, first) + _texts(row, second)
+    values, since = sorted(tally.minutes.items()), sorted(tally.open_since)
+    pieces = -(-2 * len(text) // PART_BYTES)
+    cut = [Tally(Counter(dict(values[n::pieces])), open_since=since[n::pieces]) for n in range(pieces)]
+    cut[0].imported, cut[0].excluded = tally.imported, tally.excluded
+    return [_text(row, piece) for piece in cut]
+
+
+def _text(row: Row, tally: Tally) -> str:
+    return json.dumps([row, _to_json(tally)], separators=(",", ":"))
 
 
 def _to_json(tally: Tally) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """A caller's question and its answer: what the values of a window of days come to. Pure."""
 
 import re
+from bisect import bisect
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from .. import model, timestamps
 from ..errors import MalformedRequest
-from .definitions import DEFINITIONS, METRICS, REASONS
-from .tally import Rows, Tally
+from .definitions import DEFINITIONS, METRICS, METRICS_OF, REASONS, Kind
+from .tally import Row, Tally
 
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
@@ -20,8 +23,8 @@ DAYS_MAX = 366
 DAYS_DEFAULT = 30
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Days = Mapping[str, Rows]
-"""What is known of each day (``2026-11-23``) of a window, by row; a day without incidents may be absent."""
+Known = Iterable[tuple[str, Row, Tally]]
+"""What is known of the days of a window, in their order: the day (``2026-11-23``), a row of it, and its sum."""
 
 
 class Window(NamedTuple):
@@ -57,19 +60,26 @@ def from_parameters(parameters: Mapping[str, list[str]], now: int) -> Window:
     )
 
 
-def answer(window: Window, as_of: int, detected: Days, closed: Days) -> dict[str, Any]:
+def answer(window: Window, as_of: int, detected: Known, closed: Known) -> dict[str, Any]:
     """Return the metrics of a window, in the order in which they are shown; ``as_of`` in milliseconds since 1970."""
-    whole = Tally()
     groups: dict[str | None, Tally] = {}
-    spans = {span: Tally() for span in _spans(window)}
-    starts = {day: span for span in spans for day in _days(*span)}
-    for days in (detected, closed):
-        for day, rows in days.items():
-            for row, tally in rows.items():
-                whole.merge(tally)
-                spans[starts[day]].merge(tally)
-                if window.group_by != "none":
-                    groups.setdefault(getattr(row, window.group_by), Tally()).merge(tally)
+    trend: list[dict[str, Any]] = [
+        {"from": first.isoformat(), "to": last.isoformat(), **_metrics(Tally())} for first, last in _spans(window)
+    ]
+    by_kind: dict[Kind, Known] = {"detected": detected, "closed": closed}
+    for kind, known in by_kind.items():
+        # One span after the other, so that no more than one is held with all its values.
+        for span, rows in groupby(known, key=lambda one: bisect(trend, one[0], key=itemgetter("from")) - 1):
+            tally = Tally()
+            for _, row, piece in rows:
+                group = None if window.group_by == "none" else getattr(row, window.group_by)
+                groups.setdefault(group, Tally()).merge(piece)
+                tally.merge(piece)
+            told = _metrics(tally)
+            trend[span] |= {metric: told[metric] for metric in METRICS_OF[kind]}
+    whole = Tally()
+    for group in groups.values():
+        whole.merge(group)
     return {
         "from": window.first.isoformat(),
         "to": window.last.isoformat(),
@@ -78,11 +88,9 @@ def answer(window: Window, as_of: int, detected: Days, closed: Days) -> dict[str
         "groups": [
             {"group": group, **_metrics(groups[group]), "open": _open(groups[group], as_of)}
             for group in sorted(groups, key=_rank)
+            if window.group_by != "none"
         ],
-        "trend": [
-            {"from": first.isoformat(), "to": last.isoformat(), **_metrics(tally)}
-            for (first, last), tally in spans.items()
-        ],
+        "trend": trend,
         "open": _open(whole, as_of),
         "excluded": {reason: {metric: whole.excluded[reason, metric] for metric in METRICS} for reason in REASONS},
         "definitions": DEFINITIONS,
@@ -148,10 +156,6 @@ def _spans(window: Window) -> Iterable[tuple[date, date]]:
         last = min(last, window.last)
         yield first, last
         first = last + timedelta(days=1)
-
-
-def _days(first: date, last: date) -> Iterable[str]:
-    return ((first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1))
 
 
 def _date(name: str, text: str) -> date:

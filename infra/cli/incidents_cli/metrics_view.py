@@ -8,6 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _NOTHING = "-"
@@ -56,7 +57,7 @@ def _groups(answer: dict[str, Any]) -> Table:
             f"{_short(of['p50'])}/{_short(of['p90'])} ({of['n']})" if of["n"] else _NOTHING
             for of in (group[metric] for metric in (*_NAMES, "open"))
         )
-        table.add_row(group["group"] or "none", *cells)
+        table.add_row(_as_it_stands(group["group"] or "none"), *cells)
     return table
 
 
@@ -69,6 +70,11 @@ def _trend(answer: dict[str, Any]) -> Table:
         known = [value for value in values if value is not None]
         table.add_row(name, _line(values, max(known, default=0)), duration(max(known, default=None)))
     return table
+
+
+def _as_it_stands(text: str) -> Text:
+    """What a caller wrote, for a terminal: neither markup nor control characters."""
+    return Text("".join(one if one.isprintable() else "?" for one in text))
 
 
 def _table(title: str) -> Table:
