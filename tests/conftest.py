@@ -61,9 +61,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the promises that this run has shown, and why tests were skipped: one line a reason."""
     figures = config.stash[_FIGURES]
-    if figures and not terminalreporter.stats.get("failed"):
+    if figures:
         size = "in full" if config.getoption("--full") else "shortened; in full with --full"
-        terminalreporter.section(f"promises, {size}")
+        failed = len(terminalreporter.stats.get("failed", []))
+        others = f"; {failed} other tests failed" if failed else ""
+        terminalreporter.section(f"promises, {size}{others}")
         for name, figure in figures.items():
             terminalreporter.write_line(f"| {name} | {figure} |")
     skipped = terminalreporter.stats.get("skipped", [])

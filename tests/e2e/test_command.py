@@ -265,7 +265,8 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
         env=environment, cwd=templates.CHECKOUT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    _, created, got, updated, deleted, listed, changes, explained = (part.strip() for part in done.stdout.split("===="))
+    parts = [part.strip() for part in done.stdout.split("====")]
+    _, created, got, updated, deleted, listed, changes, measured, explained = parts
     assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
     incident = json.loads(updated)
     assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
@@ -274,6 +275,7 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
     assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
     actions = [one["action"] for one in json.loads(changes)["items"]]
     assert actions == ["created", "updated", "deleted", "restored"]
+    assert "definitions" in json.loads(measured)
     assert explained.startswith("adapter        guardduty")
     assert "acme (account 111122223333)" in explained
 

@@ -172,8 +172,16 @@ def changed_and_computed(here: World) -> None:
     here.compute()
 
 
+def changed(here: World) -> None:
+    """A change, and its marks, which a run that has begun before must leave to the next."""
+    here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
+    here.do("update", 1, {"severity": "critical"})
+    here.deliver(Random(3), everything=True)
+
+
+@pytest.mark.parametrize("meanwhile", [changed, changed_and_computed])
 def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
-    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[World], None]
 ) -> None:
     monkeypatch.setattr(timeouts, "sleep", lambda _: None)
     at = 0
@@ -181,7 +189,7 @@ def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
         at += STRIDE
         here = begun(world)
         here.deliver(Random(0), everything=True)
-        with interrupted(table_client.client(), at, partial(changed_and_computed, here)) as calls:
+        with interrupted(table_client.client(), at, partial(meanwhile, here)) as calls:
             compute_metrics.handler(sqs_event({"tenant_id": here.tenants[0]}), Context)
         if calls[0] < at:
             break
@@ -224,3 +232,30 @@ def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
     hidden.clear()
     assert later(300) == []
     assert differences(here) == []
+
+
+def test_each_day_of_an_answer_is_of_one_moment_whatever_replaces_its_parts_while_they_are_read(
+    world: Callable[[], World],
+) -> None:
+    at = 0
+    while True:
+        at += 1
+        here = begun(world)
+        here.deliver(Random(0), everything=True)
+        person = claims(here.tenants[0])
+        before = ask(person, "app", "day")
+
+        def replace(here: World = here) -> None:
+            here.do("create", 0, [CLOSED, CLOSED | {"category": "phishing"}, CLOSED | {"severity": "low"}])
+            here.deliver(Random(0), everything=True)
+            here.compute()
+
+        with interrupted(table_client.client(), at, replace) as calls:
+            between = ask(person, "app", "day")
+        if calls[0] < at:
+            break
+        after = ask(person, "app", "day")
+        for day, *moments in zip(between["trend"], before["trend"], after["trend"], strict=True):
+            for metric in ("mttd", "mttr"):
+                assert day[metric] in [moment[metric] for moment in moments], f"{day['from']}, call {at}"
+    assert at > 4

@@ -15,8 +15,10 @@ import pytest
 import schedule_metrics
 from incidents import dynamodb, guard, items, keys, timeouts
 from incidents.errors import Busy
+from incidents.identity import Identity
 from incidents.metrics import edge
 from incidents.metrics.marked_days import MarkedDays
+from incidents.metrics.repository import MetricRepository
 
 from tests.support.events import Context, claims, metrics_event, record, stream_event
 from tests.support.incidents import item
@@ -213,6 +215,53 @@ def test_what_a_run_has_no_time_for_waits_for_the_next(told: Told) -> None:
     assert compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Late) == {"batchItemFailures": []}
     assert len(marks()) == 2
     assert [line["outcome"] for line in told()["MetricDays"]] == ["postponed"]
+
+
+def test_all_marks_of_a_tenant_are_read_however_many_pages_they_are() -> None:
+    mark(*((None, item(1, **(WHOLE | {"detected_at": f"2026-11-{day:02d}T08:00:00.000Z"}))) for day in range(1, 20)))
+
+    def few(params: dict[str, Any], **_: object) -> None:
+        params["Limit"] = 3
+
+    events = dynamodb.client().meta.events
+    events.register_last("before-parameter-build.dynamodb.Query", few)
+    try:
+        assert len(marks()) == 20
+        compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+    finally:
+        events.unregister("before-parameter-build.dynamodb.Query", few)
+    assert marks() == []
+
+
+def test_a_day_that_is_computed_and_not_settled_waits_again_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns() // 1_000_000
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    for ago in (7_200_000, 1_000):
+        edge.marked_days().mark("acme", "closed", "2026-11-20", now - ago)
+
+    compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+
+    (still,) = edge.marked_days().all()
+    assert (still.since >= now, still.marked_at) == (True, now - 1_000)
+
+
+@pytest.mark.parametrize("ahead", [10 * 86_400_000, -10 * 86_400_000])
+def test_a_clock_that_was_wrong_by_days_holds_no_day_up(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    now = time.time_ns() // 1_000_000
+    put(item(1, **WHOLE))
+    with guard.serving_tenant("acme"):
+        identity = Identity("acme", "x", None, frozenset())
+        MetricRepository(identity, dynamodb.client(), os.environ["TABLE_NAME"]).take_day(
+            "closed", "2026-11-21", now + ahead, frozenset()
+        )
+    edge.marked_days().mark("acme", "closed", "2026-11-21", now + ahead)
+
+    compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+
+    assert marks() == []
+    window = metrics_event(claims("acme"), **{"from": "2026-11-01", "to": "2026-11-30"})
+    assert json.loads(get_incident_metrics.handler(window, Context)["body"])["mttr"]["n"] == 1
 
 
 class Queue:
