@@ -9,6 +9,7 @@ from typing import Any
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import pytest
@@ -20,7 +21,10 @@ from tests.support import templates
 from tests.support.events import Context, claims, http_event
 from tests.support.incidents import FULL
 
-HANDLERS = (create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes)
+HANDLERS = (
+    create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes,
+    get_incident_metrics,
+)  # fmt: skip
 CANARY = "canary-7f3a"
 KNOWN = {
     "level", "message", "timestamp", "service", "operation", "request_id", "tenant_id", "incident_id", "status",
