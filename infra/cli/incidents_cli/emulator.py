@@ -1,5 +1,6 @@
 """The emulator: one process that stands in for AWS, on loopback only."""
 
+import json
 import os
 import shutil
 import signal
@@ -47,6 +48,7 @@ def start(interpreter: str, stack: Stack, home: Home) -> Stack:
     """Start the emulator with the data it has kept, and return the stack when it answers."""
     shutil.rmtree(home.temporary, ignore_errors=True)  # code that the workers of an earlier run unpacked
     home.make()
+    _forget_stream_positions(home)
     environment = subprocess_environment(stack) | {
         "GATEWAY_PORT": str(stack.port),
         "BIND_HOST": "127.0.0.1",
@@ -81,6 +83,19 @@ def start(interpreter: str, stack: Stack, home: Home) -> Stack:
     except BaseException:
         stop(stack, home)
         raise
+
+
+def _forget_stream_positions(home: Home) -> None:
+    """Let the readers of the table's stream begin where it does.
+
+    The emulator keeps how far they had read, and not what they read: with that, the next records would be skipped until
+    there are as many as ever before.
+    """
+    kept = home.state / "lambda.json"
+    if kept.exists():
+        state = json.loads(kept.read_text())
+        state.get("payload", {}).get("dynamodb_stream_positions", {}).get("data", {}).clear()
+        kept.write_text(json.dumps(state))
 
 
 def is_alive(stack: Stack) -> bool:
