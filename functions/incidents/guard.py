@@ -23,11 +23,11 @@ KEY_ATTRIBUTES = frozenset({"pk", *keys.INDEX_ATTRIBUTES})
 # What a request may be made of. Whatever else DynamoDB takes (older forms of conditions and updates among it) could
 # name a partition in a way that is not looked at here.
 _EXPRESSED = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
-_PUT = {"TableName", "Item", "ConditionExpression", "ReturnValues", *_EXPRESSED}
+_PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
 _PARAMETERS = {
     "GetItem": {"TableName", "Key", "ConsistentRead"},
-    "PutItem": _PUT,
+    "PutItem": _PUT | {"ReturnValues"},
     "UpdateItem": _UPDATE | {"ReturnValues"},
     "DeleteItem": {"TableName", "Key", "ConditionExpression", *_EXPRESSED},
     "Query": {

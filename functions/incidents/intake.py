@@ -174,7 +174,11 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
     try:
         incident = commands.change_incident(known.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
-        commands.change_incident(known.incident_id, raised, None, incidents, sighting)
+        try:
+            commands.change_incident(known.incident_id, raised, None, incidents, sighting)
+        except IncidentTooLarge:  # a longer word than the last, at the very bound: a later event may still raise it
+            unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
+            incidents.write(incidents.sight(finding.key, known, unraised))
         return "attached_in_part"
     there = {*incident["triggered_by_alert_ids"], *incident["affected_asset_ids"], *incident["affected_account_ids"]}
     return "attached" if there >= {*finding.alert_ids, *finding.asset_ids, *finding.account_ids} else "attached_in_part"

@@ -410,6 +410,25 @@ def test_a_severity_rises_also_where_no_further_id_fits() -> None:
 
 
 @pytest.mark.usefixtures("system")
+def test_an_incident_at_its_very_bound_refuses_no_finding() -> None:
+    take(guardduty(severity=1.0))
+    ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
+    patch(incidents()[0], **ids)
+    incident_id, fits, too_large = incidents()[0]["id"], 0, 32_768
+    while too_large - fits > 1:  # to the byte
+        size = (fits + too_large) // 2
+        done = update(patch_event(incident_id, {"root_cause": "r" * size}), Context)["statusCode"] == 200
+        fits, too_large = (size, too_large) if done else (fits, size)
+    update(patch_event(incident_id, {"root_cause": "r" * fits}), Context)
+
+    assert take(guardduty(minutes=1, severity=9.5, asset="i-new")) == []
+    assert incidents()[0]["severity"] == "low"
+    patch(incidents()[0], root_cause=None)
+    take(guardduty(minutes=2, severity=9.5))
+    assert incidents()[0]["severity"] == "critical"
+
+
+@pytest.mark.usefixtures("system")
 def test_a_finding_whose_incident_was_erased_makes_another(service: str, dynamodb: "DynamoDBClient") -> None:
     take(guardduty())
     key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incidents()[0]["id"]}}

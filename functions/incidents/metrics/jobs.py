@@ -41,9 +41,9 @@ class _News(NamedTuple):
 def mark_metric_days(records: list[Record], days: MarkedDays) -> set[str]:
     """Mark the days that incidents left and entered; return the sequence numbers of records whose marks failed.
 
-    An incident's minutes go to CloudWatch once, with the version in which they became known, and so do its opening and
-    its end. A record that cannot be read will not be readable later: it is counted as an error, and its tenant's
-    metrics can be rebuilt.
+    An incident's minutes go to CloudWatch with the version in which they became known, and so do its opening and its
+    end; once, unless the stream brings the record again. A record that cannot be read will not be readable later: it is
+    counted as an error, and its tenant's metrics can be rebuilt.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     failed: set[str] = set()
