@@ -70,6 +70,17 @@ def refusals_as_busy() -> Iterator[None]:
         raise Busy from error
 
 
+@contextmanager
+def only_under_its_condition() -> Iterator[None]:
+    """Pass over a write whose condition does not hold: there was nothing to do. Else as ``refusals_as_busy``."""
+    try:
+        with refusals_as_busy():
+            yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
 def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
     """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
 

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from . import items, keys, timestamps
-from .dynamodb import ConditionFailed, refusals_as_busy, transact
+from .dynamodb import ConditionFailed, only_under_its_condition, refusals_as_busy, transact
 from .errors import NotFound, NumberTaken
 from .filters import Filters
 from .identity import Identity
@@ -246,17 +244,13 @@ class IncidentRepository:
         """Make sure that the counts drawn from now on are above ``count``."""
         never_drawn = "attribute_not_exists(#count)"
         still_below = "#count < :count"
-        try:
-            with refusals_as_busy():
-                self._client.update_item(
-                    **self._counter(year),
-                    UpdateExpression="SET #count = :count",
-                    ConditionExpression=f"{never_drawn} OR {still_below}",
-                    ExpressionAttributeValues={":count": {"N": str(count)}},
-                )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        with only_under_its_condition():
+            self._client.update_item(
+                **self._counter(year),
+                UpdateExpression="SET #count = :count",
+                ConditionExpression=f"{never_drawn} OR {still_below}",
+                ExpressionAttributeValues={":count": {"N": str(count)}},
+            )
 
     def _item(self, key: keys.Key) -> items.Item | None:
         with refusals_as_busy():

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import compute_metrics
@@ -16,7 +17,7 @@ import schedule_metrics
 from incidents import dynamodb, guard, items, keys, timeouts
 from incidents.errors import Busy
 from incidents.identity import Identity
-from incidents.metrics import edge
+from incidents.metrics import edge, jobs
 from incidents.metrics.marked_days import MarkedDays
 from incidents.metrics.repository import MetricRepository
 
@@ -262,6 +263,19 @@ def test_a_clock_that_was_wrong_by_days_holds_no_day_up(monkeypatch: pytest.Monk
     assert marks() == []
     window = metrics_event(claims("acme"), **{"from": "2026-11-01", "to": "2026-11-30"})
     assert json.loads(get_incident_metrics.handler(window, Context)["body"])["mttr"]["n"] == 1
+
+
+def test_a_day_that_always_fails_leaves_no_other_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}})
+    mark(*((None, item(1, detected_at=f"2026-11-{day}T08:00:00.000Z")) for day in ("20", "21", "22")))
+    for _ in range(60):
+        left = iter([60.0, 0.0, 0.0, 0.0])  # time for one day a run
+        with monkeypatch.context() as short:
+            short.setattr(jobs, "timeouts", SimpleNamespace(left=left.__next__))
+            with guard.serving_tenant("acme"):
+                message = edge.Message('{"tenant_id": "acme"}')
+                jobs.compute_metrics("acme", message.marked_days, message.metrics, 0)
+    assert marks() == [("acme", "detected", "2026-11-20")]
 
 
 class Queue:

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
-
 from .. import guard, items, keys, measures
-from ..dynamodb import refusals_as_busy
+from ..dynamodb import only_under_its_condition, refusals_as_busy
 from ..observability import logger
 from .definitions import Kind
 
@@ -50,34 +48,26 @@ class MarkedDays:
     def defer(self, mark: Mark, now: int) -> None:
         """Note that a marked day was computed, and begin to wait again, for what came last. Raises Busy."""
         is_still_marked = "attribute_exists(pk)"
-        try:
-            with guard.serving_system(), refusals_as_busy():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=items.key(keys.marked_day(*mark[:3])),
-                    UpdateExpression="SET since = :now",
-                    ConditionExpression=is_still_marked,
-                    ExpressionAttributeValues={":now": {"N": str(now)}},
-                )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        with guard.serving_system(), only_under_its_condition():
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.key(keys.marked_day(*mark[:3])),
+                UpdateExpression="SET since = :now",
+                ConditionExpression=is_still_marked,
+                ExpressionAttributeValues={":now": {"N": str(now)}},
+            )
 
     def unmark(self, mark: Mark) -> None:
         """Take a mark away, unless its day was marked again since it was read. Raises Busy."""
         not_marked_again = "#token = :token"
-        try:
-            with guard.serving_system(), refusals_as_busy():
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=items.key(keys.marked_day(*mark[:3])),
-                    ConditionExpression=not_marked_again,
-                    ExpressionAttributeNames={"#token": "token"},
-                    ExpressionAttributeValues={":token": {"S": mark.token}},
-                )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        with guard.serving_system(), only_under_its_condition():
+            self._client.delete_item(
+                TableName=self._table,
+                Key=items.key(keys.marked_day(*mark[:3])),
+                ConditionExpression=not_marked_again,
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues={":token": {"S": mark.token}},
+            )
 
     def of(self, tenant_id: str) -> Iterator[Mark]:
         """Yield a tenant's marks. Raises Busy."""
