@@ -56,6 +56,10 @@ def _amount(value: object) -> Decimal:
     return amount + 0  # a negative zero becomes zero
 
 
+def _optional_amount(value: object) -> Decimal | None:
+    return None if value is None else _amount(value)
+
+
 def _json_document(value: object) -> str | None:
     if value is None:
         return None
@@ -125,7 +129,7 @@ class _Values(BaseModel):
     customer_notified_at: Timestamp | None = None
     mttd_minutes: Minutes | None = None
     mttr_minutes: Minutes | None = None
-    financial_impact: Annotated[Any, AfterValidator(lambda value: None if value is None else _amount(value))] = None
+    financial_impact: Annotated[Any, AfterValidator(_optional_amount)] = None
     lessons_learned: Annotated[Any, AfterValidator(_json_document)] = None
 
 

@@ -200,7 +200,7 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
                 with guard.serving_tenant(identity.tenant_id), timeouts.within(_seconds_left(context)):
                     response = operate(Request(event, identity))
             except IncidentError as error:
-                response = _problem(error, request_id)
+                response = problem(error, request_id)
                 line["error"] = type(error).__name__
             except Exception as error:  # the unforeseen: a problem for the caller, the whole story for us
                 response = _unforeseen(request_id)
@@ -264,6 +264,17 @@ def metrics(answer: Mapping[str, Any]) -> Response:
     return Response(200, json.dumps(answer), {"content-type": "application/json"})
 
 
+def problem(error: IncidentError, request_id: str) -> Response:
+    """The problem document (RFC 9457) of an error."""
+    status, title = STATUS_OF[type(error)]
+    return _problem_document(status, title, error.detail, request_id, error.members)
+
+
+def problem_type(title: str) -> str:
+    """Return the URN that names a kind of problem."""
+    return f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}"
+
+
 def _seconds_left(context: Any) -> float:
     remaining = getattr(
         context, "get_remaining_time_in_millis", None
@@ -296,11 +307,6 @@ def _issuer() -> str | None:
     return issuer or None
 
 
-def _problem(error: IncidentError, request_id: str) -> Response:
-    status, title = STATUS_OF[type(error)]
-    return _problem_document(status, title, error.detail, request_id, error.members)
-
-
 def _unforeseen(request_id: str) -> Response:
     return _problem_document(
         500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
@@ -311,7 +317,7 @@ def _problem_document(
     status: int, title: str, detail: str, request_id: str, more: Mapping[str, Any] | None = None
 ) -> Response:
     document = {
-        "type": f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}",
+        "type": problem_type(title),
         "title": title,
         "status": status,
         "detail": detail,

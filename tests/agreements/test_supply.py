@@ -33,9 +33,14 @@ def test_every_requirement_is_one_version_with_hashes() -> None:
         assert re.fullmatch(r"[a-z0-9-]+==\S+( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+ *", requirement), requirement
 
 
+def test_the_documentation_has_the_viewer_of_the_same_version() -> None:
+    (viewer,) = without_comments((CHECKOUT / "infra" / "documentation" / "requirements.txt").read_text())
+    assert viewer in [line.rstrip() for line in without_comments(REQUIREMENTS.read_text())]
+
+
 def test_the_build_refuses_what_has_no_hash() -> None:
     settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["uv"]["pip"]
-    assert settings == {"require-hashes": True, "no-build": True}
+    assert settings == {"require-hashes": True, "no-build": True, "no-deps": True}
 
 
 def test_the_lock_names_no_index_but_the_public_one() -> None:

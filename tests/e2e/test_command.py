@@ -47,7 +47,7 @@ def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
     ]  # fmt: skip
     assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
-    assert set(values["functions"]) == modules
+    assert set(values["functions"]) == modules | {"get_documentation"}
     assert values["api_url"] in stack.answer("status")
 
 

@@ -1,15 +1,25 @@
 """The handlers on moto, on the table that infra/storage.yaml deploys: a key change cannot pass here and fail in AWS."""
 
+import json
+import logging
 from collections.abc import Iterator
 
 import boto3
 import pytest
 from incidents import dynamodb
+from incidents.observability import logger
+from incidents_cli import openapi
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.support.templates import STORAGE
+
+DOCUMENTED = {
+    operation["operationId"]: operation["responses"]
+    for operations in json.loads(openapi.FILE.read_text())["paths"].values()
+    for operation in operations.values()
+}
 
 
 @pytest.fixture(scope="package")
@@ -21,6 +31,24 @@ def deployed() -> Iterator[str]:
         dynamodb.client.cache_clear()
         yield next(output["OutputValue"] for output in outputs if output["OutputKey"] == "TableName")
         dynamodb.client.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_is_documented() -> Iterator[None]:
+    """Whatever a test provokes: the status that an operation answers with stands in the OpenAPI document."""
+    seen: set[tuple[str, int]] = set()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "request":
+                seen.add((vars(record)["operation"], vars(record)["status"]))
+
+    listener = Listener()
+    logging.getLogger(logger.name).addHandler(listener)
+    yield
+    logging.getLogger(logger.name).removeHandler(listener)
+    for operation, status in seen:
+        assert str(status) in DOCUMENTED[operation], f"{operation} answers {status}, which is not documented"
 
 
 @pytest.fixture(autouse=True)

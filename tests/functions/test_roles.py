@@ -121,7 +121,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             ingest_finding(sqs_event(event("guardduty")), Context)
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)
-        case "publish_incident_events":
+        case "publish_incident_events" | "get_documentation":
             pass  # it has no business with the table
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)

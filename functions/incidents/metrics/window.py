@@ -19,6 +19,7 @@ from .tally import Row, Tally
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
+PARAMETERS = ("from", "to", "group_by", "interval")
 DAYS_MAX = 366
 DAYS_DEFAULT = 30
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -39,8 +40,9 @@ class Window(NamedTuple):
 def from_parameters(parameters: Mapping[str, list[str]], now: int) -> Window:
     """Read the query string; ``now`` is in milliseconds since 1970. Raises MalformedRequest, naming the parameter."""
     for name, values in parameters.items():
-        if name not in ("from", "to", "group_by", "interval"):
-            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are from, to, group_by, interval.")
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are {known}.")
         if len(values) > 1:
             raise MalformedRequest(f"The parameter {name} must be given once.")
     single = {name: values[0] for name, values in parameters.items()}

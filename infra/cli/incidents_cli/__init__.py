@@ -8,6 +8,7 @@
 ``issuer``     the development token issuer
 ``stack``      where this checkout's stack lives, and what it is made of
 ``target``     the deployment that an operator's command works on: this checkout's stack, or one on AWS
+``openapi``    the OpenAPI document, made from the functions' own code
 ``accounts``, ``dead_letters``, ``explain``   the operator's commands
 ``console``    progress on stderr, and failures that say what to do
 """

@@ -146,6 +146,15 @@ def build(
     typer.echo(CHECKOUT / ".aws-sam" / "build")
 
 
+@cli.command()
+def openapi() -> None:
+    """Write the OpenAPI document anew, from the code, and print where it is."""
+    from . import openapi as generator  # which loads all that the functions load
+
+    generator.FILE.write_text(generator.text())
+    typer.echo(generator.FILE)
+
+
 def _print_welcome(stack: Stack, home: Home) -> None:
     token = issuer.token(stack, home, tenant=local.TENANT)
     write(home.token, token.encode())

@@ -1,0 +1,90 @@
+"""The keyword arguments of the calls. What is left out is left out of the request, and left alone by an update."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Required, TypedDict
+
+from .models import Severity, SourceType, Status
+
+Moment = datetime | str
+"""An aware datetime, or text as in RFC 3339: ``2026-11-23T09:30:00Z``. The API refuses one without an offset."""
+Day = date | str
+"""A date, or text like ``2026-11-23``."""
+Texts = list[str] | tuple[str, ...]
+
+
+class _Fields(TypedDict, total=False):
+    description: str | None
+    root_cause: str | None
+    category: str | None
+    severity: Severity | None
+    occurred_at: Moment | None
+    detected_at: Moment | None
+    reported_at: Moment | None
+    contained_at: Moment | None
+    closed_at: Moment | None
+    realized_risk_ids: Texts | None
+    affected_asset_ids: Texts | None
+    affected_account_ids: Texts | None
+    consolidated_investigation_ids: Texts | None
+    triggered_by_alert_ids: Texts | None
+    commander_ids: Texts | None
+    corrective_action_ids: Texts | None
+    reportable_to: Texts | None
+    owner_id: str | None
+    tags: Texts | None
+    reported_to_regulators_at: Moment | None
+    customer_notified_at: Moment | None
+    mttd_minutes: int | None
+    mttr_minutes: int | None
+    financial_impact: Decimal | float | None
+    lessons_learned: Any
+
+
+class NewIncident(_Fields, total=False):
+    """The fields of ``create``."""
+
+    title: Required[str]
+    incident_number: str | None
+    source: str
+    source_type: SourceType
+    status: Status
+
+
+class IncidentPatch(_Fields, total=False):
+    """The fields of ``update``: None clears a field, or empties a list."""
+
+    title: str
+    source: str
+    source_type: SourceType
+    status: Status
+
+
+class IncidentFilters(TypedDict, total=False):
+    """The parameters of ``list``. One value or several of a field; all that is named must hold."""
+
+    status: Status | list[Status] | tuple[Status, ...]
+    severity: Severity | list[Severity] | tuple[Severity, ...]
+    category: str | Texts
+    owner_id: str | Texts
+    source: str | Texts
+    tag: str | Texts
+    app_id: str | Texts
+    created_from: Moment
+    created_to: Moment
+    detected_from: Moment
+    detected_to: Moment
+    incident_number: str
+    include_deleted: bool
+    order: Literal["desc", "asc"]
+    limit: int
+    cursor: str
+
+
+class MetricsWindow(TypedDict, total=False):
+    """The parameters of ``metrics``; ``from_`` and ``to`` are both included, by default the last 30 days."""
+
+    from_: Day
+    to: Day
+    group_by: Literal["severity", "category", "app", "none"]
+    interval: Literal["day", "week", "month"]

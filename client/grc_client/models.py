@@ -1,0 +1,183 @@
+"""What the API answers, as frozen models. A field that a newer API adds is kept, and a new word in one is let through.
+
+Timestamps are aware datetimes in UTC, durations are whole minutes, money is a Decimal in USD.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, PrivateAttr, SkipValidation, field_validator, model_validator
+
+Status = Literal["new", "investigating", "contained", "recovering", "review", "closed", "dismissed"]
+Severity = Literal["critical", "high", "medium", "low", "informational"]
+SourceType = Literal["frontend", "backend", "server", "system", "api"]
+Action = Literal["created", "updated", "closed", "reopened", "deleted", "restored"]
+
+
+def _with_floats(value: Any) -> Any:
+    """A JSON value as ``json.loads`` gives it: all numbers were read as exact decimals, for the sake of one field."""
+    match value:
+        case Decimal():
+            return float(value)
+        case dict():
+            return {name: _with_floats(member) for name, member in value.items()}
+        case list():
+            return [_with_floats(member) for member in value]
+        case _:
+            return value
+
+
+class Model(BaseModel, frozen=True, extra="allow", validate_by_name=True, validate_by_alias=True):
+    """Base of all."""
+
+
+class Incident(Model, frozen=True):
+    """An incident as it stands. Ids in lists keep their order; ``app_id`` is None unless an application made it."""
+
+    id: str
+    tenant_id: str
+    app_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    updated_by: str
+    source: str
+    source_type: SkipValidation[SourceType]
+    is_deleted: bool
+    deleted_at: datetime | None
+    deleted_by: str | None
+    schema_version: int
+    incident_number: str
+    title: str
+    description: str | None
+    root_cause: str | None
+    category: str | None
+    severity: SkipValidation[Severity | None]
+    status: SkipValidation[Status]
+    occurred_at: datetime | None
+    detected_at: datetime | None
+    reported_at: datetime | None
+    contained_at: datetime | None
+    closed_at: datetime | None
+    realized_risk_ids: tuple[str, ...]
+    affected_asset_ids: tuple[str, ...]
+    affected_account_ids: tuple[str, ...]
+    consolidated_investigation_ids: tuple[str, ...]
+    triggered_by_alert_ids: tuple[str, ...]
+    commander_ids: tuple[str, ...]
+    corrective_action_ids: tuple[str, ...]
+    reportable_to: tuple[str, ...]
+    owner_id: str | None
+    tags: tuple[str, ...]
+    reported_to_regulators_at: datetime | None
+    customer_notified_at: datetime | None
+    mttd_minutes: int | None
+    mttr_minutes: int | None
+    financial_impact: Decimal | None
+    lessons_learned: Any
+
+    _etag: str | None = PrivateAttr(default=None)
+
+    _floats = field_validator("lessons_learned", mode="before")(_with_floats)
+
+    @property
+    def etag(self) -> str:
+        """The version, for ``if_match``. Raises ValueError for an incident of a list, which tells no versions."""
+        if self._etag is None:
+            raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
+        return self._etag
+
+    def at(self, etag: str | None) -> Self:
+        """Return the same with its version."""
+        self._etag = etag  # type: ignore[misc, unused-ignore]  # private; pydantic's plugin knows that
+        return self
+
+
+class FieldChange(Model, frozen=True):
+    """One field before and after a change."""
+
+    from_: Any = Field(alias="from")
+    to: Any
+
+
+class Change(Model, frozen=True):
+    """One entry of the audit trail; version 1 is the create, and an incident's etag is its last version.
+
+    ``dates`` say, for an incident that a finding made, from which part of its event each date was read.
+    """
+
+    version: int
+    at: datetime
+    by: str
+    action: SkipValidation[Action]
+    changes: dict[str, FieldChange]
+    dates: dict[str, str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _floats(cls, entry: Any) -> Any:
+        """Only money stays exact; other numbers are floats, as in ``lessons_learned`` itself."""
+        changes = {
+            name: one if name == "financial_impact" else _with_floats(one) for name, one in entry["changes"].items()
+        }
+        return {**entry, "changes": changes}
+
+
+class Durations(Model, frozen=True):
+    """Some incidents' times in minutes: percentiles by nearest rank, None where ``n`` is 0. ``imported`` of the ``n``
+    are minutes that a caller gave."""
+
+    n: int
+    mean: float | None
+    p50: int | None
+    p90: int | None
+    p95: int | None
+    min: int | None
+    max: int | None
+    imported: int
+
+
+class OpenIncidents(Model, frozen=True):
+    """How many incidents are open, and their age in minutes."""
+
+    n: int
+    p50: int | None
+    p90: int | None
+    max: int | None
+
+
+class MetricsGroup(Model, frozen=True):
+    """The metrics of one severity, category or application; ``group`` is None for the incidents that have none."""
+
+    group: str | None
+    mttd: Durations
+    mttr: Durations
+    time_to_contain: Durations
+    open: OpenIncidents
+
+
+class MetricsSpan(Model, frozen=True):
+    """The metrics of one day, week or month; both dates are included."""
+
+    from_: date = Field(alias="from")
+    to: date
+    mttd: Durations
+    mttr: Durations
+    time_to_contain: Durations
+
+
+class Metrics(Model, frozen=True):
+    """The metrics of a window of UTC days, both dates included. ``definitions`` says what each of them is."""
+
+    from_: date = Field(alias="from")
+    to: date
+    as_of: datetime
+    mttd: Durations
+    mttr: Durations
+    time_to_contain: Durations
+    groups: tuple[MetricsGroup, ...]
+    trend: tuple[MetricsSpan, ...]
+    open: OpenIncidents
+    excluded: dict[str, dict[str, int]]
+    definitions: dict[str, str]

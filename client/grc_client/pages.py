@@ -1,0 +1,63 @@
+"""Lists: a page at a time, or all of it by iterating, each further page fetched when it is needed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from typing import Any, Generic, TypeVar
+
+from .calls import Slice
+
+T = TypeVar("T")
+
+
+class Page(Generic[T]):
+    """``items`` are those of this page; to iterate over it goes through these and on, to the end of the list."""
+
+    def __init__(self, found: Slice[T], more: "Callable[[str], Page[T]]") -> None:
+        self.items = found.items
+        self.next_cursor = found.next_cursor
+        self._more = more
+
+    def __iter__(self) -> Iterator[T]:
+        page: Page[T] = self
+        while True:
+            yield from page.items
+            if page.next_cursor is None:
+                return
+            page = self._more(page.next_cursor)
+
+    def __repr__(self) -> str:
+        return f"Page({len(self.items)} items, next_cursor={self.next_cursor!r})"
+
+
+class AsyncPage(Generic[T]):
+    """``items`` are those of this page; ``async for`` goes through these and on, to the end of the list."""
+
+    def __init__(self, found: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
+        self.items = found.items
+        self.next_cursor = found.next_cursor
+        self._more = more
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        page: AsyncPage[T] = self
+        while True:
+            for item in page.items:
+                yield item
+            if page.next_cursor is None:
+                return
+            page = await self._more(page.next_cursor)
+
+    def __repr__(self) -> str:
+        return f"AsyncPage({len(self.items)} items, next_cursor={self.next_cursor!r})"
+
+
+class Listing(Generic[T]):
+    """A list that was not asked for yet: ``await`` gives its page, ``async for`` all items from there on."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
+        self._fetch = fetch
+
+    def __await__(self) -> Generator[Any, None, AsyncPage[T]]:
+        return self._fetch().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for item in await self:
+            yield item

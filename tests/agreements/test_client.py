@@ -1,0 +1,146 @@
+"""The client knows what the service knows: operations, fields, filters, errors; and types hold a user to it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from inspect import iscoroutinefunction, signature
+from pathlib import Path
+from typing import get_args
+
+import grc_client
+import pytest
+from grc_client import calls, fields, models
+from grc_client.errors import OF_STATUS, ApiError, GrcError
+from grc_client.incidents import AsyncIncidents, Incidents
+from incidents import drafts, filters, http_api, model
+from incidents.metrics import definitions, window
+from incidents_cli.stack import operation_name
+
+from tests.support import templates
+from tests.support.templates import CHECKOUT
+
+# One operation, two methods: what is a patch over HTTP is a word of its own for people.
+ALSO = {"restore_incident"}
+METHODS = {
+    "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
+    "delete": "delete_incident", "restore": "restore_incident", "changes": "list_incident_changes",
+    "metrics": "get_incident_metrics",
+}  # fmt: skip
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in vars(kind) if not name.startswith("_")}
+
+
+def test_every_operation_is_a_call_and_a_method() -> None:
+    operations = {operation_name(name) for name in templates.operations()}
+    assert set(METHODS.values()) == operations | ALSO
+    assert all(callable(getattr(calls, name)) for name in METHODS.values())
+    assert public(Incidents) == public(AsyncIncidents) == set(METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_both_clients_take_the_same(method: str) -> None:
+    blocking, asynchronous = getattr(Incidents, method), getattr(AsyncIncidents, method)
+    assert signature(blocking).parameters == signature(asynchronous).parameters
+    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes"))
+    assert blocking.__doc__
+    assert asynchronous.__doc__
+
+
+def test_every_field_is_read_and_may_be_written() -> None:
+    assert tuple(models.Incident.model_fields) == model.FIELDS
+    assert set(fields.NewIncident.__annotations__) == set(drafts.NewIncident.model_fields)
+    assert set(fields.IncidentPatch.__annotations__) == set(drafts.IncidentPatch.model_fields) - {
+        "incident_number", "is_deleted",  # cannot be changed; delete and restore
+    }  # fmt: skip
+    assert fields.NewIncident.__required_keys__ == {"title"}
+    assert not fields.IncidentPatch.__required_keys__
+
+
+def test_every_parameter_can_be_given() -> None:
+    assert set(fields.IncidentFilters.__annotations__) == {*filters.REPEATABLE, *filters.SINGLE}
+    assert {name.rstrip("_") for name in fields.MetricsWindow.__annotations__} == set(window.PARAMETERS)
+
+
+def test_words_are_the_services_own() -> None:
+    assert get_args(models.Status) == model.STATUSES
+    assert get_args(models.Severity) == model.SEVERITIES
+    assert get_args(models.SourceType) == model.SOURCE_TYPES
+
+
+def test_metrics_are_the_services_own() -> None:
+    for kind in (models.Metrics, models.MetricsGroup, models.MetricsSpan):
+        assert set(definitions.METRICS) <= set(kind.model_fields)
+
+
+def test_every_status_of_the_service_is_an_error_of_the_client() -> None:
+    assert {status for status, _ in http_api.STATUS_OF.values()} | {429} == set(OF_STATUS)
+
+
+def test_the_tree_of_errors_is_drawn_at_the_top_and_all_of_it_is_public() -> None:
+    from grc_client import errors
+
+    for error in (GrcError, ApiError, *GrcError.__subclasses__(), *ApiError.__subclasses__()):
+        assert error.__name__ in (errors.__doc__ or "")
+        assert error.__doc__
+        assert error.__name__ in grc_client.__all__
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client as a user installs it, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    uv = os.environ.get("UV", "uv")
+    shutil.copytree(CHECKOUT / "client", folder / "client")  # setuptools leaves its own folders there
+    subprocess.run([uv, "build", "--wheel", "-q", "--out-dir", folder, folder / "client"], check=True)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def mypy(wheel: Path, file: Path) -> str:
+    """Return what mypy says about a user's file, in strict mode and without this project's settings."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary",
+         "--cache-dir", wheel.parent / "cache", file],
+        cwd=wheel.parent, env=os.environ | {"MYPYPATH": str(wheel)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def test_a_users_file_that_uses_every_method_passes_mypy(wheel: Path) -> None:
+    file = CHECKOUT / "tests" / "client" / "uses_every_method.py"
+    text = file.read_text()
+    for method in METHODS:
+        assert f"client.grc.incidents.{method}(" in text
+        assert text.count(f"incidents.{method}(") >= 2, "with both clients"
+    assert mypy(wheel, file) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('client.grc.incidents.create(titel="x")', "Unexpected keyword argument"),
+        ('client.grc.incidents.create(severity="high")', "Missing named argument"),
+        ('client.grc.incidents.create(title="x", severity="terrible")', "incompatible type"),
+        ('client.grc.incidents.create(title="x", tags="gdpr")', "incompatible type"),
+        ('client.grc.incidents.update("inc_1", title=None)', "incompatible type"),
+        ('client.grc.incidents.update("inc_1", created_at="2026-11-23T00:00:00Z")', "Unexpected keyword argument"),
+        ('client.grc.incidents.list(state="new")', "Unexpected keyword argument"),
+        ('client.grc.incidents.list(limit="5")', "incompatible type"),
+        ('client.grc.incidents.metrics(group_by="team")', "incompatible type"),
+        ('client.grc.incidents.get("inc_1").titel', "has no attribute"),
+        ('client.grc.incidents.get("inc_1").title = "x"', "read-only"),
+        ("client.grc.incident", "has no attribute"),
+    ],
+)
+def test_what_is_wrong_is_a_type_error(wheel: Path, tmp_path: Path, line: str, complaint: str) -> None:
+    file = tmp_path / "user.py"
+    file.write_text(f'from grc_client import Client\n\nclient = Client("https://api.example", "token")\n{line}\n')
+    said = mypy(wheel, file)
+    assert "user.py:4" in said
+    assert complaint in said

@@ -1,0 +1,51 @@
+"""A user's own file. It is never run: mypy reads it in strict mode, with the client as it is installed."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from grc_client import AsyncClient, Change, Client, Incident, Metrics, NewIncident, Page, PreconditionFailed
+
+
+def blocking() -> None:
+    with Client("https://api.example", token=lambda: "fresh", timeout=10, retry_for=5) as client:
+        made: Incident = client.grc.incidents.create(
+            title="Laptop stolen", severity="high", detected_at=datetime.now(UTC), tags=["gdpr"],
+            financial_impact=Decimal("1250.50"), lessons_learned={"next": ["encrypt"]}, idempotency_key="row 7",
+        )  # fmt: skip
+        row: NewIncident = {"title": "From a file", "status": "closed", "closed_at": "2026-11-23T09:00:00Z"}
+        client.grc.incidents.create(**row)
+        again: Incident = client.grc.incidents.get(made.id)
+        page: Page[Incident] = client.grc.incidents.list(status=["new", "review"], tag="gdpr", limit=100, order="asc")
+        titles: list[str] = [incident.title for incident in page]
+        titles += [incident.title for incident in page.items]
+        cursor: str | None = page.next_cursor
+        client.grc.incidents.list(created_from=datetime.now(UTC) - timedelta(days=1), cursor=cursor or "")
+        try:
+            client.grc.incidents.update(made.id, if_match=again.etag, severity=again.severity, owner_id=None)
+        except PreconditionFailed as stale:
+            print(stale.request_id)
+        client.grc.incidents.delete(made.id, if_match=made.etag)
+        restored: Incident = client.grc.incidents.restore(made.id)
+        minutes: int | None = restored.mttd_minutes
+        changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        metrics: Metrics = client.grc.incidents.metrics(from_=date(2026, 11, 1), to="2026-11-30", interval="week")
+        print(minutes, changes, metrics.mttr.p50, [group.group for group in metrics.groups])
+
+
+async def asynchronous() -> None:
+    async def token() -> str:
+        return "fresh"
+
+    async with AsyncClient(token=token) as client:
+        incidents = client.grc.incidents
+        made: Incident = await incidents.create(title="Laptop stolen")
+        again: Incident = await incidents.get(made.id)
+        titles: list[str] = [incident.title async for incident in incidents.list(severity="high")]
+        page = await incidents.list(limit=1)
+        print(titles, page.items[0].title, page.next_cursor)
+        updated: Incident = await incidents.update(made.id, if_match=again.etag, status="closed")
+        await incidents.delete(made.id, if_match=updated.etag)
+        restored: Incident = await incidents.restore(made.id)
+        changes: list[Change] = [change async for change in incidents.changes(restored.id)]
+        metrics: Metrics = await incidents.metrics()
+        print(changes, metrics.as_of)

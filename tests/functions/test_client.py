@@ -1,0 +1,366 @@
+"""Both clients on the real handlers: what goes out is understood, what comes back is read, exactly."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import grc_client
+import httpx
+import pytest
+from grc_client import AsyncClient, Client, Incident
+from grc_client.models import Durations
+
+from tests.support.gateway import Gateway
+from tests.support.incidents import FULL
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ0b2tlbiI6InNlY3JldCJ9.c2lnbmF0dXJl"
+URL = "https://api.example"
+UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+
+
+class Both:
+    """The calls of one of the two clients, each waited for; lists as lists."""
+
+    def __init__(self, client: Any, wait: Callable[[Any], Any], gateway: Gateway) -> None:
+        self.client, self.wait, self.gateway = client, wait, gateway
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **fields: Any) -> Any:
+            return self.wait(getattr(self.client.grc.incidents, name)(*arguments, **fields))
+
+        return call
+
+    def everything(self, listing: Any) -> list[Any]:
+        if hasattr(listing, "__iter__"):
+            return list(listing)
+
+        async def collect() -> list[Any]:
+            return [item async for item in listing]
+
+        whole: list[Any] = self.wait(collect())
+        return whole
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
+    gateway = Gateway()
+    if request.param == "blocking":
+        with Client(URL, TOKEN, transport=gateway) as client:
+            yield Both(client, lambda result: result, gateway)
+    else:
+        with asyncio.Runner() as runner:
+
+            async def result(awaitable: Any) -> Any:
+                return await awaitable
+
+            asynchronous = AsyncClient(URL, TOKEN, transport=gateway)
+            yield Both(asynchronous, lambda awaitable: runner.run(result(awaitable)), gateway)
+            runner.run(asynchronous.aclose())
+
+
+def test_the_life_of_an_incident(incidents: Both) -> None:
+    made = incidents.create(title="Laptop stolen", severity="high", detected_at="2026-11-20T08:30:00Z", tags=["gdpr"])
+    assert isinstance(made, Incident)
+    assert (made.title, made.severity, made.status, made.tags) == ("Laptop stolen", "high", "new", ("gdpr",))
+    assert made.detected_at == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+    assert made.etag == '"1"'
+    assert incidents.get(made.id) == made
+
+    contained = incidents.update(made.id, if_match=made.etag, status="contained", owner_id="ada")
+    assert (contained.status, contained.owner_id, contained.severity) == ("contained", "ada", "high")
+    assert contained.contained_at is not None
+    assert incidents.update(made.id, severity=None, tags=None).severity is None
+    assert incidents.get(made.id).tags == ()
+
+    assert incidents.delete(made.id) is None
+    assert incidents.list().items == ()
+    assert incidents.get(made.id).is_deleted
+    assert not incidents.restore(made.id).is_deleted
+    assert [incident.id for incident in incidents.list().items] == [made.id]
+
+    trail = incidents.changes(made.id).items
+    assert [(change.version, change.action) for change in trail] == [
+        (1, "created"), (2, "updated"), (3, "updated"), (4, "deleted"), (5, "restored"),
+    ]  # fmt: skip
+    assert (trail[1].changes["status"].from_, trail[1].changes["status"].to) == ("new", "contained")
+
+    metrics = incidents.metrics(from_="2026-11-01", to=datetime(2026, 11, 30, tzinfo=UTC).date(), group_by="none")
+    assert (metrics.from_.isoformat(), metrics.to.isoformat()) == ("2026-11-01", "2026-11-30")
+    assert isinstance(metrics.mttd, Durations)
+    assert len(metrics.trend) == 30
+
+
+def test_every_field_there_and_back(incidents: Both) -> None:
+    made = incidents.create(**FULL)
+    for field, value in FULL.items():
+        read = getattr(made, field)
+        if isinstance(read, datetime):
+            sent = datetime.fromisoformat(value)
+            assert read == sent.replace(microsecond=sent.microsecond // 1000 * 1000)
+        elif isinstance(read, tuple):
+            assert read == tuple(value)
+        elif isinstance(read, Decimal):
+            assert read == Decimal(str(value))
+        else:
+            assert read == value
+    assert made == incidents.get(made.id)
+    assert made == incidents.update(made.id, title=FULL["title"]), "what changes nothing leaves the same version"
+
+
+@pytest.mark.parametrize("amount", ["999999999999999.9999", "0.0001", "0", "1000000000000000", "1E+3", "48250.50"])
+def test_money_is_exact(incidents: Both, amount: str) -> None:
+    made = incidents.create(title="x", financial_impact=Decimal(amount))
+    assert made.financial_impact == Decimal(amount)
+    incidents.update(made.id, financial_impact=None)
+    last = incidents.changes(made.id).items[-1]
+    assert last.changes["financial_impact"].from_ == Decimal(amount)
+
+
+def test_numbers_elsewhere_are_the_usual_ones(incidents: Both) -> None:
+    lessons = {"score": 0.1, "of": [1, 2.5, {"deep": 1e-7}], "count": 3, "none": None}
+    made = incidents.create(title="x", lessons_learned=lessons)
+    assert made.lessons_learned == lessons
+    assert isinstance(made.lessons_learned["score"], float)
+    incidents.update(made.id, lessons_learned=None)
+    assert incidents.changes(made.id).items[-1].changes["lessons_learned"].from_ == lessons
+
+
+def test_a_moment_of_any_zone(incidents: Both) -> None:
+    moment = datetime(2026, 11, 20, 9, 30, 0, 125_999, tzinfo=timezone(timedelta(hours=-7)))
+    made = incidents.create(title="x", detected_at=moment)
+    assert made.detected_at == datetime(2026, 11, 20, 16, 30, 0, 125_000, tzinfo=UTC)
+    assert len(incidents.list(detected_from=moment - timedelta(seconds=1), detected_to=moment).items) == 1
+
+
+def test_a_moment_without_a_zone_is_refused_by_name(incidents: Both) -> None:
+    with pytest.raises(grc_client.ValidationError, match="/detected_at: must be an RFC 3339") as refused:
+        incidents.create(title="x", detected_at=datetime(2026, 11, 20))  # noqa: DTZ001
+    assert [error.pointer for error in refused.value.errors] == ["/detected_at"]
+
+
+def test_a_list_goes_on_by_itself_and_no_further_than_needed(incidents: Both) -> None:
+    made = [incidents.create(title=f"number {n}").id for n in range(7)]
+    sent = len(incidents.gateway.requests)
+
+    page = incidents.list(limit=3)
+    assert [incident.id for incident in page.items] == made[:3:-1]
+    assert len(incidents.gateway.requests) == sent + 1
+    assert [incident.id for incident in incidents.everything(page)] == made[::-1]
+    assert len(incidents.gateway.requests) == sent + 3
+
+    again = incidents.list(limit=3, cursor=page.next_cursor)
+    assert [incident.id for incident in again.items] == made[3:0:-1]
+    listing = incidents.client.grc.incidents.list(order="asc", limit=2)
+    assert [incident.id for incident in incidents.everything(listing)] == made
+
+
+def test_changes_go_on_by_themselves(incidents: Both) -> None:
+    made = incidents.create(title="0")
+    for n in range(1, 6):
+        incidents.update(made.id, title=str(n))
+    changes = incidents.everything(incidents.client.grc.incidents.changes(made.id, limit=2))
+    assert [change.version for change in changes] == [1, 2, 3, 4, 5, 6]
+
+
+def test_filters(incidents: Both) -> None:
+    high = incidents.create(title="x", severity="high", tags=["a"], source="sensor")
+    low = incidents.create(title="x", severity="low", tags=["b"], incident_number="A-7")
+    incidents.delete(low.id)
+
+    def found(**filters: Any) -> set[str]:
+        return {incident.id for incident in incidents.list(**filters).items}
+
+    assert found(severity="high", source=["sensor", "other"], tag=("a",)) == {high.id}
+    assert found(severity=["high", "low"]) == {high.id}
+    assert found(include_deleted=True) == {high.id, low.id}
+    assert found(include_deleted=True, incident_number="A-7") == {low.id}
+    assert found(created_from=high.created_at, created_to=high.created_at + timedelta(minutes=1)) == {high.id}
+    assert found(status=()) == {high.id}, "no value is no filter"
+
+
+def test_each_refusal_is_an_error_of_its_own(incidents: Both) -> None:
+    made = incidents.create(title="x", incident_number="A-1")
+    with pytest.raises(grc_client.NotFound):
+        incidents.get(UNKNOWN)
+    with pytest.raises(grc_client.Conflict, match="/incident_number"):
+        incidents.create(title="y", incident_number="A-1")
+    with pytest.raises(grc_client.Conflict) as stuck:
+        incidents.update(made.id, status="review")
+    assert stuck.value.allowed_transitions == ("investigating", "contained", "closed", "dismissed")
+    with pytest.raises(grc_client.PreconditionFailed):
+        incidents.update(made.id, if_match='"2"', title="y")
+    with pytest.raises(grc_client.PreconditionFailed):
+        incidents.delete(made.id, if_match='"2"')
+    with pytest.raises(grc_client.ValidationError, match="gateway-request-1"):
+        incidents.create(title="")
+    with pytest.raises(grc_client.BadRequest, match="limit"):
+        incidents.list(limit=101)
+    with pytest.raises(grc_client.TooLarge):
+        incidents.create(title="x", description="é" * 9000, affected_asset_ids=["é" * 120 + str(n) for n in range(500)])
+
+
+def test_a_key_of_ones_own(incidents: Both) -> None:
+    first = incidents.create(title="x", idempotency_key="today's import, row 7")
+    assert incidents.create(title="x", idempotency_key="today's import, row 7").id == first.id
+    with pytest.raises(grc_client.ValidationError, match="Idempotency-Key"):
+        incidents.create(title="y", idempotency_key="today's import, row 7")
+    assert incidents.create(title="x").id != first.id
+
+
+@pytest.mark.parametrize("wrong", ["INC-2026-000001", "", "..", "metrics", "inc_1/changes", f"{UNKNOWN}\n", "inc_é"])
+@pytest.mark.parametrize("method", ["get", "update", "delete", "restore", "changes"])
+def test_what_is_no_id_is_never_sent(incidents: Both, method: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match="incident_id must be an id like inc_"):
+        incidents.wait(getattr(incidents, method)(wrong))
+    assert incidents.gateway.requests == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda of: of.create(titel="x"),
+        lambda of: of.update(UNKNOWN, is_deleted=True),
+        lambda of: of.list(statuses="new"),
+        lambda of: of.metrics(since="2026-11-01"),
+        lambda of: of.create(title="x", description={1, 2}),
+    ],
+)
+def test_a_wrong_argument_is_a_type_error_and_never_sent(incidents: Both, call: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError):
+        call(incidents)
+    assert incidents.gateway.requests == []
+
+
+def test_a_number_that_json_has_not_is_never_sent(incidents: Both) -> None:
+    for amount in (float("nan"), Decimal("NaN"), Decimal("Infinity")):
+        with pytest.raises(ValueError, match="Out of range"):
+            incidents.create(title="x", financial_impact=amount)
+    assert incidents.gateway.requests == []
+
+
+def test_models_are_frozen_and_an_incident_of_a_list_has_no_etag(incidents: Both) -> None:
+    made = incidents.create(title="x")
+    with pytest.raises(ValueError, match="frozen"):
+        made.title = "y"
+    (listed,) = incidents.list().items
+    with pytest.raises(ValueError, match=f"get\\('{made.id}'\\)"):
+        _ = listed.etag
+
+
+def test_what_a_newer_api_adds_is_kept() -> None:
+    gateway = Gateway()
+    with Client(URL, TOKEN, transport=gateway) as client:
+        made = client.grc.incidents.create(title="x")
+    newer = made.model_dump(mode="json") | {"status": "archived", "severity": "absurd", "retention_class": "legal"}
+    read = Incident.model_validate(newer)
+    assert (read.status, read.severity) == ("archived", "absurd")
+    assert read.model_extra == {"retention_class": "legal"}
+
+
+# --- The token -------------------------------------------------------------------------------------------------------
+
+
+class Failing(httpx.BaseTransport):
+    """Fails in one way, for ever."""
+
+    def __init__(self, way: Any) -> None:
+        self._way = way
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(self._way, type):
+            raise self._way("broken", request=request)
+        return httpx.Response(self._way, json={"message": "no"})
+
+
+@pytest.mark.parametrize("token", [TOKEN, f"{TOKEN}\n", lambda: TOKEN, partial(str, TOKEN)])
+@pytest.mark.parametrize("way", [401, 403, 404, 500, 200, httpx.ConnectError, httpx.ReadTimeout, httpx.ProtocolError])
+def test_the_token_is_in_no_error_log_or_repr(way: Any, token: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = Client(URL, token, transport=Failing(way), retry_for=0)
+    with pytest.raises(grc_client.GrcError) as raised:
+        client.grc.incidents.get(UNKNOWN)
+
+    told = [repr(client), repr(vars(client)), repr(client.grc), repr(vars(client.grc)), caplog.text]
+    error: BaseException | None = raised.value
+    while error is not None:
+        told += [str(error), repr(error), repr(vars(error))]
+        error = error.__cause__ or error.__context__
+    assert "eyJ" not in "".join(told)
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "a\x00b", "=", " "])
+def test_a_token_that_is_none_is_refused_without_being_shown(token: str) -> None:
+    gateway = Gateway()
+    with Client(URL, token, transport=gateway) as client, pytest.raises(ValueError, match="token must be") as refused:
+        client.grc.incidents.list()
+    assert token not in str(refused.value) or len(token) == 1
+    assert gateway.requests == []
+
+
+def test_a_function_is_asked_for_a_token_before_each_request() -> None:
+    tokens = iter(("first", "second", "third"))
+    gateway = Gateway()
+    with Client(URL, lambda: next(tokens), transport=gateway) as client:
+        client.grc.incidents.list()
+        client.grc.incidents.list()
+    assert [request.headers["authorization"] for request in gateway.requests] == ["Bearer first", "Bearer second"]
+
+
+def test_a_coroutine_function_gives_tokens_too() -> None:
+    gateway = Gateway()
+
+    async def token() -> str:
+        await asyncio.sleep(0)
+        return "fresh"
+
+    async def use() -> None:
+        async with AsyncClient(URL, token, transport=gateway) as client:
+            await client.grc.incidents.list()
+
+    asyncio.run(use())
+    assert gateway.requests[0].headers["authorization"] == "Bearer fresh"
+
+
+def test_the_environment_says_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRC_BASE_URL", f"{URL}/stage/")
+    monkeypatch.setenv("GRC_TOKEN", TOKEN)
+    gateway = Gateway()
+    with Client(transport=gateway) as client, pytest.raises(grc_client.NotFound):
+        client.grc.incidents.list()
+    (request,) = gateway.requests
+    assert str(request.url) == f"{URL}/stage/api/v1/grc/incidents"
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"token": TOKEN}, "GRC_BASE_URL"),
+        ({"base_url": URL}, "GRC_TOKEN"),
+        ({"base_url": "api.example", "token": TOKEN}, "base_url"),
+        ({"base_url": f"{URL}/api/v1/grc", "token": TOKEN}, "base_url"),
+    ],
+)
+def test_what_is_missing_is_named(client: Any, given: dict[str, str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        client(**given)
+
+
+def test_a_create_whose_answer_is_lost_is_sent_again_with_the_same_key() -> None:
+    class Lossy(Gateway):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if len(self.requests) < 4:
+                raise httpx.ReadError("cut", request=request)
+            return answer
+
+    gateway = Lossy()
+    with Client(URL, TOKEN, transport=gateway) as client:
+        client.grc.incidents.create(title="x")
+        assert len({request.headers["idempotency-key"] for request in gateway.requests}) == 1
+        assert len(client.grc.incidents.list().items) == 1

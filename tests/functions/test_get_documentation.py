@@ -1,0 +1,117 @@
+"""The documentation's function: two texts, public, and a page that can load and run nothing but itself."""
+
+import base64
+import gzip
+import subprocess
+import sys
+from hashlib import sha256
+from html.parser import HTMLParser
+from typing import Any
+
+import get_documentation
+import pytest
+from get_documentation import PATH, handler
+
+from tests.support import templates
+
+DOCUMENT, PAGE = f"GET {PATH}/openapi.json", f"GET {PATH}/docs"
+ANSWER_MAX = 6_000_000  # of Lambda
+
+
+def get(route: str, **headers: str) -> dict[str, Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return handler({"routeKey": route, "headers": named}, None)
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inline: dict[str, list[str]] = {"script": [], "style": []}
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+        self._inside: str | None = None
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._inside = tag if tag in self.inline else None
+        if self._inside:
+            self.inline[tag].append("")
+        self.links += [value or "" for name, value in attributes if name in ("src", "href")]
+        self.handlers += [name for name, _ in attributes if name.startswith("on") or name == "style"]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.inline[self._inside][-1] += data
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    parsed = Page()
+    parsed.feed(get(PAGE)["body"])
+    return parsed
+
+
+def test_it_answers_the_routes_of_the_template() -> None:
+    events = templates.functions()[templates.DOCUMENTATION]["Events"].values()
+    assert set(get_documentation.ANSWERS) == {
+        f"{event['Properties']['Method']} {event['Properties']['Path']}" for event in events
+    }
+
+
+def test_the_document_is_the_committed_one() -> None:
+    answer = get(DOCUMENT)
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
+    assert answer["body"] == (templates.CHECKOUT / "infra" / "documentation" / "openapi.json").read_text()
+
+
+@pytest.mark.parametrize("route", [DOCUMENT, PAGE])
+def test_it_comes_compressed_to_who_can_read_that(route: str) -> None:
+    plain, compressed = get(route), get(route, accept_encoding="gzip, br")
+    assert compressed["isBase64Encoded"]
+    assert compressed["headers"]["content-encoding"] == "gzip"
+    assert gzip.decompress(base64.b64decode(compressed["body"])).decode() == plain["body"]
+    assert len(compressed["body"]) < len(plain["body"]) / 2 < ANSWER_MAX / 2
+
+
+@pytest.mark.parametrize("route", [DOCUMENT, PAGE])
+def test_who_has_it_is_told_so(route: str) -> None:
+    etag = get(route)["headers"]["etag"]
+    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}'):
+        again = get(route, if_none_match=known)
+        assert (again["statusCode"], again["body"]) == (304, "")
+    assert get(route, if_none_match='W/"other"')["statusCode"] == 200
+
+
+def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: Page) -> None:
+    policy = dict(
+        directive.strip().split(" ", 1) for directive in get(PAGE)["headers"]["content-security-policy"].split(";")
+    )
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": " ".join(map(hash_of, page.inline["script"])),
+        "style-src": " ".join(map(hash_of, page.inline["style"])),
+        "img-src": "data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert len(page.inline["script"]) == 2
+    assert page.handlers == [], "no policy by hash allows these"
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_page_asks_no_other_host(page: Page) -> None:
+    assert set(page.links) == {"data:,", "openapi.json"}
+
+
+def test_it_starts_without_the_packages_of_the_other_functions() -> None:
+    code = "import sys, get_documentation; print(*sorted(name.partition('.')[0] for name in sys.modules))"
+    folder = templates.CHECKOUT / "infra" / "documentation"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"aws_lambda_powertools", "botocore", "pydantic", "incidents"}

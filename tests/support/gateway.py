@@ -1,0 +1,50 @@
+"""The handlers behind httpx: a request becomes the event that the gateway would make of it."""
+
+import importlib
+import json
+import re
+from typing import Any
+
+import httpx
+from incidents_cli import openapi
+
+from tests.support.events import Context, http_event
+
+ROUTES = [
+    (method.upper(), re.compile(path.replace("{incident_id}", "(?P<incident_id>[^/]+)")), operation["operationId"])
+    for path, operations in json.loads(openapi.FILE.read_text())["paths"].items()
+    for method, operation in operations.items()
+    if operation["security"]
+]
+ROUTES.sort(key=lambda route: "(" in route[1].pattern)  # as the gateway: what is written out comes before a variable
+
+
+class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Every caller has the same claims, whatever the token. ``requests`` are all that came."""
+
+    def __init__(self, caller: dict[str, str] | None = None) -> None:
+        self.requests: list[httpx.Request] = []
+        self._caller = caller
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        for method, pattern, operation in ROUTES:
+            if request.method == method and (match := pattern.fullmatch(request.url.path)):
+                return self._answer(operation, match.groupdict(), request)
+        return httpx.Response(404, json={"message": "Not Found"})
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return self.handle_request(request)
+
+    def _answer(self, operation: str, path: dict[str, str], request: httpx.Request) -> httpx.Response:
+        event = http_event(
+            body=request.content.decode() or None,
+            content_type=request.headers.get("content-type"),
+            path=path or None,
+            query=request.url.query.decode(),
+            caller=self._caller,
+            headers={name: value for name, value in request.headers.items() if name != "content-type"},
+        )
+        answer: dict[str, Any] = importlib.import_module(operation).handler(event, Context)
+        return httpx.Response(answer["statusCode"], headers=answer["headers"], text=answer["body"])
