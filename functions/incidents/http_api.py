@@ -203,7 +203,7 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
                 response = problem(error, request_id)
                 line["error"] = type(error).__name__
             except Exception as error:  # the unforeseen: a problem for the caller, the whole story for us
-                response = _unforeseen(request_id)
+                response = unforeseen(request_id)
                 line["error"] = type(error).__qualname__
                 # Frames without the exception's text, which may quote what a caller sent.
                 line["frames"] = [
@@ -270,6 +270,13 @@ def problem(error: IncidentError, request_id: str) -> Response:
     return _problem_document(status, title, error.detail, request_id, error.members)
 
 
+def unforeseen(request_id: str) -> Response:
+    """The problem document of an error that nobody foresaw."""
+    return _problem_document(
+        500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
+    )
+
+
 def problem_type(title: str) -> str:
     """Return the URN that names a kind of problem."""
     return f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}"
@@ -305,12 +312,6 @@ def _issuer() -> str | None:
     if not issuer and "AWS_LAMBDA_RUNTIME_API" in os.environ:
         raise RuntimeError("JWT_ISSUER is missing: any issuer would do")
     return issuer or None
-
-
-def _unforeseen(request_id: str) -> Response:
-    return _problem_document(
-        500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
-    )
 
 
 def _problem_document(

@@ -48,6 +48,8 @@ def create(stack: Stack) -> list[str]:
             security: dict[str, Any] = {}
             for requirement in operations[method].get("security", []):
                 for name, scopes in requirement.items():
+                    if name == "NONE":  # SAM's word for a public route
+                        continue
                     security = {
                         "AuthorizationType": "JWT",
                         "AuthorizerId": authorizers[name],

@@ -72,6 +72,11 @@ def problem(error: type[errors.IncidentError]) -> Any:
     return json.loads(http_api.problem(_raised(error), REQUEST_ID).body)
 
 
+def internal_error() -> Any:
+    """The problem document of what nobody foresaw."""
+    return json.loads(http_api.unforeseen(REQUEST_ID).body)
+
+
 def _before() -> Incident:
     given = drafts.new_incident(new_incident())
     made = cast("Incident", model.blank() | given | _STAMPS)

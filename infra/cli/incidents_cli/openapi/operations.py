@@ -31,6 +31,7 @@ _ABOUT = """Security and compliance incidents: create them, change them, find th
 _FROM_THE_GATEWAY = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
 _ABOUT_TOKENS = {401: "Unauthorized", 403: "Forbidden"}
 _ABOUT_PATHS = {404: "Not Found"}
+_ABOUT_BODIES = {413: "Request Entity Too Large"}
 _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
 _HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": ("The version, for `If-Match` and `If-None-Match`.", {"type": "string", "pattern": '^"[1-9][0-9]*"$'}),
@@ -214,7 +215,9 @@ def _described(name: str, summary: str, scope: str, operation: Operation) -> dic
     if operation.not_modified:
         answers[304] = {"description": "The version is the one that you know.", "headers": _headers("ETag")}
     about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else {}
-    answers |= _refusals((*operation.errors, *_ALWAYS), _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths)
+    about_bodies = _ABOUT_BODIES if operation.body else {}
+    gateway = _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths | about_bodies
+    answers |= _refusals((*operation.errors, *_ALWAYS), gateway)
     described["responses"] = {str(status): answers[status] for status in sorted(answers)}
     return described
 
@@ -271,7 +274,10 @@ def _refusals(raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str,
             }  # fmt: skip
         if status == 500 and raised:
             titles = ["Internal error"]
-            content["application/problem+json"] = {"schema": _ref("InternalErrorProblem")}
+            content["application/problem+json"] = {
+                "schema": _ref("InternalErrorProblem"),
+                "examples": {"internal-error": {"value": examples.internal_error()}},
+            }
         if status in gateway:
             message = {"value": {"message": gateway[status]}}
             content["application/json"] = {"schema": _ref("GatewayMessage"), "examples": {"gateway": message}}

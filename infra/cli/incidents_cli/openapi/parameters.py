@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
     "detected_to": "Detected at this moment or earlier.",
     "incident_number": "The incident of this number.",
     "include_deleted": "Show deleted incidents too.",
-    "from": f"The first day, UTC, by default {window.DAYS_DEFAULT - 1} days before `to`. At most {window.DAYS_MAX}.",
+    "from": f"The first day: {window.DAYS_DEFAULT - 1} days before `to` by default, {window.DAYS_MAX - 1} at most.",
     "to": "The last day, UTC, included; by default today. It may lie in the future.",
     "group_by": "What `groups` are made of.",
     "interval": "How long a span of `trend` is: weeks begin on Monday.",
@@ -37,13 +37,13 @@ _DESCRIPTIONS = {
 _SCHEMAS: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": filters.LIMIT_MAX, "default": filters.LIMIT_DEFAULT},
     "cursor": {"type": "string", "minLength": 1},
-    "order": {"enum": ["desc", "asc"], "default": "desc"},
+    "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
     "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
     "include_deleted": {"type": "boolean", "default": False},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
-    "group_by": {"enum": [*get_args(window.GroupBy)], "default": get_args(window.GroupBy)[0]},
-    "interval": {"enum": [*get_args(window.Interval)], "default": get_args(window.Interval)[0]},
+    "group_by": {"type": "string", "enum": [*get_args(window.GroupBy)], "default": get_args(window.GroupBy)[0]},
+    "interval": {"type": "string", "enum": [*get_args(window.Interval)], "default": get_args(window.Interval)[0]},
     **dict.fromkeys(filters.RANGES, _TIMESTAMP),
 }
 
@@ -98,6 +98,10 @@ def _single(name: str) -> Parameter:
 def _repeatable(name: str) -> Parameter:
     vocabulary = {"status": model.STATUSES, "severity": model.SEVERITIES}.get(name)
     one: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
-    schema = {"type": "array", "items": {"enum": [*vocabulary]} if vocabulary else one, "maxItems": filters.VALUES_MAX}
+    schema = {
+        "type": "array",
+        "items": {"type": "string", "enum": [*vocabulary]} if vocabulary else one,
+        "maxItems": filters.VALUES_MAX,
+    }
     description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {filters.VALUES_MAX}."
     return {"name": name, "in": "query", "description": description, "schema": schema, "explode": True}

@@ -34,7 +34,7 @@ DESCRIPTIONS = {
     "title": "What happened, in a line.",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
-    "category": "Free text, such as `data-exposure`, `malware`, `phishing`, `misconfiguration`, `lost-device`.",
+    "category": "Free text, such as `malware`, `phishing`, `unauthorized_access`, `data_breach`, `misconfiguration`.",
     "severity": "How bad it is.",
     "status": "Where it stands. A patch moves it along the allowed transitions only; a 409 lists them.",
     "occurred_at": "When it began, if that is known. Not after any of the others.",
@@ -101,7 +101,8 @@ def _of_field(field: str, hint: Any) -> Schema:
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     nullable = NoneType in parts
     if field in _VOCABULARIES:
-        return {"enum": [*_VOCABULARIES[field], *([None] if nullable else [])]}
+        words = {"type": ["string", "null"] if nullable else "string", "enum": [*_VOCABULARIES[field]]}
+        return words | ({"enum": [*_VOCABULARIES[field], None]} if nullable else {})
     if field == "lessons_learned":
         return {}
     match next(part for part in parts if part is not NoneType):
@@ -138,7 +139,7 @@ def _change() -> Schema:
             },
             "at": _TIMESTAMP,
             "by": {"type": "string", "description": "The subject of the token."},
-            "action": {"enum": ["created", "updated", "closed", "reopened", "deleted", "restored"]},
+            "action": {"type": "string", "enum": ["created", "updated", "closed", "reopened", "deleted", "restored"]},
             "changes": {
                 "type": "object",
                 "additionalProperties": pair,
@@ -219,7 +220,7 @@ def _problems() -> dict[str, Schema]:
         errors.NumberTaken: {"errors": {"type": "array", "items": rule, "minItems": 1}},
         errors.IllegalTransition: {
             "errors": {"type": "array", "items": rule, "minItems": 1},
-            "allowed_transitions": {"type": "array", "items": {"enum": [*model.STATUSES]}},
+            "allowed_transitions": {"type": "array", "items": {"type": "string", "enum": [*model.STATUSES]}},
         },
     }
     return {

@@ -1,0 +1,116 @@
+"""The committed OpenAPI document is true of the deployed API, and its page works in a real browser."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from incidents_cli import openapi
+
+from tests.support.checkout import Caller, Checkout
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text())
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    person = stack.caller(stack.token("schemathesis"))
+    incident = person.post(json={"title": "x"}).json()["id"]
+    return subprocess.run(
+        [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION, "run", document,
+         "--url", stack.status["api_url"], *options],
+        env=os.environ | {"TOKEN": stack.token("schemathesis"), "INCIDENT_ID": incident, "NO_PROXY": "127.0.0.1"},
+        cwd=document.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_schemathesis_finds_no_difference(stack: Checkout, tmp_path: Path) -> None:
+    document = Path(shutil.copy(openapi.FILE, tmp_path))  # it leaves its reports where it runs
+    done = schemathesis(stack, document)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Tested: (\d+)", done.stdout).group(1) == str(operations())  # type: ignore[union-attr]
+    assert int(re.search(r"([0-9]+) generated, \1 passed", done.stdout)[1]) > 2_000  # type: ignore[index]
+    assert "returned only 404" not in done.stdout, "it must reach incidents that are there"
+
+
+def operations() -> int:
+    return sum(len(methods) for methods in DOCUMENT["paths"].values())
+
+
+@pytest.mark.parametrize("lie", ["a status", "a field", "a rule"])
+def test_schemathesis_finds_a_lie(stack: Checkout, tmp_path: Path, lie: str) -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    schemas = document["components"]["schemas"]
+    match lie:
+        case "a status":
+            del document["paths"]["/api/v1/grc/incidents"]["post"]["responses"]["422"]
+        case "a field":
+            schemas["Incident"]["properties"]["title"]["type"] = "integer"
+        case "a rule":
+            schemas["NewIncident"]["required"].append("category")
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+
+    done = schemathesis(
+        stack, tmp_path / "openapi.json", "--include-operation-id", "create_incident", "--phases", "examples,coverage"
+    )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_the_document_needs_no_token_and_is_the_committed_one(stack: Checkout) -> None:
+    answer = stack.caller(None).get("/openapi.json")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.text == openapi.FILE.read_text()
+    known = stack.caller(None).get("/openapi.json", headers={"if-none-match": answer.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+def browse(url: str, folder: Path) -> tuple[str, str]:
+    """Return a page as it stands once its scripts have run, and what the browser's console said."""
+    if BROWSER is None:
+        pytest.skip("there is no Chromium (Debian: apt install chromium)")
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+         f"--user-data-dir={folder}", "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", url],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_path: Path) -> None:
+    anonymous: Caller = stack.caller(None)
+    assert anonymous.get("/docs").headers["content-type"] == "text/html; charset=utf-8"
+
+    page, console = browse(f"{stack.status['api_url']}/api/v1/grc/incidents/docs#/incidents/create_incident", tmp_path)
+
+    assert console == "", "an error, or something that the Content-Security-Policy refused"
+    shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            assert f'id="operations-{operation["tags"][0]}-{operation["operationId"]}"' in shown
+            assert operation["summary"] in shown
+    assert "Idempotency-Key" in shown, "the operation of the link is open"
+    assert "Failed to load" not in shown
+
+
+def test_a_script_from_elsewhere_would_be_refused_and_told(stack: Checkout, tmp_path: Path) -> None:
+    """What makes the test above able to fail: this browser does hold a page to its policy, and says so."""
+    page = stack.caller(None).get("/docs")
+    planted = tmp_path / "planted.html"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{page.headers["content-security-policy"]}">'
+    planted.write_text(f"<!doctype html>{policy}<script>document.title = 'planted'</script>")
+
+    shown, console = browse(planted.as_uri(), tmp_path / "profile")
+
+    assert "planted</title>" not in shown
+    assert "Content Security Policy" in console
