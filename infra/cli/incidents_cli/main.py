@@ -174,6 +174,9 @@ Try it:
 curl -sS -w '\\n' {authorized} '{url}?limit=3'
 curl -sS -w '\\n' {authorized} -H 'Content-Type: application/json' -d '{new}' '{url}'
 curl -sS -w '\\n' {authorized} '{third}'
+
+Read about all of it, and try it, in a browser:
+  {url}/docs
 """)
 
 
