@@ -140,7 +140,7 @@ def _text(value: object) -> str:
 
 
 def _incident(answer: httpx.Response) -> Incident:
-    return Incident.model_validate(_loads(answer)).at(answer.headers.get("etag"))
+    return Incident.model_validate(_loads(answer))._at(answer.headers.get("etag"))
 
 
 def _metrics(answer: httpx.Response) -> Metrics:

@@ -19,7 +19,7 @@ GrcError
 Every message carries the request id, by which the operators of the API find what happened. No token is in any of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 
@@ -51,13 +51,20 @@ class ApiError(GrcError):
         self.members = dict(members)
         self.type: str | None = members.get("type")
         self.title: str = members.get("title") or type(self).__name__
-        self.detail: str = members.get("detail") or members.get("message") or "The API gave no reason."
-        self.errors = tuple(FieldError(one["pointer"], one["detail"]) for one in members.get("errors", ()))
+        self.detail: str = members.get("detail") or members.get("message") or "No reason was given."
+        self.errors = tuple(_field_errors(members.get("errors")))
         super().__init__(status, self.title, self.detail)
 
     def __str__(self) -> str:
         rules = "".join(f"\n  {error.pointer or '(the body)'}: {error.detail}" for error in self.errors)
         return f"{self.status} {self.title}: {self.detail}{rules} [request {self.request_id or 'without id'}]"
+
+
+def _field_errors(listed: object) -> Iterator[FieldError]:
+    """What stands between this client and the API may have errors of other forms."""
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and {"pointer", "detail"} <= set(one):
+            yield FieldError(str(one["pointer"]), str(one["detail"]))
 
 
 class BadRequest(ApiError):

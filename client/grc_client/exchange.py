@@ -78,6 +78,8 @@ def _failure(outcome: Outcome) -> GrcError:
         members = json.loads(outcome.content)
     except ValueError:
         members = None
+    if outcome.status_code >= 500 or outcome.status_code == 429:  # a proxy in between has pages of its own
+        members = members if isinstance(members, dict) else {}
     if not isinstance(members, dict) or outcome.status_code < 400:
         return UnexpectedAnswer(f"{_described(outcome)} is no answer of this API; is base_url right?")
     default = ServerError if outcome.status_code >= 500 else ApiError

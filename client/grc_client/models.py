@@ -28,7 +28,9 @@ def _with_floats(value: Any) -> Any:
             return value
 
 
-class Model(BaseModel, frozen=True, extra="allow", validate_by_name=True, validate_by_alias=True):
+class Model(
+    BaseModel, frozen=True, extra="allow", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True
+):
     """Base of all."""
 
 
@@ -88,8 +90,7 @@ class Incident(Model, frozen=True):
             raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
         return self._etag
 
-    def at(self, etag: str | None) -> Self:
-        """Return the same with its version."""
+    def _at(self, etag: str | None) -> Self:
         self._etag = etag  # type: ignore[misc, unused-ignore]  # private; pydantic's plugin knows that
         return self
 

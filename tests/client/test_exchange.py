@@ -180,7 +180,6 @@ def test_a_conflict_lists_where_the_status_can_go() -> None:
 @pytest.mark.parametrize(
     "came",
     [
-        httpx.Response(502, html="<h1>Bad gateway</h1>", request=REQUEST),
         httpx.Response(404, text="nothing here", request=REQUEST),
         httpx.Response(403, json=["no"], request=REQUEST),
         httpx.Response(302, json={}, headers={"location": "https://elsewhere.example"}, request=REQUEST),
@@ -195,6 +194,30 @@ def test_what_is_no_answer_of_this_api_says_so(came: httpx.Response) -> None:
     assert type(error) is grc_client.UnexpectedAnswer
     assert str(came.status_code) in str(error)
     assert "hotel" not in str(error), "a page of somebody else's is not for logs"
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        httpx.Response(502, html="<h1>Bad gateway</h1>", request=REQUEST),
+        httpx.Response(500, json=["no"], request=REQUEST),
+        httpx.Response(503, json={"errors": "of another form", "detail": None}, request=REQUEST),
+        httpx.Response(429, json={"errors": [{"code": 7}, None, "x"]}, request=REQUEST),
+    ],
+)
+def test_a_failure_of_what_stands_in_between_is_a_failure(came: httpx.Response) -> None:
+    error = failure(came)
+    assert type(error) in (grc_client.ServerError, grc_client.Busy, grc_client.RateLimited)
+    assert isinstance(error, grc_client.ApiError)
+    assert error.errors == ()
+    assert "No reason was given." in str(error)
+
+
+def test_what_cannot_be_read_is_not_quoted() -> None:
+    secret = {"id": 5, "title": "the merger with Initech"}
+    error = failure(httpx.Response(200, json=secret, request=REQUEST))
+    assert "tenant_id" in str(error)
+    assert "merger" not in str(error)
 
 
 def test_a_connection_that_broke_says_with_whom() -> None:
