@@ -121,6 +121,17 @@ def test_a_users_file_that_uses_every_method_passes_mypy(wheel: Path) -> None:
     assert mypy(wheel, file) == ""
 
 
+def test_types_are_found_in_the_development_environment_too(tmp_path: Path) -> None:
+    file = tmp_path / "user.py"
+    file.write_text("from grc_client import Client\n\nreveal_type(Client().grc.incidents.get('inc_1').title)\n")
+    said = mypy(tmp_path / "no wheel", file)
+    assert 'Revealed type is "str"' in said
+
+
+def test_the_license_goes_with_it() -> None:
+    assert (CHECKOUT / "client" / "LICENSE").read_bytes() == (CHECKOUT / "LICENSE").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

@@ -1,5 +1,7 @@
 """When a request is sent again, and what an answer means: the rule that both clients follow, without a network."""
 
+import copy
+import pickle
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -101,12 +103,15 @@ def test_no_pause_is_shorter_than_the_api_asked_for(clock: list[float]) -> None:
     assert run(GET, lambda: answer(503, {}, retry_after="7"), clock)[1] == 7.1
 
 
-def test_a_date_is_a_pause_too(clock: list[float]) -> None:
-    at = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+@pytest.mark.parametrize("form", [lambda at: format_datetime(at, usegmt=True), lambda at: f"{at:%a %b %d %H:%M:%S %Y}"])
+def test_a_date_is_a_pause_too(form: Callable[[datetime], str], clock: list[float]) -> None:
+    at = form(datetime.now(UTC) + timedelta(seconds=20))
     assert 18 < run(GET, lambda: answer(429, {}, retry_after=at), clock)[1] <= 20.1
 
 
-@pytest.mark.parametrize("header", ["", "soon", "-1", "1e9", "٣", "Mon, 99 Nov 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "header", ["", "soon", "-1", "1e9", "٣", "Mon, 99 Nov 2026 00:00:00 GMT", f"Mon, 23 Nov 2076 00:00:00 +{10**16}"]
+)
 def test_a_retry_after_that_says_nothing_is_passed_over(header: str, clock: list[float]) -> None:
     came = httpx.Response(503, json={}, headers=[(b"retry-after", header.encode())], request=REQUEST)
     assert run(GET, lambda: came, clock)[1] == 0.1
@@ -181,7 +186,7 @@ def test_a_conflict_lists_where_the_status_can_go() -> None:
     "came",
     [
         httpx.Response(404, text="nothing here", request=REQUEST),
-        httpx.Response(403, json=["no"], request=REQUEST),
+        httpx.Response(409, json=["no"], request=REQUEST),
         httpx.Response(302, json={}, headers={"location": "https://elsewhere.example"}, request=REQUEST),
         httpx.Response(200, html="<h1>Welcome to the hotel</h1>", request=REQUEST),
         httpx.Response(200, json={"id": 1}, request=REQUEST),
@@ -223,4 +228,45 @@ def test_what_cannot_be_read_is_not_quoted() -> None:
 def test_a_connection_that_broke_says_with_whom() -> None:
     error = failure(broken(httpx.ReadTimeout))
     assert type(error) is grc_client.ConnectionFailed
-    assert str(error) == "no answer from api.example: broken"
+    assert str(error) == "no answer from api.example: ReadTimeout broken"
+    assert str(failure(httpx.ReadTimeout("", request=REQUEST))) == "no answer from api.example: ReadTimeout"
+
+
+def test_what_cannot_be_decoded_is_no_answer_of_this_api() -> None:
+    assert type(failure(broken(httpx.DecodingError))) is grc_client.UnexpectedAnswer
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301
+def test_an_error_can_be_copied_and_sent_to_another_process(again: Callable[[Any], Any]) -> None:
+    error = failure(answer(422, {"title": "x", "request_id": "abc=", "errors": [{"pointer": "/a", "detail": "b"}]}))
+    assert type(again(error)) is grc_client.ValidationError
+    assert str(again(error)) == str(error)
+
+
+def test_a_refusal_without_words_is_still_what_its_status_says() -> None:
+    for status, kind in ((401, grc_client.NotAuthenticated), (403, grc_client.NotPermitted)):
+        error = failure(httpx.Response(status, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
+        assert type(error) is kind
+        assert str(error).endswith("No reason was given. [request R=]")
+    strange = failure(httpx.Response(404, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
+    assert "[request R=]" in str(strange)
+
+
+def test_a_status_that_is_no_list_of_transitions() -> None:
+    error = failure(answer(409, {"allowed_transitions": None}))
+    assert isinstance(error, grc_client.Conflict)
+    assert error.allowed_transitions == ()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_without_end_is_no_answer(status: int) -> None:
+    error = failure(httpx.Response(status, content=b"[" * 100_000, request=REQUEST))
+    assert type(error) is (grc_client.UnexpectedAnswer if status == 200 else grc_client.ServerError)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_delete_is_done_only_when_the_api_says_so(status: int) -> None:
+    steps = exchange.exchange(DELETE, 0)
+    next(steps)
+    with pytest.raises(grc_client.UnexpectedAnswer):
+        steps.send(httpx.Response(status, html="<h1>Welcome to the hotel</h1>", request=REQUEST))

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -116,8 +118,9 @@ def test_money_is_exact(incidents: Both, amount: str) -> None:
     made = incidents.create(title="x", financial_impact=Decimal(amount))
     assert made.financial_impact == Decimal(amount)
     incidents.update(made.id, financial_impact=None)
-    last = incidents.changes(made.id).items[-1]
-    assert last.changes["financial_impact"].from_ == Decimal(amount)
+    last = incidents.changes(made.id).items[-1].changes["financial_impact"]
+    assert (last.from_, last.to) == (Decimal(amount), None)
+    assert isinstance(last.from_, Decimal)
 
 
 def test_numbers_elsewhere_are_the_usual_ones(incidents: Both) -> None:
@@ -179,7 +182,46 @@ def test_filters(incidents: Both) -> None:
     assert found(include_deleted=True) == {high.id, low.id}
     assert found(include_deleted=True, incident_number="A-7") == {low.id}
     assert found(created_from=high.created_at, created_to=high.created_at + timedelta(minutes=1)) == {high.id}
-    assert found(status=()) == {high.id}, "no value is no filter"
+
+    class Source(str, Enum):  # noqa: UP042  # as users have them
+        SENSOR = "sensor"
+
+    assert found(source=Source.SENSOR) == found(source=[Source.SENSOR]) == {high.id}
+
+
+@pytest.mark.parametrize("filters", [{"tag": []}, {"status": ()}, {"owner_id": None}, {"tag": ["a", None]}])
+def test_a_filter_without_a_value_does_not_show_everything(incidents: Both, filters: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must have a value"):
+        incidents.wait(incidents.list(**filters))
+    assert incidents.gateway.requests == []
+
+
+def test_a_list_goes_on_with_the_filters_that_it_began_with(incidents: Both) -> None:
+    for n in range(4):
+        incidents.create(title=str(n), tags=["a"])
+    tags = ["a"]
+    listing = incidents.client.grc.incidents.list(tag=tags, limit=2)
+    tags.append("b")
+    assert len(incidents.everything(listing)) == 4
+
+
+def test_a_cursor_of_none_is_the_beginning(incidents: Both) -> None:
+    made = [incidents.create(title=str(n)).id for n in range(3)]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = incidents.list(limit=2, order="asc", cursor=cursor)
+        seen += [incident.id for incident in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == made
+
+
+def test_a_cursor_that_comes_again_ends_the_list(incidents: Both) -> None:
+    incidents.gateway.answers_instead = httpx.Response(200, json={"items": [], "next_cursor": "again"})
+    with pytest.raises(grc_client.UnexpectedAnswer, match="never end"):
+        incidents.everything(incidents.client.grc.incidents.list(cursor="again"))
 
 
 def test_each_refusal_is_an_error_of_its_own(incidents: Both) -> None:
@@ -247,6 +289,8 @@ def test_models_are_frozen_and_an_incident_of_a_list_has_no_etag(incidents: Both
     with pytest.raises(ValueError, match="frozen"):
         made.title = "y"
     (listed,) = incidents.list().items
+    assert listed == made
+    assert len({listed, made}) == 1
     with pytest.raises(ValueError, match=f"get\\('{made.id}'\\)"):
         _ = listed.etag
 
@@ -288,8 +332,54 @@ def test_the_token_is_in_no_error_log_or_repr(way: Any, token: Any, caplog: pyte
     error: BaseException | None = raised.value
     while error is not None:
         told += [str(error), repr(error), repr(vars(error))]
+        with_locals = traceback.TracebackException.from_exception(error, capture_locals=True)
+        told += [repr(frame.locals) for frame in with_locals.stack if frame.filename != __file__]
         error = error.__cause__ or error.__context__
     assert "eyJ" not in "".join(told)
+
+
+def test_a_token_that_is_echoed_is_not_repeated() -> None:
+    class Echo(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(400, json={"detail": f"bad header: {request.headers['authorization']}"})
+
+    with Client(URL, TOKEN, transport=Echo()) as client, pytest.raises(grc_client.BadRequest) as raised:
+        client.grc.incidents.list()
+    assert "bad header: Bearer [token]" in str(raised.value)
+    assert "eyJ" not in repr(vars(raised.value))
+
+
+def test_a_function_that_gives_no_token_is_told_so() -> None:
+    async def later() -> str:
+        return TOKEN
+
+    for wrong in (lambda: None, lambda: b"bytes", later):
+        with Client(URL, wrong, transport=Gateway()) as client, pytest.raises(ValueError, match="token must be a JWT"):  # type: ignore[arg-type]
+            client.grc.incidents.list()
+
+
+def test_no_cookie_is_kept() -> None:
+    class Baker(Gateway):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            answer.headers["set-cookie"] = "sid=somebody; Path=/"
+            return answer
+
+    gateway = Baker()
+    with Client(URL, TOKEN, transport=gateway) as client:
+        client.grc.incidents.list()
+        client.grc.incidents.list()
+    assert "cookie" not in gateway.requests[1].headers
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "Zeile-é", " "])
+def test_a_header_that_cannot_be_sent_is_named(incidents: Both, value: str) -> None:
+    with pytest.raises(ValueError, match="idempotency_key must be printable ASCII"):
+        incidents.create(title="x", idempotency_key=value)
+    for method in ("update", "delete", "restore"):
+        with pytest.raises(ValueError, match="if_match must be printable ASCII"):
+            getattr(incidents, method)(UNKNOWN, if_match=value)
+    assert incidents.gateway.requests == []
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "a\x00b", "=", " "])
@@ -344,11 +434,32 @@ def test_the_environment_says_what_is_not_given(monkeypatch: pytest.MonkeyPatch)
         ({"base_url": URL}, "GRC_TOKEN"),
         ({"base_url": "api.example", "token": TOKEN}, "base_url"),
         ({"base_url": f"{URL}/api/v1/grc", "token": TOKEN}, "base_url"),
+        ({"base_url": f"{URL}/api/v1/grc/incidents", "token": TOKEN}, "base_url"),
+        ({"base_url": "https://ada:hunter2@api.example", "token": TOKEN}, "base_url"),
+        ({"base_url": f"{URL}/?stage=1", "token": TOKEN}, "base_url"),
+        ({"base_url": f"{URL}/#top", "token": TOKEN}, "base_url"),
+        ({"base_url": "https://", "token": TOKEN}, "base_url"),
+        ({"base_url": "https://[::1", "token": TOKEN}, "base_url"),
+        ({"base_url": TOKEN, "token": URL}, "base_url"),
+        ({"base_url": "", "token": TOKEN}, "base_url"),
+        ({"base_url": URL, "token": ""}, "GRC_TOKEN"),
+        ({"base_url": URL, "token": TOKEN, "timeout": 0}, "timeout"),
+        ({"base_url": URL, "token": TOKEN, "retry_for": float("nan")}, "retry_for"),
     ],
 )
-def test_what_is_missing_is_named(client: Any, given: dict[str, str], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
+def test_what_is_missing_or_wrong_is_named_and_not_repeated(client: Any, given: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named) as refused:
         client(**given)
+    assert TOKEN not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [f"{URL}/", f" {URL}\n", "HTTPS://api.example", f"{URL}//"])
+def test_a_url_may_be_written_in_more_than_one_way(url: str) -> None:
+    gateway = Gateway()
+    with Client(url, TOKEN, transport=gateway) as client:
+        client.grc.incidents.list()
+    assert str(gateway.requests[0].url) == f"{URL}/api/v1/grc/incidents"
 
 
 def test_a_create_whose_answer_is_lost_is_sent_again_with_the_same_key() -> None:

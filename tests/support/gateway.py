@@ -24,10 +24,13 @@ class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, caller: dict[str, str] | None = None) -> None:
         self.requests: list[httpx.Request] = []
+        self.answers_instead: httpx.Response | None = None
         self._caller = caller
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.answers_instead:
+            return self.answers_instead
         for method, pattern, operation in ROUTES:
             if request.method == method and (match := pattern.fullmatch(request.url.path)):
                 return self._answer(operation, match.groupdict(), request)

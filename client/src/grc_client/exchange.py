@@ -11,7 +11,7 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_WITHOUT_WORDS = (401, 403, 429)  # firewalls and proxies answer these with pages of their own
 _MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
-            raise _failure(outcome) from (outcome if isinstance(outcome, httpx.RequestError) else None)
+            raise _failure(outcome)  # without its cause, whose frames hold the token
     raise AssertionError("unreachable")
 
 
@@ -59,35 +60,53 @@ def _retry_after(outcome: Outcome) -> float:
     if header.isascii() and header.isdecimal():
         return float(header)
     try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+        moment = parsedate_to_datetime(header)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # as RFC 9110 5.6.7 reads one without a zone
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
 def _read(call: Call[T], answer: httpx.Response) -> T:
     try:
         return call.read(answer)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnexpectedAnswer(f"{_described(answer)} is not what this client can read: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UnexpectedAnswer(f"{_described(answer)} is not what this client can read: {error!r}") from error
 
 
 def _failure(outcome: Outcome) -> GrcError:
+    if isinstance(outcome, httpx.DecodingError):
+        return UnexpectedAnswer(f"an answer of {outcome.request.url.host} cannot be decoded: {outcome}")
     if isinstance(outcome, httpx.RequestError):
-        return ConnectionFailed(f"no answer from {outcome.request.url.host}: {outcome or type(outcome).__name__}")
-    try:
-        members = json.loads(outcome.content)
-    except ValueError:
-        members = None
-    if outcome.status_code >= 500 or outcome.status_code == 429:  # a proxy in between has pages of its own
-        members = members if isinstance(members, dict) else {}
-    if not isinstance(members, dict) or outcome.status_code < 400:
+        return ConnectionFailed(
+            f"no answer from {outcome.request.url.host}: {type(outcome).__name__} {outcome}".rstrip()
+        )
+    status, members = outcome.status_code, _problem(outcome)
+    if status < 400 or (members is None and status < 500 and status not in _WITHOUT_WORDS):
         return UnexpectedAnswer(f"{_described(outcome)} is no answer of this API; is base_url right?")
-    default = ServerError if outcome.status_code >= 500 else ApiError
-    kind = OF_STATUS.get(outcome.status_code, default)
-    # The gateway's own refusals carry the request id in a header alone.
-    return kind(outcome.status_code, members.get("request_id") or outcome.headers.get("apigw-requestid"), members)
+    members = members or {}
+    kind = OF_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    return kind(status, members.get("request_id") or _request_id(outcome), members)
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any] | None:
+    """Return what a refusal says, or None if that is not JSON. Whatever stands in between may echo the token."""
+    token = answer.request.headers.get("authorization", "").removeprefix("Bearer ")
+    try:
+        text = answer.content.decode()
+        members = json.loads(text.replace(token, "[token]") if token else text)
+    except (ValueError, RecursionError):
+        return None
+    return members if isinstance(members, dict) else None
+
+
+def _request_id(answer: httpx.Response) -> str | None:
+    """The gateway's own refusals carry it in a header alone."""
+    found: str | None = answer.headers.get("apigw-requestid")
+    return found
 
 
 def _described(answer: httpx.Response) -> str:
     kind = answer.headers.get("content-type", "no content type")
-    return f"{answer.request.method} {answer.request.url.path}: {answer.status_code} with {kind}"
+    request = f" [request {found}]" if (found := _request_id(answer)) else ""
+    return f"{answer.request.method} {answer.request.url.path}: {answer.status_code} with {kind}{request}"

@@ -5,9 +5,10 @@ Timestamps are aware datetimes in UTC, durations are whole minutes, money is a D
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, SkipValidation, field_validator, model_validator
+from pydantic import BaseModel, Field, SkipValidation, field_validator, model_validator
 
 Status = Literal["new", "investigating", "contained", "recovering", "review", "closed", "dismissed"]
 Severity = Literal["critical", "high", "medium", "low", "informational"]
@@ -79,20 +80,21 @@ class Incident(Model, frozen=True):
     financial_impact: Decimal | None
     lessons_learned: Any
 
-    _etag: str | None = PrivateAttr(default=None)
-
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """The version, for ``if_match``. Raises ValueError for an incident of a list, which tells no versions."""
-        if self._etag is None:
-            raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
-        return self._etag
+        raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
 
     def _at(self, etag: str | None) -> Self:
-        self._etag = etag  # type: ignore[misc, unused-ignore]  # private; pydantic's plugin knows that
+        """Put the version where the cached property looks for it. It is no part of the incident, nor of equality."""
+        if etag is not None:
+            vars(self)["etag"] = etag
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 class FieldChange(Model, frozen=True):
@@ -117,12 +119,15 @@ class Change(Model, frozen=True):
 
     @model_validator(mode="before")
     @classmethod
-    def _floats(cls, entry: Any) -> Any:
-        """Only money stays exact; other numbers are floats, as in ``lessons_learned`` itself."""
-        changes = {
-            name: one if name == "financial_impact" else _with_floats(one) for name, one in entry["changes"].items()
-        }
+    def _numbers(cls, entry: Any) -> Any:
+        """Money is exact; other numbers are the usual ones, as in ``lessons_learned`` itself."""
+        changes = {name: _money(one) if name == "financial_impact" else _with_floats(one)
+                   for name, one in entry["changes"].items()}  # fmt: skip
         return {**entry, "changes": changes}
+
+
+def _money(change: dict[str, Any]) -> dict[str, Any]:
+    return {end: None if amount is None else Decimal(amount) for end, amount in change.items()}
 
 
 class Durations(Model, frozen=True):

@@ -1,26 +1,24 @@
 """The two clients. They differ in how they wait; what is sent, and when again, is one and the same for both."""
 
 import asyncio
-import inspect
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
+from .bearer import Bearer
 from .calls import Call
 from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
 
 BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # names of environment variables
-TIMEOUT = 30.0  # seconds that a connection, and each part of an answer, may take; the API's own bound is 15
-RETRY_FOR = 30.0  # seconds
-
-_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
+TIMEOUT = 20.0  # seconds that a connection, and each part of an answer, may take; the API's own bound is 15
+RETRY_FOR = 60.0  # seconds from a call's beginning; more than TIMEOUT, or an answer that is lost ends it
 
 T = TypeVar("T")
 
@@ -43,9 +41,10 @@ class Client:
     """Calls the API and waits for its answers. One instance serves any number of threads.
 
     ``base_url`` is what stands before ``/api/v1/grc``, ``token`` a JWT or a function that returns a fresh one, called
-    before each request; without them, the environment variables GRC_BASE_URL and GRC_TOKEN count. ``timeout`` and
-    ``retry_for`` are in seconds: how long each part of an answer may take, and how long a call is tried again while the
-    API refuses or cannot be reached; 0 for never. ``transport`` is httpx's, for proxies, certificates and tests.
+    before each request; without them, the environment variables GRC_BASE_URL and GRC_TOKEN count. In seconds:
+    ``timeout`` is how long each part of an answer may take, ``retry_for`` until when, from its beginning, a call is
+    tried again while the API refuses or cannot be reached; 0 for never. ``transport`` is httpx's, for proxies,
+    certificates and tests.
     """
 
     def __init__(
@@ -57,9 +56,8 @@ class Client:
         retry_for: float = RETRY_FOR,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._token = _hidden(token)
         self._retry_for = retry_for
-        self._http = httpx.Client(**_settings(base_url, timeout), transport=transport)
+        self._http = httpx.Client(**_settings(base_url, token, timeout, retry_for), transport=transport)
         self.grc = Grc(Incidents(self._run))
 
     def close(self) -> None:
@@ -82,9 +80,8 @@ class Client:
         pause = next(steps)
         while True:
             time.sleep(pause)
-            token = self._token()
             try:
-                outcome: Outcome = self._http.send(_request(self._http, call, token))
+                outcome: Outcome = self._http.send(_request(self._http, call))
             except httpx.RequestError as error:
                 outcome = error
             try:
@@ -95,7 +92,7 @@ class Client:
 
 
 class AsyncClient:
-    """``Client`` for asyncio; ``token`` may also be a coroutine function."""
+    """``Client`` for asyncio; ``token`` may also be a coroutine function. One instance serves one event loop."""
 
     def __init__(
         self,
@@ -106,9 +103,8 @@ class AsyncClient:
         retry_for: float = RETRY_FOR,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._token = _hidden(token)
         self._retry_for = retry_for
-        self._http = httpx.AsyncClient(**_settings(base_url, timeout), transport=transport)
+        self._http = httpx.AsyncClient(**_settings(base_url, token, timeout, retry_for), transport=transport)
         self.grc = AsyncGrc(AsyncIncidents(self._run))
 
     async def aclose(self) -> None:
@@ -131,11 +127,8 @@ class AsyncClient:
         pause = next(steps)
         while True:
             await asyncio.sleep(pause)
-            token = self._token()
-            if inspect.isawaitable(token):
-                token = await token
             try:
-                outcome: Outcome = await self._http.send(_request(self._http, call, token))
+                outcome: Outcome = await self._http.send(_request(self._http, call))
             except httpx.RequestError as error:
                 outcome = error
             try:
@@ -145,30 +138,34 @@ class AsyncClient:
                 return result
 
 
-def _settings(base_url: str | None, timeout: float) -> dict[str, Any]:
-    url = base_url or os.environ.get(BASE_URL)
-    if not url or not url.startswith(("https://", "http://")):
-        raise ValueError(f"base_url must be the URL before /api/v1/grc, given here or in {BASE_URL}, not {url!r}")
-    if url.rstrip("/").endswith("/api/v1/grc"):
-        raise ValueError(f"base_url must end before /api/v1/grc, not with it: {url!r}")
-    headers = {"user-agent": f"grc-client/{version('grc-client')}", "accept": "application/json"}
-    return {"base_url": url.rstrip("/"), "timeout": timeout, "headers": headers}
-
-
-def _hidden(token: str | Callable[[], T] | None) -> Callable[[], str | T]:
-    """Return what gives the token. It is held by a function, whose inside no ``repr`` and no ``vars`` shows."""
-    if callable(token):
-        ask = token
-        return lambda: ask()
-    held = token or os.environ.get(TOKEN)
-    if not held:
+def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float) -> dict[str, Any]:
+    if not timeout > 0 or not retry_for >= 0:
+        raise ValueError("timeout must be more than 0 seconds, and retry_for 0 or more")
+    token = os.environ.get(TOKEN) if token is None else token
+    if not token:
         raise ValueError(f"token must be a JWT, or a function that returns one, given here or in {TOKEN}")
-    return lambda: held
+    return {
+        "base_url": _checked(os.environ.get(BASE_URL) if base_url is None else base_url),
+        "auth": Bearer(token),
+        "timeout": timeout,
+        "headers": {"user-agent": f"grc-client/{version('grc-client')}", "accept": "application/json"},
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: they would outlive the token
+    }
 
 
-def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any], token: str) -> httpx.Request:
-    token = token.strip()  # of a file's line break
-    if not _BEARER.fullmatch(token):  # httpx would name it in its own error
-        raise ValueError("token must be a JWT: letters, digits and .-_~+/ alone")
-    headers = {**call.headers, "authorization": f"Bearer {token}"}
-    return http.build_request(call.method, call.path, params=call.parameters, headers=headers, content=call.body)
+def _checked(base_url: str | None) -> httpx.URL:
+    try:
+        url = httpx.URL((base_url or "").strip().rstrip("/"))
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    right = url.scheme in ("https", "http") and url.host and "/api/v1" not in url.path
+    if not right or url.userinfo or url.query or url.fragment:
+        raise ValueError(  # it is not repeated: it may be the token, or hold a password
+            "base_url must be the URL before /api/v1/grc, like https://api.example: no user, query or fragment, and no "
+            f"more of the path; given here or in {BASE_URL}"
+        )
+    return url
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+    return http.build_request(call.method, call.path, params=call.parameters, headers=call.headers, content=call.body)

@@ -16,7 +16,8 @@ GrcError
     ├── RateLimited         429   too many requests
     └── ServerError         5xx   the API failed; also Busy, 503, which says when to try again
 
-Every message carries the request id, by which the operators of the API find what happened. No token is in any of them.
+What the API or its gateway says carries the request id, by which their operators find what happened. No token is in
+any message. An argument that no API could take is a ValueError or a TypeError, before anything is sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ class FieldError(NamedTuple):
 
 
 class GrcError(Exception):
-    """Base of everything that a call raises, but for an argument that no API could take: that is a ValueError."""
+    """Base of everything that goes wrong once a request is sent."""
 
 
 class ConnectionFailed(GrcError):
@@ -53,7 +54,7 @@ class ApiError(GrcError):
         self.title: str = members.get("title") or type(self).__name__
         self.detail: str = members.get("detail") or members.get("message") or "No reason was given."
         self.errors = tuple(_field_errors(members.get("errors")))
-        super().__init__(status, self.title, self.detail)
+        super().__init__(status, request_id, members)  # what it is made of, so that it can be copied and sent
 
     def __str__(self) -> str:
         rules = "".join(f"\n  {error.pointer or '(the body)'}: {error.detail}" for error in self.errors)
@@ -89,7 +90,8 @@ class Conflict(ApiError):
     @property
     def allowed_transitions(self) -> tuple[str, ...]:
         """The statuses that the incident can take, where its status stood in the way."""
-        return tuple(self.members.get("allowed_transitions", ()))
+        allowed = self.members.get("allowed_transitions")
+        return tuple(map(str, allowed)) if isinstance(allowed, list) else ()
 
 
 class PreconditionFailed(ApiError):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Protocol, TypeVar, Unpack
 
 from . import calls
-from .calls import Call
+from .calls import Call, Slice
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
@@ -43,12 +43,7 @@ class Incidents:
 
         ``limit``, 1 to 100 and 50 by default, is the size of a page; ``cursor`` goes on behind an earlier one.
         """
-
-        def more(cursor: str) -> Page[Incident]:
-            further: IncidentFilters = {**filters, "cursor": cursor}
-            return self.list(**further)
-
-        return Page(self._run(calls.list_incidents(filters)), more)
+        return self._page(calls.list_incidents(filters))
 
     def update(self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]) -> Incident:
         """Change the fields that are given, None clears one, and return the incident as it then is.
@@ -68,15 +63,14 @@ class Incidents:
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Change]:
         """Return a page of the audit trail, oldest first; iterate over it for all. Raises NotFound."""
-
-        def more(cursor: str) -> Page[Change]:
-            return self.changes(incident_id, limit=limit, cursor=cursor)
-
-        return Page(self._run(calls.list_incident_changes(incident_id, limit, cursor)), more)
+        return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Return MTTD, MTTR and time to contain of a window of UTC days, by default the last 30. Raises BadRequest."""
         return self._run(calls.get_incident_metrics(window))
+
+    def _page(self, call: Call[Slice[T]]) -> Page[T]:
+        return Page(self._run(call), lambda cursor: self._page(calls.further(call, cursor)))
 
 
 class AsyncIncidents:
@@ -95,17 +89,7 @@ class AsyncIncidents:
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Listing[Incident]:
         """As ``Incidents.list``: ``await`` gives a page, ``async for`` all incidents."""
-
-        def more(cursor: str) -> Listing[Incident]:
-            further: IncidentFilters = {**filters, "cursor": cursor}
-            return self.list(**further)
-
-        call = calls.list_incidents(filters)
-
-        async def fetch() -> AsyncPage[Incident]:
-            return AsyncPage(await self._run(call), more)
-
-        return Listing(fetch)
+        return self._listing(calls.list_incidents(filters))
 
     async def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
@@ -123,17 +107,14 @@ class AsyncIncidents:
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
         """As ``Incidents.changes``: ``await`` gives a page, ``async for`` all changes."""
-
-        def more(cursor: str) -> Listing[Change]:
-            return self.changes(incident_id, limit=limit, cursor=cursor)
-
-        call = calls.list_incident_changes(incident_id, limit, cursor)
-
-        async def fetch() -> AsyncPage[Change]:
-            return AsyncPage(await self._run(call), more)
-
-        return Listing(fetch)
+        return self._listing(calls.list_incident_changes(incident_id, limit, cursor))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """As ``Incidents.metrics``."""
         return await self._run(calls.get_incident_metrics(window))
+
+    def _listing(self, call: Call[Slice[T]]) -> Listing[T]:
+        async def fetch() -> AsyncPage[T]:
+            return AsyncPage(await self._run(call), lambda cursor: self._listing(calls.further(call, cursor)))
+
+        return Listing(fetch)

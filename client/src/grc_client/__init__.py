@@ -2,6 +2,7 @@
 
 ``client``     Client and AsyncClient: how each of them waits
 ``incidents``  the methods, once for each
+``bearer``     the token
 ``calls``      every operation as a value: what to send, and how to read the answer
 ``exchange``   one call from the first request to its result: when to send it again
 ``fields``     the keyword arguments
@@ -32,11 +33,11 @@ from .errors import (
 )
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, FieldChange, Incident, Metrics
-from .pages import AsyncPage, Page
+from .pages import AsyncPage, Listing, Page
 
 __all__ = [
     "ApiError", "AsyncClient", "AsyncPage", "BadRequest", "Busy", "Change", "Client", "Conflict", "ConnectionFailed",
-    "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "Metrics",
+    "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "Listing", "Metrics",
     "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
     "RateLimited", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent", "ValidationError",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
@@ -15,6 +16,7 @@ from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, Incident, Metrics
 
 PATH = "/api/v1/grc/incidents"
+_HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _INCIDENT_ID = re.compile(r"inc_\w+", re.ASCII)
 
 T = TypeVar("T")
@@ -42,7 +44,7 @@ class Slice(NamedTuple, Generic[T]):
 def create_incident(idempotency_key: str | None, fields: NewIncident) -> Call[Incident]:
     _known(fields, NewIncident)
     key = str(uuid4()) if idempotency_key is None else idempotency_key
-    headers = {"idempotency-key": key, "content-type": "application/json"}
+    headers = {"idempotency-key": _header("idempotency_key", key), "content-type": "application/json"}
     return Call("POST", PATH, _incident, repeatable=True, headers=headers, body=_json(fields))
 
 
@@ -66,13 +68,18 @@ def restore_incident(incident_id: str, if_match: str | None) -> Call[Incident]:
 
 def delete_incident(incident_id: str, if_match: str | None) -> Call[None]:
     headers = _precondition(if_match)
-    return Call("DELETE", _path(incident_id), lambda _: None, repeatable=not headers, headers=headers)
+    return Call("DELETE", _path(incident_id), _nothing, repeatable=not headers, headers=headers)
 
 
 def list_incident_changes(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Change]]:
-    given = {"limit": limit, "cursor": cursor}
-    parameters = _query({name: value for name, value in given.items() if value is not None})
+    parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
     return Call("GET", _path(incident_id) + "/changes", _slice_of(Change), repeatable=True, parameters=parameters)
+
+
+def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
+    """Return the call for the page behind a cursor, with everything else as it was when the first one was made."""
+    others = tuple(one for one in call.parameters if one[0] != "cursor")
+    return call._replace(parameters=(*others, ("cursor", cursor)))
 
 
 def get_incident_metrics(window: MetricsWindow) -> Call[Metrics]:
@@ -88,7 +95,13 @@ def _patch(incident_id: str, if_match: str | None, body: str) -> Call[Incident]:
 
 
 def _precondition(if_match: str | None) -> dict[str, str]:
-    return {} if if_match is None else {"if-match": if_match}
+    return {} if if_match is None else {"if-match": _header("if_match", if_match)}
+
+
+def _header(name: str, value: str) -> str:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ValueError(f"{name} must be printable ASCII, and not empty, not {value!r}")
+    return value
 
 
 def _path(incident_id: str) -> str:
@@ -104,28 +117,35 @@ def _known(given: Mapping[str, Any], kind: type) -> None:
     """Refuse a keyword that is none, as Python does where the names stand in the signature."""
     for name in given:
         if name not in kind.__annotations__:
-            raise TypeError(f"{name!r} is not one of {', '.join(kind.__annotations__)}")
+            closest = get_close_matches(name, kind.__annotations__, n=1)
+            meant = f"did you mean {closest[0]}?" if closest else f"known are {', '.join(kind.__annotations__)}"
+            raise TypeError(f"{name!r} is not a keyword argument here; {meant}")
 
 
 def _json(fields: Mapping[str, Any]) -> str:
     """JSON in which a Decimal is a number with all its digits; a float cannot hold them."""
-    return "{" + ", ".join(f"{json.dumps(name)}: {_value(value)}" for name, value in fields.items()) + "}"
+    return "{" + ", ".join(f"{json.dumps(name)}: {_value(name, value)}" for name, value in fields.items()) + "}"
 
 
-def _value(value: object) -> str:
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"Out of range: JSON has no {value}")
-        return format(value, "f")
-    return json.dumps(value, default=_text, allow_nan=False)
+def _value(name: str, value: object) -> str:
+    try:
+        if isinstance(value, Decimal) and value.is_finite():
+            return format(value, "f")
+        return json.dumps(float(value) if isinstance(value, Decimal) else value, default=_text, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _query(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name.rstrip("_"), one if isinstance(one, str) else _text(one))
-        for name, value in parameters.items()
-        for one in (value if isinstance(value, list | tuple) else (value,))
-    )
+    query = []
+    for name, value in parameters.items():
+        values = value if isinstance(value, list | tuple) else (value,)
+        if values == (None,) and name == "cursor":  # that of a last page, or of none: from the beginning
+            continue
+        if not values or None in values:  # to pass over it would be to show everything
+            raise ValueError(f"{name} must have a value; leave it out to filter by nothing")
+        query += [(name.rstrip("_"), str.__str__(one) if isinstance(one, str) else _text(one)) for one in values]
+    return tuple(query)
 
 
 def _text(value: object) -> str:
@@ -137,6 +157,11 @@ def _text(value: object) -> str:
         case date():  # and datetime
             return value.isoformat()
     raise TypeError(f"{value!r} is neither JSON nor a date")
+
+
+def _nothing(answer: httpx.Response) -> None:
+    if answer.status_code != 204:
+        raise ValueError("a 204 was expected")
 
 
 def _incident(answer: httpx.Response) -> Incident:

@@ -4,8 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from typing import Any, Generic, TypeVar
 
 from .calls import Slice
+from .errors import UnexpectedAnswer
 
 T = TypeVar("T")
+
+
+def _check_that_it_goes_on(cursor: str, next_cursor: str | None) -> None:
+    if next_cursor == cursor:
+        raise UnexpectedAnswer("a page gave the cursor that it was asked with: the list would never end")
 
 
 class Page(Generic[T]):
@@ -22,7 +28,9 @@ class Page(Generic[T]):
             yield from page.items
             if page.next_cursor is None:
                 return
-            page = self._more(page.next_cursor)
+            cursor = page.next_cursor
+            page = self._more(cursor)
+            _check_that_it_goes_on(cursor, page.next_cursor)
 
     def __repr__(self) -> str:
         return f"Page({len(self.items)} items, next_cursor={self.next_cursor!r})"
@@ -43,7 +51,9 @@ class AsyncPage(Generic[T]):
                 yield item
             if page.next_cursor is None:
                 return
-            page = await self._more(page.next_cursor)
+            cursor = page.next_cursor
+            page = await self._more(cursor)
+            _check_that_it_goes_on(cursor, page.next_cursor)
 
     def __repr__(self) -> str:
         return f"AsyncPage({len(self.items)} items, next_cursor={self.next_cursor!r})"

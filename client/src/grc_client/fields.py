@@ -78,7 +78,7 @@ class IncidentFilters(TypedDict, total=False):
     include_deleted: bool
     order: Literal["desc", "asc"]
     limit: int
-    cursor: str
+    cursor: str | None
 
 
 class MetricsWindow(TypedDict, total=False):
