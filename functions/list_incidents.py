@@ -1,4 +1,4 @@
-"""GET /api/v1/grc/incidents: the incidents that are not deleted, newest first, page by page."""
+"""GET /api/v1/grc/incidents: find incidents, page by page."""
 
 from incidents import http_api, queries
 

@@ -13,6 +13,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
 VALUES_MAX = 10  # of one parameter; each value of an indexed one is a query of its own
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
+ORDERS = ("desc", "asc")
 
 _VOCABULARIES = {"status": model.STATUSES, "severity": model.SEVERITIES}
 _FIRST, _LAST = "1970-01-01T00:00:00.000Z", "9998-12-31T23:59:59.999Z"
@@ -90,7 +91,7 @@ def from_parameters(parameters: Mapping[str, list[str]]) -> ListRequest:
         incident_number=number,
         include_deleted=_choice(single, "include_deleted", ("false", "true")) == "true",
     )
-    newest_first = _choice(single, "order", ("desc", "asc")) == "desc"
+    newest_first = _choice(single, "order", ORDERS) == "desc"
     return ListRequest(filters, limit(single.get("limit")), newest_first, single.get("cursor"))
 
 

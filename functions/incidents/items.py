@@ -94,7 +94,7 @@ def to_change(item: Item) -> Change:
         version=int(item["version"]["N"]),
         at=item["at"]["S"],
         by=item["by"]["S"],
-        action=item["action"]["S"],
+        action=cast("model.Action", item["action"]["S"]),
         changes={
             field: (_value(field, pair["M"]["from"]), _value(field, pair["M"]["to"]))
             for field, pair in item["changes"]["M"].items()

@@ -15,10 +15,12 @@ from .errors import Violation
 Status = Literal["new", "investigating", "contained", "recovering", "review", "closed", "dismissed"]
 Severity = Literal["critical", "high", "medium", "low", "informational"]
 SourceType = Literal["frontend", "backend", "server", "system", "api"]
+Action = Literal["created", "updated", "closed", "reopened", "deleted", "restored"]
 
 STATUSES: tuple[str, ...] = get_args(Status)
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 SOURCE_TYPES: tuple[str, ...] = get_args(SourceType)
+ACTIONS: tuple[str, ...] = get_args(Action)
 
 ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "new": ("investigating", "contained", "closed", "dismissed"),
@@ -99,7 +101,7 @@ class Change(NamedTuple):
     version: int
     at: str
     by: str
-    action: str
+    action: Action
     changes: dict[str, tuple[Any, Any]]
     dates: Mapping[str, str] | None = None
 
@@ -247,7 +249,7 @@ def changes(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def action(before: Incident, after: Incident) -> str:
+def action(before: Incident, after: Incident) -> Action:
     """Return what a change did: exactly one word, the first that holds."""
     if before["is_deleted"] != after["is_deleted"]:
         return "deleted" if after["is_deleted"] else "restored"

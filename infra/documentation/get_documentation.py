@@ -8,6 +8,7 @@ Policy can name each script and style by its hash, and allow nothing else and no
 """
 
 import gzip
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,6 +19,8 @@ from typing import Any
 
 PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
+_GZIP = re.compile(r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)", re.IGNORECASE | re.ASCII)
+_ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
 SECONDS_FRESH = 300  # after which a browser asks again, with the ETag that it has
 
 
@@ -42,9 +45,9 @@ class Text:
 
     def answer(self, headers: Mapping[str, str]) -> dict[str, Any]:
         """Return what the gateway sends: the text, compressed if the caller can read that, or that it is known."""
-        if self._headers["etag"].removeprefix("W/") in headers.get("if-none-match", ""):
+        if self._is_known(headers.get("if-none-match", "")):
             return {"statusCode": 304, "headers": self._headers, "body": ""}
-        if "gzip" not in headers.get("accept-encoding", ""):
+        if not _GZIP.search(headers.get("accept-encoding", "")):
             return {"statusCode": 200, "headers": self._headers, "body": self._bytes.decode()}
         return {
             "statusCode": 200,
@@ -52,6 +55,14 @@ class Text:
             "body": b64encode(self._compressed).decode(),
             "isBase64Encoded": True,
         }
+
+    def _is_known(self, if_none_match: str) -> bool:
+        """Compare weakly (RFC 9110 13.1.2)."""
+        known = if_none_match.strip()
+        return known == "*" or (
+            _ENTITY_TAGS.fullmatch(known) is not None
+            and self._headers["etag"].removeprefix("W/") in re.findall(r'"[!#-~]*"', known)
+        )
 
 
 def _viewer(name: str) -> str:

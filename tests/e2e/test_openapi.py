@@ -93,13 +93,14 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
     page, console = browse(f"{stack.status['api_url']}/api/v1/grc/incidents/docs#/incidents/create_incident", tmp_path)
 
-    assert console == "", "an error, or something that the Content-Security-Policy refused"
+    told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]  # of any link with _
+    assert told == [], "an error, or something that the Content-Security-Policy refused"
     shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
     for methods in DOCUMENT["paths"].values():
         for operation in methods.values():
             assert f'id="operations-{operation["tags"][0]}-{operation["operationId"]}"' in shown
             assert operation["summary"] in shown
-    assert "Idempotency-Key" in shown, "the operation of the link is open"
+    assert re.search(r'class="opblock opblock-post is-open" id="operations-incidents-create_incident"', shown)
     assert "Failed to load" not in shown
 
 
@@ -107,10 +108,13 @@ def test_a_script_from_elsewhere_would_be_refused_and_told(stack: Checkout, tmp_
     """What makes the test above able to fail: this browser does hold a page to its policy, and says so."""
     page = stack.caller(None).get("/docs")
     planted = tmp_path / "planted.html"
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{page.headers["content-security-policy"]}">'
+    rules = page.headers["content-security-policy"].replace("; frame-ancestors 'none'", "")  # which a meta may not hold
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
     planted.write_text(f"<!doctype html>{policy}<script>document.title = 'planted'</script>")
 
     shown, console = browse(planted.as_uri(), tmp_path / "profile")
 
     assert "planted</title>" not in shown
     assert "Content Security Policy" in console
+    planted.write_text(f"<!doctype html>{policy}<p>nothing that runs</p>")
+    assert browse(planted.as_uri(), tmp_path / "other profile")[1] == ""

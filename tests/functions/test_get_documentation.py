@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import subprocess
 import sys
 from hashlib import sha256
@@ -75,13 +76,36 @@ def test_it_comes_compressed_to_who_can_read_that(route: str) -> None:
     assert len(compressed["body"]) < len(plain["body"]) / 2 < ANSWER_MAX / 2
 
 
+@pytest.mark.parametrize("header", ["gzip", "GZIP", "br, gzip;q=0.1", "gzip ; q=1.0 , br", "deflate,gzip"])
+def test_who_accepts_gzip_gets_it(header: str) -> None:
+    assert "content-encoding" in get(DOCUMENT, accept_encoding=header)["headers"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "identity", "gzip;q=0", "identity, gzip;q=0.0", "gzipped", "x-gzip", "gzip;q=x"]
+)
+def test_who_does_not_gets_it_as_it_is(header: str) -> None:
+    assert "content-encoding" not in get(DOCUMENT, accept_encoding=header)["headers"]
+
+
 @pytest.mark.parametrize("route", [DOCUMENT, PAGE])
 def test_who_has_it_is_told_so(route: str) -> None:
     etag = get(route)["headers"]["etag"]
-    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}'):
+    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*", " * "):
         again = get(route, if_none_match=known)
         assert (again["statusCode"], again["body"]) == (304, "")
-    assert get(route, if_none_match='W/"other"')["statusCode"] == 200
+    for unknown in ('W/"other"', "", f"x{etag}y", etag.removeprefix("W/").strip('"')):
+        assert get(route, if_none_match=unknown)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("route", [DOCUMENT, PAGE])
+@pytest.mark.parametrize("status", ["200", "304"])
+def test_every_header_is_documented(route: str, status: str) -> None:
+    method, _, path = route.partition(" ")
+    document = json.loads(get(DOCUMENT)["body"])
+    documented = document["paths"][path][method.lower()]["responses"][status]["headers"]
+    answer = get(route) if status == "200" else get(route, if_none_match="*")
+    assert {name.lower() for name in documented} == set(answer["headers"]) - {"content-type"}
 
 
 def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: Page) -> None:

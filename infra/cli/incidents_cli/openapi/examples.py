@@ -1,20 +1,24 @@
 """Examples: a sample, and what the service's own functions make of it."""
 
+import importlib
 import json
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from incidents import drafts, errors, http_api, json_text, model, timestamps
+from incidents import drafts, errors, filters, http_api, json_text, keys, model, timestamps
+from incidents.identity import Identity
 from incidents.metrics import tally, window
 from incidents.model import Change, Incident
 
-_ID = "inc_01K6FJ2M40T3XVQ5ZB8N7C1D9E"
 _MADE, _CHANGED = "2026-10-01T07:52:10.000Z", "2026-10-09T15:00:00.000Z"
+ID = keys.ids_made_at(timestamps.to_milliseconds(_MADE))[0][:-8] + "8N7C1D9E"
 _STAMPS: dict[str, Any] = {
-    "id": _ID, "tenant_id": "acme", "created_at": _MADE, "updated_at": _MADE, "created_by": "maya.okafor",
+    "id": ID, "tenant_id": "acme", "created_at": _MADE, "updated_at": _MADE, "created_by": "maya.okafor",
     "updated_by": "maya.okafor", "schema_version": model.SCHEMA_VERSION, "incident_number": "INC-2026-000042",
 }  # fmt: skip
 REQUEST_ID = "JKJaXmPLvHcESHA="
@@ -38,17 +42,17 @@ def patch() -> dict[str, Any]:
 
 def incident() -> Any:
     """What a GET answers once both were sent."""
-    return json.loads(json_text.dump_incident(_after(_before())))
+    return json.loads(json_text.dump_incident(_after(stored())))
 
 
 def created() -> Any:
     """What the create answers."""
-    return json.loads(json_text.dump_incident(_before()))
+    return json.loads(json_text.dump_incident(stored()))
 
 
 def change() -> Any:
     """What the patch leaves in the audit trail."""
-    before = _before()
+    before = stored()
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changes(before, after))
     return json.loads(json_text.dump_change(entry))
@@ -56,7 +60,7 @@ def change() -> Any:
 
 def metrics() -> Any:
     """The metrics of a window in which that incident was detected and closed."""
-    incident: Mapping[str, Any] = _after(_before())
+    incident: Mapping[str, Any] = _after(stored())
     one = tally.Seen._make(incident.get(field) for field in tally.Seen._fields)
     detected, closed = tally.rows("detected", [one]), tally.rows("closed", [one])
     return window.answer(
@@ -67,9 +71,11 @@ def metrics() -> Any:
     )
 
 
-def problem(error: type[errors.IncidentError]) -> Any:
-    """The problem document of one of the errors, from a case in which it is raised."""
-    return json.loads(http_api.problem(_raised(error), REQUEST_ID).body)
+def problem(error: type[errors.IncidentError], operation: str) -> Any:
+    """The problem document of one of the errors, from a case in which the operation raises it."""
+    if error in (errors.NotAuthenticated, errors.NotPermitted):
+        return _refused_by_the_edge(error, operation)
+    return json.loads(http_api.problem(_raised(error, operation), REQUEST_ID).body)
 
 
 def internal_error() -> Any:
@@ -77,7 +83,8 @@ def internal_error() -> Any:
     return json.loads(http_api.unforeseen(REQUEST_ID).body)
 
 
-def _before() -> Incident:
+def stored() -> Incident:
+    """The incident as the create leaves it."""
     given = drafts.new_incident(new_incident())
     made = cast("Incident", model.blank() | given | _STAMPS)
     _settle(made, given, _MADE)
@@ -96,25 +103,54 @@ def _settle(incident: Incident, given: Mapping[str, Any], now: str, before: Inci
         raise ValueError(f"the example is not valid: {violations}")
 
 
-def _raised(error: type[errors.IncidentError]) -> errors.IncidentError:
-    made: dict[type[errors.IncidentError], errors.IncidentError] = {
-        errors.NotAuthenticated: errors.NotAuthenticated("Send a token as Authorization: Bearer <JWT>."),
-        errors.NotPermitted: errors.NotPermitted("The token must have the scope incidents:write."),
-        errors.MalformedRequest: errors.MalformedRequest("The parameter limit must be a whole number from 1 to 100."),
-        errors.UnsupportedContent: errors.UnsupportedContent(
-            "The body must be sent as Content-Type: application/json."
-        ),
-        errors.InvalidIncident: _invalid(),
-        errors.IncidentTooLarge: errors.IncidentTooLarge("The incident must be at most 128 KiB as JSON."),
-        errors.IllegalTransition: errors.IllegalTransition("new", "review", model.ALLOWED_TRANSITIONS["new"]),
-        errors.PreconditionFailed: errors.PreconditionFailed(2),
-    }
-    return made[error] if error in made else error()  # type: ignore[call-arg]  # the others need no words
-
-
-def _invalid() -> errors.InvalidIncident:
+def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> Any:
+    issuer = os.environ.get("JWT_ISSUER", "https://issuer.example")
+    claims = {"tenant_id": "acme", "sub": "maya.okafor", "scope": "other", "exp": "9999999999", "iss": issuer}
+    authorizer = {} if error is errors.NotAuthenticated else {"jwt": {"claims": claims}}
+    event = {"requestContext": {"requestId": REQUEST_ID, "authorizer": authorizer}}
+    logging.disable()
     try:
-        drafts.new_incident({"severity": "high", "titel": "x", "detected_at": "yesterday"})
-    except errors.InvalidIncident as error:
-        return error
-    raise ValueError("the example of an invalid incident is valid")
+        return json.loads(importlib.import_module(operation).handler(event, None)["body"])
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _raised(error: type[errors.IncidentError], operation: str) -> errors.IncidentError:
+    """Return what the operation raises, by making the part of it that does."""
+    large = '"' + " " * http_api.BODY_BYTES + '"'
+    provoke: dict[type[errors.IncidentError], Callable[[], object]] = {
+        errors.MalformedRequest: lambda: _READS[operation](),
+        errors.UnsupportedContent: lambda: _body(operation, "text/plain", "{}"),
+        errors.IncidentTooLarge: lambda: _body(operation, "application/json", large),
+        errors.InvalidIncident: lambda: (
+            drafts.patch({"severity": "terrible", "created_at": _MADE}, stored())
+            if operation == "update_incident"
+            else drafts.new_incident({"severity": "high", "titel": "x", "detected_at": "yesterday"})
+        ),
+    }
+    if error in provoke:
+        try:
+            provoke[error]()
+        except errors.IncidentError as raised:
+            return raised
+        raise ValueError(f"{operation} does not raise {error.__name__}")
+    if error is errors.IllegalTransition:
+        return errors.IllegalTransition("new", "review", model.ALLOWED_TRANSITIONS["new"])
+    if error is errors.PreconditionFailed:
+        return errors.PreconditionFailed(2)
+    return error()  # type: ignore[call-arg]  # the others have one sentence
+
+
+def _body(operation: str, media_type: str, body: str) -> object:
+    event = {"headers": {"content-type": media_type}, "body": body}
+    request = http_api.Request(event, Identity("acme", "maya.okafor", None, frozenset()))
+    return request.merge_patch if operation == "update_incident" else request.json
+
+
+_READS: dict[str, Callable[[], object]] = {
+    "create_incident": lambda: _body("create_incident", "application/json", '{"title": "x", "title": "y"}'),
+    "update_incident": lambda: _body("update_incident", "application/json", '{"title": "x"'),
+    "list_incidents": lambda: filters.from_parameters({"limit": ["0"]}),
+    "list_incident_changes": lambda: filters.limit("0"),
+    "get_incident_metrics": lambda: window.from_parameters({"from": ["yesterday"]}, 0),
+}

@@ -13,7 +13,7 @@ from incidents.errors import IncidentError
 from ..stack import CHECKOUT
 from . import examples, parameters
 from .parameters import Parameter
-from .schemas import Schema, all_schemas, problem_name
+from .schemas import Schema, all_schemas, problem_name, reference
 
 Errors = Sequence[type[IncidentError]]
 
@@ -36,9 +36,20 @@ _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
 _HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": ("The version, for `If-Match` and `If-None-Match`.", {"type": "string", "pattern": '^"[1-9][0-9]*"$'}),
     "Location": ("The path of the incident.", {"type": "string"}),
-    "Idempotency-Replayed": ("Present where an earlier request with this key made the incident.", {"const": "true"}),
+    "Idempotency-Replayed": (
+        "Present where an earlier request with this key made the incident.",
+        {"type": "string", "const": "true"},
+    ),
     "Retry-After": ("In how many seconds to try again.", {"type": "string", "pattern": "^[0-9]+$"}),
     "WWW-Authenticate": ("What is wanted: a bearer token.", {"type": "string"}),
+}
+_OF_DOCUMENTATION: dict[str, tuple[str, Schema]] = {
+    "ETag": ("The version of the text, for `If-None-Match`.", {"type": "string", "pattern": '^W/"[0-9a-f]+"$'}),
+    "Cache-Control": ("For how long it need not be asked for again.", {"type": "string"}),
+    "Vary": ("That it comes compressed to who accepts gzip.", {"type": "string"}),
+    "X-Content-Type-Options": ("That its type is what it says.", {"type": "string", "const": "nosniff"}),
+    "Referrer-Policy": ("That a link from here tells nobody where it was.", {"type": "string", "const": "no-referrer"}),
+    "Content-Security-Policy": ("That nothing runs but what stands in the page.", {"type": "string"}),
 }
 _OPTIONAL_HEADERS = frozenset({"Idempotency-Replayed", "WWW-Authenticate", "Retry-After"})
 
@@ -173,11 +184,14 @@ def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     for operation in (operation for operations in paths.values() for operation in operations.values()):
         for status, answer in operation["responses"].items():
-            if status >= "400":
-                name = re.sub(r"\W", "", answer["description"].title())
-                if shared.setdefault(name, answer) != answer:
-                    raise ValueError(f"two answers are named {name}")
-                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+            if status < "400":
+                continue
+            name = re.sub(r"\W", "", answer["description"].title())
+            same = (known for known, other in shared.items() if other == answer)
+            if name in shared and shared[name] != answer:  # the same problems, in words of the operation's own
+                name = next(same, name + "In" + operation["operationId"].title().replace("_", ""))
+            shared[name] = answer
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
     return shared
 
 
@@ -209,21 +223,30 @@ def _described(name: str, summary: str, scope: str, operation: Operation) -> dic
     }
     if operation.body:
         schema, example = operation.body
-        content = {"schema": _ref(schema), "examples": {"usual": {"value": example}}}
-        described["requestBody"] = {"required": True, "content": dict.fromkeys(operation.media_types, content)}
+        content = {"schema": reference(schema), "examples": {"usual": {"value": example}}}
+        described["requestBody"] = {
+            "required": True,
+            "description": f"At most {http_api.BODY_BYTES // 1024} KiB; no member twice.",
+            "content": dict.fromkeys(operation.media_types, content),
+        }
     answers: dict[int, Any] = {operation.status: _answer(operation)}
     if operation.not_modified:
-        answers[304] = {"description": "The version is the one that you know.", "headers": _headers("ETag")}
+        answers[304] = {"description": "The version is the one that you know.", "headers": _headers(_HEADERS, "ETag")}
     about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else {}
     about_bodies = _ABOUT_BODIES if operation.body else {}
     gateway = _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths | about_bodies
-    answers |= _refusals((*operation.errors, *_ALWAYS), gateway)
+    answers |= _refusals(name, (*operation.errors, *_ALWAYS), gateway)
     described["responses"] = {str(status): answers[status] for status in sorted(answers)}
     return described
 
 
 def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
-    content = {media_type: {"schema": {"type": "object" if media_type == "application/json" else "string"}}}
+    schema, example = (
+        ("object", {"openapi": "3.1.0"}) if media_type == "application/json" else ("string", "<!doctype html>")
+    )
+    content = {media_type: {"schema": {"type": schema}, "examples": {"its beginning": {"value": example}}}}
+    names = [name for name in _OF_DOCUMENTATION if name != "Content-Security-Policy" or media_type == "text/html"]
+    headers = _headers(_OF_DOCUMENTATION, *names)
     return {
         "operationId": f"get_documentation_{'document' if path.endswith('json') else 'page'}",
         "summary": summary,
@@ -231,9 +254,9 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
         "security": [],
         "parameters": [parameters.if_none_match()],
         "responses": {
-            "200": {"description": "As asked.", "content": content},
-            "304": {"description": "The version is the one that you know."},
-            **{str(status): answer for status, answer in _refusals((), _FROM_THE_GATEWAY).items()},
+            "200": {"description": "As asked.", "content": content, "headers": headers},
+            "304": {"description": "The version is the one that you know.", "headers": headers},
+            **{str(status): answer for status, answer in _refusals("", (), _FROM_THE_GATEWAY).items()},
         },
     }
 
@@ -244,19 +267,19 @@ def _answer(operation: Operation) -> dict[str, Any]:
     schema, example = operation.answer
     answer = {
         "description": "Stored." if operation.status == 201 else "As asked.",
-        "content": {"application/json": {"schema": _ref(schema), "examples": {"usual": {"value": example}}}},
+        "content": {"application/json": {"schema": reference(schema), "examples": {"usual": {"value": example}}}},
     }
-    return answer | ({"headers": _headers(*operation.headers)} if operation.headers else {})
+    return answer | ({"headers": _headers(_HEADERS, *operation.headers)} if operation.headers else {})
 
 
-def _headers(*names: str) -> dict[str, Any]:
+def _headers(known: Mapping[str, tuple[str, Schema]], *names: str) -> dict[str, Any]:
     return {
-        name: {"description": _HEADERS[name][0], "required": name not in _OPTIONAL_HEADERS, "schema": _HEADERS[name][1]}
+        name: {"description": known[name][0], "required": name not in _OPTIONAL_HEADERS, "schema": known[name][1]}
         for name in names
     }
 
 
-def _refusals(raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str, Any]]:
     """Return the answer of each status other than success: our problem documents, and the gateway's own messages."""
     by_status: dict[int, list[type[IncidentError]]] = {}
     for error in raised:
@@ -268,31 +291,32 @@ def _refusals(raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str,
         if causes := by_status.get(status, []):
             titles = [http_api.STATUS_OF[error][1] for error in causes]
             content["application/problem+json"] = {
-                "schema": _either([_ref(problem_name(error)) for error in causes]),
-                "examples": {http_api.STATUS_OF[e][1].lower().replace(" ", "-"): {"value": examples.problem(e)}
-                             for e in causes},
-            }  # fmt: skip
+                "schema": _either(causes),
+                "examples": {problem_name(error): {"value": examples.problem(error, operation)} for error in causes},
+            }
         if status == 500 and raised:
             titles = ["Internal error"]
             content["application/problem+json"] = {
-                "schema": _ref("InternalErrorProblem"),
+                "schema": reference("InternalErrorProblem"),
                 "examples": {"internal-error": {"value": examples.internal_error()}},
             }
         if status in gateway:
             message = {"value": {"message": gateway[status]}}
-            content["application/json"] = {"schema": _ref("GatewayMessage"), "examples": {"gateway": message}}
+            content["application/json"] = {"schema": reference("GatewayMessage"), "examples": {"gateway": message}}
             titles = titles or [gateway[status]]
         answers[status] = {"description": ", or ".join(titles) + ".", "content": content}
         if status in (429, 503):
-            answers[status]["headers"] = _headers("Retry-After")
+            answers[status]["headers"] = _headers(_HEADERS, "Retry-After")
         if status == 401:
-            answers[status]["headers"] = _headers("WWW-Authenticate")
+            answers[status]["headers"] = _headers(_HEADERS, "WWW-Authenticate")
     return answers
 
 
-def _either(schemas: list[Schema]) -> Schema:
-    return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _either(causes: list[type[IncidentError]]) -> Schema:
+    """Return the schema of one of several problems, which their ``type`` tells apart."""
+    schemas = [reference(problem_name(error)) for error in causes]
+    if len(schemas) == 1:
+        return schemas[0]
+    types = (http_api.problem_type(http_api.STATUS_OF[error][1]) for error in causes)
+    mapping = {kind: schema["$ref"] for kind, schema in zip(types, schemas, strict=True)}
+    return {"oneOf": schemas, "discriminator": {"propertyName": "type", "mapping": mapping}}

@@ -5,7 +5,8 @@ from typing import Any, get_args
 from incidents import filters, http_api, keys, model
 from incidents.metrics import window
 
-from .schemas import Schema
+from . import examples
+from .schemas import Schema, reference
 
 Parameter = dict[str, Any]
 
@@ -37,7 +38,7 @@ _DESCRIPTIONS = {
 _SCHEMAS: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": filters.LIMIT_MAX, "default": filters.LIMIT_DEFAULT},
     "cursor": {"type": "string", "minLength": 1},
-    "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
+    "order": {"type": "string", "enum": [*filters.ORDERS], "default": filters.ORDERS[0]},
     "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
     "include_deleted": {"type": "boolean", "default": False},
     "from": {"type": "string", "format": "date"},
@@ -45,6 +46,28 @@ _SCHEMAS: dict[str, Schema] = {
     "group_by": {"type": "string", "enum": [*get_args(window.GroupBy)], "default": get_args(window.GroupBy)[0]},
     "interval": {"type": "string", "enum": [*get_args(window.Interval)], "default": get_args(window.Interval)[0]},
     **dict.fromkeys(filters.RANGES, _TIMESTAMP),
+}
+
+
+_EXAMPLES: dict[str, Any] = {
+    "incident_id": examples.ID,
+    "Idempotency-Key": "report-4711",
+    "If-Match": '"1"',
+    "If-None-Match": '"1"',
+    "created_from": "2026-10-01T00:00:00Z",
+    "created_to": "2026-10-31T23:59:59.999Z",
+    "detected_from": "2026-10-01T00:00:00+02:00",
+    "detected_to": "2026-10-31T23:59:59+01:00",
+    "incident_number": "INC-2026-000042",
+    "from": "2026-10-01",
+    "to": "2026-10-31",
+    "status": ["new", "investigating"],
+    "severity": ["critical"],
+    "category": ["malware"],
+    "owner_id": ["team-red"],
+    "source": ["aws.guardduty"],
+    "tag": ["gdpr"],
+    "app_id": ["soc-portal"],
 }
 
 
@@ -65,6 +88,7 @@ def incident_id() -> Parameter:
         "name": "incident_id",
         "in": "path",
         "required": True,
+        "example": _EXAMPLES["incident_id"],
         "description": "The id of the incident. What is not the id of one is a 404.",
         "schema": {"type": "string", "pattern": f"^{keys.INCIDENT_ID.pattern}$"},
     }
@@ -80,28 +104,44 @@ def idempotency_key() -> Parameter:
 
 
 def if_match() -> Parameter:
-    return _header("If-Match", "The `ETag` that the incident must still have; else nothing is changed.")
+    return _header(
+        "If-Match",
+        "The `ETag` that the incident must still have, quotes and all; else nothing is changed. Several, separated by "
+        "commas, for one of them; `*` for any; a weak one (`W/`) never is.",
+    )
 
 
 def if_none_match() -> Parameter:
-    return _header("If-None-Match", "An `ETag` that you know already: a 304 says that nothing has changed since.")
+    return _header(
+        "If-None-Match",
+        "An `ETag` that you know already, quotes and all, or several: a 304 says that nothing has changed since.",
+    )
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
+    schema = schema or {"type": "string"}
+    return {"name": name, "in": "header", "description": description, "schema": schema, "example": _EXAMPLES[name]}
 
 
 def _single(name: str) -> Parameter:
-    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": _SCHEMAS[name]}
+    parameter = {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": _SCHEMAS[name]}
+    return parameter | ({"example": _EXAMPLES[name]} if name in _EXAMPLES else {})
 
 
 def _repeatable(name: str) -> Parameter:
-    vocabulary = {"status": model.STATUSES, "severity": model.SEVERITIES}.get(name)
+    vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
     one: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
     schema = {
         "type": "array",
-        "items": {"type": "string", "enum": [*vocabulary]} if vocabulary else one,
+        "items": reference(vocabulary) if vocabulary else one,
         "maxItems": filters.VALUES_MAX,
     }
     description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {filters.VALUES_MAX}."
-    return {"name": name, "in": "query", "description": description, "schema": schema, "explode": True}
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": schema,
+        "explode": True,
+        "example": _EXAMPLES[name],
+    }

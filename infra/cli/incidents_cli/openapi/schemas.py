@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents import drafts, errors, filters, http_api, keys, model
+from incidents import drafts, errors, filters, http_api, keys, model, timestamps
 from incidents.metrics import definitions
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -22,7 +22,7 @@ DESCRIPTIONS = {
     "created_at": "When the incident was stored.",
     "updated_at": "When it last changed.",
     "created_by": "The subject of the token that made it; `system:<source>` for a finding.",
-    "updated_by": "The subject of the token that last changed it.",
+    "updated_by": "Who last changed it, likewise.",
     "source": "Where the incident comes from: a tag of the caller's, or a finding's source.",
     "source_type": "What kind of system it comes from.",
     "is_deleted": "Whether it is deleted softly. False in a patch restores it.",
@@ -30,14 +30,14 @@ DESCRIPTIONS = {
     "deleted_by": "Who deleted it.",
     "schema_version": "The version of this document's form.",
     "incident_number": "Unique in the tenant and never used again; the server gives `INC-<year>-<number>` where the "
-    "caller gives none. Printable ASCII without `#`; cannot be changed.",
+    "caller gives none. Printable ASCII without `#`, of the server's form with nine digits at most; cannot be changed.",
     "title": "What happened, in a line.",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "category": "Free text, such as `malware`, `phishing`, `unauthorized_access`, `data_breach`, `misconfiguration`.",
     "severity": "How bad it is.",
     "status": "Where it stands. A patch moves it along the allowed transitions only; a 409 lists them.",
-    "occurred_at": "When it began, if that is known. Not after any of the others.",
+    "occurred_at": "When it began, if that is known; not after it was detected, reported, contained or closed.",
     "detected_at": "When it was detected.",
     "reported_at": "When it was reported to the team; not before it was detected.",
     "contained_at": "When it was contained; stamped at the first entry into `contained` unless given.",
@@ -56,15 +56,19 @@ DESCRIPTIONS = {
     "customer_notified_at": "When customers were told.",
     "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. Derived where both are known; a given value "
     "must then be the same.",
-    "mttr_minutes": "Whole minutes from `detected_at` to `closed_at`; R is resolve. Derived likewise.",
+    "mttr_minutes": "Whole minutes from `detected_at` to `closed_at`; R is resolve. Derived likewise; a patch that "
+    "reopens the incident must leave it out.",
     "financial_impact": f"In USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
-    "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels.",
+    "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels, of "
+    "finite numbers.",
 }
 
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
-_VOCABULARIES = {"status": model.STATUSES, "severity": model.SEVERITIES, "source_type": model.SOURCE_TYPES}
+_WHEN = f" RFC 3339 with an offset, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
+_WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
+_WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceType"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
-_MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0}
+_MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
 # What each check of `drafts` comes to in a schema. One that is not here stops it.
 _CHECKS: dict[str, Schema] = {
@@ -77,9 +81,31 @@ _CHECKS: dict[str, Schema] = {
 }
 
 
+def reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 class _OfDrafts(GenerateJsonSchema):
     def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> Schema:
         return super().function_after_schema(schema) | _CHECKS[schema["function"]["function"].__name__]
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
+        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+
+    def function_wrap_schema(self, schema: core_schema.WrapValidatorFunctionSchema) -> Schema:
+        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+
+    def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Schema:
+        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+
+    def int_schema(self, schema: core_schema.IntSchema) -> Schema:
+        return super().int_schema(schema) | {"format": "int64"}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
+        inner = self.generate_inner(schema["schema"])
+        if "type" not in inner or "enum" in inner:
+            return {"anyOf": [inner, {"type": "null"}]}
+        return inner | {"type": [inner["type"], "null"]}
 
     def field_title_should_be_set(self, _: Any) -> bool:
         return False
@@ -88,21 +114,37 @@ class _OfDrafts(GenerateJsonSchema):
 def of_draft(kind: type[drafts.NewIncident | drafts.IncidentPatch], title: str) -> Schema:
     """Return the schema of what a caller may send."""
     schema = kind.model_json_schema(schema_generator=_OfDrafts)
-    properties = {field: one | {"description": DESCRIPTIONS[field]} for field, one in schema["properties"].items()}
-    if kind is drafts.IncidentPatch:  # its defaults are never used
-        properties = {field: {k: v for k, v in one.items() if k != "default"} for field, one in properties.items()}
+    properties = {}
+    for field, one in _named(schema["properties"]).items():
+        when = _WHEN if one.get("format") == "date-time" else ""
+        properties[field] = one | {"description": DESCRIPTIONS[field] + when}
+        if kind is drafts.IncidentPatch:  # its defaults are never used
+            properties[field].pop("default", None)
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
     )
+
+
+def _named(schema: Any) -> Any:
+    """Put the names of the vocabularies in the place of their words."""
+    match schema:
+        case {"enum": words, "type": "string", **more}:
+            return more | next(reference(name) for name, known in _WORDS.items() if known == tuple(words))
+        case dict():
+            return {name: _named(member) for name, member in schema.items()}
+        case list():
+            return [_named(member) for member in schema]
+        case _:
+            return schema
 
 
 def _of_field(field: str, hint: Any) -> Schema:
     """Return the schema of a field of the answer, by its type and its name."""
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     nullable = NoneType in parts
-    if field in _VOCABULARIES:
-        words = {"type": ["string", "null"] if nullable else "string", "enum": [*_VOCABULARIES[field]]}
-        return words | ({"enum": [*_VOCABULARIES[field], None]} if nullable else {})
+    if field in _WORDS_OF:
+        words = reference(_WORDS_OF[field])
+        return {"anyOf": [words, {"type": "null"}]} if nullable else words
     if field == "lessons_learned":
         return {}
     match next(part for part in parts if part is not NoneType):
@@ -110,7 +152,7 @@ def _of_field(field: str, hint: Any) -> Schema:
             return {"type": "array", "items": {"type": "string"}}
         case kind:
             name = {str: "string", int: "integer", bool: "boolean"}.get(kind, "number")
-            form = {"format": "date-time"} if field.endswith("_at") else {}
+            form = {"format": "date-time"} if field.endswith("_at") else {"format": "int64"} if kind is int else {}
             return {"type": [name, "null"] if nullable else name, **form}
 
 
@@ -129,22 +171,16 @@ def _incident() -> Schema:
 
 
 def _change() -> Schema:
-    pair = _object({"from": {"description": "Null for a field that was unset."}, "to": {}})
+    pair = _object({"from": {"description": "Null, or an empty list, for a field that was unset."}, "to": {}})
     return _object(
         {
             "version": {
-                "type": "integer",
-                "minimum": 1,
-                "description": "1 is the create; an ETag is the last version.",
+                "type": "integer", "minimum": 1, "description": "1 is the create; an ETag is the last version.",
             },
             "at": _TIMESTAMP,
-            "by": {"type": "string", "description": "The subject of the token."},
-            "action": {"type": "string", "enum": ["created", "updated", "closed", "reopened", "deleted", "restored"]},
-            "changes": {
-                "type": "object",
-                "additionalProperties": pair,
-                "description": "By field; empty for the create.",
-            },
+            "by": {"type": "string", "description": DESCRIPTIONS["created_by"]},
+            "action": {"type": "string", "enum": [*model.ACTIONS]},
+            "changes": {"type": "object", "additionalProperties": pair, "description": "By field; {} for the create."},
             "dates": {
                 "type": "object",
                 "additionalProperties": {"type": "string"},
@@ -153,12 +189,12 @@ def _change() -> Schema:
         },
         optional=frozenset({"dates"}),
         title="Change",
-    )
+    )  # fmt: skip
 
 
 def _page_of(name: str) -> Schema:
     cursor = {"type": ["string", "null"], "description": "For the parameter `cursor`; null on the last page."}
-    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}, "maxItems": filters.LIMIT_MAX}
+    items = {"type": "array", "items": reference(name), "maxItems": filters.LIMIT_MAX}
     return _object({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
 
 
@@ -174,7 +210,7 @@ def _metrics() -> dict[str, Schema]:
         description="Of some incidents, in minutes. Null where n is 0.",
     )
     of_metrics = {
-        metric: {"$ref": "#/components/schemas/Durations", "description": definitions.DEFINITIONS[metric]}
+        metric: reference("Durations") | {"description": definitions.DEFINITIONS[metric]}
         for metric in map(str, definitions.METRICS)
     }
     open_ = _object(
@@ -182,27 +218,36 @@ def _metrics() -> dict[str, Schema]:
         title="OpenIncidents",
         description=definitions.DEFINITIONS["open"],
     )
-    of_open = {"open": {"$ref": "#/components/schemas/OpenIncidents"}}
+    of_open = {"open": reference("OpenIncidents")}
     day: Schema = {"type": "string", "format": "date"}
     group = {"type": ["string", "null"], "description": "Null for the incidents that have none."}
-    counts = _object(dict.fromkeys(map(str, definitions.METRICS), _COUNT))
+    counts = _object(dict.fromkeys(map(str, definitions.METRICS), _COUNT), title="MetricCounts")
     answer = _object(
         {
             "from": day,
             "to": day,
             "as_of": _TIMESTAMP | {"description": definitions.DEFINITIONS["as_of"]},
             **of_metrics,
-            "groups": {"type": "array", "items": _object({"group": group, **of_metrics, **of_open})},
-            "trend": {"type": "array", "items": _object({"from": day, "to": day, **of_metrics})},
+            "groups": {"type": "array", "items": reference("MetricsGroup")},
+            "trend": {"type": "array", "items": reference("MetricsSpan")},
             **of_open,
-            "excluded": _object(dict.fromkeys(map(str, definitions.REASONS), counts))
-            | {"description": definitions.DEFINITIONS["excluded"]},
+            "excluded": _object(
+                dict.fromkeys(map(str, definitions.REASONS), reference("MetricCounts")),
+                description=definitions.DEFINITIONS["excluded"],
+            ),
             "definitions": _object({name: {"type": "string"} for name in definitions.DEFINITIONS}),
         },
         title="Metrics",
         description=f"{definitions.DEFINITIONS['window']} {definitions.DEFINITIONS['percentiles']}",
     )
-    return {"Durations": durations, "OpenIncidents": open_, "Metrics": answer}
+    return {
+        "Durations": durations,
+        "OpenIncidents": open_,
+        "MetricCounts": counts,
+        "MetricsGroup": _object({"group": group, **of_metrics, **of_open}, title="MetricsGroup"),
+        "MetricsSpan": _object({"from": day, "to": day, **of_metrics}, title="MetricsSpan"),
+        "Metrics": answer,
+    }
 
 
 def problem_name(error: type[errors.IncidentError]) -> str:
@@ -211,16 +256,13 @@ def problem_name(error: type[errors.IncidentError]) -> str:
 
 def _problems() -> dict[str, Schema]:
     """Return a schema for each error: a problem document (RFC 9457) whose type is a constant."""
-    rule = _object({
-        "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) to the value."},
-        "detail": {"type": "string", "description": "What would be right."},
-    })  # fmt: skip
+    blamed: Schema = {"type": "array", "items": reference("Violation"), "minItems": 1}
     more: dict[type[errors.IncidentError], dict[str, Schema]] = {
-        errors.InvalidIncident: {"errors": {"type": "array", "items": rule, "minItems": 1}},
-        errors.NumberTaken: {"errors": {"type": "array", "items": rule, "minItems": 1}},
+        errors.InvalidIncident: {"errors": blamed},
+        errors.NumberTaken: {"errors": blamed},
         errors.IllegalTransition: {
-            "errors": {"type": "array", "items": rule, "minItems": 1},
-            "allowed_transitions": {"type": "array", "items": {"type": "string", "enum": [*model.STATUSES]}},
+            "errors": blamed,
+            "allowed_transitions": {"type": "array", "items": reference("Status")},
         },
     }
     return {
@@ -232,9 +274,9 @@ def _problems() -> dict[str, Schema]:
 def problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
     return _object(
         {
-            "type": {"const": http_api.problem_type(title)},
-            "title": {"const": title},
-            "status": {"const": status},
+            "type": {"type": "string", "const": http_api.problem_type(title)},
+            "title": {"type": "string", "const": title},
+            "status": {"type": "integer", "const": status},
             "detail": {"type": "string", "description": "What is wrong, and what would be right."},
             "request_id": {"type": "string", "description": "By which the operators find this request."},
             **(more or {}),
@@ -246,7 +288,12 @@ def problem(status: int, title: str, description: str, more: Mapping[str, Schema
 
 def all_schemas() -> dict[str, Schema]:
     """Return every schema of the document, by its name."""
+    rule = {
+        "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) to the value."},
+        "detail": {"type": "string", "description": "What would be right."},
+    }
     return {
+        **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),
         "NewIncident": of_draft(drafts.NewIncident, "NewIncident"),
         "IncidentPatch": of_draft(drafts.IncidentPatch, "IncidentPatch"),
@@ -254,6 +301,7 @@ def all_schemas() -> dict[str, Schema]:
         "Change": _change(),
         "ChangePage": _page_of("Change"),
         **_metrics(),
+        "Violation": _object(rule, title="Violation", description="A value that breaks a rule; 50 are shown at most."),
         **_problems(),
         "InternalErrorProblem": problem(500, "Internal error", "Something went wrong on the server's side."),
         "GatewayMessage": _object(
