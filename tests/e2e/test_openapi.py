@@ -13,6 +13,7 @@ import pytest
 from incidents_cli import openapi
 
 from tests.support.checkout import Caller, Checkout
+from tests.support.templates import CHECKOUT
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text())
@@ -25,7 +26,13 @@ def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.
     return subprocess.run(
         [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION, "run", document,
          "--url", stack.status["api_url"], *options],
-        env=os.environ | {"TOKEN": stack.token("schemathesis"), "INCIDENT_ID": incident, "NO_PROXY": "127.0.0.1"},
+        env=os.environ | {
+            "TOKEN": stack.token("schemathesis"),
+            "INCIDENT_ID": incident,
+            "NO_PROXY": "127.0.0.1",
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "PYTHONPATH": str(CHECKOUT),
+        },
         cwd=document.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -58,7 +65,14 @@ def test_schemathesis_finds_a_lie(stack: Checkout, tmp_path: Path, lie: str) -> 
     (tmp_path / "openapi.json").write_text(json.dumps(document))
 
     done = schemathesis(
-        stack, tmp_path / "openapi.json", "--include-operation-id", "create_incident", "--phases", "examples,coverage"
+        stack,
+        tmp_path / "openapi.json",
+        "--include-operation-id",
+        "create_incident",
+        "--phases",
+        "examples,coverage",
+        "--max-failures",
+        "1",
     )
 
     assert done.returncode == 1, done.stdout + done.stderr

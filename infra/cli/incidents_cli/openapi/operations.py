@@ -62,7 +62,7 @@ class Operation(NamedTuple):
     answer: tuple[str, Any] | None  # the name of a schema and an example
     headers: Sequence[str] = ()
     parameters: Sequence[Parameter] = ()
-    body: tuple[str, Any] | None = None
+    body: tuple[str, Mapping[str, Any]] | None = None  # the name of a schema, and examples by name
     media_types: Sequence[str] = ("application/json",)
     errors: Errors = ()
     not_modified: bool = False
@@ -80,7 +80,7 @@ def _operations() -> dict[str, Operation]:
             ("Incident", examples.created()),
             headers=("ETag", "Location", "Idempotency-Replayed"),
             parameters=[parameters.idempotency_key()],
-            body=("NewIncident", examples.new_incident()),
+            body=("NewIncident", {"usual": examples.new_incident(), "whole": examples.whole_incident()}),
             errors=(*writing, errors.NumberTaken, errors.KeyReused),
         ),
         "list_incidents": Operation(
@@ -114,7 +114,7 @@ def _operations() -> dict[str, Operation]:
             incident,
             headers=("ETag",),
             parameters=[*of_one, parameters.if_match()],
-            body=("IncidentPatch", examples.patch()),
+            body=("IncidentPatch", {"usual": examples.patch()}),
             media_types=("application/merge-patch+json", "application/json"),
             errors=(*writing, errors.NotFound, errors.PreconditionFailed, errors.IllegalTransition,
                     errors.IncidentDeleted),
@@ -222,8 +222,11 @@ def _described(name: str, summary: str, scope: str, operation: Operation) -> dic
         "parameters": list(operation.parameters),
     }
     if operation.body:
-        schema, example = operation.body
-        content = {"schema": reference(schema), "examples": {"usual": {"value": example}}}
+        schema, bodies = operation.body
+        content = {
+            "schema": reference(schema),
+            "examples": {name: {"value": value} for name, value in bodies.items()},
+        }
         described["requestBody"] = {
             "required": True,
             "description": f"At most {http_api.BODY_BYTES // 1024} KiB; no member twice.",

@@ -51,9 +51,6 @@ _SCHEMAS: dict[str, Schema] = {
 
 _EXAMPLES: dict[str, Any] = {
     "incident_id": examples.ID,
-    "Idempotency-Key": "report-4711",
-    "If-Match": '"1"',
-    "If-None-Match": '"1"',
     "created_from": "2026-10-01T00:00:00Z",
     "created_to": "2026-10-31T23:59:59.999Z",
     "detected_from": "2026-10-01T00:00:00+02:00",
@@ -97,8 +94,8 @@ def incident_id() -> Parameter:
 def idempotency_key() -> Parameter:
     return _header(
         "Idempotency-Key",
-        "A word of your own for this request, kept for 24 hours: the same request again, with the same key, makes no "
-        "second incident and gets the first one.",
+        "A word of your own for this request, such as `report-4711`, kept for 24 hours: the same request again, with "
+        "the same key, makes no second incident and gets the first one.",
         {"type": "string", "minLength": 1, "maxLength": http_api.KEY_CHARACTERS},
     )
 
@@ -106,21 +103,22 @@ def idempotency_key() -> Parameter:
 def if_match() -> Parameter:
     return _header(
         "If-Match",
-        "The `ETag` that the incident must still have, quotes and all; else nothing is changed. Several, separated by "
-        "commas, for one of them; `*` for any; a weak one (`W/`) never is.",
+        'The `ETag` that the incident must still have, quotes and all, such as `"1"`; else nothing is changed. '
+        "Several, separated by commas, for one of them; `*` for any; a weak one (`W/`) never is.",
     )
 
 
 def if_none_match() -> Parameter:
     return _header(
         "If-None-Match",
-        "An `ETag` that you know already, quotes and all, or several: a 304 says that nothing has changed since.",
+        'An `ETag` that you know already, quotes and all, such as `"1"`, or several: a 304 says that nothing '
+        "has changed.",
     )
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    schema = schema or {"type": "string"}
-    return {"name": name, "in": "header", "description": description, "schema": schema, "example": _EXAMPLES[name]}
+    # No example of its own: whoever sends it with every request meets a key that is used, or a version that is past.
+    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 
 def _single(name: str) -> Parameter:
