@@ -3,6 +3,7 @@
 ``main``       the commands and their options
 ``local``      what ``up`` and ``down`` do, step by step
 ``sam``        `sam build` and `sam deploy`, in a tool environment of their own
+``artifact``   what `sam build` leaves undone: byte code, and less of botocore
 ``emulator``   the process that stands in for AWS
 ``routes``     the HTTP API's routes, which the emulator leaves out
 ``issuer``     the development token issuer

@@ -1,15 +1,18 @@
 """`sam build` and `sam deploy`, in a tool environment of their own: SAM pins boto3 to an exact version."""
 
 import platform
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .console import run
-from .stack import CHECKOUT, Stack, subprocess_environment
+from . import artifact
+from .console import StepFailed, run
+from .stack import CHECKOUT, TEMPLATE, Stack, subprocess_environment
 
 SAM = ("uvx", "--from", "aws-sam-cli==1.170.0", "sam")
+BUILD = CHECKOUT / ".aws-sam" / "build"  # SAM's own
 CONFIG = ("--config-file", str(CHECKOUT / "samconfig.toml"))
 
 
@@ -28,13 +31,23 @@ def install() -> None:
 
 
 def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path | None = None) -> None:
-    """Build the functions into ``folder``, or SAM's own ``.aws-sam/build``."""
+    """Build the functions into ``folder``, or SAM's own ``.aws-sam/build``, and finish what it leaves undone."""
     arguments = ["build", *CONFIG, "--template-file", str(CHECKOUT / "template.yaml"), *_overrides(parameters)]
     if folder is not None:
         arguments += ["--build-dir", str(folder)]
     _sam(arguments, None, "sam build failed.", "Mend what it says, then try again.", log)
     if sys.platform != "linux" and parameters == host_parameters():
-        _reinstall_for_host(folder or CHECKOUT / ".aws-sam" / "build")
+        _reinstall_for_host(folder or BUILD)
+    host = parameters == host_parameters()
+    artifact.finish(folder or BUILD, Path(sys.executable) if host else artifact.interpreter(_deployed_version()))
+
+
+def _deployed_version() -> str:
+    """Return the version of Python that the template asks for, like ``3.13``."""
+    found = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
+    if found is None:
+        raise StepFailed("template.yaml names no runtime.", "", "Give its parameter PythonRuntime a default.")
+    return found[1]
 
 
 def deploy(stack: Stack, parameters: Mapping[str, str], folder: Path, log: Path) -> None:
@@ -59,10 +72,10 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
 
 def _reinstall_for_host(folder: Path) -> None:
     """SAM builds for Linux wherever it runs; elsewhere the emulator's workers need this machine's own wheels."""
-    for artifact in (requirements.parent for requirements in folder.glob("*/requirements.txt")):
+    for built in artifact.artifacts(folder):
         run(
-            ("uv", "pip", "install", "--python", sys.executable, "--target", str(artifact), "--reinstall", "-r",
-             str(artifact / "requirements.txt")),
+            ("uv", "pip", "install", "--python", sys.executable, "--target", str(built), "--reinstall", "-r",
+             str(built / "requirements.txt")),
             env=subprocess_environment(), cwd=CHECKOUT, what="Building for this machine failed.",
             advice="Mend what it says, then try again.",
         )  # fmt: skip

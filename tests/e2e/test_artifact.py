@@ -1,0 +1,108 @@
+"""What `incidents build` makes of what `sam build` leaves: less, compiled, and still enough."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from incidents_cli import artifact
+
+from tests.support import templates
+from tests.support.checkout import Checkout
+
+MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("*.py"))
+ALONE = """
+import importlib._bootstrap_external as loading, socket, sys
+
+def refuse(*_, **__):
+    raise AssertionError("a module was compiled, or the network asked")
+
+loading.SourceLoader.source_to_code = refuse
+socket.getaddrinfo = socket.socket.connect = refuse
+sys.path[:0] = [sys.argv[1]]
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(stack: Checkout) -> Path:
+    """The artifact that all functions of functions/ share."""
+    (found,) = (one for one in artifact.artifacts(stack.home / "build") if (one / "incidents").is_dir())
+    return found
+
+
+@pytest.fixture(scope="module")
+def documentation(stack: Checkout) -> Path:
+    (found,) = (one for one in artifact.artifacts(stack.home / "build") if not (one / "incidents").is_dir())
+    return found
+
+
+def run(folder: Path, code: str) -> str:
+    """Run code on an artifact alone: no other package, no source compiled, no network, hardly an environment."""
+    environment = {
+        "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "TABLE_NAME": "x",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ALONE + code, folder], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_handler_imports_from_the_artifact_alone_and_compiles_nothing(shared: Path, module: str) -> None:
+    assert run(shared, f"import {module}; print(callable({module}.handler))") == "True\n"
+
+
+def test_the_documentation_does_too(documentation: Path) -> None:
+    run(documentation, "import get_documentation")
+
+
+def test_every_call_that_a_role_grants_can_be_made_from_the_artifact(shared: Path) -> None:
+    granted: dict[str, set[str]] = {}
+    for resource in templates.service()["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    for action in statement["Action"]:
+                        service, _, operation = action.partition(":")
+                        granted.setdefault(service, set()).add(operation)
+    called = artifact.services_called()
+    assert called == {"dynamodb", "events", "sqs"}
+    assert called <= set(granted)
+    code = f"""
+import json
+from incidents import aws_clients
+
+clients = {{name: aws_clients.make(name).meta for name in {sorted(called)!r}}}
+print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url] for name, one in clients.items()}}))
+"""
+    known = json.loads(run(shared, code))
+    # What the event source mappings do for the functions is of another service, dynamodbstreams.
+    of_streams = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+    for service in called:
+        operations, endpoint = known[service]
+        assert granted[service] - set(operations) <= of_streams
+        assert endpoint == f"https://{service}.eu-central-1.amazonaws.com"
+    assert {"TransactWriteItems", "Query", "GetItem"} <= set(known["dynamodb"][0])
+    assert {"SendMessage", "SendMessageBatch"} <= set(known["sqs"][0])
+    assert "PutEvents" in known["events"][0]
+
+
+def test_nothing_is_in_it_that_no_function_reaches(shared: Path, documentation: Path) -> None:
+    services = {path.name for path in (shared / "botocore" / "data").iterdir() if path.is_dir()}
+    assert services == artifact.services_called()
+    assert not (shared / artifact.VIEWER).exists()
+    assert (documentation / artifact.VIEWER / "swagger-ui-bundle.min.js").exists()
+
+
+def test_the_packages_that_were_linked_are_untouched(shared: Path) -> None:
+    """uv links files from its cache: to write into one would break every other environment of the machine."""
+    import botocore
+
+    installed = Path(botocore.__file__).parent / "data"
+    assert (installed / "endpoints.json").stat().st_size > 1_000_000
+    assert len([path for path in installed.iterdir() if path.is_dir()]) > 300
+    assert (shared / "botocore" / "data" / "endpoints.json").stat().st_size < 100_000
