@@ -333,3 +333,36 @@ def test_a_mark_that_cannot_be_read_keeps_no_other_from_being_seen(queue: Queue)
     mark((None, item(1, **WHOLE)))
     assert len(marks()) == 2
     assert schedule_metrics.handler({}, Context) == {"tenants": 1}
+
+
+def acme() -> MetricRepository:
+    return MetricRepository(Identity("acme", "x", None, frozenset()), dynamodb.client(), os.environ["TABLE_NAME"])
+
+
+def test_a_run_that_was_overtaken_leaves_the_mark_of_its_day() -> None:
+    """Whoever overtook it may have been cut off before its buckets were written: then only the mark tells."""
+    now = time.time_ns() // 1_000_000
+    put(item(1, **WHOLE))
+    edge.marked_days().mark("acme", "closed", "2026-11-21", now)
+    with guard.serving_tenant("acme"):
+        acme().take_day("closed", "2026-11-21", now + 60_000, frozenset())
+
+    compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+
+    assert marks() == [("acme", "closed", "2026-11-21")]
+
+
+def test_a_bucket_that_misses_a_part_is_no_answer() -> None:
+    """It is read again, in case it was being replaced; what is still not whole is a 503, never a wrong number."""
+    rows = '[[[null,null,null],{"minutes":[["mttr",5,1]],"imported":{},"excluded":[],"open_since":[]}]]'
+    with guard.serving_tenant("acme"):
+        metrics = acme()
+        metrics.replace(None, "closed", "2026-11-21", 1_000, [rows, rows])
+        assert len(list(metrics.buckets("closed", "2026-11-21", "2026-11-21"))) == 2
+        bucket = keys.metric_bucket("acme", None, "closed", "2026-11-21")
+        dynamodb.client().delete_item(
+            TableName=os.environ["TABLE_NAME"], Key=items.key(keys.metric_part(bucket, 1_000, 1))
+        )
+
+        with pytest.raises(Busy):
+            list(metrics.buckets("closed", "2026-11-21", "2026-11-21"))
