@@ -218,7 +218,7 @@ def fingerprint(given: Mapping[str, Any]) -> str:
 def _checked(kind: type[Draft], body: object) -> Draft:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
-    if odd := [name for name in body if any("\ud800" <= character <= "\udfff" for character in name)]:
+    if odd := [name for name in body if not name.isascii() and any("\ud800" <= one <= "\udfff" for one in name)]:
         # pydantic would not say which member it is
         raise InvalidIncident(
             [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]

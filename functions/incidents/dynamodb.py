@@ -1,16 +1,21 @@
-"""The one DynamoDB client, and what it does when the table refuses."""
+"""The one DynamoDB client, and what it does when the table refuses.
 
+@@DOC@@
+"""
+
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 from uuid import uuid4
 from zlib import crc32
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from . import aws_clients, guard, timeouts
+from . import aws_clients, guard, items, keys, timeouts
 from .errors import Busy
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 _TRANSACTION_ATTEMPTS = 8
 _LONGEST_PAUSE = 0.5  # seconds
+_BODY = "incidents_body"
+_WARM_UP_SECONDS = 6.0  # of the ten that Lambda gives a start, before it starts over
 _REFUSALS = frozenset({
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException",
     "Throttling", "SlowDown", "TooManyRequestsException", "TransactionInProgressException",
@@ -39,17 +46,56 @@ def client() -> "DynamoDBClient":
     """Return the client of this process, made on first use, and guarded."""
     made: DynamoDBClient = aws_clients.make("dynamodb")
     guard.watch(made)
-    made.meta.events.register("before-parse.dynamodb", _check_whole)
+    events = made.meta.events
+    events.register_last("before-parameter-build.dynamodb", _keep_as_it_is)
+    events.register("before-call.dynamodb", _send_as_it_is)
+    events.register("before-parse.dynamodb", _read_as_it_is)
     return made
 
 
-def _check_whole(response_dict: Any, **_: object) -> None:
-    """Raise Busy for an answer that was garbled on its way: botocore would read it as one that holds nothing."""
-    sum_of_it = response_dict["headers"].get("x-amz-crc32")
+def _keep_as_it_is(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Take a request's JSON past botocore's serializer, after the guard has looked at it."""
+    context[_BODY] = json.dumps(params).encode()
+    params.clear()
+
+
+def _send_as_it_is(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = context.pop(_BODY, params["body"])
+
+
+def _read_as_it_is(response_dict: Any, customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Give the caller an answer's JSON, past botocore's parser. Raises Busy for one that was garbled on its way."""
+    if response_dict["status_code"] >= 300:
+        return
     body: bytes = response_dict["body"]
-    whole = body.startswith(b"{") and body.endswith(b"}") and (sum_of_it is None or int(sum_of_it) == crc32(body))
-    if response_dict["status_code"] < 300 and not whole:
+    sum_of_it = response_dict["headers"].get("x-amz-crc32")
+    try:
+        answer = json.loads(body) if sum_of_it is None or int(sum_of_it) == crc32(body) else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
         raise Busy
+    customized_response_dict.update(answer)
+    response_dict["body"] = b"{}"
+
+
+def warm_up() -> None:
+    """Make the client, and open and try the connection that the first request will find. Never raises.
+
+    A ping goes in place of the item: it needs no permission, reads nothing, and the answer does not matter.
+    """
+    with suppress(Exception), timeouts.within(_WARM_UP_SECONDS), guard.serving_system():
+        events = client().meta.events
+        events.register("before-call.dynamodb.GetItem", _ping_instead)
+        try:
+            client().get_item(TableName=table_name(), Key=items.key(keys.account("")))
+        finally:
+            events.unregister("before-call.dynamodb.GetItem", _ping_instead)
+
+
+def _ping_instead(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    del context[_BODY]
+    params |= {"method": "GET", "url": urljoin(params["url"], "/ping"), "headers": {}, "body": b""}
 
 
 def table_name() -> str:
@@ -108,3 +154,8 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
         if attempt < _TRANSACTION_ATTEMPTS - 1:
             timeouts.pause(attempt, first=0.02, longest=_LONGEST_PAUSE)
     raise Busy
+
+
+# A start has a whole core, whatever the function's memory, and a request a part of one.
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    warm_up()

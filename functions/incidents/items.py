@@ -53,7 +53,10 @@ def to_incident(item: Item) -> Stored:
         incident["app_id"] = app_id["S"]
     for field in incident:
         if attribute := current.get(field):
-            incident[field] = _value(field, attribute)
+            if (text := attribute.get("S")) is not None:  # as most are
+                incident[field] = text
+            else:
+                incident[field] = _value(field, attribute)
     return Stored(cast("Incident", incident), int(item["version"]["N"]), item)
 
 
@@ -128,14 +131,14 @@ def _attribute(value: object) -> Attribute:
 def _value(field: str, attribute: Attribute) -> Any:
     ((kind, value),) = attribute.items()
     match kind:
+        case "L":
+            return [one["S"] if "S" in one else _value("", one) for one in value]
         case "S" | "BOOL":
             return value
         case "N" if field == "financial_impact":
             return Decimal(value)
         case "N":
             return int(value) if value.lstrip("-").isdigit() else float(value)
-        case "L":
-            return [_value("", one) for one in value]
         case "NULL":
             return None
         case "M":  # this and what follows, only of a newer version

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from .errors import MalformedRequest
 from .model import Change, Incident
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 class Number(float):
     """A JSON number with a fraction or an exponent: a float that knows how it was written."""
@@ -41,7 +43,7 @@ def loads(text: str) -> Any:
 
 def dumps(value: Any) -> str:
     """Return ``value`` as compact JSON. Raises ValueError for numbers that are not finite."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _COMPACT.encode(value)
 
 
 def dump_incident(incident: Incident) -> str:

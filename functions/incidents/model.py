@@ -152,9 +152,12 @@ _PAIRS_IN_ORDER = (
 _MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
 
+_UNSET: dict[str, Any] = {field: None for field in FIELDS if field != "app_id"} | {"is_deleted": False}
+
+
 def blank() -> dict[str, Any]:
     """Return every field in the order of the answer, unset; ``app_id`` is absent until somebody has one."""
-    return {field: [] if field in LISTS else None for field in FIELDS if field != "app_id"} | {"is_deleted": False}
+    return _UNSET | {field: [] for field in LISTS}
 
 
 def settle(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> list[Violation]:

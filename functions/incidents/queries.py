@@ -1,7 +1,7 @@
 """What reads incidents. No pydantic: a read starts and answers without it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from . import cursor, filters, json_text
@@ -12,6 +12,7 @@ from .repository import IncidentRepository
 # As the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope, which older runtimes escape
 # to ASCII. One control character of an incident becomes seven there.
 PAGE_BYTES = 4_000_000
+_LONGEST = 12  # bytes there of one character: a pair of surrogates, each escaped
 
 
 class JsonPage(NamedTuple):
@@ -36,7 +37,7 @@ def list_incidents(parameters: Mapping[str, list[str]], incidents: IncidentRepos
     after = cursor.unseal(request.cursor, incidents.identity, *about) if request.cursor is not None else None
     page = incidents.page(request.filters, request.limit, newest_first=request.newest_first, after=after)
     ids = [incident["id"] for incident in page.incidents]
-    documents, position = _cut(map(json_text.dump_incident, page.incidents), ids, page.position)
+    documents, position = _cut([*map(json_text.dump_incident, page.incidents)], ids, page.position)
     return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
 
 
@@ -55,12 +56,14 @@ def list_incident_changes(
     after = int(cursor.unseal(sent, incidents.identity, *about)) if sent is not None else 0
     changes, more = incidents.changes(incident_id, limit, after)
     versions = [str(change.version) for change in changes]
-    documents, position = _cut(map(json_text.dump_change, changes), versions, versions[-1] if more else None)
+    documents, position = _cut([*map(json_text.dump_change, changes)], versions, versions[-1] if more else None)
     return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
 
 
-def _cut(documents: Iterable[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
+def _cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
     """Return as many documents as one answer can carry, and the position behind which to go on: ``last`` for all."""
+    if _LONGEST * sum(map(len, documents)) <= PAGE_BYTES:  # as nearly always
+        return documents, last
     carried: list[str] = []
     size = 0
     for document in documents:

@@ -1,5 +1,6 @@
 """What the metrics cost: it grows with the days that changed, not with the tenant."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -47,18 +48,18 @@ def metered() -> Iterator[dict[str, float]]:
     client = table_client.client()
 
     def ask(params: dict[str, Any], **_: object) -> None:
-        params["ReturnConsumedCapacity"] = "TOTAL"
+        params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 
     def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
         units = parsed["ConsumedCapacity"]["CapacityUnits"]
         used["read" if model.name in ("Query", "GetItem") else "written"] += units
 
-    client.meta.events.register_last("before-parameter-build.dynamodb", ask)
+    client.meta.events.register_last("before-call.dynamodb", ask)
     client.meta.events.register("after-call.dynamodb", note)
     try:
         yield used
     finally:
-        client.meta.events.unregister("before-parameter-build.dynamodb", ask)
+        client.meta.events.unregister("before-call.dynamodb", ask)
         client.meta.events.unregister("after-call.dynamodb", note)
 
 

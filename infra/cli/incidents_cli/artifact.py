@@ -59,6 +59,8 @@ def _trim_botocore(data: Path, services: set[str]) -> None:
     for partition in known["partitions"]:
         partition["services"] = {name: one for name, one in partition["services"].items() if name in prefixes}
     _replace(endpoints, json.dumps(known, separators=(",", ":")).encode())
+    for rules in data.rglob("endpoint-rule-set-1.json.gz"):
+        rules.unlink()
     for described in data.rglob("service-2.json.gz"):
         model = _without_documentation(json.loads(gzip.decompress(described.read_bytes())))
         _replace(described, gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0))
