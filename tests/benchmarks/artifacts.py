@@ -1,0 +1,106 @@
+"""What is measured: each subject in a folder of its own, as it would lie at /var/task."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from incidents_cli import artifact, sam
+from incidents_cli.console import run
+from incidents_cli.stack import subprocess_environment
+
+from tests.support.templates import CHECKOUT
+
+PEERS = Path(__file__).parent / "peers"
+OPERATIONS = ("get", "list", "create", "update")
+OURS = "this service"
+MAIN_PEER, UNTRACED, FLOOR = "Powertools + Tracer", "Powertools", "by hand (the floor)"
+_PEERS = {
+    MAIN_PEER: ("powertools", "Powertools"),
+    UNTRACED: ("untraced", "Untraced"),
+    "PynamoDB": ("pynamodb", "PynamoDB"),
+    "boto3.resource": ("plain", "Plain"),
+}
+_MODULES = {"get": "get_incident", "list": "list_incidents", "create": "create_incident", "update": "update_incident"}
+
+
+class Subject(NamedTuple):
+    """A way of doing the work: where it lies as it is deployed, and the same with byte code."""
+
+    name: str
+    as_built: Path
+    compiled: Path
+
+    def module(self, operation: str) -> str:
+        return _MODULES[operation] if self.name == OURS else "app"
+
+
+def build(folder: Path) -> list[Subject]:
+    """Build all subjects into a folder. Ours comes with byte code; the others get it in a copy of their own."""
+    parameters = sam.host_parameters()
+    sam.build(parameters, folder / "ours")
+    (ours,) = (one for one in artifact.artifacts(folder / "ours") if (one / "incidents").is_dir())
+    subjects = [Subject(OURS, ours, ours)]
+    sources = folder / "sources"
+    _write_sources(sources)
+    _sam_build(sources, folder / "peers", parameters)
+    for name, (_, built) in _PEERS.items():
+        subjects.append(_with_byte_code(name, folder / "peers" / built, folder / "compiled" / built))
+    subjects.append(_with_byte_code(FLOOR, sources / "floor", folder / "compiled" / "floor"))
+    return subjects
+
+
+def runtime(folder: Path) -> Path:
+    """Install what Lambda has loaded before any function: its bootstrap, with byte code."""
+    place = folder / "runtime"
+    requirements = folder / "runtime.txt"
+    requirements.write_text(_exported("lambda-runtime"))
+    _run("uv", "pip", "install", "--python", sys.executable, "--target", str(place), "-r", str(requirements))
+    _compile(place)
+    return place
+
+
+def _write_sources(sources: Path) -> None:
+    shutil.copytree(PEERS, sources, dirs_exist_ok=True)
+    shutil.copytree(sources / "powertools", sources / "untraced", dirs_exist_ok=True)
+    traced = (sources / "powertools" / "app.py").read_text()
+    without = "".join(line for line in traced.replace(", Tracer\n", "\n").splitlines(True) if "tracer" not in line)
+    assert "Tracer" not in without.split('"""')[2]
+    (sources / "untraced" / "app.py").write_text(without)
+    for name in ("powertools", "untraced", "pynamodb", "plain", "floor"):
+        shutil.copy(PEERS / "stamps.py", sources / name)
+        if name != "floor":
+            (sources / name / "requirements.txt").write_text(_exported(f"peer-{name}"))
+
+
+def _exported(group: str) -> str:
+    return _run("uv", "export", "--locked", "--quiet", "--only-group", group, "--no-emit-project")
+
+
+def _sam_build(sources: Path, folder: Path, parameters: dict[str, str]) -> None:
+    overrides = [f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()]
+    _run(
+        *sam.SAM, "build", "--beta-features", "--template-file", str(sources / "template.yaml"),
+        "--build-dir", str(folder), "--parameter-overrides", *overrides,
+    )  # fmt: skip
+
+
+def _with_byte_code(name: str, as_built: Path, compiled: Path) -> Subject:
+    shutil.copytree(as_built, compiled, dirs_exist_ok=True)
+    _compile(compiled)
+    return Subject(name, as_built, compiled)
+
+
+def _compile(place: Path) -> None:
+    subprocess.run(
+        (sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(place)),
+        check=True,
+    )
+
+
+def _run(*command: str) -> str:
+    return run(
+        command, env=subprocess_environment(), cwd=CHECKOUT, what=f"{command[0]} failed.",
+        advice="Mend what it says, then try again.",
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""What every measurement stands on: the subjects, a table for each, their processes, and the scenes to replay."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+
+from tests.benchmarks import artifacts, canned, documents
+from tests.benchmarks.artifacts import Subject
+from tests.support import dynamodb_local, templates
+
+WORKER = Path(__file__).parent / "worker.py"
+INCIDENTS = 101  # in each table: a page of 100, and one that says that there is another
+
+
+class Scene(NamedTuple):
+    """A request that all subjects answer."""
+
+    operation: str
+    limit: int = 50
+
+    def __str__(self) -> str:
+        return f"list {self.limit}" if self.operation == "list" else self.operation
+
+
+SCENES = (Scene("get"), Scene("create"), Scene("update"), Scene("list", 50), Scene("list", 100))
+
+
+class Bench(NamedTuple):
+    """All of it, ready to be measured."""
+
+    subjects: list[Subject]
+    runtime: Path
+    dynamodb_url: str
+    canned_url: str
+    incident_ids: dict[str, str]
+
+    def environment(self, subject: Subject, url: str) -> dict[str, str]:
+        """Return what a function knows; off Lambda, Tracer sends nothing, which is to its advantage."""
+        return {
+            "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_ENDPOINT_URL_DYNAMODB": url,
+            "TABLE_NAME": table_of(subject), "CURSOR_KEY": "the key of the benchmarks",
+            "POWERTOOLS_SERVICE_NAME": "incidents", "POWERTOOLS_LOG_LEVEL": "INFO",
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",  # /var/task takes no byte code
+        }  # fmt: skip
+
+    def event(self, subject: Subject, scene: Scene) -> dict[str, Any]:
+        named = scene.operation in ("get", "update")
+        return documents.event(scene.operation, self.incident_ids[subject.name] if named else "", scene.limit)
+
+    def set_scene(self, subject: Subject, scene: Scene, *, record: bool = False) -> None:
+        canned.scene(self.canned_url, f"{subject.name}: {scene}", record=record)
+
+    @contextmanager
+    def worker(self, subject: Subject, place: Path, url: str, *options: str) -> Iterator["Worker"]:
+        """Run a subject's process, from a folder, on a table at a URL."""
+        command = (sys.executable, "-P", "-s", "-S", str(WORKER), str(place), str(self.runtime), *options)
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(subject, url)
+        ) as process:
+            yield Worker(process)
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+class Worker:
+    """A process that runs one artifact."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        said: dict[str, Any] = json.loads(self._process.stdout.readline())
+        assert said.get("status", 200) in (200, 201), said
+        return said
+
+
+def table_of(subject: Subject) -> str:
+    return "".join(one for one in subject.name if one.isalnum())
+
+
+@contextmanager
+def ready(folder: Path) -> Iterator[Bench]:
+    """Build, start DynamoDB Local and the canned server, fill the tables, and record every scene."""
+    subjects, runtime = artifacts.build(folder), artifacts.runtime(folder)
+    with ExitStack() as stack:
+        url = stack.enter_context(dynamodb_local.running())
+        bench = Bench(subjects, runtime, url, stack.enter_context(canned.serving(url)), {})
+        client = boto3.client(
+            "dynamodb", endpoint_url=url, region_name="eu-central-1", aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )  # fmt: skip
+        for subject in subjects:
+            client.create_table(TableName=table_of(subject), **templates.table())
+            _fill(bench, subject)
+            _record(bench, subject)
+        yield bench
+
+
+def _fill(bench: Bench, subject: Subject) -> None:
+    with bench.worker(subject, subject.compiled, bench.dynamodb_url) as worker:
+        worker.ask(load=subject.module("create"))
+        made = worker.ask(calls=INCIDENTS, event=documents.event("create"))
+    bench.incident_ids[subject.name] = json.loads(made["body"])["id"]
+
+
+def _record(bench: Bench, subject: Subject) -> None:
+    """Record every scene, and see that the subject did its work."""
+    for scene in SCENES:
+        bench.set_scene(subject, scene, record=True)
+        with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
+            worker.ask(load=subject.module(scene.operation))
+            body = json.loads(worker.ask(calls=1, event=bench.event(subject, scene))["body"])
+        shown = body["items"] if scene.operation == "list" else [body]
+        assert len(shown) == (scene.limit if scene.operation == "list" else 1), (subject.name, scene)
+        for incident in shown:
+            _check(incident, subject, patched=scene.operation == "update")
+        assert scene.operation != "list" or body["next_cursor"]
+
+
+def _check(incident: dict[str, Any], subject: Subject, *, patched: bool) -> None:
+    wanted = documents.INCIDENT | {"app_id": documents.APP, "tenant_id": documents.TENANT, "schema_version": 1}
+    changed = set(documents.PATCH)
+    for field, value in wanted.items():
+        if field in changed and (patched or incident[field] != value):
+            assert incident[field] != value, (subject.name, field)  # the scene of the update was recorded before
+        else:
+            got = incident[field]
+            assert got == value or (field == "financial_impact" and float(got) == value), (subject.name, field, got)

@@ -1,0 +1,64 @@
+"""Instructions of a start and of a call, counted by valgrind: the same within a percent on a busy machine too.
+
+A start is counted over that of the bootstrap alone. A call is what ten more calls add to a process that has made three.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from typing import Any
+
+from tests.benchmarks.artifacts import OPERATIONS, OURS, Subject
+from tests.benchmarks.bench import SCENES, WORKER, Bench, Scene
+from tests.benchmarks.starts import PEERS_OPERATIONS
+
+_BEFORE, _MORE = 3, 10
+
+
+def available() -> bool:
+    return shutil.which("valgrind") is not None
+
+
+def of_starts(bench: Bench) -> dict[str, dict[str, int]]:
+    """Return the instructions of a start with byte code, over the bootstrap's, by subject and operation."""
+    bootstrap = _count(bench, bench.subjects[0], [])
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for subject in bench.subjects:
+        for operation in OPERATIONS if subject.name == OURS else PEERS_OPERATIONS:
+            scene = Scene(operation)
+            bench.set_scene(subject, scene)
+            asked = [{"start": subject.module(operation), "event": bench.event(subject, scene)}]
+            found[subject.name][operation] = _count(bench, subject, asked) - bootstrap
+    return found
+
+
+def of_calls(bench: Bench) -> dict[str, dict[str, float]]:
+    """Return the instructions of a warm call, by scene and subject."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for scene in SCENES:
+        for subject in bench.subjects:
+            bench.set_scene(subject, scene)
+            load = {"load": subject.module(scene.operation)}
+            event = bench.event(subject, scene)
+            few = _count(bench, subject, [load, {"calls": _BEFORE, "event": event}])
+            many = _count(bench, subject, [load, {"calls": _BEFORE + _MORE, "event": event}])
+            found[str(scene)][subject.name] = (many - few) / _MORE
+    return found
+
+
+def _count(bench: Bench, subject: Subject, requests: list[dict[str, Any]]) -> int:
+    command = (
+        "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", sys.executable, "-P",
+        "-s", "-S", str(WORKER), str(subject.compiled), str(bench.runtime),
+    )  # fmt: skip
+    done = subprocess.run(
+        command, env=bench.environment(subject, bench.canned_url), capture_output=True, text=True, check=True,
+        input="".join(json.dumps(request) + "\n" for request in requests),
+    )  # fmt: skip
+    counted = re.search(r"I +refs: +([0-9,]+)", done.stderr)
+    assert counted is not None, done.stderr
+    assert all(json.loads(line).get("status", 200) in (200, 201) for line in done.stdout.splitlines())
+    return int(counted[1].replace(",", ""))

@@ -1,0 +1,54 @@
+"""What a start costs: fresh processes, import and first call, CPU and clock, all subjects in turn.
+
+The bootstrap, which every function of Lambda has loaded before, is loaded before and does not count. The first call
+goes to canned answers, so that a client that is made late gains nothing.
+"""
+
+import gc
+from collections import defaultdict
+from typing import Any
+
+from tests.benchmarks.artifacts import FLOOR, OPERATIONS, OURS
+from tests.benchmarks.bench import Bench, Scene
+
+PEERS_OPERATIONS = ("get", "create")  # a peer is one function: its operations start alike
+
+
+def measure(bench: Bench, runs: int) -> dict[str, Any]:
+    """Return, by subject, form and operation, the seconds of CPU and of the clock of each run."""
+    seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list))))
+    gc.disable()
+    for _ in range(runs):
+        for subject in bench.subjects:
+            forms = {"with byte code": subject.compiled}
+            if subject.name not in (OURS, FLOOR):
+                forms["as built"] = subject.as_built
+            for form, place in forms.items():
+                for operation in OPERATIONS if subject.name == OURS else PEERS_OPERATIONS:
+                    scene = Scene(operation)
+                    bench.set_scene(subject, scene)
+                    with bench.worker(subject, place, bench.canned_url) as worker:
+                        said = worker.ask(start=subject.module(operation), event=bench.event(subject, scene))
+                    for kind in ("cpu", "wall"):
+                        seconds[subject.name][form][operation][kind].append(said[kind])
+    gc.enable()
+    return seconds
+
+
+def look_into(bench: Bench) -> dict[str, Any]:
+    """Return what a start loads, by subject and operation: files opened, sources compiled, modules, bytes resident."""
+    found: dict[str, Any] = defaultdict(dict)
+    for subject in bench.subjects:
+        for operation in OPERATIONS if subject.name == OURS else PEERS_OPERATIONS:
+            scene = Scene(operation)
+            bench.set_scene(subject, scene)
+            asked = {"start": subject.module(operation), "event": bench.event(subject, scene)}
+            with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
+                resident = worker.ask(**asked)["resident"]  # without the audit, which has a price
+            with bench.worker(subject, subject.compiled, bench.canned_url, "--audit") as worker:
+                said = worker.ask(**asked)
+            found[subject.name][operation] = {
+                "opened": said["opened"], "compiled": said["compiled"], "modules": said["modules"],
+                "resident": resident,
+            }  # fmt: skip
+    return found

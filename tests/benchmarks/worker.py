@@ -1,0 +1,84 @@
+"""The process that is measured: an interpreter, Lambda's bootstrap, and one artifact. Of the standard library alone.
+
+`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on the standard input, each answered by one line:
+
+``{"start": MODULE, "event": EVENT}``   import the module and call it once: what both took
+``{"load": MODULE}``                    import it; what follows calls it
+``{"calls": N, "event": EVENT}``        call it N times: seconds of CPU and of the clock for one call
+"""
+
+import json
+import sys
+import time
+
+ARTIFACT, RUNTIME = sys.argv[1], sys.argv[2]
+sys.path[:0] = [ARTIFACT, RUNTIME]
+
+
+class Context:
+    """What Lambda hands to a handler beside the event."""
+
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    function_name = "incidents"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:111122223333:function:incidents"
+
+    @staticmethod
+    def get_remaining_time_in_millis():
+        return 15_000
+
+
+def start(module, event):
+    opened = compiled = 0
+
+    def note(name, arguments):
+        nonlocal opened, compiled
+        opened += name == "open"
+        compiled += name == "compile" and str(arguments[1]).endswith(".py")
+
+    if "--audit" in sys.argv:
+        sys.addaudithook(note)
+    wall, cpu = time.perf_counter(), time.process_time()
+    answer = __import__(module).handler(event, Context)
+    spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    counted = {"opened": opened, "compiled": compiled, "modules": len(sys.modules), "resident": resident()}
+    return spent | counted | {"status": answer["statusCode"]}
+
+
+def resident():
+    """Bytes of memory, where the system says so; getrusage would count what the parent had at the fork."""
+    try:
+        with open("/proc/self/status") as status:  # noqa: PTH123
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+    except OSError:
+        return None
+
+
+def calls(handler, count, event):
+    text = json.dumps(event)
+    events = [json.loads(text.replace("%N%", str(n))) for n in range(count)]
+    wall, cpu = time.perf_counter(), time.process_time()
+    for one in events:
+        answer = handler(one, Context)
+    spent = {"cpu": (time.process_time() - cpu) / count, "wall": (time.perf_counter() - wall) / count}
+    return spent | {"status": answer["statusCode"], "body": answer.get("body", "")}
+
+
+def main():
+    import awslambdaric.bootstrap  # noqa: F401  # what Lambda has loaded before any function
+
+    handler, out = None, sys.stdout
+    sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123  # the functions log there
+    for line in sys.stdin:
+        asked = json.loads(line)
+        said = {}
+        if "start" in asked:
+            said = start(asked["start"], asked["event"])
+        elif "load" in asked:
+            handler = __import__(asked["load"]).handler
+        else:
+            said = calls(handler, asked["calls"], asked["event"])
+        print(json.dumps(said), file=out, flush=True)
+
+
+main()
