@@ -1,16 +1,13 @@
 """What the metrics cost: it grows with the days that changed, not with the tenant."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import compute_metrics
-from incidents import dynamodb as table_client
 from incidents import items
 
-from tests.support import scale
+from tests.support import scale, units
 from tests.support.events import Context, record
 from tests.support.incidents import item
 from tests.support.metric_world import World, mark
@@ -41,28 +38,6 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[
     return found
 
 
-@contextmanager
-def metered() -> Iterator[dict[str, float]]:
-    """Yield the units that calls to the table use meanwhile: reads by kind, and writes."""
-    used = {"read": 0.0, "written": 0.0}
-    client = table_client.client()
-
-    def ask(params: dict[str, Any], **_: object) -> None:
-        params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
-
-    def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
-        units = parsed["ConsumedCapacity"]["CapacityUnits"]
-        used["read" if model.name in ("Query", "GetItem") else "written"] += units
-
-    client.meta.events.register_last("before-call.dynamodb", ask)
-    client.meta.events.register("after-call.dynamodb", note)
-    try:
-        yield used
-    finally:
-        client.meta.events.unregister("before-call.dynamodb", ask)
-        client.meta.events.unregister("after-call.dynamodb", note)
-
-
 def test_ten_changes_cost_the_same_in_a_tenant_of_any_size(
     world: Callable[[], World], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
 ) -> None:
@@ -75,13 +50,13 @@ def test_ten_changes_cost_the_same_in_a_tenant_of_any_size(
             for n, one in enumerate(incidents[: 50 * A_DAY : 5 * A_DAY])
         ]
         assert len(changed) == 10
-        with metered() as used:
+        with units.of_calls() as used:
             mark(changed)
             assert compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context) == {"batchItemFailures": []}
-        costs[tenant] = used
+        costs[tenant] = used.units
     assert costs["large"] == costs["small"]
-    assert costs["small"]["read"] > 0
+    assert costs["small"].read > 0
     promise(
         "What the metrics' jobs read for ten changed incidents, on twenty days, in a tenant of any size",
-        f"{costs['small']['read']:.1f} units with 1 000 incidents, {costs['large']['read']:.1f} with {LARGE_TENANT}",
+        f"{costs['small'].read:.1f} units with 1 000 incidents, {costs['large'].read:.1f} with {LARGE_TENANT}",
     )

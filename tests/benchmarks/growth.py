@@ -1,0 +1,125 @@
+"""What a larger tenant and more tenants change: calls, units and seconds of one operation, on DynamoDB Local."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import compute_metrics
+import create_incident
+import get_incident
+import list_incidents
+import mark_metric_days
+import schedule_metrics
+from incidents import dynamodb, items, model
+from incidents.metrics import edge
+from incidents.model import Incident
+from incidents.observability import logger
+from ulid import ULID
+
+from tests.support import dynamodb_local, templates, units
+from tests.support.events import Context, claims, create_event, get_event, list_event, record, stream_event
+from tests.support.metric_world import Queue
+from tests.support.queues import sqs_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+A_DAY = 10
+TENANTS_SIZE = 1_000
+TIMES = 15
+_FIRST = 1_700_000_000
+_TABLE = "incidents"
+
+
+def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
+    """Return, by how many incidents the tenant has and by how many tenants there are, what each operation uses."""
+    return {
+        "incidents": {str(size): _measured({"acme": size}) for size in sizes},
+        "tenants": {
+            str(count): _measured({"acme": TENANTS_SIZE} | {f"other-{n}": TENANTS_SIZE for n in range(count - 1)})
+            for count in tenants
+        },
+    }
+
+
+def _measured(sizes: dict[str, int]) -> dict[str, Any]:
+    """Fill a new table and measure in the tenant acme. A new DynamoDB Local: it goes slower the more it ever held."""
+    with dynamodb_local.running() as url:
+        os.environ |= {
+            "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": _TABLE, "CURSOR_KEY": "the key of the benchmarks",
+            "METRICS_QUEUE_URL": "metrics", "MARK_SETTLE_SECONDS": "0", "POWERTOOLS_METRICS_DISABLED": "true",
+        }  # fmt: skip
+        os.environ.pop("JWT_ISSUER", None)
+        logger.setLevel("ERROR")
+        dynamodb.client.cache_clear()
+        client = boto3.client("dynamodb")
+        client.create_table(TableName=_TABLE, **templates.table())
+        stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
+        return _operations(stored["acme"])
+
+
+def _operations(stored: list[items.Item]) -> dict[str, Any]:
+    caller = claims("acme")
+    middle = stored[len(stored) // 2]["id"]["S"]
+    queue = Queue()
+    edge._queues = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
+    changed = [record(one, one | {"severity": {"S": "low"}}, n) for n, one in enumerate(stored[:: A_DAY // 2][:10])]
+
+    def answered(handler: Any, event: dict[str, Any]) -> None:
+        answer = handler(event, Context)
+        assert answer["statusCode"] in (200, 201), answer
+        assert "items" not in json.loads(answer["body"]) or json.loads(answer["body"])["items"]
+
+    def job() -> None:
+        mark_metric_days.handler(stream_event(changed), Context)
+        schedule_metrics.handler({}, Context)
+        body = queue.bodies.pop()
+        assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}
+
+    operations: dict[str, Callable[[], None]] = {
+        "first page": lambda: answered(list_incidents.handler, list_event(caller)),
+        "filtered list": lambda: answered(list_incidents.handler, list_event(caller, status="new", severity="high")),
+        "get": lambda: answered(get_incident.handler, get_event(middle, caller=caller)),
+        "create": lambda: answered(create_incident.handler, create_event({"title": "Another one"}, caller=caller)),
+        "metrics job": job,
+    }
+    return {name: _one(operation) for name, operation in operations.items()}
+
+
+def _one(operation: Callable[[], None]) -> dict[str, Any]:
+    operation()  # what comes first makes counters, connections and marks
+    with units.of_calls() as used:
+        operation()
+    seconds = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        operation()
+        seconds.append(time.perf_counter() - began)
+    return {"calls": used.calls, "read": used.units.read, "written": used.units.written, "seconds": seconds}
+
+
+def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[items.Item]:
+    """Give a tenant incidents, ten a day; every third is closed, and every fifth of the rest is of a high severity."""
+    found = []
+    for n in range(count):
+        day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
+        incident = model.blank() | {
+            "id": f"inc_{ULID.from_timestamp(_FIRST + n)}", "tenant_id": tenant, "created_at": f"{day}T09:00:00.000Z",
+            "updated_at": f"{day}T09:00:00.000Z", "created_by": "ada", "updated_by": "ada", "schema_version": 1,
+            "source": "edm", "source_type": "api", "incident_number": f"IR-{n}", "title": "An incident " * 20,
+            "description": "words " * 200, "status": "closed" if n % 3 == 0 else "new",
+            "severity": "high" if n % 5 == 0 else "low", "occurred_at": f"{day}T06:00:00.000Z",
+            "detected_at": f"{day}T08:00:00.000Z",
+        }  # fmt: skip
+        if n % 3 == 0:
+            incident |= {"closed_at": f"{day}T18:00:00.000Z", "mttr_minutes": 600, "mttd_minutes": 120}
+        found.append(items.from_incident(cast("Incident", incident), 1))
+    for start in range(0, count, 25):
+        puts: Any = [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]
+        assert not client.batch_write_item(RequestItems={_TABLE: puts})["UnprocessedItems"]
+    return found

@@ -1,0 +1,113 @@
+"""What a run prints and writes: the table, all figures as JSON, and a picture."""
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.artifacts import FLOOR, MAIN_PEER, OURS
+from tests.benchmarks.targets import Row, ratios, rows
+
+_SCENES = ("get", "create", "update", "list 50", "list 100")
+
+
+def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
+    """Print the table; write figures.json, table.md and, where starts and calls were measured, picture.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1))
+    found = [*rows(figures)]
+    console.print(_table(found))
+    for row in found:
+        if not row.met:
+            console.print(f"{row.what}: {row.why_not or 'NOT EXPLAINED'}", soft_wrap=True)
+    for line in _growth(figures):
+        console.print(line)
+    (folder / "table.md").write_text("\n".join([*_markdown(found), "", *_growth(figures), ""]))
+    if "starts" in figures and "calls" in figures:
+        _picture(figures, folder / "picture.png")
+
+
+def _table(found: list[Row]) -> Table:
+    table = Table("what (ratios are to Powertools + Tracer + pydantic + boto3.resource)", box=None)
+    for heading in ("measured", "beside it (middle half)", "at most", ""):
+        table.add_column(heading, justify="right")
+    for row in found:
+        word = "" if row.met else "missed"
+        table.add_row(row.what, row.form.format(row.figure), row.beside, row.form.format(row.target), word)
+    return table
+
+
+def _markdown(found: list[Row]) -> list[str]:
+    lines = ["| what | measured | beside it (middle half) | at most |", "|---|---|---|---|"]
+    for row in found:
+        figure = row.form.format(row.figure)
+        lines.append(f"| {row.what} | {figure if row.met else f'**{figure}**'} | {row.beside} | "
+                     f"{row.form.format(row.target)} |")  # fmt: skip
+    return lines
+
+
+def _growth(figures: dict[str, Any]) -> list[str]:
+    """Return a table of calls and milliseconds by size, as Markdown."""
+    if "growth" not in figures:
+        return []
+    lines: list[str] = []
+    for of, heading in (("incidents", "incidents of the tenant"), ("tenants", "tenants of 1 000 incidents")):
+        sizes = figures["growth"][of]
+        lines += [f"| calls, read units, median ms with ... {heading} | " + " | ".join(sizes) + " |"]
+        lines += ["|---" * (len(sizes) + 1) + "|"]
+        for operation in next(iter(sizes.values())):
+            cells = (
+                f"{one['calls']}, {one['read']:g}, {1000 * median(one['seconds']):.0f}"
+                for one in (measured[operation] for measured in sizes.values())
+            )
+            lines.append(f"| {operation} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines
+
+
+def _picture(figures: dict[str, Any], path: Path) -> None:
+    """Draw the CPU of a start and of a warm call, as ratios to the usual way."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.6), width_ratios=(2, 3))
+    colours = dict(
+        zip(figures["starts"], ("#1b6ca8", "#9aa5b1", "#b9c2cb", "#c9b08a", "#a9b99a", "#e3e6ea"), strict=True)
+    )
+    starts, base = figures["starts"], figures["starts"][MAIN_PEER]["as built"]
+    for place, name in enumerate(starts):
+        form = "as built" if "as built" in starts[name] else "with byte code"
+        heights = [median(ratios(starts[name][form][one]["cpu"], base[one]["cpu"])) for one in ("get", "create")]
+        _bars(left, place, len(starts), heights, name, colours[name])
+    left.set_title("a start, each as it is deployed")
+    left.set_xticks(range(2), ["read function", "write function"])
+    calls = figures["calls"]["canned"]
+    for place, name in enumerate(calls["get"]):
+        heights = [median(ratios(calls[scene][name]["cpu"], calls[scene][MAIN_PEER]["cpu"])) for scene in _SCENES]
+        _bars(right, place, len(calls["get"]), heights, name, colours[name])
+    right.set_title("a warm call")
+    right.set_xticks(range(len(_SCENES)), _SCENES)
+    for axes in (left, right):
+        axes.axhline(1, color="#555", linewidth=0.8, linestyle=":")
+        axes.spines[["top", "right"]].set_visible(False)
+    left.set_ylabel(f"CPU, as a ratio to {MAIN_PEER}")
+    names = [OURS, *(name for name in starts if name not in (OURS, FLOOR)), FLOOR]
+    handles, labels = left.get_legend_handles_labels()
+    order = [labels.index(name) for name in names]
+    figure.legend([handles[n] for n in order], names, loc="lower center", ncols=len(names), frameon=False)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.savefig(path, dpi=110)
+
+
+def _bars(axes: Any, place: int, of: int, heights: list[float], name: str, colour: str) -> None:
+    width = 0.84 / of
+    positions = [group + (place - (of - 1) / 2) * width for group in range(len(heights))]
+    axes.bar(positions, heights, width * 0.92, label=name, color=colour)
+    if name == OURS:
+        for position, height in zip(positions, heights, strict=True):
+            axes.text(position, height + 0.01, f"{height:.2f}", ha="center", va="bottom", fontsize=8)

@@ -1,0 +1,122 @@
+"""What was promised of each figure, and what came of it."""
+
+from collections.abc import Iterator
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+from tests.benchmarks.artifacts import MAIN_PEER, OURS, UNTRACED
+
+READS, WRITES = ("get", "list"), ("create", "update")
+_MB = 1_000_000
+
+WHY_NOT = {
+    "create": (
+        "an incident's number is drawn by a request of its own before the transaction (inside it, all creates of a "
+        "tenant would meet there), so a create pays botocore's price of a request twice, and the peer once: it makes "
+        "up its number by chance. Two bare requests of our client are three quarters of the create."
+    ),
+}
+"""Why a target is not reached, by the end of its row's name."""
+
+
+class Row(NamedTuple):
+    """One figure beside its target; both are to be read as "at most"."""
+
+    what: str
+    figure: float
+    beside: str  # the same in CPU, with its spread, where the figure is instructions
+    target: float
+    form: str = "{:.2f}"
+
+    @property
+    def met(self) -> bool:
+        return self.figure <= self.target
+
+    @property
+    def why_not(self) -> str:
+        return "" if self.met else next((why for name, why in WHY_NOT.items() if self.what.endswith(name)), "")
+
+
+def rows(figures: dict[str, Any]) -> Iterator[Row]:
+    """Yield a row for each target of which something was measured."""
+    if "starts" in figures:
+        yield from _starts(figures)
+    if "loads" in figures:
+        loads = [figures["loads"][OURS][operation] for operation in READS]
+        for what, most in (("compiled", 0), ("opened", 600), ("modules", 420)):
+            name = {"compiled": "sources compiled", "opened": "files opened", "modules": "modules loaded"}[what]
+            yield Row(f"start of a read: {name}", max(one[what] for one in loads), "", most, "{:.0f}")
+        if all(one["resident"] for one in loads):
+            yield Row("start of a read: MB resident", max(one["resident"] for one in loads) / _MB, "", 42, "{:.1f}")
+    if "calls" in figures:
+        yield from _calls(figures)
+    if "units" in figures:
+        yield from _units(figures["units"])
+    if "growth" in figures:
+        sizes = figures["growth"]["incidents"]
+        small, large = (sizes[str(size)]["first page"] for size in (min(map(int, sizes)), max(map(int, sizes))))
+        name = f"first page with {max(map(int, sizes)):,} incidents: ".replace(",", " ")
+        for what, form in (("read", "read units"), ("calls", "calls")):
+            yield Row(f"{name}{form}, to those with {min(map(int, sizes))}", large[what] / small[what], "", 1.0)
+    if "packages" in figures:
+        ours = figures["packages"][OURS]["with byte code"]
+        yield Row("package, MB zipped", ours["zipped"] / _MB, "", 9, "{:.1f}")
+        yield Row("package, MB unzipped", ours["unzipped"] / _MB, "", 24, "{:.1f}")
+
+
+def _starts(figures: dict[str, Any]) -> Iterator[Row]:
+    starts = figures["starts"]
+    for kind, operations, as_built, compiled, untraced in (
+        ("read", READS, 0.18, 0.35, 0.48),
+        ("write", WRITES, 0.26, 0.52, 0.70),
+    ):
+        worst = max(operations, key=lambda one: median(starts[OURS]["with byte code"][one]["cpu"]))
+        ours = starts[OURS]["with byte code"][worst]["cpu"]
+        peers = "get" if kind == "read" else "create"
+        built = ratios(ours, starts[MAIN_PEER]["as built"][peers]["cpu"])
+        yield Row(f"start of a {kind}, the peer as `sam build` leaves it (CPU)", median(built), spread(built), as_built)
+        for peer, name, most in ((MAIN_PEER, "", compiled), (UNTRACED, ", without Tracer", untraced)):
+            in_cpu = ratios(ours, starts[peer]["with byte code"][peers]["cpu"])
+            figure, beside = median(in_cpu), spread(in_cpu)
+            if "start instructions" in figures:
+                counted = figures["start instructions"]
+                figure = max(counted[OURS][one] for one in operations) / counted[peer][peers]
+                beside = f"CPU {median(in_cpu):.2f} ({beside})"
+            yield Row(f"start of a {kind}, both with byte code{name}", figure, beside, most)
+
+
+def _calls(figures: dict[str, Any]) -> Iterator[Row]:
+    targets = {"get": 0.55, "create": 0.80, "update": 0.95, "list 50": 0.22, "list 100": 0.22}
+    for scene, most in targets.items():
+        canned = figures["calls"]["canned"][scene]
+        in_cpu = ratios(canned[OURS]["cpu"], canned[MAIN_PEER]["cpu"])
+        figure, beside = median(in_cpu), spread(in_cpu)
+        if "call instructions" in figures:
+            counted = figures["call instructions"][scene]
+            figure, beside = counted[OURS] / counted[MAIN_PEER], f"CPU {median(in_cpu):.2f} ({beside})"
+        yield Row(f"warm {scene}", figure, beside, most)
+
+
+def _units(units: dict[str, Any]) -> Iterator[Row]:
+    for operation, most in (
+        ("create", (14, 18)), ("create with a key", (16, 20)), ("create by an application", (16, 21)),
+        ("update", (10, 14)), ("move", (13, 18)), ("close", (14, 19)), ("delete", (11, 15)),
+    ):  # fmt: skip
+        for size, units_at_most in zip(("2 KB", "3 KB"), most, strict=True):
+            name = f"write units, incident of up to {size}: {operation}"
+            yield Row(name, units[size][operation]["written"], "", units_at_most, "{:.0f}")
+    yield Row("read units: get of 2 KB", units["2 KB"]["get"]["read"], "", 1, "{:g}")
+    yield Row("read units: list of 50 of 2 KB", units["2 KB"]["list 50"]["read"], "", 14, "{:g}")
+
+
+def ratios(ours: list[float], peers: list[float]) -> list[float]:
+    """Return the ratio of each round: both of a round were measured within the same moments."""
+    return [one / other for one, other in zip(ours, peers, strict=True)]
+
+
+def spread(values: list[float]) -> str:
+    """Return the middle half of some values."""
+    if len(values) < 2:
+        return ""
+    low, _, high = quantiles(values, n=4)
+    return f"{low:.2f} to {high:.2f}"

@@ -1,0 +1,171 @@
+"""Read and write units of each operation, as AWS counts them.
+
+DynamoDB Local reports a transaction wrongly. AWS's rule is twice the units of the table and once those of the indexes,
+so the writes of a transaction are made one by one here, and each part counted as it is reported.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from incidents import commands, dynamodb, queries
+from incidents.identity import Identity
+from incidents.items import Attribute, Item
+from incidents.repository import IncidentRepository
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KB = 1024
+_ROOM = 120  # bytes for what later changes add: stamps, minutes, an index attribute
+
+
+class Units(NamedTuple):
+    read: float
+    written: float
+
+
+class Metered:
+    """A client of the table that counts, and makes each write of a transaction by itself."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self.units = Units(0, 0)
+
+    def get_item(self, **parameters: Any) -> Any:
+        return self._read(self._client.get_item, parameters)
+
+    def query(self, **parameters: Any) -> Any:
+        return self._read(self._client.query, parameters)
+
+    def update_item(self, **parameters: Any) -> Any:
+        return self._write(self._client.update_item, parameters, times=1)
+
+    def transact_write_items(self, **parameters: Any) -> None:
+        for member in parameters["TransactItems"]:
+            if "Put" in member:
+                self._write(self._client.put_item, member["Put"], times=2)
+            else:
+                self._write(self._client.update_item, member["Update"], times=2)
+
+    def _read(self, call: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+        answer = call(**parameters | {"ReturnConsumedCapacity": "TOTAL"})
+        self.units = self.units._replace(read=self.units.read + answer["ConsumedCapacity"]["CapacityUnits"])
+        return answer
+
+    def _write(self, call: Callable[..., Any], parameters: dict[str, Any], *, times: int) -> Any:
+        answer = call(**parameters | {"ReturnConsumedCapacity": "INDEXES"})
+        used = answer["ConsumedCapacity"]
+        indexes = sum(index["CapacityUnits"] for index in used.get("GlobalSecondaryIndexes", {}).values())
+        written = times * used["Table"]["CapacityUnits"] + indexes
+        self.units = self.units._replace(written=self.units.written + written)
+        return answer
+
+
+class Used:
+    """What was used so far: units, a transaction's as DynamoDB Local counts them, and calls."""
+
+    def __init__(self) -> None:
+        self.units = Units(0, 0)
+        self.calls = 0
+
+
+@contextmanager
+def of_calls() -> Iterator[Used]:
+    """Count what the functions' own client uses meanwhile."""
+    used = Used()
+    events = dynamodb.client().meta.events
+
+    def ask(params: dict[str, Any], **_: object) -> None:  # the guard admits this parameter for queries alone
+        params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
+
+    def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
+        consumed = parsed["ConsumedCapacity"]
+        units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+        is_read = model.name in ("Query", "GetItem")
+        used.units = Units(used.units.read + units * is_read, used.units.written + units * (not is_read))
+        used.calls += 1
+
+    events.register_last("before-call.dynamodb", ask)
+    events.register("after-call.dynamodb", note)
+    try:
+        yield used
+    finally:
+        events.unregister("before-call.dynamodb", ask)
+        events.unregister("after-call.dynamodb", note)
+
+
+def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[str, Units]:
+    """Return what each operation costs on incidents of up to so many KB with their keys, in a tenant of its own."""
+    metered = Metered(client)
+    tenant = f"units-{kilobytes}-kb"
+
+    def incidents(app: str | None = None) -> IncidentRepository:
+        return IncidentRepository(Identity(tenant, "ada", app, frozenset()), cast("DynamoDBClient", metered), table)
+
+    person = incidents()
+    body = _body(person, kilobytes * KB - _ROOM)
+    found: dict[str, Units] = {}
+
+    def cost(operation: str, call: Callable[[], Any]) -> Any:
+        metered.units = Units(0, 0)
+        answer = call()
+        found[operation] = metered.units
+        return answer
+
+    def update(incident_id: str, **patch: Any) -> None:
+        item = commands.update_incident(incident_id, patch, None, person).item
+        assert kilobytes * KB - KB < size(item) <= kilobytes * KB
+
+    made = cost("create", lambda: commands.create_incident(body, person)).stored
+    assert kilobytes * KB - KB < size(made.item) <= kilobytes * KB
+    other = cost("create with a key", lambda: commands.create_incident(body, person, "a-key")).stored.incident["id"]
+    cost("create by an application", lambda: commands.create_incident(body, incidents("soc-portal")))
+    incident_id = made.incident["id"]
+    cost("get", lambda: queries.get_incident(incident_id, person))
+    cost("update", lambda: update(incident_id, owner_id="grace"))
+    cost("update of what metrics count by", lambda: update(incident_id, severity="low"))
+    cost("move", lambda: update(incident_id, status="investigating"))
+    cost("close", lambda: update(incident_id, status="closed"))
+    cost("delete", lambda: commands.delete_incident(other, None, person))
+    for _ in range(51):
+        commands.create_incident(body, person)
+    page = cost("list 50", lambda: queries.list_incidents({"limit": ["50"]}, person))
+    assert len(page.items) == 50
+    assert page.next_cursor
+    return found
+
+
+def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
+    """Return the body of a create whose item has so many bytes, of all kinds of attributes."""
+    body: dict[str, Any] = {
+        "title": "Credentials of a build server used from an unknown network",
+        "description": "x",
+        "severity": "high",
+        "category": "unauthorized_access",
+        "occurred_at": "2026-03-14T08:12:45.000Z",
+        "detected_at": "2026-03-14T11:42:10.000Z",
+        "affected_asset_ids": ["arn:aws:s3:::release-artifacts"],
+        "tags": ["laptop", "build"],
+        "financial_impact": 12500,
+    }
+    smallest = size(commands.create_incident(body, incidents).stored.item)
+    return body | {"description": "x" * (1 + wanted - smallest)}
+
+
+def size(item: Item) -> int:
+    """Return the bytes of an item as AWS counts them: "DynamoDB item sizes and formats" in its developer guide."""
+    return sum(len(name.encode()) + _size(attribute) for name, attribute in item.items())
+
+
+def _size(attribute: Attribute) -> int:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            return 1 + (len(value.lstrip("-").replace(".", "")) + 1) // 2
+        case "L":
+            return 3 + sum(1 + _size(one) for one in value)
+    return 1  # BOOL, NULL
