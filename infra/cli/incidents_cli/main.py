@@ -21,6 +21,7 @@ from .dead_letters import dead_letters
 from .explain import explain
 from .metrics import metrics
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
+from .tenant import tenant, verify
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +32,9 @@ cli = typer.Typer(
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
 cli.add_typer(metrics, name="metrics")
+cli.add_typer(tenant, name="tenant")
 cli.command()(explain)
+cli.command()(verify)
 
 
 def app() -> None:
