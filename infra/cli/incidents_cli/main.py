@@ -13,6 +13,7 @@ from typing import Annotated
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from incidents.errors import Busy
 
 from . import emulator, issuer, local, sam
 from .accounts import accounts
@@ -44,6 +45,9 @@ def app() -> None:
         cli()
     except StepFailed as failure:
         show_failure(failure)
+        sys.exit(1)
+    except Busy:
+        show_failure(StepFailed("The table is busy, or cannot be reached.", "", "Run the command again in a minute."))
         sys.exit(1)
     except OSError as error:
         show_failure(

@@ -34,7 +34,6 @@ class Checkpoint:
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write(self.path, json.dumps({"about": self._about, "state": state}).encode())
 
     def remove(self) -> None:

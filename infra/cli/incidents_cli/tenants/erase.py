@@ -135,9 +135,12 @@ class _Partitions:
     def _delete(self, some: list[Item]) -> None:
         left: dict[str, Any] = {self._table: [{"DeleteRequest": {"Key": key}} for key in some]}
         attempt = 0
-        while left := self._client.batch_write_item(RequestItems=left).get("UnprocessedItems") or {}:
-            give_way(attempt)
-            attempt += 1
+        while left:
+            sent = len(left[self._table])
+            left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems") or {}
+            if left:
+                attempt = attempt + 1 if len(left[self._table]) == sent else 0
+                give_way(attempt)
 
     def _leave(self, row: Item) -> None:
         """Take the tenant from a row of the account map; others keep theirs. What changed meanwhile comes again."""

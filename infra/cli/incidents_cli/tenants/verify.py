@@ -23,7 +23,7 @@ from .reading import AT_ONCE, Progress, TenantReader, batches
 Tell = Callable[[str, int, float | None], None]
 """Told of each step: the kind of items, how many of them were looked at, and which part of them lies behind."""
 
-PAUSE_SECONDS = 3.0
+PAUSE_SECONDS = 3.0  # before a second look
 
 
 class Outcome(NamedTuple):
@@ -53,7 +53,6 @@ class Section(Protocol):
 
 def verify(
     reader: TenantReader, checkpoint: Checkpoint, report: Path | None, say: Callable[[Violation], None], tell: Tell,
-    pause: float = PAUSE_SECONDS,
 ) -> Outcome:  # fmt: skip
     """Walk a tenant from where the checkpoint stands, and say each violation; ``report`` gets them as JSON Lines."""
     state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
@@ -66,7 +65,7 @@ def verify(
             for step in section.steps(state["after"]):
                 found: list[Violation] = []
                 if step.suspects:
-                    time.sleep(pause)
+                    time.sleep(PAUSE_SECONDS)
                     found = [violation for suspect in step.suspects for violation in section.again(suspect)]
                 for violation in found:
                     say(violation)
