@@ -46,6 +46,7 @@ ACTIVE_BY_STATUS = "active-by-status"
 ACTIVE_BY_APP = "active-by-app"
 BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
+INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")

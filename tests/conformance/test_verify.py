@@ -346,3 +346,18 @@ def test_the_command_says_one_line_a_violation_and_fails(
 
     assert run(monkeypatch, "verify", "--tenant", "No#Tenant") == 1
     assert "That is no tenant" in capsys.readouterr().err
+
+
+def test_a_table_that_was_restored_without_an_index_is_refused(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = templates.table()
+    indexes = [index for index in whole["GlobalSecondaryIndexes"] if index["IndexName"] != keys.ACTIVE]
+    attributes = [one for one in whole["AttributeDefinitions"] if one["AttributeName"] != "active_pk"]
+    lacking = whole | {"GlobalSecondaryIndexes": indexes, "AttributeDefinitions": attributes}
+    table.client.create_table(TableName="lacking", **lacking)
+    operator(monkeypatch, table, tmp_path)
+
+    assert run(monkeypatch, "verify", "--tenant", table.tenant, "--table", "lacking") == 1
+    assert "lacks indexes" in capsys.readouterr().err
+    table.client.delete_table(TableName="lacking")

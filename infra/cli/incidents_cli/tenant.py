@@ -36,6 +36,9 @@ def verify(
     from .tenants import verify as walk
     from .tenants.checkpoint import Checkpoint
 
+    if missing := reader.missing_indexes():
+        advice = "Restore the table with all of its indexes: infra/runbooks/restore.md"
+        raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{of}.checkpoint")
     state = Checkpoint(file, verified=of, table=reader.table_arn(), report=str(report))
     with _bar(f"Verifying {of}") as shown:

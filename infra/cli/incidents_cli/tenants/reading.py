@@ -106,6 +106,11 @@ class TenantReader:
             timeouts.pause(attempt, first=0.05)
         raise Busy
 
+    def missing_indexes(self) -> set[str]:
+        """Return which indexes the table lacks: a restore can leave some out."""
+        found = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
+        return {*keys.INDEXES} - {index["IndexName"] for index in found}
+
     def table_arn(self) -> str:
         """Return the ARN of the table. Raises botocore's ClientError where there is none."""
         return self.client.describe_table(TableName=self.table_name)["Table"]["TableArn"]
