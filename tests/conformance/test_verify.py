@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from incidents import commands, keys
+from incidents.errors import Busy
 from incidents.identity import Identity
 from incidents.metrics.marked_days import MarkedDays
 from incidents.repository import IncidentRepository
@@ -14,6 +15,7 @@ from incidents_cli.console import StepFailed
 from incidents_cli.tenants import verify as walk
 from incidents_cli.tenants.checkpoint import Checkpoint
 from incidents_cli.tenants.invariants import Violation
+from incidents_cli.tenants.reading import TenantReader
 
 from tests.support import invariants, templates
 from tests.support.tenants import Table, live, operator, run
@@ -60,6 +62,13 @@ def test_a_sound_tenant_passes(table: Table, tmp_path: Path) -> None:
     }  # fmt: skip
     assert outcome.looked_at["metric items"] > 10
     assert (tmp_path / "report.jsonl").read_text() == ""
+
+
+def test_a_document_of_an_older_schema_passes(table: Table, tmp_path: Path) -> None:
+    older = {"severity": {"S": "LOW"}, "tags": {"S": "a, b"}}
+    table.put(table.titled("nothing known"), "schema_version", **older)
+
+    assert verified(table, tmp_path)[1] == []
 
 
 def change(table: Table, title: str, version: int) -> dict[str, Any]:
@@ -243,6 +252,19 @@ def test_it_only_reads(table: Table, tmp_path: Path) -> None:
     assert operations == {"Query", "GetItem", "BatchGetItem"}
 
 
+def test_it_says_how_far_it_has_come(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "AT_ONCE", 2)
+    told: dict[str, list[tuple[int, float | None]]] = {}
+
+    verified(table, tmp_path, lambda kind, count, part: told.setdefault(kind, []).append((count, part)))
+
+    assert [count for count, _ in told["incidents"]] == [2, 4, 6, 8, 9]
+    parts = [part for _, part in told["incidents"] if part is not None]
+    assert parts == sorted(parts)
+    assert (len(parts), parts[-1]) == (5, 1)
+    assert all(part is not None and 0 <= part <= 1 for _, part in told["findings"])
+
+
 class CutOff(Exception):
     pass
 
@@ -344,6 +366,12 @@ def test_the_command_says_one_line_a_violation_and_fails(
     assert json.loads((tmp_path / "report.jsonl").read_text())["rule"] == "indexes"
     assert not list(tmp_path.glob("*.checkpoint"))
 
+    def busy(*_: object) -> NoReturn:
+        raise Busy
+
+    monkeypatch.setattr(TenantReader, "items", busy)
+    assert run(monkeypatch, "verify", "--tenant", table.tenant) == 1
+    assert "The table is busy" in capsys.readouterr().err
     assert run(monkeypatch, "verify", "--tenant", "No#Tenant") == 1
     assert "That is no tenant" in capsys.readouterr().err
 
