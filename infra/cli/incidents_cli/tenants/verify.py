@@ -112,7 +112,7 @@ class _Incidents:
         return found + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
 
     def _number(self, item: Item) -> keys.Key:
-        return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S", "none"))
+        return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S") or "none")
 
 
 Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
@@ -139,7 +139,7 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
     days = MetricDays(reader)
 
     def named(some: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
-        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S", "none")) for item in some]
+        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in some]
         incidents = reader.references(at)
         for item, key in zip(some, at, strict=True):
             yield item["sk"]["S"], item, incidents.get(key)
