@@ -46,10 +46,12 @@ ACTIVE_BY_STATUS = "active-by-status"
 ACTIVE_BY_APP = "active-by-app"
 BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
+INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")  # each a partition of a tenant
 MARK_SHARDS = 8  # each takes 1 000 marks a second; a schedule reads them all
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
 
@@ -132,6 +134,11 @@ def marked_days_of(tenant_id: str) -> tuple[Key, Key]:
 
 def marked_days(shard: int) -> str:
     return f"METRICDUE#{shard}"
+
+
+def partitions(tenant_id: str) -> dict[str, str]:
+    """Return every partition of the table that is this tenant's alone, by the kind of items in it."""
+    return {kind: f"TENANT#{tenant_id}#{kind}" for kind in KINDS}
 
 
 def belongs_to_tenant(tenant_id: str, partition: str) -> bool:

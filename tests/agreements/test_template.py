@@ -176,6 +176,25 @@ def test_the_table_is_kept_safe() -> None:
     assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
+def test_the_service_can_serve_from_a_table_that_was_restored() -> None:
+    """Everything that names the table asks the nested stack for it, which names one of two."""
+    outputs = templates.read(templates.STORAGE)["Outputs"]
+    for output, restored in (
+        ("TableName", {"Ref": "RestoredTable"}),
+        (
+            "TableArn",
+            {"Fn::Sub": outputs["TableArn"]["Value"]["Fn::If"][2]["Fn::Sub"].replace("Incidents", "RestoredTable")},
+        ),
+        ("StreamArn", {"Ref": "RestoredTableStream"}),
+    ):
+        condition, chosen, _ = outputs[output]["Value"]["Fn::If"]
+        assert (condition, chosen) == ("IsRestored", restored)
+    parameters = RESOURCES["Storage"]["Properties"]["Parameters"]
+    for name in ("RestoredTable", "RestoredTableStream"):
+        assert parameters[name] == {"Ref": name}
+        assert templates.service()["Parameters"][name]["Default"] == ""
+
+
 def test_the_rules_bring_what_there_is_an_adapter_for_and_never_our_own_events() -> None:
     rules = {
         name: one["Properties"]["EventPattern"]

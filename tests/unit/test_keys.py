@@ -1,3 +1,5 @@
+import inspect
+import typing
 from typing import Any, cast
 
 import pytest
@@ -64,11 +66,27 @@ def test_the_indexes_are_those_of_the_deployed_table() -> None:
     }
     everywhere = keys.index_attributes(incident(app_id="a", detected_at=DETECTED, closed_at=CLOSED))
 
-    assert set(deployed) == {
-        keys.ACTIVE, keys.ACTIVE_BY_STATUS, keys.ACTIVE_BY_APP, keys.BY_DETECTED_DAY, keys.BY_CLOSED_DAY
-    }  # fmt: skip
+    assert set(deployed) == set(keys.INDEXES)
     assert {partition for partition, _ in deployed.values()} == set(everywhere)
     assert {sort for _, sort in deployed.values()} == {"id"}
+
+
+def test_the_partitions_of_a_tenant_are_all_that_its_keys_have_but_for_its_marks() -> None:
+    """What erases a tenant looks into these."""
+    made = {
+        name: function(*["acme" if parameter == "tenant_id" else 1 if hint is int else "x"
+                         for parameter, hint in typing.get_type_hints(function).items() if parameter != "return"])
+        for name, function in inspect.getmembers(keys, inspect.isfunction)
+        if {"tenant_id": str, "return": keys.Key}.items() <= typing.get_type_hints(function).items()
+    }  # fmt: skip
+
+    marked = made.pop("marked_day")
+    assert len(made) > 7
+    assert {key.pk for key in made.values()} == set(keys.partitions("acme").values())
+    assert all(kind == partition.rpartition("#")[2] for kind, partition in keys.partitions("acme").items())
+    first, last = keys.marked_days_of("acme")
+    assert first.pk == marked.pk
+    assert first.sk < marked.sk < last.sk
 
 
 @pytest.mark.parametrize("tenant", ["ab", "a1", "acme-corp", "0" * 63])

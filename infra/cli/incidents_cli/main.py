@@ -13,6 +13,7 @@ from typing import Annotated
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from incidents.errors import Busy
 
 from . import emulator, issuer, local, sam
 from .accounts import accounts
@@ -21,6 +22,7 @@ from .dead_letters import dead_letters
 from .explain import explain
 from .metrics import metrics
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
+from .tenant import tenant, verify
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +33,9 @@ cli = typer.Typer(
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
 cli.add_typer(metrics, name="metrics")
+cli.add_typer(tenant, name="tenant")
 cli.command()(explain)
+cli.command()(verify)
 
 
 def app() -> None:
@@ -41,6 +45,9 @@ def app() -> None:
         cli()
     except StepFailed as failure:
         show_failure(failure)
+        sys.exit(1)
+    except Busy:
+        show_failure(StepFailed("The table is busy, or cannot be reached.", "", "Run the command again in a minute."))
         sys.exit(1)
     except OSError as error:
         show_failure(

@@ -15,6 +15,9 @@ StackOption = Annotated[str | None, typer.Option("--stack", help="A stack on AWS
 RegionOption = Annotated[str | None, typer.Option("--region", help="Its AWS region; default: as for the AWS CLI.")]
 
 
+TableOption = Annotated[str | None, typer.Option("--table", help="A table beside the stack's own: one restored.")]
+
+
 class Target:
     """A deployed stack: clients of its services, and its outputs by name."""
 
@@ -46,5 +49,10 @@ class Target:
     @cached_property
     def _session(self) -> "boto3.Session":
         import boto3
+        from botocore.config import Config
+        from botocore.session import get_session
 
-        return boto3.Session(region_name=self._region)
+        patient = get_session()
+        # A command has time: where the table throttles it, it slows down.
+        patient.set_default_client_config(Config(retries={"mode": "adaptive", "total_max_attempts": 12}))
+        return boto3.Session(botocore_session=patient, region_name=self._region)

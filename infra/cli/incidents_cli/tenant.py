@@ -1,0 +1,133 @@
+"""`incidents verify` and `incidents tenant`: all of a tenant, checked, taken away, erased."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from .console import StepFailed, stderr
+from .target import RegionOption, StackOption, TableOption, Target
+
+if TYPE_CHECKING:
+    from .tenants.reading import TenantReader
+
+tenant = typer.Typer(no_args_is_help=True, help="All of a tenant: take it away, erase it.")
+
+TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant id, as in the claim tenant_id.")]
+
+
+def verify(
+    of: TenantOption,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the violations here, as JSON Lines.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where it stands, to go on. Default: verify-TENANT.checkpoint.")
+    ] = None,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Check all that must hold of a tenant's items, one line a violation. It reads; cut off, it goes on."""
+    reader = _reader(of, table, stack, region)
+    from .tenants import verify as walk
+    from .tenants.checkpoint import Checkpoint
+
+    if missing := reader.missing_indexes():
+        advice = "Restore the table with all of its indexes: infra/runbooks/restore.md"
+        raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
+    file = checkpoint or Path(f"verify-{of}.checkpoint")
+    state = Checkpoint(file, verified=of, table=reader.table_arn(), report=str(report))
+    with _bar(f"Verifying {of}") as shown:
+        outcome = walk.verify(reader, state, report, lambda found: typer.echo(str(found)), shown)
+    state.remove()
+    for kind, count in outcome.looked_at.items():
+        stderr.print(f"{count:>9,} {kind}")
+    if outcome.violations:
+        seen = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
+        raise StepFailed(
+            f"{sum(outcome.violations.values())} violations in the tenant {of}.", seen,
+            "infra/runbooks/restore.md says what to do about each rule.",
+        )  # fmt: skip
+    stderr.print(f"[green]✓[/green] All that must hold of the tenant {of} holds.")
+
+
+@tenant.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="To be made; one incident a line.")],
+    of: TenantOption,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write every incident with its whole trail to a file; deleted ones too. It goes on where it was cut off."""
+    reader = _reader(of, table, stack, region)
+    from .tenants import export as walk
+
+    with _bar(f"Exporting {of}") as shown:
+        done = walk.export(reader, file, lambda count, part: shown("incidents", count, part))
+    stderr.print(f"[green]✓[/green] {done.incidents:,} incidents with {done.changes:,} changes")
+    if done.incomplete:
+        stderr.print(f"[yellow]{done.incomplete} trails are not whole: see incidents verify --tenant {of}[/yellow]")
+    typer.echo(f"{done.sha256}  {file}")
+
+
+@tenant.command()
+def erase(
+    of: TenantOption,
+    yes_erase: Annotated[str | None, typer.Option(metavar="TENANT", help="Instead of typing it when asked.")] = None,
+    proof: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The proof, to be made. Default: erasure-TENANT.json.")
+    ] = None,
+    quiet_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="How long nothing may come back before the last look. Default: 120."),
+    ] = None,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Delete every item of a tenant for good, and prove it. It goes on where it was cut off."""
+    reader = _reader(of, table, stack, region)
+    from .tenants import erase as walk
+
+    stderr.print(f"This erases all of the tenant {of} from {reader.table_arn()}, and cannot be undone.", markup=False)
+    stderr.print("Off-board it first (infra/runbooks/offboarding.md): whoever still writes, writes anew.")
+    if (yes_erase or typer.prompt("Type the tenant to erase it", err=True)) != of:
+        raise StepFailed("That is another tenant: nothing was erased.", "", f"Type {of}, or leave it.")
+    quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
+    file = proof or Path(f"erasure-{of}.json")
+    with _bar(f"Erasing {of}") as shown:
+        done = walk.erase(reader, file, quiet, lambda kind, count: shown(f"{kind} items", count, None))
+    for kind, count in done.items.items():
+        typer.echo(f"{kind:<12} {count:>9} erased")
+    typer.echo(f"{'remaining':<12} {sum(done.remaining.values()):>9} in {len(done.remaining)} partitions")
+    stderr.print(f"[green]✓[/green] The tenant {of} is erased; the proof is {file}")
+
+
+def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
+    target = Target(stack, region)
+    from incidents import keys
+
+    from .tenants.reading import TenantReader
+
+    if not keys.TENANT_ID.fullmatch(tenant_id):
+        raise StepFailed("That is no tenant.", f"  {tenant_id}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
+    return TenantReader(target.client("dynamodb"), table or target.outputs["TableName"], tenant_id)
+
+
+@contextmanager
+def _bar(doing: str) -> Iterator[Callable[[str, int, float | None], None]]:
+    """Show how far a walk has come: what it is at, how many of them, and a bar where it is known which part is done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task(doing, total=None)
+
+        def shown(kind: str, count: int, part: float | None) -> None:
+            total = None if part is None else 1
+            progress.update(task, description=f"{doing}: {count:,} {kind}", completed=part or 0, total=total)
+
+        yield shown

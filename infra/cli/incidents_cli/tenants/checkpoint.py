@@ -1,0 +1,60 @@
+"""Where a long walk stood when it was cut off: a file beside what it writes, replaced whole at each step."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ..console import StepFailed
+from ..stack import write
+
+
+class Checkpoint:
+    """The state of one walk. ``about`` says which: another walk must not go on from it."""
+
+    def __init__(self, path: Path, **about: str) -> None:
+        self.path = path
+        self._about = about
+
+    def load(self) -> dict[str, Any]:
+        """Return the state that was saved last; empty where the walk begins. Raises StepFailed for another walk's."""
+        try:
+            kept = json.loads(self.path.read_text())
+            about, state = kept["about"], dict[str, Any](kept["state"])
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError):
+            raise StepFailed("The checkpoint cannot be read.", f"  {self.path}", "Remove it to begin anew.") from None
+        if about != self._about:
+            seen = "\n".join(f"  {name}: {about.get(name)}, not {self._about[name]}" for name in self._about)
+            advice = f"Go on with what it names, or remove {self.path} to begin anew."
+            raise StepFailed(f"{self.path} is the checkpoint of something else.", seen, advice)
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        write(self.path, json.dumps({"about": self._about, "state": state}).encode())
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
+    """Open a file for its owner alone, to write behind its first ``size`` bytes: what stood there was cut off."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        if file.seek(0, os.SEEK_END) < size:
+            raise StepFailed(
+                f"{path} is shorter than its checkpoint says.", "", "Remove both, with the checkpoint, to begin anew."
+            )
+        file.truncate(size)
+        file.seek(size)
+        yield file
+
+
+def settle(file: IO[bytes]) -> int:
+    """Bring what was written to the disk, before a checkpoint counts on it; return the file's size."""
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()

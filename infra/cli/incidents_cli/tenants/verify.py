@@ -1,0 +1,171 @@
+"""A walk through all of a tenant that holds every item to the ``invariants``. It only reads, and can be cut off.
+
+What looks wrong is looked at once more after a pause, by reads of its own: a walk takes time, and somebody may have
+written meanwhile, between the reads of two items that belong together.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from incidents import keys, model
+from incidents.items import Item
+
+from . import invariants
+from .checkpoint import Checkpoint, going_on, settle
+from .invariants import Violation
+from .metric_days import MetricDays
+from .reading import AT_ONCE, Progress, TenantReader, batches
+
+Tell = Callable[[str, int, float | None], None]
+"""Told of each step: the kind of items, how many of them were looked at, and which part of them lies behind."""
+
+PAUSE_SECONDS = 3.0  # before a second look
+
+
+class Outcome(NamedTuple):
+    """What a walk came to: how many items of each kind it looked at, and how many violations it found, by rule."""
+
+    looked_at: dict[str, int]
+    violations: dict[str, int]
+
+
+class Step(NamedTuple):
+    """A part of a section: the last sort key in it, how many items, and those of them that look wrong."""
+
+    last: str
+    looked_at: int
+    suspects: list[str]
+
+
+class Section(Protocol):
+    """The items of one kind."""
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        """Yield what lies behind a sort key, in the order of the keys."""
+
+    def again(self, sk: str) -> list[Violation]:
+        """Look at one suspect alone, as it is now."""
+
+
+def verify(
+    reader: TenantReader, checkpoint: Checkpoint, report: Path | None, say: Callable[[Violation], None], tell: Tell,
+) -> Outcome:  # fmt: skip
+    """Walk a tenant from where the checkpoint stands, and say each violation; ``report`` gets them as JSON Lines."""
+    state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
+    state |= checkpoint.load()
+    progress = Progress(reader)
+    sections = _sections(reader)
+    with going_on(report, state["bytes"]) if report else nullcontext() as lines:
+        for place in range(state["section"], len(sections)):
+            kind, section = sections[place]
+            for step in section.steps(state["after"]):
+                found: list[Violation] = []
+                if step.suspects:
+                    time.sleep(PAUSE_SECONDS)
+                    found = [violation for suspect in step.suspects for violation in section.again(suspect)]
+                for violation in found:
+                    say(violation)
+                    state["violations"][violation.rule] = state["violations"].get(violation.rule, 0) + 1
+                    if lines:
+                        about = {"tenant_id": reader.tenant_id, **violation._asdict()}
+                        lines.write(json.dumps(about, ensure_ascii=False).encode() + b"\n")
+                state["looked_at"][kind] = state["looked_at"].get(kind, 0) + step.looked_at
+                state |= {"section": place, "after": step.last, "bytes": settle(lines) if lines else 0}
+                checkpoint.save(state)
+                tell(kind, state["looked_at"][kind], progress.at(step.last))
+            state |= {"section": place + 1, "after": None}
+    return Outcome(state["looked_at"], state["violations"])
+
+
+class _Incidents:
+    """Incidents, each with its changes, its number and its days."""
+
+    def __init__(self, reader: TenantReader, days: MetricDays) -> None:
+        self._reader, self._days = reader, days
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        told = ((one.incident_id, one.item, invariants.history(one.incident_id, one.changes))
+                for one in self._reader.incidents(after))  # fmt: skip
+        for some in batches(told, AT_ONCE):
+            numbers = self._reader.references(self._number(item) for _, item, _ in some if item)
+            suspects = [
+                incident_id
+                for incident_id, item, history in some
+                if self._violations(incident_id, item, history, numbers.get(self._number(item)) if item else None)
+            ]
+            yield Step(some[-1][0], len(some), suspects)
+
+    def again(self, sk: str) -> list[Violation]:
+        _, item, changes = self._reader.incident(sk)
+        number = self._reader.item(self._number(item)) if item else None
+        return self._violations(sk, item, invariants.history(sk, changes), number)
+
+    def _violations(
+        self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
+    ) -> list[Violation]:
+        found = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number)
+        readable = item is not None and not any(one.rule == "readable" for one in found)
+        return found + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
+
+    def _number(self, item: Item) -> keys.Key:
+        return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S") or "none")
+
+
+Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
+"""From some items of a kind to the sort key of each and what is wrong with it."""
+
+
+class _Items:
+    """The items of a kind that can be looked at as they come."""
+
+    def __init__(self, reader: TenantReader, kind: str, look: Look, at_once: int = AT_ONCE) -> None:
+        self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        for some in batches(self._reader.items(self._kind, after), self._at_once):
+            yield Step(some[-1]["sk"]["S"], len(some), [sk for sk, found in self._look(some) if found])
+
+    def again(self, sk: str) -> list[Violation]:
+        item = self._reader.item(keys.Key(self._reader.partitions[self._kind], sk))
+        return [violation for _, found in self._look([item] if item else []) for violation in found]
+
+
+def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
+    """Return what is walked, in this order, by kind of items. Changes go with their incidents."""
+    days = MetricDays(reader)
+
+    def named(some: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
+        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in some]
+        incidents = reader.references(at)
+        for item, key in zip(some, at, strict=True):
+            yield item["sk"]["S"], item, incidents.get(key)
+
+    def numbers(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        years = {item["sk"]["S"]: item.get("count", {}).get("N", "") for item in reader.items("COUNTER")}
+        counters = {year: int(count) for year, count in years.items() if count.isdigit()}
+        for number, item, incident in named(some):
+            counted = model.counted(number)
+            counter = counters.get(f"{counted[0]:04d}") if counted else None
+            yield number, invariants.of_number(number, item, incident, counter)
+
+    def claims(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_claim(sk, item, incident)) for sk, item, incident in named(some))
+
+    def sightings(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(some))
+
+    def counters(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in some)
+
+    return [
+        ("incidents", _Incidents(reader, days)),
+        ("numbers", _Items(reader, "NUMBER", numbers)),
+        ("counters", _Items(reader, "COUNTER", counters)),
+        ("idempotency keys", _Items(reader, "IDEMPOTENCY", claims)),
+        ("findings", _Items(reader, "FINDING", sightings)),
+        ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
+    ]

@@ -1,0 +1,368 @@
+"""`incidents tenant export` and `erase` on AWS's own DynamoDB Local: nothing lost, nothing doubled, nothing left."""
+
+import io
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+import get_incident
+import list_incident_changes
+import pytest
+from incidents import commands, items, keys
+from incidents.identity import Identity
+from incidents.model import Change, Incident, generated_number
+from incidents.repository import IncidentRepository
+from incidents.system_repository import SystemRepository
+from incidents_cli.console import StepFailed
+from incidents_cli.tenants import erase as erasing
+from incidents_cli.tenants.export import Exported, export
+
+from tests.support import invariants, scale
+from tests.support.events import Context, claims, get_event, http_event
+from tests.support.metric_world import World, mark
+from tests.support.tenants import Table, live, operator, run
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LARGE = scale.of(short=1_000, full=10_000)
+
+
+class CutOff(Exception):
+    pass
+
+
+@pytest.fixture
+def at_large(world: Callable[[], World]) -> World:
+    return world()
+
+
+@pytest.fixture
+def table(at_large: World, service: str, dynamodb: "DynamoDBClient") -> Table:
+    return Table(dynamodb, service, live(at_large, service, dynamodb))
+
+
+def fill(table: Table, number: int) -> None:
+    """Store more incidents, as the service would: copies of one, every tenth of them deleted later."""
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    model = commands.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
+    year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1
+    repository.raise_count(year, first + number)
+    same_moment = model["id"][:14]
+    made = [
+        cast(
+            "Incident", {**model, "id": f"{same_moment}{n:016d}", "incident_number": generated_number(year, first + n)}
+        )
+        for n in range(number - 1)
+    ]
+    created = Change(1, model["created_at"], "ada", "created", {})
+    table.put_all(
+        item
+        for one in made
+        for item in (items.from_incident(one, 1), items.from_change(one, created), items.number(one))
+    )
+    for one in made[::10]:
+        commands.delete_incident(one["id"], None, repository)
+
+
+def shown(tenant: str, incident_id: str) -> dict[str, Any]:
+    """What the API shows of an incident, and of its changes."""
+    caller = claims(tenant)
+    document = get_incident.handler(get_event(incident_id, caller=caller), Context)["body"]
+    of_changes = http_event(path={"incident_id": incident_id}, query="limit=100", content_type=None, caller=caller)
+    changes = json.loads(list_incident_changes.handler(of_changes, Context)["body"], parse_float=str)["items"]
+    return {"incident": json.loads(document, parse_float=str), "changes": changes}
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line, parse_float=str) for line in file.read_text().splitlines()]
+
+
+def test_an_export_holds_what_the_api_shows(table: Table, tmp_path: Path) -> None:
+    file = tmp_path / "acme.jsonl"
+
+    done = export(table.reader, file, lambda *_: None)
+
+    told = lines(file)
+    assert told == [shown(table.tenant, line["incident"]["id"]) for line in told]
+    assert [line["incident"]["id"] for line in told] == sorted(one["sk"]["S"] for one in table.reader.items("INCIDENT"))
+    assert any(line["incident"]["is_deleted"] for line in told)
+    changes = sum(len(line["changes"]) for line in told)
+    assert done == Exported(9, changes, 0, sha256(file.read_bytes()).hexdigest())
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_export_that_is_cut_off_anywhere_goes_on_and_is_the_same(table: Table, tmp_path: Path) -> None:
+    fill(table, 350)
+    whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
+    steps = -(-whole.incidents // 100)
+
+    for after in range(1, steps + 1):
+        file, so_far = tmp_path / f"{after}.jsonl", 0
+
+        def tell(*_: object, after: int = after) -> None:
+            nonlocal so_far
+            so_far += 1
+            if so_far == after:
+                raise CutOff
+
+        with pytest.raises(CutOff):
+            export(table.reader, file, tell)
+        assert not file.exists()
+        with file.with_name(f"{file.name}.part").open("a") as part:
+            part.write('{"incident": {"id": "half a li')
+        assert export(table.reader, file, lambda *_: None) == whole
+
+
+def test_an_export_whose_file_was_named_and_no_more_is_finished(table: Table, tmp_path: Path) -> None:
+    file = tmp_path / "acme.jsonl"
+    whole = export(table.reader, file, lambda *_: None)
+    with pytest.raises(StepFailed, match="is there already"):
+        export(table.reader, file, lambda *_: None)
+
+    file.rename(tmp_path / "acme.jsonl.part")
+    state = {"after": "~", "bytes": 0, **whole._asdict()}
+    about = {"exported": table.tenant, "table": table.reader.table_arn()}
+    (tmp_path / "acme.jsonl.checkpoint").write_text(json.dumps({"about": about, "state": state}))
+    (tmp_path / "acme.jsonl.part").rename(file)
+    assert export(table.reader, file, lambda *_: None) == whole
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_is_changed_meanwhile_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
+    """Between the reads of an incident and of its changes somebody changes it, one way and the other."""
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
+    written: list[str] = []
+
+    def write(params: dict[str, Any], **_: object) -> None:
+        partition = params["ExpressionAttributeValues"].get(":pk", {}).get("S", "")
+        if partition.endswith(("#INCIDENT", "#CHANGE")) and partition not in written:
+            written.append(partition)
+            commands.update_incident(ids[1], {"description": f"{len(written)}"}, None, repository)
+            commands.update_incident(ids[-1], {"description": f"{len(written)}"}, None, repository)
+
+    for first in ("#CHANGE", "#INCIDENT"):
+        written[:] = [partition for kind, partition in table.reader.partitions.items() if first[1:] == kind]
+        table.client.meta.events.register("provide-client-params.dynamodb.Query", write, "rival")
+        try:
+            done = export(table.reader, tmp_path / f"{first}.jsonl", lambda *_: None)
+        finally:
+            table.client.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
+
+        assert (len(written), done.incomplete) == (2, 0)
+        for line in lines(tmp_path / f"{first}.jsonl"):
+            assert [change["version"] for change in line["changes"]] == [*range(1, len(line["changes"]) + 1)]
+            for field, pair in line["changes"][-1]["changes"].items():
+                assert line["incident"][field] == pair["to"]
+
+
+def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path) -> None:
+    table.delete(table.of(keys.change(table.tenant, table.titled("another title")["sk"]["S"], 3)))
+    gone = table.titled("nothing known")
+    table.delete(gone)
+
+    done = export(table.reader, tmp_path / "acme.jsonl", lambda *_: None)
+
+    assert (done.incidents, done.incomplete) == (8, 2)
+
+    table.put(table.titled("imported"), "version")
+    with pytest.raises(StepFailed, match="cannot be read"):
+        export(table.reader, tmp_path / "again.jsonl", lambda *_: None)
+
+
+def mentions(table: Table, besides: str = "") -> list[dict[str, Any]]:
+    """Everything in the table in which the tenant's name stands, but for another's that begins with it."""
+    found = invariants.everything(table.client, table.name)
+    return [item for item in found if table.tenant in json.dumps(item).replace(besides, "")]
+
+
+def erase(table: Table, folder: Path, quiet: float = 0, tell: erasing.Tell = lambda *_: None) -> erasing.Erased:
+    return erasing.erase(table.reader, folder / "proof.json", quiet, tell)
+
+
+def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
+    table: Table, at_large: World, tmp_path: Path
+) -> None:
+    other = f"{table.tenant}-b"
+    for world_caller, title in ((5, "another tenant's"), (2, "marked")):
+        at_large.do("create", world_caller, [{"title": title, "detected_at": "2026-02-01T00:00:00Z"}])
+    at_large.deliver(Random(0), everything=True)
+    assert at_large.marked() == ["2026-02-01", "2026-02-01"], "one of each tenant"
+    system = SystemRepository(table.client, table.name)
+    for account, tenant in (("111122223333", table.tenant), ("444455556666", other)):
+        system.link(account, tenant)
+        system.allow("111122223333", "example.soc", tenant)
+    system.allow("444455556666", "example.soc", table.tenant)
+    before = invariants.everything(table.client, table.name)
+    counted = Counter(item["pk"]["S"] for item in before)
+
+    done = erase(table, tmp_path)
+
+    partitions = keys.partitions(table.tenant)
+    assert done.items == {kind: counted[partition] for kind, partition in partitions.items()} | {
+        "ACCOUNT": 3,
+        "MARK": 1,
+    }
+    assert done.remaining == dict.fromkeys(done.items, 0)
+    assert mentions(table, besides=other) == []
+    assert [item for item in before if other in json.dumps(item) and item["pk"]["S"] != "ACCOUNTS"] == [
+        item for item in invariants.everything(table.client, table.name) if item["pk"]["S"] != "ACCOUNTS"
+    ]
+    assert [(link.account_id, link.producer, link.tenants) for link in system.links()] == [
+        ("111122223333", "example.soc", (other,)),
+        ("444455556666", None, (other,)),
+    ]
+    proof = json.loads((tmp_path / "proof.json").read_text())
+    assert proof == done._asdict()
+    assert (proof["tenant"], proof["table"]) == (table.tenant, table.reader.table_arn())
+    assert proof["started"] < proof["ended"]
+    with pytest.raises(StepFailed, match="is there already"):
+        erase(table, tmp_path)
+
+
+def test_what_the_stream_brings_back_is_erased_too(
+    table: Table, at_large: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The days of erased incidents are marked, and a job that began meanwhile writes their buckets anew."""
+    marks: list[str] = []
+    sleeps = 0
+
+    def sleep(_: float) -> None:
+        nonlocal sleeps
+        sleeps += 1
+        if sleeps == 1:
+            at_large.deliver(Random(0), everything=True)
+            marks.extend(at_large.marked())
+        if sleeps == 2:
+            mark(at_large.told[-1])
+            at_large.compute()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+
+    done = erase(table, tmp_path, quiet=0.2)
+
+    assert len(marks) > 3
+    assert done.items["MARK"] >= len(marks)
+    assert sleeps > 2
+    assert mentions(table) == []
+
+
+def test_an_erasure_that_somebody_writes_against_says_so(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    monkeypatch.setattr(time, "sleep", lambda _: commands.create_incident({"title": "still here"}, repository))
+    monkeypatch.setattr(erasing, "_ROUNDS", 3)
+
+    with pytest.raises(StepFailed, match="still writes") as failed:
+        erase(table, tmp_path, quiet=0.2)
+    assert failed.value.seen.endswith("CHANGE, COUNTER, INCIDENT, NUMBER")
+    assert not (tmp_path / "proof.json").exists()
+
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert erase(table, tmp_path).items["INCIDENT"] == 9 + 3
+
+
+def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
+    table: Table, at_large: World, tmp_path: Path
+) -> None:
+    found = invariants.everything(table.client, table.name)
+    counted = Counter(item["pk"]["S"].rpartition("#")[2] for item in found)
+    started: list[str] = []
+    for after in itertools.count(1):
+        steps = 0
+
+        def tell(*_: object, after: int = after) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == after:
+                raise CutOff
+
+        try:
+            done = erase(table, tmp_path, tell=tell)
+            break
+        except CutOff:
+            started.append(json.loads((tmp_path / "proof.json.checkpoint").read_text())["state"]["started"])
+
+    assert len(started) > 2
+    assert (done.started, done.items) == (started[0], counted)
+    assert mentions(table) == []
+    assert not (tmp_path / "proof.json.checkpoint").exists()
+
+
+def test_what_a_busy_table_leaves_undone_is_asked_again(table: Table, tmp_path: Path) -> None:
+    sent: list[int] = []
+
+    def refuse(params: dict[str, Any], **_: object) -> None:
+        """Take one item of what is sent; the rest comes back as not processed."""
+        request = json.loads(params["body"])["RequestItems"][table.name]
+        sent.append(len(request))
+        params["body"] = json.dumps({"RequestItems": {table.name: request[:1]}}).encode()
+        left.append(request[1:])
+
+    def answer(parsed: dict[str, Any], **_: object) -> None:
+        if rest := left.pop():
+            parsed["UnprocessedItems"] = {table.name: rest}
+
+    left: list[list[Any]] = []
+    events = table.client.meta.events
+    events.register("before-call.dynamodb.BatchWriteItem", refuse, "refuse")
+    events.register("after-call.dynamodb.BatchWriteItem", answer, "answer")
+    try:
+        done = erase(table, tmp_path)
+    finally:
+        events.unregister("before-call.dynamodb.BatchWriteItem", unique_id="refuse")
+        events.unregister("after-call.dynamodb.BatchWriteItem", unique_id="answer")
+
+    assert done.items["INCIDENT"] == 9
+    assert sent[:9] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert mentions(table) == []
+
+
+def test_the_commands(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    promise: Callable[[str, str], None],
+) -> None:  # fmt: skip
+    """What an operator does with a tenant that leaves: verify, export, erase."""
+    fill(table, LARGE)
+    operator(monkeypatch, table, tmp_path)
+    of = ("--tenant", table.tenant)
+
+    started = time.monotonic()
+    assert run(monkeypatch, "verify", *of) == 0
+    verified = time.monotonic()
+    assert run(monkeypatch, "tenant", "export", "out.jsonl", *of) == 0
+    exported = time.monotonic()
+    printed = capsys.readouterr()
+    assert printed.out == f"{sha256((tmp_path / 'out.jsonl').read_bytes()).hexdigest()}  out.jsonl\n"
+    assert f"{9 + LARGE:,} incidents with" in printed.err
+    ids = [line["incident"]["id"] for line in lines(tmp_path / "out.jsonl")]
+    assert ids == [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
+    assert len(ids) == 9 + LARGE
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
+    assert run(monkeypatch, "tenant", "erase", *of) == 1
+    assert run(monkeypatch, "tenant", "erase", *of, "--yes-erase", "another") == 1
+    assert "nothing was erased" in capsys.readouterr().err
+    assert len(list(table.reader.items("INCIDENT"))) == 9 + LARGE
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{table.tenant}\n"))
+    began = time.monotonic()
+    assert run(monkeypatch, "tenant", "erase", *of, "--quiet-seconds", "0") == 0
+    erased = time.monotonic() - began
+    assert f"remaining            0 in {len(keys.KINDS) + 2} partitions" in capsys.readouterr().out
+    assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
+    assert mentions(table) == []
+    promise(
+        "A tenant that leaves takes everything along and leaves nothing",
+        f"{9 + LARGE} incidents: verified in {verified - started:.1f} s, exported in {exported - verified:.1f} s, "
+        f"erased in {erased:.1f} s; 0 items left",
+    )

@@ -1,0 +1,391 @@
+"""`incidents verify` on AWS's own DynamoDB Local: a sound tenant passes, and each kind of damage is named."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from incidents import commands, keys
+from incidents.errors import Busy
+from incidents.identity import Identity
+from incidents.metrics.marked_days import MarkedDays
+from incidents.repository import IncidentRepository
+from incidents_cli.console import StepFailed
+from incidents_cli.tenants import verify as walk
+from incidents_cli.tenants.checkpoint import Checkpoint
+from incidents_cli.tenants.invariants import Violation
+from incidents_cli.tenants.reading import TenantReader
+
+from tests.support import invariants, templates
+from tests.support.tenants import Table, live, operator, run
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOBODY = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+
+
+_SOUND: list[tuple[str, list[dict[str, Any]]]] = []
+
+
+@pytest.fixture
+def table(
+    request: pytest.FixtureRequest, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Table]:
+    """A sound tenant, made once; what a test does to it is undone."""
+    if not _SOUND:
+        world, service = request.getfixturevalue("world")(), request.getfixturevalue("service")
+        tenant = live(world, service, dynamodb)
+        _SOUND.append((tenant, invariants.everything(dynamodb, service)))
+        dynamodb.create_table(TableName="sound", **templates.table())
+    monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
+    tenant, sound = _SOUND[0]
+    table = Table(dynamodb, "sound", tenant)
+    table.make_exactly(sound)
+    yield table
+    table.make_exactly(sound)
+
+
+def verified(table: Table, path: Path, tell: walk.Tell = lambda *_: None) -> tuple[walk.Outcome, list[Violation]]:
+    found: list[Violation] = []
+    checkpoint = Checkpoint(path / "checkpoint", verified=table.tenant)
+    return walk.verify(table.reader, checkpoint, path / "report.jsonl", found.append, tell), found
+
+
+def test_a_sound_tenant_passes(table: Table, tmp_path: Path) -> None:
+    outcome, found = verified(table, tmp_path)
+
+    assert found == []
+    assert {kind: count for kind, count in outcome.looked_at.items() if kind != "metric items"} == {
+        "incidents": 9, "numbers": 9, "counters": 1, "idempotency keys": 1, "findings": 1,
+    }  # fmt: skip
+    assert outcome.looked_at["metric items"] > 10
+    assert (tmp_path / "report.jsonl").read_text() == ""
+
+
+def test_a_document_of_an_older_schema_passes(table: Table, tmp_path: Path) -> None:
+    older = {"severity": {"S": "LOW"}, "tags": {"S": "a, b"}}
+    table.put(table.titled("nothing known"), "schema_version", **older)
+
+    assert verified(table, tmp_path)[1] == []
+
+
+def change(table: Table, title: str, version: int) -> dict[str, Any]:
+    return table.of(keys.change(table.tenant, table.titled(title)["sk"]["S"], version))
+
+
+def with_another(item: dict[str, Any], field: str, side: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Return a change's item whose record of a field is another."""
+    pair = item["changes"]["M"][field]["M"] | {side: value}
+    return {"changes": {"M": item["changes"]["M"] | {field: {"M": pair}}}}
+
+
+def and_of(item: dict[str, Any], field: str, to: str) -> dict[str, Any]:
+    """Return a change's item that is of one more field."""
+    pair = {"M": {"from": {"S": "x"}, "to": {"S": to}}}
+    return {"changes": {"M": item["changes"]["M"] | {field: pair}}}
+
+
+def detected_on(table: Table, day: str) -> dict[str, Any]:
+    return {
+        "detected_at": {"S": f"{day}T00:00:00.000Z"},
+        "detected_day_pk": {"S": keys.by_detected_day(table.tenant, day)},
+    }
+
+
+def bucket(table: Table, day: str, kind: str = "detected", app: str | None = None) -> dict[str, Any]:
+    return table.of(keys.metric_bucket(table.tenant, app, kind, day))
+
+
+def number_of(table: Table, title: str) -> dict[str, Any]:
+    return table.of(keys.number(table.tenant, table.titled(title)["incident_number"]["S"]))
+
+
+Damage = Callable[[Table], object]
+DAMAGE: dict[str, tuple[Damage, set[str]]] = {
+    "a change in the middle is missing": (lambda t: t.delete(change(t, "another title", 3)), {"versions"}),
+    "change 1 is missing": (lambda t: t.delete(change(t, "nothing known", 1)), {"versions"}),
+    "the last change is missing": (
+        lambda t: t.delete(change(t, "of its own number", 2)),
+        {"versions", "stamps"},
+    ),
+    "a change too many": (
+        lambda t: t.put(c := change(t, "of its own number", 2), sk={"S": f"{c['sk']['S'][:-1]}3"}, version={"N": "3"}),
+        {"versions", "history"},
+    ),
+    "a change that says another former value": (
+        lambda t: t.put(c := change(t, "closed at once", 3), **with_another(c, "status", "from", {"S": "recovering"})),
+        {"history"},
+    ),
+    "a value that no change left": (
+        lambda t: t.put(t.titled("another title"), title={"S": "a third title"}),
+        {"history"},
+    ),
+    "a change of a field that is written once": (
+        lambda t: t.put(c := change(t, "of its own number", 2), **and_of(c, "created_by", "ada")),
+        {"history"},
+    ),
+    "a change under another name": (
+        lambda t: t.put(change(t, "of its own number", 2), action={"S": "closed"}),
+        {"action"},
+    ),
+    "a move that no lifecycle has": (
+        lambda t: t.put(c := change(t, "another title", 6), **with_another(c, "status", "to", {"S": "new"})),
+        {"lifecycle", "history"},
+    ),
+    "an author whom the trail does not know": (
+        lambda t: t.put(t.titled("nothing known"), updated_by={"S": "mallory"}),
+        {"stamps"},
+    ),
+    "created at another moment": (
+        lambda t: t.put(t.titled("nothing known"), created_at={"S": "2026-02-01T00:00:00.000Z"}),
+        {"stamps"},
+    ),
+    "missing in an index": (lambda t: t.put(t.titled("nothing known"), "active_pk"), {"indexes"}),
+    "deleted and still in an index": (
+        lambda t: t.put(t.titled("deleted"), active_pk={"S": keys.active(t.tenant)}),
+        {"indexes"},
+    ),
+    "in the index of another status": (
+        lambda t: t.put(t.titled("nothing known"), active_status_pk={"S": keys.active_by_status(t.tenant, "closed")}),
+        {"indexes"},
+    ),
+    "of another application": (
+        lambda t: t.put(t.titled("of an application, too"), app_id={"S": "other"}),
+        {"indexes", "metrics"},
+    ),
+    "of another tenant": (
+        lambda t: t.put(t.titled("nothing known"), tenant_id={"S": "globex"}),
+        {"partition", "indexes"},
+    ),
+    "without its number": (lambda t: t.delete(number_of(t, "nothing known")), {"number"}),
+    "a number of no incident": (
+        lambda t: t.put(number_of(t, "nothing known"), sk={"S": "IR-2"}, incident_id={"S": NOBODY}),
+        {"number"},
+    ),
+    "a number that points at another": (
+        lambda t: t.put(number_of(t, "nothing known"), incident_id=t.titled("deleted")["id"]),
+        {"number"},
+    ),
+    "a counter below a number": (lambda t: t.put(t.first("COUNTER"), count={"N": "7"}), {"counter"}),
+    "no counter": (lambda t: t.delete(t.first("COUNTER")), {"counter"}),
+    "minutes that the timestamps do not tell": (
+        lambda t: t.put(t.titled("closed at once"), mttd_minutes={"N": "59"}),
+        {"minutes", "metrics"},
+    ),
+    "closed without a date": (
+        lambda t: t.put(t.titled("imported"), "closed_at"),
+        {"milestones", "indexes"},
+    ),
+    "milestones out of order": (
+        lambda t: t.put(t.titled("deleted"), occurred_at={"S": "2026-02-02T00:00:00.000Z"}),
+        {"milestones"},
+    ),
+    "deleted by nobody": (lambda t: t.put(t.titled("deleted"), "deleted_by"), {"stamps", "history"}),
+    "a word of no vocabulary": (lambda t: t.put(t.titled("nothing known"), severity={"S": "huge"}), {"fields"}),
+    "a timestamp in another form": (
+        lambda t: t.put(t.titled("nothing known"), reported_at={"S": "2026-02-02T00:00:00Z"}),
+        {"fields"},
+    ),
+    "a version of the schema that nobody knows": (
+        lambda t: t.put(t.titled("nothing known"), schema_version={"N": "99"}),
+        {"schema_version"},
+    ),
+    "no version": (lambda t: t.put(t.titled("nothing known"), "version"), {"readable"}),
+    "a change that cannot be read": (lambda t: t.put(change(t, "nothing known", 1), "at"), {"readable"}),
+    "an incident is gone": (lambda t: t.delete(t.titled("nothing known")), {"orphan", "number"}),
+    "a finding of no incident": (lambda t: t.put(t.first("FINDING"), incident_id={"S": NOBODY}), {"finding"}),
+    "an idempotency key of no incident": (
+        lambda t: t.put(t.first("IDEMPOTENCY"), incident_id={"S": NOBODY}),
+        {"idempotency"},
+    ),
+    "an idempotency key that never expires": (lambda t: t.put(t.first("IDEMPOTENCY"), "expires_at"), {"idempotency"}),
+    "a bucket with other values": (
+        lambda t: t.put(b := bucket(t, "2026-02-01"), rows={"S": b["rows"]["S"].replace('"mttd",60', '"mttd",61')}),
+        {"metrics"},
+    ),
+    "a bucket is missing": (lambda t: t.delete(bucket(t, "2026-02-01", app="scanner")), {"metrics"}),
+    "a bucket that its day does not know": (
+        lambda t: t.put(bucket(t, "2026-02-01"), sk={"S": "ALL#DETECTED#2026-02-11"}, day={"S": "2026-02-11"}),
+        {"metrics"},
+    ),
+    "a day that was never computed": (
+        lambda t: t.delete(t.of(keys.metric_day(t.tenant, "closed", "2026-02-02")), bucket(t, "2026-02-02", "closed")),
+        {"metrics"},
+    ),
+    "an incident that its day does not have": (
+        lambda t: t.put(t.titled("deleted"), **detected_on(t, "2026-02-04")),
+        {"metrics"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_named(name: str, table: Table, tmp_path: Path) -> None:
+    damage, rules = DAMAGE[name]
+
+    damage(table)
+    outcome, found = verified(table, tmp_path)
+
+    assert {violation.rule for violation in found} == rules, "\n".join(map(str, found))
+    assert outcome.violations == {rule: sum(one.rule == rule for one in found) for rule in rules}
+    report = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert report == [{"tenant_id": table.tenant, **violation._asdict()} for violation in found]
+
+
+def test_a_marked_day_is_due_and_nothing_is_asked_of_it(table: Table, tmp_path: Path) -> None:
+    table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})
+    MarkedDays(table.client, table.name).mark(table.tenant, "detected", "2026-02-01", 0)
+
+    assert verified(table, tmp_path)[1] == []
+
+
+def test_it_only_reads(table: Table, tmp_path: Path) -> None:
+    operations: set[str] = set()
+    table.client.meta.events.register("before-call.dynamodb", lambda model, **_: operations.add(model.name), "watched")
+    try:
+        verified(table, tmp_path)
+    finally:
+        table.client.meta.events.unregister("before-call.dynamodb", unique_id="watched")
+
+    assert operations == {"Query", "GetItem", "BatchGetItem"}
+
+
+def test_it_says_how_far_it_has_come(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "AT_ONCE", 2)
+    told: dict[str, list[tuple[int, float | None]]] = {}
+
+    verified(table, tmp_path, lambda kind, count, part: told.setdefault(kind, []).append((count, part)))
+
+    assert [count for count, _ in told["incidents"]] == [2, 4, 6, 8, 9]
+    parts = [part for _, part in told["incidents"] if part is not None]
+    assert parts == sorted(parts)
+    assert (len(parts), parts[-1]) == (5, 1)
+    assert all(part is not None and 0 <= part <= 1 for _, part in told["findings"])
+
+
+class CutOff(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", range(1, 8))
+def test_cut_off_anywhere_it_goes_on_and_says_each_violation_once(after: int, table: Table, tmp_path: Path) -> None:
+    for title, damage in (("nothing known", "active_pk"), ("another title", "active_pk")):
+        table.put(table.titled(title), damage)
+    table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})
+    table.delete(number_of(table, "imported"))
+    (tmp_path / "whole").mkdir()
+    whole = verified(table, tmp_path / "whole")
+    steps = 0
+
+    def tell(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == after:
+            raise CutOff
+
+    with pytest.raises(CutOff):
+        verified(table, tmp_path, tell)
+    with (tmp_path / "report.jsonl").open("a") as report:
+        report.write('{"rule": "half a li')
+    outcome, _ = verified(table, tmp_path)
+
+    assert outcome == whole[0]
+    assert (tmp_path / "report.jsonl").read_text() == (tmp_path / "whole" / "report.jsonl").read_text()
+
+
+def test_a_checkpoint_of_another_walk_is_refused(table: Table, tmp_path: Path) -> None:
+    Checkpoint(tmp_path / "checkpoint", verified="globex").save({})
+
+    with pytest.raises(StepFailed, match="of something else"):
+        verified(table, tmp_path)
+
+
+def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path) -> None:
+    """Between the reads of an incident and of its changes, of a number and of its incident, somebody writes."""
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    writes = 0
+
+    def write(params: dict[str, Any], **_: object) -> None:
+        nonlocal writes
+        partition = params.get("ExpressionAttributeValues", {}).get(":pk", {}).get("S", "")
+        if partition.endswith(("#CHANGE", "#NUMBER")) and writes < 2:
+            writes += 1
+            incident_id = table.titled("nothing known")["sk"]["S"]
+            commands.update_incident(incident_id, {"description": f"written {writes}"}, None, repository)
+            commands.create_incident({"title": f"made {writes}"}, repository)
+
+    table.client.meta.events.register("provide-client-params.dynamodb.Query", write, "rival")
+    try:
+        outcome, found = verified(table, tmp_path)
+    finally:
+        table.client.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
+
+    assert (writes, found, outcome.violations) == (2, [], {})
+
+
+def test_what_a_busy_table_leaves_out_is_asked_again(table: Table, tmp_path: Path) -> None:
+    refused = 0
+
+    def refuse(parsed: dict[str, Any], **_: object) -> None:
+        nonlocal refused
+        answers = parsed["Responses"].get(table.name, [])
+        if refused < 5 and len(answers) > 1:
+            refused += 1
+            keys_left = [{"pk": one["pk"], "sk": one["sk"]} for one in answers[1:]]
+            parsed["Responses"][table.name] = answers[:1]
+            parsed["UnprocessedKeys"] = {table.name: {"Keys": keys_left, "ConsistentRead": True}}
+
+    table.client.meta.events.register("after-call.dynamodb.BatchGetItem", refuse, "throttle")
+    try:
+        _, found = verified(table, tmp_path)
+    finally:
+        table.client.meta.events.unregister("after-call.dynamodb.BatchGetItem", unique_id="throttle")
+
+    assert (refused, found) == (5, [])
+
+
+def test_the_command_says_one_line_a_violation_and_fails(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+
+    assert run(monkeypatch, "verify", "--tenant", table.tenant) == 0
+    assert capsys.readouterr().out == ""
+
+    item = table.titled("nothing known")
+    table.put(item, "active_pk")
+    assert run(monkeypatch, "verify", "--tenant", table.tenant, "--report", "report.jsonl", "--table", table.name) == 1
+    printed = capsys.readouterr()
+    assert printed.out == (
+        f"{item['sk']['S']}  indexes: found no active_pk; right would be active_pk TENANT#{table.tenant}\n"
+    )
+    assert "1 violations" in printed.err
+    assert "indexes: 1" in printed.err
+    assert json.loads((tmp_path / "report.jsonl").read_text())["rule"] == "indexes"
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+    def busy(*_: object) -> NoReturn:
+        raise Busy
+
+    monkeypatch.setattr(TenantReader, "items", busy)
+    assert run(monkeypatch, "verify", "--tenant", table.tenant) == 1
+    assert "The table is busy" in capsys.readouterr().err
+    assert run(monkeypatch, "verify", "--tenant", "No#Tenant") == 1
+    assert "That is no tenant" in capsys.readouterr().err
+
+
+def test_a_table_that_was_restored_without_an_index_is_refused(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = templates.table()
+    indexes = [index for index in whole["GlobalSecondaryIndexes"] if index["IndexName"] != keys.ACTIVE]
+    attributes = [one for one in whole["AttributeDefinitions"] if one["AttributeName"] != "active_pk"]
+    lacking = whole | {"GlobalSecondaryIndexes": indexes, "AttributeDefinitions": attributes}
+    table.client.create_table(TableName="lacking", **lacking)
+    operator(monkeypatch, table, tmp_path)
+
+    assert run(monkeypatch, "verify", "--tenant", table.tenant, "--table", "lacking") == 1
+    assert "lacks indexes" in capsys.readouterr().err
+    table.client.delete_table(TableName="lacking")
