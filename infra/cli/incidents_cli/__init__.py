@@ -11,6 +11,7 @@
 ``target``     the deployment that an operator's command works on: this checkout's stack, or one on AWS
 ``openapi``    the OpenAPI document, made from the functions' own code
 ``accounts``, ``dead_letters``, ``explain``   the operator's commands
+``importing``  incidents of a file, through the API
 ``console``    progress on stderr, and failures that say what to do
 """
 

@@ -19,6 +19,7 @@ from .accounts import accounts
 from .console import StepFailed, show_failure, stderr
 from .dead_letters import dead_letters
 from .explain import explain
+from .importing import import_
 from .metrics import metrics
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
 
@@ -32,6 +33,7 @@ cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
 cli.add_typer(metrics, name="metrics")
 cli.command()(explain)
+cli.command(name="import")(import_)
 
 
 def app() -> None:
