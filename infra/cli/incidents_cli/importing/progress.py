@@ -28,15 +28,20 @@ class Progress:
         self._written = time.monotonic()
         try:
             self._base = sqlite3.connect(file or ":memory:", timeout=1)
+        except sqlite3.OperationalError as error:
+            raise StepFailed(f"{file} cannot be opened.", f"  {error}", "May you write into its folder?") from None
+        try:
             self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._base.execute("BEGIN EXCLUSIVE")
             for table in _TABLES:
                 self._base.execute(table)
             self._base.commit()
         except sqlite3.OperationalError as error:
-            advice = "Another import of the same file may be at work: wait for it. Or is the folder not yours to write?"
+            self._base.close()
+            advice = "Another import of the same file may be at work: wait for it."
             raise StepFailed(f"{file} cannot be opened.", f"  {error}", advice) from None
         except sqlite3.DatabaseError as error:
+            self._base.close()
             advice = "Move it away: the import makes a new one."
             raise StepFailed(f"{file} is no record of an import.", f"  {error}", advice) from None
 

@@ -75,16 +75,16 @@ def _compared(incidents: Incidents, draft: Draft, taken: Conflict) -> Outcome:
     incident = _of_number(incidents, draft.given["incident_number"])
     if incident is None:
         return _failed(taken)
-    differing = [field for field in draft.given if not _says_the_same(field, draft.given, incident)]
-    if not differing and draft.row.is_deleted and _is_untouched(incident):
+    others = differing(draft.given, incident)
+    if not others and draft.row.is_deleted and _is_untouched(incident):
         incidents.delete(incident.id)  # an import was cut off between the two
     elif draft.row.is_deleted != incident.is_deleted:
-        differing.append("is_deleted")
-    if not differing:
+        others.append("is_deleted")
+    if not others:
         return Outcome("already_there", incident.id)
     number = Violation("/incident_number", f"is taken by {incident.id}, which differs")
-    others = (Violation(f"/{field}", f"is another one in {incident.id}") for field in differing)
-    return Outcome("failed", violations=(number, *others), request_id=taken.request_id)
+    fields = (Violation(f"/{field}", f"is another one in {incident.id}") for field in others)
+    return Outcome("failed", violations=(number, *fields), request_id=taken.request_id)
 
 
 def _of_number(incidents: Incidents, number: str) -> Incident | None:
@@ -99,6 +99,11 @@ def _of_number(incidents: Incidents, number: str) -> Incident | None:
 
 def _is_untouched(incident: Incident) -> bool:
     return not incident.is_deleted and incident.etag == _FIRST
+
+
+def differing(given: dict[str, Any], incident: Incident) -> list[str]:
+    """Return the fields of a row in which an incident says something else; what a row does not give is no difference."""
+    return [field for field in given if not _says_the_same(field, given, incident)]
 
 
 def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> bool:
