@@ -196,7 +196,7 @@ patches = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=scale.of(short=300, full=5_000))
+@settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
 @given(bodies, patches, st.booleans())
 def test_whatever_an_incident_became_its_export_makes_it_again(
     tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any], changes: list[dict[str, Any]], is_deleted: bool
@@ -215,7 +215,7 @@ def test_whatever_an_incident_became_its_export_makes_it_again(
     assert set(incident) - set(again) == set(STAMPS) | {"is_deleted", "deleted_at", "deleted_by"}
 
 
-@settings(deadline=None, max_examples=scale.of(short=300, full=5_000))
+@settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
 @given(bodies)
 def test_a_csv_of_an_incident_s_fields_makes_it_again(
     tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any]

@@ -102,7 +102,7 @@ def _is_untouched(incident: Incident) -> bool:
 
 
 def differing(given: dict[str, Any], incident: Incident) -> list[str]:
-    """Return the fields of a row in which an incident says something else; what a row does not give is no difference."""
+    """Return the fields of a row in which an incident differs; what a row does not give is no difference."""
     return [field for field in given if not _says_the_same(field, given, incident)]
 
 
