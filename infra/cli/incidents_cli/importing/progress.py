@@ -55,7 +55,7 @@ class Progress:
         self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Begin an import into ``place``; return whether it goes on with one that was cut off, and not anew."""
+        """Begin an import into ``place``; return whether it goes on with one that did not come to its end."""
         before = self._base.execute("SELECT place, is_finished FROM import").fetchone()
         self._base.execute("DELETE FROM import")
         self._base.execute("INSERT INTO import VALUES (?, 0)", (place,))
@@ -63,6 +63,7 @@ class Progress:
         return bool(before == (place, 0))
 
     def finish(self) -> None:
+        """Note that all rows are done: the next import of them looks whether they still are."""
         self._base.execute("UPDATE import SET is_finished = 1")
 
     def read_again(self) -> None:

@@ -102,7 +102,7 @@ def run(job: Job, progress: Progress, client: Client, place: str, concurrency: i
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
     if goes_on:
-        stderr.print("An import of this file was cut off here: what it made is not sent again.")
+        stderr.print("An import of this file did not come to its end: what it made is not sent again.")
     return _Sending(job, plan, progress, client, goes_on).all(concurrency)
 
 
@@ -160,7 +160,8 @@ class _Sending:
                     f"The import stopped at line {stopped.line}.", f"  {stopped.why}",
                     "Once that is mended, run the same again: it goes on from there.",
                 ) from None  # fmt: skip
-        self._progress.finish()
+        if not self._counts.failed:
+            self._progress.finish()
         return self._counts
 
     def _in_order(self) -> Iterator[tuple[Row, Draft | Outcome]]:
