@@ -109,3 +109,17 @@ def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(t
     assert run(file, "--dry-run", "--other-apps", "adopt").stdout.split() == ["right", "4", "failed", "0"]
     as_scanner = run(file, "--dry-run", "--other-apps", "skip", "--app", "scanner")
     assert as_scanner.stdout.split() == ["right", "2", "failed", "0", "left", "out", "2"]
+
+
+def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    given = r'{"titel": "\ud800 ä", "financial_impact": 123456789012345.1200, "lessons_learned": {"b": 1e2}}'
+    file.write_text(f"{given}\n{{\n", encoding="utf-8")
+
+    for _ in range(3):
+        assert run(file, "--dry-run").exit_code == 1
+        file = file.with_name(f"{file.name}.errors.jsonl")
+        first, second = file.read_text(encoding="utf-8").splitlines()
+        assert first.endswith(f', "row": {given}}}')
+        assert second.endswith(', "row": "{"}')
+        assert file.stat().st_mode & 0o077 == 0

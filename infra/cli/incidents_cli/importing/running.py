@@ -70,7 +70,9 @@ class ErrorsFile:
             file.replace(file.with_name(f"{file.name}.before"))
 
     def add(self, row: Row, outcome: Outcome) -> None:
-        if self._open is None:  # a lone surrogate, which JSON can hold and UTF-8 not, is written as it was escaped
+        if self._open is None:
+            self._file.touch(mode=0o600)  # for its owner alone, as an export is
+            # A lone surrogate, which JSON can hold and UTF-8 not, is written as an escape.
             self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
         said = {"line": row.line, "errors": [one._asdict() for one in outcome.violations]}
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
