@@ -73,7 +73,7 @@ def import_(
 
 
 def _import(job: "Job", url: str | None, concurrency: int) -> "Counts":
-    from grc_client import Client
+    from grc_client import Client, GrcError
 
     from .progress import Progress
     from .running import run
@@ -91,6 +91,8 @@ def _import(job: "Job", url: str | None, concurrency: int) -> "Counts":
         except KeyboardInterrupt:
             stderr.print("Stopped. Run the same again: it goes on from there.")
             raise typer.Exit(130) from None
+        except GrcError as error:
+            raise StepFailed("The API cannot be used.", f"  {error}", "Look at --url and at the token.") from None
 
 
 def _local(job: "Job") -> tuple[str, str]:
