@@ -123,3 +123,8 @@ def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path
         assert first.endswith(f', "row": {given}}}')
         assert second.endswith(', "row": "{"}')
         assert file.stat().st_mode & 0o077 == 0
+
+
+def test_rows_of_no_export_become_the_application_s_whose_token_it_is(file: Path) -> None:
+    done = run(file, "--dry-run", "--app", "scanner")
+    assert done.stdout.split() == ["right", "1", "failed", "1"]
