@@ -67,7 +67,7 @@ def create_incident(
             return earlier
     if violations := model.settle(incident, given, now=incident["created_at"]):
         raise InvalidIncident(violations)
-    _check_size(incident)
+    check_size(incident)
     try:
         return Created(_store(incident, given, incidents, claim, origin), replayed=False)
     except KeyClaimed as claimed:  # by a request at the same time
@@ -125,7 +125,7 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
     return cast("Incident", model.blank() | given | stamps)
 
 
-def _check_size(incident: Incident) -> None:
+def check_size(incident: Incident) -> None:
     """Hold what callers wrote to its bound. What the server stamps does not count: it must never stand in the way."""
     written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
     if len(json_text.dump_incident(cast("Incident", written)).encode()) > model.DOCUMENT_BYTES:
@@ -194,7 +194,7 @@ def change_incident(
                 (after["updated_at"], by) if after["is_deleted"] else (None, None)
             )
             changes = model.changes(before, after)
-        _check_size(after)
+        check_size(after)
         change = Change(stored.version + 1, after["updated_at"], by, model.action(before, after), changes)
         try:
             return incidents.update(stored, after, change, *beside)

@@ -149,7 +149,7 @@ _PAIRS_IN_ORDER = (
     ("detected_at", "reported_at"),
     ("occurred_at", "reported_at"),  # follows from the two around it, and must hold when detected_at is not known
 )
-_MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
+MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
 
 _UNSET: dict[str, Any] = {field: None for field in FIELDS if field != "app_id"} | {"is_deleted": False}
@@ -226,7 +226,7 @@ def _derive_minutes(
     values: dict[str, Any] = incident  # type: ignore[assignment]  # keys that are known to be there, by name
     earlier: Mapping[str, Any] = before
     violations = []
-    for field, (start, end) in _MINUTES.items():
+    for field, (start, end) in MINUTES.items():
         if values[start] is not None and values[end] is not None:
             minutes = timestamps.minutes_between(values[start], values[end])
             if given.get(field) not in (None, minutes) and end not in stamped:

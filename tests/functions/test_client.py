@@ -247,7 +247,10 @@ def test_each_refusal_is_an_error_of_its_own(incidents: Both) -> None:
 
 def test_a_key_of_ones_own(incidents: Both) -> None:
     first = incidents.create(title="x", idempotency_key="today's import, row 7")
-    assert incidents.create(title="x", idempotency_key="today's import, row 7").id == first.id
+    again = incidents.create(title="x", idempotency_key="today's import, row 7")
+    assert (again, again.replayed) == (first, True)
+    assert not first.replayed
+    assert not incidents.get(first.id).replayed
     with pytest.raises(grc_client.ValidationError, match="Idempotency-Key"):
         incidents.create(title="y", idempotency_key="today's import, row 7")
     assert incidents.create(title="x").id != first.id

@@ -165,7 +165,8 @@ def _nothing(answer: httpx.Response) -> None:
 
 
 def _incident(answer: httpx.Response) -> Incident:
-    return Incident.model_validate(_loads(answer))._at(answer.headers.get("etag"))
+    replayed = answer.headers.get("idempotency-replayed") == "true"
+    return Incident.model_validate(_loads(answer))._at(answer.headers.get("etag"), replayed=replayed)
 
 
 def _metrics(answer: httpx.Response) -> Metrics:

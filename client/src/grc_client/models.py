@@ -87,10 +87,16 @@ class Incident(Model, frozen=True):
         """The version, for ``if_match``. Raises ValueError for an incident of a list, which tells no versions."""
         raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
 
-    def _at(self, etag: str | None) -> Self:
-        """Put the version where the cached property looks for it. It is no part of the incident, nor of equality."""
+    @cached_property
+    def replayed(self) -> bool:
+        """Whether ``create`` made nothing, because an earlier request with the same idempotency key had."""
+        return False
+
+    def _at(self, etag: str | None, *, replayed: bool = False) -> Self:
+        """Put what the headers say where the cached properties look. It is no part of the incident, nor of equality."""
         if etag is not None:
             vars(self)["etag"] = etag
+        vars(self)["replayed"] = replayed
         return self
 
     def __hash__(self) -> int:

@@ -12,6 +12,7 @@
 ``openapi``    the OpenAPI document, made from the functions' own code
 ``accounts``, ``dead_letters``, ``explain``   the operator's commands
 ``tenant``     all of a tenant: verified, exported, erased; ``tenants`` does it
+``importing``  incidents of a file, through the API
 ``console``    progress on stderr, and failures that say what to do
 """
 

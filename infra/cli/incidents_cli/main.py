@@ -20,6 +20,7 @@ from .accounts import accounts
 from .console import StepFailed, show_failure, stderr
 from .dead_letters import dead_letters
 from .explain import explain
+from .importing import import_
 from .metrics import metrics
 from .stack import CHECKOUT, Home, Stack, load, no_proxy, write
 from .tenant import tenant, verify
@@ -36,6 +37,7 @@ cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")
 cli.command()(explain)
 cli.command()(verify)
+cli.command(name="import")(import_)
 
 
 def app() -> None:

@@ -1,0 +1,277 @@
+"""`incidents import` on the local stack: killed and run again, twice, with bad rows, and of what another tenant has."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import scale
+from tests.support.checkout import Caller, Checkout
+from tests.support.drawn import UNKNOWN_ID
+
+ROWS = scale.of(short=160, full=5_000)
+UNNUMBERED, BAD = 7, 20  # every so many rows
+HEADER = ["incident_number", "title", "severity", "status", "detected_at", "closed_at", "tags", "financial_impact"]
+
+
+def everything(caller: Caller) -> list[dict[str, Any]]:
+    """All incidents that a token reaches, deleted ones too, oldest first."""
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = caller.get(params={"limit": "100", "order": "asc", "include_deleted": "true", **cursor}).json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+def counts(done: "subprocess.CompletedProcess[str]") -> dict[str, int]:
+    return {line.rsplit(maxsplit=1)[0]: int(line.rsplit(maxsplit=1)[1]) for line in done.stdout.splitlines()}
+
+
+def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signals, caller: Caller) -> int:
+    """Begin an import and end its process once so many incidents are there; return its exit code."""
+    command = [str(Path(sys.executable).with_name("incidents")), "import", *arguments]
+    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    ) as process:  # fmt: skip
+        while len(everything(caller)) < when:
+            assert process.poll() is None, "it ended early"
+            time.sleep(0.2)
+        process.send_signal(how)
+        return process.wait(60)
+
+
+def history(file: Path) -> tuple[list[str], set[str]]:
+    """Write a table of incidents in no order; return the numbers of the good ones, and the titles of the bad ones."""
+    chance = random.Random(20261123)
+    counted = list(range(1, ROWS + 1))
+    chance.shuffle(counted)
+    numbers, bad = [], set()
+    with file.open("w", newline="", encoding="utf-8") as text:
+        table = csv.writer(text)
+        table.writerow(HEADER)
+        for n in counted:
+            number = "" if n % UNNUMBERED == 0 else f"INC-2026-{n:06d}"
+            closed = "2025-03-02T11:30:00+01:00" if n % 3 == 0 else ""
+            severity = chance.choice(["critical", "high", "low"])
+            if n % BAD == BAD // 2:  # not the highest: nothing then keeps its number from being drawn
+                severity = "dire"
+                bad.add(f"Number {n}")
+            elif number:
+                numbers.append(number)
+            status = "closed" if closed else "review"
+            table.writerow(
+                [number, f"Number {n}", severity, status, "2025-03-01T09:00:00Z", closed, "old; paper", f"{n}.10"]
+            )
+    return numbers, bad
+
+
+def test_an_import_that_is_cut_off_twice_goes_on_and_a_second_one_changes_nothing(
+    stack: Checkout, tmp_path: Path
+) -> None:
+    file = tmp_path / "history.csv"
+    numbers, bad = history(file)
+    caller = stack.caller(stack.token("import-history"))
+    arguments = [str(file), "--tenant", "import-history"]
+
+    assert cut_off(stack, arguments, ROWS // 5, signal.SIGKILL, caller) == -signal.SIGKILL
+    assert cut_off(stack, arguments, ROWS // 2, signal.SIGINT, caller) == 130
+    third = stack.run("import", *arguments)
+
+    assert third.returncode == 1, "some rows are bad"
+    assert "is not sent again" in third.stderr
+    assert counts(third)["created"] < ROWS * 0.6
+    assert sum(counts(third).values()) == ROWS
+    stored = everything(caller)
+    titles = Counter(incident["title"] for incident in stored)
+    assert set(titles) == {f"Number {n}" for n in range(1, ROWS + 1)} - bad, "nothing is lost"
+    assert set(titles.values()) == {1}, "nothing is doubled"
+    by_number = {incident["incident_number"]: incident for incident in stored}
+    assert set(numbers) < set(by_number)
+    drawn = [int(number.removeprefix("INC-2026-")) for number in set(by_number) - set(numbers)]
+    highest = max(int(number.removeprefix("INC-2026-")) for number in numbers)
+    assert len(drawn) == len(stored) - len(numbers)
+    assert min(drawn) > highest, "no drawn number is one that a later row had"
+    example = by_number["INC-2026-000003"]
+    assert {name: example[name] for name in ("status", "closed_at", "mttr_minutes", "tags", "financial_impact")} == {
+        "status": "closed", "closed_at": "2025-03-02T10:30:00.000Z", "mttr_minutes": 1530, "tags": ["old", "paper"],
+        "financial_impact": 3.1,
+    }  # fmt: skip
+
+    _mended(stack, tmp_path, bad)
+    _again(stack, arguments, tmp_path, caller)
+    made = caller.post(json={"title": "the next one"}).json()["incident_number"]
+    assert int(made.removeprefix("INC-2026-")) > max(drawn), "the counter is above all of them"
+
+
+def _mended(stack: Checkout, folder: Path, bad: set[str]) -> None:
+    errors = folder / "history.csv.errors.jsonl"
+    told = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert {one["cells"]["title"] for one in told} == bad
+    assert {error["pointer"] for one in told for error in one["errors"]} == {"/severity"}
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert all(lines[one["line"] - 1].split(",")[1] == one["cells"]["title"] for one in told)
+
+    errors.write_text(errors.read_text().replace("dire", "low"))
+    done = stack.run("import", str(errors), "--tenant", "import-history")
+    assert (done.returncode, counts(done)) == (0, {"created": len(bad), "already there": 0, "failed": 0})
+
+
+def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) -> None:
+    """By the record beside the file; then without it, by the keys."""
+    before = everything(caller)
+    good = len(before) - ROWS // BAD
+    second = stack.run("import", *arguments)
+    assert counts(second) == {"created": 0, "already there": good, "failed": ROWS // BAD}
+    (folder / "history.csv.progress").unlink()
+    third = stack.run("import", *arguments, "--concurrency", "3")
+    assert counts(third) == counts(second)
+    assert everything(caller) == before
+
+
+# --- what one tenant has, in another
+
+
+DIFFERENT = {"id", "tenant_id", "created_at", "updated_at", "deleted_at"}
+"""What an import cannot bring back (the same person made both): the API stamps it."""
+
+
+def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
+    """Incidents of many kinds; return them by number, and as the lines of an export."""
+    person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
+    bodies: list[dict[str, Any]] = [
+        {"title": "Plain"},
+        {"title": "Old", "status": "closed", "occurred_at": "2024-01-01T00:00:00Z", "closed_at": "2024-01-03T00:00:00Z",
+         "detected_at": "2024-01-02T00:00:00Z", "incident_number": "IR 7", "financial_impact": 10.5},
+        {"title": "Minutes given", "mttd_minutes": 5, "tags": ["x;y", "[z]"], "lessons_learned": {"a": [1, 2.5, None]}},
+        {"title": "Stamped", "status": "contained"},
+        {"title": "ä \u2028 \"'", "description": "two\nlines", "commander_ids": ["b", "a"], "source_type": "system"},
+    ]  # fmt: skip
+    made = [person.post(json=body).json()["id"] for body in bodies]
+    person.patch(f"/{made[0]}", {"status": "closed", "root_cause": "none"})
+    person.patch(f"/{made[0]}", {"status": "investigating", "closed_at": None})
+    person.patch(f"/{made[2]}", {"status": "dismissed"})
+    gone = person.post(json={"title": "Deleted", "severity": "low"}).json()["id"]
+    assert person.delete(f"/{gone}").status_code == 204
+    apps = scanner.post(json={"title": "Scanned"}).json()["id"]
+    texts = [person.get(f"/{one}").text for one in (*made, gone, apps)]
+    lines = "".join(f'{{"incident": {text}, "changes": []}}\n' for text in texts)
+    return {one["incident_number"]: one for one in map(json.loads, texts)}, lines
+
+
+def test_an_export_makes_the_same_incidents_again(
+    stack: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, lines = exported(stack, "import-from")
+    token, url = stack.token("import-to"), stack.status["api_url"]
+    receiver = stack.caller(token)
+    file = tmp_path / "export.jsonl"
+    file.write_text(lines)
+    arguments = ["import", str(file), "--tenant", "import-to"]
+
+    refused = stack.run(*arguments)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "scanner: 1" in refused.stderr
+    assert everything(receiver) == []
+
+    monkeypatch.setenv("GRC_TOKEN", token)
+    own = stack.run(*arguments, "--other-apps", "skip", "--url", url)
+    assert counts(own) == {"created": 6, "already there": 0, "failed": 0, "left out": 1}, own.stderr
+    apps = stack.run(*arguments, "--other-apps", "skip", "--app", "scanner")
+    assert counts(apps) == {"created": 1, "already there": 0, "failed": 0, "left out": 6}
+
+    after = {one["incident_number"]: one for one in everything(receiver)}
+    assert set(after) == set(before)
+    for number, incident in after.items():
+        assert without(incident) == without(before[number])
+        assert (incident["deleted_at"] is None) is (before[number]["deleted_at"] is None)
+        etag = receiver.get(f"/{incident['id']}").headers["etag"]
+        assert etag == ('"2"' if incident["is_deleted"] else '"1"')
+
+    _by_its_record(stack, file, [*arguments, "--other-apps", "skip"], receiver)
+
+
+def _by_its_record(stack: Checkout, file: Path, arguments: list[str], receiver: Caller) -> None:
+    """Rows that are noted are looked for, also where what was noted is there no more."""
+    before, record = everything(receiver), file.with_name(f"{file.name}.progress")
+    for as_if in (None, "UPDATE done SET incident_id = ?", "UPDATE import SET is_finished = 0 WHERE place != ?"):
+        if as_if is not None:
+            with closing(sqlite3.connect(record)) as base, base:
+                base.execute(as_if, (UNKNOWN_ID,))
+        again = stack.run(*arguments)
+        assert counts(again) == {"created": 0, "already there": 6, "failed": 0, "left out": 1}, again.stderr
+        assert ("is not sent again" in again.stderr) is (as_if is not None and "is_finished" in as_if)
+    assert everything(receiver) == before
+
+
+def without(incident: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in incident.items() if field not in DIFFERENT}
+
+
+def test_a_number_that_is_taken_is_the_row_s_own_incident_or_an_error(stack: Checkout, tmp_path: Path) -> None:
+    """As a week later, when the keys have gone: these incidents were made without any."""
+    caller = stack.caller(stack.token("import-taken"))
+    rows = [{"title": f"Number {n}", "incident_number": f"IR-{n}", "financial_impact": n} for n in range(4)]
+    ids = [caller.post(json=row).json()["id"] for row in rows]
+    caller.patch(f"/{ids[1]}", {"severity": "high"})  # of which the row says nothing
+    caller.patch(f"/{ids[2]}", {"title": "Changed since", "financial_impact": 0})
+    caller.delete(f"/{ids[3]}")
+    stamped = '"id": "x", "tenant_id": "x", "created_at": "x", "mttd_minutes": null'
+    half = {"title": "Half done", "incident_number": "IR-9"}
+    caller.post(json=half)
+    file = tmp_path / "rows.jsonl"
+    lines = [json.dumps(row) for row in rows]
+    lines += [f'{{"incident": {json.dumps(half)[:-1]}, "is_deleted": true, {stamped}}}}}', *['{"title": "New"}'] * 2]
+    file.write_text("\n".join(lines))
+
+    done = stack.run("import", str(file), "--tenant", "import-taken")
+
+    assert counts(done) == {"created": 2, "already there": 3, "failed": 2}, done.stderr
+    told = [json.loads(line) for line in (tmp_path / "rows.jsonl.errors.jsonl").read_text().splitlines()]
+    assert {one["line"]: {error["pointer"] for error in one["errors"]} for one in told} == {
+        3: {"/incident_number", "/title", "/financial_impact"},
+        4: {"/incident_number", "/is_deleted"},
+    }
+    assert all(re.search("inc_", one["errors"][0]["detail"]) and one["request_id"] for one in told)
+    assert [one["is_deleted"] for one in everything(caller)] == [False, False, False, True, True, False, False]
+    assert caller.get(f"/{ids[2]}").json()["title"] == "Changed since"
+
+
+def test_a_token_that_the_api_refuses_stops_the_import_at_once(
+    stack: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("title\n" + "Secret\n" * 1_000)
+    token = stack.token("import-nobody")
+    monkeypatch.setenv("GRC_TOKEN", token[:-8] + "AAAAAAA" + token[-1])
+
+    arguments = ["import", str(file), "--tenant", "import-nobody", "--url", stack.status["api_url"]]
+
+    _is_told(stack.run(*arguments), token)
+    with closing(sqlite3.connect(file.with_name("rows.csv.progress"))) as base, base:
+        base.execute("INSERT INTO done VALUES ('a key', ?)", (UNKNOWN_ID,))  # then it goes on, and looks for that one
+    _is_told(stack.run(*arguments), token)
+    assert everything(stack.caller(token)) == []
+
+
+def _is_told(done: "subprocess.CompletedProcess[str]", token: str) -> None:
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "401" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert token[:-8] not in done.stderr

@@ -1,0 +1,130 @@
+"""The command `incidents import`, before it calls anybody."""
+
+import json
+from pathlib import Path
+
+import jwt
+import pytest
+from incidents_cli.console import StepFailed
+from incidents_cli.main import cli
+from typer.testing import CliRunner, Result
+
+URL = "http://127.0.0.1:9"  # which nobody serves
+
+
+def run(file: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["import", str(file), "--tenant", "acme", *arguments])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("title,severity\nfine,low\nwrong,dire\n")
+    return rows
+
+
+def token(**claims: str) -> str:
+    return jwt.encode(claims, "a key that nobody here trusts, and of no matter", algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "GRC_TOKEN holds no token"),
+        ("no token", "cannot be read"),
+        (token(tenant_id="globex"), "not one of tenant acme"),
+        (token(), "not one of tenant acme"),
+        (token(tenant_id="acme"), "not one of application scanner"),
+        (token(tenant_id="acme", app_id="other"), "not one of application scanner"),
+    ],
+)
+def test_a_token_that_is_not_the_one_for_it_is_not_used(
+    file: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, told: str
+) -> None:
+    if given is None:
+        monkeypatch.delenv("GRC_TOKEN", raising=False)
+    else:
+        monkeypatch.setenv("GRC_TOKEN", given)
+    refused = run(file, "--url", URL, "--app", "scanner").exception
+    assert isinstance(refused, StepFailed)
+    assert told in refused.what
+    assert given is None or given not in f"{refused.what}{refused.seen}{refused.advice}"
+    assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
+
+
+def test_a_url_that_is_none_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRC_TOKEN", token(tenant_id="acme"))
+    refused = run(file, "--url", "api.example").exception
+    assert isinstance(refused, StepFailed)
+    assert "base_url must be" in refused.seen
+
+
+def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
+    errors = tmp_path / "rows.csv.errors.jsonl"
+    errors.write_text("of an earlier run\n")
+
+    done = run(file, "--dry-run")
+
+    assert (done.exit_code, done.stdout.split()) == (1, ["right", "1", "failed", "1"])
+    (told,) = map(json.loads, errors.read_text().splitlines())
+    assert (told["line"], told["cells"]["title"]) == (3, "wrong")
+    assert [error["pointer"] for error in told["errors"]] == ["/severity"]
+    assert (tmp_path / "rows.csv.errors.jsonl.before").read_text() == "of an earlier run\n"
+
+    errors.write_text(errors.read_text().replace("dire", "low"))
+    again = run(errors, "--dry-run")
+    assert (again.exit_code, again.stdout.split()) == (0, ["right", "1", "failed", "0"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [file.name, errors.name, f"{errors.name}.before"]
+
+
+def test_errors_are_not_written_over_the_rows(file: Path) -> None:
+    refused = run(file, "--dry-run", "--errors", str(file)).exception
+    assert isinstance(refused, StepFailed)
+    assert file.read_text().startswith("title")
+
+
+def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "export.jsonl"
+    line = '{{"incident": {{"title": "x", "is_deleted": false{}}}, "changes": []}}\n'
+    file.write_text(line.format("") + line.format(', "app_id": "scanner"') * 2 + line.format(', "app_id": "other"'))
+
+    refused = run(file, "--dry-run").exception
+    assert isinstance(refused, StepFailed)
+    assert refused.seen.strip() == "scanner: 2, other: 1"
+    refused = run(file, "--dry-run", "--app", "scanner").exception
+    assert isinstance(refused, StepFailed)
+    assert refused.seen.strip() == "no application: 1, other: 1"
+    assert run(file, "--dry-run", "--other-apps", "skip").stdout.split() == [
+        "right",
+        "1",
+        "failed",
+        "0",
+        "left",
+        "out",
+        "3",
+    ]
+    assert run(file, "--dry-run", "--other-apps", "adopt").stdout.split() == ["right", "4", "failed", "0"]
+    as_scanner = run(file, "--dry-run", "--other-apps", "skip", "--app", "scanner")
+    assert as_scanner.stdout.split() == ["right", "2", "failed", "0", "left", "out", "2"]
+
+
+def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    given = r'{"titel": "\ud800 ä", "financial_impact": 123456789012345.1200, "lessons_learned": {"b": 1e2}}'
+    file.write_text(f"{given}\n{{\n", encoding="utf-8")
+
+    for _ in range(3):
+        assert run(file, "--dry-run").exit_code == 1
+        file = file.with_name(f"{file.name}.errors.jsonl")
+        first, second = file.read_text(encoding="utf-8").splitlines()
+        assert first.endswith(f', "row": {given}}}')
+        assert second.endswith(', "row": "{"}')
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_rows_of_no_export_become_the_application_s_whose_token_it_is(file: Path) -> None:
+    done = run(file, "--dry-run", "--app", "scanner")
+    assert done.stdout.split() == ["right", "1", "failed", "1"]

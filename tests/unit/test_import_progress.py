@@ -1,0 +1,122 @@
+"""The record of an import, and whether an incident is the row's own."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grc_client import Incident
+from hypothesis import given, settings
+from incidents import drafts, json_text, model
+from incidents_cli.console import StepFailed
+from incidents_cli.importing.progress import Progress
+from incidents_cli.importing.sending import differing
+
+from tests.unit.test_import_rows import STAMPS, bodies, settled
+
+PLACE = "acme  http://127.0.0.1"
+
+
+def test_rows_that_say_the_same_are_counted_anew_in_each_reading() -> None:
+    with Progress(None) as progress:
+        assert [progress.nth(one) for one in (b"a", b"b", b"a", b"a", b"b")] == [1, 1, 2, 3, 2]
+        progress.read_again()
+        assert progress.nth(b"a") == 1
+
+
+def test_only_an_unfinished_import_into_the_same_place_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    with Progress(file) as progress:
+        assert not progress.begin(PLACE)
+        progress.record("key", "inc_1")
+    with Progress(file) as progress:
+        assert progress.begin(PLACE)
+        assert (progress.made("key"), progress.made("other"), progress.one_made()) == ("inc_1", None, "inc_1")
+    with Progress(file) as progress:
+        assert not progress.begin("globex  http://127.0.0.1")
+        progress.finish()
+    with Progress(file) as progress:
+        assert not progress.begin("globex  http://127.0.0.1")
+        assert progress.made("key") == "inc_1"
+
+
+def test_two_imports_of_a_file_at_once_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    with Progress(file), pytest.raises(StepFailed, match="cannot be opened") as refused:
+        Progress(file)
+    assert "Another import" in refused.value.advice
+
+
+def test_what_is_no_record_of_an_import_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    file.write_text("somebody's notes\n" * 1000)
+    with pytest.raises(StepFailed, match="is no record of an import"):
+        Progress(file)
+    assert file.read_text().startswith("somebody's notes")
+
+
+def test_what_a_process_noted_a_second_before_it_was_killed_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    script = (
+        "import os, sys, time; from pathlib import Path; from incidents_cli.importing.progress import Progress\n"
+        "progress = Progress(Path(sys.argv[1]))\nprogress.begin('here')\nprogress.record('early', 'inc_1')\n"
+        "time.sleep(1.1)\nprogress.record('late', 'inc_2')\nprogress.record('lost', 'inc_3')\nos.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(file)], check=False).returncode == -9
+    with Progress(file) as progress:
+        assert progress.begin("here")
+        assert [progress.made(key) for key in ("early", "late", "lost")] == ["inc_1", "inc_2", None]
+
+
+# --- is it the row's own?
+
+
+def read_back(incident: Any) -> Incident:
+    return Incident.model_validate(json.loads(json_text.dump_incident(incident), parse_float=Decimal))
+
+
+@settings(deadline=None, max_examples=40)
+@given(bodies)
+def test_what_a_row_made_says_what_the_row_says(body: dict[str, Any]) -> None:
+    values = drafts.new_incident(json_text.loads(json.dumps(body)))
+    assert differing(values, read_back(settled(body))) == []
+
+
+FULL = {
+    "title": "x",
+    "incident_number": "IR-1",
+    "status": "closed",
+    "severity": "low",
+    "occurred_at": "2026-01-01T00:00:00Z",
+    "closed_at": "2026-01-02T00:00:00Z",
+    "mttd_minutes": 5,
+    "financial_impact": 10,
+    "lessons_learned": {"a": [1, True]},
+    "tags": ["a", "b"],
+    "commander_ids": ["c"],
+}
+OTHER = {  # in the forms of the model
+    "title": "y",
+    "incident_number": "IR-2",
+    "status": "review",
+    "severity": None,
+    "occurred_at": "2026-01-01T00:00:01.000Z",
+    "closed_at": "2026-01-03T00:00:00.000Z",
+    "mttd_minutes": 6,
+    "financial_impact": Decimal("10.0001"),
+    "lessons_learned": '{"a": [1, 1]}',
+    "tags": ["b", "a"],
+    "commander_ids": [],
+}
+
+
+@pytest.mark.parametrize("field", FULL)
+def test_a_value_that_differs_is_told(field: str) -> None:
+    values = drafts.new_incident(json_text.loads(json.dumps(FULL)))
+    there: Any = model.blank() | values | STAMPS
+
+    assert differing(values, read_back(there)) == []
+    assert differing(values, read_back(there | {field: OTHER[field]})) == [field]

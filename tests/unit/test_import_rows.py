@@ -1,0 +1,267 @@
+"""The rows of a file: every form is read as what it says, and what cannot be read is told with its line."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from incidents import drafts, json_text, model
+from incidents.errors import InvalidIncident
+from incidents_cli.console import StepFailed
+from incidents_cli.importing import drafting
+from incidents_cli.importing.rows import Row, read
+
+from tests.support import drawn, scale
+
+NOW, LATER = "2026-11-23T09:00:00.000Z", "2027-03-01T00:00:00.000Z"
+STAMPS = {
+    "id": drawn.UNKNOWN_ID, "tenant_id": "acme", "created_at": NOW, "updated_at": NOW, "created_by": "ada",
+    "updated_by": "ada", "schema_version": 1,
+}  # fmt: skip
+
+
+def rows(folder: Path, name: str, content: str | bytes) -> list[Row]:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read(file))
+
+
+def problems(row: Row) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidIncident) as invalid:
+        drafting.check(row, NOW)
+    return [(one.pointer, one.detail) for one in invalid.value.violations]
+
+
+# --- CSV
+
+
+def test_a_cell_is_read_as_its_field_s_kind(tmp_path: Path) -> None:
+    header = "title,tags,commander_ids,mttd_minutes,financial_impact,lessons_learned,severity"
+    (row,) = rows(tmp_path, "a.csv", f'{header}\nA title,a; b;c,"[""x;y""]",17,999999999999999.1234,"{{""a"": 1}}",\n')
+
+    assert drafting.check(row, NOW) == {
+        "title": "A title", "tags": ["a", "b", "c"], "commander_ids": ["x;y"], "mttd_minutes": 17,
+        "financial_impact": Decimal("999999999999999.1234"), "lessons_learned": '{"a":1}',
+        "source": "edm", "source_type": "api", "status": "new",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "held"), [("true", "true"), ("12", "12"), ("No backups", '"No backups"')])
+def test_lessons_are_json_or_else_a_text(tmp_path: Path, cell: str, held: str) -> None:
+    (row,) = rows(tmp_path, "a.csv", f"title,lessons_learned\nx,{cell}\n")
+    assert drafting.check(row, NOW)["lessons_learned"] == held
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "wanted"),
+    [
+        ("mttd_minutes", "1.5", "must be a whole number"),
+        ("mttd_minutes", "soon", "must be a whole number"),
+        ("financial_impact", '"1,250.00"', "as a JSON number"),
+        ("financial_impact", "01", "as a JSON number"),
+        ("tags", '"[""a"""', "must be a list"),
+        ("tags", "a;;b", "must not be empty"),
+        ("severity", "urgent", "must be one of"),
+        ("closed_at", "2026-01-01T00:00:00Z", "must be left out unless status is closed"),
+    ],
+)
+def test_a_wrong_cell_is_told_by_its_field(tmp_path: Path, field: str, cell: str, wanted: str) -> None:
+    (row,) = rows(tmp_path, "a.csv", f"title,{field}\nx,{cell}\n")
+    ((pointer, detail),) = problems(row)
+    assert pointer.startswith(f"/{field}")
+    assert wanted in detail
+
+
+def test_an_incident_that_is_too_large_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    ids = json.dumps([f"{n:0128}" for n in range(500)])
+    fields = sorted(model.ID_LISTS)[:3]
+    body = f'{{"title": "x", {", ".join(f"{json.dumps(field)}: {ids}" for field in fields)}}}'
+    (row,) = rows(tmp_path, "a.jsonl", body)
+    assert problems(row) == [("", "must be at most 128 KiB as JSON.")]
+
+
+def test_lines_are_those_of_the_file_also_behind_cells_of_several(tmp_path: Path) -> None:
+    found = rows(tmp_path, "a.csv", '\ufefftitle,"description"\r\nfirst,"one\r\ntwo"\r\n\r\nsecond,\r\nthird,x\r\n')
+    assert [(row.line, row.body) for row in found] == [
+        (2, {"title": "first", "description": "one\r\ntwo"}),
+        (5, {"title": "second"}),
+        (6, {"title": "third", "description": "x"}),
+    ]
+
+
+@pytest.mark.parametrize(("record", "count"), [("x", 1), ("x,high,more,and more", 4)])
+def test_a_record_of_another_length_is_refused_alone(tmp_path: Path, record: str, count: int) -> None:
+    wrong, right = rows(tmp_path, "a.csv", f"title,severity\n{record}\nfine,low\n")
+    assert problems(wrong) == [("", f"must have 2 cells, as the header does, not {count}")]
+    assert drafting.check(right, NOW)["title"] == "fine"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("title,severty\nx,high\n", "severty: is not a field of an incident; did you mean severity?"),
+        ("title,id\nx,1\n", "id: is set by the server; leave it out"),
+        ("title,is_deleted\nx,1\n", "is_deleted: cannot be set by a create; leave it out"),
+        ("title,title\nx,y\n", "title: stands twice"),
+        ("title,\nx,\n", "a column without a name"),
+        ("severity\nhigh\n", "title: is required"),
+        ("title;severity\nx;high\n", "title: is required"),
+        ("", "title: is required"),
+        ('title\n"x"y\n', "line 2"),
+        ('title\nfine\n"never closed\n', "line 3"),
+        (b"title\n\xe4\n", "UTF-8"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole_is_refused_as_a_whole(tmp_path: Path, content: str | bytes, told: str) -> None:
+    with pytest.raises(StepFailed) as failed:
+        rows(tmp_path, "a.csv", content)
+    assert told in f"{failed.value.what}\n{failed.value.seen}"
+
+
+def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match="no form"):
+        rows(tmp_path, "a.xlsx", "x")
+
+
+# --- JSON Lines
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer", "told"),
+    [
+        (b"{", "", "line 1, column"),
+        (b'{"title": "a", "title": "b"}', "", "stands twice"),
+        (b'{"title": NaN}', "", "NaN"),
+        (b"[1]", "", "must be a JSON object"),
+        (b'{"title": "\xe4"}', "", "must be UTF-8"),
+        (b'{"titel": "a"}', "/titel", "did you mean title?"),
+        (b'{"title": "a", "is_deleted": true}', "/is_deleted", "cannot be set by a create"),
+        (b'{"incident": {"title": "a", "is_deleted": "no"}}', "/incident/is_deleted", "true or false"),
+        (b'{"incident": {"title": "a", "app_id": 5}}', "/incident/app_id", "text"),
+        (b'{"incident": {"title": "a", "of_a_newer_version": 5}}', "/of_a_newer_version", "is not a field"),
+        (b"[" * 5000, "", "nested too deeply"),
+    ],
+)
+def test_a_wrong_line_is_refused_alone(tmp_path: Path, line: bytes, pointer: str, told: str) -> None:
+    wrong, right = rows(tmp_path, "a.jsonl", line + b'\n\n{"title": "fine"}\n')
+    assert any(one == pointer and told in detail for one, detail in problems(wrong))
+    assert (right.line, drafting.check(right, NOW)["title"]) == (3, "fine")
+    json.loads(f"{{{wrong.stood}}}")
+
+
+BODY = '{"titel": "ä \\ud800", "financial_impact": 123456789012345.1200, "lessons_learned": [1e2, {"a": null}]}'
+
+
+@pytest.mark.parametrize(
+    "stood", [f'"row": {BODY}', '"row": "{"', '"cells": {"title": "x", "tags": "a; b", "mttd_minutes": "?"}']
+)
+def test_a_line_of_an_errors_file_is_the_row_that_it_holds_digit_by_digit(tmp_path: Path, stood: str) -> None:
+    (row,) = rows(tmp_path, "errors.jsonl", f'{{"line": 7, "errors": [], {stood}}}')
+    assert row.line == 1
+    assert row.stood == stood.replace("\\ud800", "\ud800")
+    assert problems(row)
+
+
+# --- what is exported can be imported
+
+
+def settled(body: dict[str, Any]) -> model.Incident:
+    """What the service makes of a create."""
+    values = drafts.new_incident(json_text.loads(json.dumps(body)))
+    incident: Any = model.blank() | values | STAMPS | {"incident_number": "INC-2026-000042"}
+    assume(not model.settle(incident, values, NOW))
+    return incident  # type: ignore[no-any-return]
+
+
+def patched(incident: model.Incident, patch: dict[str, Any]) -> model.Incident:
+    """What the service makes of a patch."""
+    values = drafts.patch(json_text.loads(json.dumps(patch)), incident)
+    after: Any = {**incident, **values}
+    assume(not model.settle(after, values, LATER, before=incident))
+    return after  # type: ignore[no-any-return]
+
+
+bodies = st.builds(
+    lambda values, times, status, title: values | times | {"status": status, "title": title},
+    drawn.values, drawn.times, drawn.statuses, drawn.words,
+)  # fmt: skip
+patches = st.lists(
+    st.builds(lambda values, times, status: values | times | status, drawn.values, drawn.times,
+              st.fixed_dictionaries({}, optional={"status": drawn.statuses})), max_size=2,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
+@given(bodies, patches, st.booleans())
+def test_whatever_an_incident_became_its_export_makes_it_again(
+    tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any], changes: list[dict[str, Any]], is_deleted: bool
+) -> None:
+    incident = settled(body)
+    for patch in changes:
+        incident = patched(incident, patch)
+    incident["is_deleted"] = is_deleted
+    line = f'{{"incident": {json_text.dump_incident(incident)}, "changes": []}}'
+
+    (row,) = rows(tmp_path_factory.getbasetemp(), "export.jsonl", line)
+    again = remade(row)
+
+    assert (row.is_deleted, row.app_id, row.stood) == (is_deleted, None, f'"row": {line}')
+    assert again == {field: value for field, value in incident.items() if field in again}
+    assert set(incident) - set(again) == set(STAMPS) | {"is_deleted", "deleted_at", "deleted_by"}
+
+
+@settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
+@given(bodies)
+def test_a_csv_of_an_incident_s_fields_makes_it_again(
+    tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any]
+) -> None:
+    incident: Any = settled(body)
+    texts = io.StringIO()
+    table = csv.DictWriter(texts, drafts.NewIncident.model_fields)
+    table.writeheader()
+    table.writerow({field: cell(field, incident[field]) for field in drafts.NewIncident.model_fields})
+
+    (row,) = rows(tmp_path_factory.getbasetemp(), "export.csv", texts.getvalue())
+
+    again = remade(row)
+    assert again == {field: value for field, value in incident.items() if field in again}
+
+
+def cell(field: str, value: Any) -> str:
+    """A cell as somebody's script would write it: a text as it is, anything else as JSON."""
+    text = json_text.dump_value(field, value)
+    return "" if text == "null" else value if isinstance(value, str) and field != "lessons_learned" else text
+
+
+def remade(row: Row) -> dict[str, Any]:
+    """The fields that a caller can write, as a create at another time settles them."""
+    values = drafting.check(row, LATER)
+    incident: Any = model.blank() | values
+    assert not model.settle(incident, values, LATER)
+    return {field: incident[field] for field in drafts.NewIncident.model_fields}
+
+
+# --- which row it is
+
+
+def test_a_row_is_known_by_what_it_says_however_it_is_written(tmp_path: Path) -> None:
+    first, second, third, fourth = rows(
+        tmp_path, "a.jsonl",
+        '{"title": "a", "financial_impact": 1.50, "occurred_at": "2026-01-01T00:00:00Z"}\n'
+        '{"occurred_at": "2026-01-01T01:00:00+01:00", "severity": null, "financial_impact": 1.5, "title": "a"}\n'
+        '{"title": "a"}\n{"incident": {"title": "a", "is_deleted": true}}\n',
+    )  # fmt: skip
+
+    def known_as(row: Row, tenant: str = "acme") -> bytes:
+        return drafting.fingerprint(drafting.check(row, NOW), row, tenant)
+
+    assert known_as(first) == known_as(second)
+    assert len({known_as(first), known_as(third), known_as(fourth), known_as(first, "other")}) == 4
+    keys = {drafting.key(known_as(first), nth) for nth in (1, 2, 3)}
+    assert len(keys) == 3
+    assert all(len(key) <= 255 and key.isascii() for key in keys)
