@@ -103,6 +103,9 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
             {"Fn::If": ["Traces", {"Ref": "SendTraces"}, {"Ref": "AWS::NoValue"}]},
         ]
+    assert role["PermissionsBoundary"] == {
+        "Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+    }
     (policy,) = role["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
