@@ -81,7 +81,12 @@ def test_every_command_of_ours_exists_with_its_options(page: str) -> None:
 @each_page
 def test_every_parameter_queue_and_log_group_that_is_named_exists(page: str) -> None:
     text = PAGES[page]
-    for name in re.findall(r"\b([A-Z][A-Za-z]+)=", text):
+    listed = [
+        name
+        for row in re.findall(r"^\| (`[A-Z].*?) \|", text, flags=re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    ]
+    for name in [*re.findall(r"[`\"]([A-Z][A-Za-z]+)=", text), *listed]:
         assert name in PARAMETERS, name
     queues = {names(one, "QueueName") for one in resources("AWS::SQS::Queue").values()}
     others = {"metrics"}  # the schedule of that name
