@@ -99,7 +99,13 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
     if name == templates.DOCUMENTATION:
         assert "ManagedPolicyArns" not in role, "it has nothing to do with the table"
     else:
-        assert role["ManagedPolicyArns"] == [{"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]}]
+        assert role["ManagedPolicyArns"] == [
+            {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
+            {"Fn::If": ["Traces", {"Ref": "SendTraces"}, {"Ref": "AWS::NoValue"}]},
+        ]
+    assert role["PermissionsBoundary"] == {
+        "Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+    }
     (policy,) = role["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
@@ -128,6 +134,22 @@ def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> 
     assert list(statement["Condition"]) == ["StringEquals"]
     assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
     assert RESOURCES["UseTableKey"]["Condition"] == "HasKmsKey"
+
+
+def test_the_policy_that_all_roles_share_for_traces_sends_them_and_nothing_else() -> None:
+    assert RESOURCES["SendTraces"]["Condition"] == "Traces"
+    (statement,) = RESOURCES["SendTraces"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+        "Resource": "*",
+    }
+
+
+@each_function
+def test_every_function_is_traced_but_the_one_that_anybody_may_call(name: str) -> None:
+    assert templates.service()["Globals"]["Function"]["Tracing"] == {"Ref": "TracingMode"}
+    assert FUNCTIONS[name].get("Tracing") == ("PassThrough" if name == templates.DOCUMENTATION else None)
 
 
 @each_function

@@ -46,4 +46,11 @@ def table() -> dict[str, Any]:
     properties = read(STORAGE)["Resources"]["Incidents"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     stream = {"StreamEnabled": True, **properties["StreamSpecification"]}
-    return {name: properties[name] for name in wanted} | {"StreamSpecification": stream}
+    indexes = [
+        {name: value for name, value in index.items() if name != "OnDemandThroughput"}
+        for index in properties["GlobalSecondaryIndexes"]
+    ]
+    return {name: properties[name] for name in wanted} | {
+        "StreamSpecification": stream,
+        "GlobalSecondaryIndexes": indexes,
+    }

@@ -1,0 +1,162 @@
+"""Who may deploy: one repository and environment, by way of CloudFormation, and no role beyond its boundary."""
+
+import os
+import re
+from typing import Any
+
+import pytest
+
+from tests.support import templates
+
+DELIVERY = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Resources"]
+FOLDER = templates.CHECKOUT / "infra" / "delivery"
+TEXT = (FOLDER / "github-actions.yaml").read_text()
+WORKFLOW = templates.read(FOLDER / "github-actions.yaml")
+JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
+DEPLOYING = {"staging": "staging", "production": "prod"}
+TEMPLATES = ("template.yaml", "infra/storage.yaml", "infra/eventing.yaml", "infra/observability.yaml")
+CREATED_BY = {
+    "AWS::CloudFormation::Stack": "cloudformation:CreateStack",
+    "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
+    "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
+    "AWS::DynamoDB::Table": "dynamodb:CreateTable",
+    "AWS::Events::Archive": "events:CreateArchive",
+    "AWS::Events::EventBus": "events:CreateEventBus",
+    "AWS::Events::EventBusPolicy": "events:PutPermission",
+    "AWS::Events::Rule": "events:PutRule",
+    "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
+    "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::Logs::LogGroup": "logs:CreateLogGroup",
+    "AWS::SQS::Queue": "sqs:CreateQueue",
+    "AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes",
+    "AWS::SecretsManager::Secret": "secretsmanager:CreateSecret",
+    "AWS::Serverless::Application": "cloudformation:CreateStack",
+    "AWS::Serverless::Function": "lambda:CreateFunction",
+    "AWS::Serverless::HttpApi": "apigateway:POST",
+}
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    """Return the statements of a role or a policy, with those under a condition."""
+    properties = DELIVERY[name]["Properties"]
+    documents = [one["PolicyDocument"] for one in properties.get("Policies", [properties])]
+    found = [statement for document in documents for statement in document["Statement"]]
+    return [one["Fn::If"][1] if "Fn::If" in one else one for one in found]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    action: list[str] | str = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
+def test_one_environment_of_one_repository_takes_the_role_and_says_so_in_full() -> None:
+    (trust,) = DELIVERY["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {"Fn::Sub": "repo:${Repository}:environment:${Environment}"},
+        }
+    }
+    parameters = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Parameters"]
+    for name, bad in (("Repository", "acme/*"), ("Repository", "acme/x:ref:y"), ("Environment", "*")):
+        assert not re.fullmatch(parameters[name]["AllowedPattern"], bad)
+
+
+@pytest.mark.parametrize("name", ["DeployRole", "CloudFormationRole", "Boundary"])
+def test_no_action_is_a_pattern_and_what_has_no_resource_is_known(name: str) -> None:
+    of_everything = set()
+    for statement in statements(name):
+        assert statement["Effect"] == "Allow"
+        assert all("*" not in action for action in actions(statement))
+        if statement["Resource"] == "*" and "Condition" not in statement:
+            of_everything.add(statement["Sid"])
+    assert of_everything <= {"WithoutAResource", "Traces"}
+
+
+def test_the_workflow_hands_over_to_cloudformation_and_can_do_nothing_by_itself() -> None:
+    services = {action.split(":")[0] for statement in statements("DeployRole") for action in actions(statement)}
+    assert services == {"cloudformation", "iam", "s3"}
+    by_sid = {statement["Sid"]: statement for statement in statements("DeployRole")}
+    role = {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
+    assert by_sid["HandTheServiceRoleOver"]["Resource"] == role
+    assert by_sid["WithTheServiceRoleAlone"]["Condition"] == {"StringEquals": {"cloudformation:RoleArn": role}}
+
+
+def test_cloudformation_makes_no_role_without_the_boundary_and_cannot_take_it_away() -> None:
+    granted = {action: one for one in statements("CloudFormationRole") for action in actions(one)}
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
+    for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"):
+        assert granted[action]["Condition"] == bounded
+    assert "iam:DeleteRolePermissionsBoundary" not in granted
+    reached = str([granted[action]["Resource"] for action in ("iam:CreatePolicyVersion", "iam:PutRolePolicy")])
+    assert "Boundary" not in reached, "its own bounds are out of its reach"
+    assert "DeployRole" not in str(statements("CloudFormationRole"))
+
+
+def test_the_boundary_admits_what_the_functions_are_granted_and_no_more() -> None:
+    resources = templates.service()["Resources"]
+    policies = [
+        policy["PolicyDocument"]
+        for one in resources.values()
+        if one["Type"] == "AWS::IAM::Role"
+        for policy in one["Properties"]["Policies"]
+    ] + [one["Properties"]["PolicyDocument"] for one in resources.values() if one["Type"] == "AWS::IAM::ManagedPolicy"]
+    needed = {action for policy in policies for statement in policy["Statement"] for action in actions(statement)}
+    needed -= {"sqs:SendMessageBatch"}  # the emulator's; on AWS sqs:SendMessage grants both
+    needed |= {"lambda:InvokeFunction"}  # of the schedule, whose role SAM makes
+    assert {action for statement in statements("Boundary") for action in actions(statement)} == needed
+
+
+def test_cloudformation_may_create_every_kind_of_resource_that_there_is() -> None:
+    granted = {action for statement in statements("CloudFormationRole") for action in actions(statement)}
+    kinds = {
+        one["Type"]
+        for name in TEMPLATES
+        for one in templates.read(templates.CHECKOUT / name)["Resources"].values()
+    }  # fmt: skip
+    assert kinds <= set(CREATED_BY), "say how it is created, and grant it in infra/delivery.yaml"
+    assert {CREATED_BY[kind] for kind in kinds} <= granted
+    for action in ("scheduler:CreateSchedule", "lambda:AddPermission", "lambda:CreateEventSourceMapping"):
+        assert action in granted  # what SAM makes of events
+
+
+# --- the workflow
+
+
+def test_every_action_of_others_is_pinned_to_a_commit() -> None:
+    used = re.findall(r"uses: (\S+)(.*)", TEXT)
+    assert len(used) == 7
+    for action, comment in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
+    assert len(set(used)) == 3, "one commit each"
+
+
+def test_a_job_has_no_permission_that_it_does_not_need() -> None:
+    assert WORKFLOW["permissions"] == {}
+    assert JOBS["test"]["permissions"] == {"contents": "read"}
+    for name, stage in DEPLOYING.items():
+        job = JOBS[name]
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        assert job["environment"] == stage
+        assert job["steps"][-1]["run"] == f"infra/delivery/deploy {stage}"
+    assert "secrets." not in TEXT
+    assert "pull_request_target" not in TEXT
+
+
+def test_nothing_is_deployed_that_was_not_tested_and_nothing_but_tags() -> None:
+    assert JOBS["test"]["steps"][-1]["run"] == ".ci/run"
+    assert (JOBS["staging"]["needs"], JOBS["production"]["needs"]) == ("test", "staging")
+    assert JOBS["staging"]["if"] == "startsWith(github.ref, 'refs/tags/v')"
+    assert all(step.get("with", {}).get("persist-credentials") is False
+               for job in JOBS.values() for step in job["steps"] if "checkout" in step.get("uses", ""))  # fmt: skip
+
+
+def test_the_script_of_the_workflow_can_be_run() -> None:
+    assert os.access(FOLDER / "deploy", os.X_OK)
+    outputs = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Outputs"]
+    for variable in ("DEPLOY_ROLE_ARN", "CLOUDFORMATION_ROLE_ARN", "ARTIFACTS_BUCKET"):
+        assert f"vars.{variable}" in TEXT
+        assert any(variable in output["Description"] for output in outputs.values())
+    assert "PermissionsBoundaryArn" in outputs["BoundaryArn"]["Description"]

@@ -1,0 +1,110 @@
+"""The runbooks speak of what there is: alarms, commands, parameters, queues, functions, files."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from incidents_cli.main import cli
+from incidents_cli.stack import operation_name
+from typer.main import get_command
+
+from tests.support import templates
+
+FOLDER = templates.CHECKOUT / "infra" / "runbooks"
+PAGES = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.md"))}
+PARAMETERS = templates.service()["Parameters"]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def resources(kind: str) -> dict[str, dict[str, object]]:
+    """Return the properties of every resource of a type, in whichever template, by file and logical id."""
+    return {
+        f"{path.name}:{name}": one["Properties"]
+        for path in (templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml")))
+        for name, one in templates.read(path)["Resources"].items()
+        if one["Type"] == kind
+    }
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def names(properties: dict[str, object], member: str) -> str:
+    value = properties[member]
+    text = value["Fn::Sub"] if isinstance(value, dict) else str(value)
+    return re.sub(r"^\$\{(?:Stage|Prefix|AWS::StackName)\}-", "", text)
+
+
+def test_every_alarm_has_its_section_and_points_to_it() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm")
+    expected = {names(properties, "AlarmName") for properties in alarms.values()}
+    sections = re.split(r"^## ", PAGES["alarms.md"], flags=re.MULTILINE)[1:]
+    assert {section.splitlines()[0] for section in sections} == expected
+    for section in sections:
+        assert "**Means:**" in section
+        assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), f"what to do: {section[:40]}"
+    for properties in alarms.values():
+        pointer = f" What to do stands in infra/runbooks/alarms.md#{names(properties, 'AlarmName')}"
+        assert str(properties["AlarmDescription"]).endswith(f".{pointer}")
+
+
+@each_page
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (FOLDER / file) if file else FOLDER / page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path.read_text()), target
+
+
+@each_page
+def test_every_command_of_ours_exists_with_its_options(page: str) -> None:
+    quoted = [
+        *re.findall(r"`(incidents [^`]+)`", PAGES[page]),
+        *re.findall(r"^(?:uv run )?(incidents .+)$", PAGES[page], re.M),
+    ]
+    for line in quoted:
+        words = shlex.split(line.split("#")[0].split(">")[0], comments=False)[1:]
+        command = get_command(cli)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert not hasattr(command, "commands"), line
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+@each_page
+def test_every_parameter_queue_and_log_group_that_is_named_exists(page: str) -> None:
+    text = PAGES[page]
+    listed = [
+        name
+        for row in re.findall(r"^\| (`[A-Z].*?) \|", text, flags=re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    ]
+    for name in [*re.findall(r"[`\"]([A-Z][A-Za-z]+)=", text), *listed]:
+        assert name in PARAMETERS, name
+    queues = {names(one, "QueueName") for one in resources("AWS::SQS::Queue").values()}
+    others = {"metrics"}  # the schedule of that name
+    for name in re.findall(r"\$STACK-([a-z-]+)", text):
+        assert name in queues | others, name
+    functions = {operation_name(name) for name in templates.functions()}
+    for name in re.findall(r"`/\$STACK/(\w+)`", text):
+        assert name in functions, name
+
+
+@each_page
+def test_every_file_that_is_named_exists(page: str) -> None:
+    for name in re.findall(r"`((?:functions|infra|tests)/[\w/.-]+)`", PAGES[page]):
+        assert (templates.CHECKOUT / name).exists(), name
+    for name in re.findall(r"`(\w+\.(?:py|yaml|toml))`", PAGES[page]):
+        assert list(Path(templates.CHECKOUT).glob(name)) or list((templates.CHECKOUT / "functions").rglob(name)), name
+
+
+@each_page
+def test_nobody_and_no_account_is_named(page: str) -> None:
+    assert not re.search(r"\b[0-9]{12}\b", PAGES[page].replace("111122223333", ""))

@@ -1,0 +1,136 @@
+"""The worked example of infra/runbooks/schema-migration.md: version 2 and back, old and new functions side by side.
+
+The example's step is taken from the page itself, so that the page cannot say what does not work. "Old" is the code as
+it is; "new" is that code with the example's changes.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, cast
+
+import boto3
+import pytest
+from create_incident import handler as create
+from get_incident import handler as get
+from incidents import drafts, model, upcasting
+from list_incident_changes import handler as list_changes
+from list_incidents import handler as list_
+from pydantic import create_model
+from update_incident import handler as update
+
+from tests.support import templates
+from tests.support.events import Context, changes_event, create_event, get_event, list_event, patch_event
+
+PAGE = templates.CHECKOUT / "infra" / "runbooks" / "schema-migration.md"
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def step_of_the_page() -> Step:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"Item": dict[str, Any]}
+    exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - our own page, of this commit
+    return cast("Step", names["from_1"])
+
+
+@contextmanager
+def new_code() -> Iterator[None]:
+    """Functions of version 2 answer inside, those of version 1 outside."""
+    assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), "version 2 is there: make the example's 3"
+    by = Literal["tool", "person"] | None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(upcasting.STEPS, 1, step_of_the_page())
+        patched.setattr(model, "SCHEMA_VERSION", 2)
+        patched.setattr(model, "FIELDS", (*model.FIELDS, "detected_by"))
+        for name in ("NewIncident", "IncidentPatch"):
+            draft = getattr(drafts, name)
+            patched.setattr(drafts, name, create_model(name, __base__=draft, detected_by=(by, None)))
+        yield
+
+
+def body(answer: dict[str, Any]) -> dict[str, Any]:
+    assert answer["statusCode"] < 300, answer["body"]
+    value: dict[str, Any] = json.loads(answer["body"])
+    return value
+
+
+def shown(incident: dict[str, Any]) -> dict[str, Any]:
+    return body(get(get_event(incident["id"]), Context))
+
+
+def patched(incident: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    return body(update(patch_event(incident["id"], patch), Context))
+
+
+def stored(table: str, incident: dict[str, Any]) -> dict[str, Any]:
+    key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
+    item: dict[str, Any] = boto3.client("dynamodb", region_name="us-east-1").get_item(TableName=table, Key=key)["Item"]
+    return item
+
+
+def history(incident: dict[str, Any]) -> list[tuple[int, list[str]]]:
+    changes = body(list_changes(changes_event(incident["id"]), Context))["items"]
+    return [(change["version"], sorted(change["changes"])) for change in changes]
+
+
+def created(**values: Any) -> dict[str, Any]:
+    return body(create(create_event({"title": "x"} | values), Context))
+
+
+def test_new_code_reads_what_old_code_wrote_and_stores_it_anew_with_the_next_change(table: str) -> None:
+    by_a_tool, by_a_person = created(source="aws.guardduty"), created()
+    before = stored(table, by_a_tool)
+
+    with new_code():
+        assert shown(by_a_tool) == by_a_tool | {"schema_version": 2, "detected_by": "tool"}
+        assert shown(by_a_person)["detected_by"] == "person"
+        assert stored(table, by_a_tool) == before, "reading writes nothing"
+        listed = body(list_(list_event(), Context))["items"]
+        assert {one["detected_by"] for one in listed} == {"tool", "person"}
+
+        patched(by_a_tool, {"severity": "high"})
+
+    after = stored(table, by_a_tool)
+    assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
+
+
+def test_old_code_works_on_what_new_code_wrote_and_loses_nothing_of_it(table: str) -> None:
+    with new_code():
+        incident = created(detected_by="person")
+        patched(incident, {"detected_by": "tool"})
+
+    # Rolled back.
+    seen = shown(incident)
+    assert "detected_by" not in seen
+    assert list(seen) == [field for field in model.FIELDS if field != "app_id"]
+    assert patched(incident, {"title": "y", "status": "closed"})["closed_at"] is not None
+    assert body(list_(list_event(), Context))["items"][0]["title"] == "y"
+    assert stored(table, incident)["detected_by"] == {"S": "tool"}
+    assert update(patch_event(incident["id"], {"detected_by": "person"}), Context)["statusCode"] == 422
+
+    # And forward again.
+    with new_code():
+        again = patched(incident, {"severity": "low"})
+        assert (again["detected_by"], again["title"], again["status"]) == ("tool", "y", "closed")
+        assert [version for version, _ in history(incident)] == [1, 2, 3, 4]
+        assert history(incident)[1][1] == ["detected_by"]
+        ours = created()
+    assert history(incident)[1] == (2, ["detected_by"]), "old code shows the change of a field it does not know"
+    assert stored(table, ours)["schema_version"] == {"N": "2"}
+
+
+def test_functions_of_both_versions_take_turns_on_one_incident(table: str) -> None:
+    """As during a deployment, in which each call may meet either."""
+    incident = created(source="aws.macie")
+    for turn in range(6):
+        title = f"turn {turn}"
+        if turn % 2:
+            assert patched(incident, {"title": title})["title"] == title
+        else:
+            with new_code():
+                answer = patched(incident, {"title": title, "detected_by": "tool" if turn else "person"})
+                assert answer["detected_by"] == ("tool" if turn else "person")
+    item = stored(table, incident)
+    assert (item["title"], item["detected_by"], item["version"]) == ({"S": "turn 5"}, {"S": "tool"}, {"N": "7"})
+    assert [version for version, _ in history(incident)] == [1, 2, 3, 4, 5, 6, 7]

@@ -1,0 +1,70 @@
+"""Templates with their conditions decided: what CloudFormation would make of them, and linters then see."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.support import templates
+
+_NOTHING = {"Ref": "AWS::NoValue"}
+_SKIPPED = re.compile(r"^    # checkov:skip=(\w+):(.*)$", re.MULTILINE)
+
+
+def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
+    """Yield what is true and the template then: all conditions, none, and two halves, so that neighbours differ."""
+    conditions = templates.read(path).get("Conditions", {})
+    own = [name for name, rule in conditions.items() if "Condition" not in json.dumps(rule)]
+    seen: list[set[str]] = []
+    for true in (set(own), set[str](), set(own[::2]), set(own[1::2])):
+        if true not in seen:
+            seen.append(true)
+            truth = {one: _holds(conditions[one], conditions, true, one) for one in conditions}
+            yield truth, render(path, truth)
+
+
+def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
+    """Return a template without conditions; checkov's waivers, which are comments, become what it reads in JSON."""
+    template = templates.read(path)
+    text = path.read_text()
+    for section in ("Resources", "Outputs"):
+        for name, one in list(template.get(section, {}).items()):
+            if not truth.get(one.pop("Condition", ""), True):
+                del template[section][name]
+    for name, resource in template["Resources"].items():
+        block = re.search(rf"^  {name}:\n(?:(?:    .*)?\n)*", text, re.MULTILINE)
+        assert block is not None
+        if waived := [{"id": one, "comment": why} for one, why in _SKIPPED.findall(block[0])]:
+            resource["Metadata"] = resource.get("Metadata", {}) | {"checkov": {"skip": waived}}
+        if "Location" in resource["Properties"]:
+            resource["Properties"]["Location"] = str(path.parent / resource["Properties"]["Location"])
+    for parameter in template["Parameters"].values():
+        if parameter.get("Default") == "":  # whoever makes a condition true has given a value
+            del parameter["Default"]
+    template.pop("Conditions", None)
+    decided: dict[str, Any] = _decide(template, truth)
+    return decided
+
+
+def _holds(rule: Any, conditions: dict[str, Any], true: set[str], name: str = "") -> bool:
+    if name in true:
+        return True
+    match rule:
+        case {"Fn::Or": parts}:
+            return any(_holds(part, conditions, true) for part in parts)
+        case {"Condition": other}:
+            return _holds(conditions[other], conditions, true, other)
+    return False
+
+
+def _decide(value: Any, truth: dict[str, bool]) -> Any:
+    match value:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return _decide(then if truth[condition] else otherwise, truth)
+        case dict():
+            members = {name: _decide(member, truth) for name, member in value.items()}
+            return {name: member for name, member in members.items() if member != _NOTHING}
+        case list():
+            return [member for one in value if (member := _decide(one, truth)) != _NOTHING]
+    return value
