@@ -109,6 +109,13 @@ def test_the_pool_is_kept_safe() -> None:
     assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
 
 
+def test_every_parameter_is_described_and_given() -> None:
+    assert set(SERVICE["Resources"]["Identity"]["Properties"]["Parameters"]) == set(TEMPLATE["Parameters"])
+    for parameters in (SERVICE["Parameters"], TEMPLATE["Parameters"]):
+        for name, parameter in parameters.items():
+            assert parameter.get("Description"), name
+
+
 def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> None:
     trusted = {"Fn::If": ["MakesUserPool", {"Fn::GetAtt": ["Identity", "Outputs.Issuer"]}, {"Ref": "JwtIssuer"}]}
     configuration = SERVICE["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]
