@@ -20,9 +20,10 @@ ROUTES = ["incidents/read", "incidents/write"]
 
 def event(source: str, scopes: list[str] | None, attributes: dict[str, str] | None = None) -> dict[str, Any]:
     """Return an event of version 3, as Cognito documents it."""
+    groups: dict[str, Any] = {"groupsToOverride": [], "iamRolesToOverride": [], "preferredRole": None}
     request: dict[str, Any] = {
         "userAttributes": attributes or {},
-        "groupConfiguration": {"groupsToOverride": [], "iamRolesToOverride": [], "preferredRole": None},
+        "groupConfiguration": None if source == MACHINE else groups,
     }
     if scopes is not None:
         request["scopes"] = scopes
@@ -31,7 +32,7 @@ def event(source: str, scopes: list[str] | None, attributes: dict[str, str] | No
         "triggerSource": source,
         "region": "us-east-1",
         "userPoolId": "us-east-1_example",
-        "userName": "ada",
+        "userName": "ClientCredentials" if source == MACHINE else "ada",
         "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client"},
         "request": request,
         "response": {"claimsAndScopeOverrideDetails": None},
