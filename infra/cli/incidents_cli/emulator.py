@@ -54,6 +54,7 @@ def start(interpreter: str, stack: Stack, home: Home) -> Stack:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "AUTH": "true",  # every function lives on what its own role grants
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # a token that its trigger refuses is refused, as on AWS
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(home.state),

@@ -83,15 +83,19 @@ def running_stack(home: Home) -> Stack:
     return stack
 
 
-def _deploy(stack: Stack, home: Home, target: dict[str, str]) -> Stack:
-    issuer.publish(stack, home)  # before the first call: the authorizer remembers a failed look-up
+def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
+    """Return what the template is told where it is deployed onto the emulator."""
     # The emulator enforces the roles, but never tells them the partition of a request.
     relaxed = {"DeletionProtection": "false", "RequireLeadingKeys": "false"}
     events = {"VisibilityTimeoutSeconds": "6", "TakeSimulatedEvents": "true"}
     metrics = {"MetricsSchedule": "rate(1 minute)", "MarkSettleSeconds": "2", "MetricMath": "false"}
-    parameters = {**target, **relaxed, **events, **metrics, "JwtIssuer": stack.issuer}
+    return {**target, **relaxed, **events, **metrics, "JwtIssuer": stack.issuer}
+
+
+def _deploy(stack: Stack, home: Home, target: dict[str, str]) -> Stack:
+    issuer.publish(stack, home)  # before the first call: the authorizer remembers a failed look-up
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
-        sam.deploy(stack, parameters, home.build, home.logs / "deploy.log")
+        sam.deploy(stack, parameters(stack, target), home.build, home.logs / "deploy.log")
         stack = stack.discover()
     with step("Creating the routes", "Created the routes of the API"):
         routes.create(stack)

@@ -101,11 +101,18 @@ class _Resolver:
                 if part["ResourceType"] == "AWS::Lambda::Function":
                     arn = f"arn:aws:lambda:{region}:{account}:function:{part['PhysicalResourceId']}"
                     self._values[f"{part['LogicalResourceId']}.Arn"] = arn
+                if part["ResourceType"] == "AWS::CloudFormation::Stack":
+                    nested = cloudformation.describe_stacks(StackName=part["PhysicalResourceId"])["Stacks"][0]
+                    for output in nested.get("Outputs", []):
+                        name = f"{part['LogicalResourceId']}.Outputs.{output['OutputKey']}"
+                        self._values[name] = output["OutputValue"]
 
     def resolve(self, value: Any) -> Any:
         match value:
             case {"Ref": name}:
                 return self._values[name]
+            case {"Fn::GetAtt": [name, attribute]}:
+                return self._values[f"{name}.{attribute}"]
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda found: self._values[found[1]], text)
             case {"Fn::Split": [separator, joined]}:

@@ -1,0 +1,136 @@
+"""The user pool and its trigger say what the routes and the functions ask for, and nobody chooses a tenant."""
+
+import add_tenant
+import pytest
+from incidents import identity, keys
+
+from tests.support import templates
+
+TEMPLATE = templates.read(templates.CHECKOUT / "infra" / "identity.yaml")
+RESOURCES = TEMPLATE["Resources"]
+SERVICE = templates.service()
+POOL = RESOURCES["UserPool"]["Properties"]
+CLIENTS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Cognito::UserPoolClient"}
+each_client = pytest.mark.parametrize("name", CLIENTS)
+
+
+def test_the_scopes_are_those_of_the_routes() -> None:
+    asked = {
+        scope
+        for function in templates.operations().values()
+        for event in function["Events"].values()
+        for scope in event["Properties"]["Auth"]["AuthorizationScopes"]
+    }
+    server = RESOURCES["Scopes"]["Properties"]
+    spelled = [f"{server['Identifier']}/{scope['ScopeName']}" for scope in server["Scopes"]]
+    assert all(scope.startswith(add_tenant.RESOURCE_SERVER) for scope in spelled)
+    assert {scope.replace("/", ":") for scope in spelled} == asked
+    for client in CLIENTS.values():
+        granted = [scope["Fn::Sub"] for scope in client["AllowedOAuthScopes"] if "Fn::Sub" in scope]
+        assert granted[:2] == ["${Scopes}/read", "${Scopes}/write"]
+
+
+def test_the_trigger_takes_the_tenants_and_applications_that_the_functions_take() -> None:
+    forms = {name: form.pattern for name, (form, _) in identity._FORMS.items()}
+    assert add_tenant.TENANT_ID.pattern == keys.TENANT_ID.pattern == forms["tenant_id"]
+    assert add_tenant.APP_ID.pattern == forms["app_id"]
+    for parameter, form in (("MachineTenantId", add_tenant.TENANT_ID), ("MachineAppId", add_tenant.APP_ID)):
+        assert SERVICE["Parameters"][parameter]["AllowedPattern"] == f"^({form.pattern})?$"
+
+
+def test_the_trigger_runs_before_every_access_token_of_users_and_machines() -> None:
+    assert POOL["LambdaConfig"] == {
+        "PreTokenGenerationConfig": {"LambdaArn": {"Fn::GetAtt": ["AddTenant", "Arn"]}, "LambdaVersion": "V3_0"}
+    }
+    assert POOL["UserPoolTier"] == "ESSENTIALS", "which version 3 needs at the least"
+    function = RESOURCES["AddTenant"]["Properties"]
+    assert function["Handler"] == f"{add_tenant.__name__}.handler"
+    assert (templates.CHECKOUT / "infra" / function["Code"] / "add_tenant.py").exists()
+    assert function["Timeout"] <= 5, "Cognito waits no longer"
+
+
+def test_nobody_but_this_pool_may_call_the_trigger() -> None:
+    assert RESOURCES["MayAddTenant"]["Properties"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Fn::GetAtt": ["AddTenant", "Arn"]},
+        "Principal": "cognito-idp.amazonaws.com",
+        "SourceAccount": {"Ref": "AWS::AccountId"},
+        "SourceArn": {"Fn::GetAtt": ["UserPool", "Arn"]},
+    }
+
+
+def test_the_trigger_may_write_its_logs_and_nothing_else() -> None:
+    assert RESOURCES["AddTenant"]["Properties"]["Role"] == {"Fn::GetAtt": ["AddTenantRole", "Arn"]}
+    role = RESOURCES["AddTenantRole"]["Properties"]
+    assert set(role) == {"AssumeRolePolicyDocument", "Policies"}
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["AddTenantLogs", "Arn"]},
+    }
+
+
+def test_administrators_make_users_and_say_whose_they_are() -> None:
+    assert POOL["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    (tenant,) = POOL["Schema"]
+    assert (tenant["Name"], tenant["AttributeDataType"]) == ("tenant_id", "String")
+
+
+@each_client
+def test_no_client_lets_users_write_their_tenant(name: str) -> None:
+    written = CLIENTS[name]["WriteAttributes"]  # left out, it would be every attribute
+    assert written
+    assert not [attribute for attribute in written if attribute.startswith(("custom:", "email"))]
+
+
+@each_client
+def test_no_client_takes_a_password_or_a_token_in_a_url(name: str) -> None:
+    client = CLIENTS[name]
+    assert client["AllowedOAuthFlows"] == [{"UserClient": "code", "MachineClient": "client_credentials"}[name]]
+    assert client["GenerateSecret"] is (name == "MachineClient")
+    assert client["ExplicitAuthFlows"], "left out, it would be several"
+    assert not {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"} & set(client["ExplicitAuthFlows"])
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
+    assert (POOL["MfaConfiguration"], POOL["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
+    assert POOL["Policies"]["PasswordPolicy"]["MinimumLength"] >= 14
+    client = CLIENTS["UserClient"]
+    assert (client["AccessTokenValidity"], client["TokenValidityUnits"]["AccessToken"]) == (15, "minutes")
+    assert client["RefreshTokenRotation"]["Feature"] == "ENABLED"
+
+
+def test_the_pool_is_kept_safe() -> None:
+    pool = RESOURCES["UserPool"]
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
+
+
+def test_every_parameter_is_described_and_given() -> None:
+    assert set(SERVICE["Resources"]["Identity"]["Properties"]["Parameters"]) == set(TEMPLATE["Parameters"])
+    for parameters in (SERVICE["Parameters"], TEMPLATE["Parameters"]):
+        for name, parameter in parameters.items():
+            assert parameter.get("Description"), name
+
+
+def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> None:
+    trusted = {"Fn::If": ["MakesUserPool", {"Fn::GetAtt": ["Identity", "Outputs.Issuer"]}, {"Ref": "JwtIssuer"}]}
+    configuration = SERVICE["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]
+    assert configuration["issuer"] == trusted
+    assert SERVICE["Globals"]["Function"]["Environment"]["Variables"]["JWT_ISSUER"] == trusted
+    clients = {"Fn::Sub": "${Identity.Outputs.Clients},${JwtAudience}"}
+    choice = {"Fn::If": ["MakesUserPool", clients, {"Ref": "JwtAudience"}]}
+    assert configuration["audience"] == {"Fn::Split": [",", choice]}
+    assert SERVICE["Resources"]["Identity"]["Condition"] == "MakesUserPool"
+    assert SERVICE["Parameters"]["CreateUserPool"]["Default"] == "false"
+
+
+def test_without_a_pool_an_issuer_must_be_given() -> None:
+    (rule,) = SERVICE["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "CreateUserPool"}, "false"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+    assert "CreateUserPool=true" in assertion["AssertDescription"]

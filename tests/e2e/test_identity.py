@@ -1,0 +1,282 @@
+"""The user pool on the local stack: its own pages, token endpoint, trigger and keys, and the gateway that trusts it.
+
+All of it is the emulator's: Cognito calls the deployed trigger and signs what comes of it, and the gateway fetches the
+pool's keys. Not there, and so not tried: a second factor, the rule that only administrators make users, the writable
+attributes of a client, who may call the trigger, and refreshing at the token endpoint (the emulator gives the trigger
+no attributes then, so it refuses; the other way to refresh is tried).
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import jwt
+import pytest
+from incidents_cli import emulator, issuer, local, routes, sam
+from incidents_cli.stack import NAME, Home, Stack
+
+from tests.support.checkout import Caller, Checkout, free_port
+
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # until it is stopped
+CALLBACK = "http://localhost:8765/callback"
+PASSWORD = "Correct-horse-7-battery"
+BOTH = "incidents/read incidents/write"
+
+
+@dataclass
+class Pool:
+    """The user pool of a stack, as its administrators, its users and its machines meet it."""
+
+    stack: Stack
+    home: Home
+    http: httpx.Client
+    id: str
+    users: str
+    machine: str
+    cognito: Any
+
+    def add_user(self, name: str, tenant: str | None) -> str:
+        """Make a user as an administrator does; return the name to sign in with."""
+        email = f"{name}@example.com"
+        attributes = [{"Name": "custom:tenant_id", "Value": tenant}] if tenant else []
+        self.cognito.admin_create_user(
+            UserPoolId=self.id, Username=email, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD + "!",
+            UserAttributes=attributes,
+        )  # fmt: skip
+        self.cognito.admin_set_user_password(UserPoolId=self.id, Username=email, Password=PASSWORD, Permanent=True)
+        return email
+
+    def sign_in(self, email: str, scope: str = f"openid {BOTH}", verifier: str | None = None) -> httpx.Response:
+        """Take the way of a browser or a command line: the page, the code, PKCE; return the answer for the code."""
+        own = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(own.encode()).digest()).rstrip(b"=").decode()
+        asked = {
+            "client_id": self.users, "redirect_uri": CALLBACK, "response_type": "code", "scope": scope, "state": "x",
+            "code_challenge": challenge, "code_challenge_method": "S256",
+        }  # fmt: skip
+        assert self.http.get(f"{self.stack.endpoint_url}/oauth2/authorize", params=asked).status_code == 200
+        form = asked | {"username": email, "password": PASSWORD}
+        back = httpx.URL(self.http.post(f"{self.stack.endpoint_url}/login", data=form).headers["location"])
+        assert back.params["state"] == "x"
+        return self.token(
+            grant_type="authorization_code", client_id=self.users, code=back.params["code"], redirect_uri=CALLBACK,
+            code_verifier=verifier or own,
+        )  # fmt: skip
+
+    def as_machine(self, client: str, **asked: str) -> httpx.Response:
+        described = self.cognito.describe_user_pool_client(UserPoolId=self.id, ClientId=client)
+        secret = described["UserPoolClient"]["ClientSecret"]
+        return self.token(grant_type="client_credentials", client_id=client, client_secret=secret, **asked)
+
+    def token(self, **form: str) -> httpx.Response:
+        return self.http.post(f"{self.stack.endpoint_url}/oauth2/token", data=form)
+
+    def add_machine(self, *scopes: str) -> str:
+        """Make a machine client as an administrator does; return its id."""
+        made = self.cognito.create_user_pool_client(
+            UserPoolId=self.id, ClientName="another", GenerateSecret=True, AllowedOAuthFlowsUserPoolClient=True,
+            AllowedOAuthFlows=["client_credentials"], AllowedOAuthScopes=["incidents/read", "incidents/write", *scopes],
+        )  # fmt: skip
+        client: str = made["UserPoolClient"]["ClientId"]
+        return client
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that one of the pool's keys has signed."""
+        keys = self.http.get(f"{self.stack.endpoint_url}/{self.id}/.well-known/jwks.json").json()["keys"]
+        kid = jwt.get_unverified_header(token)["kid"]
+        (key,) = (jwt.PyJWK(key) for key in keys if key["kid"] == kid)
+        claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False})
+        return claims
+
+    def caller(self, token: str) -> Caller:
+        return Caller(self.http, self.stack.incidents_url, {"authorization": f"Bearer {token}"})
+
+
+@pytest.fixture(scope="module")
+def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
+    """A stack that has a pool, beside the one that has none: the same build, the same parameters but for the pool."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("INCIDENTS_HOME", str(tmp_path_factory.mktemp("home")))
+        home = Home()
+    home.make()
+    deployed = emulator.start(emulator.install(), Stack(free_port()), home)
+    try:
+        with_pool = {"CreateUserPool": "true", "JwtIssuer": "", "MachineTenantId": "acme", "MachineAppId": "soc-portal"}
+        parameters = local.parameters(deployed, sam.host_parameters()) | with_pool
+        sam.deploy(deployed, parameters, Path(stack.home) / "build", home.logs / "deploy.log")
+        deployed = deployed.discover()
+        routes.create(deployed)
+        described = deployed.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        session: Any = boto3.Session("test", "test", region_name="us-east-1")
+        cognito = session.client("cognito-idp", endpoint_url=deployed.endpoint_url)
+        users, machine = outputs["Clients"].split(",")
+        yield Pool(deployed, home, http, outputs["UserPoolId"], users, machine, cognito)
+    finally:
+        emulator.stop(deployed, home)
+
+
+@pytest.fixture(scope="module")
+def user(pool: Pool) -> dict[str, str]:
+    """The tokens of a user of acme."""
+    answer = pool.sign_in(pool.add_user("ada", "acme"))
+    assert answer.status_code == 200
+    tokens: dict[str, str] = answer.json()
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def machine(pool: Pool) -> str:
+    """The token of the template's machine client: soc-portal of acme."""
+    answer = pool.as_machine(pool.machine)
+    assert answer.status_code == 200
+    token: str = answer.json()["access_token"]
+    return token
+
+
+def refused(answer: httpx.Response) -> bool:
+    return not answer.is_success and "access_token" not in answer.text
+
+
+def test_a_machine_creates_an_incident_of_its_application_and_a_user_of_the_tenant_sees_it(
+    pool: Pool, user: dict[str, str], machine: str
+) -> None:
+    said = pool.claims(machine)
+    assert (said["sub"], said["client_id"], said["token_use"]) == (pool.machine, pool.machine, "access")
+    assert (said["tenant_id"], said["app_id"]) == ("acme", "soc-portal")
+    assert set(said["scope"].split()) == {"incidents:read", "incidents:write"}
+    assert said["iss"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool.id}"
+    made = pool.caller(machine).post(json={"title": "Beacon to a known address"})
+    assert made.status_code == 201
+    incident = made.json()
+    assert (incident["tenant_id"], incident["app_id"]) == ("acme", "soc-portal")
+    assert incident["created_by"] == pool.machine
+
+    said = pool.claims(user["access_token"])
+    assert (said["client_id"], said["token_use"], said["tenant_id"]) == (pool.users, "access", "acme")
+    assert "app_id" not in said
+    assert set(said["scope"].split()) == {"openid", "incidents:read", "incidents:write"}
+    seen = pool.caller(user["access_token"]).get(f"/{incident['id']}")
+    assert (seen.status_code, seen.json()["title"]) == (200, "Beacon to a known address")
+    own = pool.caller(user["access_token"]).post(json={"title": "Laptop lost"})
+    assert (own.status_code, own.json()["created_by"], own.json().get("app_id")) == (201, said["sub"], None)
+    assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, "not of its application"
+
+
+def test_a_user_of_another_tenant_sees_none_of_it(pool: Pool, user: dict[str, str]) -> None:
+    incident = pool.caller(user["access_token"]).post(json={"title": "x"}).json()["id"]
+    other = pool.caller(pool.sign_in(pool.add_user("bob", "globex")).json()["access_token"])
+    assert other.get(f"/{incident}").status_code == 404
+    assert other.get().json()["items"] == []
+
+
+def test_a_refreshed_token_says_the_same(pool: Pool, user: dict[str, str]) -> None:
+    answer = pool.cognito.get_tokens_from_refresh_token(ClientId=pool.users, RefreshToken=user["refresh_token"])
+    token = answer["AuthenticationResult"]["AccessToken"]
+    same = ("sub", "tenant_id", "scope", "client_id")
+    before, after = pool.claims(user["access_token"]), pool.claims(token)
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert after["jti"] != before["jti"]
+    assert pool.caller(token).get().status_code == 200
+
+
+@pytest.mark.parametrize("scope", ["openid incidents/read", "incidents/read"])
+def test_who_asked_to_read_may_not_write(pool: Pool, scope: str) -> None:
+    email = pool.add_user(f"reader-{len(scope)}", "acme")
+    reader = pool.caller(pool.sign_in(email, scope).json()["access_token"])
+    assert reader.get().status_code == 200
+    assert reader.post(json={"title": "x"}).status_code == 403
+
+
+def test_a_user_without_a_tenant_gets_no_token(pool: Pool) -> None:
+    assert refused(pool.sign_in(pool.add_user("nobody", None)))
+
+
+def test_a_code_is_worth_nothing_without_its_verifier(pool: Pool) -> None:
+    assert refused(pool.sign_in(pool.add_user("eve", "acme"), verifier=secrets.token_urlsafe(48)))
+
+
+def test_a_machine_cannot_ask_for_another_tenant_or_application(pool: Pool) -> None:
+    for identifier, names in (("tenant:initech", ["portal", "*"]), ("tenant:acme:x", ["*"])):
+        pool.cognito.create_resource_server(
+            UserPoolId=pool.id, Identifier=identifier, Name=identifier.replace(":", " "),
+            Scopes=[{"ScopeName": name, "ScopeDescription": name} for name in names],
+        )  # fmt: skip
+    for scope in ("tenant:initech/portal", "tenant:initech/*", "tenant:acme/*", "tenant:acme/other", "tenant:nobody/*"):
+        assert refused(pool.as_machine(pool.machine, scope=f"{BOTH} {scope}")), scope
+        both = pool.as_machine(pool.machine, scope=f"{BOTH} {scope} tenant:acme/soc-portal")
+        # A scope that exists nowhere is left out, as on AWS; one that others have is an error.
+        assert refused(both) or pool.claims(both.json()["access_token"])["app_id"] == "soc-portal"
+    metadata = json.dumps({"tenant_id": "initech", "app_id": "portal", "custom:tenant_id": "initech"})
+    said = pool.claims(pool.as_machine(pool.machine, aws_client_metadata=metadata).json()["access_token"])
+    assert (said["tenant_id"], said["app_id"]) == ("acme", "soc-portal")
+
+
+def test_a_machine_that_names_no_tenant_or_two_gets_no_token(pool: Pool) -> None:
+    assert refused(pool.as_machine(pool.machine, scope=BOTH))
+    assert refused(pool.as_machine(pool.add_machine()))
+    pool.cognito.create_resource_server(
+        UserPoolId=pool.id, Identifier="tenant:two", Name="two", Scopes=[{"ScopeName": "*", "ScopeDescription": "all"}]
+    )
+    assert refused(pool.as_machine(pool.add_machine("tenant:acme/soc-portal", "tenant:two/*")))
+
+
+def test_a_client_whose_id_is_not_among_the_audiences_is_not_let_in(pool: Pool) -> None:
+    pool.cognito.create_resource_server(
+        UserPoolId=pool.id, Identifier="tenant:hooli", Name="hooli",
+        Scopes=[{"ScopeName": "*", "ScopeDescription": "all"}],
+    )  # fmt: skip
+    token = pool.as_machine(pool.add_machine("tenant:hooli/*")).json()["access_token"]
+    said = pool.claims(token)
+    assert said["tenant_id"] == "hooli"
+    assert "app_id" not in said
+    assert pool.caller(token).get().status_code == 401
+
+
+def test_nothing_but_an_access_token_of_the_pool_is_taken(pool: Pool, user: dict[str, str]) -> None:
+    issuer.publish(pool.stack, pool.home)
+    of_the_developer = issuer.token(pool.stack, pool.home, tenant="acme")
+    assert pool.caller(of_the_developer).get().status_code == 401
+    assert pool.caller(user["id_token"]).get().status_code == 403
+    assert pool.caller(user["refresh_token"]).get().status_code in (401, 403)
+
+
+@pytest.mark.parametrize("careless", [False, True])
+def test_a_user_cannot_write_the_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
+    """Not even by a client that an administrator made without saying what users may write through it."""
+    token = user["access_token"]
+    if careless:
+        client = pool.cognito.create_user_pool_client(
+            UserPoolId=pool.id, ClientName="careless", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+        )["UserPoolClient"]["ClientId"]
+        signed_in = pool.cognito.admin_initiate_auth(
+            UserPoolId=pool.id, ClientId=client, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "ada@example.com", "PASSWORD": PASSWORD},
+        )  # fmt: skip
+        token = signed_in["AuthenticationResult"]["AccessToken"]
+        assert pool.claims(token)["scope"] == ""
+        assert pool.caller(token).get().status_code == 401, "it is not among the audiences either"
+    with pytest.raises(pool.cognito.exceptions.NotAuthorizedException, match="scopes"):
+        pool.cognito.update_user_attributes(
+            AccessToken=token, UserAttributes=[{"Name": "custom:tenant_id", "Value": "globex"}]
+        )
+
+
+def test_the_trigger_writes_its_logs_with_its_own_role(pool: Pool) -> None:
+    answer = pool.sign_in(pool.add_user("unknown", None))
+    assert refused(answer)
+    group = f"/{NAME}/add_tenant"
+    events = pool.stack.client("logs").filter_log_events(logGroupName=group)["events"]
+    assert any("has no tenant" in event["message"] for event in events)
+
+
+def test_a_stack_that_was_not_asked_for_a_pool_has_none(stack: Checkout, aws: Callable[[str], Any]) -> None:
+    assert stack.status["issuer"] == f"http://127.0.0.1:{stack.port}/token-issuer"
+    assert aws("cognito-idp").list_user_pools(MaxResults=10)["UserPools"] == []
