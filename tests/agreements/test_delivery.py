@@ -14,11 +14,21 @@ TEXT = (FOLDER / "github-actions.yaml").read_text()
 WORKFLOW = templates.read(FOLDER / "github-actions.yaml")
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
 DEPLOYING = {"staging": "staging", "production": "prod"}
-TEMPLATES = ("template.yaml", "infra/storage.yaml", "infra/eventing.yaml", "infra/observability.yaml")
+TEMPLATES = (
+    "template.yaml",
+    "infra/storage.yaml",
+    "infra/eventing.yaml",
+    "infra/identity.yaml",
+    "infra/observability.yaml",
+)
 CREATED_BY = {
     "AWS::CloudFormation::Stack": "cloudformation:CreateStack",
     "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
     "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
+    "AWS::Cognito::UserPool": "cognito-idp:CreateUserPool",
+    "AWS::Cognito::UserPoolClient": "cognito-idp:CreateUserPoolClient",
+    "AWS::Cognito::UserPoolDomain": "cognito-idp:CreateUserPoolDomain",
+    "AWS::Cognito::UserPoolResourceServer": "cognito-idp:CreateResourceServer",
     "AWS::DynamoDB::Table": "dynamodb:CreateTable",
     "AWS::Events::Archive": "events:CreateArchive",
     "AWS::Events::EventBus": "events:CreateEventBus",
@@ -26,6 +36,8 @@ CREATED_BY = {
     "AWS::Events::Rule": "events:PutRule",
     "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
     "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::Lambda::Function": "lambda:CreateFunction",
+    "AWS::Lambda::Permission": "lambda:AddPermission",
     "AWS::Logs::LogGroup": "logs:CreateLogGroup",
     "AWS::SQS::Queue": "sqs:CreateQueue",
     "AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes",
@@ -71,7 +83,7 @@ def test_no_action_is_a_pattern_and_what_has_no_resource_is_known(name: str) -> 
         assert all("*" not in action for action in actions(statement))
         if statement["Resource"] == "*" and "Condition" not in statement:
             of_everything.add(statement["Sid"])
-    assert of_everything <= {"WithoutAResource", "Traces"}
+    assert of_everything <= {"WithoutAResource", "Traces", "MakeAUserPool"}
 
 
 def test_the_workflow_hands_over_to_cloudformation_and_can_do_nothing_by_itself() -> None:

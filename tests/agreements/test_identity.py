@@ -62,7 +62,7 @@ def test_nobody_but_this_pool_may_call_the_trigger() -> None:
 def test_the_trigger_may_write_its_logs_and_nothing_else() -> None:
     assert RESOURCES["AddTenant"]["Properties"]["Role"] == {"Fn::GetAtt": ["AddTenantRole", "Arn"]}
     role = RESOURCES["AddTenantRole"]["Properties"]
-    assert set(role) == {"AssumeRolePolicyDocument", "Policies"}
+    assert set(role) == {"AssumeRolePolicyDocument", "PermissionsBoundary", "Policies"}
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement == {

@@ -30,9 +30,15 @@ def test_every_parameter_is_in_exactly_one_group_under_a_label_of_its_own() -> N
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_parameter_says_what_it_is_for_and_only_the_issuer_has_no_default(name: str) -> None:
+def test_every_parameter_says_what_it_is_for_and_has_a_default(name: str) -> None:
     assert PARAMETERS[name]["Description"].endswith(".")
-    assert ("Default" in PARAMETERS[name]) == (name != "JwtIssuer")
+    assert "Default" in PARAMETERS[name]
+
+
+def test_an_issuer_is_demanded_unless_the_user_pool_is_one() -> None:
+    assert PARAMETERS["JwtIssuer"]["Default"] == ""
+    assert "JwtIssuer" in str(TEMPLATE["Rules"])
+    assert "CreateUserPool" in str(TEMPLATE["Rules"])
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

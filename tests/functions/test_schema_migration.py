@@ -43,6 +43,7 @@ def new_code() -> Iterator[None]:
         patched.setitem(upcasting.STEPS, 1, step_of_the_page())
         patched.setattr(model, "SCHEMA_VERSION", 2)
         patched.setattr(model, "FIELDS", (*model.FIELDS, "detected_by"))
+        patched.setattr(model, "_UNSET", {**model._UNSET, "detected_by": None})
         for name in ("NewIncident", "IncidentPatch"):
             draft = getattr(drafts, name)
             patched.setattr(drafts, name, create_model(name, __base__=draft, detected_by=(by, None)))
