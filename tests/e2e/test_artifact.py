@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from incidents_cli import artifact
 
+from tests.benchmarks import packages
 from tests.support import templates
 from tests.support.checkout import Checkout
 
 MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("*.py"))
+READS = ["get_incident", "list_incidents", "list_incident_changes", "get_incident_metrics"]
 ALONE = """
 import importlib._bootstrap_external as loading, socket, sys
 
@@ -49,6 +51,33 @@ def run(folder: Path, code: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_package_is_small(shared: Path) -> None:
+    size = packages.of(shared)
+    assert size["zipped"] <= 9_000_000
+    assert size["unzipped"] <= 24_000_000
+
+
+@pytest.mark.parametrize("module", READS)
+def test_a_read_starts_from_few_files_and_modules(shared: Path, module: str) -> None:
+    """With the client that the first request would make; that nothing is compiled is looked at below."""
+    code = f"""
+opened = 0
+
+def note(event, _):
+    global opened
+    opened += event == "open"
+
+sys.addaudithook(note)
+import {module}
+from incidents import dynamodb
+dynamodb.client()
+print(opened, len(sys.modules))
+"""
+    opened, modules = map(int, run(shared, code).split())
+    assert 100 < opened <= 600
+    assert 100 < modules <= 420
 
 
 @pytest.mark.parametrize("module", MODULES)

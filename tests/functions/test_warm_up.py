@@ -1,0 +1,98 @@
+"""What a function does before its first request, on Lambda and elsewhere."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.support.checkout import free_port
+from tests.support.templates import CHECKOUT
+
+THEN_GET = """
+import get_incident
+from tests.support.events import Context, claims, get_event
+answer = get_incident.handler(get_event("inc_01M83J8EHSBKC38ZQ0R08TEPS6", caller=claims()), Context)
+print(answer["statusCode"])
+"""
+
+
+class Table(ThreadingHTTPServer):
+    """Stands where DynamoDB is: it has no item, and remembers who asked for what."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked: list[tuple[str, str, int]] = []  # method, path, the port that the connection came from
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self, body: bytes) -> None:
+        assert isinstance(self.server, Table)
+        self.rfile.read(int(self.headers.get("content-length", "0")))
+        self.server.asked.append((self.command, self.path, self.client_address[1]))
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:  # as http.server names it
+        self._answer(b"healthy: dynamodb")
+
+    def do_POST(self) -> None:
+        self._answer(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def table() -> Iterator[Table]:
+    with Table() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def run(code: str, url: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT,
+        env=os.environ | {
+            "PYTHONPATH": f"functions{os.pathsep}.", "AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": "incidents",
+            "POWERTOOLS_LOG_LEVEL": "CRITICAL", **environment,
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}
+
+
+def test_on_lambda_the_first_request_finds_an_open_connection(table: Table) -> None:
+    assert run(THEN_GET, table.url, **ON_LAMBDA) == "404\n"
+
+    (ping, get) = table.asked
+    assert ping[:2] == ("GET", "/ping")
+    assert get[:2] == ("POST", "/")
+    assert ping[2] == get[2]
+
+
+def test_elsewhere_an_import_asks_for_nothing(table: Table) -> None:
+    run("import get_incident", table.url)
+    assert table.asked == []
+
+
+def test_a_table_that_is_away_does_not_stop_a_start() -> None:
+    assert run("import get_incident; print(1)", f"http://127.0.0.1:{free_port()}", **ON_LAMBDA) == "1\n"
+
+
+def test_a_function_that_was_told_nothing_starts_and_says_so_later() -> None:
+    assert run("import get_incident; print(1)", "", TABLE_NAME="", AWS_DEFAULT_REGION="", **ON_LAMBDA) == "1\n"
