@@ -1,6 +1,11 @@
 """The one DynamoDB client, and what it does when the table refuses.
 
-@@DOC@@
+The client is botocore's, with its signing, connections, retries and errors. What it spends most on is left out: the
+guard has looked at a request, which is DynamoDB's JSON already, and an answer is that too. So two of its public events
+take a request's JSON past its serializer and an answer's past its parser. Measured in instructions of a warm call
+(``tests.benchmarks``, Python 3.11): without the second, a get costs 1.37 and a list of 50 3.8 times as much; without
+the first, a create 1.10 times, and 1.39 with botocore's look at the parameters; with a user agent that it puts together
+for each request, both 1.18 times. A connection is opened before the first request needs it.
 """
 
 import json
