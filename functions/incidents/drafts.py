@@ -104,7 +104,7 @@ Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS),
 class _Values(BaseModel):
     """What a create and a patch may both hold. Strict: a text is never read as a number, nor a number as a text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # a function uses one
 
     description: Text | None = None
     root_cause: Text | None = None

@@ -51,10 +51,12 @@ def to_incident(item: Item) -> Stored:
     incident = model.blank()
     if app_id := current.get("app_id"):
         incident["app_id"] = app_id["S"]
-    for field in incident:
-        if attribute := current.get(field):
+    for field, attribute in current.items():
+        if field in incident:
             if (text := attribute.get("S")) is not None:  # as most are
                 incident[field] = text
+            elif (many := attribute.get("L")) is not None:
+                incident[field] = [one["S"] for one in many]
             else:
                 incident[field] = _value(field, attribute)
     return Stored(cast("Incident", incident), int(item["version"]["N"]), item)

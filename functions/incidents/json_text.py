@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from .errors import MalformedRequest
 from .model import Change, Incident
 
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 class Number(float):

@@ -157,7 +157,10 @@ _UNSET: dict[str, Any] = {field: None for field in FIELDS if field != "app_id"} 
 
 def blank() -> dict[str, Any]:
     """Return every field in the order of the answer, unset; ``app_id`` is absent until somebody has one."""
-    return _UNSET | {field: [] for field in LISTS}
+    fields = _UNSET.copy()
+    for field in LISTS:
+        fields[field] = []
+    return fields
 
 
 def settle(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> list[Violation]:
