@@ -26,6 +26,6 @@ and read no clock.
 
 import gc
 
-# A start makes much that stays, and a list much that dies with its request: at the usual 700 objects the collector would
+# A start makes much that stays, and a list much that dies with its request: at the usual 700 the collector would
 # look through both again and again.
 gc.set_threshold(20_000)
