@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _TRANSACTION_ATTEMPTS = 8
 _LONGEST_PAUSE = 0.5  # seconds
 _BODY = "incidents_body"
-_WARM_UP_SECONDS = 6.0  # of the ten that Lambda gives a start, before it starts over
 _REFUSALS = frozenset({
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException",
     "Throttling", "SlowDown", "TooManyRequestsException", "TransactionInProgressException",
@@ -89,11 +88,12 @@ def warm_up() -> None:
 
     A ping goes in place of the item: it needs no permission, reads nothing, and the answer does not matter.
     """
-    with suppress(Exception), timeouts.within(_WARM_UP_SECONDS), guard.serving_system():
+    with suppress(Exception):
         events = client().meta.events
         events.register("before-call.dynamodb.GetItem", _ping_instead)
         try:
-            client().get_item(TableName=table_name(), Key=items.key(keys.account("")))
+            with timeouts.within(timeouts.ONE_ATTEMPT_SECONDS), guard.serving_system():
+                client().get_item(TableName=table_name(), Key=items.key(keys.account("")))
         finally:
             events.unregister("before-call.dynamodb.GetItem", _ping_instead)
 

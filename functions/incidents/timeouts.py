@@ -30,6 +30,9 @@ ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "0.5"))
 LONGEST_PAUSE_SECONDS = 2.0
 """Between attempts: botocore's own longest between three of them, in its standard mode, and a bound for ours."""
 
+ONE_ATTEMPT_SECONDS = CONNECT_SECONDS + READ_SECONDS + LONGEST_PAUSE_SECONDS + ANSWER_SECONDS + 0.5
+"""A deadline that leaves room for one attempt at a call, and a moment before it. Lambda gives a start ten seconds."""
+
 _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 

@@ -11,9 +11,17 @@ from incidents_cli import artifact
 from tests.benchmarks import packages
 from tests.support import templates
 from tests.support.checkout import Checkout
+from tests.support.events import claims, http_event
 
 MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("*.py"))
 READS = ["get_incident", "list_incidents", "list_incident_changes", "get_incident_metrics"]
+REQUEST = http_event(
+    path={"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6"}, content_type=None, caller=claims(),
+)  # fmt: skip
+CONTEXT = """
+class Context:
+    aws_request_id = "x"
+"""
 ALONE = """
 import importlib._bootstrap_external as loading, socket, sys
 
@@ -61,7 +69,7 @@ def test_the_package_is_small(shared: Path) -> None:
 
 @pytest.mark.parametrize("module", READS)
 def test_a_read_starts_from_few_files_and_modules(shared: Path, module: str) -> None:
-    """With the client that the first request would make; that nothing is compiled is looked at below."""
+    """With its first request; that nothing is compiled is looked at below."""
     code = f"""
 opened = 0
 
@@ -70,14 +78,19 @@ def note(event, _):
     opened += event == "open"
 
 sys.addaudithook(note)
+import os
 import {module}
 from incidents import dynamodb
-dynamodb.client()
-print(opened, len(sys.modules))
+os.environ["CURSOR_KEY"] = "x"
+answer = {module}.handler({REQUEST!r}, Context)
+loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & {{"pydantic", "pydantic_core", "boto3", "ulid"}})
+print(answer["statusCode"], opened, len(sys.modules), loaded)
 """
-    opened, modules = map(int, run(shared, code).split())
-    assert 100 < opened <= 600
-    assert 100 < modules <= 420
+    status, opened, modules, loaded = run(shared, CONTEXT + code).splitlines()[-1].split(maxsplit=3)
+    assert status == "503"  # it came to ask the network, which is refused here
+    assert 100 < int(opened) <= 600
+    assert 100 < int(modules) <= 402  # beside the bootstrap's own, 420
+    assert loaded == "[]"
 
 
 @pytest.mark.parametrize("module", MODULES)

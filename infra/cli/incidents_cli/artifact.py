@@ -12,7 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .console import StepFailed, run, stderr
 from .stack import CHECKOUT, subprocess_environment
@@ -38,16 +38,32 @@ def artifacts(build: Path) -> list[Path]:
 
 
 def services_called() -> set[str]:
-    """Return the names of the services that the functions make a client of: ``aws_clients.make("dynamodb")``."""
-    return {
-        call.args[0].value
-        for path in (CHECKOUT / "functions").rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call)
-        and ast.unparse(call.func) == "aws_clients.make"
-        and isinstance(call.args[0], ast.Constant)
-        and isinstance(call.args[0].value, str)
-    }
+    """Return the names of the services that the functions make a client of: ``aws_clients.make("dynamodb")``.
+
+    Raises StepFailed for one that is made in any other way: it would be missed, and fail on Lambda alone.
+    """
+    found = set()
+    for path in (CHECKOUT / "functions").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="aws_clients"), attr="make"),
+                    args=[ast.Constant(value=str(service))],
+                    keywords=[],
+                ):
+                    found.add(service)
+                case ast.Call(func=ast.Attribute(attr="make", value=ast.Name(id="aws_clients") | ast.Attribute())):
+                    _unreadable(path, node.lineno)
+                case ast.ImportFrom(module="aws_clients" | "incidents.aws_clients"):
+                    _unreadable(path, node.lineno)
+    return found
+
+
+def _unreadable(path: Path, line: int) -> NoReturn:
+    raise StepFailed(
+        f"{path.name}, line {line}, makes a client in a way that cannot be read.", "",
+        'Write aws_clients.make("SERVICE"), so that the build knows which descriptions of services to keep.',
+    )  # fmt: skip
 
 
 def _trim_botocore(data: Path, services: set[str]) -> None:
