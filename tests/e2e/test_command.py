@@ -266,7 +266,7 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
     )  # fmt: skip
 
     parts = [part.strip() for part in done.stdout.split("====")]
-    _, created, got, updated, deleted, listed, changes, measured, explained = parts
+    _, created, got, updated, deleted, listed, changes, measured, imported, explained = parts
     assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
     incident = json.loads(updated)
     assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
@@ -276,6 +276,7 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
     actions = [one["action"] for one in json.loads(changes)["items"]]
     assert actions == ["created", "updated", "deleted", "restored"]
     assert "definitions" in json.loads(measured)
+    assert imported.startswith("created        2\n")
     assert explained.startswith("adapter        guardduty")
     assert "acme (account 111122223333)" in explained
 
