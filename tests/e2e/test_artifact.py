@@ -136,6 +136,7 @@ print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url
 def test_nothing_is_in_it_that_no_function_reaches(shared: Path, documentation: Path) -> None:
     services = {path.name for path in (shared / "botocore" / "data").iterdir() if path.is_dir()}
     assert services == artifact.services_called()
+    assert not list((shared / "botocore" / "data").rglob("endpoint-rule-set-*"))
     assert not (shared / artifact.VIEWER).exists()
     assert (documentation / artifact.VIEWER / "swagger-ui-bundle.min.js").exists()
 

@@ -1,0 +1,19 @@
+"""How much of a list one answer carries."""
+
+import json
+
+import pytest
+from incidents import queries
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "\u2028", "🔐"])
+@pytest.mark.parametrize("characters", [30_000, 400_000])
+def test_whatever_a_page_is_made_of_it_ends_within_what_lambda_carries(character: str, characters: int) -> None:
+    documents = [json.dumps(character * characters, ensure_ascii=False)] * 20
+    positions = [str(n) for n in range(20)]
+
+    carried, position = queries._cut(documents, positions, "the end")
+
+    within = [n for n in range(1, 21) if n * len(json.dumps(documents[0])) <= queries.PAGE_BYTES]
+    assert len(carried) == max(within, default=1)  # one goes alone, however large
+    assert position == ("the end" if len(carried) == 20 else positions[len(carried) - 1])
