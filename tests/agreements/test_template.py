@@ -186,6 +186,18 @@ def test_the_functions_share_one_build() -> None:
         assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
 
 
+@each_function
+def test_whatever_a_deployment_changes_of_a_function_is_a_version_and_the_alias_goes_there(name: str) -> None:
+    assert templates.service()["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "SAM makes a version of new code alone"
+    assert "AutoPublishAlias" not in FUNCTIONS[name]
+
+
+def test_an_operator_starts_what_the_schedule_starts() -> None:
+    output = templates.service()["Outputs"]["ScheduleMetricsFunction"]["Value"]
+    assert output == {"Ref": "ScheduleMetrics.Alias"}
+
+
 def test_the_table_is_kept_safe() -> None:
     resource = templates.read(templates.STORAGE)["Resources"]["Incidents"]
     table = resource["Properties"]
