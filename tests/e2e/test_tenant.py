@@ -1,39 +1,124 @@
-"""A tenant that leaves the local stack: verified, exported, erased, while its stream and its schedule run."""
+"""A tenant leaves the local stack and comes back: verified, exported, erased and imported, while the jobs run."""
 
 import json
+import random
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from tests.support.checkout import Checkout
+from tests.support import scale
+from tests.support.checkout import Caller, Checkout
+
+ROWS = scale.of(short=60, full=10_000)
+EVERY = 12  # so many incidents: one is changed, one closed, one deleted, one an application's
+
+STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
+"""What an import cannot bring back; people and applications are the same, and so are the numbers."""
 
 
-def test_a_tenant_leaves(stack: Checkout, tmp_path: Path) -> None:
+def rows(file: Path, first: int, last: int) -> None:
+    """Write creates that leave out and give, between them, whatever may be given."""
+    chance = random.Random(20261123)
+    with file.open("w", encoding="utf-8") as lines:
+        for n in range(first, last):
+            day, month = 1 + n % 28, 1 + n % 10
+            row: dict[str, Any] = {
+                "title": f'Number {n}: ä \u2028 "quoted"',
+                "severity": chance.choice(["critical", "low"]),
+            }
+            if n % 2:
+                row |= {"detected_at": f"2025-{month:02d}-{day:02d}T08:00:00+02:00", "tags": ["old", f"t{n % 5}"]}
+                row |= {"occurred_at": f"2025-{month:02d}-{day:02d}T05:30:00Z", "financial_impact": n / 4}
+            if n % 4 == 1:
+                row |= {"status": "closed", "closed_at": f"2025-{month:02d}-{day:02d}T23:00:00Z"}
+            if n % 3 == 0:
+                row |= {
+                    "incident_number": f"IR {n}",
+                    "lessons_learned": {"n": [n, None, 0.5]},
+                    "commander_ids": ["b", "a"],
+                }
+            if n % 5 == 0:
+                row |= {"description": "two\nlines\n" * (n % 40), "category": "phishing", "owner_id": f"user-{n % 7}"}
+            if n % 6 == 0:
+                row |= {"mttd_minutes": n, "source": "aws.guardduty", "source_type": "system"}
+            lines.write(json.dumps(row) + "\n")
+
+
+def live(caller: Caller) -> None:
+    """Do to a part of a tenant's incidents what happens to incidents."""
+    page: dict[str, str] = {"limit": "100"}
+    n = 0
+    while True:
+        answer = caller.get(params=page).json()
+        for incident in answer["items"]:
+            n += 1
+            if n % EVERY == 1:
+                changed = {"root_cause": "a person", "mttd_minutes": None, "tags": None, "status": "investigating"}
+                assert caller.patch(f"/{incident['id']}", changed).status_code == 200
+            elif n % EVERY == 2:
+                assert caller.patch(f"/{incident['id']}", {"status": "closed"}).status_code == 200
+            elif n % EVERY == 3:
+                assert caller.delete(f"/{incident['id']}").status_code == 204
+        if answer["next_cursor"] is None:
+            return
+        page["cursor"] = answer["next_cursor"]
+
+
+def exported(stack: Checkout, file: Path, tenant: str) -> list[dict[str, Any]]:
+    digest = stack.answer("tenant", "export", str(file), "--tenant", tenant).split()[0]
+    assert digest == sha256(file.read_bytes()).hexdigest()
+    with file.open(encoding="utf-8") as lines:  # a title may hold a separator of lines that is none of JSON Lines
+        return [json.loads(line) for line in lines]
+
+
+def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, by its number, each incident without what is stamped, and whether it was deleted."""
+    return {
+        one["incident"]["incident_number"]: {
+            name: value is not None if name == "deleted_at" else value
+            for name, value in one["incident"].items()
+            if name == "deleted_at" or name not in STAMPED
+        }
+        for one in lines
+    }
+
+
+def test_a_tenant_leaves_and_comes_back(stack: Checkout, tmp_path: Path) -> None:
+    of, proof = ("--tenant", "leaving"), tmp_path / "proof.json"
+    check = ("verify", *of, "--checkpoint", str(tmp_path / "checkpoint"))
+    person, app = tmp_path / "person.jsonl", tmp_path / "app.jsonl"
+    rows(person, 0, ROWS - ROWS // EVERY)
+    rows(app, ROWS - ROWS // EVERY, ROWS)
+    stack.answer("import", str(person), *of)
+    stack.answer("import", str(app), *of, "--app", "scanner")
     caller = stack.caller(stack.token("leaving"))
-    made = [
-        caller.post(json={"title": f"incident {n}", "detected_at": f"2026-11-0{n}T00:00:00Z"}).json() for n in (1, 2, 3)
-    ]
-    assert caller.patch(f"/{made[0]['id']}", {"status": "closed"}).status_code == 200
-    assert caller.delete(f"/{made[1]['id']}").status_code == 204
-    file, proof, kept = (str(tmp_path / name) for name in ("out.jsonl", "proof.json", "checkpoint"))
-    of = ("--tenant", "leaving")
+    live(caller)
 
-    assert stack.answer("verify", *of, "--checkpoint", kept) == ""
-    assert stack.answer("tenant", "export", file, *of).split()[0] == sha256(Path(file).read_bytes()).hexdigest()
-    exported = [json.loads(line) for line in Path(file).read_text().splitlines()]
-    assert [line["incident"] for line in exported] == [caller.get(f"/{one['id']}").json() for one in made]
-    assert [line["changes"] for line in exported] == [
-        caller.get(f"/{one['id']}/changes").json()["items"] for one in made
-    ]
+    assert stack.answer(*check) == ""
+    before = exported(stack, tmp_path / "out.jsonl", "leaving")
+    assert len(before) == ROWS
+    example = next(one for one in before if len(one["changes"]) > 1)
+    at = f"/{example['incident']['id']}"
+    assert example == {"incident": caller.get(at).json(), "changes": caller.get(f"{at}/changes").json()["items"]}
 
-    refused = stack.run("tenant", "erase", *of, "--proof", proof, "--yes-erase", "another")
+    erase = ("tenant", "erase", *of, "--proof", str(proof))
+    refused = stack.run(*erase, "--yes-erase", "another")
     assert (refused.returncode, "nothing was erased" in refused.stderr) == (1, True)
-    stack.answer("tenant", "erase", *of, "--proof", proof, "--yes-erase", "leaving", "--quiet-seconds", "5")
+    stack.answer(*erase, "--yes-erase", "leaving", "--quiet-seconds", "5")
 
-    told = json.loads(Path(proof).read_text())
+    told = json.loads(proof.read_text())
     assert {kind: told["items"][kind] for kind in ("INCIDENT", "CHANGE", "NUMBER")} == {
-        "INCIDENT": 3, "CHANGE": 5, "NUMBER": 3,
+        "INCIDENT": ROWS, "CHANGE": sum(len(one["changes"]) for one in before), "NUMBER": ROWS,
     }  # fmt: skip
     assert told["items"]["MARK"] > 0, "the stream told of them"
     assert set(told["remaining"].values()) == {0}
     assert caller.get(params={"include_deleted": "true"}).json()["items"] == []
-    assert caller.get(f"/{made[0]['id']}").status_code == 404
+    assert caller.get(at).status_code == 404
+
+    stack.answer("import", str(tmp_path / "out.jsonl"), *of, "--other-apps", "skip")
+    stack.answer("import", str(tmp_path / "out.jsonl"), *of, "--other-apps", "skip", "--app", "scanner")
+    after = exported(stack, tmp_path / "again.jsonl", "leaving")
+    assert documents(after) == documents(before)
+    assert len(after) == len(before)
+    assert {one["incident"]["id"] for one in after}.isdisjoint(one["incident"]["id"] for one in before)
+    assert stack.answer(*check) == ""
