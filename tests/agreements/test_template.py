@@ -186,11 +186,59 @@ def test_the_functions_share_one_build() -> None:
         assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
 
 
+GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
+"""What stays as it is for as long as the stack is there; the keys in the secrets change with CursorKeysVersion."""
+POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
+NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
+
+
+def named(value: object) -> set[str]:
+    """Return what intrinsic functions in a value refer to: parameters, conditions, resources, outputs."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
+            return {name}
+        case {"Fn::GetAtt": list(parts)}:
+            return {".".join(parts)}
+        case {"Fn::Sub": str(text)}:
+            return set(re.findall(r"\$\{([^}]+)\}", text))
+        case {"Fn::If": [str(condition), *rest]}:
+            return {condition} | named(rest)
+        case dict():
+            return named(list(value.values()))
+        case list():
+            return {name for one in value for name in named(one)}
+    return set()
+
+
 @each_function
 def test_whatever_a_deployment_changes_of_a_function_is_a_version_and_the_alias_goes_there(name: str) -> None:
-    assert templates.service()["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    everywhere = templates.service()["Globals"]["Function"]
+    assert everywhere["AutoPublishAlias"] == "live"
     assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "SAM makes a version of new code alone"
     assert "AutoPublishAlias" not in FUNCTIONS[name]
+    given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
+    given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
+    wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}
+    described = named(FUNCTIONS[name]["VersionDescription"])
+    assert described == wanted, "SAM makes no version where a parameter changes, Lambda none where nothing does"
+
+
+@each_function
+def test_the_description_of_a_version_is_not_too_long(name: str) -> None:
+    parameters = templates.service()["Parameters"]
+
+    def longest(one: str) -> int:
+        if one == "Storage.Outputs.TableName":
+            return 90  # as RestoredTable says
+        of = parameters[one]
+        if "AllowedValues" in of:
+            return max(map(len, map(str, of["AllowedValues"])))
+        return len(str(of["MaxValue"])) if "MaxValue" in of else int(of["MaxLength"])
+
+    text = FUNCTIONS[name]["VersionDescription"]["Fn::Sub"]
+    assert re.fullmatch(r"(\$\{[^}]+\} ?)+", text)
+    assert "{3,90}" in parameters["RestoredTable"]["AllowedPattern"]
+    assert sum(longest(one) + 1 for one in named({"Fn::Sub": text})) <= 256
 
 
 def test_an_operator_starts_what_the_schedule_starts() -> None:

@@ -6,121 +6,18 @@ attributes of a client, who may call the trigger, and refreshing at the token en
 no attributes then, so it refuses; the other way to refresh is tried).
 """
 
-import base64
-import hashlib
 import json
-import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
-import jwt
 import pytest
-from incidents_cli import emulator, issuer, local, routes, sam
-from incidents_cli.stack import NAME, Home, Stack
+from incidents_cli import issuer
+from incidents_cli.stack import NAME
 
-from tests.support.checkout import Caller, Checkout, free_port
+from tests.support.checkout import Checkout
+from tests.support.user_pool import BOTH, PASSWORD, Pool
 
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # until it is stopped
-CALLBACK = "http://localhost:8765/callback"
-PASSWORD = "Correct-horse-7-battery"
-BOTH = "incidents/read incidents/write"
-
-
-@dataclass
-class Pool:
-    """The user pool of a stack, as its administrators, its users and its machines meet it."""
-
-    stack: Stack
-    home: Home
-    http: httpx.Client
-    id: str
-    users: str
-    machine: str
-    cognito: Any
-
-    def add_user(self, name: str, tenant: str | None) -> str:
-        """Make a user as an administrator does; return the name to sign in with."""
-        email = f"{name}@example.com"
-        attributes = [{"Name": "custom:tenant_id", "Value": tenant}] if tenant else []
-        self.cognito.admin_create_user(
-            UserPoolId=self.id, Username=email, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD + "!",
-            UserAttributes=attributes,
-        )  # fmt: skip
-        self.cognito.admin_set_user_password(UserPoolId=self.id, Username=email, Password=PASSWORD, Permanent=True)
-        return email
-
-    def sign_in(self, email: str, scope: str = f"openid {BOTH}", verifier: str | None = None) -> httpx.Response:
-        """Take the way of a browser or a command line: the page, the code, PKCE; return the answer for the code."""
-        own = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(own.encode()).digest()).rstrip(b"=").decode()
-        asked = {
-            "client_id": self.users, "redirect_uri": CALLBACK, "response_type": "code", "scope": scope, "state": "x",
-            "code_challenge": challenge, "code_challenge_method": "S256",
-        }  # fmt: skip
-        assert self.http.get(f"{self.stack.endpoint_url}/oauth2/authorize", params=asked).status_code == 200
-        form = asked | {"username": email, "password": PASSWORD}
-        back = httpx.URL(self.http.post(f"{self.stack.endpoint_url}/login", data=form).headers["location"])
-        assert back.params["state"] == "x"
-        return self.token(
-            grant_type="authorization_code", client_id=self.users, code=back.params["code"], redirect_uri=CALLBACK,
-            code_verifier=verifier or own,
-        )  # fmt: skip
-
-    def as_machine(self, client: str, **asked: str) -> httpx.Response:
-        described = self.cognito.describe_user_pool_client(UserPoolId=self.id, ClientId=client)
-        secret = described["UserPoolClient"]["ClientSecret"]
-        return self.token(grant_type="client_credentials", client_id=client, client_secret=secret, **asked)
-
-    def token(self, **form: str) -> httpx.Response:
-        return self.http.post(f"{self.stack.endpoint_url}/oauth2/token", data=form)
-
-    def add_machine(self, *scopes: str) -> str:
-        """Make a machine client as an administrator does; return its id."""
-        made = self.cognito.create_user_pool_client(
-            UserPoolId=self.id, ClientName="another", GenerateSecret=True, AllowedOAuthFlowsUserPoolClient=True,
-            AllowedOAuthFlows=["client_credentials"], AllowedOAuthScopes=["incidents/read", "incidents/write", *scopes],
-        )  # fmt: skip
-        client: str = made["UserPoolClient"]["ClientId"]
-        return client
-
-    def claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that one of the pool's keys has signed."""
-        keys = self.http.get(f"{self.stack.endpoint_url}/{self.id}/.well-known/jwks.json").json()["keys"]
-        kid = jwt.get_unverified_header(token)["kid"]
-        (key,) = (jwt.PyJWK(key) for key in keys if key["kid"] == kid)
-        claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False})
-        return claims
-
-    def caller(self, token: str) -> Caller:
-        return Caller(self.http, self.stack.incidents_url, {"authorization": f"Bearer {token}"})
-
-
-@pytest.fixture(scope="module")
-def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
-    """A stack that has a pool, beside the one that has none: the same build, the same parameters but for the pool."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("INCIDENTS_HOME", str(tmp_path_factory.mktemp("home")))
-        home = Home()
-    home.make()
-    deployed = emulator.start(emulator.install(), Stack(free_port()), home)
-    try:
-        with_pool = {"CreateUserPool": "true", "JwtIssuer": "", "MachineTenantId": "acme", "MachineAppId": "soc-portal"}
-        parameters = local.parameters(deployed, sam.host_parameters()) | with_pool
-        sam.deploy(deployed, parameters, Path(stack.home) / "build", home.logs / "deploy.log")
-        deployed = deployed.discover()
-        routes.create(deployed)
-        described = deployed.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-        session: Any = boto3.Session("test", "test", region_name="us-east-1")
-        cognito = session.client("cognito-idp", endpoint_url=deployed.endpoint_url)
-        users, machine = outputs["Clients"].split(",")
-        yield Pool(deployed, home, http, outputs["UserPoolId"], users, machine, cognito)
-    finally:
-        emulator.stop(deployed, home)
 
 
 @pytest.fixture(scope="module")

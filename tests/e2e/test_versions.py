@@ -1,34 +1,57 @@
-"""What is called is the version that the alias `live` names, and whoever points it back is back at once.
+"""Deployed as on AWS, what is called is the version that the alias `live` names.
 
-The steps of infra/runbooks/roll-back.md, on one function of the local stack.
+The steps of infra/runbooks/roll-back.md on one function, and what a deployment does that changes a parameter alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.checkout import Checkout
+from tests.support.checkout import Caller
+from tests.support.user_pool import BOTH, Pool
+
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # until it is stopped
 
 
 @pytest.fixture
-def function(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[str]:
+def caller(pool: Pool) -> Caller:
+    token = pool.as_machine(pool.machine, scope=f"{BOTH} tenant:acme/soc-portal").json()["access_token"]
+    return pool.caller(token)
+
+
+@pytest.fixture
+def function(pool: Pool) -> Iterator[str]:
     """The function that answers a get; afterwards it is as it was."""
-    name: str = stack.status["functions"]["get_incident"]
-    client = aws("lambda")
-    handler = client.get_function_configuration(FunctionName=name)["Handler"]
-    version = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    name = functions(pool)["get_incident"]
+    client = pool.stack.client("lambda")
+    handler, version = client.get_function_configuration(FunctionName=name)["Handler"], live(pool, name)
     yield name
     client.update_function_configuration(FunctionName=name, Handler=handler)
     client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
 
 
+def functions(pool: Pool) -> dict[str, str]:
+    assert pool.stack.functions is not None
+    return {name: named for name, named in pool.stack.functions.items() if name != "add_tenant"}
+
+
+def live(pool: Pool, function: str) -> str:
+    return pool.stack.client("lambda").get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+
+
+def settings(pool: Pool, function: str) -> dict[str, Any]:
+    """Return the variables that a caller's request meets."""
+    named = pool.stack.client("lambda").get_function_configuration(FunctionName=function, Qualifier="live")
+    return dict(named["Environment"]["Variables"])
+
+
 def test_callers_reach_the_version_of_the_alias_and_the_one_before_when_it_is_put_back(
-    stack: Checkout, aws: Callable[[str], Any], function: str
+    pool: Pool, caller: Caller, function: str
 ) -> None:
-    caller, client = stack.caller(stack.token("versions")), aws("lambda")
+    client = pool.stack.client("lambda")
     made = caller.post(json={"title": "x"}).json()
-    good = client.get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+    good = live(pool, function)
 
     def answers() -> int:
         return caller.get(f"/{made['id']}").status_code
@@ -46,13 +69,28 @@ def test_callers_reach_the_version_of_the_alias_and_the_one_before_when_it_is_pu
     assert caller.get(f"/{made['id']}").json() == made
 
 
-def test_whatever_starts_a_function_starts_its_alias(stack: Checkout, aws: Callable[[str], Any]) -> None:
-    client, schedules = aws("lambda"), aws("scheduler")
+def test_whatever_starts_a_function_starts_its_alias(pool: Pool) -> None:
+    stack, client = pool.stack, pool.stack.client("lambda")
+    scheduler: Any = stack._session.client("scheduler", endpoint_url=stack.endpoint_url)
     started = [mapping["FunctionArn"] for mapping in client.list_event_source_mappings()["EventSourceMappings"]]
-    (schedule,) = schedules.list_schedules()["Schedules"]
-    started.append(schedules.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]["Arn"])
-    api_id = stack.status["api_url"].rpartition("/")[2]
-    integrations = aws("apigatewayv2").get_integrations(ApiId=api_id)["Items"]
+    (schedule,) = scheduler.list_schedules()["Schedules"]
+    started.append(scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]["Arn"])
+    integrations = stack.client("apigatewayv2").get_integrations(ApiId=stack.api_id)["Items"]
     started += [one["IntegrationUri"].removesuffix("/invocations") for one in integrations]
     assert len(started) == 2 + 2 + 1 + 9
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
+
+
+def test_a_deployment_that_changes_a_parameter_alone_reaches_callers_and_leaves_the_other_functions(
+    pool: Pool, caller: Caller
+) -> None:
+    """Rotated cursor keys, as in infra/runbooks/keys.md."""
+    changed = {"list_incidents", "list_incident_changes"}
+    before = {name: live(pool, named) for name, named in functions(pool).items()}
+
+    pool.deploy(CursorKeysVersion="2")
+
+    after = {name: live(pool, named) for name, named in functions(pool).items()}
+    assert {name for name in after if after[name] != before[name]} == changed
+    assert all(settings(pool, functions(pool)[name])["CURSOR_KEYS_VERSION"] == "2" for name in changed)
+    assert caller.get().status_code == 200
