@@ -7,6 +7,8 @@ no attributes then, so it refuses; the other way to refresh is tried).
 """
 
 import json
+import secrets
+from collections.abc import Callable
 from typing import Any
 
 import httpx

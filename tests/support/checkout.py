@@ -48,7 +48,7 @@ class Checkout:
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
         """`incidents up` as in a terminal: it stays, and Ctrl-C ends it."""
-        command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples")
+        command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
