@@ -43,7 +43,7 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
 
 def _keys() -> list[bytes]:
     """The key that seals, and then the one before it: cursors outlive a rotation."""
-    keys = [key for name in ("CURSOR_KEY", "CURSOR_KEY_BEFORE") if (key := os.environ.get(name, ""))]
+    keys = [key for name in ("CURSOR_KEY", "CURSOR_KEY_BEFORE") if (key := os.environ.get(name, "").strip())]
     if not keys or any(key.startswith("{{") for key in keys):
         raise RuntimeError("CURSOR_KEY is missing, or the reference to its secret was not resolved: anyone could seal")
     return [key.encode() for key in keys]

@@ -216,6 +216,8 @@ def test_whatever_a_deployment_changes_of_a_function_is_a_version_and_the_alias_
     assert everywhere["AutoPublishAlias"] == "live"
     assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "SAM makes a version of new code alone"
     assert "AutoPublishAlias" not in FUNCTIONS[name]
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", "or the version before a parameter changed were gone"
+    assert "DeletionPolicy" not in RESOURCES[name], "it were that of versions too"
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
     wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}

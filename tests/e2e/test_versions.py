@@ -94,3 +94,6 @@ def test_a_deployment_that_changes_a_parameter_alone_reaches_callers_and_leaves_
     assert {name for name in after if after[name] != before[name]} == changed
     assert all(settings(pool, functions(pool)[name])["CURSOR_KEYS_VERSION"] == "2" for name in changed)
     assert caller.get().status_code == 200
+    client = pool.stack.client("lambda")
+    kept = client.list_versions_by_function(FunctionName=functions(pool)["list_incidents"])["Versions"]
+    assert before["list_incidents"] in {one["Version"] for one in kept}, "nobody could go back"

@@ -185,6 +185,10 @@ def test_the_page_shows_the_tables_and_no_other() -> None:
     assert costs.DATE in PAGE
 
 
+def test_a_bound_is_counted_for_the_table_and_for_each_index() -> None:
+    assert len(INDEXES) == costs.INDEXES
+
+
 def test_the_sums_are_sums() -> None:
     """Recomputed from what the page itself shows, as far as its cents tell."""
     for line in costs.tables()["lives"].splitlines()[2:]:

@@ -155,7 +155,7 @@ def test_cursors_outlive_a_rotation_of_the_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("CURSOR_KEY", "the next key")
     assert list_(list_event(cursor=cursor), Context)["statusCode"] == 400
-    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests")
+    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")  # as a file would have it
     assert len(page(cursor=cursor)["items"]) == 1
     assert page(limit=1)["next_cursor"] != cursor
 

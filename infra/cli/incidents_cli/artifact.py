@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from .console import StepFailed, run, stderr
 from .stack import CHECKOUT, subprocess_environment
@@ -35,6 +36,15 @@ def finish(build: Path, python: Path | None) -> None:
 def artifacts(build: Path) -> list[Path]:
     """Return the folders that become functions' packages."""
     return sorted(requirements.parent for requirements in build.glob("*/requirements.txt"))
+
+
+def pack(artifact: Path, file: Path) -> None:
+    """Write a package's archive; the same bytes for the same files, whenever they were built."""
+    with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
+            entry = ZipInfo(path.relative_to(artifact).as_posix())
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), ZIP_DEFLATED, 1)
 
 
 def services_called() -> set[str]:
