@@ -109,7 +109,9 @@ def test_whoever_gives_the_machine_client_to_another_tenant_is_told_to_delete_it
     assert "first deploy with MachineTenantId empty" in SERVICE["Parameters"]["MachineAppId"]["Description"]
     runbook = (templates.CHECKOUT / "infra" / "runbooks" / "deploy.md").read_text()
     (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
-    assert section.index("MachineTenantId=") < section.index("MachineTenantId=globex")
+    assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (
+        "as SAM takes an empty value"
+    )
 
 
 def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
