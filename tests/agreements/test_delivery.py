@@ -2,6 +2,9 @@
 
 import os
 import re
+import subprocess
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from tests.support import templates
 
 DELIVERY = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Resources"]
 FOLDER = templates.CHECKOUT / "infra" / "delivery"
+RUNBOOK = (templates.CHECKOUT / "infra" / "runbooks" / "deploy.md").read_text()
 TEXT = (FOLDER / "github-actions.yaml").read_text()
 WORKFLOW = templates.read(FOLDER / "github-actions.yaml")
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
@@ -106,6 +110,64 @@ def test_cloudformation_makes_no_role_without_the_boundary_and_cannot_take_it_aw
     assert "DeployRole" not in str(statements("CloudFormationRole"))
 
 
+def test_cloudformation_does_nothing_with_the_roles_that_bound_it() -> None:
+    """Whatever the two stacks are called: by its ARN, each, and in a policy that no parameter leaves out."""
+    denial = DELIVERY["OutOfReach"]
+    assert "Condition" not in denial
+    assert denial["Properties"]["Roles"] == [{"Ref": "CloudFormationRole"}]
+    (statement,) = denial["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"], set(statement)) == (
+        "Deny", "iam:*", {"Sid", "Effect", "Action", "Resource"}
+    )  # fmt: skip
+    arns = [next(iter(one.values())) for one in statement["Resource"]]
+    assert arns == [["CloudFormationRole", "Arn"], ["DeployRole", "Arn"], "Boundary"]
+    roles = {name for name, one in DELIVERY.items() if one["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")}
+    assert roles == {"CloudFormationRole", "DeployRole", "Boundary"}, "each that there is"
+
+
+def test_what_holds_data_is_not_for_the_pipeline_to_delete() -> None:
+    granted = {action for statement in statements("CloudFormationRole") for action in actions(statement)}
+    kept = {
+        one["Type"]
+        for name in TEMPLATES
+        for one in templates.read(templates.CHECKOUT / name)["Resources"].values()
+        if one.get("DeletionPolicy") == "Retain"
+    }  # fmt: skip
+    assert kept == {"AWS::DynamoDB::Table", "AWS::Cognito::UserPool"}
+    assert not {"dynamodb:DeleteTable", "cognito-idp:DeleteUserPool"} & granted
+
+
+def test_the_stack_may_be_called_only_what_no_name_of_a_role_cuts_short() -> None:
+    """CloudFormation joins a stack's name, a logical id and up to 13 characters, and cuts the stack's name to make 64.
+
+    A role or function whose name no longer began with the whole of it and a hyphen could not be made.
+    """
+    named = {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Serverless::Function"}
+    longest = max(
+        len(name)
+        for file in TEMPLATES
+        for name, one in templates.read(templates.CHECKOUT / file)["Resources"].items()
+        if one["Type"] in named
+    )
+    made_by_sam = [
+        len(f"{name}{event}Role")
+        for name, function in templates.functions().items()
+        for event, of in function.get("Events", {}).items()
+        if of["Type"] == "ScheduleV2"
+    ]
+    assert made_by_sam
+    most = 64 - len("-") - max(longest, *made_by_sam) - len("-") - 13
+    pattern = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Parameters"]["StackName"][
+        "AllowedPattern"
+    ]
+    assert re.fullmatch(pattern, "g" * most)
+    assert not re.fullmatch(pattern, "g" * (most + 1))
+    assert f"with the pipeline below at most {most}" in RUNBOOK
+    stages = tomllib.loads((templates.CHECKOUT / "samconfig.toml").read_text())
+    for stage in DEPLOYING.values():
+        assert re.fullmatch(pattern, stages[stage]["deploy"]["parameters"]["stack_name"])
+
+
 def test_the_boundary_admits_what_the_functions_are_granted_and_no_more() -> None:
     resources = templates.service()["Resources"]
     policies = [
@@ -163,6 +225,42 @@ def test_nothing_is_deployed_that_was_not_tested_and_nothing_but_tags() -> None:
     assert JOBS["staging"]["if"] == "startsWith(github.ref, 'refs/tags/v')"
     assert all(step.get("with", {}).get("persist-credentials") is False
                for job in JOBS.values() for step in job["steps"] if "checkout" in step.get("uses", ""))  # fmt: skip
+
+
+def test_a_stage_has_one_deployment_at_a_time_whatever_was_tagged() -> None:
+    for name, stage in DEPLOYING.items():
+        assert JOBS[name]["concurrency"] == {"group": f"deploy-{stage}", "cancel-in-progress": False}
+
+
+@pytest.mark.parametrize(("answers", "accepted"), [("200 401", True), ("200 200", False), ("403 401", False)])
+def test_the_script_deploys_the_stage_of_the_configuration_and_tries_the_gateway(
+    tmp_path: Path, answers: str, accepted: bool
+) -> None:
+    """With stand-ins for what would reach AWS, that note what they are told."""
+    said = tmp_path / "said"
+    document, list_of = answers.split()
+    for command, answer in (
+        ("uvx", ""),
+        ("aws", "echo https://api.example.com"),
+        ("curl", f"case $* in */openapi.json) echo {document};; *) echo {list_of};; esac"),
+    ):
+        (tmp_path / command).write_text(f'#!/bin/sh\necho {command} "$@" >> {said}\n{answer}\n')
+        (tmp_path / command).chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "ARTIFACTS_BUCKET": "artifacts",
+        "CLOUDFORMATION_ROLE_ARN": "role",
+    }
+    ended = subprocess.run([FOLDER / "deploy", "staging"], env=environment, capture_output=True, check=False)
+    assert (ended.returncode == 0) is accepted, ended.stderr
+    deployed, asked = said.read_text().splitlines()[:2]
+    assert deployed.endswith(
+        "sam deploy --config-env staging --no-confirm-changeset --no-resolve-s3 --s3-bucket artifacts --role-arn role"
+    )
+    stages = tomllib.loads((templates.CHECKOUT / "samconfig.toml").read_text())
+    assert f"--stack-name {stages['staging']['deploy']['parameters']['stack_name']} " in asked
+    source = (FOLDER / "deploy").read_text()
+    assert not re.search(r"grc-incidents", source), "it is told in samconfig.toml alone"
 
 
 def test_the_script_of_the_workflow_can_be_run() -> None:

@@ -1,9 +1,12 @@
 """The user pool and its trigger say what the routes and the functions ask for, and nobody chooses a tenant."""
 
+import re
+
 import add_tenant
 import pytest
 from incidents import identity, keys
 
+from tests.agreements.test_updates import only_at_creation
 from tests.support import templates
 
 TEMPLATE = templates.read(templates.CHECKOUT / "infra" / "identity.yaml")
@@ -95,6 +98,22 @@ def test_no_client_takes_a_password_or_a_token_in_a_url(name: str) -> None:
     assert client["PreventUserExistenceErrors"] == "ENABLED"
 
 
+def test_whoever_gives_the_machine_client_to_another_tenant_is_told_to_delete_it_first() -> None:
+    """CloudFormation changes it where it is, with its secret; without MachineTenantId there is none."""
+    client = RESOURCES["MachineClient"]
+    assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, "what else makes a new one now?"
+    assert client["Properties"]["UserPoolId"] == {"Ref": "UserPool"}
+    assert client["Condition"] == RESOURCES["MachineTenant"]["Condition"] == "HasMachine"
+    assert TEMPLATE["Conditions"]["HasMachine"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MachineTenantId"}, ""]}]}
+    assert "first deploy with it empty" in SERVICE["Parameters"]["MachineTenantId"]["Description"]
+    assert "first deploy with MachineTenantId empty" in SERVICE["Parameters"]["MachineAppId"]["Description"]
+    runbook = (templates.CHECKOUT / "infra" / "runbooks" / "deploy.md").read_text()
+    (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
+    assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (
+        "as SAM takes an empty value"
+    )
+
+
 def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
     assert (POOL["MfaConfiguration"], POOL["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
     assert POOL["Policies"]["PasswordPolicy"]["MinimumLength"] >= 14
@@ -105,7 +124,7 @@ def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
 
 def test_the_pool_is_kept_safe() -> None:
     pool = RESOURCES["UserPool"]
-    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), "no rollback stops at it"
     assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
 
 
@@ -129,7 +148,7 @@ def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> N
 
 
 def test_without_a_pool_an_issuer_must_be_given() -> None:
-    (rule,) = SERVICE["Rules"].values()
+    rule = SERVICE["Rules"]["SomebodyIssuesTokens"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "CreateUserPool"}, "false"]}
     (assertion,) = rule["Assertions"]
     assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}

@@ -251,7 +251,9 @@ def test_an_operator_starts_what_the_schedule_starts() -> None:
 def test_the_table_is_kept_safe() -> None:
     resource = templates.read(templates.STORAGE)["Resources"]["Incidents"]
     table = resource["Properties"]
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
+        "no rollback stops at it"
+    )
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
