@@ -45,8 +45,8 @@ def test_every_condition_is_tried_both_ways() -> None:
 def test_cfn_lint_finds_nothing(folder: Path) -> None:
     files = [str(path) for path in sorted(folder.iterdir())]
     assert len(files) >= 14
-    # A parameter that only a condition asks for is unused once the conditions are decided. And what is named here takes the
-    # place of what a template says of itself: template.yaml's W3011.
+    # A parameter that only a condition asks for is unused once the conditions are decided. What is named here takes the
+    # place of what a template says of itself, which is template.yaml's W3011.
     done = run("uv", "run", "cfn-lint", "--ignore-checks", "W2001", "W3011", "--", *files)
     assert done.returncode == 0, done.stdout
 
