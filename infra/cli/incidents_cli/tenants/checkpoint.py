@@ -22,13 +22,16 @@ class Checkpoint:
         """Return the state that was saved last; empty where the walk begins. Raises StepFailed for another walk's."""
         try:
             kept = json.loads(self.path.read_text())
-            about, state = kept["about"], dict[str, Any](kept["state"])
+            about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError):
             raise StepFailed("The checkpoint cannot be read.", f"  {self.path}", "Remove it to begin anew.") from None
         if about != self._about:
-            seen = "\n".join(f"  {name}: {about.get(name)}, not {self._about[name]}" for name in self._about)
+            pairs = {name: (about.get(name), self._about.get(name)) for name in about | self._about}
+            seen = "\n".join(
+                f"  {name}: {was or 'none'}, not {now or 'none'}" for name, (was, now) in pairs.items() if was != now
+            )
             advice = f"Go on with what it names, or remove {self.path} to begin anew."
             raise StepFailed(f"{self.path} is the checkpoint of something else.", seen, advice)
         return state
