@@ -3,11 +3,9 @@
 import io
 import itertools
 import json
-import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -27,6 +25,7 @@ from incidents_cli.tenants.checkpoint import Checkpoint
 from incidents_cli.tenants.export import Exported, export
 
 from tests.support import invariants, scale
+from tests.support.disks import room_for
 from tests.support.events import Context, claims, get_event, http_event
 from tests.support.metric_world import World, mark
 from tests.support.tenants import Table, live, operator, run
@@ -299,17 +298,6 @@ def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
     assert (done.started, done.items) == (started[0], counted)
     assert mentions(table) == []
     assert not (tmp_path / "proof.json.checkpoint").exists()
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """As on a disk that is full: no file becomes larger than this."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_nothing_is_erased_that_cannot_be_proved(table: Table, tmp_path: Path) -> None:
