@@ -21,9 +21,11 @@ from incidents.repository import IncidentRepository
 from incidents.system_repository import SystemRepository
 from incidents_cli.console import StepFailed
 from incidents_cli.tenants import erase as erasing
+from incidents_cli.tenants.checkpoint import Checkpoint
 from incidents_cli.tenants.export import Exported, export
 
 from tests.support import invariants, scale
+from tests.support.disks import room_for
 from tests.support.events import Context, claims, get_event, http_event
 from tests.support.metric_world import World, mark
 from tests.support.tenants import Table, live, operator, run
@@ -296,6 +298,62 @@ def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
     assert (done.started, done.items) == (started[0], counted)
     assert mentions(table) == []
     assert not (tmp_path / "proof.json.checkpoint").exists()
+
+
+def test_nothing_is_erased_that_cannot_be_proved(table: Table, tmp_path: Path) -> None:
+    before = invariants.everything(table.client, table.name)
+
+    with pytest.raises(StepFailed, match="cannot be written"):
+        erase(table, tmp_path / "nowhere")
+    with room_for(0), pytest.raises(StepFailed, match="cannot be written"):
+        erase(table, tmp_path)
+    assert invariants.everything(table.client, table.name) == before
+
+
+def test_on_a_disk_that_fills_up_meanwhile_a_page_at_most_is_not_counted(table: Table, tmp_path: Path) -> None:
+    fill(table, 250)
+    kept = Checkpoint(tmp_path / "proof.json.checkpoint", erased=table.tenant, table=table.reader.table_arn())
+    kept.save({"started": "2026-02-01T00:00:00.000Z", "items": {}})
+
+    with room_for(kept.path.stat().st_size), pytest.raises(StepFailed, match="cannot be written") as failed:
+        erase(table, tmp_path)
+    left = len(list(table.reader.items("INCIDENT")))
+
+    assert failed.value.what.startswith(str(kept.path))
+    assert (9 + 250) - left == 100
+    assert erase(table, tmp_path).items["INCIDENT"] == left
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    table.put(table.titled("nothing known"), "active_pk")
+    nowhere = ("--tenant", table.tenant, "--quiet-seconds", "0", "--proof", "nowhere/p.json")
+    commands_of = {
+        "nowhere/v.jsonl": ("verify", "--tenant", table.tenant, "--report", "nowhere/v.jsonl"),
+        "nowhere/v.checkpoint": ("verify", "--tenant", table.tenant, "--checkpoint", "nowhere/v.checkpoint"),
+        "nowhere/out.jsonl.part": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
+        "nowhere/p.json.checkpoint": ("tenant", "erase", *nowhere, "--yes-erase", table.tenant),
+        "/dev/full": ("verify", "--tenant", table.tenant, "--report", "/dev/full"),
+    }
+    for file, words in commands_of.items():
+        assert run(monkeypatch, *words) == 1
+        told = capsys.readouterr().err.replace("\n", "")
+        assert f"✗ {file} cannot be written." in told
+        assert "May you write there, and is there room?" in told
+        assert "Traceback" not in told
+    assert invariants.of_tenant(table.client, table.name, table.tenant)
+
+
+def test_an_export_that_a_full_disk_cuts_off_goes_on(table: Table, tmp_path: Path) -> None:
+    fill(table, 150)
+    whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
+    size = (tmp_path / "whole.jsonl").stat().st_size
+
+    with room_for(size - 10), pytest.raises(StepFailed, match=r"again.jsonl.part cannot be written"):
+        export(table.reader, tmp_path / "again.jsonl", lambda *_: None)
+    assert export(table.reader, tmp_path / "again.jsonl", lambda *_: None) == whole
 
 
 def test_what_a_busy_table_leaves_undone_is_asked_again(table: Table, tmp_path: Path) -> None:

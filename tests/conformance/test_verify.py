@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOBODY = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
+SOON = {"N": "1785000000"}
 
 
 _SOUND: list[tuple[str, list[dict[str, Any]]]] = []
@@ -201,6 +202,16 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
         {"idempotency"},
     ),
     "an idempotency key that never expires": (lambda t: t.put(t.first("IDEMPOTENCY"), "expires_at"), {"idempotency"}),
+    "an incident that expires": (lambda t: t.put(t.titled("imported"), expires_at=SOON), {"expiry"}),
+    "an unreadable incident that expires": (
+        lambda t: t.put(t.titled("nothing known"), "version", expires_at=SOON),
+        {"expiry", "readable"},
+    ),
+    "a change that expires": (lambda t: t.put(change(t, "another title", 3), expires_at=SOON), {"expiry"}),
+    "a number that expires": (lambda t: t.put(number_of(t, "nothing known"), expires_at=SOON), {"expiry"}),
+    "a counter that expires": (lambda t: t.put(t.first("COUNTER"), expires_at=SOON), {"expiry"}),
+    "a finding that expires": (lambda t: t.put(t.first("FINDING"), expires_at=SOON), {"expiry"}),
+    "a bucket that expires": (lambda t: t.put(bucket(t, "2026-02-01"), expires_at=SOON), {"expiry"}),
     "a bucket with other values": (
         lambda t: t.put(b := bucket(t, "2026-02-01"), rows={"S": b["rows"]["S"].replace('"mttd",60', '"mttd",61')}),
         {"metrics"},
@@ -232,6 +243,19 @@ def test_damage_is_named(name: str, table: Table, tmp_path: Path) -> None:
     assert outcome.violations == {rule: sum(one.rule == rule for one in found) for rule in rules}
     report = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
     assert report == [{"tenant_id": table.tenant, **violation._asdict()} for violation in found]
+
+
+def test_a_number_that_names_no_incident_is_told_by_itself(table: Table, tmp_path: Path) -> None:
+    incident, number = table.titled("nothing known"), number_of(table, "nothing known")
+    table.put(number, "incident_id")
+
+    _, found = verified(table, tmp_path)
+
+    named = number["sk"]["S"]
+    assert [(one.rule, one.subject, one.found) for one in found] == [
+        ("number", incident["sk"]["S"], f"number {named} of nobody"),
+        ("number", named, f"number {named} of no incident"),
+    ]
 
 
 def test_a_marked_day_is_due_and_nothing_is_asked_of_it(table: Table, tmp_path: Path) -> None:
@@ -298,8 +322,14 @@ def test_cut_off_anywhere_it_goes_on_and_says_each_violation_once(after: int, ta
 def test_a_checkpoint_of_another_walk_is_refused(table: Table, tmp_path: Path) -> None:
     Checkpoint(tmp_path / "checkpoint", verified="globex").save({})
 
-    with pytest.raises(StepFailed, match="of something else"):
+    with pytest.raises(StepFailed, match="of something else") as refused:
         verified(table, tmp_path)
+    assert refused.value.seen == f"  verified: globex, not {table.tenant}"
+    same = {"verified": table.tenant, "table": "t"}
+    Checkpoint(tmp_path / "checkpoint", **same, exported="x").save({})
+    with pytest.raises(StepFailed) as refused:
+        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load()
+    assert refused.value.seen == "  exported: x, not none\n  report: none, not r.jsonl"
 
 
 def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path) -> None:
@@ -374,6 +404,18 @@ def test_the_command_says_one_line_a_violation_and_fails(
     assert "The table is busy" in capsys.readouterr().err
     assert run(monkeypatch, "verify", "--tenant", "No#Tenant") == 1
     assert "That is no tenant" in capsys.readouterr().err
+
+
+def test_a_tenant_of_which_there_is_nothing_is_not_said_to_be_sound(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+
+    assert run(monkeypatch, "verify", "--tenant", "nobody") == 1
+    printed = capsys.readouterr().err
+    assert "There is nothing of the tenant nobody" in printed
+    assert "holds" not in printed
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_that_was_restored_without_an_index_is_refused(

@@ -1,6 +1,7 @@
 """The command `incidents import`, before it calls anybody."""
 
 import json
+import os
 from pathlib import Path
 
 import jwt
@@ -8,6 +9,8 @@ import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from typer.testing import CliRunner, Result
+
+from tests.support.disks import room_for
 
 URL = "http://127.0.0.1:9"  # which nobody serves
 
@@ -84,6 +87,43 @@ def test_errors_are_not_written_over_the_rows(file: Path) -> None:
     refused = run(file, "--dry-run", "--errors", str(file)).exception
     assert isinstance(refused, StepFailed)
     assert file.read_text().startswith("title")
+    record = file.with_name("rows.csv.progress")
+    record.write_text("which rows are done")
+    assert isinstance(run(file, "--dry-run", "--errors", str(record)).exception, StepFailed)
+    assert record.read_text() == "which rows are done"
+
+
+@pytest.mark.parametrize("name", ["folder", "pipe", "link"])
+def test_what_is_no_errors_file_stays_where_it_is(file: Path, name: str) -> None:
+    there = file.parent / name
+    if name == "folder":
+        there.mkdir()
+    elif name == "pipe":
+        os.mkfifo(there)
+    else:
+        there.symlink_to("/dev/full")
+    for dry_run in ([], ["--dry-run"]):
+        refused = run(file, "--errors", str(there), *dry_run).exception
+        assert isinstance(refused, StepFailed)
+        assert refused.what == f"{there} is no regular file."
+    assert sorted(path.name for path in file.parent.iterdir()) == sorted(["rows.csv", name])
+
+
+def test_errors_that_cannot_be_written_are_told_before_anything_is_sent(file: Path) -> None:
+    for errors in ("nowhere/errors.jsonl", "rows.csv/errors.jsonl", "x" * 300):
+        refused = run(file, "--errors", str(file.parent / errors)).exception
+        assert isinstance(refused, StepFailed)
+        assert refused.what.endswith(f"{errors} cannot be written.")
+    with room_for(0):
+        refused = run(file, "--dry-run").exception
+    assert isinstance(refused, StepFailed)
+    assert refused.what.endswith("rows.csv.errors.jsonl cannot be written.")
+
+
+def test_where_nothing_fails_no_errors_file_is_left(file: Path) -> None:
+    file.write_text("title\nfine\n")
+    assert run(file, "--dry-run").exit_code == 0
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from incidents_cli.console import StepFailed
 from incidents_cli.importing.progress import Progress
 from incidents_cli.importing.sending import differing
 
+from tests.support.disks import room_for
 from tests.unit.test_import_rows import STAMPS, bodies, settled
 
 PLACE = "acme  http://127.0.0.1"
@@ -69,6 +70,34 @@ def test_what_a_process_noted_a_second_before_it_was_killed_is_there(tmp_path: P
     with Progress(file) as progress:
         assert progress.begin("here")
         assert [progress.made(key) for key in ("early", "late", "lost")] == ["inc_1", "inc_2", None]
+
+
+def note(file: Path, rows: int) -> None:
+    with Progress(file) as progress:
+        progress.begin(PLACE)
+        for n in range(rows):
+            progress.record(f"{n:064}", "inc_1")
+
+
+@pytest.mark.parametrize("seconds", [0, 3600], ids=["at a row", "at the end"])
+def test_on_a_full_disk_it_says_so_and_goes_on_from_what_was_written(
+    seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incidents_cli.importing.progress._SECONDS", seconds)
+    file = tmp_path / "progress"
+    with room_for(0), pytest.raises(StepFailed, match="cannot be opened") as failed:
+        Progress(file)
+    assert "is there room?" in failed.value.advice
+    note(file, 1)
+
+    with room_for(file.stat().st_size), pytest.raises(StepFailed, match="progress cannot be written") as failed:
+        note(file, 1_000)
+    assert "run the same again" in failed.value.advice
+    with Progress(file) as progress:
+        assert progress.begin(PLACE)
+        assert progress.made(f"{0:064}") == "inc_1"
+        assert (progress.made(f"{20:064}") is not None) is (seconds == 0)
+        assert progress.made(f"{999:064}") is None
 
 
 # --- is it the row's own?

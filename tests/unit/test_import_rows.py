@@ -123,6 +123,26 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused_as_a_whole(tmp_path: Path, c
     assert told in f"{failed.value.what}\n{failed.value.seen}"
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("title;severity\nx;high\n", "commas between the cells, not semicolons"),
+        ("titel\nx\n", "rename or remove those columns"),
+        (f"title\n{'x' * (1024 * 1024 + 1)}\n", "1,048,576 characters at the most"),
+        ('title\n"x"y\n', "is written twice"),
+    ],
+)
+def test_what_can_be_done_about_such_a_file_is_told(tmp_path: Path, content: str, advice: str) -> None:
+    with pytest.raises(StepFailed) as failed:
+        rows(tmp_path, "a.csv", content)
+    assert advice in failed.value.advice
+
+
+def test_lines_of_empty_cells_as_a_spreadsheet_ends_are_no_rows(tmp_path: Path) -> None:
+    found = rows(tmp_path, "a.csv", "title,severity,tags\nfirst,,\n,,\n,high,\n,,\n,,,,\n")
+    assert [(row.line, row.body) for row in found] == [(2, {"title": "first"}), (4, {"severity": "high"})]
+
+
 def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="no form"):
         rows(tmp_path, "a.xlsx", "x")

@@ -10,6 +10,7 @@ from rich.console import Console
 
 stderr = Console(stderr=True, highlight=False)
 
+MAY_YOU_WRITE = "May you write there, and is there room?"
 _LINES_SHOWN = 20
 
 
@@ -35,6 +36,15 @@ def show_failure(failure: StepFailed) -> None:
     if failure.seen:
         stderr.print(failure.seen, markup=False)
     stderr.print(f"→ {failure.advice}", markup=False)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Tell by its name that a file cannot be written: what a full disk raises does not have it. Raises StepFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise StepFailed(f"{file} cannot be written.", f"  {error}", MAY_YOU_WRITE) from None
 
 
 def run(

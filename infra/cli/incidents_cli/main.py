@@ -17,7 +17,7 @@ from incidents.errors import Busy
 
 from . import emulator, issuer, local, sam
 from .accounts import accounts
-from .console import StepFailed, show_failure, stderr
+from .console import MAY_YOU_WRITE, StepFailed, show_failure, stderr
 from .dead_letters import dead_letters
 from .explain import explain
 from .importing import import_
@@ -52,9 +52,8 @@ def app() -> None:
         show_failure(StepFailed("The table is busy, or cannot be reached.", "", "Run the command again in a minute."))
         sys.exit(1)
     except OSError as error:
-        show_failure(
-            StepFailed("A file or a folder is in the way.", f"  {error}", f"The stack's folder is {Home().folder}.")
-        )
+        advice = MAY_YOU_WRITE if error.filename else f"Is there room? The stack's folder is {Home().folder}."
+        show_failure(StepFailed("A file or a folder is in the way.", f"  {error}", advice))
         sys.exit(1)
     except (httpx.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):

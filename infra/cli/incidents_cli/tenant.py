@@ -40,12 +40,17 @@ def verify(
         advice = "Restore the table with all of its indexes: infra/runbooks/restore.md"
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{of}.checkpoint")
-    state = Checkpoint(file, verified=of, table=reader.table_arn(), report=str(report))
+    state = Checkpoint(file, verified=of, table=reader.table_arn(), report=str(report or "none"))
     with _bar(f"Verifying {of}") as shown:
         outcome = walk.verify(reader, state, report, lambda found: typer.echo(str(found)), shown)
     state.remove()
     for kind, count in outcome.looked_at.items():
         stderr.print(f"{count:>9,} {kind}")
+    if not outcome.looked_at:
+        raise StepFailed(
+            f"There is nothing of the tenant {of}.", f"  {reader.table_arn()}",
+            "Is that how its tokens name it (tenant_id)? If it had incidents, this table lost them, or never had them.",
+        )  # fmt: skip
     if outcome.violations:
         seen = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(

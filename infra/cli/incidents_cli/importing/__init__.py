@@ -10,12 +10,13 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .. import issuer
-from ..console import StepFailed, stderr
+from ..console import StepFailed, stderr, writing
 from ..stack import Home
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ def import_(
     from .running import dry_run as check_only
 
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
-    if errors.resolve() == file.resolve():
-        raise StepFailed("The errors would be written over the rows.", f"  {errors}", "Name another file: --errors")
+    if errors.resolve() in (file.resolve(), _record(file).resolve()):
+        advice = "Name another file: --errors"
+        raise StepFailed(
+            "The errors would be written over the rows, or over which of them are done.", f"  {errors}", advice
+        )
+    _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
     counts = check_only(job) if dry_run else _import(job, url, concurrency)
     for name, value in vars(counts).items():
@@ -80,12 +85,11 @@ def _import(job: "Job", url: str | None, concurrency: int) -> "Counts":
 
     base_url, token = _local(job) if url is None else (url, _given_token())
     job = job._replace(app=_checked_app(job, token))
-    record = job.file.with_name(f"{job.file.name}.progress")
     try:
         client = Client(base_url, token)
     except ValueError as error:
         raise StepFailed("The API cannot be called.", f"  {error}", "Look at --url and at the token.") from None
-    with client, Progress(record) as progress:
+    with client, Progress(_record(job.file)) as progress:
         try:
             return run(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)
         except KeyboardInterrupt:
@@ -93,6 +97,21 @@ def _import(job: "Job", url: str | None, concurrency: int) -> "Counts":
             raise typer.Exit(130) from None
         except GrcError as error:
             raise StepFailed("The API cannot be used.", f"  {error}", "Look at --url and at the token.") from None
+
+
+def _record(file: Path) -> Path:
+    return file.with_name(f"{file.name}.progress")
+
+
+def _check_that_it_can_be_made(errors: Path) -> None:
+    """Find out before anything is sent; an older errors file will be moved aside, and nothing else may be."""
+    with writing(errors):
+        if errors.is_symlink() or (errors.exists() and not errors.is_file()):
+            raise StepFailed(
+                f"{errors} is no regular file.", "", "Name one that is, or that is not there yet: --errors"
+            )
+        with TemporaryFile(dir=errors.parent):  # which no name is given to
+            pass
 
 
 def _local(job: "Job") -> tuple[str, str]:

@@ -60,11 +60,13 @@ def _of_csv(file: Path) -> Iterator[Row]:
             _check_header(file, header)
             first = records.line_num + 1
             for record in records:
-                if record:
+                if any(record):  # a spreadsheet may end in lines of empty cells
                     yield _of_record(first, header, record)
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Mend the record that begins there: a quote inside quotes is written twice."
+            if "field larger" in str(error):
+                advice = f"A cell has {CELL_CHARACTERS:,} characters at the most; or is there a quote that never ends?"
             raise StepFailed(f"{file} is no CSV from line {first} on.", f"  {error}", advice) from None
 
 
@@ -80,6 +82,8 @@ def _check_header(file: Path, header: list[str]) -> None:
         wrong.append("title: is required")
     if wrong:
         advice = "The first line must name the fields, with commas between them; rename or remove those columns."
+        if any(";" in name for name in header):
+            advice = "There must be commas between the cells, not semicolons, as spreadsheets of some languages write."
         raise StepFailed(f"The columns of {file} are not those of incidents.", "  " + "\n  ".join(wrong), advice)
 
 

@@ -19,7 +19,7 @@ from incidents.errors import InvalidIncident
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ..console import StepFailed, stderr
+from ..console import StepFailed, stderr, writing
 from . import OtherApps, drafting
 from .drafting import Draft
 from .progress import Progress
@@ -67,21 +67,24 @@ class ErrorsFile:
         self._file = file
         self._open: IO[str] | None = None
         if file.exists():
-            file.replace(file.with_name(f"{file.name}.before"))
+            with writing(file):
+                file.replace(file.with_name(f"{file.name}.before"))
 
     def add(self, row: Row, outcome: Outcome) -> None:
-        if self._open is None:
-            self._file.touch(mode=0o600)  # for its owner alone, as an export is
-            # A lone surrogate, which JSON can hold and UTF-8 not, is written as an escape.
-            self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
         said = {"line": row.line, "errors": [one._asdict() for one in outcome.violations]}
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
-        self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
-        self._open.flush()
+        with writing(self._file):
+            if self._open is None:
+                self._file.touch(mode=0o600)  # for its owner alone, as an export is
+                # A lone surrogate, which JSON can hold and UTF-8 not, is written as an escape.
+                self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
+            self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
+            self._open.flush()
 
     def close(self) -> None:
         if self._open is not None:
-            self._open.close()
+            with writing(self._file):
+                self._open.close()
 
 
 def dry_run(job: Job) -> Counts:

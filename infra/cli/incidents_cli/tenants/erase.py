@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from incidents import keys, timestamps
 from incidents.items import Item
 
-from ..console import StepFailed
+from ..console import StepFailed, writing
 from ..stack import write
 from .checkpoint import Checkpoint
 from .reading import TenantReader, batches, give_way
@@ -49,7 +49,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     """Erase a tenant, see that nothing comes back for ``quiet`` seconds, and write the proof.
 
     What was cut off goes on: what is gone is gone, and a checkpoint has counted it, but for what was under way.
-    Raises StepFailed where something goes on writing, or where the last look finds anything.
+    Raises StepFailed where something goes on writing, where the last look finds anything, or where no proof can be
+    written.
     """
     if proof.exists():
         raise StepFailed(
@@ -58,6 +59,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
     state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
+    checkpoint.save(state)  # where this cannot be written, neither can the proof: nothing may be deleted
 
     def gone(kind: str, count: int) -> None:
         state["items"][kind] = state["items"].get(kind, 0) + count
@@ -82,7 +84,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
         seen = ", ".join(f"{kind} {count}" for kind, count in remaining.items() if count)
         raise StepFailed("The last look found items.", f"  {seen}", "Run this again: it goes on.")
     done = Erased(reader.tenant_id, table, state["started"], _now(), quiet, state["items"], remaining)
-    write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
+    with writing(proof):
+        write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
     checkpoint.remove()
     return done
 

@@ -55,10 +55,12 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 for line in some:
                     state["incomplete"] += not line.is_whole
                     if line.text is not None:
-                        whole.write(line.text.encode())
                         state["incidents"] += 1
                         state["changes"] += line.changes
-                state |= {"after": some[-1].incident_id, "bytes": settle(whole)}
+                state |= {
+                    "after": some[-1].incident_id,
+                    "bytes": settle(whole, "".join(line.text or "" for line in some).encode()),
+                }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
         checkpoint.save(state)  # also where there was nothing

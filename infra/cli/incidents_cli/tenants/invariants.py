@@ -59,10 +59,11 @@ def of_incident(
     if item is None:
         wanted = "an incident, or none of its changes"
         return [Violation("orphan", incident_id, f"{told.count} changes of no incident", wanted)] if told.count else []
+    expiring = of_expiry(incident_id, item)
     schema_version = int(item.get("schema_version", {}).get("N", 0))
     if not 0 <= schema_version <= model.SCHEMA_VERSION:
         wanted = f"0 to {model.SCHEMA_VERSION}, which this code knows; newer code must verify newer documents"
-        return [Violation("schema_version", incident_id, str(schema_version), wanted)]
+        return [*expiring, Violation("schema_version", incident_id, str(schema_version), wanted)]
     try:
         stored = items.to_incident(item)
         shown = json_text.loads(json_text.dump_incident(stored.incident))
@@ -76,17 +77,25 @@ def of_incident(
             iter(told.wrong),
             _of_trail(incident, stored.version, told),
         )
-        return [violation for check in checks for violation in check]
+        return [*expiring, *(violation for check in checks for violation in check)]
     except (*_UNREADABLE, MalformedRequest) as error:
         found = f"an item that cannot be read ({type(error).__name__})"
-        return [Violation("readable", incident_id, found, "an incident as the service writes it")]
+        return [*expiring, Violation("readable", incident_id, found, "an incident as the service writes it")]
+
+
+def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
+    """Hold an item to staying: whatever has the attribute of the table's TTL is deleted at that time, unseen."""
+    if "expires_at" not in item:
+        return []
+    found = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
+    return [Violation("expiry", subject, found, "no expires_at, which has the item deleted at that time")]
 
 
 def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
     """Hold a number's item to the incident that it names and to the counter of its year."""
-    incident_id = item.get("incident_id", {}).get("S", "none")
+    incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
-    found = []
+    found = of_expiry(number, item)
     if incident is None:
         found.append(Violation("number", incident_id, f"number {number} of no incident", "an incident, or no number"))
     elif has != number:
@@ -99,9 +108,10 @@ def of_number(number: str, item: Item, incident: Item | None, counter: int | Non
 
 
 def of_counter(year: str, item: Item) -> list[Violation]:
-    if _YEAR.fullmatch(year) and item.get("count", {}).get("N", "").isdigit():
-        return []
-    return [Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number")]
+    found = of_expiry(year, item)
+    if not (_YEAR.fullmatch(year) and item.get("count", {}).get("N", "").isdigit()):
+        found.append(Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number"))
+    return found
 
 
 def of_claim(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
@@ -112,11 +122,12 @@ def of_claim(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
 
 def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
     """Hold what is known of a finding to the incident that it became."""
-    return _of_reference("finding", hashed, item, incident, whole="seen_at" in item and "pages" in item)
+    whole = "seen_at" in item and "pages" in item
+    return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
 
 
 def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, whole: bool) -> list[Violation]:
-    incident_id = item.get("incident_id", {}).get("S", "none")
+    incident_id = item.get("incident_id", {}).get("S", hashed)
     if not (whole and _HASH.fullmatch(hashed)):
         return [Violation(rule, hashed, "an item that cannot be read", "one as the service writes it")]
     if incident is None:
@@ -127,6 +138,7 @@ def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, 
 def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violation]:
     expected = so_far.count + 1
     so_far.count += 1
+    yield from of_expiry(incident_id, item, f" of change {expected}")
     try:
         change, numbered = items.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
     except _UNREADABLE as error:
@@ -221,7 +233,7 @@ def _of_indexes(incident: Incident, item: Item) -> Iterator[Violation]:
 
 
 def _of_number(incident: Incident, number: Item | None) -> Iterator[Violation]:
-    points_at = number and number["incident_id"]["S"]
+    points_at = number and number.get("incident_id", {}).get("S")
     if points_at != incident["id"]:
         found = f"number {incident['incident_number']} of {points_at or 'nobody'}"
         yield Violation("number", incident["id"], found, "a number that points back")

@@ -10,7 +10,7 @@ from incidents.metrics.definitions import KINDS, Kind
 from incidents.metrics.repository import MetricRepository, UnreadableIncident
 from incidents.metrics.tally import Rows, Tally
 
-from .invariants import Violation
+from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
 _REMEMBERED = 100_000  # of the days that were computed, so that not every incident asks for its own
@@ -25,7 +25,7 @@ class MetricDays:
 
     def look(self, some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         """Yield, of some of the metrics' items, their sort key and what is wrong with each."""
-        return ((item["sk"]["S"], self._of_item(item)) for item in some)
+        return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in some)
 
     def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
         """Hold an incident's days to having been computed, or being due."""

@@ -67,14 +67,14 @@ def verify(
                 if step.suspects:
                     time.sleep(PAUSE_SECONDS)
                     found = [violation for suspect in step.suspects for violation in section.again(suspect)]
+                content = b""
                 for violation in found:
                     say(violation)
                     state["violations"][violation.rule] = state["violations"].get(violation.rule, 0) + 1
-                    if lines:
-                        about = {"tenant_id": reader.tenant_id, **violation._asdict()}
-                        lines.write(json.dumps(about, ensure_ascii=False).encode() + b"\n")
+                    about = {"tenant_id": reader.tenant_id, **violation._asdict()}
+                    content += json.dumps(about, ensure_ascii=False).encode() + b"\n"
                 state["looked_at"][kind] = state["looked_at"].get(kind, 0) + step.looked_at
-                state |= {"section": place, "after": step.last, "bytes": settle(lines) if lines else 0}
+                state |= {"section": place, "after": step.last, "bytes": settle(lines, content) if lines else 0}
                 checkpoint.save(state)
                 tell(kind, state["looked_at"][kind], progress.at(step.last))
             state |= {"section": place + 1, "after": None}
