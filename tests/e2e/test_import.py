@@ -19,6 +19,7 @@ import pytest
 
 from tests.support import scale
 from tests.support.checkout import Caller, Checkout
+from tests.support.disks import room_for
 from tests.support.drawn import UNKNOWN_ID
 
 ROWS = scale.of(short=160, full=5_000)
@@ -143,6 +144,27 @@ def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) 
     third = stack.run("import", *arguments, "--concurrency", "3")
     assert counts(third) == counts(second)
     assert everything(caller) == before
+
+
+def test_an_import_that_a_full_disk_stops_goes_on(stack: Checkout, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("title\n" + "".join(f"Number {n}\n" for n in range(120)))
+    arguments = ["import", str(file), "--tenant", "import-full"]
+
+    with room_for(12 * 1024):  # of the record, with no rows in it yet; for what is started here, too
+        stopped = stack.run(*arguments)
+    assert (stopped.returncode, stopped.stdout) == (1, "")
+    told = "".join(stopped.stderr.split())  # lines are broken anywhere
+    assert "rows.csv.progresscannotbewritten." in told
+    assert "Traceback" not in stopped.stderr
+    made = everything(stack.caller(stack.token("import-full")))
+    assert made
+
+    again = stack.run(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert sum(counts(again).values()) == 120
+    titles = Counter(incident["title"] for incident in everything(stack.caller(stack.token("import-full"))))
+    assert titles == {f"Number {n}": 1 for n in range(120)}
 
 
 # --- what one tenant has, in another
