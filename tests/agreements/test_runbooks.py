@@ -78,6 +78,18 @@ def test_every_command_of_ours_exists_with_its_options(page: str) -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
+def test_nothing_is_deployed_that_was_not_built() -> None:
+    """Where there is no build, `sam deploy` takes the sources, without the libraries that the functions import."""
+    pages = [*PAGES.values(), (templates.CHECKOUT / "README.md").read_text()]
+    blocks = [
+        block for page in pages for block in re.findall(r"^```\w+\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    ]
+    deployments = [block.partition("sam deploy")[0] for block in blocks if "sam deploy" in block]
+    assert len(deployments) >= 7
+    for before in deployments:
+        assert "incidents build" in before, before
+
+
 @each_page
 def test_every_parameter_queue_and_log_group_that_is_named_exists(page: str) -> None:
     text = PAGES[page]
