@@ -1,8 +1,9 @@
 """SQS -> day buckets: compute a tenant's marked days."""
 
-from incidents.metrics import edge, jobs
+from incidents import metric_jobs
+from incidents.edges import metrics_queue
 
 
-@edge.consumer
-def handler(message: edge.Message) -> list[str]:
-    return jobs.compute_metrics(message.tenant_id, message.marked_days, message.metrics, message.settle)
+@metrics_queue.consumer
+def handler(message: metrics_queue.Message) -> list[str]:
+    return metric_jobs.compute_metrics(message.tenant_id, message.marked_days, message.metrics, message.settle_ms)

@@ -1,8 +1,11 @@
 """POST /api/v1/grc/incidents: store a new incident."""
 
-from incidents import commands, http_api
+from incidents.commands import creating
+from incidents.edges import http, responses
+from incidents.edges.request import Request
+from incidents.edges.responses import Response
 
 
-@http_api.operation(scope="incidents:write")
-def handler(request: http_api.Request) -> http_api.Response:
-    return http_api.created(commands.create_incident(request.json, request.incidents, request.idempotency_key))
+@http.operation(scope="incidents:write")
+def handler(request: Request) -> Response:
+    return responses.created(creating.create_incident(request.json, request.incidents, request.idempotency_key))

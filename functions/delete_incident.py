@@ -1,8 +1,11 @@
 """DELETE /api/v1/grc/incidents/{incident_id}: delete an incident softly."""
 
-from incidents import commands, http_api
+from incidents.commands import deleting
+from incidents.edges import http, responses
+from incidents.edges.request import Request
+from incidents.edges.responses import Response
 
 
-@http_api.operation(scope="incidents:write")
-def handler(request: http_api.Request) -> http_api.Response:
-    return http_api.deleted(commands.delete_incident(request.incident_id, request.if_match, request.incidents))
+@http.operation(scope="incidents:write")
+def handler(request: Request) -> Response:
+    return responses.deleted(deleting.delete_incident(request.incident_id, request.if_match, request.incidents))

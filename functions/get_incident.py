@@ -1,8 +1,10 @@
 """GET /api/v1/grc/incidents/{incident_id}: one incident."""
 
-from incidents import http_api, queries
+from incidents.edges import http, responses
+from incidents.edges.request import Request
+from incidents.edges.responses import Response
 
 
-@http_api.operation(scope="incidents:read")
-def handler(request: http_api.Request) -> http_api.Response:
-    return http_api.incident_unless_known(request, queries.get_incident(request.incident_id, request.incidents))
+@http.operation(scope="incidents:read")
+def handler(request: Request) -> Response:
+    return responses.incident_or_304(request, request.incidents.get(request.incident_id))

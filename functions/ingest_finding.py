@@ -1,8 +1,9 @@
 """EventBridge -> SQS: make an incident of a finding, exactly one."""
 
-from incidents import event_queue, intake
+from incidents import intake
+from incidents.edges import findings_queue
 
 
-@event_queue.consumer
-def handler(message: event_queue.Message) -> list[str]:
-    return intake.take_event(message.event, message.system, message.serving, message.enabled_sources)
+@findings_queue.consumer
+def handler(message: findings_queue.Message) -> list[str]:
+    return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)

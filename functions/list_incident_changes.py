@@ -1,8 +1,15 @@
 """GET /api/v1/grc/incidents/{incident_id}/changes: who changed what and when, oldest first."""
 
-from incidents import http_api, queries
+from incidents import queries
+from incidents.edges import http, parameters, responses
+from incidents.edges.request import Request
+from incidents.edges.responses import Response
 
 
-@http_api.operation(scope="incidents:read")
-def handler(request: http_api.Request) -> http_api.Response:
-    return http_api.page(queries.list_incident_changes(request.incident_id, request.parameters, request.incidents))
+@http.operation(scope="incidents:read")
+def handler(request: Request) -> Response:
+    return responses.page(
+        queries.list_incident_changes(
+            request.incident_id, parameters.changes_request(request.parameters), request.incidents
+        )
+    )

@@ -1,8 +1,11 @@
 """GET /api/v1/grc/incidents: find incidents, page by page."""
 
-from incidents import http_api, queries
+from incidents import queries
+from incidents.edges import http, parameters, responses
+from incidents.edges.request import Request
+from incidents.edges.responses import Response
 
 
-@http_api.operation(scope="incidents:read")
-def handler(request: http_api.Request) -> http_api.Response:
-    return http_api.page(queries.list_incidents(request.parameters, request.incidents))
+@http.operation(scope="incidents:read")
+def handler(request: Request) -> Response:
+    return responses.page(queries.list_incidents(parameters.list_request(request.parameters), request.incidents))

@@ -1,8 +1,9 @@
 """Schedule -> SQS: one message for each tenant that has marked days."""
 
-from incidents.metrics import edge, jobs
+from incidents import metric_jobs
+from incidents.edges import schedule
 
 
-@edge.scheduled
-def handler(run: edge.Run) -> int:
-    return jobs.schedule_metrics(run.marked_days, run.send)
+@schedule.consumer
+def handler(run: schedule.Run) -> int:
+    return metric_jobs.schedule_metrics(run.marked_days, run.send)

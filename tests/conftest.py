@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import boto3
 import httpx
 import pytest
-from incidents import dynamodb as client_module
-from incidents.identity import Identity
-from incidents.metrics import edge
-from incidents.observability import logger
-from incidents.repository import IncidentRepository
+from incidents.domain.identity import Identity
+from incidents.edges import schedule
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb as client_module
+from incidents.storage.incident_repository import IncidentRepository
 
 from tests.support import dynamodb_local, templates
 from tests.support.checkout import Checkout, free_port
@@ -132,7 +132,7 @@ def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
     queue = Queue()
-    monkeypatch.setattr(edge, "_queues", lambda: queue)
+    monkeypatch.setattr(schedule, "queues", lambda: queue)
     stream = TableStream(dynamodb_url, service)
 
     def make() -> World:

@@ -1,6 +1,6 @@
 """What becomes of a finding: one incident, however often and by whichever hub it is reported.
 
-HTTP and events meet in ``commands.create_incident``; what is particular to findings is here: whether it is known, and
+HTTP and events meet in ``creating.create_incident``; what is particular to findings is here: whether it is known, and
 what its incident has become meanwhile. Each outcome is one transaction, so an event may come twice or be cut off
 anywhere: the next delivery finds the whole outcome or none of it.
 """
@@ -10,13 +10,16 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Literal
 
-from . import commands, findings, model, timeouts, timestamps
-from .commands import Origin
-from .errors import Busy, IncidentTooLarge, NotFound
+from . import findings
+from .commands import changing, creating
+from .commands.creating import Origin
+from .domain import model, timestamps
+from .domain.errors import Busy, IncidentTooLarge, NotFound
+from .domain.model import Incident
 from .findings import EventRefused, Finding, Skipped
-from .model import Incident
-from .repository import IncidentRepository, Sighting, SightingMoved
-from .system_repository import SystemRepository
+from .runtime import deadline
+from .storage.account_map import AccountMap
+from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
 """From a tenant and a source to that tenant's incidents, while they are served."""
@@ -33,23 +36,23 @@ class Unmapped(EventRefused):
     """Nobody has said whose findings these are: there is no default tenant."""
 
 
-def take_event(event: Any, system: SystemRepository, serving: Serving, enabled: frozenset[str]) -> list[str]:
+def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: frozenset[str]) -> list[str]:
     """Take every finding of an EventBridge event; return what came of each, in one word.
 
     Raises EventRefused for what can never be taken, after all else of the event was; Busy for what may be, later.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for one in findings.read(event, enabled):
-        if isinstance(one, Skipped):
-            outcomes.append(one.reason)
+    for report in findings.read(event, enabled):
+        if isinstance(report, Skipped):
+            outcomes.append(report.reason)
             continue
-        if isinstance(one, EventRefused):
-            refused = one
+        if isinstance(report, EventRefused):
+            refused = report
             continue
         try:
-            with serving(tenant_of(one, system), one.source) as incidents:
-                outcomes.append(take_finding(one, incidents))
+            with serving(tenant_of(report, accounts), report.source) as incidents:
+                outcomes.append(take_finding(report, incidents))
         except Unmapped as error:
             refused = error
     if refused:
@@ -57,18 +60,18 @@ def take_event(event: Any, system: SystemRepository, serving: Serving, enabled: 
     return outcomes
 
 
-def tenant_of(finding: Finding, system: SystemRepository) -> str:
+def tenant_of(finding: Finding, accounts: AccountMap) -> str:
     """Return the tenant whose finding this is: the account map says, or the list of producers. Raises Unmapped.
 
     A producer that is allowed for one tenant need not name it.
     """
     if finding.producer is not None:
-        allowed = system.tenants_of(finding.account_id, finding.producer)
+        allowed = accounts.tenants_of(finding.account_id, finding.producer)
         named = [finding.tenant_id] if finding.tenant_id is not None else allowed
         if len(named) != 1 or named[0] not in allowed:
             raise Unmapped("the producer is not allowed to escalate alerts for this tenant")
         return named[0]
-    mapped = system.tenant_of(finding.account_id)
+    mapped = accounts.tenant_of(finding.account_id)
     if mapped is None:
         raise Unmapped("the account belongs to no tenant")
     return mapped
@@ -90,9 +93,9 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     for attempt in range(_TRIES):
         known = incidents.sighting(finding.key)
         try:
-            return _create(finding, None, None, incidents) if known is None else _again(finding, known, incidents)
+            return _create(finding, None, None, incidents) if known is None else _meet_again(finding, known, incidents)
         except SightingMoved:
-            timeouts.pause(attempt, first=0.05)
+            deadline.pause(attempt, first=0.05)
     raise Busy
 
 
@@ -113,11 +116,11 @@ def _create(
     finding: Finding, before: Sighting | None, recurrence_of: str | None, incidents: IncidentRepository
 ) -> Outcome:
     origin = Origin(finding.key, before, finding.seen_at, finding.page, finding.severity, finding.dates)
-    commands.create_incident(incident_of(finding, recurrence_of), incidents, origin=origin)
+    creating.create_incident(incident_of(finding, recurrence_of), incidents, origin=origin)
     return "recurred" if recurrence_of else "created"
 
 
-def _again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
+def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
     another_page = finding.seen_at == known.seen_at and finding.page not in known.pages
     is_newer = finding.seen_at > known.seen_at or another_page
     if not is_newer and not finding.grouped:
@@ -153,7 +156,7 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
     seen_at = max(finding.seen_at, known.seen_at)
     pages = known.pages if known.seen_at == seen_at else frozenset[int]()
     pages |= {finding.page} if finding.seen_at == seen_at else set()
-    sighting = incidents.sight(finding.key, known, Sighting(known.incident_id, seen_at, pages, highest))
+    sighting = incidents.sighting_write(finding.key, known, Sighting(known.incident_id, seen_at, pages, highest))
     rises = _rank(finding.severity) > _rank(known.severity)
 
     def raised(incident: Incident, _: str) -> Incident:
@@ -172,13 +175,13 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
         return after
 
     try:
-        incident = commands.change_incident(known.incident_id, attached, None, incidents, sighting).incident
+        incident = changing.change_incident(known.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
         try:
-            commands.change_incident(known.incident_id, raised, None, incidents, sighting)
+            changing.change_incident(known.incident_id, raised, None, incidents, sighting)
         except IncidentTooLarge:  # a longer word than the last, at the very bound: a later event may still raise it
             unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
-            incidents.write(incidents.sight(finding.key, known, unraised))
+            incidents.write(incidents.sighting_write(finding.key, known, unraised))
         return "attached_in_part"
     there = {*incident["triggered_by_alert_ids"], *incident["affected_asset_ids"], *incident["affected_account_ids"]}
     return "attached" if there >= {*finding.alert_ids, *finding.asset_ids, *finding.account_ids} else "attached_in_part"

@@ -1,32 +1,123 @@
-"""What tells others of incidents: from records of the table's stream to events on the bus."""
+"""What tells others of incidents: from records of the table's stream to events on the bus, exactly one a version.
+
+``(incident_id, version)`` tells two deliveries of one event apart from two events.
+"""
 
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from . import stream
-from .announcing import SOURCE, announcement
-from .observability import logger
-from .stream import Record
+from .domain import model
+from .findings import OWN_SOURCE
+from .runtime import deadline, sdk
+from .runtime.log import logger
+from .storage import stored_form
+from .storage.stored_form import Item, Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE = OWN_SOURCE  # which the intake never takes, so that no incident makes another
+SCHEMA_VERSION = 1
+
+DetailType = Literal[
+    "IncidentCreated", "IncidentUpdated", "IncidentClosed", "IncidentReopened", "IncidentDeleted", "IncidentRestored"
+]
+_OF_ACTION: dict[str, DetailType] = {
+    "updated": "IncidentUpdated", "closed": "IncidentClosed", "reopened": "IncidentReopened",
+    "deleted": "IncidentDeleted", "restored": "IncidentRestored",
+}  # fmt: skip
+
+BATCH = 10  # entries that one call to EventBridge takes
+_TRIES = 3
 
 
-def publish(records: list[Record]) -> set[str]:
+@cache
+def bus() -> "EventBridgeClient":
+    """Return the client of this process, made on first use."""
+    made: EventBridgeClient = sdk.make_client("events")
+    return made
+
+
+class Announcement(NamedTuple):
+    """An event to put on the bus, as ``incident_event.v1.json`` describes it. No text that a person wrote is in it."""
+
+    detail_type: DetailType
+    detail: dict[str, Any]
+
+
+def publish_incident_events(records: list[Record]) -> set[str]:
     """Announce each change of an incident; return the sequence numbers of those that could not be."""
     entries: dict[str, Any] = {}
     failed: set[str] = set()
     for record in records:
         try:
-            told = announcement(record.old, record.new)
+            event = announcement(record.old, record.new)
         except Exception as error:  # one record that cannot be read holds up no other
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             failed.add(record.sequence_number)
             continue
-        if told is not None:
+        if event is not None:
             entries[record.sequence_number] = {
                 "EventBusName": os.environ["EVENT_BUS_NAME"],
                 "Source": SOURCE,
-                "DetailType": told.detail_type,
-                "Detail": json.dumps(told.detail),
-                "Resources": [f"urn:incident:{told.detail['incident_id']}"],
+                "DetailType": event.detail_type,
+                "Detail": json.dumps(event.detail),
+                "Resources": [f"urn:incident:{event.detail['incident_id']}"],
             }
-    return failed | stream.put(entries)
+    return failed | _put(entries)
+
+
+def announcement(old: Item | None, new: Item | None) -> Announcement | None:
+    """Return the event of a record of the stream, from the item before and after; None where there is nothing to tell.
+
+    By precedence: deleted, restored, closed, reopened, updated; an incident that is created closed is created. An item
+    that is erased for good is not announced, nor is a write that leaves the version as it was.
+    """
+    if new is None:
+        return None
+    after = stored_form.to_incident(new)
+    if old is None:
+        return Announcement("IncidentCreated", _detail(after, []))
+    before = stored_form.to_incident(old)
+    if before.version == after.version:
+        return None
+    action = model.action(before.incident, after.incident)
+    return Announcement(
+        _OF_ACTION[action], _detail(after, sorted(model.changed_values(before.incident, after.incident)))
+    )
+
+
+def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
+    incident: Mapping[str, Any] = stored.incident
+    copied = ("tenant_id", "incident_number", "status", "severity", "source")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "incident_id": incident["id"],
+        "version": stored.version,
+        "at": incident["updated_at"],
+        "by": incident["updated_by"],
+        "changed_fields": changed,
+        **{field: incident[field] for field in copied},
+        "app_id": incident.get("app_id"),
+    }
+
+
+def _put(entries: Mapping[str, Any]) -> set[str]:
+    """Put events on their bus, by whatever names; return the names of those that it did not take, after some tries.
+
+    EventBridge takes a part of a batch and says which: only the rest is sent again.
+    """
+    left = dict(entries)
+    for attempt in range(_TRIES):
+        for names in [list(left)[first : first + BATCH] for first in range(0, len(left), BATCH)]:
+            answer = bus().put_events(Entries=[left[name] for name in names])
+            for name, result in zip(names, answer["Entries"], strict=True):
+                if "EventId" in result:
+                    del left[name]
+        if not left:
+            break
+        deadline.pause(attempt, first=0.1)
+    return set(left)

@@ -1,13 +1,15 @@
-"""What reads incidents. No pydantic: a read starts and answers without it."""
+"""What reads incidents and their metrics. No pydantic: a read starts and answers without it."""
 
 import json
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from . import cursor, filters, json_text
-from .errors import MalformedRequest
-from .items import Stored
-from .repository import IncidentRepository
+from .domain import wire_form
+from .domain.filters import ChangesRequest, ListRequest
+from .domain.metrics.answer import answer
+from .domain.metrics.window import Window
+from .storage import cursor
+from .storage.incident_repository import IncidentRepository
+from .storage.metric_repository import MetricRepository
 
 # As the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope, which older runtimes escape
 # to ASCII. One control character of an incident becomes seven there.
@@ -22,42 +24,33 @@ class JsonPage(NamedTuple):
     next_cursor: str | None
 
 
-def get_incident(incident_id: str, incidents: IncidentRepository) -> Stored:
-    """Return one incident. Raises NotFound."""
-    return incidents.get(incident_id)
-
-
-def list_incidents(parameters: Mapping[str, list[str]], incidents: IncidentRepository) -> JsonPage:
-    """Return a page of incidents, by the parameters that ``filters`` names.
-
-    Raises MalformedRequest, which names the parameter and what would be right.
-    """
-    request = filters.from_parameters(parameters)
+def list_incidents(request: ListRequest, incidents: IncidentRepository) -> JsonPage:
+    """Return a page of incidents. Raises MalformedRequest for a cursor that is not one of this list."""
     about = ("list_incidents", request.filters.canonical(), "desc" if request.newest_first else "asc")
     after = cursor.unseal(request.cursor, incidents.identity, *about) if request.cursor is not None else None
     page = incidents.page(request.filters, request.limit, newest_first=request.newest_first, after=after)
     ids = [incident["id"] for incident in page.incidents]
-    documents, position = _cut([*map(json_text.dump_incident, page.incidents)], ids, page.position)
+    documents, position = _cut([*map(wire_form.dump_incident, page.incidents)], ids, page.position)
     return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
 
 
-def list_incident_changes(
-    incident_id: str, parameters: Mapping[str, list[str]], incidents: IncidentRepository
-) -> JsonPage:
-    """Return a page of an incident's changes, oldest first. Raises NotFound or MalformedRequest."""
-    for name, values in parameters.items():
-        if name not in ("limit", "cursor"):
-            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are limit, cursor.")
-        if len(values) > 1:
-            raise MalformedRequest(f"The parameter {name} must be given once.")
-    limit = filters.limit(parameters.get("limit", [None])[0])
+def list_incident_changes(incident_id: str, request: ChangesRequest, incidents: IncidentRepository) -> JsonPage:
+    """Return a page of an incident's changes, oldest first.
+
+    Raises NotFound, or MalformedRequest for a cursor that is not one of this list.
+    """
     about = ("list_incident_changes", incident_id)
-    sent = parameters.get("cursor", [None])[0]
-    after = int(cursor.unseal(sent, incidents.identity, *about)) if sent is not None else 0
-    changes, more = incidents.changes(incident_id, limit, after)
+    after = int(cursor.unseal(request.cursor, incidents.identity, *about)) if request.cursor is not None else 0
+    changes, more = incidents.changes(incident_id, request.limit, after)
     versions = [str(change.version) for change in changes]
-    documents, position = _cut([*map(json_text.dump_change, changes)], versions, versions[-1] if more else None)
+    documents, position = _cut([*map(wire_form.dump_change, changes)], versions, versions[-1] if more else None)
     return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
+
+
+def get_incident_metrics(window: Window, metrics: MetricRepository) -> dict[str, Any]:
+    """Return the metrics of a window, as ``answer`` lays them out. Raises Busy."""
+    first, last = window.first.isoformat(), window.last.isoformat()
+    return answer(window, metrics.buckets("detected", first, last), metrics.buckets("closed", first, last))
 
 
 def _cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:

@@ -14,8 +14,9 @@ import pytest
 from grc_client import calls, fields, models
 from grc_client.errors import OF_STATUS, ApiError, GrcError
 from grc_client.incidents import AsyncIncidents, Incidents
-from incidents import drafts, filters, http_api, model
-from incidents.metrics import definitions, window
+from incidents.domain import model, payloads
+from incidents.domain.metrics import definitions
+from incidents.edges import parameters, responses
 from incidents_cli.stack import operation_name
 
 from tests.support import templates
@@ -52,8 +53,8 @@ def test_both_clients_take_the_same(method: str) -> None:
 
 def test_every_field_is_read_and_may_be_written() -> None:
     assert tuple(models.Incident.model_fields) == model.FIELDS
-    assert set(fields.NewIncident.__annotations__) == set(drafts.NewIncident.model_fields)
-    assert set(fields.IncidentPatch.__annotations__) == set(drafts.IncidentPatch.model_fields) - {
+    assert set(fields.NewIncident.__annotations__) == set(payloads.NewIncident.model_fields)
+    assert set(fields.IncidentPatch.__annotations__) == set(payloads.IncidentPatch.model_fields) - {
         "incident_number", "is_deleted",  # cannot be changed; delete and restore
     }  # fmt: skip
     assert fields.NewIncident.__required_keys__ == {"title"}
@@ -61,8 +62,8 @@ def test_every_field_is_read_and_may_be_written() -> None:
 
 
 def test_every_parameter_can_be_given() -> None:
-    assert set(fields.IncidentFilters.__annotations__) == {*filters.REPEATABLE, *filters.SINGLE}
-    assert {name.rstrip("_") for name in fields.MetricsWindow.__annotations__} == set(window.PARAMETERS)
+    assert set(fields.IncidentFilters.__annotations__) == {*parameters.REPEATABLE, *parameters.SINGLE}
+    assert {name.rstrip("_") for name in fields.MetricsWindow.__annotations__} == set(parameters.METRICS)
 
 
 def test_words_are_the_services_own() -> None:
@@ -77,7 +78,7 @@ def test_metrics_are_the_services_own() -> None:
 
 
 def test_every_status_of_the_service_is_an_error_of_the_client() -> None:
-    assert {status for status, _ in http_api.STATUS_OF.values()} | {429} == set(OF_STATUS)
+    assert {status for status, _ in responses.STATUS_OF.values()} | {429} == set(OF_STATUS)
 
 
 def test_the_tree_of_errors_is_drawn_at_the_top_and_all_of_it_is_public() -> None:

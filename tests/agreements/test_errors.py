@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from incidents import errors, http_api
+from incidents.domain import errors
+from incidents.edges import responses
 
 
 def leaves(error: type[errors.IncidentError]) -> Iterator[type[errors.IncidentError]]:
@@ -15,11 +16,11 @@ def leaves(error: type[errors.IncidentError]) -> Iterator[type[errors.IncidentEr
 
 
 def test_every_error_has_a_status_and_every_status_an_error() -> None:
-    assert set(http_api.STATUS_OF) == set(leaves(errors.IncidentError))
+    assert set(responses.STATUS_OF) == set(leaves(errors.IncidentError))
 
 
 def test_no_two_errors_share_a_problem_type() -> None:
-    titles = [title for _, title in http_api.STATUS_OF.values()]
+    titles = [title for _, title in responses.STATUS_OF.values()]
     assert len(set(titles)) == len(titles)
 
 

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from incidents import findings, model
+from incidents import findings
+from incidents.domain import model
 from incidents.findings import MalformedEvent
 
 from tests.support.recorded import FOLDER, GONE, NAMES, event

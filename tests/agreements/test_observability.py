@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from incidents import measures
+from incidents.runtime import cloudwatch
 
 from tests.support import templates
 
@@ -24,8 +24,8 @@ QUEUES = {one["Properties"]["QueueName"]["Fn::Sub"] for one in EVENTING.values()
 
 
 def test_every_metric_of_our_own_is_one_that_the_code_tells_of() -> None:
-    shown = {metric[1] for metric in METRICS if metric[0] == measures.NAMESPACE}
-    alarmed = {one["MetricName"] for one in ALARMS.values() if one.get("Namespace") == measures.NAMESPACE}
+    shown = {metric[1] for metric in METRICS if metric[0] == cloudwatch.NAMESPACE}
+    alarmed = {one["MetricName"] for one in ALARMS.values() if one.get("Namespace") == cloudwatch.NAMESPACE}
     assert len(shown) >= 7
     for name in shown | alarmed:
         assert f'"{name}"' in CODE
@@ -33,12 +33,12 @@ def test_every_metric_of_our_own_is_one_that_the_code_tells_of() -> None:
 
 def test_every_metric_of_our_own_has_the_dimensions_that_the_code_gives_it() -> None:
     for metric in METRICS:
-        if metric[0] == measures.NAMESPACE:
+        if metric[0] == cloudwatch.NAMESPACE:
             names = metric[2::2]
             assert metric[2:6] == ["service", "incidents", "stage", "${Stage}"]
             assert names[2:] in ([], ["severity"], ["outcome"])
     for one in ALARMS.values():
-        if one.get("Namespace") == measures.NAMESPACE:
+        if one.get("Namespace") == cloudwatch.NAMESPACE:
             dimensions = {dimension["Name"]: dimension["Value"] for dimension in one["Dimensions"]}
             assert (dimensions.pop("service"), dimensions.pop("stage")) == ("incidents", {"Ref": "Stage"})
             assert all(f'"{value}"' in CODE for value in dimensions.values())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import pytest
-from incidents import drafts, errors, filters, http_api, json_text, model
-from incidents.items import Created, Stored
-from incidents.metrics import window
+from incidents.domain import errors, model, payloads, wire_form
+from incidents.edges import parameters, responses
+from incidents.storage.stored_form import Created, Stored
 from incidents_cli import openapi
 from incidents_cli.openapi import examples as examples_of_the_generator
 from incidents_cli.openapi.schemas import DESCRIPTIONS, of_draft
@@ -61,9 +61,9 @@ def test_every_field_is_described_and_every_error_documented() -> None:
         for content in answer["content"].values()
         for schema in content["schema"].get("oneOf", [content["schema"]])
     }
-    raised = {f"{error.__name__}Problem" for error in http_api.STATUS_OF}
+    raised = {f"{error.__name__}Problem" for error in responses.STATUS_OF}
     assert raised | {"InternalErrorProblem", "GatewayMessage"} == documented
-    for error, (status, title) in http_api.STATUS_OF.items():
+    for error, (status, title) in responses.STATUS_OF.items():
         properties = DOCUMENT["components"]["schemas"][f"{error.__name__}Problem"]["properties"]
         assert (properties["status"]["const"], properties["title"]["const"]) == (status, title)
 
@@ -136,12 +136,14 @@ VALUES: list[object] = [
 LAXER = {"incident_number", "lessons_learned"}
 
 
-@pytest.mark.parametrize("field", drafts.IncidentPatch.model_fields)
+@pytest.mark.parametrize("field", payloads.IncidentPatch.model_fields)
 def test_a_schema_is_never_stricter_than_the_service_and_says_what_it_can(field: str) -> None:
-    incident = json.loads(json_text.dump_incident(examples_of_the_generator.stored())) | {"lessons_learned": None}
-    kinds: list[tuple[str, Callable[[object], object]]] = [("IncidentPatch", lambda body: drafts.patch(body, incident))]
-    if field in drafts.NewIncident.model_fields:
-        kinds.append(("NewIncident", drafts.new_incident))
+    incident = json.loads(wire_form.dump_incident(examples_of_the_generator.stored())) | {"lessons_learned": None}
+    kinds: list[tuple[str, Callable[[object], object]]] = [
+        ("IncidentPatch", lambda body: payloads.patch(body, incident))
+    ]
+    if field in payloads.NewIncident.model_fields:
+        kinds.append(("NewIncident", payloads.new_incident))
     for kind, take in kinds:
         holds = validator({"$ref": f"#/components/schemas/{kind}"}).is_valid
         for value in VALUES:
@@ -175,9 +177,9 @@ PARAMETERS = [
 def test_what_a_parameter_may_be_is_read(operation: str, parameter: dict[str, Any]) -> None:
     """Every word of a vocabulary, both bounds, and the example; what is just beyond them is refused."""
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
-        "list_incidents": filters.from_parameters,
-        "list_incident_changes": lambda given: filters.limit(given.get("limit", ["1"])[0]),
-        "get_incident_metrics": lambda given: window.from_parameters(given, 1_796_000_000_000),
+        "list_incidents": parameters.list_request,
+        "list_incident_changes": parameters.changes_request,
+        "get_incident_metrics": parameters.metrics_window,
     }
     holds = validator(parameter["schema"]).is_valid
     if "example" in parameter:
@@ -206,11 +208,11 @@ def test_what_a_parameter_may_be_is_read(operation: str, parameter: dict[str, An
 def test_the_headers_of_an_incident_are_the_documented_ones() -> None:
     incident = examples_of_the_generator.stored()
     stored = Stored(incident, 1, {})
-    made = http_api.created(Created(stored, replayed=True))
+    made = responses.created(Created(stored, replayed=True))
     for answer, operation, status in (
         (made, "create_incident", "201"),
-        (http_api.incident(stored), "get_incident", "200"),
-        (http_api.incident(stored), "update_incident", "200"),
+        (responses.incident(stored), "get_incident", "200"),
+        (responses.incident(stored), "update_incident", "200"),
     ):
         documented = OPERATIONS[operation][2]["responses"][status]["headers"]
         assert {name.lower() for name in documented} == set(answer.headers) - {"content-type"}
@@ -219,7 +221,7 @@ def test_the_headers_of_an_incident_are_the_documented_ones() -> None:
 
 
 def test_an_unknown_check_of_a_field_stops_the_generator() -> None:
-    class Checked(drafts.NewIncident):
+    class Checked(payloads.NewIncident):
         title: Annotated[str, BeforeValidator(lambda value: value)]
 
     with pytest.raises(NotImplementedError):

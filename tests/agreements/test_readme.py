@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from incidents import drafts, filters, http_api, model
+from incidents.domain import model, payloads
+from incidents.edges import parameters, responses
 from incidents_cli.main import cli
 from typer.main import get_command
 
@@ -16,13 +17,13 @@ def test_the_answer_that_it_shows_has_the_fields_of_the_model_in_their_order() -
     assert list(json.loads(answer)) == [field for field in model.FIELDS if field != "app_id"]
 
 
-@pytest.mark.parametrize("field", drafts.NewIncident.model_fields)
+@pytest.mark.parametrize("field", payloads.NewIncident.model_fields)
 def test_every_field_that_a_caller_may_send_is_explained(field: str) -> None:
     assert f"`{field}`" in readme.TEXT
 
 
 def test_every_status_of_ours_is_explained() -> None:
-    for status in {status for status, _ in http_api.STATUS_OF.values()}:
+    for status in {status for status, _ in responses.STATUS_OF.values()}:
         assert f"\n| {status} | " in readme.TEXT
 
 
@@ -32,7 +33,7 @@ def test_the_moves_of_the_status_are_those_of_the_model() -> None:
 
 
 def test_every_filter_is_explained() -> None:
-    for name in (*filters.REPEATABLE, *filters.SINGLE):
+    for name in (*parameters.REPEATABLE, *parameters.SINGLE):
         assert f"`{name}`" in readme.TEXT
 
 

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from incidents import findings, keys
+from incidents import findings
+from incidents.storage import keys
 from incidents_cli.stack import operation_name
 
 from tests.support import templates
@@ -21,7 +22,7 @@ PARTITIONS = [
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
     keys.account("").pk, keys.finding("acme", "").pk, keys.metric_day("acme", "closed", "day").pk,
-    keys.marked_day("acme", "closed", "day").pk,
+    keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",

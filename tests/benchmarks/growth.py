@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import compute_metrics
 import create_incident
+import follow_incidents
 import get_incident
 import list_incidents
-import mark_metric_days
 import schedule_metrics
-from incidents import dynamodb, items, model
-from incidents.metrics import edge
-from incidents.model import Incident
-from incidents.observability import logger
+from incidents.domain import model
+from incidents.domain.model import Incident
+from incidents.edges import schedule
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb as table_client
+from incidents.storage import stored_form
 from ulid import ULID
 
 from tests.support import dynamodb_local, templates, units
@@ -58,7 +60,7 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         }  # fmt: skip
         os.environ.pop("JWT_ISSUER", None)
         logger.setLevel("ERROR")
-        dynamodb.client.cache_clear()
+        table_client.client.cache_clear()
         client = boto3.client("dynamodb")
         client.create_table(TableName=_TABLE, **templates.table())
         stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
@@ -66,11 +68,11 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
             return _operations(stored["acme"])
 
 
-def _operations(stored: list[items.Item]) -> dict[str, Any]:
+def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
     caller = claims("acme")
     middle = stored[len(stored) // 2]["id"]["S"]
     queue = Queue()
-    edge._queues = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
+    schedule.queues = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
     changed = [record(one, one | {"severity": {"S": "low"}}, n) for n, one in enumerate(stored[:: A_DAY // 2][:10])]
 
     def answered(handler: Any, event: dict[str, Any]) -> None:
@@ -79,7 +81,7 @@ def _operations(stored: list[items.Item]) -> dict[str, Any]:
         assert "items" not in json.loads(answer["body"]) or json.loads(answer["body"])["items"]
 
     def job() -> None:
-        mark_metric_days.handler(stream_event(changed), Context)
+        follow_incidents.handler(stream_event(changed), Context)
         schedule_metrics.handler({}, Context)
         body = queue.bodies.pop()
         assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}
@@ -106,12 +108,12 @@ def _one(operation: Callable[[], None]) -> dict[str, Any]:
     return {"calls": used.calls, "read": used.units.read, "written": used.units.written, "seconds": seconds}
 
 
-def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[items.Item]:
+def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form.Item]:
     """Give a tenant incidents, ten a day; every third is closed, and every fifth of the rest is of a high severity."""
     found = []
     for n in range(count):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
-        incident = model.blank() | {
+        incident = model.unset_fields() | {
             "id": f"inc_{ULID.from_timestamp(_FIRST + n)}", "tenant_id": tenant, "created_at": f"{day}T09:00:00.000Z",
             "updated_at": f"{day}T09:00:00.000Z", "created_by": "ada", "updated_by": "ada", "schema_version": 1,
             "source": "edm", "source_type": "api", "incident_number": f"IR-{n}", "title": "An incident " * 20,
@@ -121,7 +123,7 @@ def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[items.Item]
         }  # fmt: skip
         if n % 3 == 0:
             incident |= {"closed_at": f"{day}T18:00:00.000Z", "mttr_minutes": 600, "mttd_minutes": 120}
-        found.append(items.from_incident(cast("Incident", incident), 1))
+        found.append(stored_form.from_incident(cast("Incident", incident), 1))
     for start in range(0, count, 25):
         puts: Any = [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]
         assert not client.batch_write_item(RequestItems={_TABLE: puts})["UnprocessedItems"]

@@ -9,7 +9,8 @@ from delete_incident import handler as delete
 from get_incident import handler as get
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents import filters, model
+from incidents.domain import model
+from incidents.edges import parameters
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
 from update_incident import handler as update
@@ -64,7 +65,8 @@ headers = st.dictionaries(
 )
 queries = st.lists(
     st.tuples(
-        st.sampled_from([*filters.REPEATABLE, *filters.SINGLE, "other"]), st.text(max_size=6) | moments | st.just("1")
+        st.sampled_from([*parameters.REPEATABLE, *parameters.SINGLE, "other"]),
+        st.text(max_size=6) | moments | st.just("1"),
     ),
     max_size=3,
 ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)) | st.text(max_size=30)

@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents import commands, items, keys
-from incidents.errors import NumberTaken
-from incidents.identity import Identity
-from incidents.items import Stored
-from incidents.model import Change
-from incidents.repository import IncidentRepository
+from incidents.commands import creating
+from incidents.domain.errors import NumberTaken
+from incidents.domain.identity import Identity
+from incidents.domain.model import Change
+from incidents.storage import keys, stored_form
+from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.stored_form import Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,7 +30,7 @@ def everything(dynamodb: "DynamoDBClient", table_name: str) -> Any:
 
 
 def create(body: object, incidents: IncidentRepository) -> Stored:
-    return commands.create_incident(body, incidents).stored
+    return creating.create_incident(body, incidents).stored
 
 
 def of_kind(found: list[Any], kind: str, tenant: str = "acme") -> list[Any]:
@@ -120,6 +121,6 @@ def test_the_items_carry_the_indexes_of_their_state(acme: IncidentRepository, ev
     create({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"}, acme)
 
     (item,) = of_kind(everything(), "INCIDENT")
-    expected = keys.index_attributes(items.to_incident(item).incident)
+    expected = keys.index_attributes(stored_form.to_incident(item).incident)
     assert {name: item[name]["S"] for name in item if name.endswith("_pk")} == expected
     assert len(expected) == 4

@@ -11,10 +11,12 @@ import ingest_finding
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
-from incidents import commands, event_queue, intake
-from incidents import dynamodb as client_module
-from incidents.repository import IncidentRepository
-from incidents.system_repository import SystemRepository
+from incidents import intake
+from incidents.commands import changing
+from incidents.edges import findings_queue
+from incidents.storage import dynamodb as client_module
+from incidents.storage.account_map import AccountMap
+from incidents.storage.incident_repository import IncidentRepository
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
 from update_incident import handler as update
@@ -32,20 +34,20 @@ Finding = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def system(service: str) -> SystemRepository:
+def system(service: str) -> AccountMap:
     """The account map, in which one account belongs to acme."""
-    system = SystemRepository(client_module.client(), service)
+    system = AccountMap(client_module.client(), service)
     system.link(ACCOUNT, "acme")
     return system
 
 
 @pytest.fixture
-def dead_letters(system: SystemRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """What the function sends to the dead letters; there is no SQS here, the local stack has the real one."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
-    event_queue.queues.cache_clear()
-    sqs = event_queue.queues()
+    findings_queue.queues.cache_clear()
+    sqs = findings_queue.queues()
 
     def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
         sent.append(params)
@@ -54,7 +56,7 @@ def dead_letters(system: SystemRepository, monkeypatch: pytest.MonkeyPatch) -> I
     sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
     sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
     yield sent
-    event_queue.queues.cache_clear()
+    findings_queue.queues.cache_clear()
 
 
 class Answered:
@@ -113,7 +115,7 @@ def soon(**more: float) -> int:
     return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
 
 
-def test_a_finding_becomes_an_incident_with_its_own_dates(system: SystemRepository) -> None:
+def test_a_finding_becomes_an_incident_with_its_own_dates(system: AccountMap) -> None:
     assert take(guardduty()) == []
 
     (incident,) = incidents()
@@ -127,7 +129,7 @@ def test_a_finding_becomes_an_incident_with_its_own_dates(system: SystemReposito
 
 
 def test_the_same_event_twice_and_an_older_one_change_nothing(
-    system: SystemRepository, service: str, dynamodb: "DynamoDBClient"
+    system: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
     take(guardduty(minutes=5))
     before = invariants.everything(dynamodb, service)
@@ -137,13 +139,13 @@ def test_the_same_event_twice_and_an_older_one_change_nothing(
     assert invariants.everything(dynamodb, service) == before
 
 
-def test_one_finding_through_three_hubs_is_one_incident(system: SystemRepository) -> None:
+def test_one_finding_through_three_hubs_is_one_incident(system: AccountMap) -> None:
     take(*(recorded(name) for name in ("security_hub_ocsf_guardduty", "guardduty", "security_hub_asff_guardduty")))
 
     assert len(incidents()) == 1
 
 
-def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(system: SystemRepository) -> None:
+def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(system: AccountMap) -> None:
     take(guardduty())
     take(guardduty(minutes=1, severity=9.2, asset="i-second"))
     (raised,) = incidents()
@@ -156,7 +158,7 @@ def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(syst
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_an_analyst_s_severity_is_not_fought(system: SystemRepository) -> None:
+def test_an_analyst_s_severity_is_not_fought(system: AccountMap) -> None:
     take(guardduty(severity=7.5))
     patch(incidents()[0], severity="low")
     take(guardduty(minutes=1, severity=7.5))
@@ -167,7 +169,7 @@ def test_an_analyst_s_severity_is_not_fought(system: SystemRepository) -> None:
 
 
 def test_at_500_further_ids_are_not_attached_but_counted(
-    system: SystemRepository, capsys: pytest.CaptureFixture[str]
+    system: AccountMap, capsys: pytest.CaptureFixture[str]
 ) -> None:
     take(guardduty())
     patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
@@ -182,7 +184,7 @@ def test_at_500_further_ids_are_not_attached_but_counted(
 
 @pytest.mark.parametrize("end", ["closed", "deleted"])
 def test_what_happens_after_the_end_is_a_recurrence_and_what_happened_before_is_late(
-    system: SystemRepository, end: str
+    system: AccountMap, end: str
 ) -> None:
     take(guardduty())
     (first,) = incidents()
@@ -204,7 +206,7 @@ def test_what_happens_after_the_end_is_a_recurrence_and_what_happened_before_is_
     assert "i-attached" in incidents()[1]["affected_asset_ids"], "the pointer stays on the newest"
 
 
-def test_a_dismissed_finding_is_quiet_for_thirty_days(system: SystemRepository) -> None:
+def test_a_dismissed_finding_is_quiet_for_thirty_days(system: AccountMap) -> None:
     take(guardduty())
     patch(incidents()[0], status="dismissed")
 
@@ -215,7 +217,7 @@ def test_a_dismissed_finding_is_quiet_for_thirty_days(system: SystemRepository) 
     assert len(incidents()) == 2
 
 
-def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: SystemRepository) -> None:
+def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: AccountMap) -> None:
     take(guardduty())
     (first,) = incidents()
     patch(first, status="closed")
@@ -230,7 +232,7 @@ def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: Syst
 
 
 @pytest.mark.parametrize("order", [(1, 2, 1), (2, 1, 2)])
-def test_both_pages_of_a_report_count_in_either_order(system: SystemRepository, order: tuple[int, ...]) -> None:
+def test_both_pages_of_a_report_count_in_either_order(system: AccountMap, order: tuple[int, ...]) -> None:
     pages = {
         page: recorded("health_page_2", detail__page=str(page), detail__affectedEntities=[{"entityValue": f"i-{page}"}])
         for page in (1, 2)
@@ -242,12 +244,10 @@ def test_both_pages_of_a_report_count_in_either_order(system: SystemRepository, 
     assert sorted(incident["affected_asset_ids"]) == ["i-1", "i-2"]
 
 
-def test_at_once_from_everywhere_is_one_incident(
-    system: SystemRepository, service: str, dynamodb: "DynamoDBClient"
-) -> None:
+def test_at_once_from_everywhere_is_one_incident(system: AccountMap, service: str, dynamodb: "DynamoDBClient") -> None:
     def take_one(n: int) -> list[str]:  # as functions side by side do; one handler takes one batch at a time
-        message = event_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
-        return intake.take_event(message.event, message.system, message.serving, message.enabled_sources)
+        message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
+        return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
 
     with ThreadPoolExecutor(16) as pool:
         outcomes = Counter(outcome for taken in pool.map(take_one, range(48)) for outcome in taken)
@@ -286,7 +286,7 @@ def test_what_can_never_be_taken_goes_to_the_dead_letters_at_once_with_its_reaso
 
 
 def test_an_allowed_producer_escalates_for_the_tenant_that_it_names(
-    system: SystemRepository, dead_letters: list[dict[str, Any]]
+    system: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated")
     system.allow(event["account"], event["source"], event["detail"]["tenant_id"])
@@ -299,7 +299,7 @@ def test_an_allowed_producer_escalates_for_the_tenant_that_it_names(
 
 
 def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
-    system: SystemRepository, dead_letters: list[dict[str, Any]]
+    system: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated_minimal")
     system.allow(event["account"], event["source"], "acme")
@@ -312,7 +312,7 @@ def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
 
 
 def test_what_makes_nothing_makes_nothing_and_is_counted_by_its_reason(
-    system: SystemRepository, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    system: AccountMap, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     archived = guardduty()
     archived["detail"]["service"]["archived"] = True
@@ -324,17 +324,17 @@ def test_what_makes_nothing_makes_nothing_and_is_counted_by_its_reason(
 
 
 def test_a_failure_that_may_pass_comes_again_and_holds_up_nobody(
-    system: SystemRepository, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    system: AccountMap, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant_of = SystemRepository.tenant_of
+    tenant_of = AccountMap.tenant_of
 
-    def broken(self: SystemRepository, account_id: str) -> str | None:
+    def broken(self: AccountMap, account_id: str) -> str | None:
         if account_id == "444455556666":
             raise RuntimeError("not now")
         return tenant_of(self, account_id)
 
     system.link("444455556666", "globex")
-    monkeypatch.setattr(SystemRepository, "tenant_of", broken)
+    monkeypatch.setattr(AccountMap, "tenant_of", broken)
     other = guardduty()
     other["detail"]["accountId"] = "444455556666"
 
@@ -457,14 +457,14 @@ def test_an_incident_that_ends_while_a_finding_is_attached_takes_nothing_more(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     take(guardduty())
-    change = commands.change_incident
+    change = changing.change_incident
 
     def late(incident_id: str, *more: Any) -> Any:
-        monkeypatch.setattr(commands, "change_incident", change)
+        monkeypatch.setattr(changing, "change_incident", change)
         patch(incidents()[0], status=meanwhile)
         return change(incident_id, *more)
 
-    monkeypatch.setattr(commands, "change_incident", late)
+    monkeypatch.setattr(changing, "change_incident", late)
     take(guardduty(minutes=1, severity=9.9, asset="i-late"))
 
     (incident,) = incidents()

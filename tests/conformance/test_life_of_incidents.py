@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from incidents.observability import logger
+from incidents.runtime.log import logger
 
 from tests.support import oracle, scale
 from tests.support.conversation import Both, Opened, Tally

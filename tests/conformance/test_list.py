@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from incidents import commands, errors, items, json_text, model, queries, timestamps
-from incidents.filters import LIMIT_DEFAULT
-from incidents.identity import Identity
-from incidents.model import Incident
-from incidents.repository import IncidentRepository
+from incidents import queries
+from incidents.commands import creating, deleting, updating
+from incidents.domain import errors, model, timestamps, wire_form
+from incidents.domain.identity import Identity
+from incidents.domain.model import Incident
+from incidents.edges import parameters
+from incidents.edges.parameters import LIMIT_DEFAULT
+from incidents.storage import stored_form
+from incidents.storage.incident_repository import IncidentRepository
 from ulid import ULID
 
 from tests.support import scale
@@ -34,20 +38,20 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
         stamps = {"id": incident_id, "tenant_id": tenant, "created_at": "t", "updated_at": "t", "created_by": "ada"}
         usual = {"title": "An incident " * 20, "status": "new", "schema_version": 1, "description": "words " * 200}
         own = {field: value[n % len(value)] if isinstance(value, list) else value for field, value in values.items()}
-        incident = cast("Incident", model.blank() | stamps | usual | own)
-        puts.append({"PutRequest": {"Item": items.from_incident(incident, 1)}})
+        incident = cast("Incident", model.unset_fields() | stamps | usual | own)
+        puts.append({"PutRequest": {"Item": stored_form.from_incident(incident, 1)}})
     for start in range(0, count, 25):
         answer = client.batch_write_item(RequestItems={table: puts[start : start + 25]})
         assert not answer["UnprocessedItems"]
     return ids
 
 
-def walk(incidents: IncidentRepository, **parameters: Any) -> tuple[list[str], int]:
+def walk(incidents: IncidentRepository, **given: Any) -> tuple[list[str], int]:
     """Return the ids of all pages of a list, and how many pages there were."""
-    query = {name: value if isinstance(value, list) else [str(value)] for name, value in parameters.items()}
+    query = {name: value if isinstance(value, list) else [str(value)] for name, value in given.items()}
     seen, pages = [], 0
     while pages == 0 or "cursor" in query:
-        page = queries.list_incidents(query, incidents)
+        page = queries.list_incidents(parameters.list_request(query), incidents)
         seen += ids_of(page)
         pages += 1
         query.pop("cursor", None)
@@ -101,7 +105,7 @@ def test_the_first_page_of_a_large_tenant_costs_what_that_of_100_incidents_costs
         for name, selected in selections.items():
             metered.clear()
 
-            found = queries.list_incidents({name: [values[name]]} if name else {}, repository)
+            found = queries.list_incidents(parameters.list_request({name: [values[name]]} if name else {}), repository)
 
             assert ids_of(found) == selected[: -LIMIT_DEFAULT - 1 : -1]
             (answer,) = metered
@@ -116,9 +120,9 @@ def test_deleted_incidents_cost_an_ordinary_list_nothing(
 ) -> None:
     fill(dynamodb, table_name, "acme", 1_000, is_deleted=True)
 
-    for parameters in ({}, {"status": ["new"]}):
+    for given in ({}, {"status": ["new"]}):
         metered.clear()
-        assert queries.list_incidents(parameters, acme) == ([], None)
+        assert queries.list_incidents(parameters.list_request(given), acme) == ([], None)
         (answer,) = metered
         assert answer["ScannedCount"] == 0
         assert answer["ConsumedCapacity"]["CapacityUnits"] <= 0.5
@@ -133,7 +137,7 @@ def test_a_filter_that_leaves_little_stops_at_the_bound_and_goes_on(
     )
     assert len(ids) == 2_500
 
-    first = queries.list_incidents({"category": ["phishing"], "order": ["asc"]}, acme)
+    first = queries.list_incidents(parameters.list_request({"category": ["phishing"], "order": ["asc"]}), acme)
 
     assert first.items == []
     assert first.next_cursor
@@ -147,7 +151,7 @@ def test_a_filter_reads_about_a_megabyte_before_it_answers(
 ) -> None:
     fill(dynamodb, table_name, "acme", 100, description="x" * 30_000)
 
-    page = queries.list_incidents({"category": ["phishing"]}, acme)
+    page = queries.list_incidents(parameters.list_request({"category": ["phishing"]}), acme)
 
     assert page.items == []
     assert page.next_cursor
@@ -160,11 +164,11 @@ def test_the_bound_holds_for_several_partitions_together(
     apps = [f"app-{n}" for n in range(10)]
     ids = fill(dynamodb, table_name, "acme", 200, description="x" * 30_000, app_id=apps)
 
-    queries.list_incidents({"app_id": apps, "limit": ["100"]}, acme)
+    queries.list_incidents(parameters.list_request({"app_id": apps, "limit": ["100"]}), acme)
 
     assert sum(answer["ConsumedCapacity"]["CapacityUnits"] for answer in metered) < 2 * 128
     metered.clear()
-    queries.list_incidents({"app_id": apps, "limit": ["1"]}, acme)
+    queries.list_incidents(parameters.list_request({"app_id": apps, "limit": ["1"]}), acme)
     assert sum(answer["ScannedCount"] for answer in metered) <= 20
     assert walk(acme, app_id=apps, limit=100)[0] == ids[::-1]
 
@@ -172,18 +176,18 @@ def test_the_bound_holds_for_several_partitions_together(
 def test_an_incident_that_moves_while_its_partitions_are_read_is_shown_once_as_it_now_is(
     acme: IncidentRepository, dynamodb: "DynamoDBClient"
 ) -> None:
-    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+    incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
     queried = 0
 
     def move(**_: object) -> None:
         nonlocal queried
         queried += 1
         if queried == 2:
-            commands.update_incident(incident_id, {"status": "investigating"}, None, acme)
+            updating.update_incident(incident_id, {"status": "investigating"}, None, acme)
 
     dynamodb.meta.events.register("before-call.dynamodb.Query", move)
     try:
-        page = queries.list_incidents({"status": ["new", "investigating"]}, acme)
+        page = queries.list_incidents(parameters.list_request({"status": ["new", "investigating"]}), acme)
     finally:
         dynamodb.meta.events.unregister("before-call.dynamodb.Query", move)
 
@@ -193,17 +197,17 @@ def test_an_incident_that_moves_while_its_partitions_are_read_is_shown_once_as_i
 def test_no_answer_is_larger_than_lambda_carries(acme: IncidentRepository) -> None:
     worst = {"title": "x", "description": "\x01" * 21_000}
     for _ in range(60):
-        commands.create_incident(worst, acme)
-    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+        creating.create_incident(worst, acme)
+    incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
     for n in range(40):
-        commands.update_incident(incident_id, {"description": chr(1 + n % 2) * 21_000}, None, acme)
+        updating.update_incident(incident_id, {"description": chr(1 + n % 2) * 21_000}, None, acme)
 
     for page in (
-        queries.list_incidents({"limit": ["100"]}, acme),
-        queries.list_incident_changes(incident_id, {"limit": ["100"]}, acme),
+        queries.list_incidents(parameters.list_request({"limit": ["100"]}), acme),
+        queries.list_incident_changes(incident_id, parameters.changes_request({"limit": ["100"]}), acme),
     ):
         assert page.next_cursor
-        assert 2_000_000 < len(json.dumps(json_text.dump_page(*page))) < 6_000_000
+        assert 2_000_000 < len(json.dumps(wire_form.dump_page(*page))) < 6_000_000
     assert len(walk(acme, limit=100)[0]) == 61
 
 
@@ -224,8 +228,8 @@ def test_several_partitions_are_merged_in_order(
 def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository
 ) -> None:
-    stable = [commands.create_incident({"title": "stable"}, acme).stored.incident["id"] for _ in range(60)]
-    others = [commands.create_incident({"title": "other"}, acme).stored.incident["id"] for _ in range(60)]
+    stable = [creating.create_incident({"title": "stable"}, acme).stored.incident["id"] for _ in range(60)]
+    others = [creating.create_incident({"title": "other"}, acme).stored.incident["id"] for _ in range(60)]
     stop = threading.Event()
 
     def churn() -> None:
@@ -235,13 +239,13 @@ def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
             try:
                 match chance.randrange(4):
                     case 0:
-                        commands.create_incident({"title": "new"}, acme)
+                        creating.create_incident({"title": "new"}, acme)
                     case 1:
-                        commands.delete_incident(one, None, acme)
+                        deleting.delete_incident(one, None, acme)
                     case 2:
-                        commands.update_incident(one, {"is_deleted": False}, None, acme)
+                        updating.update_incident(one, {"is_deleted": False}, None, acme)
                     case 3:
-                        commands.update_incident(one, {"is_deleted": False, "status": "investigating"}, None, acme)
+                        updating.update_incident(one, {"is_deleted": False, "status": "investigating"}, None, acme)
             except (errors.IllegalTransition, errors.IncidentDeleted):
                 pass
 
@@ -286,7 +290,7 @@ def test_a_page_of_large_incidents_ends_early_and_goes_on(
             ExpressionAttributeValues={":long": {"S": "x" * 100_000}},
         )
 
-    first = queries.list_incidents({"limit": ["100"]}, acme)
+    first = queries.list_incidents(parameters.list_request({"limit": ["100"]}), acme)
     assert 0 < len(first.items) < 30
     seen, _ = walk(acme, limit=100)
     assert seen == ids[::-1]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import compute_metrics
-from incidents import items
+from incidents.storage import stored_form
 
 from tests.support import scale, units
 from tests.support.events import Context, record
@@ -20,7 +20,7 @@ LARGE_TENANT = scale.of(short=5_000, full=100_000)
 A_DAY = 10
 
 
-def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[items.Item]:
+def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[stored_form.Item]:
     """Give a tenant incidents, ten a day, each closed two days later; return them. All that the jobs look at."""
     found = []
     for n in range(count):

@@ -2,20 +2,20 @@
 
 import pytest
 from create_incident import handler as create
-from incidents import dynamodb, guard
-from incidents.identity import Identity
-from incidents.repository import IncidentRepository
-from incidents.system_repository import Link, SystemRepository
+from incidents.domain.identity import Identity
+from incidents.storage import dynamodb, guard
+from incidents.storage.account_map import AccountMap, Link
+from incidents.storage.incident_repository import IncidentRepository
 
 from tests.support.events import Context, create_event
 
 
 @pytest.fixture
-def system(service: str) -> SystemRepository:
-    return SystemRepository(dynamodb.client(), service)
+def system(service: str) -> AccountMap:
+    return AccountMap(dynamodb.client(), service)
 
 
-def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: SystemRepository) -> None:
+def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: AccountMap) -> None:
     assert system.tenant_of("111122223333") is None
 
     system.link("111122223333", "globex")
@@ -30,13 +30,13 @@ def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: Sys
 
 
 @pytest.mark.parametrize(("account", "tenant"), [("1", "acme"), ("x" * 12, "acme"), ("111122223333", "Acme#1")])
-def test_what_is_no_account_or_no_tenant_is_not_linked(system: SystemRepository, account: str, tenant: str) -> None:
+def test_what_is_no_account_or_no_tenant_is_not_linked(system: AccountMap, account: str, tenant: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         system.link(account, tenant)
     assert system.links() == []
 
 
-def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: SystemRepository) -> None:
+def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: AccountMap) -> None:
     for tenant in ("globex", "acme"):
         system.allow("111122223333", "example.soc", tenant)
 
@@ -53,7 +53,7 @@ def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: Sys
 
 
 def test_one_request_may_serve_the_system_and_then_a_tenant_and_each_reaches_its_own(
-    system: SystemRepository, service: str
+    system: AccountMap, service: str
 ) -> None:
     create(create_event({"title": "x", "incident_number": "IR-1"}), Context)
     system.link("111122223333", "acme")
@@ -61,8 +61,8 @@ def test_one_request_may_serve_the_system_and_then_a_tenant_and_each_reaches_its
 
     with guard.serving_tenant("acme"):
         assert system.tenant_of("111122223333") == "acme"
-        assert repository.claimed("one", 0) is None
+        assert repository.find_key("one", 0) is None
     with guard.serving_tenant("globex"), pytest.raises(guard.Breach):
-        repository.claimed("one", 0)
+        repository.find_key("one", 0)
     with pytest.raises(guard.Breach):
-        repository.claimed("one", 0)
+        repository.find_key("one", 0)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 import get_incident
 import list_incident_changes
 import pytest
-from incidents import commands, items, keys
-from incidents.identity import Identity
-from incidents.model import Change, Incident, generated_number
-from incidents.repository import IncidentRepository
-from incidents.system_repository import SystemRepository
+from incidents.commands import creating, deleting, updating
+from incidents.domain.identity import Identity
+from incidents.domain.model import Change, Incident, generated_number
+from incidents.storage import keys, stored_form
+from incidents.storage.account_map import AccountMap
+from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli.console import StepFailed
 from incidents_cli.tenants import erase as erasing
 from incidents_cli.tenants.checkpoint import Checkpoint
@@ -53,7 +54,7 @@ def table(at_large: World, service: str, dynamodb: "DynamoDBClient") -> Table:
 def fill(table: Table, number: int) -> None:
     """Store more incidents, as the service would: copies of one, every tenth of them deleted later."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
-    model = commands.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
+    model = creating.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
     year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1
     repository.raise_count(year, first + number)
     same_moment = model["id"][:14]
@@ -67,10 +68,10 @@ def fill(table: Table, number: int) -> None:
     table.put_all(
         item
         for one in made
-        for item in (items.from_incident(one, 1), items.from_change(one, created), items.number(one))
+        for item in (stored_form.from_incident(one, 1), stored_form.from_change(one, created), stored_form.number(one))
     )
     for one in made[::10]:
-        commands.delete_incident(one["id"], None, repository)
+        deleting.delete_incident(one["id"], None, repository)
 
 
 def shown(tenant: str, incident_id: str) -> dict[str, Any]:
@@ -148,8 +149,8 @@ def test_what_is_changed_meanwhile_is_exported_at_one_version(table: Table, tmp_
         partition = params["ExpressionAttributeValues"].get(":pk", {}).get("S", "")
         if partition.endswith(("#INCIDENT", "#CHANGE")) and partition not in written:
             written.append(partition)
-            commands.update_incident(ids[1], {"description": f"{len(written)}"}, None, repository)
-            commands.update_incident(ids[-1], {"description": f"{len(written)}"}, None, repository)
+            updating.update_incident(ids[1], {"description": f"{len(written)}"}, None, repository)
+            updating.update_incident(ids[-1], {"description": f"{len(written)}"}, None, repository)
 
     for first in ("#CHANGE", "#INCIDENT"):
         written[:] = [partition for kind, partition in table.reader.partitions.items() if first[1:] == kind]
@@ -198,7 +199,7 @@ def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
         at_large.do("create", world_caller, [{"title": title, "detected_at": "2026-02-01T00:00:00Z"}])
     at_large.deliver(Random(0), everything=True)
     assert at_large.marked() == ["2026-02-01", "2026-02-01"], "one of each tenant"
-    system = SystemRepository(table.client, table.name)
+    system = AccountMap(table.client, table.name)
     for account, tenant in (("111122223333", table.tenant), ("444455556666", other)):
         system.link(account, tenant)
         system.allow("111122223333", "example.soc", tenant)
@@ -261,7 +262,7 @@ def test_an_erasure_that_somebody_writes_against_says_so(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
-    monkeypatch.setattr(time, "sleep", lambda _: commands.create_incident({"title": "still here"}, repository))
+    monkeypatch.setattr(time, "sleep", lambda _: creating.create_incident({"title": "still here"}, repository))
     monkeypatch.setattr(erasing, "_ROUNDS", 3)
 
     with pytest.raises(StepFailed, match="still writes") as failed:

@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents import commands, queries
-from incidents.errors import Busy, PreconditionFailed
-from incidents.items import Created
-from incidents.repository import IncidentRepository
+from incidents import queries
+from incidents.commands import creating, deleting, updating
+from incidents.domain.errors import Busy, PreconditionFailed
+from incidents.edges import parameters
+from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.stored_form import Created
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,7 +24,7 @@ TIMES = ("occurred_at", "reported_to_regulators_at", "customer_notified_at")
 
 
 def versions(incident_id: str, incidents: IncidentRepository) -> list[int]:
-    page = queries.list_incident_changes(incident_id, {"limit": ["100"]}, incidents)
+    page = queries.list_incident_changes(incident_id, parameters.changes_request({"limit": ["100"]}), incidents)
     return [json.loads(document)["version"] for document in page.items]
 
 
@@ -31,7 +33,7 @@ def test_50_creates_with_one_key_make_one_incident_and_50_answers(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str, body: dict[str, Any]
 ) -> None:
     def create(_: int) -> Created:
-        return commands.create_incident(body, acme, "one key")
+        return creating.create_incident(body, acme, "one key")
 
     with ThreadPoolExecutor(50) as pool:
         made = list(pool.map(create, range(50)))
@@ -44,11 +46,11 @@ def test_50_creates_with_one_key_make_one_incident_and_50_answers(
 
 
 def test_50_patches_on_one_version_give_one_success(acme: IncidentRepository) -> None:
-    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+    incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
 
     def patch(n: int) -> bool:
         try:
-            commands.update_incident(incident_id, {"title": f"by {n}"}, frozenset({1}), acme)
+            updating.update_incident(incident_id, {"title": f"by {n}"}, frozenset({1}), acme)
         except PreconditionFailed:
             return False
         return True
@@ -63,7 +65,7 @@ def test_50_patches_on_one_version_give_one_success(acme: IncidentRepository) ->
 
 
 def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) -> None:
-    incident_id = commands.create_incident({"title": "x"}, acme).stored.incident["id"]
+    incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
     patches: list[dict[str, Any]] = [{field: "text"} for field in TEXTS]
     patches += [{field: ["one"]} for field in LISTS]
     patches += [{field: "2026-01-01T00:00:00.000Z"} for field in TIMES]
@@ -72,7 +74,7 @@ def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) ->
 
     def send(patch: dict[str, Any]) -> None:
         try:
-            commands.update_incident(incident_id, patch, None, acme)
+            updating.update_incident(incident_id, patch, None, acme)
         except Busy:  # on a slow machine eight tries may not do; a caller sends it again
             send(patch)
 
@@ -87,12 +89,12 @@ def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) ->
 
 
 def test_the_chain_of_changes_has_no_hole_and_each_from_is_the_to_before_it(acme: IncidentRepository) -> None:
-    incident_id = commands.create_incident({"title": "0"}, acme).stored.incident["id"]
+    incident_id = creating.create_incident({"title": "0"}, acme).stored.incident["id"]
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: commands.update_incident(incident_id, {"title": str(n)}, None, acme), range(1, 30)))
+        list(pool.map(lambda n: updating.update_incident(incident_id, {"title": str(n)}, None, acme), range(1, 30)))
 
-    page = queries.list_incident_changes(incident_id, {"limit": ["100"]}, acme)
+    page = queries.list_incident_changes(incident_id, parameters.changes_request({"limit": ["100"]}), acme)
     changes = [json.loads(document) for document in page.items]
     assert [change["version"] for change in changes] == list(range(1, 31))
     titles = ["0", *(change["changes"]["title"]["to"] for change in changes[1:])]
@@ -104,16 +106,17 @@ def test_the_chain_of_changes_has_no_hole_and_each_from_is_the_to_before_it(acme
 def test_deletes_restores_and_patches_at_once_leave_a_whole_incident(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
 ) -> None:
-    from incidents import errors, keys
+    from incidents.domain import errors
+    from incidents.storage import keys
 
-    incident_id = commands.create_incident({"title": "0"}, acme).stored.incident["id"]
+    incident_id = creating.create_incident({"title": "0"}, acme).stored.incident["id"]
 
     def act(n: int) -> None:
         try:
             if n % 3 == 0:
-                commands.delete_incident(incident_id, None, acme)
+                deleting.delete_incident(incident_id, None, acme)
             else:
-                commands.update_incident(incident_id, {"is_deleted": False, "title": str(n)}, None, acme)
+                updating.update_incident(incident_id, {"is_deleted": False, "title": str(n)}, None, acme)
         except (errors.IncidentDeleted, errors.Busy):
             pass
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from incidents import commands, keys
-from incidents.errors import Busy
-from incidents.identity import Identity
-from incidents.metrics.marked_days import MarkedDays
-from incidents.repository import IncidentRepository
+from incidents.commands import creating, updating
+from incidents.domain.errors import Busy
+from incidents.domain.identity import Identity
+from incidents.storage import keys
+from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.marks import Marks
 from incidents_cli.console import StepFailed
 from incidents_cli.tenants import verify as walk
 from incidents_cli.tenants.checkpoint import Checkpoint
@@ -260,7 +261,7 @@ def test_a_number_that_names_no_incident_is_told_by_itself(table: Table, tmp_pat
 
 def test_a_marked_day_is_due_and_nothing_is_asked_of_it(table: Table, tmp_path: Path) -> None:
     table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})
-    MarkedDays(table.client, table.name).mark(table.tenant, "detected", "2026-02-01", 0)
+    Marks(keys.METRIC_DAYS, table.client, table.name).mark(table.tenant, "detected", "2026-02-01", now=0)
 
     assert verified(table, tmp_path)[1] == []
 
@@ -343,8 +344,8 @@ def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path)
         if partition.endswith(("#CHANGE", "#NUMBER")) and writes < 2:
             writes += 1
             incident_id = table.titled("nothing known")["sk"]["S"]
-            commands.update_incident(incident_id, {"description": f"written {writes}"}, None, repository)
-            commands.create_incident({"title": f"made {writes}"}, repository)
+            updating.update_incident(incident_id, {"description": f"written {writes}"}, None, repository)
+            creating.create_incident({"title": f"made {writes}"}, repository)
 
     table.client.meta.events.register("provide-client-params.dynamodb.Query", write, "rival")
     try:

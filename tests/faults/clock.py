@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import botocore.endpoint
 import pytest
-from incidents import timeouts
+from incidents.runtime import deadline
 
 
 class Clock:
@@ -12,12 +12,12 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0
-        monkeypatch.setattr(timeouts, "monotonic", lambda: self.seconds)
-        monkeypatch.setattr(timeouts, "sleep", self.wait)
+        monkeypatch.setattr(deadline, "monotonic", lambda: self.seconds)
+        monkeypatch.setattr(deadline, "sleep", self.wait)
         monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=self.wait))
 
     def wait(self, seconds: float) -> None:
         self.seconds += seconds
 
     def hang(self) -> None:
-        self.wait(timeouts.READ_SECONDS)
+        self.wait(deadline.bounds().read_seconds)

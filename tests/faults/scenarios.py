@@ -12,7 +12,7 @@ import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import update_incident
-from incidents import http_api
+from incidents.edges import http
 
 from tests.support.events import (
     Context,
@@ -32,7 +32,7 @@ Event = dict[str, Any]
 class Scenario(NamedTuple):
     """An operation and its request, beside one incident that is there; and what there is when it was done once."""
 
-    handler: http_api.Handler
+    handler: http.Handler
     event: Callable[[dict[str, str], str], Event]  # from the caller's claims and the id of the incident that is there
     changes: int  # in all
     incidents: int = 1

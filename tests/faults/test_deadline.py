@@ -11,7 +11,9 @@ from random import Random
 import create_incident
 import get_incident
 import pytest
-from incidents import dynamodb, http_api, timeouts
+from incidents.edges import http
+from incidents.runtime import deadline
+from incidents.storage import dynamodb
 
 from tests.faults.clock import Clock
 from tests.faults.injection import ENDS, Attempt, Faults, Kind
@@ -35,7 +37,7 @@ def test_whatever_is_slow_or_fails_an_answer_leaves_in_time(
         kinds = [kind for kind in Kind if kind not in ENDS]
 
         def choose(_: Attempt, random: Random = random, failing: float = failing) -> Kind | None:
-            clock.wait(random.uniform(0, timeouts.CONNECT_SECONDS + timeouts.READ_SECONDS))
+            clock.wait(random.uniform(0, deadline.bounds().connect_seconds + deadline.bounds().read_seconds))
             return random.choice(kinds) if random.random() < failing else None  # noqa: B023
 
         _, event = prepare(scenario)
@@ -117,7 +119,7 @@ read_and_write = pytest.mark.parametrize(("handler", "event"), [READ, WRITE], id
 @read_and_write
 @pytest.mark.parametrize("behave", [says_nothing, drips, drips_headers])
 def test_a_table_that_does_not_answer_in_time_is_a_503_in_real_seconds(
-    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http_api.Handler, event: Event
+    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http.Handler, event: Event
 ) -> None:
     class Short(Context):
         @staticmethod
@@ -151,7 +153,7 @@ def test_a_table_that_does_not_answer_in_time_is_a_503_in_real_seconds(
     ],
 )
 def test_whatever_else_answers_in_the_table_s_place_is_a_503_too(
-    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http_api.Handler, event: Event
+    in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http.Handler, event: Event
 ) -> None:
     in_the_table_s_place(behave)
 
@@ -171,11 +173,11 @@ def test_too_little_time_is_a_503_without_a_call(in_the_table_s_place: Callable[
     answer = get_incident.handler(get_event("inc_01M83J8EHSBKC38ZQ0R08TEPS6"), Late)
 
     assert answer["statusCode"] == 503
-    assert time.monotonic() - started < timeouts.READ_SECONDS
-    timeouts.check()  # the next request has a deadline of its own
+    assert time.monotonic() - started < deadline.bounds().read_seconds
+    deadline.require_time()  # the next request has a deadline of its own
 
 
 def test_one_call_and_all_its_attempts_fit_into_the_function_s_time() -> None:
     pauses = 1 + 2  # of botocore's standard mode, after throttling
-    attempts = timeouts.ATTEMPTS * (timeouts.CONNECT_SECONDS + timeouts.READ_SECONDS)
-    assert attempts + pauses + timeouts.ANSWER_SECONDS < FUNCTION_SECONDS
+    attempts = deadline.bounds().attempts * (deadline.bounds().connect_seconds + deadline.bounds().read_seconds)
+    assert attempts + pauses + deadline.bounds().answer_seconds < FUNCTION_SECONDS

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents import dynamodb, http_api
+from incidents.edges import http
+from incidents.storage import dynamodb
 
 from tests.faults.clock import Clock
 from tests.faults.injection import ENDS, EXIT_STATUS, OF_TRANSACTIONS, Attempt, Choose, Faults, Kind
@@ -35,12 +36,12 @@ def calls_of(scenario: Scenario, clock: Clock) -> int:
     return faults.calls
 
 
-def under_fault(handler: http_api.Handler, event: Event, clock: Clock, choose: Choose) -> Any:
+def under_fault(handler: http.Handler, event: Event, clock: Clock, choose: Choose) -> Any:
     with Faults(dynamodb.client(), choose, clock.hang).at_work():
         return handler(event, Context)
 
 
-def in_a_process_that_ends(handler: http_api.Handler, event: Event, plan: "Plan") -> None:
+def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "Plan") -> None:
     def work() -> None:
         dynamodb.client.cache_clear()  # a connection cannot be shared with the parent
         with Faults(dynamodb.client(), plan, lambda: None).at_work():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import create_incident
 import pytest
-from incidents import dynamodb as client_module
+from incidents.storage import dynamodb as client_module
 
 from tests.faults.injection import EXIT_STATUS, Attempt, Faults, Kind
 from tests.support import invariants, scale

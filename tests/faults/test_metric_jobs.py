@@ -8,11 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import compute_metrics
-import mark_metric_days
+import follow_incidents
 import pytest
-from incidents import dynamodb as table_client
-from incidents import timeouts
-from incidents.metrics import tally
+from incidents.domain.metrics import tally
+from incidents.runtime import deadline
+from incidents.storage import dynamodb as table_client
 
 from tests.faults.clock import Clock
 from tests.faults.injection import ENDS, EXIT_STATUS, OF_TRANSACTIONS, Attempt, Faults, Kind
@@ -37,7 +37,7 @@ CLOSED = {
 @pytest.fixture(autouse=True)
 def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
     """Everything that a large tenant has in several parts and pages, the few incidents here have too."""
-    monkeypatch.setattr(tally, "PART_BYTES", 150)
+    monkeypatch.setattr(tally, "CHUNK_BYTES", 150)
 
     def few(params: dict[str, Any], **_: object) -> None:
         params["Limit"] = 2
@@ -125,7 +125,7 @@ SHOWN: dict[str, int] = {}
 def run_under(plan: "Once", clock: Clock, records: list[dict[str, Any]], tenant: str) -> None:
     """Run the jobs of one tenant under a fault."""
     with Faults(table_client.client(), plan, clock.hang).at_work():
-        told = mark_metric_days.handler(stream_event(records), Context)
+        told = follow_incidents.handler(stream_event(records), Context)
         if told["batchItemFailures"]:  # the stream brings them again
             mark(records)
         compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context)
@@ -183,7 +183,7 @@ def changed(here: World) -> None:
 def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
     world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[World], None]
 ) -> None:
-    monkeypatch.setattr(timeouts, "sleep", lambda _: None)
+    monkeypatch.setattr(deadline, "sleep", lambda _: None)
     at = 0
     while True:
         at += STRIDE

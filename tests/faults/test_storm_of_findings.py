@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ingest_finding
 import pytest
-from incidents import dynamodb as client_module
-from incidents import event_queue
-from incidents.system_repository import SystemRepository
+from incidents.edges import findings_queue
+from incidents.storage import dynamodb as client_module
+from incidents.storage.account_map import AccountMap
 
 from tests.faults.injection import EXIT_STATUS, Attempt, Faults, Kind
 from tests.support import invariants, scale
@@ -95,7 +95,7 @@ def drawn_end(random: Random) -> End:
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
     """Handle what the notes do not say is handled, ten at a time; end where it is said, if at all."""
     client_module.client.cache_clear()  # a connection cannot be shared with the parent
-    event_queue.queues.cache_clear()
+    findings_queue.queues.cache_clear()
     attempts = itertools.count(1)
 
     def choose(_: Attempt) -> Kind | None:
@@ -110,7 +110,7 @@ def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) ->
             if ends_here:
                 os._exit(EXIT_STATUS)
 
-        sqs = event_queue.queues().meta.events
+        sqs = findings_queue.queues().meta.events
         sqs.register("provide-client-params.sqs.SendMessage", send)
         sqs.register("before-call.sqs.SendMessage", lambda **_: (SimpleNamespace(status_code=200), {}))  # type: ignore[arg-type]
         with Faults(client_module.client(), choose, lambda: None).at_work():
@@ -162,7 +162,7 @@ def test_each_true_finding_is_one_incident(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
     for account, tenant in ACCOUNTS.items():
-        SystemRepository(client_module.client(), service).link(account, tenant)
+        AccountMap(client_module.client(), service).link(account, tenant)
     random = Random(SEED)
     bodies, true, poisoned = storm(random)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from incidents import dynamodb
-from incidents.observability import logger
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb
 from incidents_cli import openapi
 from moto import mock_aws
 from moto.backends import get_backend

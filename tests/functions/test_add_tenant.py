@@ -10,7 +10,7 @@ import pytest
 from add_tenant import MACHINE, OWN_ACCOUNT, Refused, handler
 from hypothesis import given
 from hypothesis import strategies as st
-from incidents.identity import Identity, from_claims
+from incidents.domain.identity import Identity, from_claims
 
 from tests.support import templates
 

@@ -8,8 +8,9 @@ import boto3
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
-from incidents import dynamodb, measures
-from incidents.system_repository import SystemRepository
+from incidents.runtime import cloudwatch
+from incidents.storage import dynamodb
+from incidents.storage.account_map import AccountMap
 from incidents_cli import costs
 from ingest_finding import handler as ingest_finding
 from update_incident import handler as update
@@ -146,7 +147,7 @@ def test_the_units_of_a_read_are_those_of_what_it_reads(table: str) -> None:
 
 def test_the_units_of_a_finding_are_those_of_what_the_intake_writes(table: str) -> None:
     create(create_event({"title": "the year's first"}), Context)
-    SystemRepository(dynamodb.client(), table).link("111122223333", "acme")
+    AccountMap(dynamodb.client(), table).link("111122223333", "acme")
     before = items(table)
     read: list[str] = []
     client = dynamodb.client()
@@ -212,7 +213,7 @@ def test_what_there_is_every_month_is_what_the_templates_make() -> None:
         tuple(part for part in metric if isinstance(part, str))
         for widget in body["widgets"]
         for metric in widget["properties"].get("metrics", [])
-        if metric[0] == measures.NAMESPACE
+        if metric[0] == cloudwatch.NAMESPACE
     }
     assert costs.FIXED["own metric"] == len(shown)
     assert costs.FIXED["alarm metric"] == watched

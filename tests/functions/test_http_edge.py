@@ -10,8 +10,9 @@ import list_incident_changes
 import list_incidents
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from incidents import commands, dynamodb
-from incidents.observability import logger
+from incidents.commands import creating
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb
 
 from tests.support import templates
 from tests.support.events import Context, changes_event, claims, get_event, list_event
@@ -138,7 +139,7 @@ def test_the_unforeseen_is_a_problem_for_the_caller_and_one_line_for_us(
     def fail(*_: object) -> None:
         raise RuntimeError("with Secret title in its text")
 
-    monkeypatch.setattr(commands, "create_incident", fail)
+    monkeypatch.setattr(creating, "create_incident", fail)
 
     answer = call("create", claims())
 

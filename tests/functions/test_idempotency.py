@@ -6,9 +6,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from create_incident import handler as create
-from incidents import dynamodb, model
-from incidents.errors import Violation
-from incidents.repository import IncidentRepository
+from incidents.domain import model
+from incidents.domain.errors import Violation
+from incidents.storage import dynamodb as table_client
+from incidents.storage.incident_repository import IncidentRepository
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, http_event, patch_event
@@ -131,7 +132,7 @@ def test_a_repeat_is_a_repeat_whatever_time_has_done_to_its_rules(monkeypatch: p
     def refuse(*_: object, **__: object) -> list[Violation]:
         return [Violation("/title", "not any more")]
 
-    monkeypatch.setattr(model, "settle", refuse)
+    monkeypatch.setattr(model, "apply_rules", refuse)
     assert send({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"})["body"] == first["body"]
 
 
@@ -147,9 +148,9 @@ def test_a_rival_that_holds_number_and_key_is_replayed_even_if_dynamodb_tells_of
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = send({"title": "x", "incident_number": "IR-1"})
-    claimed, client = IncidentRepository.claimed, dynamodb.client()
+    find_key, client = IncidentRepository.find_key, table_client.client()
     looks = iter([None])  # the first look comes before the rival's commit
-    monkeypatch.setattr(IncidentRepository, "claimed", lambda *args: next(looks, claimed(*args)))
+    monkeypatch.setattr(IncidentRepository, "find_key", lambda *args: next(looks, find_key(*args)))
     answers = iter([cancelled("None", "None", "ConditionalCheckFailed", "TransactionConflict")])
 
     def conflict(**_: object) -> None:

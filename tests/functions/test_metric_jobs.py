@@ -10,16 +10,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import compute_metrics
+import follow_incidents
 import get_incident_metrics
-import mark_metric_days
 import pytest
 import schedule_metrics
-from incidents import dynamodb, guard, items, keys, timeouts
-from incidents.errors import Busy
-from incidents.identity import Identity
-from incidents.metrics import edge, jobs
-from incidents.metrics.marked_days import MarkedDays
-from incidents.metrics.repository import MetricRepository
+from incidents import metric_jobs
+from incidents.domain.errors import Busy
+from incidents.domain.identity import Identity
+from incidents.edges import metrics_queue, schedule
+from incidents.runtime import deadline
+from incidents.storage import dynamodb, guard, keys, stored_form
+from incidents.storage.marks import Marks
+from incidents.storage.metric_repository import MetricRepository
 
 from tests.support.events import Context, claims, metrics_event, record, stream_event
 from tests.support.incidents import item
@@ -58,22 +60,26 @@ def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "incidents")
     monkeypatch.setenv("STAGE", "here")
-    monkeypatch.setattr(timeouts, "sleep", lambda _: None)
+    monkeypatch.setattr(deadline, "sleep", lambda _: None)
 
 
-def put(*found: items.Item) -> None:
+def put(*found: stored_form.Item) -> None:
     for one in found:
         with guard.serving_tenant(one["tenant_id"]["S"]):
             dynamodb.client().put_item(TableName=os.environ["TABLE_NAME"], Item=one)
 
 
-def marks() -> list[tuple[str, str, str]]:
-    return [mark[:3] for mark in edge.marked_days().all()]
+def marked_days() -> Marks:
+    return Marks(keys.METRIC_DAYS, dynamodb.client(), os.environ["TABLE_NAME"])
+
+
+def marks() -> list[tuple[str, ...]]:
+    return [(mark.tenant_id, *mark.name) for mark in marked_days().of_all_tenants()]
 
 
 def mark(*changes: tuple[Any, Any]) -> list[str]:
     records = [record(old, new, 100 + n) for n, (old, new) in enumerate(changes)]
-    answer = mark_metric_days.handler(stream_event(records), Context)
+    answer = follow_incidents.handler(stream_event(records), Context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -110,25 +116,25 @@ def test_an_incident_that_is_erased_leaves_its_days() -> None:
         {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": "x"}},
     ],
 )
-def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told, poisoned: items.Item) -> None:
+def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told, poisoned: stored_form.Item) -> None:
     assert mark((None, item(1, **DETECTED)), (None, poisoned), (None, item(1, **WHOLE))) == []
 
     assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
     (counted,) = told()["UnreadableRecords"]
-    assert (counted["operation"], counted["UnreadableRecords"]) == ("mark_metric_days", [1.0])
+    assert (counted["operation"], counted["UnreadableRecords"]) == ("follow_incidents", [1.0])
 
 
 def test_what_cannot_be_marked_comes_again_and_tells_its_minutes_then(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark_one = MarkedDays.mark
+    mark_one = Marks.mark
 
-    def busy_for_globex(self: MarkedDays, tenant_id: str, *more: Any) -> None:
+    def busy_for_globex(self: Marks, tenant_id: str, *name: str, now: int) -> None:
         if tenant_id == "globex":
             raise Busy
-        mark_one(self, tenant_id, *more)
+        mark_one(self, tenant_id, *name, now=now)
 
-    monkeypatch.setattr(MarkedDays, "mark", busy_for_globex)
+    monkeypatch.setattr(Marks, "mark", busy_for_globex)
     changes = [(None, item(1, **WHOLE, tenant_id=tenant)) for tenant in ("acme", "globex", "initech")]
 
     assert mark(*changes) == ["101"]
@@ -238,11 +244,11 @@ def test_a_day_that_is_computed_and_not_settled_waits_again_from_then_on(monkeyp
     now = time.time_ns() // 1_000_000
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
     for ago in (7_200_000, 1_000):
-        edge.marked_days().mark("acme", "closed", "2026-11-20", now - ago)
+        marked_days().mark("acme", "closed", "2026-11-20", now=now - ago)
 
     compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
 
-    (still,) = edge.marked_days().all()
+    (still,) = marked_days().of_all_tenants()
     assert (still.since >= now, still.marked_at) == (True, now - 1_000)
 
 
@@ -256,7 +262,7 @@ def test_a_clock_that_was_wrong_by_days_holds_no_day_up(monkeypatch: pytest.Monk
         MetricRepository(identity, dynamodb.client(), os.environ["TABLE_NAME"]).take_day(
             "closed", "2026-11-21", now + ahead, frozenset()
         )
-    edge.marked_days().mark("acme", "closed", "2026-11-21", now + ahead)
+    marked_days().mark("acme", "closed", "2026-11-21", now=now + ahead)
 
     compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
 
@@ -271,10 +277,10 @@ def test_a_day_that_always_fails_leaves_no_other_without_time(monkeypatch: pytes
     for _ in range(60):
         left = iter([60.0, 0.0, 0.0, 0.0])  # time for one day a run
         with monkeypatch.context() as short:
-            short.setattr(jobs, "timeouts", SimpleNamespace(left=left.__next__))
+            short.setattr(metric_jobs, "deadline", SimpleNamespace(left=left.__next__))
             with guard.serving_tenant("acme"):
-                message = edge.Message('{"tenant_id": "acme"}')
-                jobs.compute_metrics("acme", message.marked_days, message.metrics, 0)
+                message = metrics_queue.Message('{"tenant_id": "acme"}')
+                metric_jobs.compute_metrics("acme", message.marked_days, message.metrics, 0)
     assert marks() == [("acme", "detected", "2026-11-20")]
 
 
@@ -295,7 +301,7 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     made = Queue()
-    monkeypatch.setattr(edge, "_queues", lambda: made)
+    monkeypatch.setattr(schedule, "queues", lambda: made)
     return made
 
 
@@ -303,7 +309,7 @@ def test_each_tenant_with_marks_gets_one_message_which_holds_the_tenant_alone(qu
     queue.refuse = 3
     mark(*((None, item(1, **WHOLE, tenant_id=f"tenant-{n}")) for n in range(23)))
     now = time.time_ns() // 1_000_000
-    edge.marked_days().mark("late", "closed", "2026-11-20", now - 7_200_000)
+    marked_days().mark("late", "closed", "2026-11-20", now=now - 7_200_000)
 
     assert schedule_metrics.handler({}, Context) == {"tenants": 24}
 
@@ -328,7 +334,8 @@ def test_a_queue_that_takes_nothing_fails_the_run(queue: Queue, monkeypatch: pyt
 def test_a_mark_that_cannot_be_read_keeps_no_other_from_being_seen(queue: Queue) -> None:
     with guard.serving_system():
         dynamodb.client().put_item(
-            TableName=os.environ["TABLE_NAME"], Item=items.key(keys.marked_day("acme", "closed", "2026-11-19"))
+            TableName=os.environ["TABLE_NAME"],
+            Item=stored_form.key(keys.mark(keys.METRIC_DAYS, "acme", "closed", "2026-11-19")),
         )
     mark((None, item(1, **WHOLE)))
     assert len(marks()) == 2
@@ -343,7 +350,7 @@ def test_a_run_that_was_overtaken_leaves_the_mark_of_its_day() -> None:
     """Whoever overtook it may have been cut off before its buckets were written: then only the mark tells."""
     now = time.time_ns() // 1_000_000
     put(item(1, **WHOLE))
-    edge.marked_days().mark("acme", "closed", "2026-11-21", now)
+    marked_days().mark("acme", "closed", "2026-11-21", now=now)
     with guard.serving_tenant("acme"):
         acme().take_day("closed", "2026-11-21", now + 60_000, frozenset())
 
@@ -361,7 +368,7 @@ def test_a_bucket_that_misses_a_part_is_no_answer() -> None:
         assert len(list(metrics.buckets("closed", "2026-11-21", "2026-11-21"))) == 2
         bucket = keys.metric_bucket("acme", None, "closed", "2026-11-21")
         dynamodb.client().delete_item(
-            TableName=os.environ["TABLE_NAME"], Key=items.key(keys.metric_part(bucket, 1_000, 1))
+            TableName=os.environ["TABLE_NAME"], Key=stored_form.key(keys.metric_chunk(bucket, 1_000, 1))
         )
 
         with pytest.raises(Busy):

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from incidents import stream, timeouts
+from incidents import publishing
+from incidents.runtime import deadline
 from publish_incident_events import handler
 
 from tests.support.events import Context, record, stream_event
@@ -23,8 +24,8 @@ def taken(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """The bus: what was sent to it, a list a call, and what it answers."""
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
-    monkeypatch.setattr(timeouts, "sleep", lambda _: None)
-    stream.bus.cache_clear()
+    monkeypatch.setattr(deadline, "sleep", lambda _: None)
+    publishing.bus.cache_clear()
     here = SimpleNamespace(calls=[], answer=taken)
 
     def answer(params: Any, **_: object) -> None:
@@ -33,10 +34,10 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     def respond(**_: object) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=200), {"Entries": here.answer(here.calls[-1])}
 
-    stream.bus().meta.events.register("provide-client-params.events.PutEvents", answer)
-    stream.bus().meta.events.register("before-call.events.PutEvents", respond)  # type: ignore[arg-type]
+    publishing.bus().meta.events.register("provide-client-params.events.PutEvents", answer)
+    publishing.bus().meta.events.register("before-call.events.PutEvents", respond)  # type: ignore[arg-type]
     yield here
-    stream.bus.cache_clear()
+    publishing.bus.cache_clear()
 
 
 def records(*images: tuple[Any, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import boto3
 import pytest
 from create_incident import handler as create
 from get_incident import handler as get
-from incidents import drafts, model, upcasting
+from incidents.domain import model, payloads
+from incidents.storage import upcasting
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
 from pydantic import create_model
@@ -45,8 +46,8 @@ def new_code() -> Iterator[None]:
         patched.setattr(model, "FIELDS", (*model.FIELDS, "detected_by"))
         patched.setattr(model, "_UNSET", {**model._UNSET, "detected_by": None})
         for name in ("NewIncident", "IncidentPatch"):
-            draft = getattr(drafts, name)
-            patched.setattr(drafts, name, create_model(name, __base__=draft, detected_by=(by, None)))
+            payload = getattr(payloads, name)
+            patched.setattr(payloads, name, create_model(name, __base__=payload, detected_by=(by, None)))
         yield
 
 

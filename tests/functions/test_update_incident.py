@@ -8,7 +8,7 @@ import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident import handler as get
-from incidents import model, timestamps
+from incidents.domain import model, timestamps
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, delete_event, get_event, patch_event

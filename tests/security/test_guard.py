@@ -5,11 +5,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents import dynamodb, guard, http_api, keys
-from incidents.identity import Identity
-from incidents.metrics import repository as metrics
-from incidents.metrics.repository import MetricRepository
-from incidents.repository import IncidentRepository
+from incidents.domain.identity import Identity
+from incidents.edges.request import Request
+from incidents.storage import dynamodb, guard, keys
 
 from tests.support.events import claims
 from tests.support.operations import OPERATIONS, call
@@ -181,15 +179,10 @@ def test_the_forms_of_updates_that_name_no_partition_pass(sent: list[str]) -> No
 def test_a_repository_that_mistakes_the_tenant_is_stopped_before_anything_is_sent(
     sent: list[str], monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    def mistaken(identity: Identity, client: "DynamoDBClient", table: str) -> IncidentRepository:
-        return IncidentRepository(identity._replace(tenant_id="globex"), client, table)
+    def mistaken(self: Request, repository: Callable[[Identity, "DynamoDBClient", str], object]) -> object:
+        return repository(self.identity._replace(tenant_id="globex"), dynamodb.client(), "t")
 
-    def mistaken_about_metrics(identity: Identity, client: "DynamoDBClient", table: str) -> MetricRepository:
-        return MetricRepository(identity._replace(tenant_id="globex"), client, table)
-
-    monkeypatch.setenv("TABLE_NAME", "t")
-    monkeypatch.setattr(http_api, "IncidentRepository", mistaken)
-    monkeypatch.setattr(metrics, "MetricRepository", mistaken_about_metrics)
+    monkeypatch.setattr(Request, "reach", mistaken)
 
     answer = call(operation, claims("acme"))
 

@@ -14,8 +14,8 @@ import list_incident_changes
 import list_incidents
 import pytest
 import update_incident
-from incidents import dynamodb
-from incidents.observability import logger
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb
 
 from tests.support import templates
 from tests.support.events import Context, claims, http_event

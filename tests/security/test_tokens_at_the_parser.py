@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from incidents import dynamodb
-from incidents.identity import from_claims
+from incidents.domain.identity import from_claims
+from incidents.storage import dynamodb
 
 from tests.support import scale
 from tests.support.checkout import free_port

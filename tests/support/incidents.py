@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from incidents import items, model
+from incidents.domain import model
+from incidents.storage import stored_form
 
 # Every field that a create may hold, each with a value that would show if it were lost, cut or rounded.
 FULL: dict[str, Any] = {
@@ -46,6 +47,6 @@ OPEN = {
 }  # fmt: skip
 
 
-def item(version: int, **changed: Any) -> items.Item:
+def item(version: int, **changed: Any) -> stored_form.Item:
     """Return the stored form of an incident at a version."""
-    return items.from_incident(cast("model.Incident", model.blank() | OPEN | changed), version)
+    return stored_form.from_incident(cast("model.Incident", model.unset_fields() | OPEN | changed), version)

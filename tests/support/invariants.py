@@ -3,7 +3,8 @@
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from incidents import keys, model
+from incidents.domain import model
+from incidents.storage import keys
 from incidents_cli.tenants import invariants
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
         number = numbers.get(item["incident_number"]["S"]) if item else None
         broken += invariants.of_incident(tenant, incident_id, item, history, number)
     for sk, item in numbers.items():
-        counted = model.counted(sk)
+        counted = model.parse_generated(sk)
         counter = counters.get(f"{counted[0]:04d}") if counted else None
         count = int(counter["count"]["N"]) if counter else None
         broken += invariants.of_number(sk, item, incidents.get(item["incident_id"]["S"]), count)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import compute_metrics
 import create_incident
 import delete_incident
+import follow_incidents
 import get_incident
 import get_incident_metrics
-import mark_metric_days
 import schedule_metrics
 import update_incident
-from incidents.metrics import edge
+from incidents.storage import dynamodb, keys
+from incidents.storage.marks import Marks
 
 from tests.support.events import (
     Context,
@@ -98,7 +99,8 @@ class World:
 
     def marked(self) -> list[str]:
         """The days of all tenants that are still marked."""
-        return [mark.day for mark in edge.marked_days().all()]
+        marks = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+        return [mark.name[1] for mark in marks.of_all_tenants()]
 
     def fetch(self) -> list[dict[str, Any]]:
         """Return what the stream holds and has not brought; whoever takes it, brings it."""
@@ -141,7 +143,7 @@ class World:
 
 
 def mark(records: list[dict[str, Any]]) -> None:
-    assert mark_metric_days.handler(stream_event(records), Context) == {"batchItemFailures": []}
+    assert follow_incidents.handler(stream_event(records), Context) == {"batchItemFailures": []}
 
 
 def ask(caller: dict[str, str], group_by: str, interval: str, first: str = FIRST, last: str = LAST) -> dict[str, Any]:

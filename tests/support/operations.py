@@ -11,7 +11,8 @@ import get_incident_metrics
 import list_incident_changes
 import list_incidents
 import update_incident
-from incidents import dynamodb, http_api
+from incidents.edges import http
+from incidents.storage import dynamodb
 
 from tests.support.events import (
     Context,
@@ -25,7 +26,7 @@ from tests.support.events import (
 )
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
-OPERATIONS: dict[str, tuple[http_api.Handler, Callable[..., dict[str, Any]]]] = {
+OPERATIONS: dict[str, tuple[http.Handler, Callable[..., dict[str, Any]]]] = {
     "create": (create_incident.handler, lambda **more: create_event({"title": "Secret title"}, **more)),
     "get": (get_incident.handler, lambda **more: get_event(UNKNOWN, **more)),
     "list": (list_incidents.handler, lambda **more: list_event(**more)),

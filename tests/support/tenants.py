@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import create_incident
 import pytest
-from incidents import commands, keys
-from incidents.commands import Origin
-from incidents.identity import Identity
-from incidents.repository import IncidentRepository
+from incidents.commands import creating
+from incidents.commands.creating import Origin
+from incidents.domain.identity import Identity
+from incidents.storage import keys
+from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli import main, tenant
 from incidents_cli.tenants.reading import TenantReader, batches
 
@@ -62,7 +63,7 @@ def live(world: World, service: str, dynamodb: "DynamoDBClient") -> str:
     repository = IncidentRepository(Identity(tenant, "system:aws.guardduty", None, frozenset()), dynamodb, service)
     origin = Origin("finding", None, "2026-02-04T00:00:00.000Z", 1, "high", {"detected_at": "time"})
     found = {"title": "found", "detected_at": "2026-02-04T00:00:00Z", "source_type": "system"}
-    commands.create_incident(found, repository, origin=origin)
+    creating.create_incident(found, repository, origin=origin)
     world.deliver(Random(0), everything=True)
     world.compute()
     assert world.marked() == []

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from incidents import commands, dynamodb, queries
-from incidents.identity import Identity
-from incidents.items import Attribute, Item
-from incidents.repository import IncidentRepository
+from incidents import queries
+from incidents.commands import creating, deleting, updating
+from incidents.domain.identity import Identity
+from incidents.edges import parameters
+from incidents.storage import dynamodb
+from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.stored_form import Attribute, Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -115,23 +118,23 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
         return answer
 
     def update(incident_id: str, **patch: Any) -> None:
-        item = commands.update_incident(incident_id, patch, None, person).item
+        item = updating.update_incident(incident_id, patch, None, person).item
         assert kilobytes * KB - KB < size(item) <= kilobytes * KB
 
-    made = cost("create", lambda: commands.create_incident(body, person)).stored
+    made = cost("create", lambda: creating.create_incident(body, person)).stored
     assert kilobytes * KB - KB < size(made.item) <= kilobytes * KB
-    other = cost("create with a key", lambda: commands.create_incident(body, person, "a-key")).stored.incident["id"]
-    cost("create by an application", lambda: commands.create_incident(body, incidents("soc-portal")))
+    other = cost("create with a key", lambda: creating.create_incident(body, person, "a-key")).stored.incident["id"]
+    cost("create by an application", lambda: creating.create_incident(body, incidents("soc-portal")))
     incident_id = made.incident["id"]
-    cost("get", lambda: queries.get_incident(incident_id, person))
+    cost("get", lambda: person.get(incident_id))
     cost("update", lambda: update(incident_id, owner_id="grace"))
     cost("update of what metrics count by", lambda: update(incident_id, severity="low"))
     cost("move", lambda: update(incident_id, status="investigating"))
     cost("close", lambda: update(incident_id, status="closed"))
-    cost("delete", lambda: commands.delete_incident(other, None, person))
+    cost("delete", lambda: deleting.delete_incident(other, None, person))
     for _ in range(51):
-        commands.create_incident(body, person)
-    page = cost("list 50", lambda: queries.list_incidents({"limit": ["50"]}, person))
+        creating.create_incident(body, person)
+    page = cost("list 50", lambda: queries.list_incidents(parameters.list_request({"limit": ["50"]}), person))
     assert len(page.items) == 50
     assert page.next_cursor
     return found
@@ -150,7 +153,7 @@ def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
         "tags": ["laptop", "build"],
         "financial_impact": 12500,
     }
-    smallest = size(commands.create_incident(body, incidents).stored.item)
+    smallest = size(creating.create_incident(body, incidents).stored.item)
     return body | {"description": "x" * (1 + wanted - smallest)}
 
 

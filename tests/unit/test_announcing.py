@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from incidents import model
-from incidents.announcing import SOURCE, announcement
+from incidents.domain import model
 from incidents.findings import Skipped, read
+from incidents.publishing import SOURCE, announcement
 from jsonschema import Draft202012Validator
 
 from tests.support.incidents import item

@@ -1,9 +1,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents import cursor, keys
-from incidents.errors import MalformedRequest
-from incidents.identity import Identity
+from incidents.domain import identifiers
+from incidents.domain.errors import MalformedRequest
+from incidents.domain.identity import Identity
+from incidents.storage import cursor, keys
 from ulid import ULID
 
 ADA = Identity("acme", "ada", None, frozenset())
@@ -66,6 +67,6 @@ def test_the_ids_of_a_millisecond_enclose_those_that_are_made_in_it(milliseconds
     first, last = keys.ids_made_at(milliseconds)
 
     assert first <= f"inc_{made}" <= last
-    assert keys.INCIDENT_ID.fullmatch(first)
-    assert keys.INCIDENT_ID.fullmatch(last)
+    assert identifiers.INCIDENT_ID.fullmatch(first)
+    assert identifiers.INCIDENT_ID.fullmatch(last)
     assert keys.ids_made_at(milliseconds + 1)[0] > last

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from incidents import drafts, model
+from incidents.domain import model, payloads
 
 # RFC 7396, appendix A: original, patch, result
 EXAMPLES: list[tuple[Any, Any, Any]] = [
@@ -25,9 +25,9 @@ EXAMPLES: list[tuple[Any, Any, Any]] = [
 
 @pytest.mark.parametrize(("original", "patch", "result"), EXAMPLES)
 def test_merges_as_the_examples_of_rfc_7396(original: object, patch: object, result: object) -> None:
-    assert drafts.merge(original, patch) == result
+    assert payloads.merge(original, patch) == result
 
 
 def test_a_patch_may_hold_what_a_create_may_and_is_deleted() -> None:
-    assert set(drafts.IncidentPatch.model_fields) == set(drafts.NewIncident.model_fields) | {"is_deleted"}
-    assert not set(drafts.IncidentPatch.model_fields) & model.STAMPED
+    assert set(payloads.IncidentPatch.model_fields) == set(payloads.NewIncident.model_fields) | {"is_deleted"}
+    assert not set(payloads.IncidentPatch.model_fields) & model.STAMPED

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from incidents import drafts, findings, json_text, keys, model
+from incidents import findings
+from incidents.domain import identifiers, model, payloads, wire_form
 from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
 from tests.support.recorded import NAMES, event
@@ -83,11 +84,11 @@ def check(one: findings.Report) -> None:
         "affected_asset_ids": one.asset_ids, "triggered_by_alert_ids": one.alert_ids, "tags": one.tags,
         "source": one.source, "source_type": "system",
     }  # fmt: skip
-    given_values = drafts.new_incident(body)
-    incident: Any = model.blank() | given_values
-    assert model.settle(incident, given_values, one.seen_at) == []
-    assert len(json_text.dump_incident(incident).encode()) < model.DOCUMENT_BYTES - 4096
-    assert keys.ACCOUNT_ID.fullmatch(one.account_id)
+    given_values = payloads.new_incident(body)
+    incident: Any = model.unset_fields() | given_values
+    assert model.apply_rules(incident, given_values, one.seen_at) == []
+    assert len(wire_form.dump_incident(incident).encode()) < model.DOCUMENT_BYTES - 4096
+    assert identifiers.ACCOUNT_ID.fullmatch(one.account_id)
     assert one.producer is None or not one.source.startswith("aws.")
     one.key.encode()
     assert 0 < len(one.key) <= 1024

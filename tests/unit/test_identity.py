@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from incidents.errors import NotAuthenticated, NotPermitted
-from incidents.identity import Identity, from_claims
+from incidents.domain.errors import NotAuthenticated, NotPermitted
+from incidents.domain.identity import Identity, from_claims
 
 NOW = 1_795_000_000.0
 ISSUER = "https://issuer.example"

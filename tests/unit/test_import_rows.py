@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from incidents import drafts, json_text, model
-from incidents.errors import InvalidIncident
+from incidents.domain import json_text, model, payloads, wire_form
+from incidents.domain.errors import InvalidIncident
 from incidents_cli.console import StepFailed
 from incidents_cli.importing import drafting
 from incidents_cli.importing.rows import Row, read
@@ -192,17 +192,17 @@ def test_a_line_of_an_errors_file_is_the_row_that_it_holds_digit_by_digit(tmp_pa
 
 def settled(body: dict[str, Any]) -> model.Incident:
     """What the service makes of a create."""
-    values = drafts.new_incident(json_text.loads(json.dumps(body)))
-    incident: Any = model.blank() | values | STAMPS | {"incident_number": "INC-2026-000042"}
-    assume(not model.settle(incident, values, NOW))
+    values = payloads.new_incident(json_text.loads(json.dumps(body)))
+    incident: Any = model.unset_fields() | values | STAMPS | {"incident_number": "INC-2026-000042"}
+    assume(not model.apply_rules(incident, values, NOW))
     return incident  # type: ignore[no-any-return]
 
 
 def patched(incident: model.Incident, patch: dict[str, Any]) -> model.Incident:
     """What the service makes of a patch."""
-    values = drafts.patch(json_text.loads(json.dumps(patch)), incident)
+    values = payloads.patch(json_text.loads(json.dumps(patch)), incident)
     after: Any = {**incident, **values}
-    assume(not model.settle(after, values, LATER, before=incident))
+    assume(not model.apply_rules(after, values, LATER, before=incident))
     return after  # type: ignore[no-any-return]
 
 
@@ -225,7 +225,7 @@ def test_whatever_an_incident_became_its_export_makes_it_again(
     for patch in changes:
         incident = patched(incident, patch)
     incident["is_deleted"] = is_deleted
-    line = f'{{"incident": {json_text.dump_incident(incident)}, "changes": []}}'
+    line = f'{{"incident": {wire_form.dump_incident(incident)}, "changes": []}}'
 
     (row,) = rows(tmp_path_factory.getbasetemp(), "export.jsonl", line)
     again = remade(row)
@@ -242,9 +242,9 @@ def test_a_csv_of_an_incident_s_fields_makes_it_again(
 ) -> None:
     incident: Any = settled(body)
     texts = io.StringIO()
-    table = csv.DictWriter(texts, drafts.NewIncident.model_fields)
+    table = csv.DictWriter(texts, payloads.NewIncident.model_fields)
     table.writeheader()
-    table.writerow({field: cell(field, incident[field]) for field in drafts.NewIncident.model_fields})
+    table.writerow({field: cell(field, incident[field]) for field in payloads.NewIncident.model_fields})
 
     (row,) = rows(tmp_path_factory.getbasetemp(), "export.csv", texts.getvalue())
 
@@ -254,16 +254,16 @@ def test_a_csv_of_an_incident_s_fields_makes_it_again(
 
 def cell(field: str, value: Any) -> str:
     """A cell as somebody's script would write it: a text as it is, anything else as JSON."""
-    text = json_text.dump_value(field, value)
+    text = wire_form.dump_value(field, value)
     return "" if text == "null" else value if isinstance(value, str) and field != "lessons_learned" else text
 
 
 def remade(row: Row) -> dict[str, Any]:
     """The fields that a caller can write, as a create at another time settles them."""
     values = drafting.check(row, LATER)
-    incident: Any = model.blank() | values
-    assert not model.settle(incident, values, LATER)
-    return {field: incident[field] for field in drafts.NewIncident.model_fields}
+    incident: Any = model.unset_fields() | values
+    assert not model.apply_rules(incident, values, LATER)
+    return {field: incident[field] for field in payloads.NewIncident.model_fields}
 
 
 # --- which row it is

@@ -5,9 +5,10 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from incidents import drafts, items, json_text, model
-from incidents.errors import InvalidIncident, MalformedRequest
-from incidents.model import Incident
+from incidents.domain import json_text, model, payloads, wire_form
+from incidents.domain.errors import InvalidIncident, MalformedRequest
+from incidents.domain.model import Incident
+from incidents.storage import stored_form
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -25,16 +26,16 @@ STAMPS = {
 def test_what_a_caller_sends_comes_back_the_same_through_the_table(lessons: Any, amount: Decimal, text: str) -> None:
     sent = f'{{"title": "x", "financial_impact": {amount}, "lessons_learned": {json.dumps(lessons)}}}'
     body = json_text.loads(sent) | {"description": text}
-    incident = cast("Incident", model.blank() | drafts.new_incident(body) | STAMPS)
+    incident = cast("Incident", model.unset_fields() | payloads.new_incident(body) | STAMPS)
 
-    stored = items.to_incident(items.from_incident(incident, 7))
+    stored = stored_form.to_incident(stored_form.from_incident(incident, 7))
 
     assert stored.version == 7
-    assert json_text.dump_incident(stored.incident) == json_text.dump_incident(incident)
-    answer = json.loads(json_text.dump_incident(incident), parse_float=Decimal)
+    assert wire_form.dump_incident(stored.incident) == wire_form.dump_incident(incident)
+    answer = json.loads(wire_form.dump_incident(incident), parse_float=Decimal)
     assert answer["financial_impact"] == amount
     assert answer["description"] == text
-    assert json.loads(json_text.dump_incident(incident))["lessons_learned"] == lessons
+    assert json.loads(wire_form.dump_incident(incident))["lessons_learned"] == lessons
     assert list(answer) == [field for field in model.FIELDS if field != "app_id"]
 
 
@@ -50,7 +51,7 @@ def test_a_text_is_read_as_json_or_refused_and_nothing_else(text: str) -> None:
 @given(st.dictionaries(st.sampled_from([*model.FIELDS, "other"]), anything, max_size=8) | anything)
 def test_any_body_gives_a_draft_or_named_violations(body: Any) -> None:
     try:
-        draft = drafts.new_incident(body)
+        draft = payloads.new_incident(body)
     except InvalidIncident as invalid:
         assert invalid.violations
         assert all(violation.detail for violation in invalid.violations)

@@ -1,5 +1,6 @@
 """A question's parameters, and what an answer says where there is little or nothing to say."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,33 +9,42 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from incidents.errors import MalformedRequest
-from incidents.metrics import tally, window
-from incidents.metrics.tally import Row, Seen
+from incidents.domain.errors import MalformedRequest
+from incidents.domain.metrics import answer, tally, window
+from incidents.domain.metrics.tally import Facts, Group
+from incidents.edges import parameters
 
 NOW = int(datetime(2026, 11, 23, 23, 59, 59, 999_000, tzinfo=UTC).timestamp() * 1000)
 
 
-def asked(**parameters: str) -> window.Window:
-    return window.from_parameters({name.strip("_"): [value] for name, value in parameters.items()}, NOW)
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: NOW * 1_000_000)
 
 
-def one(**changed: Any) -> Seen:
-    blank: dict[str, Any] = dict.fromkeys(Seen._fields)
-    return Seen(**(blank | {"status": "new", "is_deleted": False} | changed))
+def asked(**given_once: str) -> window.Window:
+    return parameters.metrics_window({name.strip("_"): [value] for name, value in given_once.items()})
 
 
-def answer(*incidents: Seen, **parameters: str) -> dict[str, Any]:
+def one(**changed: Any) -> Facts:
+    blank: dict[str, Any] = dict.fromkeys(Facts._fields)
+    return Facts(**(blank | {"status": "new", "is_deleted": False} | changed))
+
+
+def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
     """The answer about incidents that were all detected, and if closed then closed, on 2026-11-23."""
     closed = [incident for incident in incidents if incident.closed_at]
-    of_day = {"detected": tally.rows("detected", incidents), "closed": tally.rows("closed", closed)}
+    of_day = {
+        "detected": tally.totals_by_group("detected", incidents),
+        "closed": tally.totals_by_group("closed", closed),
+    }
     known = {kind: [("2026-11-23", row, of) for row, of in rows.items()] for kind, rows in of_day.items()}
-    return window.answer(asked(**parameters), NOW, known["detected"], known["closed"])
+    return answer.answer(asked(**given_once), known["detected"], known["closed"])
 
 
 def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
     assert [str(day) for day in asked()[:2]] == ["2026-10-25", "2026-11-23"]
-    assert asked()[2:] == ("severity", "day")
+    assert asked()[2:] == ("severity", "day", NOW)
     assert [str(day) for day in asked(to="2027-03-01")[:2]] == ["2027-01-31", "2027-03-01"]
     assert [str(day) for day in asked(from_="2026-11-01")[:2]] == ["2026-11-01", "2026-11-23"]
     assert [str(day) for day in asked(from_="2030-01-01", to="2030-12-31")[:2]] == ["2030-01-01", "2030-12-31"]
@@ -47,7 +57,7 @@ def test_366_days_are_the_most() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "named"),
+    ("given_wrong", "named"),
     [
         ({"from": ["2026-11-24"]}, "from must not be after to, which is today unless given"),
         ({"from": ["2026-02-02"], "to": ["2026-02-01"]}, r"from must not be after to\."),
@@ -64,18 +74,18 @@ def test_366_days_are_the_most() -> None:
         ({"tenant_id": ["acme"]}, "'tenant_id' is not known; known are from, to, group_by, interval"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_would_be_right(parameters: dict[str, list[str]], named: str) -> None:
+def test_what_is_wrong_is_named_with_what_would_be_right(given_wrong: dict[str, list[str]], named: str) -> None:
     with pytest.raises(MalformedRequest, match=named):
-        window.from_parameters(parameters, NOW)
+        parameters.metrics_window(given_wrong)
 
 
 def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
-    assert len(window.answer(asked(from_="9998-12-01", to="9998-12-31"), NOW, [], [])["trend"]) == 31
+    assert len(answer.answer(asked(from_="9998-12-01", to="9998-12-31"), [], [])["trend"]) == 31
 
 
 def test_nothing_is_null_and_never_zero() -> None:
-    told = window.answer(asked(), NOW, [], [])
+    told = answer.answer(asked(), [], [])
 
     assert list(told) == [
         "from", "to", "as_of", "mttd", "mttr", "time_to_contain", "groups", "trend", "open", "excluded", "definitions",
@@ -94,21 +104,21 @@ def test_percentiles_are_by_nearest_rank_over_the_values_of_the_whole_window() -
     detected = [
         (day, row, of)
         for day, minutes in values.items()
-        for row, of in tally.rows("detected", [one(**known, mttd_minutes=n) for n in minutes]).items()
+        for row, of in tally.totals_by_group("detected", [one(**known, mttd_minutes=n) for n in minutes]).items()
     ]
-    told = window.answer(asked(from_="2026-11-01", interval="month"), NOW, detected, [])
+    told = answer.answer(asked(from_="2026-11-01", interval="month"), detected, [])
 
     mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
     assert told["mttd"] == told["trend"][0]["mttd"] == mttd
 
 
 def test_a_mean_is_rounded_once_to_two_decimals() -> None:
-    told = answer(*(one(detected_at="x", occurred_at="y", mttd_minutes=n, status="closed") for n in (1, 1, 2)))
+    told = answered(*(one(detected_at="x", occurred_at="y", mttd_minutes=n, status="closed") for n in (1, 1, 2)))
     assert told["mttd"]["mean"] == 1.33
 
 
 def test_an_open_incident_has_an_age_and_no_end() -> None:
-    told = answer(
+    told = answered(
         one(detected_at="2026-11-23T20:00:00.000Z", severity="high"),
         one(detected_at="2026-11-23T23:59:30.000Z"),
         one(detected_at="2026-11-24T12:00:00.000Z"),
@@ -124,7 +134,7 @@ def test_an_open_incident_has_an_age_and_no_end() -> None:
 def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
     whole = {"detected_at": "2026-11-23T01:00:00.000Z", "occurred_at": "y", "mttd_minutes": 5, "mttr_minutes": 7}
     closed = {**whole, "closed_at": "z", "status": "closed"}
-    told = answer(
+    told = answered(
         one(**closed), one(**closed, is_deleted=True), one(**{**closed, "status": "dismissed"}),
         one(detected_at="2026-11-23T01:00:00.000Z", mttd_minutes=3, closed_at="z", status="closed"),
     )  # fmt: skip
@@ -145,29 +155,29 @@ def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
     ],
 )
 def test_a_trend_goes_by_the_calendar_as_far_as_the_window_does(interval: str, spans: list[tuple[str, str]]) -> None:
-    told = window.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), NOW, [], [])
+    told = answer.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), [], [])
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 
 def test_groups_go_from_critical_down_and_names_by_name_and_none_last() -> None:
     severities = [None, "low", "informational", "critical", "medium", "high"]
-    told = answer(*(one(detected_at="2026-11-23T01:00:00.000Z", severity=severity) for severity in severities))
+    told = answered(*(one(detected_at="2026-11-23T01:00:00.000Z", severity=severity) for severity in severities))
     assert [group["group"] for group in told["groups"]] == [
         "critical", "high", "medium", "low", "informational", None,
     ]  # fmt: skip
     categories = [None, "b", "a", "critical"]
-    told = answer(
+    told = answered(
         *(one(detected_at="2026-11-23T01:00:00.000Z", category=category) for category in categories),
         group_by="category",
     )
     assert {group["group"] for group in told["groups"]} == {None, "a", "b", "critical"}
     assert told["groups"][-1]["group"] is None
-    assert answer(one(detected_at="2026-11-23T01:00:00.000Z"), group_by="none")["groups"] == []
+    assert answered(one(detected_at="2026-11-23T01:00:00.000Z"), group_by="none")["groups"] == []
 
 
 texts = st.none() | st.sampled_from(["a", "ü" * 8, '"'])
 rows = st.builds(
-    lambda parts: {Row(*row): of for row, of in parts},
+    lambda parts: {Group(*row): of for row, of in parts},
     st.lists(
         st.tuples(
             st.tuples(texts, texts, texts),
@@ -191,18 +201,18 @@ rows = st.builds(
 
 @pytest.fixture(autouse=True, scope="module")
 def small_parts() -> Iterator[None]:
-    before, tally.PART_BYTES = tally.PART_BYTES, 700
+    before, tally.CHUNK_BYTES = tally.CHUNK_BYTES, 700
     yield
-    tally.PART_BYTES = before
+    tally.CHUNK_BYTES = before
 
 
 @given(rows)
-def test_rows_are_the_same_after_they_were_stored_in_however_many_parts(of: tally.Rows) -> None:
-    parts = tally.to_parts(of)
+def test_rows_are_the_same_after_they_were_stored_in_however_many_parts(of: tally.Totals) -> None:
+    parts = tally.to_chunks(of)
 
     assert all(len(part) <= 700 + 2 for part in parts)
-    found: tally.Rows = {}
-    for row, piece in (one for part in parts for one in tally.from_part(part)):
+    found: tally.Totals = {}
+    for row, piece in (one for part in parts for one in tally.from_chunk(part)):
         found.setdefault(row, tally.Tally()).merge(piece)
     for one in found.values():
         one.open_since.sort()

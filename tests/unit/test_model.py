@@ -4,16 +4,16 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from incidents import model, timestamps
-from incidents.drafts import NewIncident
-from incidents.model import Incident
+from incidents.domain import model, timestamps
+from incidents.domain.model import Incident
+from incidents.domain.payloads import NewIncident
 
 NOW = "2026-11-23T12:00:00.000Z"
 DAYS = [f"2026-11-{day:02d}T00:00:00.000Z" for day in (1, 2, 3)]
 
 
 def incident(**values: Any) -> Incident:
-    return cast("Incident", model.blank() | {"status": "new"} | values)
+    return cast("Incident", model.unset_fields() | {"status": "new"} | values)
 
 
 def test_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
@@ -23,7 +23,7 @@ def test_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
     assert set(model.FIELDS) == model.STAMPED | by_callers
     assert not model.STAMPED & by_callers
     assert set(model.FIELDS) >= model.LISTS | model.DERIVED | set(model.MILESTONES)
-    assert set(model.blank()) == set(model.FIELDS) - {"app_id"}
+    assert set(model.unset_fields()) == set(model.FIELDS) - {"app_id"}
 
 
 @pytest.mark.parametrize(("status", "stamped"), [("contained", "contained_at"), ("closed", "closed_at")])
@@ -31,20 +31,20 @@ def test_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
 def test_a_stamp_is_now_or_the_latest_milestone_before_it(status: str, stamped: str, milestone: str) -> None:
     for earlier, expected in [(DAYS[0], NOW), ("2030-01-01T00:00:00.000Z", "2030-01-01T00:00:00.000Z")]:
         one = incident(status=status, **{milestone: earlier})
-        assert model.settle(one, {}, NOW) == []
+        assert model.apply_rules(one, {}, NOW) == []
         assert dict(one)[stamped] == expected
 
 
 def test_a_given_milestone_is_never_overwritten() -> None:
     one = incident(status="closed", contained_at=DAYS[0], closed_at=DAYS[1])
 
-    assert model.settle(one, {}, NOW) == []
+    assert model.apply_rules(one, {}, NOW) == []
     assert (one["contained_at"], one["closed_at"]) == (DAYS[0], DAYS[1])
 
 
 @pytest.mark.parametrize("status", [status for status in model.STATUSES if status != "closed"])
 def test_closed_at_is_for_closed_incidents(status: str) -> None:
-    violations = model.settle(incident(status=status, closed_at=DAYS[0]), {}, NOW)
+    violations = model.apply_rules(incident(status=status, closed_at=DAYS[0]), {}, NOW)
 
     assert [violation.pointer for violation in violations] == ["/closed_at"]
 
@@ -53,7 +53,7 @@ def test_closed_at_is_for_closed_incidents(status: str) -> None:
 def test_other_statuses_stamp_nothing(status: str) -> None:
     one = incident(status=status)
 
-    assert model.settle(one, {}, NOW) == []
+    assert model.apply_rules(one, {}, NOW) == []
     assert (one["contained_at"], one["closed_at"], one["mttr_minutes"]) == (None, None, None)
 
 
@@ -63,14 +63,14 @@ def test_every_pair_of_milestones_that_is_present_must_be_in_order() -> None:
     for earlier, later in itertools.permutations([*order, "reported_at"], 2):
         one = incident(status="closed" if "closed_at" in (earlier, later) else "new")
         one |= {earlier: DAYS[1], later: DAYS[0]}  # type: ignore[misc]
-        pointers = [violation.pointer for violation in model.settle(one, {}, NOW)]
+        pointers = [violation.pointer for violation in model.apply_rules(one, {}, NOW)]
         assert pointers == ([f"/{later}"] if (earlier, later) in pairs else []), (earlier, later)
 
 
 def test_equal_milestones_are_in_order_and_give_zero_minutes() -> None:
     one = incident(status="closed", occurred_at=DAYS[0], detected_at=DAYS[0], closed_at=DAYS[0])
 
-    assert model.settle(one, {}, NOW) == []
+    assert model.apply_rules(one, {}, NOW) == []
     assert (one["mttd_minutes"], one["mttr_minutes"]) == (0, 0)
 
 
@@ -87,7 +87,7 @@ def test_minutes_are_derived_when_both_ends_are_known_else_given_else_null(
     values = {fields[place]: moments[place] for place in known}
     one = incident(status="closed" if 2 in known else "new", mttd_minutes=given_minutes, **values)
 
-    assert model.settle(one, {}, NOW) == []
+    assert model.apply_rules(one, {}, NOW) == []
 
     if {0, 1} <= known:
         apart = timestamps.to_milliseconds(moments[1]) - timestamps.to_milliseconds(moments[0])
@@ -99,7 +99,7 @@ def test_minutes_are_derived_when_both_ends_are_known_else_given_else_null(
 
 def test_given_minutes_that_contradict_the_timestamps_are_named() -> None:
     given = {"mttd_minutes": 5}
-    violations = model.settle(incident(occurred_at=DAYS[0], detected_at=DAYS[1], **given), given, NOW)
+    violations = model.apply_rules(incident(occurred_at=DAYS[0], detected_at=DAYS[1], **given), given, NOW)
 
     assert violations == [
         ("/mttd_minutes", "must be 1440, as occurred_at and detected_at tell, or be left out to be derived")
@@ -108,7 +108,7 @@ def test_given_minutes_that_contradict_the_timestamps_are_named() -> None:
 
 @given(st.integers(0, 9999), st.integers(0, 10**12 - 1))
 def test_a_generated_number_is_counted_back(year: int, count: int) -> None:
-    assert model.counted(model.generated_number(year, count)) == (year, count)
+    assert model.parse_generated(model.generated_number(year, count)) == (year, count)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_a_generated_number_is_counted_back(year: int, count: int) -> None:
      "INC-2026-000042-1"],
 )  # fmt: skip
 def test_other_numbers_are_not_the_counters(number: str) -> None:
-    assert model.counted(number) is None
+    assert model.parse_generated(number) is None

@@ -9,7 +9,7 @@
 ``inspector``           Inspector, off unless it is enabled
 ``alert_escalated``     our own event, from producers on the custom bus; ``alert_escalated.v1.json`` is its schema
 
-``finding`` is what they return, ``dates`` reads dates in every form, ``parts`` reads what may be anything.
+``finding`` is what they return, ``dates`` reads dates in every form, ``nodes`` reads what may be anything.
 
 To add a source: a module with ``read``, a line in ``ADAPTERS``, a recorded event in ``tests/events``.
 """
@@ -29,7 +29,7 @@ from . import (
     security_hub_ocsf,
 )
 from .finding import REASONS, Finding, Reason, Report, Skipped
-from .parts import EventRefused, MalformedEvent, Part, UnknownEvent
+from .nodes import EventRefused, MalformedEvent, Node, UnknownEvent
 
 __all__ = [
     "ADAPTERS",
@@ -49,7 +49,7 @@ __all__ = [
     "read",
 ]
 
-Adapter = Callable[[Part], list[Report]]
+Adapter = Callable[[Node], list[Report]]
 
 OWN_SOURCE = "grc.incidents"
 ANY_SOURCE = "*"
@@ -77,7 +77,7 @@ def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
     ``enabled`` names sources of ``OFF_UNLESS_ENABLED`` that are wanted. Our own events are never taken, so that no
     incident can make another. Raises UnknownEvent if no adapter takes the event, MalformedEvent if it cannot be read.
     """
-    whole = Part(event).needed_object()
+    whole = Node(event).needed_object()
     source, detail_type = whole.at("source").needed_text(), whole.at("detail-type").needed_text()
     if source == OWN_SOURCE:
         return [Skipped("own", source)]

@@ -4,18 +4,18 @@ The schema says what is refused, and this module refuses the same. A date that c
 is too long is cut; members that version 1 does not know are ignored.
 """
 
-from .. import model
-from ..keys import TENANT_ID
-from .dates import settle
+from ..domain import model
+from ..domain.identifiers import TENANT_ID
+from .dates import choose_dates
 from .finding import Report, composed_key, cut_bytes, found
-from .parts import MalformedEvent, Part
+from .nodes import MalformedEvent, Node
 
 SCHEMA_VERSION = 1
 
 _OPTIONAL_TEXTS = ("description", "category", "dedup_key", "url")
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event. Raises MalformedEvent for what the schema refuses.
 
     The tenant that it names is what the producer claims, never more: who may claim what is for the intake to decide.
@@ -35,7 +35,7 @@ def read(event: Part) -> list[Report]:
         raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[detail.at("occurred_at")],
                 detected=[detail.at("detected_at")],
@@ -67,11 +67,11 @@ def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
     return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
 
 
-def _optional_text(part: Part) -> str | None:
+def _optional_text(part: Node) -> str | None:
     return None if part.value is None else part.needed_text()
 
 
-def _id_list(part: Part) -> list[str]:
+def _id_list(part: Node) -> list[str]:
     if part.value is not None and not isinstance(part.value, list):
         raise MalformedEvent(f"{part.path} must be a list")
     return [one.needed_text() for one in part.each()]

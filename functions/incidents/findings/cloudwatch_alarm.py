@@ -9,16 +9,16 @@ import json
 import re
 from collections.abc import Mapping
 
-from .dates import settle
+from .dates import choose_dates
 from .finding import Report, Skipped, composed_key, found, severity_named
-from .parts import MalformedEvent, Part
+from .nodes import MalformedEvent, Node
 
 SOURCE = "aws.cloudwatch"
 
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
     name = detail.at("alarmName").needed_text()
@@ -36,7 +36,7 @@ def read(event: Part) -> list[Report]:
     reason, description = detail.at("state.reason").text(), detail.at("configuration.description").text()
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[_reason_data(detail).at("startDate")],
                 detected=[detail.at("state.timestamp")],
@@ -55,16 +55,16 @@ def read(event: Part) -> list[Report]:
     ]
 
 
-def _reason_data(detail: Part) -> Part:
+def _reason_data(detail: Node) -> Node:
     """Return what the JSON text ``reasonData`` holds, under its own path; nothing where it is no JSON."""
     part = detail.at("state.reasonData")
     try:
-        return Part(json.loads(part.text() or "null"), part.path)
+        return Node(json.loads(part.text() or "null"), part.path)
     except (ValueError, RecursionError):
-        return Part(None, part.path)
+        return Node(None, part.path)
 
 
-def _dimensions(detail: Part) -> list[str | None]:
+def _dimensions(detail: Node) -> list[str | None]:
     """Return the values of all dimensions; a composite alarm has none."""
     dimensions = [one.at("metricStat.metric.dimensions") for one in detail.at("configuration.metrics").each()]
-    return [Part(value).text() for one in dimensions if isinstance(one.value, Mapping) for value in one.value.values()]
+    return [Node(value).text() for one in dimensions if isinstance(one.value, Mapping) for value in one.value.values()]

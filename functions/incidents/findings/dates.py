@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .. import timestamps
-from .parts import MalformedEvent, Part
+from ..domain import timestamps
+from .nodes import MalformedEvent, Node
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
@@ -28,9 +28,8 @@ _SPELLED_OUT = (
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
 _EARLIEST = "1971"  # what lies before is a zero that somebody took for a date
-_LATEST = (
-    24 * 3_600_000
-)  # milliseconds after the envelope's: no clock is that wrong, and nothing newer would count for ever
+LATEST_MS = 24 * 3_600_000
+"""A date further behind the envelope's than this is ignored: one in 2999 would make every later event look old."""
 _MILLISECONDS_FROM = 10**11  # as seconds the year 5138, as milliseconds the year 1973
 
 
@@ -96,7 +95,7 @@ def _from_number(number: float) -> str | None:
         return None
 
 
-def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], seen: Sequence[Part]) -> Dates:
+def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Node], seen: Sequence[Node]) -> Dates:
     """Return the dates of a finding, each from the first of its fields that can be read, ``seen_at`` from the newest.
 
     ``time`` is the envelope's. An ``occurred_at`` later than ``detected_at`` is dropped, as two clocks that disagree
@@ -104,10 +103,10 @@ def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], se
     nothing says when the finding was detected.
     """
     now = next((text for text, _ in _readable([time])), None)
-    latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + _LATEST)
+    latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
     detections = [*_readable(detected, latest), *_readable([time])]
     if not detections:
-        raise MalformedEvent(" or ".join(part.path for part in (*detected, time)) + " must be a date")
+        raise MalformedEvent(" or ".join(node.path for node in (*detected, time)) + " must be a date")
     detected_at, detected_from = detections[0]
     seen_at, seen_from = max([*_readable(seen, latest)] or [*_readable([time])] or detections[:1])
     read_from = {"detected_at": detected_from, "seen_at": seen_from}
@@ -117,11 +116,11 @@ def settle(time: Part, *, occurred: Sequence[Part], detected: Sequence[Part], se
         if occurred_at > detected_at:
             occurred_at = None
             read_from["occurred_at"] += ", dropped: later than detected_at"
-    if "occurred_at" not in read_from and (unreadable := [part.path for part in occurred if part.value is not None]):
+    if "occurred_at" not in read_from and (unreadable := [node.path for node in occurred if node.value is not None]):
         read_from["occurred_at"] = f"{unreadable[0]}, dropped: not a date"
     return Dates(occurred_at, detected_at, seen_at, read_from)
 
 
-def _readable(parts: Sequence[Part], latest: str | None = None) -> list[tuple[str, str]]:
-    readable = [(text, part.path) for part in parts if (text := parse(part.value)) is not None]
+def _readable(nodes: Sequence[Node], latest: str | None = None) -> list[tuple[str, str]]:
+    readable = [(text, node.path) for node in nodes if (text := parse(node.value)) is not None]
     return [(text, path) for text, path in readable if latest is None or text <= latest]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
-from .. import model
+from ..domain import model
 from .dates import Dates
-from .parts import MalformedEvent, Part
+from .nodes import MalformedEvent, Node
 
 Reason = Literal[
     "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "sample", "not_a_detection", "ok_state",
@@ -113,7 +113,7 @@ Report = Finding | Skipped | MalformedEvent
 """What one report of an event makes: a finding, nothing for a reason, or a refusal of it alone."""
 
 
-def each(items: Iterable[Part], read: Callable[[Part], Finding | Skipped]) -> list[Report]:
+def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:
     """Read the reports of an event one by one: what is wrong with one is no matter of the others.
 
     Raises MalformedEvent if all of them are refused.

@@ -6,9 +6,9 @@ Severity bands: "Severity levels of GuardDuty findings" in the same guide, where
 
 import json
 
-from .dates import settle
+from .dates import choose_dates
 from .finding import Report, Skipped, composed_key, found
-from .parts import Part
+from .nodes import Node
 
 SOURCE = "aws.guardduty"
 
@@ -30,7 +30,7 @@ _ASSETS = (
 )  # fmt: skip
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     The account is the member's own: in an organisation the envelope names the administrator's.
@@ -48,7 +48,7 @@ def read(event: Part) -> list[Report]:
     resource = detail.at("resource")
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[service.at("eventFirstSeen")],
                 detected=[detail.at("createdAt")],
@@ -92,11 +92,11 @@ def is_sample_title(title: str) -> bool:
     return title.upper().startswith("[SAMPLE]")
 
 
-def _is_sample(additional: Part) -> bool:
+def _is_sample(additional: Node) -> bool:
     """Tell whether a finding was generated as a sample: a flag, or a flag inside a JSON text."""
     if additional.at("sample").is_true():
         return True
     try:
-        return Part(json.loads(additional.at("value").text() or "null")).at("sample").is_true()
+        return Node(json.loads(additional.at("value").text() or "null")).at("sample").is_true()
     except (ValueError, RecursionError):
         return False

@@ -6,9 +6,9 @@ An event has no severity; ours is by its category, and high for an abuse report 
 import re
 from typing import Any
 
-from .dates import settle
+from .dates import choose_dates
 from .finding import Report, Skipped, composed_key, found
-from .parts import Part
+from .nodes import Node
 
 SOURCE = "aws.health"
 ABUSE_EVENT = "AWS Health Abuse Event"
@@ -23,7 +23,7 @@ _CREDENTIALS_EXPOSED = "AWS_RISK_CREDENTIALS_EXPOSED"
 _PAGE = re.compile(r"[1-9][0-9]{0,3}")
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     The pages of one event share key and ``seen_at`` and hold different entities; ``page`` tells them apart. The event's
@@ -43,7 +43,7 @@ def read(event: Part) -> list[Report]:
     is_high = is_abuse or code.startswith("AWS_RISK_")
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[detail.at("startTime")],
                 detected=[],
@@ -64,7 +64,7 @@ def read(event: Part) -> list[Report]:
     ]
 
 
-def _description(detail: Part) -> str | None:
+def _description(detail: Node) -> str | None:
     """Return the description in English, else the first there is."""
     descriptions = detail.at("eventDescription").each()
     descriptions.sort(key=lambda one: not (one.at("language").text() or "").startswith("en"))

@@ -3,16 +3,16 @@
 Fields as in the EventBridge schema of the Inspector user guide, whose dates come in two forms that are no ISO.
 """
 
-from .dates import settle
+from .dates import choose_dates
 from .finding import Reason, Report, Skipped, found
-from .parts import Part
+from .nodes import Node
 
 SOURCE = "aws.inspector2"
 
 _OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppressed"}
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event, critical and with a known exploit, or why it makes none.
 
     Raises MalformedEvent.
@@ -26,7 +26,7 @@ def read(event: Part) -> list[Report]:
     arn = detail.at("findingArn").needed_text()
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[detail.at("firstObservedAt")],
                 detected=[detail.at("updatedAt")],

@@ -4,16 +4,16 @@ Severity is Low, Medium or High; Macie has no critical. A policy finding is upda
 data finding is a new one, for each object and run: they are one problem a bucket and type.
 """
 
-from .dates import settle
+from .dates import choose_dates
 from .finding import Report, Skipped, composed_key, found, severity_named
-from .parts import Part
+from .nodes import Node
 
 SOURCE = "aws.macie"
 
 _CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"}
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
 
     Macie's own dates are those of the finding; only the call behind a policy finding tells when it began.
@@ -30,7 +30,7 @@ def read(event: Part) -> list[Report]:
     call = detail.at("policyDetails.action.apiCallDetails")
     return [
         found(
-            settle(
+            choose_dates(
                 event.at("time"),
                 occurred=[call.at("firstSeen")],
                 detected=[detail.at("createdAt")],

@@ -5,9 +5,9 @@ Severity labels are ours in capitals; a finding without one has ``Normalized``, 
 """
 
 from . import macie, security_hub
-from .dates import settle
+from .dates import choose_dates
 from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
-from .parts import Part
+from .nodes import Node
 
 CUSTOM_ACTION = "Security Hub Findings - Custom Action"
 
@@ -15,7 +15,7 @@ _BANDS = ((90, "critical"), (70, "high"), (40, "medium"), (1, "low"))
 _OF_WORKFLOW: dict[str | None, Reason] = {"SUPPRESSED": "suppressed", "RESOLVED": "resolved"}
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return what each finding of the event makes; the guide promises one, the format holds many.
 
     Raises MalformedEvent if none can be read. What somebody sent by a custom action is taken in any state, and is as
@@ -25,7 +25,7 @@ def read(event: Part) -> list[Report]:
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item, sent_by_hand))
 
 
-def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
+def _read(event: Node, item: Node, sent_by_hand: bool) -> Finding | Skipped:
     product_arn = item.at("ProductArn").needed_text()
     product = security_hub.product(product_arn)
     if not sent_by_hand and (reason := _why_not(item, product, item.at("Title").text() or "")):
@@ -40,7 +40,7 @@ def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
     assets = [one.at("Id").text() or "" for one in resources]
     action = event.at("detail.actionName").text() if sent_by_hand else None
     return found(
-        settle(
+        choose_dates(
             event.at("time"),
             occurred=[item.at("FirstObservedAt")],
             detected=[item.at("CreatedAt")],
@@ -61,7 +61,7 @@ def _read(event: Part, item: Part, sent_by_hand: bool) -> Finding | Skipped:
     )
 
 
-def _why_not(item: Part, product: security_hub.Product, title: str) -> Reason | None:
+def _why_not(item: Node, product: security_hub.Product, title: str) -> Reason | None:
     """Return why an imported finding makes nothing; a vulnerability comes from Inspector itself or not at all."""
     if item.at("RecordState").text() == "ARCHIVED":
         return "archived"
@@ -74,7 +74,7 @@ def _why_not(item: Part, product: security_hub.Product, title: str) -> Reason | 
     return "not_a_detection" if product.source == security_hub.INSPECTOR else None
 
 
-def _severity(severity: Part) -> str | None:
+def _severity(severity: Node) -> str | None:
     if named := severity_named(severity.at("Label").text()):
         return named
     normalized = severity.at("Normalized").number()

@@ -5,9 +5,9 @@ detection, exposures included; 2002 is a vulnerability, 2003 compliance, 2006 da
 """
 
 from . import security_hub
-from .dates import settle
+from .dates import choose_dates
 from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
-from .parts import MalformedEvent, Part
+from .nodes import MalformedEvent, Node
 
 DETECTION_FINDING = 2004
 
@@ -19,12 +19,12 @@ _OF_STATUS: dict[str, Reason] = {
 _CLOSE = 3  # activity_id
 
 
-def read(event: Part) -> list[Report]:
+def read(event: Node) -> list[Report]:
     """Return what each finding of the event makes. Raises MalformedEvent if none can be read."""
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item))
 
 
-def _read(event: Part, item: Part) -> Finding | Skipped:
+def _read(event: Node, item: Node) -> Finding | Skipped:
     product_arn = item.at("metadata.product.uid").needed_text()
     product = security_hub.product(product_arn)
     if (class_uid := item.at("class_uid").number()) is None:
@@ -42,7 +42,7 @@ def _read(event: Part, item: Part) -> Finding | Skipped:
     account_id = item.at("cloud.account.uid").needed_account_id()
     finding_id = info.at("uid").needed_text()
     return found(
-        settle(
+        choose_dates(
             event.at("time"),
             occurred=_both_forms(info, "first_seen_time"),
             detected=_both_forms(info, "created_time"),
@@ -61,12 +61,12 @@ def _read(event: Part, item: Part) -> Finding | Skipped:
     )
 
 
-def _both_forms(info: Part, name: str) -> list[Part]:
+def _both_forms(info: Node, name: str) -> list[Node]:
     """The text of a date, and the milliseconds that OCSF has beside it."""
     return [info.at(f"{name}_dt"), info.at(name)]
 
 
-def _why_not(item: Part) -> Reason | None:
+def _why_not(item: Node) -> Reason | None:
     if reason := _OF_STATUS_ID.get(item.at("status_id").number()) or _OF_STATUS.get(
         (item.at("status").text() or "").lower()
     ):
@@ -74,7 +74,7 @@ def _why_not(item: Part) -> Reason | None:
     return "resolved" if item.at("activity_id").number() == _CLOSE else None
 
 
-def _severity(item: Part) -> str | None:
+def _severity(item: Node) -> str | None:
     number = item.at("severity_id").number()
     if number is not None and number in _SEVERITIES:
         return _SEVERITIES[int(number)]

@@ -8,7 +8,7 @@ from .console import StepFailed, stderr
 from .target import RegionOption, StackOption, Target
 
 if TYPE_CHECKING:
-    from incidents.system_repository import SystemRepository
+    from incidents.storage.account_map import AccountMap
     from mypy_boto3_dynamodb import DynamoDBClient
 
 accounts = typer.Typer(no_args_is_help=True, help="Which tenant an AWS account's findings belong to.")
@@ -68,15 +68,15 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
         stderr.print("No account is linked. To link one: incidents account link ACCOUNT TENANT")
 
 
-def _system(stack: str | None, region: str | None) -> "SystemRepository":
+def _system(stack: str | None, region: str | None) -> "AccountMap":
     target = Target(stack, region)
     return system_repository(target.client("dynamodb"), target.outputs["TableName"])
 
 
-def system_repository(client: "DynamoDBClient", table_name: str) -> "SystemRepository":
+def system_repository(client: "DynamoDBClient", table_name: str) -> "AccountMap":
     """Return the account map of a deployment, behind the same guard that the functions have."""
-    from incidents import guard
-    from incidents.system_repository import SystemRepository
+    from incidents.storage import guard
+    from incidents.storage.account_map import AccountMap
 
     guard.watch(client)
-    return SystemRepository(client, table_name)
+    return AccountMap(client, table_name)

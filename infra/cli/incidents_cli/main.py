@@ -13,7 +13,7 @@ from typing import Annotated
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from incidents.errors import Busy
+from incidents.domain.errors import Busy
 
 from . import emulator, issuer, local, sam
 from .accounts import accounts

@@ -12,7 +12,7 @@ from .console import StepFailed, stderr, step
 from .target import RegionOption, StackOption, Target
 
 if TYPE_CHECKING:
-    from incidents.metrics.repository import MetricRepository
+    from incidents.storage.metric_repository import MetricRepository
     from mypy_boto3_dynamodb import DynamoDBClient
 
 metrics = typer.Typer(no_args_is_help=True, help="MTTD, MTTR and time to contain, and the jobs that compute them.")
@@ -32,15 +32,17 @@ def show(
     region: RegionOption = None,
 ) -> None:
     """Print what a tenant's incidents took: as a table and a trend, and on request as a picture."""
-    from incidents import guard
-    from incidents.errors import MalformedRequest
-    from incidents.metrics import queries
+    from incidents import queries
+    from incidents.domain.errors import MalformedRequest
+    from incidents.edges import parameters
+    from incidents.storage import guard
 
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
-    parameters = {name: [value] for name, value in asked.items() if value is not None}
+    given = {name: [value] for name, value in asked.items() if value is not None}
     try:
         with guard.serving_tenant(tenant):
-            answer = queries.get_incident_metrics(parameters, _repository(Target(stack, region), tenant))
+            window = parameters.metrics_window(given)
+            answer = queries.get_incident_metrics(window, _repository(Target(stack, region), tenant))
     except MalformedRequest as error:
         raise StepFailed("That cannot be shown.", f"  {error}", "Look at what you typed.") from None
     metrics_view.show(answer, tenant)
@@ -63,26 +65,26 @@ def run(stack: StackOption = None, region: RegionOption = None) -> None:
 @metrics.command()
 def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = None) -> None:
     """Mark every day of a tenant, from its incidents and from its buckets, so that all are computed again."""
-    from incidents import guard
-    from incidents.metrics.marked_days import MarkedDays
+    from incidents.storage import guard, keys
+    from incidents.storage.marks import Marks
 
     target = Target(stack, region)
     with step("Reading the tenant's incidents", "Read the tenant's incidents"), guard.serving_tenant(tenant):
         days = sorted(set(_repository(target, tenant).days()))
-    marked = MarkedDays(_client(target), target.outputs["TableName"])
+    marked = Marks(keys.METRIC_DAYS, _client(target), target.outputs["TableName"])
     with stderr.status("Marking ...") as shown:
         for n, (kind, day) in enumerate(days, start=1):
-            marked.mark(tenant, kind, day, time.time_ns() // 1_000_000)
+            marked.mark(tenant, kind, day, now=time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(days)}")
     stderr.print(f"Marked {len(days)} days. The schedule computes them, or at once: incidents metrics run")
 
 
 def _repository(target: Target, tenant: str) -> "MetricRepository":
-    from incidents import keys
-    from incidents.identity import Identity
-    from incidents.metrics.repository import MetricRepository
+    from incidents.domain import identifiers
+    from incidents.domain.identity import Identity
+    from incidents.storage.metric_repository import MetricRepository
 
-    if not keys.TENANT_ID.fullmatch(tenant):
+    if not identifiers.TENANT_ID.fullmatch(tenant):
         raise StepFailed("That is no tenant.", f"  {tenant}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
     identity = Identity(tenant, "operator", None, frozenset())
     return MetricRepository(identity, _client(target), target.outputs["TableName"])
@@ -90,7 +92,7 @@ def _repository(target: Target, tenant: str) -> "MetricRepository":
 
 def _client(target: Target) -> "DynamoDBClient":
     """Return a client behind the same guard that the functions have."""
-    from incidents import guard
+    from incidents.storage import guard
 
     client: DynamoDBClient = target.client("dynamodb")
     guard.watch(client)

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from incidents import json_text, model
-from incidents.errors import MalformedRequest
+from incidents.domain import json_text, model
+from incidents.domain.errors import MalformedRequest
 
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259 section 6

@@ -7,8 +7,8 @@ import json
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from incidents import commands, drafts, json_text, model
-from incidents.errors import IncidentTooLarge, InvalidIncident, Violation
+from incidents.domain import json_text, model, payloads, wire_form
+from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
 from .rows import Row
 
@@ -34,20 +34,20 @@ def check(row: Row, now: str) -> dict[str, Any]:
     """Return what the row gives. Raises InvalidIncident, which names every value that breaks a rule."""
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))
-    given = drafts.new_incident(row.body)
-    incident = cast("model.Incident", model.blank() | given)
-    if violations := model.settle(incident, given, now):
+    given = payloads.new_incident(row.body)
+    incident = cast("model.Incident", model.unset_fields() | given)
+    if violations := model.apply_rules(incident, given, now):
         raise InvalidIncident(violations)
     try:
-        commands.check_size(incident)
-    except IncidentTooLarge as error:
-        raise InvalidIncident([Violation("", error.detail.replace("The incident ", "", 1))]) from None
+        wire_form.check_size(incident)
+    except IncidentTooLarge:
+        raise InvalidIncident([Violation("", wire_form.SIZE_RULE)]) from None
     return given
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:
     """Return the same bytes for rows that say the same."""
-    return sha256(json.dumps([tenant, drafts.fingerprint(given), row.is_deleted]).encode()).digest()
+    return sha256(json.dumps([tenant, payloads.fingerprint(given), row.is_deleted]).encode()).digest()
 
 
 def key(fingerprint: bytes, nth: int) -> str:

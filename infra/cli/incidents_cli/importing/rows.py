@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incidents import drafts, json_text, model
-from incidents.errors import InvalidIncident, MalformedRequest, Violation
+from incidents.domain import json_text, model, payloads
+from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ..console import StepFailed
 from . import cells
@@ -72,9 +72,9 @@ def _of_csv(file: Path) -> Iterator[Row]:
 
 def _check_header(file: Path, header: list[str]) -> None:
     wrong = []
-    if unknown := {name: None for name in header if name not in drafts.NewIncident.model_fields}:
+    if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
         try:
-            drafts.new_incident({"title": "a title", **unknown})
+            payloads.new_incident({"title": "a title", **unknown})
         except InvalidIncident as invalid:  # which knows the nearest field
             wrong = [f"{one.pointer[1:] or 'a column without a name'}: {one.detail}" for one in invalid.violations]
     wrong += [f"{name}: stands twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
@@ -119,10 +119,9 @@ def _of_line(line: int, content: bytes) -> Row:
 
 def _of_text(line: int, text: str) -> Row:
     try:
-        value = json_text.loads(text)
+        value = json_text.loads(text, "A line")
     except MalformedRequest as error:
-        wrong = Violation("", error.detail.replace("The body", "A line", 1))
-        return Row(line, _member("row", text), unreadable=(wrong,))
+        return Row(line, _member("row", text), unreadable=(Violation("", error.detail),))
     return _of_value(line, value, text)
 
 

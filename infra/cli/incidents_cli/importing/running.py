@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from grc_client import Client, NotFound
-from incidents import model, timestamps
-from incidents.errors import InvalidIncident
+from incidents.domain import model, timestamps
+from incidents.domain.errors import InvalidIncident
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -235,7 +235,7 @@ def _is_skipped(job: Job, row: Row) -> bool:
 
 
 def _note_highest(plan: Plan, number: str, draft: Draft) -> None:
-    counted = model.counted(number)
+    counted = model.parse_generated(number)
     if counted is None:
         return
     year, count = counted

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from grc_client import ApiError, BadRequest, Conflict, GrcError, Incident, NotFound, TooLarge, ValidationError
 from grc_client.incidents import Incidents
-from incidents import drafts, json_text, model
-from incidents.errors import Violation
+from incidents.domain import json_text, model, payloads
+from incidents.domain.errors import Violation
 
 from .drafting import Draft
 
@@ -109,7 +109,7 @@ def differing(given: dict[str, Any], incident: Incident) -> list[str]:
 def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> bool:
     value = getattr(incident, field)
     if field == "lessons_learned":
-        return value is not None and drafts.same_json(given[field], json_text.dumps(value))
+        return value is not None and payloads.same_json(given[field], json_text.dumps(value))
     if field in model.DERIVED:  # a row whose own ends contradict its minutes is refused; stamped ends replace them
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))

@@ -7,8 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incidents import errors, http_api
-from incidents.errors import IncidentError
+from incidents.domain import errors
+from incidents.domain.errors import IncidentError
+from incidents.edges import request, responses
 
 from ..stack import CHECKOUT
 from . import examples, parameters
@@ -229,7 +230,7 @@ def _described(name: str, summary: str, scope: str, operation: Operation) -> dic
         }
         described["requestBody"] = {
             "required": True,
-            "description": f"At most {http_api.BODY_BYTES // 1024} KiB; no member twice.",
+            "description": f"At most {request.BODY_BYTES // 1024} KiB; no member twice.",
             "content": dict.fromkeys(operation.media_types, content),
         }
     answers: dict[int, Any] = {operation.status: _answer(operation)}
@@ -286,13 +287,13 @@ def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dic
     """Return the answer of each status other than success: our problem documents, and the gateway's own messages."""
     by_status: dict[int, list[type[IncidentError]]] = {}
     for error in raised:
-        by_status.setdefault(http_api.STATUS_OF[error][0], []).append(error)
+        by_status.setdefault(responses.STATUS_OF[error][0], []).append(error)
     answers: dict[int, dict[str, Any]] = {}
     for status in sorted({*by_status, *gateway}):
         content: dict[str, Any] = {}
         titles = []
         if causes := by_status.get(status, []):
-            titles = [http_api.STATUS_OF[error][1] for error in causes]
+            titles = [responses.STATUS_OF[error][1] for error in causes]
             content["application/problem+json"] = {
                 "schema": _either(causes),
                 "examples": {problem_name(error): {"value": examples.problem(error, operation)} for error in causes},
@@ -320,6 +321,6 @@ def _either(causes: list[type[IncidentError]]) -> Schema:
     schemas = [reference(problem_name(error)) for error in causes]
     if len(schemas) == 1:
         return schemas[0]
-    types = (http_api.problem_type(http_api.STATUS_OF[error][1]) for error in causes)
+    types = (responses.problem_type(responses.STATUS_OF[error][1]) for error in causes)
     mapping = {kind: schema["$ref"] for kind, schema in zip(types, schemas, strict=True)}
     return {"oneOf": schemas, "discriminator": {"propertyName": "type", "mapping": mapping}}

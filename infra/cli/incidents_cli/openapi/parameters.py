@@ -2,8 +2,9 @@
 
 from typing import Any, get_args
 
-from incidents import filters, http_api, keys, model
-from incidents.metrics import window
+from incidents.domain import identifiers, model
+from incidents.domain.metrics import window
+from incidents.edges import parameters, request
 
 from . import examples
 from .schemas import Schema, reference
@@ -36,16 +37,16 @@ _DESCRIPTIONS = {
 }
 
 _SCHEMAS: dict[str, Schema] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": filters.LIMIT_MAX, "default": filters.LIMIT_DEFAULT},
+    "limit": {"type": "integer", "minimum": 1, "maximum": parameters.LIMIT_MAX, "default": parameters.LIMIT_DEFAULT},
     "cursor": {"type": "string", "minLength": 1},
-    "order": {"type": "string", "enum": [*filters.ORDERS], "default": filters.ORDERS[0]},
+    "order": {"type": "string", "enum": [*parameters.ORDERS], "default": parameters.ORDERS[0]},
     "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
     "include_deleted": {"type": "boolean", "default": False},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
     "group_by": {"type": "string", "enum": [*get_args(window.GroupBy)], "default": get_args(window.GroupBy)[0]},
     "interval": {"type": "string", "enum": [*get_args(window.Interval)], "default": get_args(window.Interval)[0]},
-    **dict.fromkeys(filters.RANGES, _TIMESTAMP),
+    **dict.fromkeys(parameters.RANGES, _TIMESTAMP),
 }
 
 
@@ -69,7 +70,7 @@ _EXAMPLES: dict[str, Any] = {
 
 
 def of_list() -> list[Parameter]:
-    return [*(_repeatable(name) for name in filters.REPEATABLE), *(_single(name) for name in filters.SINGLE)]
+    return [*(_repeatable(name) for name in parameters.REPEATABLE), *(_single(name) for name in parameters.SINGLE)]
 
 
 def of_changes() -> list[Parameter]:
@@ -77,7 +78,7 @@ def of_changes() -> list[Parameter]:
 
 
 def of_metrics() -> list[Parameter]:
-    return [_single(name) for name in window.PARAMETERS]
+    return [_single(name) for name in parameters.METRICS]
 
 
 def incident_id() -> Parameter:
@@ -87,7 +88,7 @@ def incident_id() -> Parameter:
         "required": True,
         "example": _EXAMPLES["incident_id"],
         "description": "The id of the incident. What is not the id of one is a 404.",
-        "schema": {"type": "string", "pattern": f"^{keys.INCIDENT_ID.pattern}$"},
+        "schema": {"type": "string", "pattern": f"^{identifiers.INCIDENT_ID.pattern}$"},
     }
 
 
@@ -96,7 +97,7 @@ def idempotency_key() -> Parameter:
         "Idempotency-Key",
         "A word of your own for this request, such as `report-4711`, kept for 24 hours: the same request again, with "
         "the same key, makes no second incident and gets the first one.",
-        {"type": "string", "minLength": 1, "maxLength": http_api.KEY_CHARACTERS},
+        {"type": "string", "minLength": 1, "maxLength": request.KEY_CHARACTERS},
     )
 
 
@@ -132,9 +133,9 @@ def _repeatable(name: str) -> Parameter:
     schema = {
         "type": "array",
         "items": reference(vocabulary) if vocabulary else one,
-        "maxItems": filters.VALUES_MAX,
+        "maxItems": parameters.VALUES_MAX,
     }
-    description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {filters.VALUES_MAX}."
+    description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {parameters.VALUES_MAX}."
     return {
         "name": name,
         "in": "query",

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents import drafts, errors, filters, http_api, keys, model, timestamps
-from incidents.metrics import definitions
+from incidents.domain import errors, identifiers, model, payloads, timestamps
+from incidents.domain.metrics import definitions
+from incidents.edges import parameters, responses
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
@@ -111,14 +112,14 @@ class _OfDrafts(GenerateJsonSchema):
         return False
 
 
-def of_draft(kind: type[drafts.NewIncident | drafts.IncidentPatch], title: str) -> Schema:
+def of_draft(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
     """Return the schema of what a caller may send."""
     schema = kind.model_json_schema(schema_generator=_OfDrafts)
     properties = {}
     for field, one in _named(schema["properties"]).items():
         when = _WHEN if one.get("format") == "date-time" else ""
         properties[field] = one | {"description": DESCRIPTIONS[field] + when}
-        if kind is drafts.IncidentPatch:  # its defaults are never used
+        if kind is payloads.IncidentPatch:  # its defaults are never used
             properties[field].pop("default", None)
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
@@ -166,7 +167,7 @@ def _incident() -> Schema:
         field: _of_field(field, hint) | {"description": DESCRIPTIONS[field]}
         for field, hint in get_type_hints(model.Incident).items()
     }
-    properties["id"]["pattern"] = f"^{keys.INCIDENT_ID.pattern}$"
+    properties["id"]["pattern"] = f"^{identifiers.INCIDENT_ID.pattern}$"
     return _object(properties, optional=frozenset({"app_id"}), title="Incident")
 
 
@@ -194,7 +195,7 @@ def _change() -> Schema:
 
 def _page_of(name: str) -> Schema:
     cursor = {"type": ["string", "null"], "description": "For the parameter `cursor`; null on the last page."}
-    items = {"type": "array", "items": reference(name), "maxItems": filters.LIMIT_MAX}
+    items = {"type": "array", "items": reference(name), "maxItems": parameters.LIMIT_MAX}
     return _object({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
 
 
@@ -267,14 +268,14 @@ def _problems() -> dict[str, Schema]:
     }
     return {
         problem_name(error): problem(status, title, error.__doc__ or "", more.get(error))
-        for error, (status, title) in http_api.STATUS_OF.items()
+        for error, (status, title) in responses.STATUS_OF.items()
     }
 
 
 def problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
     return _object(
         {
-            "type": {"type": "string", "const": http_api.problem_type(title)},
+            "type": {"type": "string", "const": responses.problem_type(title)},
             "title": {"type": "string", "const": title},
             "status": {"type": "integer", "const": status},
             "detail": {"type": "string", "description": "What is wrong, and what would be right."},
@@ -295,8 +296,8 @@ def all_schemas() -> dict[str, Schema]:
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),
-        "NewIncident": of_draft(drafts.NewIncident, "NewIncident"),
-        "IncidentPatch": of_draft(drafts.IncidentPatch, "IncidentPatch"),
+        "NewIncident": of_draft(payloads.NewIncident, "NewIncident"),
+        "IncidentPatch": of_draft(payloads.IncidentPatch, "IncidentPatch"),
         "IncidentPage": _page_of("Incident"),
         "Change": _change(),
         "ChangePage": _page_of("Change"),

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
-from incidents import keys, timestamps
-from incidents.items import Item
+from incidents.domain import timestamps
+from incidents.storage import keys
+from incidents.storage.stored_form import Item
 
 from ..console import StepFailed, writing
 from ..stack import write
@@ -96,7 +97,7 @@ class _Partitions:
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._client, self._table = reader.client, reader.table_name
-        first, last = keys.marked_days_of(reader.tenant_id)
+        first, last = keys.marks_of_tenant(keys.METRIC_DAYS, reader.tenant_id)
         between = {":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}}
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
         self._queries: dict[str, dict[str, Any]] = {

@@ -12,7 +12,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incidents import items, json_text
+from incidents.domain import wire_form
+from incidents.storage import stored_form
 
 from ..console import StepFailed
 from .checkpoint import Checkpoint, going_on, settle
@@ -75,13 +76,16 @@ def _line(told: Told, reader: TenantReader) -> _Line:
     if told.item is None:
         return _Line(told.incident_id, None, 0, is_whole=False)
     try:
-        stored, changes = items.to_incident(told.item), [items.to_change(item) for item in told.changes]
+        stored, changes = stored_form.to_incident(told.item), [stored_form.to_change(item) for item in told.changes]
         if len(changes) < stored.version:  # written between the two reads, or damaged
             _, item, again = reader.incident(told.incident_id)
-            stored, changes = items.to_incident(item or told.item), [items.to_change(item) for item in again]
+            stored, changes = (
+                stored_form.to_incident(item or told.item),
+                [stored_form.to_change(item) for item in again],
+            )
         until_then = [change for change in changes if change.version <= stored.version]
-        trail = ",".join(map(json_text.dump_change, until_then))
-        text = f'{{"incident":{json_text.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
+        trail = ",".join(map(wire_form.dump_change, until_then))
+        text = f'{{"incident":{wire_form.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise StepFailed(
             f"The incident {told.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from incidents import drafts, items, json_text, keys, model, timestamps
-from incidents.errors import InvalidIncident, MalformedRequest
-from incidents.items import Item
-from incidents.model import Change, Incident
+from incidents.domain import identifiers, json_text, model, payloads, timestamps, wire_form
+from incidents.domain.errors import InvalidIncident, MalformedRequest
+from incidents.domain.model import Change, Incident
+from incidents.storage import keys, stored_form
+from incidents.storage.stored_form import Item
 
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
@@ -65,8 +66,8 @@ def of_incident(
         wanted = f"0 to {model.SCHEMA_VERSION}, which this code knows; newer code must verify newer documents"
         return [*expiring, Violation("schema_version", incident_id, str(schema_version), wanted)]
     try:
-        stored = items.to_incident(item)
-        shown = json_text.loads(json_text.dump_incident(stored.incident))
+        stored = stored_form.to_incident(item)
+        shown = json_text.loads(wire_form.dump_incident(stored.incident))
         incident = stored.incident
         checks = (
             _of_place(tenant_id, incident_id, incident),
@@ -101,7 +102,7 @@ def of_number(number: str, item: Item, incident: Item | None, counter: int | Non
     elif has != number:
         wanted = f"the number {has}, which is the incident's"
         found.append(Violation("number", incident_id, f"number {number}, which points at it", wanted))
-    if (counted := model.counted(number)) and (counter is None or counter < counted[1]):
+    if (counted := model.parse_generated(number)) and (counter is None or counter < counted[1]):
         wanted = f"at least {counted[1]}, because {number} was given"
         found.append(Violation("counter", f"{counted[0]:04d}", "none" if counter is None else str(counter), wanted))
     return found
@@ -140,7 +141,7 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
     so_far.count += 1
     yield from of_expiry(incident_id, item, f" of change {expected}")
     try:
-        change, numbered = items.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
+        change, numbered = stored_form.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
     except _UNREADABLE as error:
         found = f"a change {expected} that cannot be read ({type(error).__name__})"
         yield Violation("readable", incident_id, found, "a change as the service writes it")
@@ -183,7 +184,7 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
         if incident[name] != wanted:  # type: ignore[literal-required]
             yield Violation("partition", incident_id, f"{name} {incident[name]}", f"{wanted}, as its key says")  # type: ignore[literal-required]
     first, last = keys.ids_made_at(timestamps.to_milliseconds(incident["created_at"]))
-    if not keys.INCIDENT_ID.fullmatch(incident_id):
+    if not identifiers.INCIDENT_ID.fullmatch(incident_id):
         yield Violation("partition", incident_id, "an id of another form", "inc_ and a ULID")
     elif not first <= incident_id <= last:
         yield Violation("stamps", incident_id, f"created_at {incident['created_at']}", "the moment that the id tells")
@@ -192,10 +193,10 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
     """A stored incident holds what a caller may send, in the form in which it is stored."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
-    if model.counted(incident["incident_number"] or ""):
+    if model.parse_generated(incident["incident_number"] or ""):
         del given["incident_number"]  # a counter may go beyond what callers may give
     try:
-        settled = drafts.new_incident(given)
+        settled = payloads.new_incident(given)
     except InvalidIncident as error:
         for pointer, detail in error.violations:
             name = pointer.split("/")[1] if pointer else ""
@@ -203,7 +204,7 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
         return
     values: Mapping[str, Any] = incident
     for name, value in settled.items():
-        if value != values[name] and not (name == "lessons_learned" and drafts.same_json(value, values[name])):
+        if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
             yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, as it is stored")
 
 
@@ -211,7 +212,7 @@ def _of_milestones(incident: Incident) -> Iterator[Violation]:
     """Once more through the rules that every write goes through, nothing may change."""
     settled = incident.copy()
     values: Mapping[str, Any] = incident
-    for pointer, detail in model.settle(settled, {}, incident["updated_at"], before=incident):
+    for pointer, detail in model.apply_rules(settled, {}, incident["updated_at"], before=incident):
         yield Violation("milestones", incident["id"], f"{pointer[1:]} {values[pointer[1:]]}", f"it {detail}")
     for name in sorted(model.DERIVED):
         if settled[name] != values[name]:  # type: ignore[literal-required]

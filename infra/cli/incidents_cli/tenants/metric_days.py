@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from incidents import keys
-from incidents.identity import Identity
-from incidents.items import Item
-from incidents.metrics import tally
-from incidents.metrics.definitions import KINDS, Kind
-from incidents.metrics.repository import MetricRepository, UnreadableIncident
-from incidents.metrics.tally import Rows, Tally
+from incidents.domain.identity import Identity
+from incidents.domain.metrics import tally
+from incidents.domain.metrics.definitions import KINDS, Kind
+from incidents.domain.metrics.tally import Tally, Totals
+from incidents.storage import keys
+from incidents.storage.metric_repository import MetricRepository, UnreadableIncident
+from incidents.storage.stored_form import Item
 
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
@@ -61,7 +61,7 @@ class MetricDays:
             return []
         about = f"{kind} {day}"
         try:
-            rows = tally.rows(kind, self._repository(None).incidents(kind, day))
+            rows = tally.totals_by_group(kind, self._repository(None).incidents(kind, day))
         except UnreadableIncident as error:
             return [Violation("metrics", about, "an incident that cannot be read", f"see {error.incident_id}")]
         found = []
@@ -77,8 +77,8 @@ class MetricDays:
                 found.append(Violation("metrics", name, seen, f"{_sum(wanted)}, as its incidents add up to"))
         return found
 
-    def _stored(self, app: str | None, kind: Kind, day: str) -> Rows:
-        stored: Rows = {}
+    def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
+        stored: Totals = {}
         for _, row, piece in self._repository(app).buckets(kind, day, day):
             stored.setdefault(row, Tally()).merge(piece)
         return stored
@@ -98,18 +98,18 @@ class MetricDays:
         return True
 
     def _is_due(self, kind: Kind, day: str) -> bool:
-        return self._reader.item(keys.marked_day(self._reader.tenant_id, kind, day)) is not None
+        return self._reader.item(keys.mark(keys.METRIC_DAYS, self._reader.tenant_id, kind, day)) is not None
 
 
 def _apps(day: Item) -> set[str]:
     return set(day.get("apps", {}).get("SS", ()))
 
 
-def _plain(rows: Rows) -> dict[object, object]:
+def _plain(rows: Totals) -> dict[object, object]:
     return {row: (of.minutes, of.imported, of.excluded, sorted(of.open_since)) for row, of in rows.items()}
 
 
-def _sum(rows: Rows) -> str:
+def _sum(rows: Totals) -> str:
     whole = Tally()
     for of in rows.values():
         whole.merge(of)

@@ -6,9 +6,11 @@ from heapq import merge
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from incidents import items, keys, timeouts
-from incidents.errors import Busy
-from incidents.items import Item
+from incidents.domain import identifiers
+from incidents.domain.errors import Busy
+from incidents.runtime import deadline
+from incidents.storage import keys, stored_form
+from incidents.storage.stored_form import Item
 from ulid import ULID
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ class TenantReader:
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def item(self, key: keys.Key) -> Item | None:
-        return self.client.get_item(TableName=self.table_name, Key=items.key(key), ConsistentRead=True).get("Item")
+        return self.client.get_item(TableName=self.table_name, Key=stored_form.key(key), ConsistentRead=True).get(
+            "Item"
+        )
 
     def references(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, Item]:
         """Return, of the items that exist, what points to others: incident_number and incident_id."""
@@ -71,7 +75,7 @@ class TenantReader:
         for some in batches(dict.fromkeys(wanted), AT_ONCE):
             left: dict[str, Any] = {
                 self.table_name: {
-                    "Keys": [items.key(key) for key in some],
+                    "Keys": [stored_form.key(key) for key in some],
                     "ConsistentRead": True,
                     "ProjectionExpression": "pk, sk, incident_number, incident_id",
                 }
@@ -103,7 +107,7 @@ class TenantReader:
             changes = list(self.changes(incident_id))
             if item == self.item(keys.incident(self.tenant_id, incident_id)):
                 return Told(incident_id, item, iter(changes))
-            timeouts.pause(attempt, first=0.05)
+            deadline.pause(attempt, first=0.05)
         raise Busy
 
     def missing_indexes(self) -> set[str]:
@@ -149,7 +153,7 @@ def give_way(attempt: int) -> None:
     """Wait before what the table left undone is asked of it again. Raises Busy after many tries in vain."""
     if attempt == _TRIES:
         raise Busy
-    timeouts.pause(attempt, first=0.05, longest=10)
+    deadline.pause(attempt, first=0.05, longest=10)
 
 
 def _incident_id(item: Item) -> str:
@@ -158,4 +162,4 @@ def _incident_id(item: Item) -> str:
 
 
 def _made_at(incident_id: str) -> int | None:
-    return ULID.from_str(incident_id[4:]).milliseconds if keys.INCIDENT_ID.fullmatch(incident_id) else None
+    return ULID.from_str(incident_id[4:]).milliseconds if identifiers.INCIDENT_ID.fullmatch(incident_id) else None

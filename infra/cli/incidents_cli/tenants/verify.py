@@ -11,8 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from incidents import keys, model
-from incidents.items import Item
+from incidents.domain import model
+from incidents.storage import keys
+from incidents.storage.stored_form import Item
 
 from . import invariants
 from .checkpoint import Checkpoint, going_on, settle
@@ -148,7 +149,7 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         years = {item["sk"]["S"]: item.get("count", {}).get("N", "") for item in reader.items("COUNTER")}
         counters = {year: int(count) for year, count in years.items() if count.isdigit()}
         for number, item, incident in named(some):
-            counted = model.counted(number)
+            counted = model.parse_generated(number)
             counter = counters.get(f"{counted[0]:04d}") if counted else None
             yield number, invariants.of_number(number, item, incident, counter)
 

@@ -1,0 +1,12 @@
+"""Table stream -> marks: note what must be computed again of the incidents that changed."""
+
+from incidents import following
+from incidents.edges import stream
+from incidents.storage import dynamodb, keys
+from incidents.storage.marks import Marks
+from incidents.storage.stored_form import Record
+
+
+@stream.consumer(dynamodb.warm_up)
+def handler(records: list[Record]) -> set[str]:
+    return following.follow_incidents(records, Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name()))

@@ -1,0 +1,58 @@
+"""How an incident is changed: read, alter, write if nobody has written since."""
+
+import time
+from collections.abc import Callable
+
+from ..domain import model, timestamps
+from ..domain.errors import Busy, PreconditionFailed
+from ..domain.model import Change, Incident
+from ..domain.wire_form import check_size
+from ..runtime import deadline
+from ..storage.incident_repository import ExtraWrite, IncidentRepository, StaleVersion
+from ..storage.stored_form import Stored
+
+Versions = frozenset[int] | None
+"""The versions at which a caller wants a change to happen; None for any."""
+
+_UPDATES_TRIED = 8
+
+
+def change_incident(
+    incident_id: str,
+    alter: Callable[[Incident, str], Incident],
+    versions: Versions,
+    incidents: IncidentRepository,
+    *extra_writes: ExtraWrite,
+) -> Stored:
+    """Read, alter, write if nobody has written since; else again, up to eight times.
+
+    ``alter`` returns the incident as it is to be, from what it is and the moment of the request. Where nothing changes,
+    nothing is written but the extra writes. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
+    """
+    for attempt in range(_UPDATES_TRIED):
+        stored = incidents.get(incident_id)
+        if versions is not None and stored.version not in versions:
+            raise PreconditionFailed(stored.version)
+        before, now = stored.incident, timestamps.from_milliseconds(time.time_ns() // 1_000_000)
+        after = alter(before, now)
+        changes = model.changed_values(before, after)
+        if not changes:
+            for extra in extra_writes:
+                incidents.write(extra)
+            return stored
+        by = incidents.identity.subject
+        after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
+        if before["is_deleted"] != after["is_deleted"]:
+            after["deleted_at"], after["deleted_by"] = (
+                (after["updated_at"], by) if after["is_deleted"] else (None, None)
+            )
+            changes = model.changed_values(before, after)
+        check_size(after)
+        change = Change(stored.version + 1, after["updated_at"], by, model.action(before, after), changes)
+        try:
+            return incidents.update(stored, after, change, *extra_writes)
+        except StaleVersion:
+            if attempt == _UPDATES_TRIED - 1:
+                break
+            deadline.pause(attempt, first=0.05)
+    raise Busy

@@ -1,0 +1,15 @@
+"""Deleting an incident softly."""
+
+from typing import cast
+
+from ..domain.model import Incident
+from ..storage.incident_repository import IncidentRepository
+from ..storage.stored_form import Stored
+from .changing import Versions, change_incident
+
+
+def delete_incident(incident_id: str, versions: Versions, incidents: IncidentRepository) -> Stored:
+    """Delete an incident softly; to delete it again changes nothing. Raises NotFound, PreconditionFailed or Busy."""
+    return change_incident(
+        incident_id, lambda incident, _: cast("Incident", {**incident, "is_deleted": True}), versions, incidents
+    )

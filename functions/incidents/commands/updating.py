@@ -1,0 +1,33 @@
+"""Changing an incident by a merge patch, or restoring it."""
+
+from typing import cast
+
+from ..domain import model, payloads
+from ..domain.errors import IllegalTransition, IncidentDeleted, InvalidIncident
+from ..domain.model import Incident
+from ..storage.incident_repository import IncidentRepository
+from ..storage.stored_form import Stored
+from .changing import Versions, change_incident
+
+
+def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
+    """Apply a JSON Merge Patch (RFC 7396). What it does not name stays, whoever changes it meanwhile.
+
+    Raises NotFound, PreconditionFailed, IncidentDeleted, InvalidIncident, IllegalTransition, IncidentTooLarge or Busy.
+    """
+
+    def patched(incident: Incident, now: str) -> Incident:
+        given = payloads.patch(body, incident)
+        if incident["is_deleted"] and given.get("is_deleted") is not False:
+            raise IncidentDeleted
+        after = cast("Incident", {**incident, **given})
+        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer version may know more of them
+        if after["status"] not in (incident["status"], *allowed):
+            raise IllegalTransition(incident["status"], after["status"], allowed)
+        if violations := model.apply_rules(after, given, now, before=incident):
+            raise InvalidIncident(violations)
+        if payloads.same_json(incident["lessons_learned"], after["lessons_learned"]):
+            after["lessons_learned"] = incident["lessons_learned"]
+        return after
+
+    return change_incident(incident_id, patched, versions, incidents)

@@ -1,0 +1,61 @@
+"""JSON in, strictly; JSON out, compactly.
+
+Duplicate keys, NaN and Infinity are refused. A number with a fraction or an exponent remembers its literal, so that
+money never passes through a float.
+"""
+
+import json
+from collections import Counter
+from typing import Any, NoReturn
+
+from .errors import MalformedRequest
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
+class _NotStrict(Exception):
+    """What `json` would have read: its text says what must be instead."""
+
+
+class Number(float):
+    """A JSON number with a fraction or an exponent: a float that knows how it was written."""
+
+    __slots__ = ("literal",)
+    literal: str
+
+    def __new__(cls, literal: str) -> "Number":
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+
+def loads(text: str, name: str = "The body") -> Any:
+    """Return the value of a JSON text. Raises MalformedRequest, which calls it ``name``, if it is not strict JSON."""
+    try:
+        return json.loads(text, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"{name} must be JSON; at {place}: {error.msg}.") from error
+    except _NotStrict as error:
+        raise MalformedRequest(f"{name} {error}.") from error
+    except RecursionError as error:
+        raise MalformedRequest(f"{name} is nested too deeply.") from error
+    except ValueError as error:  # an integer of thousands of digits, which int() will not read
+        raise MalformedRequest(f"{name} holds a number with too many digits.") from error
+
+
+def dumps(value: Any) -> str:
+    """Return ``value`` as compact JSON. Raises ValueError for numbers that are not finite."""
+    return _COMPACT.encode(value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise _NotStrict(f"must name each member once; {json.dumps(repeated[:64])} stands twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _NotStrict(f"must be JSON, which has no {name}")

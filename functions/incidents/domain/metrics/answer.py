@@ -1,0 +1,118 @@
+"""The answer to a question: what the values of a window of days come to. Pure."""
+
+from bisect import bisect
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from .. import model, timestamps
+from .definitions import DEFINITIONS, METRICS, METRICS_OF, REASONS, Kind
+from .tally import Group, Tally
+from .window import Window
+
+Known = Iterable[tuple[str, Group, Tally]]
+"""What is known of the days of a window, in their order: the day (``2026-11-23``), a group of it, and its sum."""
+
+
+def answer(window: Window, detected: Known, closed: Known) -> dict[str, Any]:
+    """Return the metrics of a window, in the order in which they are shown."""
+    as_of = window.as_of
+    groups: dict[str | None, Tally] = {}
+    trend: list[dict[str, Any]] = [
+        {"from": first.isoformat(), "to": last.isoformat(), **_metrics(Tally())} for first, last in _spans(window)
+    ]
+    by_kind: dict[Kind, Known] = {"detected": detected, "closed": closed}
+    for kind, known in by_kind.items():
+        # One span after the other, so that no more than one is held with all its values.
+        for span, sums in groupby(known, key=lambda day_sum: bisect(trend, day_sum[0], key=itemgetter("from")) - 1):
+            tally = Tally()
+            for _, by, piece in sums:
+                group = None if window.group_by == "none" else getattr(by, window.group_by)
+                groups.setdefault(group, Tally()).merge(piece)
+                tally.merge(piece)
+            values = _metrics(tally)
+            trend[span] |= {metric: values[metric] for metric in METRICS_OF[kind]}
+    whole = Tally()
+    for group in groups.values():
+        whole.merge(group)
+    return {
+        "from": window.first.isoformat(),
+        "to": window.last.isoformat(),
+        "as_of": timestamps.from_milliseconds(as_of),
+        **_metrics(whole),
+        "groups": [
+            {"group": group, **_metrics(groups[group]), "open": _open(groups[group], as_of)}
+            for group in sorted(groups, key=_rank)
+            if window.group_by != "none"
+        ],
+        "trend": trend,
+        "open": _open(whole, as_of),
+        "excluded": {reason: {metric: whole.excluded[reason, metric] for metric in METRICS} for reason in REASONS},
+        "definitions": DEFINITIONS,
+    }
+
+
+def _metrics(tally: Tally) -> dict[str, Any]:
+    values: dict[str, Counter[int]] = {metric: Counter() for metric in METRICS}
+    for (metric, value), count in tally.minutes.items():
+        values[metric][value] = count
+    return {
+        metric: {
+            "n": values[metric].total(),
+            "mean": _mean(values[metric]),
+            **_ranked(values[metric], p50=50, p90=90, p95=95, min=0, max=100),
+            "imported": tally.imported[metric],
+        }
+        for metric in METRICS
+    }
+
+
+def _open(tally: Tally, as_of: int) -> dict[str, int | None]:
+    ages = Counter(max(0, as_of - since) // 60_000 for since in tally.open_since)
+    return {"n": ages.total(), **_ranked(ages, p50=50, p90=90, max=100)}
+
+
+def _mean(values: Counter[int]) -> float | None:
+    n = values.total()
+    return float(round(Fraction(sum(value * count for value, count in values.items()), n), 2)) if n else None
+
+
+def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
+    """Return percentiles by nearest rank: the smallest value that at least so many percent of all do not exceed."""
+    n = values.total()
+    ranks = {name: max(1, -(-n * percent // 100)) for name, percent in percents.items()}
+    percentiles: dict[str, int | None] = dict.fromkeys(percents)
+    passed = 0
+    for value, count in sorted(values.items()):
+        for name, rank in ranks.items():
+            if passed < rank <= passed + count:
+                percentiles[name] = value
+        passed += count
+    return percentiles
+
+
+def _rank(group: str | None) -> tuple[bool, int, str]:
+    """Severities from critical down, other groups by name, and last the incidents that have none."""
+    place = model.SEVERITIES.index(group) if group in model.SEVERITIES else len(model.SEVERITIES)
+    return group is None, place, group or ""
+
+
+def _spans(window: Window) -> Iterable[tuple[date, date]]:
+    """Yield the first and the last day of each day, week (from Monday, ISO 8601) or month, as far as the window has."""
+    first = window.first
+    while first <= window.last:
+        match window.interval:
+            case "day":
+                last = first
+            case "week":
+                last = first + timedelta(days=6 - first.weekday())
+            case "month":
+                last = first.replace(day=monthrange(first.year, first.month)[1])
+        last = min(last, window.last)
+        yield first, last
+        first = last + timedelta(days=1)

@@ -1,0 +1,153 @@
+"""What incidents add up to: the values and the counts of a day, by application, severity and category.
+
+A day's values are kept, each with how often it occurs, so that percentiles of any window are exact. Pure.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .. import timestamps
+from .definitions import METRICS_OF, Kind, Metric, Reason
+
+CHUNK_BYTES = 250_000  # of one stored text, before 300 KB; an item may have 400
+
+
+class Facts(NamedTuple):
+    """What the metrics look at in an incident. Timestamps are texts of ``timestamps``, minutes are whole."""
+
+    app_id: str | None
+    severity: str | None
+    category: str | None
+    status: str
+    is_deleted: bool
+    occurred_at: str | None
+    detected_at: str | None
+    contained_at: str | None
+    closed_at: str | None
+    mttd_minutes: int | None
+    mttr_minutes: int | None
+
+
+def minutes(metric: Metric, facts: Facts) -> int | None:
+    """Return an incident's value of a metric, or None where it is not known."""
+    match metric:
+        case "mttd":
+            return facts.mttd_minutes
+        case "mttr":
+            return facts.mttr_minutes
+        case "time_to_contain":
+            if facts.detected_at is None or facts.contained_at is None:
+                return None
+            return timestamps.minutes_between(facts.detected_at, facts.contained_at)
+
+
+def exclusion(facts: Facts) -> Reason | None:
+    """Return why an incident counts in no metric, whatever its timestamps; None if it does."""
+    return "deleted" if facts.is_deleted else "dismissed" if facts.status == "dismissed" else None
+
+
+@dataclass
+class Tally:
+    """A sum: of one day, of one group of it, or of a whole window. ``open_since`` are milliseconds since 1970."""
+
+    minutes: Counter[tuple[Metric, int]] = field(default_factory=Counter)
+    imported: Counter[Metric] = field(default_factory=Counter)
+    excluded: Counter[tuple[Reason, Metric]] = field(default_factory=Counter)
+    open_since: list[int] = field(default_factory=list)
+
+    def add(self, kind: Kind, facts: Facts) -> None:
+        """Count an incident on one of its two days."""
+        excluded = exclusion(facts)
+        for metric in METRICS_OF[kind]:
+            value = minutes(metric, facts)
+            if excluded or value is None:
+                self.excluded[excluded or "timestamps_missing", metric] += 1
+                continue
+            self.minutes[metric, value] += 1
+            if (metric, facts.occurred_at) == ("mttd", None) or (metric, facts.detected_at) == ("mttr", None):
+                self.imported[metric] += 1
+        if kind == "detected" and not excluded and facts.status != "closed" and facts.detected_at:
+            self.open_since.append(timestamps.to_milliseconds(facts.detected_at))
+
+    def merge(self, other: "Tally") -> None:
+        self.minutes.update(other.minutes)
+        self.imported.update(other.imported)
+        self.excluded.update(other.excluded)
+        self.open_since += other.open_since
+
+
+class Group(NamedTuple):
+    """By what the metrics can be grouped; None where an incident has none."""
+
+    app: str | None
+    severity: str | None
+    category: str | None
+
+
+Totals = dict[Group, Tally]
+
+
+def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
+    """Return what the incidents of one day add up to."""
+    totals: Totals = {}
+    for facts in incidents:
+        group = Group(facts.app_id, facts.severity, facts.category)
+        totals.setdefault(group, Tally()).add(kind, facts)
+    return totals
+
+
+def to_chunks(totals: Totals) -> list[str]:
+    """Return totals as texts, each small enough for an item; at least one."""
+    chunks: list[list[str]] = [[]]
+    size = 0
+    for group, tally in sorted(totals.items(), key=repr):
+        for text in _pieces(group, tally):
+            if size and size + len(text) > CHUNK_BYTES:
+                chunks.append([])
+                size = 0
+            chunks[-1].append(text)
+            size += len(text) + 1
+    return [f"[{','.join(texts)}]" for texts in chunks]
+
+
+def from_chunk(chunk: str) -> Iterator[tuple[Group, Tally]]:
+    """Yield the groups of a stored text; a large one comes in pieces."""
+    for group, stored in json.loads(chunk):
+        yield Group(*group), _from_json(stored)
+
+
+def _pieces(group: Group, tally: Tally) -> list[str]:
+    """Return a group as one text, or as several where it is too large for a chunk."""
+    text = _to_text(group, tally)
+    if len(text) <= CHUNK_BYTES:
+        return [text]
+    values, since = sorted(tally.minutes.items()), sorted(tally.open_since)
+    pieces = -(-2 * len(text) // CHUNK_BYTES)
+    cut = [Tally(Counter(dict(values[n::pieces])), open_since=since[n::pieces]) for n in range(pieces)]
+    cut[0].imported, cut[0].excluded = tally.imported, tally.excluded
+    return [_to_text(group, piece) for piece in cut]
+
+
+def _to_text(group: Group, tally: Tally) -> str:
+    return json.dumps([group, _to_json(tally)], separators=(",", ":"))
+
+
+def _to_json(tally: Tally) -> dict[str, Any]:
+    return {
+        "minutes": [[metric, value, count] for (metric, value), count in sorted(tally.minutes.items())],
+        "imported": dict(sorted(tally.imported.items())),
+        "excluded": [[reason, metric, count] for (reason, metric), count in sorted(tally.excluded.items())],
+        "open_since": sorted(tally.open_since),
+    }
+
+
+def _from_json(stored: dict[str, Any]) -> Tally:
+    return Tally(
+        minutes=Counter({(metric, value): count for metric, value, count in stored["minutes"]}),
+        imported=Counter(stored["imported"]),
+        excluded=Counter({(reason, metric): count for reason, metric, count in stored["excluded"]}),
+        open_since=stored["open_since"],
+    )

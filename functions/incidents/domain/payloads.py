@@ -1,0 +1,270 @@
+"""What a caller may send, field by field: types, bounds, and a sentence for every way to be wrong.
+
+The only module that loads pydantic, so only writes pay for it. The bounds themselves stand in ``model``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from . import json_text, model, timestamps, wire_form
+from .errors import InvalidIncident, Violation
+
+VIOLATIONS_SHOWN = 50
+
+
+def _within_bytes(text: str) -> str:
+    if len(text.encode()) > model.TEXT_BYTES:
+        raise ValueError(f"must be at most {model.TEXT_BYTES // 1024} KiB of UTF-8")
+    return text
+
+
+def _each_once(ids: list[str]) -> list[str]:
+    if len(set(ids)) != len(ids):
+        repeat = next(place for place, identifier in enumerate(ids) if identifier in ids[:place])
+        raise ValueError(f"must name each id once; item {repeat} repeats item {ids.index(ids[repeat])}, counted from 0")
+    return ids
+
+
+def _callers_number(number: str) -> str:
+    if not all(" " <= character <= "~" and character != "#" for character in number):
+        raise ValueError("must be printable ASCII without #")
+    if model.has_too_many_digits(number):
+        raise ValueError(
+            f"must have at most {model.CALLERS_DIGITS} digits where it is of the server's form, INC-2026-000042"
+        )
+    return number
+
+
+def _amount(value: object) -> Decimal:
+    wanted = f"must be an amount in USD from 0 to {model.IMPACT_MAX:,} with at most {model.IMPACT_DECIMALS} decimals"
+    if isinstance(value, bool) or not isinstance(value, int | json_text.Number):
+        raise ValueError(f"{wanted}, as a JSON number")  # pydantic turns only ValueError into a violation
+    try:
+        amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
+        # The range first: to quantize a number of a million digits is an error of its own.
+        if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
+            raise ValueError(wanted)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds
+        raise ValueError(wanted) from None
+    return amount + 0  # a negative zero becomes zero
+
+
+def _optional_amount(value: object) -> Decimal | None:
+    return None if value is None else _amount(value)
+
+
+def _json_document(value: object) -> str | None:
+    if value is None:
+        return None
+    if any(level > model.JSON_LEVELS for _, level in _members(value)):
+        raise ValueError(f"must be JSON of at most {model.JSON_LEVELS} levels")
+    try:
+        for number in (member for member, _ in _members(value) if isinstance(member, int)):
+            float(number)
+        text = json_text.dumps(value)
+    except (ValueError, OverflowError):
+        raise ValueError("must hold finite numbers only, within the range of a double") from None
+    try:
+        return _within_bytes(text)
+    except UnicodeEncodeError:
+        raise ValueError("must be Unicode text without lone surrogates") from None
+
+
+def _members(value: object) -> Iterator[tuple[object, int]]:
+    """Yield every value inside a JSON value, with its level; without recursion: the depth is the caller's choice."""
+    pending = [(value, 0)]
+    while pending:
+        value, level = pending.pop()
+        if isinstance(value, dict | list):
+            level += 1
+            pending += [(member, level) for member in (value.values() if isinstance(value, dict) else value)]
+        yield value, level
+
+
+Text = Annotated[str, AfterValidator(_within_bytes)]
+Id = Annotated[str, Field(min_length=1, max_length=model.ID_CHARACTERS)]
+Ids = Annotated[list[Id], Field(max_length=model.LIST_IDS), AfterValidator(_each_once)]
+Tags = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=model.TAG_CHARACTERS)]], Field(max_length=model.TAGS)
+]
+Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
+Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX)]
+Source = Annotated[str, Field(min_length=1, max_length=model.SOURCE_CHARACTERS)]
+Title = Annotated[str, Field(min_length=1, max_length=model.TITLE_CHARACTERS)]
+Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS), AfterValidator(_callers_number)]
+
+
+class _Values(BaseModel):
+    """What a create and a patch may both hold. Strict: a text is never read as a number, nor a number as a text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # a function uses one
+
+    description: Text | None = None
+    root_cause: Text | None = None
+    category: Annotated[str, Field(max_length=model.CATEGORY_CHARACTERS)] | None = None
+    severity: model.Severity | None = None
+    occurred_at: Timestamp | None = None
+    detected_at: Timestamp | None = None
+    reported_at: Timestamp | None = None
+    contained_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+    realized_risk_ids: Ids | None = None
+    affected_asset_ids: Ids | None = None
+    affected_account_ids: Ids | None = None
+    consolidated_investigation_ids: Ids | None = None
+    triggered_by_alert_ids: Ids | None = None
+    commander_ids: Ids | None = None
+    corrective_action_ids: Ids | None = None
+    reportable_to: Ids | None = None
+    owner_id: Id | None = None
+    tags: Tags | None = None
+    reported_to_regulators_at: Timestamp | None = None
+    customer_notified_at: Timestamp | None = None
+    mttd_minutes: Minutes | None = None
+    mttr_minutes: Minutes | None = None
+    financial_impact: Annotated[Any, AfterValidator(_optional_amount)] = None
+    lessons_learned: Annotated[Any, AfterValidator(_json_document)] = None
+
+
+class NewIncident(_Values):
+    """The body of a create."""
+
+    title: Title
+    incident_number: Number | None = None
+    source: Source = "edm"
+    source_type: model.SourceType = "api"
+    status: model.Status = "new"
+
+
+class IncidentPatch(_Values):
+    """The body of a patch. A value that is left out is left alone: no default here is ever used."""
+
+    title: Title = ""
+    incident_number: Number = ""
+    source: Source = ""
+    source_type: model.SourceType = "api"
+    status: model.Status = "new"
+    is_deleted: bool = False
+
+
+Payload = TypeVar("Payload", bound=_Values)
+
+
+def new_incident(body: object) -> dict[str, Any]:
+    """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
+
+    Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
+    """
+    return _checked(NewIncident, body).model_dump(exclude_none=True)
+
+
+def patch(body: object, incident: model.Incident) -> dict[str, Any]:
+    """Return the values that a merge patch (RFC 7396) gives to ``incident``: None clears, what is left out stays.
+
+    Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
+    """
+    if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
+        if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # before it is merged
+            raise InvalidIncident(
+                [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
+            )
+        stored = json_text.loads(incident["lessons_learned"] or "null")
+        body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
+    given = _checked(IncidentPatch, body).model_dump(exclude_unset=True)
+    if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
+        raise InvalidIncident([Violation("/incident_number", "cannot be changed; leave it out")])
+    return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
+
+
+def merge(target: object, patch: object) -> object:
+    """Return ``target`` under a merge patch, as RFC 7396 section 2 defines it."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge(merged.get(name), value)
+    return merged
+
+
+def same_json(left: str | None, right: str | None) -> bool:
+    """Tell whether two JSON texts hold the same value; the order of members does not count, true is not 1."""
+    return left == right or (left is not None and right is not None and _canonical(left) == _canonical(right))
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(json_text.loads(text), sort_keys=True)
+
+
+def fingerprint(given: Mapping[str, Any]) -> str:
+    """Return the same text for the same values of a create, however their JSON was written."""
+    canonical = {
+        field: wire_form.dump_amount(value) if isinstance(value, Decimal) else value for field, value in given.items()
+    }
+    if lessons := given.get("lessons_learned"):
+        canonical["lessons_learned"] = _canonical(lessons)
+    return sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
+
+
+def _checked(kind: type[Payload], body: object) -> Payload:
+    if not isinstance(body, dict):
+        raise InvalidIncident([Violation("", "must be a JSON object")])
+    if odd := [name for name in body if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
+        # pydantic would not say which member it is
+        raise InvalidIncident(
+            [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
+        )
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[:VIOLATIONS_SHOWN]
+        raise InvalidIncident([Violation(_pointer(detail["loc"]), _sentence(detail)) for detail in details]) from None
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1")[:200] for step in location)
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Say what would be right. Pydantic's own text serves where it is already that."""
+    context = error.get("ctx", {})
+    kind = error["type"]
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "extra_forbidden":
+        return _why_not_accepted(str(error["loc"][-1]))
+    if error["input"] is None and kind != "missing":
+        return "must not be null"
+    wanted = {
+        "missing": "is required",
+        "string_type": "must be a text",
+        "string_unicode": "must be Unicode text without lone surrogates",
+        "string_too_short": "must not be empty",
+        "string_too_long": "must be at most {max_length} characters",
+        "list_type": "must be a list",
+        "too_long": "must have at most {max_length} items, not {actual_length}",
+        "int_type": "must be a whole number",
+        "bool_type": "must be true or false",
+        "literal_error": "must be one of {expected}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than_equal": "must be at most {le}",
+    }
+    return wanted.get(kind, error["msg"]).format(**context)
+
+
+def _why_not_accepted(field: str) -> str:
+    if field in model.STAMPED:
+        return "is set by the server; leave it out"
+    if field == "is_deleted":
+        return "cannot be set by a create; leave it out"
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1)
+    return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")

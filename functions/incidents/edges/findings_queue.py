@@ -1,0 +1,104 @@
+"""The event edge: SQS messages that hold EventBridge events. Each is done, comes again, or goes to the dead letters.
+
+What can never succeed (malformed, unknown, of nobody's account) is sent there at its first receive, with the reason,
+and is done here. Whatever else goes wrong is tried again by the queue, five times, and holds up none of its neighbours.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from ..domain.identity import Identity
+from ..findings import EventRefused, MalformedEvent
+from ..runtime import sdk, start
+from ..storage import dynamodb, guard
+from ..storage.account_map import AccountMap
+from ..storage.incident_repository import IncidentRepository
+from . import sqs
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+_ATTRIBUTE_CHARACTERS = 256
+
+
+@cache
+def queues() -> "SQSClient":
+    made: SQSClient = sdk.make_client("sqs")
+    return made
+
+
+class Message:
+    """One message of the queue, and what its handling may reach: the account map, and one tenant's incidents."""
+
+    def __init__(self, record: SQSRecord) -> None:
+        self.message_id = record.message_id
+        self.body = record.body
+        self.accounts = AccountMap(dynamodb.client(), dynamodb.table_name())
+        self.enabled_sources = frozenset(os.environ.get("ENABLED_SOURCES", "").split(","))
+
+    @property
+    def event(self) -> Any:
+        """The EventBridge event. Raises MalformedEvent."""
+        try:
+            event = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise MalformedEvent("the message is not JSON") from error
+        if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" and isinstance(event, dict):
+            source = str(event.get("source", ""))
+            event["source"] = source.removeprefix("simulated.") if source.startswith("simulated.aws.") else source
+        return event
+
+    @contextmanager
+    def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
+        """Yield a tenant's incidents, for a source of findings that acts in its own name."""
+        identity = Identity(tenant_id, f"system:{source}", None, frozenset())
+        with guard.serving_tenant(tenant_id):
+            yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
+
+
+Operate = Callable[[Message], list[str]]
+
+
+def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
+    """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
+    start.prepare(dynamodb.warm_up, queues)
+
+    def take(record: SQSRecord, line: sqs.Line) -> list[str]:
+        message = Message(record)
+        try:
+            return operate(message)
+        except EventRefused as refused:
+            _send_to_dead_letters(message, str(refused))
+            line["reason"] = str(refused)
+            return ["refused"]
+
+    return wraps(operate)(sqs.consumer(operate.__module__, take, counted_as="Findings"))
+
+
+def _send_to_dead_letters(message: Message, reason: str) -> None:
+    try:
+        event = message.event
+    except MalformedEvent:
+        event = {}
+    envelope = event if isinstance(event, dict) else {}
+    said = {"reason": reason, "account": envelope.get("account"), "source": envelope.get("source"),
+            "event_id": envelope.get("id")}  # fmt: skip
+    attributes: dict[str, MessageAttributeValueTypeDef] = {
+        name: {"DataType": "String", "StringValue": _to_attribute(value)} for name, value in said.items()
+    }
+    queues().send_message(
+        QueueUrl=os.environ["DEAD_LETTERS_URL"], MessageBody=message.body, MessageAttributes=attributes
+    )
+
+
+def _to_attribute(value: object) -> str:
+    """SQS takes no empty attribute and no control characters, and an event may hold anything."""
+    text = value if isinstance(value, str) else ""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:_ATTRIBUTE_CHARACTERS]) or "unknown"

@@ -1,0 +1,109 @@
+"""The HTTP edge: an event of the API Gateway becomes a request, a result or an error becomes an answer.
+
+Every operation passes through ``operation``: claims to identity, scope, the one log line, and errors as problem
+documents. No router: each function has one route.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from math import inf
+from traceback import extract_tb
+from typing import Any, Protocol
+
+from ..domain.errors import IncidentError, NotAuthenticated, NotPermitted
+from ..domain.identifiers import INCIDENT_ID
+from ..domain.identity import Identity, from_claims
+from ..runtime import deadline, start
+from ..runtime.log import logger
+from ..storage import dynamodb, guard
+from . import responses
+from .request import Request
+from .responses import Response
+
+Operate = Callable[[Request], Response]
+
+
+class Handler(Protocol):
+    """What Lambda calls, with the scope that it asks for."""
+
+    scope: str
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]: ...
+
+
+def operation(*, scope: str) -> Callable[[Operate], Handler]:
+    """Make a Lambda handler of an operation that callers with ``scope`` may use. It never raises."""
+    start.prepare(dynamodb.warm_up)
+
+    def decorate(operate: Operate) -> Handler:
+        @wraps(operate)
+        def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+            started = time.perf_counter()
+            gateway = event.get("requestContext", {})
+            request_id = gateway.get("requestId") or context.aws_request_id
+            line: dict[str, Any] = {"operation": operate.__module__, "request_id": request_id}
+            try:
+                identity = _identity(gateway)
+                line |= {"tenant_id": identity.tenant_id, **_incident_named(event)}
+                if scope not in identity.scopes:
+                    raise NotPermitted(f"The token must have the scope {scope}.")
+                with guard.serving_tenant(identity.tenant_id), deadline.within(_seconds_left(context)):
+                    response = operate(Request(event, identity))
+            except IncidentError as error:
+                response = responses.problem(error, request_id)
+                line["error"] = type(error).__name__
+            except Exception as error:  # the unforeseen: a problem for the caller, the whole story for us
+                response = responses.unforeseen(request_id)
+                line["error"] = type(error).__qualname__
+                # Frames without the exception's text, which may quote what a caller sent.
+                line["frames"] = [
+                    f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)
+                ]
+            line |= {"status": response.status, "duration_ms": round((time.perf_counter() - started) * 1000, 1)}
+            if response.incident_id:
+                line["incident_id"] = response.incident_id
+            (logger.error if response.status >= 500 else logger.info)("request", extra=line)
+            return {
+                "statusCode": response.status,
+                "headers": dict(response.headers),
+                "body": response.body,
+                "isBase64Encoded": False,
+            }
+
+        handler.scope = scope  # type: ignore[attr-defined]
+        return handler  # type: ignore[return-value]
+
+    return decorate
+
+
+def _seconds_left(context: Any) -> float:
+    # Lambda's context has it; that of another caller may not.
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return inf if remaining is None else remaining() / 1000
+
+
+def _incident_named(event: Mapping[str, Any]) -> dict[str, str]:
+    """The incident that the path names, for the log, if that can be one: what else stands there is not for logs."""
+    incident_id = (event.get("pathParameters") or {}).get("incident_id", "")
+    return {"incident_id": incident_id} if INCIDENT_ID.fullmatch(incident_id) else {}
+
+
+def _identity(gateway: Mapping[str, Any]) -> Identity:
+    """The gateway verified the token; its claims are checked again, because a route can lose its authorizer."""
+    try:
+        claims = gateway["authorizer"]["jwt"]["claims"]
+    except (KeyError, TypeError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.")
+    return from_claims(claims, time.time(), _issuer())
+
+
+def _issuer() -> str | None:
+    """The issuer that the template trusts. A deployed function that was not told trusts nobody."""
+    issuer = os.environ.get("JWT_ISSUER")
+    if not issuer and start.is_on_lambda():
+        raise RuntimeError("JWT_ISSUER is missing: any issuer would do")
+    return issuer or None

@@ -1,0 +1,44 @@
+"""The queue of the metrics: each message names a tenant whose marked days are to be computed."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from ..domain.identifiers import TENANT_ID
+from ..domain.identity import Identity
+from ..runtime import start
+from ..storage import dynamodb, guard, keys
+from ..storage.marks import Marks
+from ..storage.metric_repository import MetricRepository
+from . import sqs
+
+
+class Message:
+    """One message: the tenant, and what its handling may reach."""
+
+    def __init__(self, body: str) -> None:
+        self.tenant_id: str = json.loads(body)["tenant_id"]
+        if not TENANT_ID.fullmatch(self.tenant_id):
+            raise ValueError("not the message of a tenant")
+        self.marked_days = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+        # For how long an index may not show yet what the stream has told.
+        self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)
+        identity = Identity(self.tenant_id, "system:metrics", None, frozenset())
+        self.metrics = MetricRepository(identity, dynamodb.client(), dynamodb.table_name())
+
+
+def consumer(operate: Callable[[Message], list[str]]) -> Callable[[Mapping[str, Any], Any], Any]:
+    """Make a Lambda handler of an operation on one tenant's message, which returns a word for each day."""
+    start.prepare(dynamodb.warm_up)
+
+    def take(record: SQSRecord, line: sqs.Line) -> list[str]:
+        message = Message(record.body)
+        line["tenant_id"] = message.tenant_id
+        with guard.serving_tenant(message.tenant_id):
+            return operate(message)
+
+    return wraps(operate)(sqs.consumer(operate.__module__, take, counted_as="MetricDays"))

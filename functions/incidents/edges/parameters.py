@@ -1,0 +1,136 @@
+"""The parameters of a query string: one reader for every operation that takes some.
+
+Whatever is wrong is a MalformedRequest that names the parameter and says what would be right.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import cast, get_args
+
+from ..domain import model, timestamps
+from ..domain.errors import MalformedRequest
+from ..domain.filters import ChangesRequest, Filters, ListRequest
+from ..domain.metrics.window import DAYS_DEFAULT, DAYS_MAX, GroupBy, Interval, Window
+
+REPEATABLE = ("status", "severity", "category", "owner_id", "source", "tag", "app_id")
+RANGES = ("created_from", "created_to", "detected_from", "detected_to")
+SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
+CHANGES = ("limit", "cursor")
+METRICS = ("from", "to", "group_by", "interval")
+VALUES_MAX = 10  # of one parameter; each value of an indexed one is a query of its own
+LIMIT_DEFAULT, LIMIT_MAX = 50, 100
+ORDERS = ("desc", "asc")
+
+_VOCABULARIES = {"status": model.STATUSES, "severity": model.SEVERITIES}
+_FIRST, _LAST = "1970-01-01T00:00:00.000Z", "9998-12-31T23:59:59.999Z"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Given = Mapping[str, Sequence[str]]
+"""The values of each parameter, in their order."""
+
+
+def list_request(given: Given) -> ListRequest:
+    """Read the parameters of a list of incidents. Raises MalformedRequest."""
+    single = _single(given, SINGLE, REPEATABLE)
+    number = single.get("incident_number")
+    detected = _range("detected", single) if {"detected_from", "detected_to"} & set(single) else None
+    if number is not None and not 1 <= len(number) <= model.NUMBER_CHARACTERS:
+        raise MalformedRequest(f"The parameter incident_number must be 1 to {model.NUMBER_CHARACTERS} characters.")
+    filters = Filters(
+        any_of={name: _accepted(name, given[name]) for name in REPEATABLE if name in given},
+        created=_range("created", single),
+        detected=detected,
+        incident_number=number,
+        include_deleted=_choice(single, "include_deleted", ("false", "true")) == "true",
+    )
+    newest_first = _choice(single, "order", ORDERS) == "desc"
+    return ListRequest(filters, _limit(single), newest_first, single.get("cursor"))
+
+
+def changes_request(given: Given) -> ChangesRequest:
+    """Read the parameters of a list of changes. Raises MalformedRequest."""
+    single = _single(given, CHANGES)
+    return ChangesRequest(_limit(single), single.get("cursor"))
+
+
+def metrics_window(given: Given) -> Window:
+    """Read the parameters of the metrics, as of now. Raises MalformedRequest."""
+    single = _single(given, METRICS)
+    as_of = time.time_ns() // 1_000_000
+    today = datetime.fromtimestamp(as_of // 1000, UTC).date()
+    last = _date("to", single["to"]) if "to" in single else today
+    first = _date("from", single["from"]) if "from" in single else last - timedelta(days=DAYS_DEFAULT - 1)
+    if first > last:
+        meant = "" if "to" in single else ", which is today unless given"
+        raise MalformedRequest(f"The parameter from must not be after to{meant}.")
+    if (last - first).days >= DAYS_MAX:
+        raise MalformedRequest(f"The parameters from and to must span at most {DAYS_MAX} days, both included.")
+    group_by = cast("GroupBy", _choice(single, "group_by", get_args(GroupBy)))
+    interval = cast("Interval", _choice(single, "interval", get_args(Interval)))
+    return Window(first, last, group_by, interval, as_of)
+
+
+def _single(given: Given, single: Sequence[str], repeatable: Sequence[str] = ()) -> dict[str, str]:
+    """Return the values of the parameters that may be given once, after a look at all that were given."""
+    known = (*repeatable, *single)
+    for name, values in given.items():
+        if name not in known:
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are {', '.join(known)}.")
+        if name in single and len(values) > 1:
+            raise MalformedRequest(f"The parameter {name} must be given once.")
+        if len(values) > VALUES_MAX:
+            raise MalformedRequest(f"The parameter {name} must be given at most {VALUES_MAX} times.")
+    return {name: values[0] for name, values in given.items() if name in single}
+
+
+def _limit(single: Mapping[str, str]) -> int:
+    text = single.get("limit", str(LIMIT_DEFAULT))
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= LIMIT_MAX:
+        raise MalformedRequest(f"The parameter limit must be a whole number from 1 to {LIMIT_MAX}.")
+    return int(text)
+
+
+def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    for value in values:
+        if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
+            raise MalformedRequest(f"The parameter {name} must be one of {', '.join(_VOCABULARIES[name])}.")
+        if not 1 <= len(value) <= model.ID_CHARACTERS:
+            raise MalformedRequest(f"The parameter {name} must be 1 to {model.ID_CHARACTERS} characters.")
+    return tuple(dict.fromkeys(values))
+
+
+def _choice(single: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """Return a parameter's value, the first of its choices unless it is given."""
+    value = single.get(name, choices[0])
+    if value not in choices:
+        listed = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
+        raise MalformedRequest(f"The parameter {name} must be {listed}.")
+    return value
+
+
+def _range(name: str, single: Mapping[str, str]) -> tuple[str, str]:
+    ends = []
+    for parameter, unset in ((f"{name}_from", _FIRST), (f"{name}_to", _LAST)):
+        try:
+            ends.append(timestamps.parse(single.get(parameter, unset)))
+        except ValueError as error:
+            raise MalformedRequest(f"The parameter {parameter} {error}.") from error
+    if ends[0] > ends[1]:
+        raise MalformedRequest(f"The parameter {name}_from must not be after {name}_to.")
+    return ends[0], ends[1]
+
+
+def _date(name: str, text: str) -> date:
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedRequest(f"The parameter {name} must be a date like 2026-11-23.") from error
+    if not timestamps.FIRST_YEAR <= day.year <= timestamps.LAST_YEAR:
+        raise MalformedRequest(
+            f"The parameter {name} must be a date from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
+        )
+    return day

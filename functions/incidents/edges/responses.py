@@ -1,0 +1,112 @@
+"""What an operation answers with: incidents, pages, metrics, and errors as RFC 9457 problem documents."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..domain import errors, wire_form
+from ..domain.errors import IncidentError
+from ..queries import JsonPage
+from ..storage.stored_form import Created, Stored
+from .request import Request
+
+PATH = "/api/v1/grc/incidents"
+
+STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
+    errors.NotAuthenticated: (401, "Not authenticated"),
+    errors.NotPermitted: (403, "Not permitted"),
+    errors.NotFound: (404, "Not found"),
+    errors.MalformedRequest: (400, "Malformed request"),
+    errors.UnsupportedContent: (415, "Unsupported content"),
+    errors.InvalidIncident: (422, "Invalid incident"),
+    errors.IncidentTooLarge: (413, "Incident too large"),
+    errors.NumberTaken: (409, "Number taken"),
+    errors.IllegalTransition: (409, "Illegal transition"),
+    errors.IncidentDeleted: (409, "Incident deleted"),
+    errors.PreconditionFailed: (412, "Precondition failed"),
+    errors.KeyReused: (422, "Key reused"),
+    errors.Busy: (503, "Busy"),
+}
+_MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
+
+
+class Response(NamedTuple):
+    """An answer before it takes the gateway's form."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+    incident_id: str | None = None
+
+
+def created(made: Created) -> Response:
+    """201 with the incident, its place and its version; also for a repeat, which says that it is one."""
+    answer = incident(made.stored)
+    more = {"location": f"{PATH}/{made.stored.incident['id']}"}
+    if made.replayed:
+        more["idempotency-replayed"] = "true"
+    return answer._replace(status=201, headers={**answer.headers, **more})
+
+
+def incident(stored: Stored) -> Response:
+    """200 with one incident as it now stands, and its version as a strong ETag."""
+    headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
+    return Response(200, wire_form.dump_incident(stored.incident), headers, stored.incident["id"])
+
+
+def incident_or_304(request: Request, stored: Stored) -> Response:
+    """200 with one incident, or 304 if the caller has that version."""
+    answer = incident(stored)
+    if request.caller_has(stored.version):
+        return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})
+    return answer
+
+
+def deleted(stored: Stored) -> Response:
+    """204."""
+    return Response(204, "", {}, stored.incident["id"])
+
+
+def page(listed: JsonPage) -> Response:
+    """200 with one page of a list."""
+    return Response(200, wire_form.dump_page(listed.items, listed.next_cursor), {"content-type": "application/json"})
+
+
+def metrics(answer: Mapping[str, Any]) -> Response:
+    """200 with the metrics of a window."""
+    return Response(200, json.dumps(answer), {"content-type": "application/json"})
+
+
+def problem(error: IncidentError, request_id: str) -> Response:
+    """The problem document (RFC 9457) of an error."""
+    status, title = STATUS_OF[type(error)]
+    return _problem_document(status, title, error.detail, request_id, error.members)
+
+
+def unforeseen(request_id: str) -> Response:
+    """The problem document of an error that nobody foresaw."""
+    return _problem_document(
+        500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
+    )
+
+
+def problem_type(title: str) -> str:
+    """Return the URN that names a kind of problem."""
+    return f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}"
+
+
+def _problem_document(
+    status: int, title: str, detail: str, request_id: str, more: Mapping[str, Any] | None = None
+) -> Response:
+    document = {
+        "type": problem_type(title),
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        **(more or {}),
+    }
+    # Escaped to ASCII: a detail may quote what a caller sent, and not all of that can be encoded.
+    return Response(
+        status, json.dumps(document), {"content-type": "application/problem+json", **_MORE_HEADERS.get(status, {})}
+    )

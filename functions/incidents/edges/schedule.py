@@ -1,0 +1,68 @@
+"""The schedule's edge: a run at its hour, which sends messages to the queue of the metrics."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
+
+from ..domain.errors import Busy
+from ..runtime import deadline, sdk, start
+from ..runtime.log import logger
+from ..storage import dynamodb, keys
+from ..storage.marks import Marks
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_BATCH = 10  # messages that one call to SQS takes
+
+
+@cache
+def queues() -> "SQSClient":
+    made: SQSClient = sdk.make_client("sqs")
+    return made
+
+
+class Run:
+    """One run of the schedule."""
+
+    def __init__(self) -> None:
+        self.marked_days = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+
+    def send(self, tenants: Iterable[str]) -> None:
+        """Send a message for each tenant, all of them. Raises Busy."""
+        left = [json.dumps({"tenant_id": tenant_id}) for tenant_id in tenants]
+        while left:
+            batch, left = left[:_BATCH], left[_BATCH:]
+            self._send(batch)
+
+    def _send(self, bodies: list[str]) -> None:
+        """SQS takes a part of a batch and says which: only the rest is sent again."""
+        for attempt in range(deadline.bounds().attempts):
+            answer = queues().send_message_batch(
+                QueueUrl=os.environ["METRICS_QUEUE_URL"],
+                Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
+            )
+            bodies = [bodies[int(failed["Id"])] for failed in answer.get("Failed", [])]
+            if not bodies:
+                return
+            deadline.pause(attempt, first=0.1)
+        raise Busy
+
+
+def consumer(operate: Callable[[Run], int]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
+    """Make a Lambda handler of an operation that a schedule starts; it returns for how many tenants there is work."""
+    start.prepare(dynamodb.warm_up, queues)
+
+    @wraps(operate)
+    def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
+        started = time.perf_counter()
+        with deadline.within(context.get_remaining_time_in_millis() / 1000):
+            tenants = operate(Run())
+        line = {"operation": operate.__module__, "tenants": tenants}
+        logger.info("run", extra=line | {"duration_ms": round((time.perf_counter() - started) * 1000, 1)})
+        return {"tenants": tenants}
+
+    return handler

@@ -1,0 +1,135 @@
+"""What follows from a change of an incident: days to compute anew, and what CloudWatch is told."""
+
+import time
+from collections import Counter, defaultdict
+from math import inf
+from typing import NamedTuple
+
+from .domain.errors import Busy
+from .domain.identifiers import TENANT_ID
+from .domain.metrics import tally
+from .domain.metrics.definitions import KINDS, METRICS, Kind
+from .runtime import cloudwatch
+from .runtime.log import logger
+from .storage.marks import Marks
+from .storage.metric_repository import to_facts
+from .storage.stored_form import Item, Record
+
+_CLOUDWATCH_NAMES = {"mttd": "MTTDMinutes", "mttr": "MTTRMinutes", "time_to_contain": "TimeToContainMinutes"}
+
+Place = tuple[str, Kind, str]  # tenant, kind, day
+
+
+class _Contribution(NamedTuple):
+    """What an incident adds to a day."""
+
+    place: Place
+    totals: tally.Totals
+
+
+class _News(NamedTuple):
+    """What CloudWatch is told of one change."""
+
+    sequence_number: int
+    severity: str
+    opened: bool
+    ended: bool
+    minutes: dict[str, int]
+    properties: dict[str, str]
+
+
+def follow_incidents(records: list[Record], days: Marks) -> set[str]:
+    """Mark the days that incidents left and entered; return the sequence numbers of records whose marks failed.
+
+    An incident's minutes go to CloudWatch with the version in which they became known, and so do its opening and its
+    end; once, unless the stream brings the record again. A record that cannot be read will not be readable later: it is
+    counted as an error, and its tenant's metrics can be rebuilt.
+    """
+    wanted: dict[Place, set[str]] = defaultdict(set)
+    failed: set[str] = set()
+    news: list[_News] = []
+    for record in records:
+        try:
+            record_news, places = _news_of(record), _days_touched(record)
+        except Exception as error:
+            logger.error("unreadable record", extra={"error": type(error).__qualname__})
+            continue
+        news.append(record_news)
+        for place in places:
+            wanted[place].add(record.sequence_number)
+    now = time.time_ns() // 1_000_000
+    for place, numbers in wanted.items():
+        try:
+            days.mark(*place, now=now)
+        except Busy:
+            failed |= numbers
+    # From the first that failed, all come again.
+    end = min(map(int, failed), default=inf)
+    _tell_cloudwatch([record_news for record_news in news if record_news.sequence_number < end])
+    if unreadable := len(records) - len(news):
+        cloudwatch.count("UnreadableRecords", "operation", {"follow_incidents": unreadable})
+    return failed
+
+
+def _days_touched(record: Record) -> set[Place]:
+    """Return the days that a change touches; none where it makes no difference to what they add up to."""
+    places: set[Place] = set()
+    for kind in KINDS:
+        before, after = _contribution(kind, record.old), _contribution(kind, record.new)
+        if before != after:
+            places |= {contribution.place for contribution in (before, after) if contribution}
+    return places
+
+
+def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
+    """Return what an incident adds to its day of a kind, or None where it has no such day."""
+    moment = f"{kind}_at"
+    if item is None or moment not in item:
+        return None
+    place = (item["tenant_id"]["S"], kind, item[moment]["S"][:10])
+    if not TENANT_ID.fullmatch(place[0]):
+        raise ValueError("an incident of no tenant")
+    return _Contribution(place, tally.totals_by_group(kind, [to_facts(item)]))
+
+
+def _news_of(record: Record) -> _News:
+    """Return what CloudWatch is told of a change."""
+    item = record.new or record.old or {}
+    was_open, is_open = _is_open(record.old), _is_open(record.new)
+    return _News(
+        int(record.sequence_number),
+        item["severity"]["S"] if "severity" in item else "none",
+        opened=is_open and not was_open,
+        ended=was_open and not is_open,
+        minutes=_newly_known(record.old, record.new) if record.new else {},
+        properties={"tenant_id": item["tenant_id"]["S"], "incident_id": item["id"]["S"]},
+    )
+
+
+def _tell_cloudwatch(news: list[_News]) -> None:
+    for change in news:
+        if change.minutes:
+            cloudwatch.minutes(change.minutes, change.severity, **change.properties)
+    cloudwatch.count("IncidentsOpened", "severity", Counter(change.severity for change in news if change.opened))
+    cloudwatch.count("IncidentsEnded", "severity", Counter(change.severity for change in news if change.ended))
+
+
+def _is_open(item: Item | None) -> bool:
+    if item is None:
+        return False
+    facts = to_facts(item)
+    return not tally.exclusion(facts) and facts.status != "closed"
+
+
+def _newly_known(old: Item | None, new: Item) -> dict[str, int]:
+    """Return the minutes that an incident has since this version and had not before."""
+    after = to_facts(new)
+    if tally.exclusion(after):
+        return {}
+    before = to_facts(old) if old else None
+    known = {}
+    for metric in METRICS:
+        value = tally.minutes(metric, after)
+        if value is not None and (before is None or tally.minutes(metric, before) is None):
+            known[_CLOUDWATCH_NAMES[metric]] = value
+    return known

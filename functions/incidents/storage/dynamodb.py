@@ -1,0 +1,107 @@
+"""The one DynamoDB client, and what it does when the table refuses."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from ..domain.errors import Busy
+from ..runtime import deadline, sdk
+from . import fast_path, guard, keys, stored_form
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TRANSACTION_ATTEMPTS = 8
+_LONGEST_PAUSE = 0.5  # seconds
+_REFUSALS = frozenset({
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException",
+    "Throttling", "SlowDown", "TooManyRequestsException", "TransactionInProgressException",
+})  # fmt: skip
+_PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_KNOWN_REASONS = _PASSING_REASONS | {"ConditionalCheckFailed", "None"}
+
+
+class ConditionFailed(Exception):
+    """A transaction wrote nothing because conditions did not hold; ``places`` are the positions of their items."""
+
+    def __init__(self, places: list[int]) -> None:
+        super().__init__(f"conditions failed at {places}")
+        self.places = places
+
+
+@cache
+def client() -> "DynamoDBClient":
+    """Return the client of this process, made on first use, guarded, and on the short way through botocore."""
+    made: DynamoDBClient = sdk.make_client("dynamodb")
+    guard.watch(made)
+    fast_path.shorten(made)
+    return made
+
+
+def warm_up() -> None:
+    """Make the client, and open the connection that the first request will find. Raises what any request may."""
+    with deadline.within(deadline.for_one_attempt()), guard.serving_system():
+        fast_path.ping(client(), table_name(), stored_form.key(keys.account("")))
+
+
+def table_name() -> str:
+    return os.environ["TABLE_NAME"]
+
+
+@contextmanager
+def refusals_as_busy() -> Iterator[None]:
+    """Raise Busy when the table throttles, fails or cannot be reached, after botocore's own retries."""
+    try:
+        yield
+    except (ConnectionError, HTTPClientError) as error:
+        raise Busy from error
+    except ClientError as error:
+        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # whoever answered it
+        if not failed and error.response["Error"]["Code"] not in _REFUSALS:
+            raise
+        raise Busy from error
+
+
+@contextmanager
+def only_under_its_condition() -> Iterator[None]:
+    """Pass over a write whose condition does not hold: there was nothing to do. Else as ``refusals_as_busy``."""
+    try:
+        with refusals_as_busy():
+            yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
+def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
+    """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
+
+    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled. All
+    attempts carry one token: should an earlier one have been stored and its answer lost, a later one is told so and
+    does not fail at conditions that this very write has made untrue.
+    """
+    token = str(uuid4())
+    for attempt in range(_TRANSACTION_ATTEMPTS):
+        try:
+            with refusals_as_busy():
+                client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+            return
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
+                raise
+            reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
+            failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
+            passing = _PASSING_REASONS.intersection(reasons)
+            # Where both stand side by side, the conflict may hide another condition that fails: look again.
+            if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
+                raise ConditionFailed(failed) from error
+            if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):
+                raise
+        if attempt < _TRANSACTION_ATTEMPTS - 1:
+            deadline.pause(attempt, first=0.02, longest=_LONGEST_PAUSE)
+    raise Busy

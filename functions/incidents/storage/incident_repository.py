@@ -1,0 +1,314 @@
+"""One tenant's incidents in the table. Built for one identity: no method takes a tenant or a partition key."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..domain import identifiers, timestamps
+from ..domain.errors import NotFound, NumberTaken
+from ..domain.filters import Filters
+from ..domain.identity import Identity
+from ..domain.model import Change, Incident
+from . import keys, stored_form
+from .dynamodb import ConditionFailed, only_under_its_condition, refusals_as_busy, transact
+from .page_reader import OpenPartition, Page, PageReader, PageRequest, id_range
+from .stored_form import Stored
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_NUMBER = 2  # its place in the transaction of a create
+
+
+class KeyRecord(NamedTuple):
+    """An idempotency key and what it stands for. ``expires_at`` is in seconds since 1970."""
+
+    key: str
+    fingerprint: str
+    expires_at: int
+    incident_id: str = ""
+
+
+class Sighting(NamedTuple):
+    """What is known of a finding that became an incident: the newest, if there were several.
+
+    ``seen_at`` is the time of the newest event that counted, ``pages`` are its parts that came, ``severity`` is the
+    highest that any event gave.
+    """
+
+    incident_id: str
+    seen_at: str
+    pages: frozenset[int]
+    severity: str | None
+
+
+class ExtraWrite(NamedTuple):
+    """A write that goes with a create or an update, all or nothing, and what to raise if its condition fails."""
+
+    write: dict[str, Any]
+    on_conflict: type[Exception]
+
+
+class KeyReserved(Exception):
+    """Another create holds the idempotency key; this one wrote nothing."""
+
+
+class SightingMoved(Exception):
+    """Another event of the same finding came in between; nothing was written."""
+
+
+class StaleVersion(Exception):
+    """The incident has moved on since it was read; nothing was written."""
+
+
+class IncidentRepository:
+    """The incidents that one caller may reach: its tenant's, and of these an application reaches its own."""
+
+    def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
+        self.identity = identity
+        self._tenant_id = identity.tenant_id
+        self._client = client
+        self._table = table_name
+
+    def get(self, incident_id: str) -> Stored:
+        """Return the incident as its last write left it, deleted or not. Raises NotFound, also for no id at all."""
+        if not identifiers.INCIDENT_ID.fullmatch(incident_id):
+            raise NotFound
+        item = self._item(keys.incident(self._tenant_id, incident_id))
+        if item is None:
+            raise NotFound
+        stored = stored_form.to_incident(item)
+        if self.identity.app_id is not None and stored.incident.get("app_id") != self.identity.app_id:
+            raise NotFound
+        return stored
+
+    def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
+        """Return up to ``limit`` incidents, from behind the incident id ``after``.
+
+        Fewer come back where filters leave little of what one request may read. Eventually consistent, as every index
+        is; with deleted incidents it is the table itself that is read.
+        """
+        ids = id_range(filters)
+        if filters.incident_number is not None:
+            incident_id = self._id_of(filters.incident_number)
+            if incident_id is None or not ids[0] <= incident_id <= ids[1]:
+                return Page([], None)
+            ids = (incident_id, incident_id)
+        own = self.identity.app_id
+        if own is not None:
+            if own not in filters.any_of.get("app_id", (own,)):
+                return Page([], None)
+            filters = filters._replace(any_of={**filters.any_of, "app_id": (own,)})
+        reader = PageReader(self._client, self._table, self._tenant_id)
+        return reader.page(self._partitions(filters), PageRequest(filters, ids, newest_first), limit, after)
+
+    def changes(self, incident_id: str, limit: int, after_version: int) -> tuple[list[Change], bool]:
+        """Return up to ``limit`` changes behind a version, oldest first, and whether more follow. Raises NotFound."""
+        self.get(incident_id)  # who may not reach the incident may not reach its history
+        partition, start = keys.change(self._tenant_id, incident_id, after_version + 1)
+        last = keys.change(self._tenant_id, incident_id, 10**10 - 1).sk
+        with refusals_as_busy():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": start}, ":last": {"S": last}},
+                ConsistentRead=True,
+                Limit=limit + 1,
+            )
+        changes = [stored_form.to_change(item) for item in answer["Items"]]
+        return changes[:limit], len(changes) > limit or "LastEvaluatedKey" in answer
+
+    def create(self, incident: Incident, *extra_writes: ExtraWrite, dates: Mapping[str, str] | None = None) -> Stored:
+        """Write the incident, its change 1, its number and the extra writes: all or nothing.
+
+        ``dates`` say where a finding's dates were read, for change 1. Raises NumberTaken, Busy, or the
+        ``on_conflict`` of an extra write.
+        """
+        self._require_own_tenant(incident)
+        first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
+        item = stored_form.from_incident(incident, 1)
+        # A fresh id cannot meet another; the conditions make sure that whatever happens, nothing is overwritten.
+        writes = [
+            self._put(new, "attribute_not_exists(pk)")
+            for new in (item, stored_form.from_change(incident, first), stored_form.number(incident))
+        ]
+        try:
+            transact(self._client, [*writes, *(extra.write for extra in extra_writes)])
+        except ConditionFailed as failed:
+            _raise_on_conflict(failed, extra_writes, len(writes))
+            if failed.places == [_NUMBER]:
+                raise NumberTaken from failed
+            raise
+        return Stored(incident, 1, item)
+
+    def update(self, stored: Stored, incident: Incident, change: Change, *extra_writes: ExtraWrite) -> Stored:
+        """Write what differs between ``stored`` and ``incident``, the change, and the extra writes: all or nothing.
+
+        Raises StaleVersion if the incident is no longer what was read, Busy, or the ``on_conflict`` of an extra write.
+        """
+        self._require_own_tenant(incident)
+        item = stored_form.from_incident(incident, change.version)
+        changed, removed = stored_form.difference(stored.item, item)
+        place = {name: str(n) for n, name in enumerate((*changed, *removed))}
+        expression = "SET " + ", ".join(f"#{place[name]} = :{place[name]}" for name in changed)
+        if removed:
+            expression += " REMOVE " + ", ".join(f"#{place[name]}" for name in removed)
+        values = {f":{place[name]}": attribute for name, attribute in changed.items()}
+        still_as_read = "#version = :read"
+        update = {
+            "TableName": self._table,
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            "UpdateExpression": expression,
+            "ConditionExpression": still_as_read,
+            "ExpressionAttributeNames": {f"#{n}": name for name, n in place.items()} | {"#version": "version"},
+            "ExpressionAttributeValues": values | {":read": {"N": str(stored.version)}},
+        }
+        record = self._put(stored_form.from_change(incident, change), "attribute_not_exists(pk)")
+        writes = [{"Update": update}, record]
+        try:
+            transact(self._client, [*writes, *(extra.write for extra in extra_writes)])
+        except ConditionFailed as failed:
+            _raise_on_conflict(failed, extra_writes, len(writes))
+            raise StaleVersion from failed
+        unknown = {name: attribute for name, attribute in stored.item.items() if name not in removed}
+        return Stored(incident, change.version, unknown | item)
+
+    def sighting(self, finding_key: str) -> Sighting | None:
+        """Return what is known of a finding, or None."""
+        item = self._item(keys.finding(self._tenant_id, finding_key))
+        if item is None:
+            return None
+        severity = item.get("severity")
+        pages = frozenset(int(page) for page in item["pages"]["NS"])
+        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity["S"] if severity else None)
+
+    def sighting_write(self, finding_key: str, before: Sighting | None, now: Sighting) -> ExtraWrite:
+        """Build the write that records a sighting of the finding: ``now`` replaces ``before``, None for a new one."""
+        item = stored_form.key(keys.finding(self._tenant_id, finding_key)) | {
+            "incident_id": {"S": now.incident_id},
+            "seen_at": {"S": now.seen_at},
+            "pages": _numbers(now.pages),
+            **({"severity": {"S": now.severity}} if now.severity else {}),
+        }
+        if before is None:
+            return ExtraWrite(self._put(item, "attribute_not_exists(pk)"), SightingMoved)
+        still_as_read = "incident_id = :incident_id AND seen_at = :seen_at AND pages = :pages"
+        read = {
+            ":incident_id": {"S": before.incident_id},
+            ":seen_at": {"S": before.seen_at},
+            ":pages": _numbers(before.pages),
+        }
+        return ExtraWrite(self._put(item, still_as_read, read), SightingMoved)
+
+    def write(self, extra: ExtraWrite) -> None:
+        """Write alone what otherwise goes with an incident. Raises Busy, or its ``on_conflict``."""
+        try:
+            transact(self._client, [extra.write])
+        except ConditionFailed as failed:
+            raise extra.on_conflict from failed
+
+    def find_key(self, key: str, now: int) -> KeyRecord | None:
+        """Return the record of an idempotency key. What has expired and TTL has not swept yet counts as absent."""
+        item = self._item(self._key_of_record(key))
+        if item is None or int(item["expires_at"]["N"]) <= now:
+            return None
+        return KeyRecord(key, item["fingerprint"]["S"], int(item["expires_at"]["N"]), item["incident_id"]["S"])
+
+    def reserve_key(self, record: KeyRecord, incident: Incident) -> ExtraWrite:
+        """Build the conditional put that reserves the idempotency key for this incident."""
+        item = stored_form.key(self._key_of_record(record.key)) | {
+            "incident_id": {"S": incident["id"]},
+            "fingerprint": {"S": record.fingerprint},
+            "expires_at": {"N": str(record.expires_at)},
+        }
+        never_sent = "attribute_not_exists(pk)"
+        expired_but_not_swept = "expires_at <= :now"
+        now = timestamps.to_milliseconds(incident["created_at"]) // 1000
+        put = self._put(item, f"{never_sent} OR {expired_but_not_swept}", {":now": {"N": str(now)}})
+        return ExtraWrite(put, KeyReserved)
+
+    def next_count(self, year: int) -> int:
+        """Draw the next count of a year. Whoever draws gets its own; one that is not used is a gap.
+
+        Outside the create's transaction, where every two creates of a tenant would conflict over it.
+        """
+        with refusals_as_busy():
+            answer = self._client.update_item(
+                **self._counter(year),
+                UpdateExpression="ADD #count :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+                ReturnValues="UPDATED_NEW",
+            )
+        return int(answer["Attributes"]["count"]["N"])
+
+    def raise_count(self, year: int, count: int) -> None:
+        """Make sure that the counts drawn from now on are above ``count``."""
+        never_drawn = "attribute_not_exists(#count)"
+        still_below = "#count < :count"
+        with only_under_its_condition():
+            self._client.update_item(
+                **self._counter(year),
+                UpdateExpression="SET #count = :count",
+                ConditionExpression=f"{never_drawn} OR {still_below}",
+                ExpressionAttributeValues={":count": {"N": str(count)}},
+            )
+
+    def _item(self, key: keys.Key) -> stored_form.Item | None:
+        with refusals_as_busy():
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=stored_form.key(key),
+                ConsistentRead=True,  # who has just written must see it
+            )
+        return answer.get("Item")
+
+    def _id_of(self, incident_number: str) -> str | None:
+        item = self._item(keys.number(self._tenant_id, incident_number))
+        return None if item is None else item["incident_id"]["S"]
+
+    def _partitions(self, filters: Filters) -> list[OpenPartition]:
+        """Choose what to read: the smallest partitions that hold everything the filters let through."""
+        tenant = self._tenant_id
+        if filters.include_deleted:
+            return [OpenPartition(None, "pk", keys.incident(tenant, "").pk)]
+        if apps := filters.any_of.get("app_id"):
+            return [
+                OpenPartition(keys.ACTIVE_BY_APP, "active_app_pk", keys.active_by_app(tenant, app), selected="app_id")
+                for app in apps
+            ]
+        if statuses := filters.any_of.get("status"):
+            return [
+                OpenPartition(
+                    keys.ACTIVE_BY_STATUS, "active_status_pk", keys.active_by_status(tenant, status), selected="status"
+                )
+                for status in statuses
+            ]
+        return [OpenPartition(keys.ACTIVE, "active_pk", keys.active(tenant))]
+
+    def _put(self, item: stored_form.Item, condition: str, values: stored_form.Item | None = None) -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        return {"Put": put | ({"ExpressionAttributeValues": values} if values else {})}
+
+    def _key_of_record(self, key: str) -> keys.Key:
+        return keys.idempotency(self._tenant_id, self.identity.app_id, "create_incident", key)
+
+    def _counter(self, year: int) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": stored_form.key(keys.counter(self._tenant_id, year)),
+            "ExpressionAttributeNames": {"#count": "count"},  # a reserved word
+        }
+
+    def _require_own_tenant(self, incident: Incident) -> None:
+        if incident["tenant_id"] != self._tenant_id:
+            raise ValueError("an incident of another tenant")
+
+
+def _raise_on_conflict(failed: ConditionFailed, extra_writes: tuple[ExtraWrite, ...], first: int) -> None:
+    for place, extra in enumerate(extra_writes, start=first):
+        if place in failed.places:
+            raise extra.on_conflict from failed
+
+
+def _numbers(pages: frozenset[int]) -> stored_form.Attribute:
+    return {"NS": [str(page) for page in sorted(pages)]}

@@ -1,0 +1,230 @@
+"""One tenant's days and buckets in the table. Built for one identity: no method takes a tenant or a partition key."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ..domain.errors import Busy
+from ..domain.identity import Identity
+from ..domain.metrics import tally
+from ..domain.metrics.definitions import KINDS, Kind
+from ..domain.metrics.tally import Facts, Group, Tally
+from ..runtime import deadline
+from . import keys, stored_form
+from .dynamodb import refusals_as_busy
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_INDEX = {
+    "detected": (keys.BY_DETECTED_DAY, "detected_day_pk", keys.by_detected_day),
+    "closed": (keys.BY_CLOSED_DAY, "closed_day_pk", keys.by_closed_day),
+}
+_TRIES = 4
+MAX_CLOCK_SKEW_MS = 24 * 3_600_000
+"""A ``read_from`` that lies further ahead than this is a broken clock's, and may be overwritten."""
+_NOBODY_YET, _READ_EARLIER = "attribute_not_exists(read_from)", "read_from < :read_from"
+_NOT_OVERTAKEN = f"{_NOBODY_YET} OR {_READ_EARLIER} OR read_from > :beyond"
+
+
+class Overtaken(Exception):
+    """A run that read later has this day; what an earlier one knows is not written any more."""
+
+
+class UnreadableIncident(Exception):
+    """An incident of a day cannot be read; ``incident_id`` names it."""
+
+    def __init__(self, incident_id: str) -> None:
+        super().__init__(incident_id)
+        self.incident_id = incident_id
+
+
+class MetricRepository:
+    """The metrics that one caller may reach: its tenant's; an application reaches those of its own incidents."""
+
+    def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
+        self._identity = identity
+        self._tenant_id = identity.tenant_id
+        self._client = client
+        self._table = table_name
+
+    def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[tuple[str, Group, Tally]]:
+        """Yield what is known of these days, both included, by day and group; a large group comes in pieces.
+
+        Eventually consistent. Raises Busy.
+        """
+        first, last = keys.metric_buckets(self._tenant_id, self._identity.app_id, kind, first_day, last_day)
+        for day, of_day in groupby(self._between(first, last), key=lambda item: item["day"]["S"]):
+            chunks = _whole(list(of_day))
+            for text in self._read_anew(kind, day) if chunks is None else chunks:
+                for group, piece in tally.from_chunk(text):
+                    yield day, group, piece
+
+    def incidents(self, kind: Kind, day: str) -> Iterator[Facts]:
+        """Yield the incidents of a day, deleted and dismissed ones among them. As late as its index may be.
+
+        Raises UnreadableIncident, or Busy.
+        """
+        index, attribute, partition = _INDEX[kind]
+        for item in self._query(
+            IndexName=index,
+            KeyConditionExpression=f"{attribute} = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition(self._tenant_id, day)}},
+        ):
+            try:
+                facts = to_facts(item)
+            except Exception as error:
+                raise UnreadableIncident(item["sk"]["S"]) from error
+            yield facts
+
+    def take_day(self, kind: Kind, day: str, read_from: int, apps: frozenset[str]) -> frozenset[str]:
+        """Begin to replace a day's buckets by what was read from a moment on, in milliseconds since 1970.
+
+        Returns every application that ever had an incident on that day: all their buckets must be replaced. Raises
+        Overtaken, or Busy.
+        """
+        expression, values = "SET read_from = :read_from", _reading(read_from)
+        if apps:
+            expression += " ADD apps :apps"
+            values[":apps"] = {"SS": sorted(apps)}
+        try:
+            with refusals_as_busy():
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=stored_form.key(keys.metric_day(self._tenant_id, kind, day)),
+                    UpdateExpression=expression,
+                    ConditionExpression=_NOT_OVERTAKEN,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+        except ClientError as error:
+            raise _overtaken_or(error) from error
+        known = answer["Attributes"]
+        return frozenset(known["apps"]["SS"] if "apps" in known else ())
+
+    def replace(self, app_id: str | None, kind: Kind, day: str, read_from: int, chunks: list[str]) -> None:
+        """Replace one bucket, all its chunks or none, unless a later reading has. Raises Overtaken, or Busy.
+
+        The first chunk is the bucket itself, and the rest stands where no other writing looks for it. So the bucket
+        says in one write which chunks count, however many they are.
+        """
+        bucket = keys.metric_bucket(self._tenant_id, app_id, kind, day)
+        for n, text in enumerate(chunks[1:], start=1):
+            item = stored_form.key(keys.metric_chunk(bucket, read_from, n)) | _chunk(day, read_from, len(chunks), text)
+            with refusals_as_busy():
+                self._client.put_item(TableName=self._table, Item=item)
+        try:
+            with refusals_as_busy():
+                answer = self._client.put_item(
+                    TableName=self._table,
+                    Item=stored_form.key(bucket) | _chunk(day, read_from, len(chunks), chunks[0]),
+                    ConditionExpression=_NOT_OVERTAKEN,
+                    ExpressionAttributeValues=_reading(read_from),
+                    ReturnValues="ALL_OLD",
+                )
+        except ClientError as error:
+            raise _overtaken_or(error) from error
+        before = answer.get("Attributes")
+        if len(chunks) > 1 or (before and before["parts"]["N"] != "1"):
+            self._remove_older(bucket, read_from)
+
+    def days(self) -> Iterator[tuple[Kind, str]]:
+        """Yield, some of them often, every day that has an incident or ever had a bucket. Reads all; for operators."""
+        for item in self._query(**self._everything(keys.incident(self._tenant_id, "").pk)):
+            for kind in KINDS:
+                if moment := item.get(f"{kind}_at", {}).get("S"):
+                    yield kind, moment[:10]
+        for item in self._query(**self._everything(keys.metric_day(self._tenant_id, "", "").pk, "DAY#")):
+            _, name, day = item["sk"]["S"].split("#")
+            yield next(kind for kind in KINDS if kind.upper() == name), day
+
+    def _read_anew(self, kind: Kind, day: str) -> list[str]:
+        """Return the chunks of a day whose bucket was replaced while it was read."""
+        bucket = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
+        for attempt in range(_TRIES):
+            chunks = _whole(list(self._between(bucket, bucket._replace(sk=f"{bucket.sk}#~"), ConsistentRead=True)))
+            if chunks is not None:
+                return chunks
+            deadline.pause(attempt, first=0.05)
+        raise Busy
+
+    def _remove_older(self, bucket: keys.Key, read_from: int) -> None:
+        """Remove the chunks of earlier writings, which nobody looks for any more."""
+        for item in self._between(bucket._replace(sk=f"{bucket.sk}#"), bucket._replace(sk=f"{bucket.sk}#~")):
+            if int(item["read_from"]["N"]) < read_from:
+                with refusals_as_busy():
+                    self._client.delete_item(TableName=self._table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    def _between(self, first: keys.Key, last: keys.Key, **more: Any) -> Iterator[stored_form.Item]:
+        return self._query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
+            **more,
+        )
+
+    def _everything(self, partition: str, behind: str = "!") -> dict[str, Any]:
+        return {
+            "KeyConditionExpression": "pk = :pk AND sk > :behind",
+            "ExpressionAttributeValues": {":pk": {"S": partition}, ":behind": {"S": behind}},
+        }
+
+    def _query(self, **parameters: Any) -> Iterator[stored_form.Item]:
+        while True:
+            with refusals_as_busy():
+                answer = self._client.query(TableName=self._table, **parameters)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def to_facts(item: stored_form.Item) -> Facts:
+    """Return what the metrics look at in an item, the table's or a day index's, which hold different parts of it."""
+
+    def text(name: str) -> str | None:
+        return item[name]["S"] if name in item else None
+
+    def whole(name: str) -> int | None:
+        return int(item[name]["N"]) if name in item else None
+
+    return Facts(
+        app_id=text("app_id"),
+        severity=text("severity"),
+        category=text("category"),
+        status=item["status"]["S"],
+        is_deleted=item["is_deleted"]["BOOL"],
+        occurred_at=text("occurred_at"),
+        detected_at=text("detected_at"),
+        contained_at=text("contained_at"),
+        closed_at=text("closed_at"),
+        mttd_minutes=whole("mttd_minutes"),
+        mttr_minutes=whole("mttr_minutes"),
+    )
+
+
+def _reading(read_from: int) -> dict[str, Any]:
+    return {":read_from": {"N": str(read_from)}, ":beyond": {"N": str(read_from + MAX_CLOCK_SKEW_MS)}}
+
+
+def _chunk(day: str, read_from: int, chunks: int, text: str) -> stored_form.Item:
+    return {
+        "day": {"S": day},
+        "read_from": {"N": str(read_from)},
+        "parts": {"N": str(chunks)},
+        "rows": {"S": text},
+    }
+
+
+def _whole(items: list[stored_form.Item]) -> list[str] | None:
+    """Return the texts of a bucket and its chunks, None where some are missing; other writings' do not count."""
+    bucket = items[0]
+    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # the chunks of a writing that has not come to its end
+        return []
+    chunks = [item["rows"]["S"] for item in items if item["read_from"] == bucket["read_from"]]
+    return chunks if len(chunks) == int(bucket["parts"]["N"]) else None
+
+
+def _overtaken_or(error: ClientError) -> Exception:
+    return Overtaken() if error.response["Error"]["Code"] == "ConditionalCheckFailedException" else error

@@ -1,0 +1,174 @@
+"""Reading a list: from one partition or from several, merged by id, within a bound on what one request reads.
+
+A partition is read in growing steps until the page is full. Where filters leave little, a request stops at the bound
+and answers with a short page and the position up to which everything has been read.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..domain import timestamps
+from ..domain.filters import Filters
+from ..domain.model import Incident
+from . import keys, stored_form
+from .dynamodb import refusals_as_busy
+from .stored_form import Stored
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ITEMS_READ = 1_000
+UNITS_READ = 128  # 1 MB, eventually consistent
+
+
+class Page(NamedTuple):
+    """Some incidents in order, and the id behind which to go on; None at the end of the list."""
+
+    incidents: list[Incident]
+    position: str | None
+
+
+class PageRequest(NamedTuple):
+    """What a list shows, in which direction: incidents that pass the filters, with ids in a range, ends included."""
+
+    filters: Filters
+    ids: tuple[str, str]
+    newest_first: bool
+
+
+class OpenPartition:
+    """One partition of the table or of an index, read in one direction."""
+
+    def __init__(self, index: str | None, attribute: str, value: str, *, selected: str | None = None) -> None:
+        self.index, self.attribute, self.value = index, attribute, value
+        self.selected = selected  # the field whose filter the choice of this partition has already answered
+        self.waiting: list[Stored] = []  # read, and not yet shown
+        self.reached: str | None = None  # the last id that was looked at
+        self.ended = False
+
+    def query(self, request: PageRequest, tenant_id: str, after: str | None) -> dict[str, Any]:
+        """Return the parameters of the next query, but for its limit."""
+        filters, (first, last), newest_first = request
+        sort_key = "id" if self.index else "sk"
+        expression, names, values = filter_expression(filters, already_selected=self.selected)
+        parameters: dict[str, Any] = {
+            "KeyConditionExpression": "#partition = :partition AND #id BETWEEN :first AND :last",
+            "ExpressionAttributeNames": {"#partition": self.attribute, "#id": sort_key} | names,
+            "ExpressionAttributeValues": values
+            | {":partition": {"S": self.value}, ":first": {"S": first}, ":last": {"S": last}},
+            "ScanIndexForward": not newest_first,
+        }
+        if self.index:
+            parameters["IndexName"] = self.index
+        if expression:
+            parameters["FilterExpression"] = expression
+        if start := self.reached or after:
+            position = stored_form.key(keys.incident(tenant_id, start))
+            parameters["ExclusiveStartKey"] = (
+                {**position, self.attribute: {"S": self.value}, "id": {"S": start}} if self.index else position
+            )
+        return parameters
+
+
+class PageReader:
+    """Reads one page of a tenant's list."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, tenant_id: str) -> None:
+        self._client, self._table, self._tenant_id = client, table, tenant_id
+        self._items_left, self._units_left = ITEMS_READ, float(UNITS_READ)
+
+    def page(self, partitions: list[OpenPartition], request: PageRequest, limit: int, after: str | None) -> Page:
+        """Return up to ``limit`` incidents of all partitions, in order, from behind the id ``after``."""
+        newest_first = request.newest_first
+        incidents: list[Incident] = []
+        # One more than wanted tells whether there is a next page, without an empty last one. Several share it.
+        step = max(2, -(-(limit + 1) // max(1, len(partitions))))
+        while True:
+            open_ = [partition for partition in partitions if not partition.ended]
+            unread = [partition for partition in open_ if partition.reached is None]
+            if not unread:
+                incidents += _in_order(partitions, open_, newest_first)
+                if len(incidents) > limit:
+                    return Page(incidents[:limit], incidents[limit - 1]["id"])
+                if not open_:
+                    return Page(incidents, None)
+                if self._items_left <= 0 or self._units_left <= 0:
+                    return Page(incidents, _least_advanced(open_, newest_first).reached)
+                self._read(_least_advanced(open_, newest_first), step, request, after)
+                step *= 2
+            else:
+                self._read(unread[0], step, request, after)
+
+    def _read(self, partition: OpenPartition, step: int, request: PageRequest, after: str | None) -> None:
+        with refusals_as_busy():
+            answer = self._client.query(
+                TableName=self._table,
+                Limit=max(1, min(step, self._items_left)) if self._units_left > 0 else 1,
+                ReturnConsumedCapacity="TOTAL",
+                **partition.query(request, self._tenant_id, after),
+            )
+        partition.waiting += [stored_form.to_incident(item) for item in answer["Items"]]
+        self._items_left -= answer["ScannedCount"]
+        self._units_left -= answer["ConsumedCapacity"]["CapacityUnits"]
+        if last := answer.get("LastEvaluatedKey"):
+            partition.reached = last["sk"]["S"]
+        else:
+            partition.ended = True
+
+
+def id_range(filters: Filters) -> tuple[str, str]:
+    """Return the first and the last id of incidents created within ``created``: an id begins with its time."""
+    first, last = (timestamps.to_milliseconds(end) for end in filters.created)
+    return keys.ids_made_at(first)[0], keys.ids_made_at(last)[1]
+
+
+def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """Return a filter expression with its names and values, but for the field that the index has selected."""
+    parts: list[str] = []
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for field, accepted in filters.any_of.items():
+        if field == already_selected:
+            continue
+        places = [f":{field}{n}" for n in range(len(accepted))]
+        values |= {place: {"S": value} for place, value in zip(places, accepted, strict=True)}
+        if field == "tag":
+            names["#tags"] = "tags"
+            parts.append(f"({' OR '.join(f'contains(#tags, {place})' for place in places)})")
+        else:
+            names[f"#{field}"] = field
+            parts.append(f"#{field} IN ({', '.join(places)})")
+    if filters.detected:
+        names["#detected_at"] = "detected_at"
+        values |= {":detected_from": {"S": filters.detected[0]}, ":detected_to": {"S": filters.detected[1]}}
+        parts.append("#detected_at BETWEEN :detected_from AND :detected_to")
+    return " AND ".join(parts), names, values
+
+
+def _least_advanced(partitions: list[OpenPartition], newest_first: bool) -> OpenPartition:
+    def reached(partition: OpenPartition) -> str:
+        return partition.reached or ""
+
+    return max(partitions, key=reached) if newest_first else min(partitions, key=reached)
+
+
+def _in_order(partitions: list[OpenPartition], open_: list[OpenPartition], newest_first: bool) -> list[Incident]:
+    """Take from all partitions what nothing that is still unread can come before."""
+    bound = _least_advanced(open_, newest_first).reached if open_ else None
+    taken: dict[str, Stored] = {}
+    for partition in partitions:
+        ready = [
+            stored
+            for stored in partition.waiting
+            if bound is None or _up_to(stored.incident["id"], bound, newest_first)
+        ]
+        partition.waiting = partition.waiting[len(ready) :]
+        for stored in ready:
+            # An incident that moves between two partitions while they are read stands in both: its newer state counts.
+            other = taken.setdefault(stored.incident["id"], stored)
+            if stored.version > other.version:
+                taken[stored.incident["id"]] = stored
+    return [taken[incident_id].incident for incident_id in sorted(taken, reverse=newest_first)]
+
+
+def _up_to(incident_id: str, bound: str, newest_first: bool) -> bool:
+    return incident_id >= bound if newest_first else incident_id <= bound

@@ -1,0 +1,159 @@
+"""The stored form of an incident: native DynamoDB attributes, which operators can read, filter and export.
+
+Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``): to convert the
+few types that an incident has takes a fraction of what boto3's general serializer takes.
+"""
+
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from ..domain import model, wire_form
+from ..domain.model import Change, Incident
+from . import keys, upcasting
+
+Attribute = dict[str, Any]
+Item = dict[str, Any]
+
+
+class Stored(NamedTuple):
+    """An incident, the version under which it is stored (1 for the create, then one a change), and its item."""
+
+    incident: Incident
+    version: int
+    item: Item
+
+
+class Record(NamedTuple):
+    """One change of one item, as the table's stream tells it: its images before and after, its place in the stream."""
+
+    sequence_number: str
+    old: Item | None
+    new: Item | None
+
+
+class Created(NamedTuple):
+    """What a create answers with; ``replayed`` if an earlier request with the same key made it."""
+
+    stored: Stored
+    replayed: bool
+
+
+def key(primary: keys.Key) -> Item:
+    return {"pk": {"S": primary.pk}, "sk": {"S": primary.sk}}
+
+
+def from_incident(incident: Incident, version: int) -> Item:
+    """Return the whole item, with its key and the index attributes of its state."""
+    item = key(keys.incident(incident["tenant_id"], incident["id"]))
+    item["version"] = {"N": str(version)}
+    for name, text in keys.index_attributes(incident).items():
+        item[name] = {"S": text}
+    for field, value in incident.items():
+        if value is not None and value != []:
+            item[field] = _attribute(value)
+    return item
+
+
+def to_incident(item: Item) -> Stored:
+    """Return the incident of an item of any schema version; unknown attributes are left where they are."""
+    current = upcasting.upcast(item)
+    incident = model.unset_fields()
+    if app_id := current.get("app_id"):
+        incident["app_id"] = app_id["S"]
+    for field, attribute in current.items():
+        if field in incident:
+            if (text := attribute.get("S")) is not None:  # as most are
+                incident[field] = text
+            elif (many := attribute.get("L")) is not None:
+                incident[field] = [text["S"] for text in many]
+            else:
+                incident[field] = _value(field, attribute)
+    return Stored(cast("Incident", incident), int(item["version"]["N"]), item)
+
+
+def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
+    """Return what an update must set, and which attributes it must remove. Those it does not know, it leaves alone."""
+    known = {*model.FIELDS, *keys.INDEX_ATTRIBUTES}
+    changed = {name: attribute for name, attribute in wanted.items() if stored.get(name) != attribute}
+    return changed, [name for name in stored if name in known and name not in wanted]
+
+
+def from_change(incident: Incident, change: Change) -> Item:
+    """Return the item of one entry of the audit trail.
+
+    Change 1, the create, holds no values: the first value of a field is the ``from`` of its first later change, or what
+    the incident shows now. To store them twice would cost every create up to its own size again.
+    """
+    dates = {"dates": {"M": {name: {"S": place} for name, place in change.dates.items()}}} if change.dates else {}
+    return (
+        key(keys.change(incident["tenant_id"], incident["id"], change.version))
+        | dates
+        | {
+            "version": {"N": str(change.version)},
+            "at": {"S": change.at},
+            "by": {"S": change.by},
+            "action": {"S": change.action},
+            "changes": {
+                "M": {
+                    field: {"M": {"from": _attribute(before), "to": _attribute(after)}}
+                    for field, (before, after) in change.changes.items()
+                }
+            },
+        }
+    )
+
+
+def to_change(item: Item) -> Change:
+    return Change(
+        version=int(item["version"]["N"]),
+        at=item["at"]["S"],
+        by=item["by"]["S"],
+        action=cast("model.Action", item["action"]["S"]),
+        changes={
+            field: (_value(field, pair["M"]["from"]), _value(field, pair["M"]["to"]))
+            for field, pair in item["changes"]["M"].items()
+        },
+        dates={name: place["S"] for name, place in item["dates"]["M"].items()} if "dates" in item else None,
+    )
+
+
+def number(incident: Incident) -> Item:
+    """Return the item that holds an incident number for good."""
+    return key(keys.number(incident["tenant_id"], incident["incident_number"])) | {"incident_id": {"S": incident["id"]}}
+
+
+def _attribute(value: object) -> Attribute:
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case Decimal():
+            return {"N": wire_form.dump_amount(value)}
+        case list():
+            return {"L": [{"S": text} for text in value]}
+    raise TypeError(f"an incident holds no {type(value).__name__}")
+
+
+def _value(field: str, attribute: Attribute) -> Any:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "L":
+            return [member["S"] if "S" in member else _value("", member) for member in value]
+        case "S" | "BOOL":
+            return value
+        case "N" if field == "financial_impact":
+            return Decimal(value)
+        case "N":
+            return int(value) if value.lstrip("-").isdigit() else float(value)
+        case "NULL":
+            return None
+        case "M":  # this and what follows, only of a newer version
+            return {name: _value("", member) for name, member in value.items()}
+        case "SS" | "NS":
+            return list(value)
+    return str(value)
