@@ -4,8 +4,10 @@ from incidents.commands import creating
 from incidents.edges import http, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
+from incidents.storage.incident_repository import IncidentRepository
 
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
-    return responses.created(creating.create_incident(request.json, request.incidents, request.idempotency_key))
+    incidents = request.reach(IncidentRepository)
+    return responses.created(creating.create_incident(request.json, incidents, request.idempotency_key))

@@ -3,8 +3,10 @@
 from incidents.edges import http, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
+from incidents.storage.incident_repository import IncidentRepository
 
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    return responses.incident_or_304(request, request.incidents.get(request.incident_id))
+    incidents = request.reach(IncidentRepository)
+    return responses.incident_or_304(request, incidents.get(request.incident_id))

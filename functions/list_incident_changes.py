@@ -4,12 +4,12 @@ from incidents import queries
 from incidents.edges import http, parameters, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
+from incidents.storage.incident_repository import IncidentRepository
 
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
+    incidents = request.reach(IncidentRepository)
     return responses.page(
-        queries.list_incident_changes(
-            request.incident_id, parameters.changes_request(request.parameters), request.incidents
-        )
+        queries.list_incident_changes(request.incident_id, parameters.changes_request(request.parameters), incidents)
     )

@@ -4,8 +4,10 @@ from incidents import queries
 from incidents.edges import http, parameters, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
+from incidents.storage.incident_repository import IncidentRepository
 
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    return responses.page(queries.list_incidents(parameters.list_request(request.parameters), request.incidents))
+    incidents = request.reach(IncidentRepository)
+    return responses.page(queries.list_incidents(parameters.list_request(request.parameters), incidents))

@@ -4,10 +4,12 @@ from incidents.commands import updating
 from incidents.edges import http, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
+from incidents.storage.incident_repository import IncidentRepository
 
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
+    incidents = request.reach(IncidentRepository)
     return responses.incident(
-        updating.update_incident(request.incident_id, request.merge_patch, request.if_match, request.incidents)
+        updating.update_incident(request.incident_id, request.merge_patch, request.if_match, incidents)
     )

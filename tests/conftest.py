@@ -11,6 +11,7 @@ import httpx
 import pytest
 from incidents.domain.identity import Identity
 from incidents.edges import schedule
+from incidents.runtime import sdk
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb as client_module
 from incidents.storage.incident_repository import IncidentRepository
@@ -77,6 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have an AWS account; no test may reach it."""
+    sdk.session.cache_clear()  # it remembers whose credentials it has seen
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

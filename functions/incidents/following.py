@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from math import inf
 from typing import NamedTuple
 
+from .domain import tally
 from .domain.errors import Busy
-from .domain.identifiers import TENANT_ID
-from .domain.metrics import tally
-from .domain.metrics.definitions import KINDS, METRICS, Kind
+from .domain.metric_definitions import KINDS, METRICS, Kind
+from .domain.model import TENANT_ID
 from .runtime import cloudwatch
 from .runtime.log import logger
 from .storage.marks import Marks

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import cast
 
-from .domain.metrics import tally
-from .domain.metrics.definitions import Kind
+from .domain import tally
+from .domain.metric_definitions import Kind
 from .runtime import cloudwatch, deadline
 from .runtime.log import logger
 from .storage.marks import Marks

@@ -1,27 +1,17 @@
-"""What reads incidents and their metrics. No pydantic: a read starts and answers without it."""
+"""What reads incidents, and their changes."""
 
 import json
-from typing import Any, NamedTuple
 
 from .domain import wire_form
-from .domain.filters import ChangesRequest, ListRequest
-from .domain.metrics.answer import answer
-from .domain.metrics.window import Window
+from .domain.questions import ChangesRequest, ListRequest
+from .domain.wire_form import JsonPage
 from .storage import cursor
 from .storage.incident_repository import IncidentRepository
-from .storage.metric_repository import MetricRepository
 
 # As the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope, which older runtimes escape
 # to ASCII. One control character of an incident becomes seven there.
 PAGE_BYTES = 4_000_000
 _LONGEST = 12  # bytes there of one character: a pair of surrogates, each escaped
-
-
-class JsonPage(NamedTuple):
-    """One page of a list, its items as JSON; ``next_cursor`` is None on the last."""
-
-    items: list[str]
-    next_cursor: str | None
 
 
 def list_incidents(request: ListRequest, incidents: IncidentRepository) -> JsonPage:
@@ -45,12 +35,6 @@ def list_incident_changes(incident_id: str, request: ChangesRequest, incidents: 
     versions = [str(change.version) for change in changes]
     documents, position = _cut([*map(wire_form.dump_change, changes)], versions, versions[-1] if more else None)
     return JsonPage(documents, position and cursor.seal(position, incidents.identity, *about))
-
-
-def get_incident_metrics(window: Window, metrics: MetricRepository) -> dict[str, Any]:
-    """Return the metrics of a window, as ``answer`` lays them out. Raises Busy."""
-    first, last = window.first.isoformat(), window.last.isoformat()
-    return answer(window, metrics.buckets("detected", first, last), metrics.buckets("closed", first, last))
 
 
 def _cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:

@@ -14,8 +14,7 @@ import pytest
 from grc_client import calls, fields, models
 from grc_client.errors import OF_STATUS, ApiError, GrcError
 from grc_client.incidents import AsyncIncidents, Incidents
-from incidents.domain import model, payloads
-from incidents.domain.metrics import definitions
+from incidents.domain import metric_definitions, model, payloads
 from incidents.edges import parameters, responses
 from incidents_cli.stack import operation_name
 
@@ -74,7 +73,7 @@ def test_words_are_the_services_own() -> None:
 
 def test_metrics_are_the_services_own() -> None:
     for kind in (models.Metrics, models.MetricsGroup, models.MetricsSpan):
-        assert set(definitions.METRICS) <= set(kind.model_fields)
+        assert set(metric_definitions.METRICS) <= set(kind.model_fields)
 
 
 def test_every_status_of_the_service_is_an_error_of_the_client() -> None:

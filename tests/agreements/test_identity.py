@@ -4,7 +4,7 @@ import re
 
 import add_tenant
 import pytest
-from incidents.domain import identifiers, identity
+from incidents.domain import identity, model
 
 from tests.agreements.test_updates import only_at_creation
 from tests.support import templates
@@ -35,7 +35,7 @@ def test_the_scopes_are_those_of_the_routes() -> None:
 
 def test_the_trigger_takes_the_tenants_and_applications_that_the_functions_take() -> None:
     forms = {name: form.pattern for name, (form, _) in identity._FORMS.items()}
-    assert add_tenant.TENANT_ID.pattern == identifiers.TENANT_ID.pattern == forms["tenant_id"]
+    assert add_tenant.TENANT_ID.pattern == model.TENANT_ID.pattern == forms["tenant_id"]
     assert add_tenant.APP_ID.pattern == forms["app_id"]
     for parameter, form in (("MachineTenantId", add_tenant.TENANT_ID), ("MachineAppId", add_tenant.APP_ID)):
         assert SERVICE["Parameters"][parameter]["AllowedPattern"] == f"^({form.pattern})?$"

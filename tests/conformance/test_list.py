@@ -12,6 +12,7 @@ from incidents.commands import creating, deleting, updating
 from incidents.domain import errors, model, timestamps, wire_form
 from incidents.domain.identity import Identity
 from incidents.domain.model import Incident
+from incidents.domain.wire_form import JsonPage
 from incidents.edges import parameters
 from incidents.edges.parameters import LIMIT_DEFAULT
 from incidents.storage import stored_form
@@ -60,7 +61,7 @@ def walk(incidents: IncidentRepository, **given: Any) -> tuple[list[str], int]:
     return seen, pages
 
 
-def ids_of(page: queries.JsonPage) -> list[str]:
+def ids_of(page: JsonPage) -> list[str]:
     return [json.loads(document)["id"] for document in page.items]
 
 
@@ -207,7 +208,7 @@ def test_no_answer_is_larger_than_lambda_carries(acme: IncidentRepository) -> No
         queries.list_incident_changes(incident_id, parameters.changes_request({"limit": ["100"]}), acme),
     ):
         assert page.next_cursor
-        assert 2_000_000 < len(json.dumps(wire_form.dump_page(*page))) < 6_000_000
+        assert 2_000_000 < len(json.dumps(wire_form.dump_page(page))) < 6_000_000
     assert len(walk(acme, limit=100)[0]) == 61
 
 

@@ -14,7 +14,7 @@ from tests.support.checkout import Checkout
 from tests.support.events import claims, http_event
 
 MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("*.py"))
-READS = ["get_incident", "list_incidents", "list_incident_changes", "get_incident_metrics"]
+LIGHT = ["get_incident", "list_incidents", "list_incident_changes", "get_incident_metrics", "delete_incident"]
 REQUEST = http_event(
     path={"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6"}, content_type=None, caller=claims(),
 )  # fmt: skip
@@ -67,8 +67,8 @@ def test_the_package_is_small(shared: Path) -> None:
     assert size["unzipped"] <= 24_000_000
 
 
-@pytest.mark.parametrize("module", READS)
-def test_a_read_starts_from_few_files_and_modules(shared: Path, module: str) -> None:
+@pytest.mark.parametrize("module", LIGHT)
+def test_a_read_or_a_deletion_starts_from_few_files_and_modules(shared: Path, module: str) -> None:
     """With its first request; that nothing is compiled is looked at below."""
     code = f"""
 opened = 0
@@ -80,7 +80,6 @@ def note(event, _):
 sys.addaudithook(note)
 import os
 import {module}
-from incidents import dynamodb
 os.environ["CURSOR_KEY"] = "x"
 answer = {module}.handler({REQUEST!r}, Context)
 loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & {{"pydantic", "pydantic_core", "boto3", "ulid"}})
@@ -116,9 +115,9 @@ def test_every_call_that_a_role_grants_can_be_made_from_the_artifact(shared: Pat
     assert called <= set(granted)
     code = f"""
 import json
-from incidents import aws_clients
+from incidents.runtime import sdk
 
-clients = {{name: aws_clients.make(name).meta for name in {sorted(called)!r}}}
+clients = {{name: sdk.make_client(name).meta for name in {sorted(called)!r}}}
 print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url] for name, one in clients.items()}}))
 """
     known = json.loads(run(shared, code))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import compute_metrics
 import follow_incidents
 import pytest
-from incidents.domain.metrics import tally
+from incidents.domain import tally
 from incidents.runtime import deadline
 from incidents.storage import dynamodb as table_client
 

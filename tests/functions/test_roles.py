@@ -12,7 +12,7 @@ from delete_incident import handler as delete
 from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_metrics import handler as get_metrics
-from incidents.domain.metrics import tally
+from incidents.domain import tally
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
 from incidents_cli.stack import operation_name

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from incidents.domain import identifiers
+from incidents.domain import model
 from incidents.domain.errors import MalformedRequest
 from incidents.domain.identity import Identity
 from incidents.storage import cursor, keys
@@ -67,6 +67,6 @@ def test_the_ids_of_a_millisecond_enclose_those_that_are_made_in_it(milliseconds
     first, last = keys.ids_made_at(milliseconds)
 
     assert first <= f"inc_{made}" <= last
-    assert identifiers.INCIDENT_ID.fullmatch(first)
-    assert identifiers.INCIDENT_ID.fullmatch(last)
+    assert model.INCIDENT_ID.fullmatch(first)
+    assert model.INCIDENT_ID.fullmatch(last)
     assert keys.ids_made_at(milliseconds + 1)[0] > last

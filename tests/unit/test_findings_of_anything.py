@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from incidents import findings
-from incidents.domain import identifiers, model, payloads, wire_form
+from incidents.domain import model, payloads, wire_form
 from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
 from tests.support.recorded import NAMES, event
@@ -88,7 +88,7 @@ def check(one: findings.Report) -> None:
     incident: Any = model.unset_fields() | given_values
     assert model.apply_rules(incident, given_values, one.seen_at) == []
     assert len(wire_form.dump_incident(incident).encode()) < model.DOCUMENT_BYTES - 4096
-    assert identifiers.ACCOUNT_ID.fullmatch(one.account_id)
+    assert model.ACCOUNT_ID.fullmatch(one.account_id)
     assert one.producer is None or not one.source.startswith("aws.")
     one.key.encode()
     assert 0 < len(one.key) <= 1024

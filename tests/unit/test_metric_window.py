@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from incidents.domain import metric_answer, questions, tally
 from incidents.domain.errors import MalformedRequest
-from incidents.domain.metrics import answer, tally, window
-from incidents.domain.metrics.tally import Facts, Group
+from incidents.domain.tally import Facts, Group
 from incidents.edges import parameters
 
 NOW = int(datetime(2026, 11, 23, 23, 59, 59, 999_000, tzinfo=UTC).timestamp() * 1000)
@@ -22,7 +22,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: NOW * 1_000_000)
 
 
-def asked(**given_once: str) -> window.Window:
+def asked(**given_once: str) -> questions.Window:
     return parameters.metrics_window({name.strip("_"): [value] for name, value in given_once.items()})
 
 
@@ -39,7 +39,7 @@ def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
         "closed": tally.totals_by_group("closed", closed),
     }
     known = {kind: [("2026-11-23", row, of) for row, of in rows.items()] for kind, rows in of_day.items()}
-    return answer.answer(asked(**given_once), known["detected"], known["closed"])
+    return metric_answer.get_incident_metrics(asked(**given_once), lambda kind, *_: known[kind])
 
 
 def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
@@ -79,13 +79,19 @@ def test_what_is_wrong_is_named_with_what_would_be_right(given_wrong: dict[str, 
         parameters.metrics_window(given_wrong)
 
 
+def no_buckets(*_: str) -> metric_answer.Known:
+    return []
+
+
 def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
-    assert len(answer.answer(asked(from_="9998-12-01", to="9998-12-31"), [], [])["trend"]) == 31
+    assert (
+        len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), no_buckets)["trend"]) == 31
+    )
 
 
 def test_nothing_is_null_and_never_zero() -> None:
-    told = answer.answer(asked(), [], [])
+    told = metric_answer.get_incident_metrics(asked(), no_buckets)
 
     assert list(told) == [
         "from", "to", "as_of", "mttd", "mttr", "time_to_contain", "groups", "trend", "open", "excluded", "definitions",
@@ -106,7 +112,9 @@ def test_percentiles_are_by_nearest_rank_over_the_values_of_the_whole_window() -
         for day, minutes in values.items()
         for row, of in tally.totals_by_group("detected", [one(**known, mttd_minutes=n) for n in minutes]).items()
     ]
-    told = answer.answer(asked(from_="2026-11-01", interval="month"), detected, [])
+    told = metric_answer.get_incident_metrics(
+        asked(from_="2026-11-01", interval="month"), lambda kind, *_: detected if kind == "detected" else []
+    )
 
     mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
     assert told["mttd"] == told["trend"][0]["mttd"] == mttd
@@ -155,7 +163,7 @@ def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
     ],
 )
 def test_a_trend_goes_by_the_calendar_as_far_as_the_window_does(interval: str, spans: list[tuple[str, str]]) -> None:
-    told = answer.answer(asked(from_="2026-12-30", to="2027-01-11", interval=interval), [], [])
+    told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), no_buckets)
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 

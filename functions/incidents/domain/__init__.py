@@ -2,11 +2,11 @@
 
 ``model``        the fields of an incident, their bounds, vocabularies and derived values
 ``payloads``     what a caller may send, checked: the only module that loads pydantic
-``filters``      what a list may be narrowed by
+``questions``    what a caller may ask for: filters, pages, windows of days
 ``identity``     who is calling, from verified claims alone
-``identifiers``  the forms of ids
 ``json_text``    JSON in, strictly; JSON out, exactly
 ``wire_form``    incidents and changes as the API writes them
-``metrics``      MTTD, MTTR and time to contain: what days add up to
+``metric_definitions``   the metrics, and in words what each of them is
+``tally``        what incidents, days and windows add up to; ``metric_answer`` is the answer to a question
 ``timestamps``, ``errors``
 """

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .errors import NotAuthenticated, NotPermitted
-from .identifiers import TENANT_ID
+from .model import TENANT_ID
 
 _SUBJECT = re.compile(
     r"[!-Z^-z|-~\\\]]([ -~]{0,253}[!-~])?"

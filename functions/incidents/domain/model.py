@@ -127,6 +127,11 @@ MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
 
 SCHEMA_VERSION = 1
 
+# The forms of ids
+TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
+INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
+
 # Bounds. Characters are Unicode code points; KiB are of UTF-8.
 TITLE_CHARACTERS = 300
 TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned

@@ -3,9 +3,8 @@
 Two fields are held as more than a Python value, an exact amount and a JSON text: they are written as they are.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from . import model
 from .errors import IncidentTooLarge
@@ -15,6 +14,13 @@ from .model import Change, Incident
 SIZE_RULE = f"must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON."
 
 _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "is_deleted", "contained_at", "closed_at"}
+
+
+class JsonPage(NamedTuple):
+    """One page of a list, its items as JSON; ``next_cursor`` is None on the last."""
+
+    items: list[str]
+    next_cursor: str | None
 
 
 def dump_incident(incident: Incident) -> str:
@@ -42,9 +48,9 @@ def dump_value(field: str, value: Any) -> str:
     return (value or "null") if field == "lessons_learned" else dumps(value)
 
 
-def dump_page(documents: Iterable[str], next_cursor: str | None) -> str:
-    """Return the JSON of a page whose items are JSON already."""
-    return f'{{"items":[{",".join(documents)}],"next_cursor":{dumps(next_cursor)}}}'
+def dump_page(page: JsonPage) -> str:
+    """Return the JSON of a page."""
+    return f'{{"items":[{",".join(page.items)}],"next_cursor":{dumps(page.next_cursor)}}}'
 
 
 def dump_amount(amount: Decimal | None) -> str:

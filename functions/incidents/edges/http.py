@@ -13,8 +13,8 @@ from traceback import extract_tb
 from typing import Any, Protocol
 
 from ..domain.errors import IncidentError, NotAuthenticated, NotPermitted
-from ..domain.identifiers import INCIDENT_ID
 from ..domain.identity import Identity, from_claims
+from ..domain.model import INCIDENT_ID
 from ..runtime import deadline, start
 from ..runtime.log import logger
 from ..storage import dynamodb, guard

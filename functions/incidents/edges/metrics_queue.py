@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from ..domain.identifiers import TENANT_ID
 from ..domain.identity import Identity
+from ..domain.model import TENANT_ID
 from ..runtime import start
 from ..storage import dynamodb, guard, keys
 from ..storage.marks import Marks

@@ -11,8 +11,7 @@ from typing import cast, get_args
 
 from ..domain import model, timestamps
 from ..domain.errors import MalformedRequest
-from ..domain.filters import ChangesRequest, Filters, ListRequest
-from ..domain.metrics.window import DAYS_DEFAULT, DAYS_MAX, GroupBy, Interval, Window
+from ..domain.questions import DAYS_DEFAULT, DAYS_MAX, ChangesRequest, Filters, GroupBy, Interval, ListRequest, Window
 
 REPEATABLE = ("status", "severity", "category", "owner_id", "source", "tag", "app_id")
 RANGES = ("created_from", "created_to", "detected_from", "detected_to")

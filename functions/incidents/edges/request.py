@@ -3,7 +3,6 @@
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,7 +11,6 @@ from ..domain.errors import IncidentTooLarge, MalformedRequest, UnsupportedConte
 from ..domain.identity import Identity
 from ..domain.model import DOCUMENT_BYTES
 from ..storage import dynamodb
-from ..storage.incident_repository import IncidentRepository
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,11 +30,6 @@ class Request:
     def __init__(self, event: Mapping[str, Any], identity: Identity) -> None:
         self._event = event
         self.identity = identity
-
-    @cached_property
-    def incidents(self) -> IncidentRepository:
-        """The incidents that this caller may reach."""
-        return self.reach(IncidentRepository)
 
     def reach(self, repository: Callable[[Identity, "DynamoDBClient", str], Repository]) -> Repository:
         """Return a repository of what this caller may reach."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..domain import errors, wire_form
 from ..domain.errors import IncidentError
-from ..queries import JsonPage
+from ..domain.wire_form import JsonPage
 from ..storage.stored_form import Created, Stored
 from .request import Request
 
@@ -69,7 +69,7 @@ def deleted(stored: Stored) -> Response:
 
 def page(listed: JsonPage) -> Response:
     """200 with one page of a list."""
-    return Response(200, wire_form.dump_page(listed.items, listed.next_cursor), {"content-type": "application/json"})
+    return Response(200, wire_form.dump_page(listed), {"content-type": "application/json"})
 
 
 def metrics(answer: Mapping[str, Any]) -> Response:

@@ -5,7 +5,7 @@ is too long is cut; members that version 1 does not know are ignored.
 """
 
 from ..domain import model
-from ..domain.identifiers import TENANT_ID
+from ..domain.model import TENANT_ID
 from .dates import choose_dates
 from .finding import Report, composed_key, cut_bytes, found
 from .nodes import MalformedEvent, Node

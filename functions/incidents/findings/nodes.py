@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..domain.identifiers import ACCOUNT_ID
+from ..domain.model import ACCOUNT_ID
 
 # Invisible, and six bytes each once they are JSON: with them a text at its bound would not fit into a document.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

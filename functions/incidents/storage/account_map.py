@@ -7,7 +7,7 @@ Whoever finds a tenant here goes on as that tenant's identity, with a repository
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..domain import identifiers
+from ..domain import model
 from . import guard, keys, stored_form
 from .dynamodb import refusals_as_busy
 
@@ -94,7 +94,7 @@ class AccountMap:
 
 
 def _require_ids(account_id: str, tenant_id: str) -> None:
-    if not identifiers.ACCOUNT_ID.fullmatch(account_id):
+    if not model.ACCOUNT_ID.fullmatch(account_id):
         raise ValueError("an AWS account id must be 12 digits")
-    if not identifiers.TENANT_ID.fullmatch(tenant_id):
+    if not model.TENANT_ID.fullmatch(tenant_id):
         raise ValueError("a tenant id must be 2 to 63 of a-z, 0-9 and -, not beginning with -")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..domain import identifiers, timestamps
+from ..domain import model, timestamps
 from ..domain.errors import NotFound, NumberTaken
-from ..domain.filters import Filters
 from ..domain.identity import Identity
 from ..domain.model import Change, Incident
+from ..domain.questions import Filters
 from . import keys, stored_form
 from .dynamodb import ConditionFailed, only_under_its_condition, refusals_as_busy, transact
 from .page_reader import OpenPartition, Page, PageReader, PageRequest, id_range
@@ -72,7 +72,7 @@ class IncidentRepository:
 
     def get(self, incident_id: str) -> Stored:
         """Return the incident as its last write left it, deleted or not. Raises NotFound, also for no id at all."""
-        if not identifiers.INCIDENT_ID.fullmatch(incident_id):
+        if not model.INCIDENT_ID.fullmatch(incident_id):
             raise NotFound
         item = self._item(keys.incident(self._tenant_id, incident_id))
         if item is None:

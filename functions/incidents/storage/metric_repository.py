@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from ..domain import tally
 from ..domain.errors import Busy
 from ..domain.identity import Identity
-from ..domain.metrics import tally
-from ..domain.metrics.definitions import KINDS, Kind
-from ..domain.metrics.tally import Facts, Group, Tally
+from ..domain.metric_definitions import KINDS, Kind
+from ..domain.tally import Facts, Group, Tally
 from ..runtime import deadline
 from . import keys, stored_form
 from .dynamodb import refusals_as_busy

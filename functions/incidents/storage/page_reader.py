@@ -7,8 +7,8 @@ and answers with a short page and the position up to which everything has been r
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain import timestamps
-from ..domain.filters import Filters
 from ..domain.model import Incident
+from ..domain.questions import Filters
 from . import keys, stored_form
 from .dynamodb import refusals_as_busy
 from .stored_form import Stored

@@ -48,7 +48,7 @@ def pack(artifact: Path, file: Path) -> None:
 
 
 def services_called() -> set[str]:
-    """Return the names of the services that the functions make a client of: ``aws_clients.make("dynamodb")``.
+    """Return the names of the services that the functions make a client of: ``sdk.make_client("dynamodb")``.
 
     Raises StepFailed for one that is made in any other way: it would be missed, and fail on Lambda alone.
     """
@@ -57,14 +57,14 @@ def services_called() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id="aws_clients"), attr="make"),
+                    func=ast.Attribute(value=ast.Name(id="sdk"), attr="make_client"),
                     args=[ast.Constant(value=str(service))],
                     keywords=[],
                 ):
                     found.add(service)
-                case ast.Call(func=ast.Attribute(attr="make", value=ast.Name(id="aws_clients") | ast.Attribute())):
+                case ast.Call(func=ast.Attribute(attr="make_client")):
                     _unreadable(path, node.lineno)
-                case ast.ImportFrom(module="aws_clients" | "incidents.aws_clients"):
+                case ast.ImportFrom(module="sdk" | "runtime.sdk" | "incidents.runtime.sdk"):
                     _unreadable(path, node.lineno)
     return found
 
@@ -72,7 +72,7 @@ def services_called() -> set[str]:
 def _unreadable(path: Path, line: int) -> NoReturn:
     raise StepFailed(
         f"{path.name}, line {line}, makes a client in a way that cannot be read.", "",
-        'Write aws_clients.make("SERVICE"), so that the build knows which descriptions of services to keep.',
+        'Write sdk.make_client("SERVICE"), so that the build knows which descriptions of services to keep.',
     )  # fmt: skip
 
 

@@ -32,8 +32,8 @@ def show(
     region: RegionOption = None,
 ) -> None:
     """Print what a tenant's incidents took: as a table and a trend, and on request as a picture."""
-    from incidents import queries
     from incidents.domain.errors import MalformedRequest
+    from incidents.domain.metric_answer import get_incident_metrics
     from incidents.edges import parameters
     from incidents.storage import guard
 
@@ -42,7 +42,7 @@ def show(
     try:
         with guard.serving_tenant(tenant):
             window = parameters.metrics_window(given)
-            answer = queries.get_incident_metrics(window, _repository(Target(stack, region), tenant))
+            answer = get_incident_metrics(window, _repository(Target(stack, region), tenant).buckets)
     except MalformedRequest as error:
         raise StepFailed("That cannot be shown.", f"  {error}", "Look at what you typed.") from None
     metrics_view.show(answer, tenant)
@@ -80,11 +80,11 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
 
 
 def _repository(target: Target, tenant: str) -> "MetricRepository":
-    from incidents.domain import identifiers
+    from incidents.domain import model
     from incidents.domain.identity import Identity
     from incidents.storage.metric_repository import MetricRepository
 
-    if not identifiers.TENANT_ID.fullmatch(tenant):
+    if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed("That is no tenant.", f"  {tenant}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
     identity = Identity(tenant, "operator", None, frozenset())
     return MetricRepository(identity, _client(target), target.outputs["TableName"])

@@ -115,11 +115,11 @@ def erase(
 
 def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
     target = Target(stack, region)
-    from incidents.domain import identifiers
+    from incidents.domain import model
 
     from .tenants.reading import TenantReader
 
-    if not identifiers.TENANT_ID.fullmatch(tenant_id):
+    if not model.TENANT_ID.fullmatch(tenant_id):
         raise StepFailed("That is no tenant.", f"  {tenant_id}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
     return TenantReader(target.client("dynamodb"), table or target.outputs["TableName"], tenant_id)
 

@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from incidents.domain import errors, json_text, model, payloads, timestamps, wire_form
+from incidents.domain import errors, json_text, metric_answer, model, payloads, questions, tally, timestamps, wire_form
 from incidents.domain.identity import Identity
-from incidents.domain.metrics import answer, tally, window
+from incidents.domain.metric_definitions import Kind
 from incidents.domain.model import Change, Incident
 from incidents.edges import parameters, request, responses
 from incidents.storage import keys
@@ -77,13 +77,14 @@ _ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
 def metrics() -> Any:
     """The metrics of a window in which that incident was detected and closed."""
     incident: Mapping[str, Any] = _after(stored())
-    one = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
-    detected, closed = tally.totals_by_group("detected", [one]), tally.totals_by_group("closed", [one])
-    return answer.answer(
-        window.Window(date(2026, 10, 1), date(2026, 10, 31), "severity", "month", _ASKED_AT),
-        [(incident["detected_at"][:10], row, of_row) for row, of_row in detected.items()],
-        [(incident["closed_at"][:10], row, of_row) for row, of_row in closed.items()],
-    )
+    facts = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
+
+    def buckets(kind: Kind, *_: str) -> list[tuple[str, tally.Group, tally.Tally]]:
+        day = incident[f"{kind}_at"][:10]
+        return [(day, group, total) for group, total in tally.totals_by_group(kind, [facts]).items()]
+
+    window = questions.Window(date(2026, 10, 1), date(2026, 10, 31), "severity", "month", _ASKED_AT)
+    return metric_answer.get_incident_metrics(window, buckets)
 
 
 def problem(error: type[errors.IncidentError], operation: str) -> Any:

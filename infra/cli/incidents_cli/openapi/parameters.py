@@ -2,8 +2,7 @@
 
 from typing import Any, get_args
 
-from incidents.domain import identifiers, model
-from incidents.domain.metrics import window
+from incidents.domain import model, questions
 from incidents.edges import parameters, request
 
 from . import examples
@@ -30,7 +29,9 @@ _DESCRIPTIONS = {
     "detected_to": "Detected at this moment or earlier.",
     "incident_number": "The incident of this number.",
     "include_deleted": "Show deleted incidents too.",
-    "from": f"The first day: {window.DAYS_DEFAULT - 1} days before `to` by default, {window.DAYS_MAX - 1} at most.",
+    "from": (
+        f"The first day: {questions.DAYS_DEFAULT - 1} days before `to` by default, {questions.DAYS_MAX - 1} at most."
+    ),
     "to": "The last day, UTC, included; by default today. It may lie in the future.",
     "group_by": "What `groups` are made of.",
     "interval": "How long a span of `trend` is: weeks begin on Monday.",
@@ -44,8 +45,8 @@ _SCHEMAS: dict[str, Schema] = {
     "include_deleted": {"type": "boolean", "default": False},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
-    "group_by": {"type": "string", "enum": [*get_args(window.GroupBy)], "default": get_args(window.GroupBy)[0]},
-    "interval": {"type": "string", "enum": [*get_args(window.Interval)], "default": get_args(window.Interval)[0]},
+    "group_by": {"type": "string", "enum": [*get_args(questions.GroupBy)], "default": get_args(questions.GroupBy)[0]},
+    "interval": {"type": "string", "enum": [*get_args(questions.Interval)], "default": get_args(questions.Interval)[0]},
     **dict.fromkeys(parameters.RANGES, _TIMESTAMP),
 }
 
@@ -88,7 +89,7 @@ def incident_id() -> Parameter:
         "required": True,
         "example": _EXAMPLES["incident_id"],
         "description": "The id of the incident. What is not the id of one is a 404.",
-        "schema": {"type": "string", "pattern": f"^{identifiers.INCIDENT_ID.pattern}$"},
+        "schema": {"type": "string", "pattern": f"^{model.INCIDENT_ID.pattern}$"},
     }
 
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import errors, identifiers, model, payloads, timestamps
-from incidents.domain.metrics import definitions
+from incidents.domain import errors, metric_definitions, model, payloads, timestamps
 from incidents.edges import parameters, responses
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -71,12 +70,12 @@ _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceT
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
-# What each check of `drafts` comes to in a schema. One that is not here stops it.
+# What each check of `payloads` comes to in a schema. One that is not here stops it.
 _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
     "_within_bytes": {"maxLength": model.TEXT_BYTES},
-    "_unique": {"uniqueItems": True},
-    "_printable": {"pattern": r'^[ -"$-~]+$'},
+    "_each_once": {"uniqueItems": True},
+    "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
 }
@@ -86,7 +85,7 @@ def reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-class _OfDrafts(GenerateJsonSchema):
+class _OfPayloads(GenerateJsonSchema):
     def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> Schema:
         return super().function_after_schema(schema) | _CHECKS[schema["function"]["function"].__name__]
 
@@ -114,7 +113,7 @@ class _OfDrafts(GenerateJsonSchema):
 
 def of_draft(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
     """Return the schema of what a caller may send."""
-    schema = kind.model_json_schema(schema_generator=_OfDrafts)
+    schema = kind.model_json_schema(schema_generator=_OfPayloads)
     properties = {}
     for field, one in _named(schema["properties"]).items():
         when = _WHEN if one.get("format") == "date-time" else ""
@@ -167,7 +166,7 @@ def _incident() -> Schema:
         field: _of_field(field, hint) | {"description": DESCRIPTIONS[field]}
         for field, hint in get_type_hints(model.Incident).items()
     }
-    properties["id"]["pattern"] = f"^{identifiers.INCIDENT_ID.pattern}$"
+    properties["id"]["pattern"] = f"^{model.INCIDENT_ID.pattern}$"
     return _object(properties, optional=frozenset({"app_id"}), title="Incident")
 
 
@@ -205,41 +204,41 @@ def _metrics() -> dict[str, Schema]:
             "n": _COUNT,
             "mean": {"type": ["number", "null"], "minimum": 0},
             **dict.fromkeys(("p50", "p90", "p95", "min", "max"), _MINUTES),
-            "imported": _COUNT | {"description": definitions.DEFINITIONS["imported"]},
+            "imported": _COUNT | {"description": metric_definitions.DEFINITIONS["imported"]},
         },
         title="Durations",
         description="Of some incidents, in minutes. Null where n is 0.",
     )
     of_metrics = {
-        metric: reference("Durations") | {"description": definitions.DEFINITIONS[metric]}
-        for metric in map(str, definitions.METRICS)
+        metric: reference("Durations") | {"description": metric_definitions.DEFINITIONS[metric]}
+        for metric in map(str, metric_definitions.METRICS)
     }
     open_ = _object(
         {"n": _COUNT, **dict.fromkeys(("p50", "p90", "max"), _MINUTES)},
         title="OpenIncidents",
-        description=definitions.DEFINITIONS["open"],
+        description=metric_definitions.DEFINITIONS["open"],
     )
     of_open = {"open": reference("OpenIncidents")}
     day: Schema = {"type": "string", "format": "date"}
     group = {"type": ["string", "null"], "description": "Null for the incidents that have none."}
-    counts = _object(dict.fromkeys(map(str, definitions.METRICS), _COUNT), title="MetricCounts")
+    counts = _object(dict.fromkeys(map(str, metric_definitions.METRICS), _COUNT), title="MetricCounts")
     answer = _object(
         {
             "from": day,
             "to": day,
-            "as_of": _TIMESTAMP | {"description": definitions.DEFINITIONS["as_of"]},
+            "as_of": _TIMESTAMP | {"description": metric_definitions.DEFINITIONS["as_of"]},
             **of_metrics,
             "groups": {"type": "array", "items": reference("MetricsGroup")},
             "trend": {"type": "array", "items": reference("MetricsSpan")},
             **of_open,
             "excluded": _object(
-                dict.fromkeys(map(str, definitions.REASONS), reference("MetricCounts")),
-                description=definitions.DEFINITIONS["excluded"],
+                dict.fromkeys(map(str, metric_definitions.REASONS), reference("MetricCounts")),
+                description=metric_definitions.DEFINITIONS["excluded"],
             ),
-            "definitions": _object({name: {"type": "string"} for name in definitions.DEFINITIONS}),
+            "definitions": _object({name: {"type": "string"} for name in metric_definitions.DEFINITIONS}),
         },
         title="Metrics",
-        description=f"{definitions.DEFINITIONS['window']} {definitions.DEFINITIONS['percentiles']}",
+        description=f"{metric_definitions.DEFINITIONS['window']} {metric_definitions.DEFINITIONS['percentiles']}",
     )
     return {
         "Durations": durations,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from incidents.domain import identifiers, json_text, model, payloads, timestamps, wire_form
+from incidents.domain import json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.model import Change, Incident
 from incidents.storage import keys, stored_form
@@ -184,7 +184,7 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
         if incident[name] != wanted:  # type: ignore[literal-required]
             yield Violation("partition", incident_id, f"{name} {incident[name]}", f"{wanted}, as its key says")  # type: ignore[literal-required]
     first, last = keys.ids_made_at(timestamps.to_milliseconds(incident["created_at"]))
-    if not identifiers.INCIDENT_ID.fullmatch(incident_id):
+    if not model.INCIDENT_ID.fullmatch(incident_id):
         yield Violation("partition", incident_id, "an id of another form", "inc_ and a ULID")
     elif not first <= incident_id <= last:
         yield Violation("stamps", incident_id, f"created_at {incident['created_at']}", "the moment that the id tells")

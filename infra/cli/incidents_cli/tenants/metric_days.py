@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from incidents.domain import tally
 from incidents.domain.identity import Identity
-from incidents.domain.metrics import tally
-from incidents.domain.metrics.definitions import KINDS, Kind
-from incidents.domain.metrics.tally import Tally, Totals
+from incidents.domain.metric_definitions import KINDS, Kind
+from incidents.domain.tally import Tally, Totals
 from incidents.storage import keys
 from incidents.storage.metric_repository import MetricRepository, UnreadableIncident
 from incidents.storage.stored_form import Item

@@ -6,7 +6,7 @@ from heapq import merge
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from incidents.domain import identifiers
+from incidents.domain import model
 from incidents.domain.errors import Busy
 from incidents.runtime import deadline
 from incidents.storage import keys, stored_form
@@ -162,4 +162,4 @@ def _incident_id(item: Item) -> str:
 
 
 def _made_at(incident_id: str) -> int | None:
-    return ULID.from_str(incident_id[4:]).milliseconds if identifiers.INCIDENT_ID.fullmatch(incident_id) else None
+    return ULID.from_str(incident_id[4:]).milliseconds if model.INCIDENT_ID.fullmatch(incident_id) else None

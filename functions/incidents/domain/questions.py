@@ -1,8 +1,14 @@
-"""What a list of incidents may be narrowed by, and which page of it is wanted."""
+"""What a caller may ask for: a page of incidents or of changes, or the metrics of a window of days."""
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from datetime import date
+from typing import Literal, NamedTuple
+
+GroupBy = Literal["severity", "category", "app", "none"]
+Interval = Literal["day", "week", "month"]
+
+DAYS_MAX, DAYS_DEFAULT = 366, 30  # of a window
 
 
 class Filters(NamedTuple):
@@ -33,3 +39,13 @@ class ChangesRequest(NamedTuple):
 
     limit: int
     cursor: str | None
+
+
+class Window(NamedTuple):
+    """Metrics of the days from ``first`` to ``last``, both included; asked at ``as_of``, in milliseconds since 1970."""
+
+    first: date
+    last: date
+    group_by: GroupBy
+    interval: Interval
+    as_of: int

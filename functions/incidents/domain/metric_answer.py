@@ -3,31 +3,33 @@
 from bisect import bisect
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from .. import model, timestamps
-from .definitions import DEFINITIONS, METRICS, METRICS_OF, REASONS, Kind
+from . import model, timestamps
+from .metric_definitions import DEFINITIONS, KINDS, METRICS, METRICS_OF, REASONS, Kind
+from .questions import Window
 from .tally import Group, Tally
-from .window import Window
 
 Known = Iterable[tuple[str, Group, Tally]]
 """What is known of the days of a window, in their order: the day (``2026-11-23``), a group of it, and its sum."""
 
 
-def answer(window: Window, detected: Known, closed: Known) -> dict[str, Any]:
-    """Return the metrics of a window, in the order in which they are shown."""
+def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Known]) -> dict[str, Any]:
+    """Return the metrics of a window, in the order in which they are shown.
+
+    ``buckets`` gives what is known of the days of a kind, from a first to a last. Raises what it raises.
+    """
     as_of = window.as_of
     groups: dict[str | None, Tally] = {}
     trend: list[dict[str, Any]] = [
         {"from": first.isoformat(), "to": last.isoformat(), **_metrics(Tally())} for first, last in _spans(window)
     ]
-    by_kind: dict[Kind, Known] = {"detected": detected, "closed": closed}
-    for kind, known in by_kind.items():
+    for kind in KINDS:
+        known = buckets(kind, window.first.isoformat(), window.last.isoformat())
         # One span after the other, so that no more than one is held with all its values.
         for span, sums in groupby(known, key=lambda day_sum: bisect(trend, day_sum[0], key=itemgetter("from")) - 1):
             tally = Tally()
@@ -79,7 +81,11 @@ def _open(tally: Tally, as_of: int) -> dict[str, int | None]:
 
 def _mean(values: Counter[int]) -> float | None:
     n = values.total()
-    return float(round(Fraction(sum(value * count for value, count in values.items()), n), 2)) if n else None
+    if not n:
+        return None
+    hundredths, rest = divmod(100 * sum(value * count for value, count in values.items()), n)
+    above_half, at_half = 2 * rest > n, 2 * rest == n
+    return (hundredths + (above_half or (at_half and hundredths % 2))) / 100  # as round() does it: half to even
 
 
 def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import timestamps
-from .definitions import METRICS_OF, Kind, Metric, Reason
+from . import timestamps
+from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
 CHUNK_BYTES = 250_000  # of one stored text, before 300 KB; an item may have 400
 
