@@ -1,0 +1,284 @@
+"""Today's code on the table of a release before it: it answers as that release did, and goes on where that one was."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import create_incident
+import delete_incident
+import ingest_finding
+import pytest
+import update_incident
+from incidents import findings, keys, model
+from incidents_cli.tenants import verify as walk
+from incidents_cli.tenants.checkpoint import Checkpoint
+from incidents_cli.tenants.invariants import Violation
+from incidents_cli.tenants.reading import TenantReader
+
+from tests.support import invariants, recorded, releases
+from tests.support.events import Context, claims, create_event, delete_event, patch_event
+from tests.support.metric_world import World, mark
+from tests.support.queues import sqs_event
+from tests.support.releases import Caller, Question, Release, Replay
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TENANTS = ("acme", "globex")
+KINDS = {
+    "incident", "change", "number", "idempotency", "counter", "finding", "bucket", "part", "metric day", "marked day",
+    "account", "producer",
+}  # fmt: skip
+WALKED = {
+    "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
+    "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
+}  # fmt: skip
+"""What `incidents verify` calls the kinds of items."""
+ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
+
+Document = dict[str, Any]
+Verified = Callable[[], tuple[Counter[str], list[Violation]]]
+
+
+@pytest.fixture
+def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Release:
+    """The first release's table, at the moment at which it was recorded: time stands still."""
+    loaded = releases.load(dynamodb, service)
+    wait(monkeypatch, loaded, seconds=0)
+    monkeypatch.setenv("ENABLED_SOURCES", ",".join(findings.OFF_UNLESS_ENABLED))
+    return loaded
+
+
+@pytest.fixture
+def jobs(release: Release, world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> World:
+    """The jobs of the metrics. The stream begins behind the release's items."""
+    made = world()
+    wait(monkeypatch, release, seconds=0)
+    return made
+
+
+@pytest.fixture
+def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verified:
+    """Walk all tenants as `incidents verify` does; return how many items it looked at, by kind, and its findings."""
+    monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
+
+    def verify() -> tuple[Counter[str], list[Violation]]:
+        looked_at, found = Counter[str](), list[Violation]()
+        for tenant in TENANTS:
+            reader, checkpoint = TenantReader(dynamodb, service, tenant), Checkpoint(tmp_path / tenant)
+            looked_at.update(walk.verify(reader, checkpoint, None, found.append, lambda *_: None).looked_at)
+        return looked_at, found
+
+    return verify
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, release: Release, seconds: int) -> None:
+    """Let it be some seconds after the release was recorded."""
+    monkeypatch.setattr(time, "time_ns", lambda: release.moment * 1_000_000 + seconds * 10**9)
+
+
+def asked(release: Release, operation: str) -> list[releases.Answer]:
+    found = [answer for answer in release.answers if answer.question.operation == operation]
+    assert found
+    return found
+
+
+def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, Document]]:
+    """Return the incidents that the release answered with, and who asked: the deleted ones, or all others."""
+    told = [(answer.question.caller, json.loads(answer.body)) for answer in asked(release, "get_incident")]
+    found = [(caller, incident) for caller, incident in told if incident["is_deleted"] == deleted]
+    assert found
+    return found
+
+
+def now(caller: Caller, incident: Document) -> Document:
+    """Return what the incident is now."""
+    shown: Document = json.loads(releases.ask(Question("get_incident", caller, incident["id"], {})).body)
+    return shown
+
+
+def changes(caller: Caller, incident: Document) -> list[Document]:
+    question = Question("list_incident_changes", caller, incident["id"], {"limit": "100"})
+    shown: list[Document] = json.loads(releases.ask(question).body)["items"]
+    return shown
+
+
+def patched(caller: Caller, incident: Document, **values: object) -> Document:
+    answer = update_incident.handler(patch_event(incident["id"], values, caller=claims(**caller)), Context)
+    assert answer["statusCode"] == 200, answer["body"]
+    shown: Document = json.loads(answer["body"])
+    return shown
+
+
+def created(caller: Caller, sent: Document, **headers: str) -> dict[str, Any]:
+    """Return the answer to a create."""
+    answer: dict[str, Any] = create_incident.handler(
+        create_event(sent, caller=claims(**caller), headers=headers), Context
+    )
+    assert answer["statusCode"] == 201, answer["body"]
+    return answer
+
+
+def again(replay: Replay) -> dict[str, Any]:
+    """Return the answer to a create that the release was sent."""
+    return created(replay.caller, replay.sent, **{"idempotency-key": replay.key})
+
+
+def take(event: Document) -> None:
+    assert ingest_finding.handler(sqs_event(event), Context) == {"batchItemFailures": []}
+
+
+def guardduty(seen_at: str, **changed: object) -> Document:
+    """Return the recorded finding of GuardDuty, seen again."""
+    return recorded.event(
+        "guardduty", time=seen_at, detail__updatedAt=seen_at, detail__service__eventLastSeen=seen_at, **changed
+    )
+
+
+def of_guardduty(release: Release) -> tuple[Caller, Document]:
+    """Return the incident of the recorded finding of GuardDuty."""
+    (alert,) = recorded.expected("guardduty")[0].alert_ids
+    (found,) = [one for one in incidents(release) if alert in one[1]["triggered_by_alert_ids"]]
+    return found
+
+
+def count(release: Release, tenant: str) -> int:
+    """Return what a tenant's counter of this year stands at."""
+    (found,) = [item for item in release.items if (item["pk"]["S"], item["sk"]["S"]) == keys.counter(tenant, 2026)]
+    return int(found["count"]["N"])
+
+
+def test_the_table_has_every_kind_of_item_status_field_and_action(
+    release: Release, dynamodb: "DynamoDBClient", service: str
+) -> None:
+    stored = invariants.everything(dynamodb, service)
+    fields: set[str] = set().union(*(item for item in stored if releases.kind(item) == "incident"))
+    statuses = {incident["status"] for _, incident in incidents(release)}
+    trail = [one for answer in asked(release, "list_incident_changes") for one in json.loads(answer.body)["items"]]
+
+    assert Counter(map(releases.kind, stored)) == release.kinds
+    assert set(release.kinds) == KINDS
+    assert fields >= set(model.FIELDS)
+    assert statuses == set(model.STATUSES)
+    assert {one["action"] for one in trail} == set(model.ACTIONS)
+
+
+def test_every_question_gets_the_same_answer_to_the_byte(release: Release) -> None:
+    assert {answer.question.operation for answer in release.answers} == ASKED
+    for question, body in release.answers:
+        assert releases.ask(question).body == body, question
+
+
+def test_verify_looks_at_all_and_finds_nothing(release: Release, verified: Verified) -> None:
+    looked_at, found = verified()
+
+    assert found == []
+    assert looked_at == {name: sum(release.kinds[kind] for kind in kinds) for name, kinds in WALKED.items()}
+
+
+def test_the_marked_days_are_computed_as_the_release_computed_them(
+    release: Release, jobs: World, verified: Verified
+) -> None:
+    assert len(jobs.marked()) == release.kinds["marked day"]
+
+    jobs.compute()
+
+    assert jobs.marked() == []
+    assert release.computed != asked(release, "get_incident_metrics")
+    assert [releases.ask(answer.question) for answer in release.computed] == release.computed
+    assert verified()[1] == []
+
+
+def test_an_update_changes_what_it_names_and_adds_a_change(release: Release, jobs: World, verified: Verified) -> None:
+    for caller, before in incidents(release):
+        trail = changes(caller, before)
+
+        after = patched(caller, before, title="another title")
+
+        stamps = {"updated_at": after["updated_at"], "updated_by": claims(**caller)["sub"]}
+        assert after == now(caller, before) == before | {"title": "another title"} | stamps
+        *earlier, last = changes(caller, before)
+        assert earlier == trail
+        assert (last["version"], last["action"]) == (len(trail) + 1, "updated")
+        assert last["changes"] == {"title": {"from": before["title"], "to": "another title"}}
+    mark(jobs.fetch())
+    jobs.compute()
+    assert verified()[1] == []
+
+
+def test_what_is_not_deleted_can_be_and_what_is_can_be_restored(
+    release: Release, jobs: World, verified: Verified
+) -> None:
+    for caller, incident in incidents(release, deleted=True):
+        assert patched(caller, incident, is_deleted=False)["is_deleted"] is False
+    for caller, incident in incidents(release):
+        answer = delete_incident.handler(delete_event(incident["id"], caller=claims(**caller)), Context)
+        assert answer["statusCode"] == 204
+        assert now(caller, incident)["is_deleted"] is True
+    mark(jobs.fetch())
+    jobs.compute()
+    assert verified()[1] == []
+
+
+def test_a_create_takes_the_next_number(release: Release, verified: Verified) -> None:
+    for tenant in TENANTS:
+        made = json.loads(created({"tenant": tenant}, {"title": "of today"})["body"])
+        assert made["incident_number"] == model.generated_number(2026, count(release, tenant) + 1)
+    assert verified()[1] == []
+
+
+def test_a_key_of_the_release_brings_its_incident_for_a_day(
+    release: Release, dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert release.replays
+    for replay in release.replays:
+        answer = again(replay)
+        assert answer["headers"]["idempotency-replayed"] == "true"
+        assert json.loads(answer["body"])["id"] == replay.incident_id
+    assert invariants.everything(dynamodb, service) == release.items
+
+    wait(monkeypatch, release, seconds=24 * 3600)
+    for replay in release.replays:
+        answer = again(replay)
+        assert "idempotency-replayed" not in answer["headers"]
+        assert json.loads(answer["body"])["id"] != replay.incident_id
+
+
+def test_every_finding_that_comes_again_changes_nothing(
+    release: Release, dynamodb: "DynamoDBClient", service: str
+) -> None:
+    for name in recorded.NAMES:
+        if name != "alert_escalated_minimal":  # it names no tenant, and its producer now has two
+            take(recorded.event(name))
+
+    assert invariants.everything(dynamodb, service) == release.items
+
+
+def test_a_later_event_of_a_finding_is_attached_to_its_incident(
+    release: Release, jobs: World, verified: Verified
+) -> None:
+    caller, before = of_guardduty(release)
+
+    take(guardduty("2026-11-24T00:00:00Z", detail__severity=9.5,
+                   detail__resource__instanceDetails__instanceId="i-later"))  # fmt: skip
+
+    after = now(caller, before)
+    assert (before["severity"], after["severity"]) == ("high", "critical")
+    assert {*after["affected_asset_ids"]} - {*before["affected_asset_ids"]} == {"i-later"}
+    mark(jobs.fetch())
+    jobs.compute()
+    assert verified()[1] == []
+
+
+def test_an_event_after_the_end_of_its_incident_is_a_recurrence(release: Release) -> None:
+    caller, before = of_guardduty(release)
+    patched(caller, before, status="closed")
+
+    take(guardduty("2026-11-30T00:00:00Z"))
+
+    tag = f"recurrence-of:{before['incident_number']}"
+    (made,) = json.loads(releases.ask(Question("list_incidents", caller, "", {"tag": tag})).body)["items"]
+    assert made["incident_number"] == model.generated_number(2026, count(release, "acme") + 1)

@@ -1,0 +1,122 @@
+"""The tables that releases left (``tests/releases``), and what each release answered from its own.
+
+``<version>.jsonl``: a header (the release, and how many items there are of each kind), then one item a line, in
+DynamoDB's notation, sorted by key. ``<version>.answers.json``: see ``Release``.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import get_incident
+import get_incident_metrics
+import list_incident_changes
+import list_incidents
+from incidents_cli.tenants.reading import batches
+
+from tests.support.events import Context, changes_event, claims, get_event, list_event, metrics_event
+from tests.support.templates import CHECKOUT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FOLDER = CHECKOUT / "tests" / "releases"
+BATCH = 25  # items that one BatchWriteItem takes
+
+Item = dict[str, Any]
+Caller = dict[str, str]
+"""The arguments of ``claims``."""
+
+
+class Question(NamedTuple):
+    """A request that only reads. ``incident_id`` is empty where the path has none."""
+
+    operation: str
+    caller: Caller
+    incident_id: str
+    parameters: dict[str, str]
+
+
+class Answer(NamedTuple):
+    """A question, and the body of its answer."""
+
+    question: Question
+    body: str
+
+
+class Replay(NamedTuple):
+    """A create with an idempotency key, as it was sent, and the incident that it made."""
+
+    caller: Caller
+    key: str
+    sent: dict[str, Any]
+    incident_id: str
+
+
+class Release(NamedTuple):
+    """A release's table, and its answers. The release answered at ``moment``, in milliseconds since 1970.
+
+    ``computed`` are its answers after it had computed the days that the table still has marked.
+    """
+
+    version: str
+    kinds: dict[str, int]
+    items: list[Item]
+    moment: int
+    answers: list[Answer]
+    computed: list[Answer]
+    replays: list[Replay]
+
+
+def load(client: "DynamoDBClient", table_name: str, version: str = "0.1.0") -> Release:
+    """Put a release's items into an empty table."""
+    release = read(version)
+    for some in batches(release.items, BATCH):
+        puts = [{"PutRequest": {"Item": item}} for item in some]
+        answer = client.batch_write_item(RequestItems={table_name: puts})  # type: ignore[dict-item]
+        assert answer["UnprocessedItems"] == {}
+    return release
+
+
+def read(version: str) -> Release:
+    with (FOLDER / f"{version}.jsonl").open(encoding="utf-8") as lines:
+        header, *items = map(json.loads, lines)
+    told = json.loads((FOLDER / f"{version}.answers.json").read_text(encoding="utf-8"))
+    return Release(
+        header["release"], header["items"], items, told["moment"], _answers(told["answers"]),
+        _answers(told["computed"]), [Replay(**one) for one in told["replays"]],
+    )  # fmt: skip
+
+
+def ask(question: Question) -> Answer:
+    """Ask the code of this checkout."""
+    caller, parameters = claims(**question.caller), question.parameters
+    match question.operation:
+        case "get_incident":
+            told = get_incident.handler(get_event(question.incident_id, caller=caller), Context)
+        case "list_incident_changes":
+            event = changes_event(question.incident_id, caller=caller, **parameters)
+            told = list_incident_changes.handler(event, Context)
+        case "list_incidents":
+            told = list_incidents.handler(list_event(caller, **parameters), Context)
+        case "get_incident_metrics":
+            told = get_incident_metrics.handler(metrics_event(caller, **parameters), Context)
+    assert told["statusCode"] == 200, told["body"]
+    return Answer(question, told["body"])
+
+
+def kind(item: Item) -> str:
+    """Return what the drawing in ``keys`` calls an item."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    if pk.startswith("METRICDUE#"):
+        return "marked day"
+    if pk == "ACCOUNTS":
+        return "producer" if "#" in sk else "account"
+    if not pk.endswith("#METRIC"):
+        return str(pk.rpartition("#")[2]).lower()
+    if sk.startswith("DAY#"):
+        return "metric day"
+    return "bucket" if sk.endswith(item["day"]["S"]) else "part"
+
+
+def _answers(told: list[dict[str, Any]]) -> list[Answer]:
+    return [Answer(Question(**one["question"]), one["body"]) for one in told]
