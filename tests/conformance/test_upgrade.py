@@ -12,7 +12,9 @@ import delete_incident
 import ingest_finding
 import pytest
 import update_incident
-from incidents import findings, keys, model
+from incidents import findings
+from incidents.domain import model
+from incidents.storage import keys
 from incidents_cli.tenants import verify as walk
 from incidents_cli.tenants.checkpoint import Checkpoint
 from incidents_cli.tenants.invariants import Violation

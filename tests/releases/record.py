@@ -28,10 +28,12 @@ import ingest_finding
 import pytest
 import typer
 import update_incident
-from incidents import dynamodb, findings, model
-from incidents.metrics import edge, tally
-from incidents.observability import logger
-from incidents.system_repository import SystemRepository
+from incidents import findings
+from incidents.domain import model, tally
+from incidents.edges import schedule
+from incidents.runtime.log import logger
+from incidents.storage import dynamodb
+from incidents.storage.account_map import AccountMap
 
 from tests.support import dynamodb_local, invariants, recorded, templates
 from tests.support.events import ISSUER, Context, claims, create_event, delete_event, patch_event
@@ -103,8 +105,8 @@ def service() -> Iterator[tuple[World, Clock, pytest.MonkeyPatch]]:
         queue, clock = Queue(), Clock()
         clock.now = int(BEGIN.timestamp() * 1e9)
         patch.setattr(time, "time_ns", clock)
-        patch.setattr(edge, "_queues", lambda: queue)
-        patch.setattr(tally, "PART_BYTES", 300)
+        patch.setattr(schedule, "queues", lambda: queue)
+        patch.setattr(tally, "CHUNK_BYTES", 300)
         patch.setattr(logger, "info", lambda *_, **__: None)
         yield World(TableStream(url, "incidents"), queue, clock), clock, patch
 
@@ -138,7 +140,7 @@ def live(world: World) -> list[Replay]:
 
 def findings_of_every_source(world: World) -> None:
     """Take every recorded event; then some again: another page, more assets, a recurrence."""
-    system = SystemRepository(dynamodb.client(), "incidents")
+    system = AccountMap(dynamodb.client(), "incidents")
     system.link(ACME_ACCOUNT, "acme")
     system.link(GLOBEX_ACCOUNT, "globex")
     system.allow(PRODUCER_ACCOUNT, "acme.soc", "acme")
