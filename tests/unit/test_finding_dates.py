@@ -72,7 +72,7 @@ BAD, ABSENT = Node("soon", "detail.bad"), Node(None, "detail.absent")
 
 
 def test_each_date_says_what_it_was_read_from() -> None:
-    settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT, EARLY], detected=[LATE], seen=[EARLY, LATE, BAD])
+    settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT, EARLY], detected=[LATE], last_seen=[EARLY, LATE, BAD])
 
     assert settled == (
         "2026-11-17T01:00:00.000Z",
@@ -83,7 +83,7 @@ def test_each_date_says_what_it_was_read_from() -> None:
 
 
 def test_only_detection_and_order_fall_back_to_the_envelope() -> None:
-    settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT], detected=[BAD], seen=[BAD])
+    settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT], detected=[BAD], last_seen=[BAD])
 
     assert settled == (
         None,
@@ -94,14 +94,14 @@ def test_only_detection_and_order_fall_back_to_the_envelope() -> None:
 
 
 def test_a_start_after_the_detection_is_dropped_and_not_swapped() -> None:
-    settled = dates.choose_dates(ENVELOPE, occurred=[LATE], detected=[EARLY], seen=[LATE])
+    settled = dates.choose_dates(ENVELOPE, occurred=[LATE], detected=[EARLY], last_seen=[LATE])
 
     assert (settled.occurred_at, settled.detected_at) == (None, "2026-11-17T01:00:00.000Z")
     assert settled.read_from["occurred_at"] == "detail.late, dropped: later than detected_at"
 
 
 def test_a_start_that_cannot_be_read_is_dropped_and_said() -> None:
-    settled = dates.choose_dates(ENVELOPE, occurred=[BAD], detected=[EARLY], seen=[LATE])
+    settled = dates.choose_dates(ENVELOPE, occurred=[BAD], detected=[EARLY], last_seen=[LATE])
 
     assert settled.occurred_at is None
     assert settled.read_from["occurred_at"] == "detail.bad, dropped: not a date"
@@ -109,4 +109,4 @@ def test_a_start_that_cannot_be_read_is_dropped_and_said() -> None:
 
 def test_an_event_without_any_date_of_detection_is_malformed() -> None:
     with pytest.raises(MalformedEvent, match=r"detail.bad or time must be a date"):
-        dates.choose_dates(Node(None, "time"), occurred=[EARLY], detected=[BAD], seen=[EARLY])
+        dates.choose_dates(Node(None, "time"), occurred=[EARLY], detected=[BAD], last_seen=[EARLY])

@@ -28,7 +28,7 @@ def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str
     words are counted as a metric.
     """
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    counted: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
 
     def handle(record: SQSRecord) -> None:
         started = time.perf_counter()
@@ -42,14 +42,14 @@ def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str
             raise
         finally:
             line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
-            counted.update(line["outcomes"])
+            outcomes.update(line["outcomes"])
             (logger.error if "error" in line else logger.info)("message", extra=line)
 
     def handler(event: Mapping[str, Any], context: Any) -> Any:
-        counted.clear()
+        outcomes.clear()
         with deadline.within(context.get_remaining_time_in_millis() / 1000):
             answer = process_partial_response(dict(event), handle, processor, context)
-        cloudwatch.count(counted_as, "outcome", counted)
+        cloudwatch.count(counted_as, "outcome", outcomes)
         return answer
 
     return handler

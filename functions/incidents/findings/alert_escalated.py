@@ -7,7 +7,7 @@ is too long is cut; members that version 1 does not know are ignored.
 from ..domain import model
 from ..domain.model import TENANT_ID
 from .dates import choose_dates
-from .finding import Report, composed_key, cut_bytes, found
+from .finding import Report, build_finding, composed_key, cut_bytes
 from .nodes import MalformedEvent, Node
 
 SCHEMA_VERSION = 1
@@ -34,12 +34,12 @@ def read(event: Node) -> list[Report]:
     if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
         raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[detail.at("occurred_at")],
                 detected=[detail.at("detected_at")],
-                seen=[detail.at("updated_at")],
+                last_seen=[detail.at("updated_at")],
             ),
             source=producer,
             account_id=event.at("account").needed_account_id(),
@@ -74,7 +74,7 @@ def _optional_text(part: Node) -> str | None:
 def _id_list(part: Node) -> list[str]:
     if part.value is not None and not isinstance(part.value, list):
         raise MalformedEvent(f"{part.path} must be a list")
-    return [one.needed_text() for one in part.each()]
+    return [item.needed_text() for item in part.each()]
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:

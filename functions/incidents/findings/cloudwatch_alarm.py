@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from .dates import choose_dates
-from .finding import Report, Skipped, composed_key, found, severity_named
+from .finding import Report, Skipped, build_finding, composed_key, severity_named
 from .nodes import MalformedEvent, Node
 
 SOURCE = "aws.cloudwatch"
@@ -35,12 +35,12 @@ def read(event: Node) -> list[Report]:
     arn = next((resource.text() for resource in event.at("resources").each()), None)
     reason, description = detail.at("state.reason").text(), detail.at("configuration.description").text()
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[_reason_data(detail).at("startDate")],
                 detected=[detail.at("state.timestamp")],
-                seen=[detail.at("state.timestamp")],
+                last_seen=[detail.at("state.timestamp")],
             ),
             source=SOURCE,
             account_id=account_id,
@@ -66,5 +66,10 @@ def _reason_data(detail: Node) -> Node:
 
 def _dimensions(detail: Node) -> list[str | None]:
     """Return the values of all dimensions; a composite alarm has none."""
-    dimensions = [one.at("metricStat.metric.dimensions") for one in detail.at("configuration.metrics").each()]
-    return [Node(value).text() for one in dimensions if isinstance(one.value, Mapping) for value in one.value.values()]
+    dimensions = [metric.at("metricStat.metric.dimensions") for metric in detail.at("configuration.metrics").each()]
+    return [
+        Node(value).text()
+        for by_name in dimensions
+        if isinstance(by_name.value, Mapping)
+        for value in by_name.value.values()
+    ]

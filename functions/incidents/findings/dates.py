@@ -72,15 +72,15 @@ def _from_text(text: str) -> str | None:
         return None
 
 
-def _rfc_3339(found: dict[str, str | None]) -> str:
-    hour = int(found["hour"] or 0)
-    if half := found.get("half"):
+def _rfc_3339(parts: dict[str, str | None]) -> str:
+    hour = int(parts["hour"] or 0)
+    if half := parts.get("half"):
         if not 1 <= hour <= 12:
             return ""
         hour = hour % 12 + (12 if half == "PM" else 0)
-    month = _MONTHS.index(found["month"] or "") + 1
-    date = f"{found['year']}-{month:02d}-{found['day']:0>2}"
-    return f"{date}T{hour:02d}:{found['minute']}:{found['second']}.{found['fraction'] or 0}{found.get('offset') or 'Z'}"
+    month = _MONTHS.index(parts["month"] or "") + 1
+    date = f"{parts['year']}-{month:02d}-{parts['day']:0>2}"
+    return f"{date}T{hour:02d}:{parts['minute']}:{parts['second']}.{parts['fraction'] or 0}{parts.get('offset') or 'Z'}"
 
 
 def _from_number(number: float) -> str | None:
@@ -95,7 +95,7 @@ def _from_number(number: float) -> str | None:
         return None
 
 
-def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Node], seen: Sequence[Node]) -> Dates:
+def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Node], last_seen: Sequence[Node]) -> Dates:
     """Return the dates of a finding, each from the first of its fields that can be read, ``seen_at`` from the newest.
 
     ``time`` is the envelope's. An ``occurred_at`` later than ``detected_at`` is dropped, as two clocks that disagree
@@ -108,7 +108,7 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
     if not detections:
         raise MalformedEvent(" or ".join(node.path for node in (*detected, time)) + " must be a date")
     detected_at, detected_from = detections[0]
-    seen_at, seen_from = max([*_readable(seen, latest)] or [*_readable([time])] or detections[:1])
+    seen_at, seen_from = max([*_readable(last_seen, latest)] or [*_readable([time])] or detections[:1])
     read_from = {"detected_at": detected_from, "seen_at": seen_from}
     occurred_at = None
     for occurred_at, occurred_from in _readable(occurred)[:1]:

@@ -59,7 +59,7 @@ class Skipped(NamedTuple):
     source: str
 
 
-def found(
+def build_finding(
     dates: Dates,
     *,
     source: str,
@@ -124,8 +124,9 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
             reports.append(read(item))
         except MalformedEvent as refused:
             reports.append(refused)
-    if all(isinstance(one, MalformedEvent) for one in reports):
-        raise next(one for one in reports if isinstance(one, MalformedEvent))
+    refusals = [report for report in reports if isinstance(report, MalformedEvent)]
+    if len(refusals) == len(reports):
+        raise refusals[0]
     return reports
 
 
@@ -153,7 +154,7 @@ def cut_id(identifier: str) -> str:
 
 
 def _ids(identifiers: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(cut_id(one) for one in identifiers if one))[: model.LIST_IDS]
+    return list(dict.fromkeys(cut_id(identifier) for identifier in identifiers if identifier))[: model.LIST_IDS]
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:

@@ -7,7 +7,7 @@ Severity bands: "Severity levels of GuardDuty findings" in the same guide, where
 import json
 
 from .dates import choose_dates
-from .finding import Report, Skipped, composed_key, found
+from .finding import Report, Skipped, build_finding, composed_key
 from .nodes import Node
 
 SOURCE = "aws.guardduty"
@@ -47,12 +47,12 @@ def read(event: Node) -> list[Report]:
     arn = detail.at("arn").text()
     resource = detail.at("resource")
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[service.at("eventFirstSeen")],
                 detected=[detail.at("createdAt")],
-                seen=[service.at("eventLastSeen"), detail.at("updatedAt")],
+                last_seen=[service.at("eventLastSeen"), detail.at("updatedAt")],
             ),
             source=SOURCE,
             account_id=account_id,
@@ -65,7 +65,7 @@ def read(event: Node) -> list[Report]:
             asset_ids=[
                 *(resource.at(path).text() for path in _ASSETS),
                 *(bucket.at("arn").text() for bucket in resource.at("s3BucketDetails").each()),
-                *(one.at("uid").text() for one in service.at("detection.sequence.resources").each()),
+                *(touched.at("uid").text() for touched in service.at("detection.sequence.resources").each()),
             ],
             alert_ids=[arn or detail.at("id").text()],
             tags=[finding_type],

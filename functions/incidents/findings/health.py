@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .dates import choose_dates
-from .finding import Report, Skipped, composed_key, found
+from .finding import Report, Skipped, build_finding, composed_key
 from .nodes import Node
 
 SOURCE = "aws.health"
@@ -42,12 +42,12 @@ def read(event: Node) -> list[Report]:
     category = detail.at("eventTypeCategory").text()
     is_high = is_abuse or code.startswith("AWS_RISK_")
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[detail.at("startTime")],
                 detected=[],
-                seen=[detail.at("lastUpdatedTime")],
+                last_seen=[detail.at("lastUpdatedTime")],
             ),
             source=SOURCE,
             account_id=account_id,
@@ -56,7 +56,7 @@ def read(event: Node) -> list[Report]:
             description=_description(detail),
             category=_category(code, category, is_abuse),
             severity="high" if is_high else _SEVERITIES.get(category or ""),
-            asset_ids=[one.at("entityValue").text() for one in detail.at("affectedEntities").each()],
+            asset_ids=[entity.at("entityValue").text() for entity in detail.at("affectedEntities").each()],
             alert_ids=[arn],
             tags=[category],
             page=_page(detail.at("page").value),
@@ -67,8 +67,8 @@ def read(event: Node) -> list[Report]:
 def _description(detail: Node) -> str | None:
     """Return the description in English, else the first there is."""
     descriptions = detail.at("eventDescription").each()
-    descriptions.sort(key=lambda one: not (one.at("language").text() or "").startswith("en"))
-    return next((text for one in descriptions if (text := one.at("latestDescription").text())), None)
+    descriptions.sort(key=lambda text: not (text.at("language").text() or "").startswith("en"))
+    return next((text for description in descriptions if (text := description.at("latestDescription").text())), None)
 
 
 def _category(code: str, category: str | None, is_abuse: bool) -> str | None:

@@ -4,7 +4,7 @@ Fields as in the EventBridge schema of the Inspector user guide, whose dates com
 """
 
 from .dates import choose_dates
-from .finding import Reason, Report, Skipped, found
+from .finding import Reason, Report, Skipped, build_finding
 from .nodes import Node
 
 SOURCE = "aws.inspector2"
@@ -25,12 +25,12 @@ def read(event: Node) -> list[Report]:
         return [Skipped("not_a_detection", SOURCE)]
     arn = detail.at("findingArn").needed_text()
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[detail.at("firstObservedAt")],
                 detected=[detail.at("updatedAt")],
-                seen=[detail.at("lastObservedAt"), detail.at("updatedAt")],
+                last_seen=[detail.at("lastObservedAt"), detail.at("updatedAt")],
             ),
             source=SOURCE,
             account_id=detail.at("awsAccountId").needed_account_id(),
@@ -39,7 +39,7 @@ def read(event: Node) -> list[Report]:
             description=detail.at("description").text(),
             category="vulnerability",
             severity="critical",
-            asset_ids=[one.at("id").text() for one in detail.at("resources").each()],
+            asset_ids=[resource.at("id").text() for resource in detail.at("resources").each()],
             alert_ids=[arn],
             tags=[detail.at("type").text(), detail.at("packageVulnerabilityDetails.vulnerabilityId").text()],
         )

@@ -5,7 +5,7 @@ data finding is a new one, for each object and run: they are one problem a bucke
 """
 
 from .dates import choose_dates
-from .finding import Report, Skipped, composed_key, found, severity_named
+from .finding import Report, Skipped, build_finding, composed_key, severity_named
 from .nodes import Node
 
 SOURCE = "aws.macie"
@@ -29,12 +29,12 @@ def read(event: Node) -> list[Report]:
     bucket = detail.at("resourcesAffected.s3Bucket.arn").text()
     call = detail.at("policyDetails.action.apiCallDetails")
     return [
-        found(
+        build_finding(
             choose_dates(
                 event.at("time"),
                 occurred=[call.at("firstSeen")],
                 detected=[detail.at("createdAt")],
-                seen=[call.at("lastSeen"), detail.at("updatedAt")],
+                last_seen=[call.at("lastSeen"), detail.at("updatedAt")],
             ),
             source=SOURCE,
             account_id=account_id,

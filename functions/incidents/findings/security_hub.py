@@ -56,8 +56,8 @@ def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: 
 
 def finding_type(types: Sequence[str]) -> str | None:
     """Return the product's own name of the type, as in its own events; else the first type as it stands."""
-    for one in types:
-        if match := _TYPE.fullmatch(one):
+    for name in types:
+        if match := _TYPE.fullmatch(name):
             return f"{match[1]}:{match[2]}/{match[3]}"
     return types[0] if types else None
 
@@ -69,7 +69,7 @@ def category(who: Product, types: Sequence[str]) -> str | None:
         return guardduty.category(kind)
     if who.source == macie.SOURCE:
         return macie.category(kind)
-    return next((_CATEGORIES[name] for one in types if (name := one.partition("/")[0]) in _CATEGORIES), None)
+    return next((_CATEGORIES[space] for name in types if (space := name.partition("/")[0]) in _CATEGORIES), None)
 
 
 def is_sample(who: Product, title: str) -> bool:

@@ -6,7 +6,7 @@ Severity labels are ours in capitals; a finding without one has ``Normalized``, 
 
 from . import macie, security_hub
 from .dates import choose_dates
-from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
+from .finding import Finding, Reason, Report, Skipped, build_finding, each, severity_named
 from .nodes import Node
 
 CUSTOM_ACTION = "Security Hub Findings - Custom Action"
@@ -31,20 +31,20 @@ def _read(event: Node, item: Node, sent_by_hand: bool) -> Finding | Skipped:
     if not sent_by_hand and (reason := _why_not(item, product, item.at("Title").text() or "")):
         return Skipped(reason, product.source)
     title = item.at("Title").needed_text()
-    types = [text for one in item.at("Types").each() if (text := one.text())]
+    types = [text for name in item.at("Types").each() if (text := name.text())]
     kind = security_hub.finding_type(types)
     account_id = item.at("AwsAccountId").needed_account_id()
     finding_id = item.at("Id").needed_text()
     resources = item.at("Resources").each()
-    buckets = [one.at("Id").text() for one in resources if one.at("Type").text() == "AwsS3Bucket"]
-    assets = [one.at("Id").text() or "" for one in resources]
+    buckets = [resource.at("Id").text() for resource in resources if resource.at("Type").text() == "AwsS3Bucket"]
+    assets = [resource.at("Id").text() or "" for resource in resources]
     action = event.at("detail.actionName").text() if sent_by_hand else None
-    return found(
+    return build_finding(
         choose_dates(
             event.at("time"),
             occurred=[item.at("FirstObservedAt")],
             detected=[item.at("CreatedAt")],
-            seen=[item.at("LastObservedAt"), item.at("UpdatedAt"), *([event.at("time")] if sent_by_hand else [])],
+            last_seen=[item.at("LastObservedAt"), item.at("UpdatedAt"), *([event.at("time")] if sent_by_hand else [])],
         ),
         source=product.source,
         account_id=account_id,

@@ -6,7 +6,7 @@ detection, exposures included; 2002 is a vulnerability, 2003 compliance, 2006 da
 
 from . import security_hub
 from .dates import choose_dates
-from .finding import Finding, Reason, Report, Skipped, each, found, severity_named
+from .finding import Finding, Reason, Report, Skipped, build_finding, each, severity_named
 from .nodes import MalformedEvent, Node
 
 DETECTION_FINDING = 2004
@@ -37,16 +37,16 @@ def _read(event: Node, item: Node) -> Finding | Skipped:
     title = info.at("title").needed_text()
     if security_hub.is_sample(product, title):
         return Skipped("sample", product.source)
-    types = [text for one in info.at("types").each() if (text := one.text())]
+    types = [text for name in info.at("types").each() if (text := name.text())]
     kind = security_hub.finding_type(types)
     account_id = item.at("cloud.account.uid").needed_account_id()
     finding_id = info.at("uid").needed_text()
-    return found(
+    return build_finding(
         choose_dates(
             event.at("time"),
             occurred=_both_forms(info, "first_seen_time"),
             detected=_both_forms(info, "created_time"),
-            seen=[*_both_forms(info, "last_seen_time"), *_both_forms(info, "modified_time")],
+            last_seen=[*_both_forms(info, "last_seen_time"), *_both_forms(info, "modified_time")],
         ),
         source=product.source,
         account_id=account_id,
@@ -55,7 +55,7 @@ def _read(event: Node, item: Node) -> Finding | Skipped:
         description=info.at("desc").text(),
         category=security_hub.category(product, types),
         severity=_severity(item),
-        asset_ids=[one.at("uid").text() for one in item.at("resources").each()],
+        asset_ids=[resource.at("uid").text() for resource in item.at("resources").each()],
         alert_ids=[finding_id],
         tags=[kind],
     )

@@ -85,10 +85,10 @@ def serving_system() -> Iterator[None]:
 
 def watch(client: "DynamoDBClient") -> None:
     """Look at every request of a client, last of all, before it is serialized."""
-    client.meta.events.register_last("before-parameter-build.dynamodb", _check)
+    client.meta.events.register_last("before-parameter-build.dynamodb", _refuse_others)
 
 
-def _check(params: Parameters, model: Any, **_: object) -> None:
+def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for partition in _partitions(model.name, params):
         if not owns(partition):
