@@ -9,10 +9,10 @@ import pytest
 from incidents import drafts, errors, filters, http_api, json_text, model
 from incidents.items import Created, Stored
 from incidents.metrics import window
-from incidents_cli import openapi
-from incidents_cli.openapi import examples as examples_of_the_generator
-from incidents_cli.openapi.schemas import DESCRIPTIONS, of_draft
-from incidents_cli.stack import operation_name
+from incidents_cli.documents import openapi
+from incidents_cli.documents.openapi import examples as examples_of_the_generator
+from incidents_cli.documents.openapi.schemas import DESCRIPTIONS, of_draft
+from incidents_cli.local.local_stack import operation_name
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BeforeValidator

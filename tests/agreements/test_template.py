@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from incidents import findings, keys
-from incidents_cli.stack import operation_name
+from incidents_cli.local.local_stack import operation_name
 
 from tests.support import templates
 
@@ -182,7 +182,9 @@ def test_the_functions_share_one_build() -> None:
     everywhere = templates.service()["Globals"]["Function"]
     assert everywhere["CodeUri"] == "functions/"
     for name, properties in FUNCTIONS.items():
-        assert properties.get("CodeUri") == ("infra/documentation/" if name == templates.DOCUMENTATION else None)
+        assert properties.get("CodeUri") == (
+            "infra/functions/documentation/" if name == templates.DOCUMENTATION else None
+        )
         assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
 
 

@@ -20,9 +20,9 @@ from incidents.model import Change, Incident, generated_number
 from incidents.repository import IncidentRepository
 from incidents.system_repository import SystemRepository
 from incidents_cli.console import StepFailed
-from incidents_cli.tenants import erase as erasing
-from incidents_cli.tenants.checkpoint import Checkpoint
-from incidents_cli.tenants.export import Exported, export
+from incidents_cli.operate.tenants import erase as erasing
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.export import Exported, export
 
 from tests.support import invariants, scale
 from tests.support.disks import room_for

@@ -12,10 +12,10 @@ from incidents.identity import Identity
 from incidents.metrics.marked_days import MarkedDays
 from incidents.repository import IncidentRepository
 from incidents_cli.console import StepFailed
-from incidents_cli.tenants import verify as walk
-from incidents_cli.tenants.checkpoint import Checkpoint
-from incidents_cli.tenants.invariants import Violation
-from incidents_cli.tenants.reading import TenantReader
+from incidents_cli.operate.tenants import verify as walk
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.invariants import Violation
+from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants, templates
 from tests.support.tenants import Table, live, operator, run

@@ -10,7 +10,7 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from incidents import dynamodb, measures
 from incidents.system_repository import SystemRepository
-from incidents_cli import costs
+from incidents_cli.documents import costs
 from ingest_finding import handler as ingest_finding
 from update_incident import handler as update
 

@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from incidents import keys, model
-from incidents_cli.tenants import invariants
+from incidents_cli.operate.tenants import invariants
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
