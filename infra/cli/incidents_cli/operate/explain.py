@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from incidents import findings
-from incidents.findings import EventRefused, Skipped
+from incidents.findings import EventRefused, Finding, Skipped
 
 from ..console import StepFailed, stderr
 from .deployment import Deployment, RegionOption, StackOption
@@ -21,40 +21,41 @@ def explain(
     from incidents import intake  # 0.6 s: pydantic, and botocore's session
 
     deployment = Deployment(stack, region)
-    event = _read(file)
-    if isinstance(event, dict) and str(event.get("source", "")).startswith("simulated.aws."):
-        event["source"] = event["source"].removeprefix("simulated.")
+    given = _read(file)
+    event = findings.as_from_aws(given)
+    if event is not given:
         stderr.print(f"As {event['source']}, which is what a stack with TakeSimulatedEvents=true takes it for.")
     account_map = deployment.account_map()
     try:
-        found = findings.read(event, findings.OFF_UNLESS_ENABLED)
+        reports = findings.read(event, findings.OFF_UNLESS_ENABLED)
     except EventRefused as refused:
         raise StepFailed("It would go to the dead letters.", f"  {refused}", "Its producer must mend it.") from None
     matched = findings.adapter(event["source"], event["detail-type"])
     _say("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
-    for one in found:
+    for report in reports:
         typer.echo()
-        if isinstance(one, Skipped):
-            _say("makes nothing", one.reason)
+        if isinstance(report, Skipped):
+            _say("makes nothing", report.reason)
             continue
-        if isinstance(one, EventRefused):
-            _say("refused", f"{one}: once the others are taken, the event goes to the dead letters")
+        if isinstance(report, EventRefused):
+            _say("refused", f"{report}: once the others are taken, the event goes to the dead letters")
             continue
         try:
-            decided = f"{intake.tenant_of(one, account_map)} (account {one.account_id}{_producer(one)})"
+            decided = f"{intake.tenant_of(report, account_map)} ({_sender(report)})"
         except EventRefused as refused:
-            decided = f"none: {refused} (account {one.account_id}{_producer(one)}), so it would go to the dead letters"
+            decided = f"none: {refused} ({_sender(report)}), so it would go to the dead letters"
         _say("tenant", decided)
-        _say("key", one.key)
-        for date, read_from in one.dates.items():
+        _say("key", report.key)
+        for date, read_from in report.dates.items():
             _say(date, f"from {read_from}")
-        typer.echo(json.dumps(intake.incident_of(one), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(intake.incident_of(report), indent=2, ensure_ascii=False))
     if event["source"] in findings.OFF_UNLESS_ENABLED:
         stderr.print(f"{event['source']} is off unless the stack's parameter EnabledSources names it.")
 
 
-def _producer(finding: Any) -> str:
-    return f", producer {finding.producer}" if finding.producer else ""
+def _sender(finding: Finding) -> str:
+    account = f"account {finding.account_id}"
+    return f"{account}, producer {finding.producer}" if finding.producer else account
 
 
 def _say(name: str, value: str) -> None:
