@@ -59,7 +59,7 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
     for sk, item in counters.items():
         broken += invariants.of_counter(sk, item)
     for sk, item in kinds["IDEMPOTENCY"].items():
-        broken += invariants.of_claim(sk, item, incidents.get(item["incident_id"]["S"]))
+        broken += invariants.of_key_record(sk, item, incidents.get(item["incident_id"]["S"]))
     for sk, item in kinds["FINDING"].items():
         broken += invariants.of_sighting(sk, item, incidents.get(item["incident_id"]["S"]))
     return broken

@@ -35,7 +35,7 @@ def test_only_an_unfinished_import_into_the_same_place_goes_on(tmp_path: Path) -
         progress.record("key", "inc_1")
     with Progress(file) as progress:
         assert progress.begin(PLACE)
-        assert (progress.made("key"), progress.made("other"), progress.one_made()) == ("inc_1", None, "inc_1")
+        assert (progress.made("key"), progress.made("other"), progress.any_made()) == ("inc_1", None, "inc_1")
     with Progress(file) as progress:
         assert not progress.begin("globex  http://127.0.0.1")
         progress.finish()

@@ -52,7 +52,7 @@ def services_called() -> set[str]:
 
     Raises StepFailed for one that is made in any other way: it would be missed, and fail on Lambda alone.
     """
-    found = set()
+    services = set()
     for path in (CHECKOUT / "functions").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
@@ -61,12 +61,12 @@ def services_called() -> set[str]:
                     args=[ast.Constant(value=str(service))],
                     keywords=[],
                 ):
-                    found.add(service)
+                    services.add(service)
                 case ast.Call(func=ast.Attribute(attr="make", value=ast.Name(id="aws_clients") | ast.Attribute())):
                     _unreadable(path, node.lineno)
                 case ast.ImportFrom(module="aws_clients" | "incidents.aws_clients"):
                     _unreadable(path, node.lineno)
-    return found
+    return services
 
 
 def _unreadable(path: Path, line: int) -> NoReturn:
@@ -83,7 +83,7 @@ def _trim_botocore(data: Path, services: set[str]) -> None:
     known = json.loads(endpoints.read_bytes())
     prefixes = set(_endpoint_prefixes(data, services))
     for partition in known["partitions"]:
-        partition["services"] = {name: one for name, one in partition["services"].items() if name in prefixes}
+        partition["services"] = {name: service for name, service in partition["services"].items() if name in prefixes}
     _replace(endpoints, json.dumps(known, separators=(",", ":")).encode())
     for rules in data.rglob("endpoint-rule-set-1.json.gz"):
         rules.unlink()
@@ -129,7 +129,7 @@ def _compile(artifact: Path, python: Path) -> None:
 def interpreter(version: str) -> Path | None:
     """Return an interpreter of a version like ``3.13`` that this machine has, or None, and say so."""
     try:
-        found = run(
+        path = run(
             ("uv", "python", "find", "--no-project", version), env=subprocess_environment(), cwd=CHECKOUT,
             what="", advice="",
         )  # fmt: skip
@@ -139,4 +139,4 @@ def interpreter(version: str) -> Path | None:
             f"`uv python install {version}`, then build again."
         )
         return None
-    return Path(found.strip())
+    return Path(path.strip())

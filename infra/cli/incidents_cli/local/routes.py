@@ -68,13 +68,13 @@ def _template(stack: Stack) -> dict[str, Any]:
 
 
 def _remove_all(stack: Stack) -> None:
-    api, of = stack.client("apigatewayv2"), {"ApiId": stack.api_id}
-    for route in api.get_routes(**of)["Items"]:
-        api.delete_route(**of, RouteId=route["RouteId"])
-    for integration in api.get_integrations(**of)["Items"]:
-        api.delete_integration(**of, IntegrationId=integration["IntegrationId"])
-    for authorizer in api.get_authorizers(**of)["Items"]:
-        api.delete_authorizer(**of, AuthorizerId=authorizer["AuthorizerId"])
+    api, of_api = stack.client("apigatewayv2"), {"ApiId": stack.api_id}
+    for route in api.get_routes(**of_api)["Items"]:
+        api.delete_route(**of_api, RouteId=route["RouteId"])
+    for integration in api.get_integrations(**of_api)["Items"]:
+        api.delete_integration(**of_api, IntegrationId=integration["IntegrationId"])
+    for authorizer in api.get_authorizers(**of_api)["Items"]:
+        api.delete_authorizer(**of_api, AuthorizerId=authorizer["AuthorizerId"])
 
 
 class _Resolver:
@@ -114,7 +114,7 @@ class _Resolver:
             case {"Fn::GetAtt": [name, attribute]}:
                 return self._values[f"{name}.{attribute}"]
             case {"Fn::Sub": str(text)}:
-                return re.sub(r"\$\{([^}]+)\}", lambda found: self._values[found[1]], text)
+                return re.sub(r"\$\{([^}]+)\}", lambda placeholder: self._values[placeholder[1]], text)
             case {"Fn::Split": [separator, joined]}:
                 return self.resolve(joined).split(separator)
             case {"Fn::If": [condition, then, otherwise]}:

@@ -54,8 +54,8 @@ def _groups(answer: dict[str, Any]) -> Table:
         table.add_column(name, justify="right")
     for group in answer["groups"]:
         cells = (
-            f"{_short(of['p50'])}/{_short(of['p90'])} ({of['n']})" if of["n"] else _NOTHING
-            for of in (group[metric] for metric in (*_NAMES, "open"))
+            f"{_short(values['p50'])}/{_short(values['p90'])} ({values['n']})" if values["n"] else _NOTHING
+            for values in (group[metric] for metric in (*_NAMES, "open"))
         )
         table.add_row(_as_it_stands(group["group"] or "none"), *cells)
     return table
@@ -74,7 +74,7 @@ def _trend(answer: dict[str, Any]) -> Table:
 
 def _as_it_stands(text: str) -> Text:
     """What a caller wrote, for a terminal: neither markup nor control characters."""
-    return Text("".join(one if one.isprintable() else "?" for one in text))
+    return Text("".join(character if character.isprintable() else "?" for character in text))
 
 
 def _table(title: str) -> Table:
@@ -83,7 +83,7 @@ def _table(title: str) -> Table:
 
 def _line(values: list[int | None], highest: int) -> str:
     """One character a span; a dot where there is nothing."""
-    return "".join("·" if one is None else _BLOCKS[one * (len(_BLOCKS) - 1) // max(highest, 1)] for one in values)
+    return "".join("·" if value is None else _BLOCKS[value * (len(_BLOCKS) - 1) // max(highest, 1)] for value in values)
 
 
 def duration(minutes: float | None) -> str:

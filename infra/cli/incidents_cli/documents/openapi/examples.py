@@ -43,9 +43,9 @@ def whole_incident() -> dict[str, Any]:
             "triggered_by_alert_ids": ["alert-4711"]}  # fmt: skip
     given = {**_sample(), **rest}
     made = drafts.new_incident(json_text.loads(json.dumps(given)))
-    unsettled = cast("Incident", model.blank() | made | _STAMPS)
-    _settle(unsettled, made, _MADE)
-    return given | {"mttd_minutes": unsettled["mttd_minutes"], "mttr_minutes": unsettled["mttr_minutes"]}
+    incident = cast("Incident", model.blank() | made | _STAMPS)
+    _apply_rules(incident, made, _MADE)
+    return given | {"mttd_minutes": incident["mttd_minutes"], "mttr_minutes": incident["mttr_minutes"]}
 
 
 def patch() -> dict[str, Any]:
@@ -73,8 +73,8 @@ def change() -> Any:
 def metrics() -> Any:
     """The metrics of a window in which that incident was detected and closed."""
     incident: Mapping[str, Any] = _after(stored())
-    one = tally.Seen._make(incident.get(field) for field in tally.Seen._fields)
-    detected, closed = tally.rows("detected", [one]), tally.rows("closed", [one])
+    facts = tally.Seen._make(incident.get(field) for field in tally.Seen._fields)
+    detected, closed = tally.rows("detected", [facts]), tally.rows("closed", [facts])
     return window.answer(
         window.Window(date(2026, 10, 1), date(2026, 10, 31), "severity", "month"),
         timestamps.to_milliseconds("2026-11-01T00:00:00.000Z"),
@@ -99,18 +99,18 @@ def stored() -> Incident:
     """The incident as the create leaves it."""
     given = drafts.new_incident(new_incident())
     made = cast("Incident", model.blank() | given | _STAMPS)
-    _settle(made, given, _MADE)
+    _apply_rules(made, given, _MADE)
     return made
 
 
 def _after(before: Incident) -> Incident:
     given = drafts.patch(patch(), before)
     after = cast("Incident", {**before, **given, "updated_at": _CHANGED})
-    _settle(after, given, _CHANGED, before)
+    _apply_rules(after, given, _CHANGED, before)
     return after
 
 
-def _settle(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> None:
+def _apply_rules(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> None:
     if violations := model.settle(incident, given, now, before):
         raise ValueError(f"the example is not valid: {violations}")
 

@@ -128,10 +128,10 @@ def _single(name: str) -> Parameter:
 
 def _repeatable(name: str) -> Parameter:
     vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
-    one: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
     schema = {
         "type": "array",
-        "items": reference(vocabulary) if vocabulary else one,
+        "items": reference(vocabulary) if vocabulary else word,
         "maxItems": filters.VALUES_MAX,
     }
     description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {filters.VALUES_MAX}."

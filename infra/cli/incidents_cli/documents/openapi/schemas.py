@@ -115,9 +115,9 @@ def of_draft(kind: type[drafts.NewIncident | drafts.IncidentPatch], title: str) 
     """Return the schema of what a caller may send."""
     schema = kind.model_json_schema(schema_generator=_OfDrafts)
     properties = {}
-    for field, one in _named(schema["properties"]).items():
-        when = _WHEN if one.get("format") == "date-time" else ""
-        properties[field] = one | {"description": DESCRIPTIONS[field] + when}
+    for field, described in _named(schema["properties"]).items():
+        when = _WHEN if described.get("format") == "date-time" else ""
+        properties[field] = described | {"description": DESCRIPTIONS[field] + when}
         if kind is drafts.IncidentPatch:  # its defaults are never used
             properties[field].pop("default", None)
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (

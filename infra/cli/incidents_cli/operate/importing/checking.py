@@ -13,7 +13,7 @@ from incidents.errors import IncidentTooLarge, InvalidIncident, Violation
 from .rows import Row
 
 
-class Draft(NamedTuple):
+class CheckedRow(NamedTuple):
     """One row that the service will take, unless its number is another's. ``given`` is in the forms of the model.
 
     ``key`` is the same for the same row of the same tenant, however it is written and wherever it stands.

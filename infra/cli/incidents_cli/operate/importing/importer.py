@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 
 from ...console import StepFailed, stderr, writing
 from . import checking
-from .checking import Draft
+from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress
 from .rows import Row, read
@@ -37,7 +37,7 @@ class Plan:
     skipped: int = 0
     unnumbered: int = 0
     others: Counter[str | None] = field(default_factory=Counter)
-    first: dict[int, tuple[int, Draft]] = field(default_factory=dict)
+    first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
 
 
 class ErrorsFile:
@@ -51,7 +51,7 @@ class ErrorsFile:
                 file.replace(file.with_name(f"{file.name}.before"))
 
     def add(self, row: Row, outcome: Outcome) -> None:
-        said = {"line": row.line, "errors": [one._asdict() for one in outcome.violations]}
+        said = {"line": row.line, "errors": [violation._asdict() for violation in outcome.violations]}
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
@@ -71,13 +71,13 @@ def dry_run(job: Job) -> Counts:
     """Check every row and write what is wrong into the errors file; send nothing. Raises StepFailed as an import."""
     errors = ErrorsFile(job.errors)
     with Progress(None) as progress, closing(errors):
-        plan = _check(job, progress, errors.add)
+        plan = _check_rows(job, progress, errors.add)
     return Counts(right=plan.rows - plan.wrong - plan.skipped, failed=plan.wrong, left_out=plan.skipped or None)
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
     """Import the file. Raises StepFailed where the API cannot be used; to run it again goes on from there."""
-    plan = _check(job, progress)
+    plan = _check_rows(job, progress)
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
@@ -91,23 +91,23 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
     return _Sending(job, plan, progress, client, goes_on).all(concurrency)
 
 
-def _check(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
+def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
     """Read all of the file and send nothing. Raises StepFailed where the import could only go wrong as a whole."""
     plan = Plan()
-    with _bar() as bar:
-        shown = bar.add_task("Reading", total=None)
-        for row, found in _drafts(job, progress):
+    with _make_progress_bar() as bar:
+        task = bar.add_task("Reading", total=None)
+        for row, checked in _checked_rows(job, progress):
             plan.rows += 1
-            bar.advance(shown)
+            bar.advance(task)
             if _is_of_others(job, row):
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
-            elif isinstance(found, Outcome):
+            elif isinstance(checked, Outcome):
                 plan.wrong += 1
-                wrong(row, found)
-            elif number := found.given.get("incident_number"):
-                _note_highest(plan, number, found)
+                wrong(row, checked)
+            elif number := checked.given.get("incident_number"):
+                _note_highest(plan, number, checked)
             else:
                 plan.unnumbered += 1
     if plan.others and job.other_apps is None:
@@ -123,19 +123,19 @@ class _Sending:
         self._incidents = client.grc.incidents
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None)
         self._errors = ErrorsFile(job.errors)
-        self._calls: dict[Future[Outcome], Draft] = {}
+        self._calls: dict[Future[Outcome], CheckedRow] = {}
 
     def all(self, concurrency: int) -> Counts:
-        with _bar() as bar, ExitStack() as stack:
-            self._shown = bar.add_task("Importing", total=self._plan.rows)
-            self._bar = bar
+        with _make_progress_bar() as bar, ExitStack() as stack:
+            self._task = bar.add_task("Importing", total=self._plan.rows)
+            self._progress_bar = bar
             stack.callback(self._errors.close)
             threads = ThreadPoolExecutor(concurrency)
             stack.callback(self._note_what_is_under_way)
             stack.callback(threads.shutdown, wait=True, cancel_futures=True)
             try:
-                for row, found in self._in_order():
-                    self._take(row, found, threads)
+                for row, checked in self._in_order():
+                    self._take(row, checked, threads)
                     while len(self._calls) >= 2 * concurrency:
                         self._note(wait(self._calls, return_when=FIRST_COMPLETED).done)
                 while self._calls:
@@ -149,50 +149,50 @@ class _Sending:
             self._progress.finish()
         return self._counts
 
-    def _in_order(self) -> Iterator[tuple[Row, Draft | Outcome]]:
+    def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
         """The highest number of a year goes first, and alone: the counter is above all others when these come."""
-        highest = [draft for _, draft in self._plan.first.values()]
-        for draft in highest:
-            yield draft.row, draft
+        highest = [checked for _, checked in self._plan.first.values()]
+        for checked in highest:
+            yield checked.row, checked
             if self._calls:
                 self._note(wait(self._calls).done)
-        done = {draft.row.line for draft in highest}
-        yield from (one for one in _drafts(self._job, self._progress) if one[0].line not in done)
+        done = {checked.row.line for checked in highest}
+        yield from (pair for pair in _checked_rows(self._job, self._progress) if pair[0].line not in done)
 
-    def _take(self, row: Row, found: Draft | Outcome, threads: ThreadPoolExecutor) -> None:
+    def _take(self, row: Row, checked: CheckedRow | Outcome, threads: ThreadPoolExecutor) -> None:
         if _is_skipped(self._job, row):
-            self._bar.advance(self._shown)
-        elif isinstance(found, Outcome):
-            self._settle(row, found)
+            self._progress_bar.advance(self._task)
+        elif isinstance(checked, Outcome):
+            self._count(row, checked)
         else:
-            made = self._progress.made(found.key)
+            made = self._progress.made(checked.key)
             if made is not None and self._goes_on:
-                self._settle(row, Outcome("already_there", made))
+                self._count(row, Outcome("already_there", made))
             else:
-                self._calls[threads.submit(send, self._incidents, found, made)] = found
+                self._calls[threads.submit(send, self._incidents, checked, made)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:
         for call in done:
-            draft = self._calls.pop(call)
+            checked = self._calls.pop(call)
             outcome = call.result()
             if outcome.incident_id is not None:
-                self._progress.record(draft.key, outcome.incident_id)
-            self._settle(draft.row, outcome)
+                self._progress.record(checked.key, outcome.incident_id)
+            self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
         """Of an import that ends early: what its last calls made is known then."""
-        for call, draft in self._calls.items():
+        for call, checked in self._calls.items():
             if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
-                self._progress.record(draft.key, made)
+                self._progress.record(checked.key, made)
 
-    def _settle(self, row: Row, outcome: Outcome) -> None:
+    def _count(self, row: Row, outcome: Outcome) -> None:
         if outcome.kind == "failed":
             self._errors.add(row, outcome)
         setattr(self._counts, outcome.kind, getattr(self._counts, outcome.kind) + 1)
-        self._bar.advance(self._shown)
+        self._progress_bar.advance(self._task)
 
 
-def _drafts(job: Job, progress: Progress) -> Iterator[tuple[Row, Draft | Outcome]]:
+def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
     """Yield every row, and what can be sent of it or why nothing can."""
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file):
@@ -202,7 +202,7 @@ def _drafts(job: Job, progress: Progress) -> Iterator[tuple[Row, Draft | Outcome
             yield row, Outcome("failed", violations=tuple(invalid.violations))
             continue
         fingerprint = checking.fingerprint(given, row, job.tenant)
-        yield row, Draft(row, given, checking.key(fingerprint, progress.nth(fingerprint)))
+        yield row, CheckedRow(row, given, checking.key(fingerprint, progress.nth(fingerprint)))
 
 
 def _is_of_others(job: Job, row: Row) -> bool:
@@ -214,15 +214,15 @@ def _is_skipped(job: Job, row: Row) -> bool:
     return job.other_apps == "skip" and _is_of_others(job, row)
 
 
-def _note_highest(plan: Plan, number: str, draft: Draft) -> None:
+def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
     counted = model.counted(number)
     if counted is None:
         return
     year, count = counted
     today = datetime.now(UTC)
     is_drawn_from = year in {(today + timedelta(days=days)).year for days in (-1, 0, 1)}
-    if is_drawn_from and count > plan.first.get(year, (0, draft))[0]:
-        plan.first[year] = (count, draft)
+    if is_drawn_from and count > plan.first.get(year, (0, checked))[0]:
+        plan.first[year] = (count, checked)
 
 
 def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
@@ -238,7 +238,7 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
     """Tell whether what an earlier import made was not erased since."""
-    made = progress.one_made()
+    made = progress.any_made()
     if made is None:
         return True
     try:
@@ -248,7 +248,7 @@ def _is_still_there(client: Client, progress: Progress) -> bool:
     return True
 
 
-def _bar() -> Bar:
+def _make_progress_bar() -> Bar:
     return Bar(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=stderr
     )

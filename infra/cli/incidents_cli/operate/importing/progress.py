@@ -88,13 +88,13 @@ class Progress:
 
     def made(self, key: str) -> str | None:
         """Return the id of the incident that a row is known to have made."""
-        found = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
-        return None if found is None else str(found[0])
+        kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
+        return None if kept is None else str(kept[0])
 
-    def one_made(self) -> str | None:
+    def any_made(self) -> str | None:
         """Return the id of any incident that was made."""
-        found = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
-        return None if found is None else str(found[0])
+        kept = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
+        return None if kept is None else str(kept[0])
 
     def record(self, key: str, incident_id: str) -> None:
         self._execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (key, incident_id))
@@ -103,15 +103,15 @@ class Progress:
             self._written = time.monotonic()
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        with self._told():
+        with self._advising():
             return self._base.execute(statement, values)
 
     def _commit(self) -> None:
-        with self._told():
+        with self._advising():
             self._base.commit()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _advising(self) -> Iterator[None]:
         """What was noted and not written is sent again under its key, and found to be there: nothing is lost."""
         try:
             yield

@@ -76,7 +76,10 @@ def _check_header(file: Path, header: list[str]) -> None:
         try:
             drafts.new_incident({"title": "a title", **unknown})
         except InvalidIncident as invalid:  # which knows the nearest field
-            wrong = [f"{one.pointer[1:] or 'a column without a name'}: {one.detail}" for one in invalid.violations]
+            wrong = [
+                f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
+                for violation in invalid.violations
+            ]
     wrong += [f"{name}: stands twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
     if "title" not in header:
         wrong.append("title: is required")
@@ -160,14 +163,16 @@ def _member(name: str, value: object) -> str:
 def _as_read(value: Any, otherwise: str) -> str:
     """Return JSON in which a number has all the digits with which it was read."""
 
-    def written(one: Any) -> str:
-        if isinstance(one, json_text.Number):
-            return one.literal
-        if isinstance(one, dict):
-            members = (f"{json.dumps(name, ensure_ascii=False)}: {written(member)}" for name, member in one.items())
+    def written(inner: Any) -> str:
+        if isinstance(inner, json_text.Number):
+            return inner.literal
+        if isinstance(inner, dict):
+            members = (f"{json.dumps(name, ensure_ascii=False)}: {written(member)}" for name, member in inner.items())
             return "{" + ", ".join(members) + "}"
         return (
-            "[" + ", ".join(map(written, one)) + "]" if isinstance(one, list) else json.dumps(one, ensure_ascii=False)
+            "[" + ", ".join(map(written, inner)) + "]"
+            if isinstance(inner, list)
+            else json.dumps(inner, ensure_ascii=False)
         )
 
     try:

@@ -13,7 +13,7 @@ from grc_client.incidents import Incidents
 from incidents import drafts, json_text, model
 from incidents.errors import Violation
 
-from .checking import Draft
+from .checking import CheckedRow
 
 _LOOKS = 5  # for a number that was just taken: a list is eventually consistent
 _PAUSE = 0.2  # seconds between them
@@ -37,7 +37,7 @@ class Stopped(Exception):
         self.line, self.why = line, why
 
 
-def send(incidents: Incidents, draft: Draft, made: str | None) -> Outcome:
+def send(incidents: Incidents, checked: CheckedRow, made: str | None) -> Outcome:
     """Make the row's incident, unless it is there; ``made`` is the id that an earlier import noted for it.
 
     Raises Stopped for whatever is not this row's fault.
@@ -45,9 +45,9 @@ def send(incidents: Incidents, draft: Draft, made: str | None) -> Outcome:
     try:
         if made is not None and _is_there(incidents, made):
             return Outcome("already_there", made)
-        return _create(incidents, draft)
+        return _create(incidents, checked)
     except GrcError as error:
-        raise Stopped(draft.row.line, error) from None
+        raise Stopped(checked.row.line, error) from None
 
 
 def _is_there(incidents: Incidents, incident_id: str) -> bool:
@@ -58,27 +58,27 @@ def _is_there(incidents: Incidents, incident_id: str) -> bool:
     return True
 
 
-def _create(incidents: Incidents, draft: Draft) -> Outcome:
+def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
     try:
-        incident = incidents.create(idempotency_key=draft.key, **draft.fields)
+        incident = incidents.create(idempotency_key=checked.key, **checked.fields)
     except Conflict as taken:
-        return _compared(incidents, draft, taken)
+        return _compared(incidents, checked, taken)
     except (BadRequest, TooLarge, ValidationError) as refused:
         return _failed(refused)
-    if draft.row.is_deleted and _is_untouched(incident):
+    if checked.row.is_deleted and _is_untouched(incident):
         incidents.delete(incident.id)
     return Outcome("already_there" if incident.replayed else "created", incident.id)
 
 
-def _compared(incidents: Incidents, draft: Draft, taken: Conflict) -> Outcome:
+def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
     """The number is taken: by this row's own incident, or by another."""
-    incident = _of_number(incidents, draft.given["incident_number"])
+    incident = _of_number(incidents, checked.given["incident_number"])
     if incident is None:
         return _failed(taken)
-    others = differing(draft.given, incident)
-    if not others and draft.row.is_deleted and _is_untouched(incident):
+    others = differing(checked.given, incident)
+    if not others and checked.row.is_deleted and _is_untouched(incident):
         incidents.delete(incident.id)  # an import was cut off between the two
-    elif draft.row.is_deleted != incident.is_deleted:
+    elif checked.row.is_deleted != incident.is_deleted:
         others.append("is_deleted")
     if not others:
         return Outcome("already_there", incident.id)
@@ -92,8 +92,8 @@ def _of_number(incidents: Incidents, number: str) -> Incident | None:
     for attempt in range(_LOOKS):
         if attempt:
             time.sleep(_PAUSE)
-        if found := incidents.list(incident_number=number, include_deleted=True).items:
-            return incidents.get(found[0].id)
+        if listed := incidents.list(incident_number=number, include_deleted=True).items:
+            return incidents.get(listed[0].id)
     return None
 
 

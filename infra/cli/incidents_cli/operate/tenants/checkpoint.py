@@ -62,7 +62,7 @@ def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
             file.close()  # which tries once more to write what could not be written
 
 
-def settle(file: IO[bytes], content: bytes) -> int:
+def write_durably(file: IO[bytes], content: bytes) -> int:
     """Write, and bring it to the disk before a checkpoint counts on it; return the file's size. Raises StepFailed."""
     with writing(Path(file.name)):
         file.write(content)

@@ -9,7 +9,7 @@ import typer
 from incidents import keys
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ...console import StepFailed, stderr
+from ...console import StepFailed, command, stderr
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from .checkpoint import Checkpoint
 
@@ -78,7 +78,7 @@ def export(
     stderr.print(f"[green]✓[/green] {done.incidents:,} incidents with {done.changes:,} changes")
     if done.incomplete:
         stderr.print(
-            f"[yellow]{done.incomplete} trails are not whole: see incidents verify --tenant {tenant_id}[/yellow]"
+            f"[yellow]{done.incomplete} trails are not whole: see {command('verify')} --tenant {tenant_id}[/yellow]"
         )
     typer.echo(f"{done.sha256}  {file}")
 

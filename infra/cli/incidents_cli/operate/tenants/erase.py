@@ -117,7 +117,7 @@ class _Partitions:
 
     def erase(self, gone: Tell) -> set[str]:
         """Erase what is there; tell of each page, and return the kinds of what there was."""
-        found: set[str] = set()
+        kinds: set[str] = set()
         with ThreadPoolExecutor(_THREADS) as pool:
             for kind, query in self._queries.items():
                 shown = "pk, sk, tenants" if kind == _ACCOUNTS else "pk, sk"
@@ -127,16 +127,16 @@ class _Partitions:
                             self._leave(row)
                     else:
                         list(pool.map(self._delete, batches(page, _AT_ONCE)))
-                    found.add(kind)
+                    kinds.add(kind)
                     gone(kind, len(page))
-        return found
+        return kinds
 
     def remaining(self) -> dict[str, int]:
         """Count what is there now, strongly consistent, by kind."""
         return {kind: sum(1 for _ in self._reader.query(**query)) for kind, query in self._queries.items()}
 
-    def _delete(self, some: list[Item]) -> None:
-        left: dict[str, Any] = {self._table: [{"DeleteRequest": {"Key": key}} for key in some]}
+    def _delete(self, batch: list[Item]) -> None:
+        left: dict[str, Any] = {self._table: [{"DeleteRequest": {"Key": key}} for key in batch]}
         attempt = 0
         while left:
             sent = len(left[self._table])

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from incidents import items, json_text
 
-from ...console import StepFailed
-from .checkpoint import Checkpoint, going_on, settle
-from .reading import AT_ONCE, Progress, TenantReader, Told, batches
+from ...console import StepFailed, command
+from .checkpoint import Checkpoint, going_on, write_durably
+from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 
 
 class Exported(NamedTuple):
@@ -50,16 +50,16 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     if not is_named:
         progress = Progress(reader)
         with going_on(part, state["bytes"]) as whole:
-            lines = (_line(told, reader) for told in reader.incidents(state["after"]))
-            for some in batches(lines, AT_ONCE):
-                for line in some:
+            lines = (_line(incident, reader) for incident in reader.incidents(state["after"]))
+            for batch in batches(lines, AT_ONCE):
+                for line in batch:
                     state["incomplete"] += not line.is_whole
                     if line.text is not None:
                         state["incidents"] += 1
                         state["changes"] += line.changes
                 state |= {
-                    "after": some[-1].incident_id,
-                    "bytes": settle(whole, "".join(line.text or "" for line in some).encode()),
+                    "after": batch[-1].incident_id,
+                    "bytes": write_durably(whole, "".join(line.text or "" for line in batch).encode()),
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
@@ -71,20 +71,20 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     return Exported(state["incidents"], state["changes"], state["incomplete"], sha256)
 
 
-def _line(told: Told, reader: TenantReader) -> _Line:
-    if told.item is None:
-        return _Line(told.incident_id, None, 0, is_whole=False)
+def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+    if incident.item is None:
+        return _Line(incident.incident_id, None, 0, is_whole=False)
     try:
-        stored, changes = items.to_incident(told.item), [items.to_change(item) for item in told.changes]
+        stored, changes = items.to_incident(incident.item), [items.to_change(item) for item in incident.changes]
         if len(changes) < stored.version:  # written between the two reads, or damaged
-            _, item, again = reader.incident(told.incident_id)
-            stored, changes = items.to_incident(item or told.item), [items.to_change(item) for item in again]
+            _, item, later = reader.incident(incident.incident_id)
+            stored, changes = items.to_incident(item or incident.item), [items.to_change(item) for item in later]
         until_then = [change for change in changes if change.version <= stored.version]
         trail = ",".join(map(json_text.dump_change, until_then))
         text = f'{{"incident":{json_text.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise StepFailed(
-            f"The incident {told.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
-            "See what is wrong with it: incidents verify. The export goes on from here once it is mended.",
+            f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
+            f"See what is wrong with it: {command('verify')}. The export goes on from here once it is mended.",
         ) from None  # fmt: skip
-    return _Line(told.incident_id, text, len(until_then), is_whole=len(until_then) == stored.version)
+    return _Line(incident.incident_id, text, len(until_then), is_whole=len(until_then) == stored.version)

@@ -30,7 +30,7 @@ class Violation(NamedTuple):
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.subject}  {self.rule}: found {_short(self.found)}; right would be {_short(self.wanted)}"
+        return f"{self.subject}  {self.rule}: found {_shorten(self.found)}; right would be {_shorten(self.wanted)}"
 
 
 @dataclass
@@ -53,12 +53,14 @@ def history(incident_id: str, changes: Iterable[Item]) -> History:
 
 
 def of_incident(
-    tenant_id: str, incident_id: str, item: Item | None, told: History, number: Item | None
+    tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None
 ) -> list[Violation]:
     """Hold an incident to its own rules, its history and its number, each None where there is none."""
     if item is None:
         wanted = "an incident, or none of its changes"
-        return [Violation("orphan", incident_id, f"{told.count} changes of no incident", wanted)] if told.count else []
+        return (
+            [Violation("orphan", incident_id, f"{trail.count} changes of no incident", wanted)] if trail.count else []
+        )
     expiring = of_expiry(incident_id, item)
     schema_version = int(item.get("schema_version", {}).get("N", 0))
     if not 0 <= schema_version <= model.SCHEMA_VERSION:
@@ -74,50 +76,56 @@ def of_incident(
             _of_milestones(incident),
             _of_indexes(incident, item),
             _of_number(incident, number),
-            iter(told.wrong),
-            _of_trail(incident, stored.version, told),
+            iter(trail.wrong),
+            _of_trail(incident, stored.version, trail),
         )
         return [*expiring, *(violation for check in checks for violation in check)]
     except (*_UNREADABLE, MalformedRequest) as error:
-        found = f"an item that cannot be read ({type(error).__name__})"
-        return [*expiring, Violation("readable", incident_id, found, "an incident as the service writes it")]
+        actual = f"an item that cannot be read ({type(error).__name__})"
+        return [*expiring, Violation("readable", incident_id, actual, "an incident as the service writes it")]
 
 
 def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
     """Hold an item to staying: whatever has the attribute of the table's TTL is deleted at that time, unseen."""
     if "expires_at" not in item:
         return []
-    found = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
-    return [Violation("expiry", subject, found, "no expires_at, which has the item deleted at that time")]
+    actual = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
+    return [Violation("expiry", subject, actual, "no expires_at, which has the item deleted at that time")]
 
 
 def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
     """Hold a number's item to the incident that it names and to the counter of its year."""
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
-    found = of_expiry(number, item)
+    violations = of_expiry(number, item)
     if incident is None:
-        found.append(Violation("number", incident_id, f"number {number} of no incident", "an incident, or no number"))
+        violations.append(
+            Violation("number", incident_id, f"number {number} of no incident", "an incident, or no number")
+        )
     elif has != number:
         wanted = f"the number {has}, which is the incident's"
-        found.append(Violation("number", incident_id, f"number {number}, which points at it", wanted))
+        violations.append(Violation("number", incident_id, f"number {number}, which points at it", wanted))
     if (counted := model.counted(number)) and (counter is None or counter < counted[1]):
         wanted = f"at least {counted[1]}, because {number} was given"
-        found.append(Violation("counter", f"{counted[0]:04d}", "none" if counter is None else str(counter), wanted))
-    return found
+        violations.append(
+            Violation("counter", f"{counted[0]:04d}", "none" if counter is None else str(counter), wanted)
+        )
+    return violations
 
 
 def of_counter(year: str, item: Item) -> list[Violation]:
-    found = of_expiry(year, item)
+    violations = of_expiry(year, item)
     if not (_YEAR.fullmatch(year) and item.get("count", {}).get("N", "").isdigit()):
-        found.append(Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number"))
-    return found
+        violations.append(
+            Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number")
+        )
+    return violations
 
 
-def of_claim(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
+def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
     """Hold what an idempotency key stands for to the incident that it names."""
-    told = "fingerprint" in item and item.get("expires_at", {}).get("N", "").isdigit()
-    return _of_reference("idempotency", hashed, item, incident, whole=told)
+    whole = "fingerprint" in item and item.get("expires_at", {}).get("N", "").isdigit()
+    return _of_reference("idempotency", hashed, item, incident, whole=whole)
 
 
 def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
@@ -142,8 +150,8 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
     try:
         change, numbered = items.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
     except _UNREADABLE as error:
-        found = f"a change {expected} that cannot be read ({type(error).__name__})"
-        yield Violation("readable", incident_id, found, "a change as the service writes it")
+        actual = f"a change {expected} that cannot be read ({type(error).__name__})"
+        yield Violation("readable", incident_id, actual, "a change as the service writes it")
         return
     if (change.version, numbered) != (expected, expected):
         yield Violation("versions", incident_id, f"change {numbered} where {expected} was next", "1, 2, 3, no gap")
@@ -158,13 +166,13 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
             yield Violation("history", incident_id, f"change {numbered} of {name}", "a field that is written once")
         if name in so_far.left and so_far.left[name][1] != old:
             version, value = so_far.left[name]
-            found = f"change {numbered} of {name} from {old!r}"
-            yield Violation("history", incident_id, found, f"from {value!r}, as change {version} left it")
+            actual = f"change {numbered} of {name} from {old!r}"
+            yield Violation("history", incident_id, actual, f"from {value!r}, as change {version} left it")
         so_far.left[name] = (numbered, new)
     moved_from, moved_to = change.changes.get("status", ("", ""))
     if moved_from in model.ALLOWED_TRANSITIONS and moved_to not in model.ALLOWED_TRANSITIONS[moved_from]:
-        found = f"change {numbered} from {moved_from} to {moved_to}"
-        yield Violation("lifecycle", incident_id, found, f"to {', '.join(model.ALLOWED_TRANSITIONS[moved_from])}")
+        actual = f"change {numbered} from {moved_from} to {moved_to}"
+        yield Violation("lifecycle", incident_id, actual, f"to {', '.join(model.ALLOWED_TRANSITIONS[moved_from])}")
     so_far.first = so_far.first or change
     so_far.last = change
 
@@ -195,66 +203,66 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
     if model.counted(incident["incident_number"] or ""):
         del given["incident_number"]  # a counter may go beyond what callers may give
     try:
-        settled = drafts.new_incident(given)
+        accepted = drafts.new_incident(given)
     except InvalidIncident as error:
         for pointer, detail in error.violations:
             name = pointer.split("/")[1] if pointer else ""
             yield Violation("fields", incident["id"], f"{name} {given.get(name)!r}", f"it {detail}")
         return
     values: Mapping[str, Any] = incident
-    for name, value in settled.items():
+    for name, value in accepted.items():
         if value != values[name] and not (name == "lessons_learned" and drafts.same_json(value, values[name])):
             yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, as it is stored")
 
 
 def _of_milestones(incident: Incident) -> Iterator[Violation]:
     """Once more through the rules that every write goes through, nothing may change."""
-    settled = incident.copy()
+    derived = incident.copy()
     values: Mapping[str, Any] = incident
-    for pointer, detail in model.settle(settled, {}, incident["updated_at"], before=incident):
+    for pointer, detail in model.settle(derived, {}, incident["updated_at"], before=incident):
         yield Violation("milestones", incident["id"], f"{pointer[1:]} {values[pointer[1:]]}", f"it {detail}")
     for name in sorted(model.DERIVED):
-        if settled[name] != values[name]:  # type: ignore[literal-required]
-            wanted = f"{settled[name]}, as the timestamps tell"  # type: ignore[literal-required]
+        if derived[name] != values[name]:  # type: ignore[literal-required]
+            wanted = f"{derived[name]}, as the timestamps tell"  # type: ignore[literal-required]
             yield Violation("minutes", incident["id"], f"{name} {values[name]}", wanted)
     stamps = (incident["is_deleted"], incident["deleted_at"] is not None, incident["deleted_by"] is not None)
     if len(set(stamps)) > 1:
-        found = f"is_deleted {stamps[0]}, deleted_at {incident['deleted_at']}, deleted_by {incident['deleted_by']}"
-        yield Violation("stamps", incident["id"], found, "all three or none of them")
+        actual = f"is_deleted {stamps[0]}, deleted_at {incident['deleted_at']}, deleted_by {incident['deleted_by']}"
+        yield Violation("stamps", incident["id"], actual, "all three or none of them")
 
 
 def _of_indexes(incident: Incident, item: Item) -> Iterator[Violation]:
     wanted = keys.index_attributes(incident)
     for name in sorted(keys.INDEX_ATTRIBUTES):
-        found = item.get(name, {}).get("S")
-        if found != wanted.get(name):
+        stored = item.get(name, {}).get("S")
+        if stored != wanted.get(name):
             right = f"{name} {wanted[name]}" if name in wanted else f"no {name}"
-            yield Violation("indexes", incident["id"], f"{name} {found}" if found else f"no {name}", right)
+            yield Violation("indexes", incident["id"], f"{name} {stored}" if stored else f"no {name}", right)
 
 
 def _of_number(incident: Incident, number: Item | None) -> Iterator[Violation]:
     points_at = number and number.get("incident_id", {}).get("S")
     if points_at != incident["id"]:
-        found = f"number {incident['incident_number']} of {points_at or 'nobody'}"
-        yield Violation("number", incident["id"], found, "a number that points back")
+        actual = f"number {incident['incident_number']} of {points_at or 'nobody'}"
+        yield Violation("number", incident["id"], actual, "a number that points back")
 
 
-def _of_trail(incident: Incident, version: int, told: History) -> Iterator[Violation]:
+def _of_trail(incident: Incident, version: int, trail: History) -> Iterator[Violation]:
     incident_id, values = incident["id"], dict[str, Any](incident)
-    if told.count != version:
-        yield Violation("versions", incident_id, f"version {version} with {told.count} changes", "a change a version")
-    for name, (left_by, value) in told.left.items():
+    if trail.count != version:
+        yield Violation("versions", incident_id, f"version {version} with {trail.count} changes", "a change a version")
+    for name, (left_by, value) in trail.left.items():
         if name in values and values[name] != value:
-            found = f"{name} {values[name]!r}"
-            yield Violation("history", incident_id, found, f"{value!r}, as change {left_by} left it")
-    if told.first and told.last:
-        trail = {"created_at": told.first.at, "created_by": told.first.by}
-        trail |= {"updated_at": told.last.at, "updated_by": told.last.by}
-        for name, wanted in trail.items():
+            actual = f"{name} {values[name]!r}"
+            yield Violation("history", incident_id, actual, f"{value!r}, as change {left_by} left it")
+    if trail.first and trail.last:
+        stamps = {"created_at": trail.first.at, "created_by": trail.first.by}
+        stamps |= {"updated_at": trail.last.at, "updated_by": trail.last.by}
+        for name, wanted in stamps.items():
             if values[name] != wanted:
                 yield Violation("stamps", incident_id, f"{name} {values[name]}", f"{wanted}, as the trail says")
 
 
-def _short(text: str) -> str:
-    printable = "".join(one if one.isprintable() else "?" for one in text)
+def _shorten(text: str) -> str:
+    printable = "".join(character if character.isprintable() else "?" for character in text)
     return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."

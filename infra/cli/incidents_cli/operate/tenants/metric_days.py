@@ -23,9 +23,9 @@ class MetricDays:
         self._reader = reader
         self._computed: set[tuple[Kind, str]] = set()
 
-    def look(self, some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+    def look(self, batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         """Yield, of some of the metrics' items, their sort key and what is wrong with each."""
-        return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in some)
+        return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in batch)
 
     def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
         """Hold an incident's days to having been computed, or being due."""
@@ -64,9 +64,9 @@ class MetricDays:
             rows = tally.rows(kind, self._repository(None).incidents(kind, day))
         except UnreadableIncident as error:
             return [Violation("metrics", about, "an incident that cannot be read", f"see {error.incident_id}")]
-        found = []
+        violations = []
         for app in (None, *sorted(apps | {row.app for row in rows if row.app is not None})):
-            wanted = {row: of for row, of in rows.items() if app in (None, row.app)}
+            wanted = {row: group for row, group in rows.items() if app in (None, row.app)}
             try:
                 stored = self._stored(app, kind, day)
             except (KeyError, ValueError, TypeError):
@@ -74,8 +74,8 @@ class MetricDays:
             if stored is None or _plain(stored) != _plain(wanted):
                 name = about if app is None else f"{about} of {app}"
                 seen = "a bucket that cannot be read" if stored is None else _sum(stored)
-                found.append(Violation("metrics", name, seen, f"{_sum(wanted)}, as its incidents add up to"))
-        return found
+                violations.append(Violation("metrics", name, seen, f"{_sum(wanted)}, as its incidents add up to"))
+        return violations
 
     def _stored(self, app: str | None, kind: Kind, day: str) -> Rows:
         stored: Rows = {}
@@ -106,13 +106,15 @@ def _apps(day: Item) -> set[str]:
 
 
 def _plain(rows: Rows) -> dict[object, object]:
-    return {row: (of.minutes, of.imported, of.excluded, sorted(of.open_since)) for row, of in rows.items()}
+    return {
+        row: (group.minutes, group.imported, group.excluded, sorted(group.open_since)) for row, group in rows.items()
+    }
 
 
 def _sum(rows: Rows) -> str:
     whole = Tally()
-    for of in rows.values():
-        whole.merge(of)
+    for group in rows.values():
+        whole.merge(group)
     minutes = sum(value * count for (_, value), count in whole.minutes.items())
     return (
         f"{whole.minutes.total()} values of {minutes} minutes, {whole.excluded.total()} left out, "

@@ -21,7 +21,7 @@ _TRIES = 12  # without any progress; then the table is not throttling, it is dow
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-class Told(NamedTuple):
+class IncidentWithTrail(NamedTuple):
     """An incident's item, None where there is none, and the items of its changes, oldest first: to be read once."""
 
     incident_id: str
@@ -67,11 +67,11 @@ class TenantReader:
 
     def references(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, Item]:
         """Return, of the items that exist, what points to others: incident_number and incident_id."""
-        found: dict[keys.Key, Item] = {}
-        for some in batches(dict.fromkeys(wanted), AT_ONCE):
+        items_by_key: dict[keys.Key, Item] = {}
+        for batch in batches(dict.fromkeys(wanted), AT_ONCE):
             left: dict[str, Any] = {
                 self.table_name: {
-                    "Keys": [items.key(key) for key in some],
+                    "Keys": [items.key(key) for key in batch],
                     "ConsistentRead": True,
                     "ProjectionExpression": "pk, sk, incident_number, incident_id",
                 }
@@ -80,36 +80,36 @@ class TenantReader:
             while left:
                 answer = self.client.batch_get_item(RequestItems=left)
                 came = answer["Responses"].get(self.table_name, [])
-                found |= {keys.Key(item["pk"]["S"], item["sk"]["S"]): item for item in came}
+                items_by_key |= {keys.Key(item["pk"]["S"], item["sk"]["S"]): item for item in came}
                 left = answer.get("UnprocessedKeys") or {}
                 attempt = 0 if came else attempt + 1
                 if left:
                     give_way(attempt)
-        return found
+        return items_by_key
 
-    def incidents(self, after: str | None = None) -> Iterator[Told]:
+    def incidents(self, after: str | None = None) -> Iterator[IncidentWithTrail]:
         """Yield, in the order of ids, incidents and their changes; also changes whose incident is not there."""
         changes_after = keys.change(self.tenant_id, after, 10**10 - 1).sk if after is not None else None
         side_by_side = merge(self.items("INCIDENT", after), self.items("CHANGE", changes_after), key=_incident_id)
         for incident_id, group in groupby(side_by_side, key=_incident_id):
             first = next(group)
             is_there = first["pk"]["S"] == self.partitions["INCIDENT"]
-            yield Told(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
+            yield IncidentWithTrail(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
 
-    def incident(self, incident_id: str) -> Told:
+    def incident(self, incident_id: str) -> IncidentWithTrail:
         """Return one incident with all of its changes, whatever is written meanwhile. Raises Busy."""
         for attempt in range(_TRIES):
             item = self.item(keys.incident(self.tenant_id, incident_id))
             changes = list(self.changes(incident_id))
             if item == self.item(keys.incident(self.tenant_id, incident_id)):
-                return Told(incident_id, item, iter(changes))
+                return IncidentWithTrail(incident_id, item, iter(changes))
             timeouts.pause(attempt, first=0.05)
         raise Busy
 
     def missing_indexes(self) -> set[str]:
         """Return which indexes the table lacks: a restore can leave some out."""
-        found = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
-        return {*keys.INDEXES} - {index["IndexName"] for index in found}
+        indexes = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
+        return {*keys.INDEXES} - {index["IndexName"] for index in indexes}
 
     def table_arn(self) -> str:
         """Return the ARN of the table. Raises botocore's ClientError where there is none."""
@@ -127,7 +127,7 @@ class Progress:
             )["Items"]
             for forward in (True, False)
         ]  # fmt: skip
-        self._first, self._last = (_made_at(found[0]["sk"]["S"]) if found else None for found in ends)
+        self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
 
     def at(self, sk: str) -> float | None:
         """Return which part lies behind, from 0 to 1; None where nobody can tell."""
@@ -139,8 +139,8 @@ class Progress:
         return min(1.0, max(0.0, (now - self._first) / (self._last - self._first)))
 
 
-def batches(of: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(of)
+def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(things)
     while batch := list(islice(rest, size)):
         yield batch
 

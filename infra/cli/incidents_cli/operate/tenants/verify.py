@@ -15,7 +15,7 @@ from incidents import keys, model
 from incidents.items import Item
 
 from . import invariants
-from .checkpoint import Checkpoint, going_on, settle
+from .checkpoint import Checkpoint, going_on, write_durably
 from .invariants import Violation
 from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
@@ -47,7 +47,7 @@ class Section(Protocol):
     def steps(self, after: str | None) -> Iterator[Step]:
         """Yield what lies behind a sort key, in the order of the keys."""
 
-    def again(self, sk: str) -> list[Violation]:
+    def look_again(self, sk: str) -> list[Violation]:
         """Look at one suspect alone, as it is now."""
 
 
@@ -63,18 +63,18 @@ def verify(
         for place in range(state["section"], len(sections)):
             kind, section = sections[place]
             for step in section.steps(state["after"]):
-                found: list[Violation] = []
+                violations: list[Violation] = []
                 if step.suspects:
                     time.sleep(PAUSE_SECONDS)
-                    found = [violation for suspect in step.suspects for violation in section.again(suspect)]
+                    violations = [violation for suspect in step.suspects for violation in section.look_again(suspect)]
                 content = b""
-                for violation in found:
+                for violation in violations:
                     say(violation)
                     state["violations"][violation.rule] = state["violations"].get(violation.rule, 0) + 1
                     about = {"tenant_id": reader.tenant_id, **violation._asdict()}
                     content += json.dumps(about, ensure_ascii=False).encode() + b"\n"
                 state["looked_at"][kind] = state["looked_at"].get(kind, 0) + step.looked_at
-                state |= {"section": place, "after": step.last, "bytes": settle(lines, content) if lines else 0}
+                state |= {"section": place, "after": step.last, "bytes": write_durably(lines, content) if lines else 0}
                 checkpoint.save(state)
                 tell(kind, state["looked_at"][kind], progress.at(step.last))
             state |= {"section": place + 1, "after": None}
@@ -88,18 +88,18 @@ class _Incidents:
         self._reader, self._days = reader, days
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        told = ((one.incident_id, one.item, invariants.history(one.incident_id, one.changes))
-                for one in self._reader.incidents(after))  # fmt: skip
-        for some in batches(told, AT_ONCE):
-            numbers = self._reader.references(self._number(item) for _, item, _ in some if item)
+        histories = ((incident.incident_id, incident.item, invariants.history(incident.incident_id, incident.changes))
+                for incident in self._reader.incidents(after))  # fmt: skip
+        for batch in batches(histories, AT_ONCE):
+            numbers = self._reader.references(self._number(item) for _, item, _ in batch if item)
             suspects = [
                 incident_id
-                for incident_id, item, history in some
+                for incident_id, item, history in batch
                 if self._violations(incident_id, item, history, numbers.get(self._number(item)) if item else None)
             ]
-            yield Step(some[-1][0], len(some), suspects)
+            yield Step(batch[-1][0], len(batch), suspects)
 
-    def again(self, sk: str) -> list[Violation]:
+    def look_again(self, sk: str) -> list[Violation]:
         _, item, changes = self._reader.incident(sk)
         number = self._reader.item(self._number(item)) if item else None
         return self._violations(sk, item, invariants.history(sk, changes), number)
@@ -107,9 +107,9 @@ class _Incidents:
     def _violations(
         self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
     ) -> list[Violation]:
-        found = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number)
-        readable = item is not None and not any(one.rule == "readable" for one in found)
-        return found + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
+        violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number)
+        readable = item is not None and not any(violation.rule == "readable" for violation in violations)
+        return violations + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
 
     def _number(self, item: Item) -> keys.Key:
         return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S") or "none")
@@ -126,46 +126,46 @@ class _Items:
         self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        for some in batches(self._reader.items(self._kind, after), self._at_once):
-            yield Step(some[-1]["sk"]["S"], len(some), [sk for sk, found in self._look(some) if found])
+        for batch in batches(self._reader.items(self._kind, after), self._at_once):
+            yield Step(batch[-1]["sk"]["S"], len(batch), [sk for sk, violations in self._look(batch) if violations])
 
-    def again(self, sk: str) -> list[Violation]:
+    def look_again(self, sk: str) -> list[Violation]:
         item = self._reader.item(keys.Key(self._reader.partitions[self._kind], sk))
-        return [violation for _, found in self._look([item] if item else []) for violation in found]
+        return [violation for _, violations in self._look([item] if item else []) for violation in violations]
 
 
 def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
     """Return what is walked, in this order, by kind of items. Changes go with their incidents."""
     days = MetricDays(reader)
 
-    def named(some: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
-        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in some]
+    def named(batch: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
+        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in batch]
         incidents = reader.references(at)
-        for item, key in zip(some, at, strict=True):
+        for item, key in zip(batch, at, strict=True):
             yield item["sk"]["S"], item, incidents.get(key)
 
-    def numbers(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+    def numbers(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         years = {item["sk"]["S"]: item.get("count", {}).get("N", "") for item in reader.items("COUNTER")}
         counters = {year: int(count) for year, count in years.items() if count.isdigit()}
-        for number, item, incident in named(some):
+        for number, item, incident in named(batch):
             counted = model.counted(number)
             counter = counters.get(f"{counted[0]:04d}") if counted else None
             yield number, invariants.of_number(number, item, incident, counter)
 
-    def claims(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        return ((sk, invariants.of_claim(sk, item, incident)) for sk, item, incident in named(some))
+    def key_records(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))
 
-    def sightings(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(some))
+    def sightings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(batch))
 
-    def counters(some: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in some)
+    def counters(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in batch)
 
     return [
         ("incidents", _Incidents(reader, days)),
         ("numbers", _Items(reader, "NUMBER", numbers)),
         ("counters", _Items(reader, "COUNTER", counters)),
-        ("idempotency keys", _Items(reader, "IDEMPOTENCY", claims)),
+        ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
         ("findings", _Items(reader, "FINDING", sightings)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]
