@@ -1,5 +1,6 @@
 """Progress on stderr, so that stdout holds answers alone; and failures that say what failed and what to do."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,11 @@ stderr = Console(stderr=True, highlight=False)
 
 MAY_YOU_WRITE = "May you write there, and is there room?"
 _LINES_SHOWN = 20
+
+
+def command(words: str) -> str:
+    """Return a command of ours as the reader types it: ``up`` is ``uv run incidents up``, if `uv run` started this."""
+    return f"uv run incidents {words}" if "UV" in os.environ else f"incidents {words}"
 
 
 class StepFailed(Exception):
@@ -48,16 +54,16 @@ def writing(file: Path) -> Iterator[None]:
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
+    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
 ) -> str:
     """Run a command and return its stdout. Raises StepFailed, with the end of what it printed."""
     try:
         done = subprocess.run(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        advice = f"Install {command[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
-        raise StepFailed(what, f"  {command[0]} is not on the PATH.", advice) from None
+        advice = f"Install {words[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
+        raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:
         log.write_text(printed)

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from operator import itemgetter
 from typing import Annotated
 
@@ -15,7 +16,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from incidents.errors import Busy
 
-from .console import MAY_YOU_WRITE, StepFailed, show_failure, stderr
+from .console import MAY_YOU_WRITE, StepFailed, command, show_failure, stderr
+from .documents import costs
 from .local import emulator, issuer, sam, up_down
 from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
 from .operate.accounts import accounts
@@ -30,7 +32,6 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The Incident service: its local stack and its tools.",
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
@@ -61,9 +62,24 @@ def app() -> None:
             who, advice = "AWS", "Are --stack, --region and your credentials those of the deployment?"
         else:
             who = "The emulator"
-            advice = f"Its output is in {StackFolder().logs / 'emulator.log'}. `incidents up --fresh` starts over."
+            advice = f"Its output is in {StackFolder().logs / 'emulator.log'}. `{command('up --fresh')}` starts over."
         show_failure(StepFailed(f"{who} did not answer as it should.", f"  {error}", advice))
         sys.exit(1)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("grc-incidents"))
+        raise typer.Exit
+
+
+@cli.callback()
+def main(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The Incident service: its local stack and its tools."""
 
 
 @cli.command()
@@ -167,6 +183,13 @@ def openapi() -> None:
     typer.echo(generator.FILE)
 
 
+@cli.command(name="costs")
+def costs_() -> None:
+    """Print what the service costs: the tables of infra/runbooks/costs.md, with the prices of documents/costs.py."""
+    for table in costs.tables().values():
+        typer.echo(table)
+
+
 def _print_welcome(stack: Stack, folder: StackFolder) -> None:
     token = issuer.token(stack, folder, tenant=up_down.TENANT)
     write(folder.token, token.encode())
@@ -179,7 +202,7 @@ def _print_welcome(stack: Stack, folder: StackFolder) -> None:
 The Incident service is up at
   {stack.api_url}
 
-A token of tenant {up_down.TENANT}, for 24 hours (more: incidents token --help)
+A token of tenant {up_down.TENANT}, for 24 hours (more: {command("token --help")})
   {token}
 
 Try it:
@@ -203,5 +226,5 @@ def _wait_for_its_end(stack: Stack, folder: StackFolder) -> None:
     now = load(folder)
     if now is not None and now.pid == stack.pid:
         log = folder.logs / "emulator.log"
-        raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: incidents up")
+        raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: {command('up')}")
     stderr.print("The stack was stopped by another command.")

@@ -1,4 +1,4 @@
-"""What the service costs: ``uv run python -m incidents_cli.costs`` prints the tables of infra/runbooks/costs.md.
+"""What the service costs: `incidents costs` prints the tables of infra/runbooks/costs.md.
 
 Put your region's prices in ``PRICES`` and your own traffic in ``LIFE``. What a request uses of the table is measured: a
 test compares ``REQUESTS`` with what the functions write and read. How long a function runs is assumed, and says so.
@@ -119,9 +119,10 @@ def tables() -> dict[str, str]:
     """Return the tables of the page, by name."""
     parts = list(of_life())
     by_request = [
-        [name, f"{one.writes:g}", f"{one.reads:g}", *(f"{1e6 * of_request(one)[part]:.2f}" for part in parts),
-         f"**{1e6 * sum(of_request(one).values()):.2f}**"]
-        for name, one in REQUESTS.items()
+        [name, f"{request.writes:g}", f"{request.reads:g}",
+         *(f"{1e6 * of_request(request)[part]:.2f}" for part in parts),
+         f"**{1e6 * sum(of_request(request).values()):.2f}**"]
+        for name, request in REQUESTS.items()
     ]  # fmt: skip
     life, keeping = of_life(), of_keeping()
     by_size = [
@@ -149,8 +150,8 @@ def tables() -> dict[str, str]:
     }
 
 
-def _price(of: str) -> float:
-    return PRICES[of][0]
+def _price(name: str) -> float:
+    return PRICES[name][0]
 
 
 def _dollars(value: float) -> str:
@@ -164,8 +165,3 @@ def _grouped(value: int) -> str:
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-if __name__ == "__main__":
-    for table in tables().values():
-        print(table)  # noqa: T201

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from ..console import StepFailed, run
+from ..console import StepFailed, command, run
 from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
 
 # It reads SAM templates and checks JWTs only with these two beside it. Its Lambda workers run its own interpreter, so
@@ -108,8 +108,8 @@ def is_alive(stack: Stack) -> bool:
             return False
     try:
         os.kill(stack.pid, 0)
-        command = Path("/proc", str(stack.pid), "cmdline")
-        return b"ministack" in command.read_bytes() if Path("/proc/self").exists() else True
+        started_as = Path("/proc", str(stack.pid), "cmdline")
+        return b"ministack" in started_as.read_bytes() if Path("/proc/self").exists() else True
     except (ProcessLookupError, FileNotFoundError, PermissionError):
         return False
 
@@ -125,11 +125,13 @@ def running_stack(folder: StackFolder) -> Stack:
     """Return the stack that is up. Raises StepFailed, which says what it is doing instead."""
     stack = load(folder)
     if stack is None or not is_alive(stack):
-        raise StepFailed("The stack is not running.", "", "Start it: incidents up")
+        raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
     if not stack.ready:
         raise StepFailed("The stack is starting.", "", "Wait for `incidents up` to say that it is up.")
     if not answers(stack):
-        raise StepFailed("The stack runs but does not answer.", "", "Start it again: incidents down, then incidents up")
+        raise StepFailed(
+            "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
+        )
     return stack
 
 

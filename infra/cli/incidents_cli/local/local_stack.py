@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..console import StepFailed
+from ..console import StepFailed, command
 
 if TYPE_CHECKING:
     import boto3
@@ -185,7 +185,7 @@ def load(folder: StackFolder) -> Stack | None:
         return None
     except (ValueError, TypeError, AttributeError):
         raise StepFailed(
-            "The record of the stack cannot be read.", f"  {folder.record}", "Start over: incidents up --fresh"
+            "The record of the stack cannot be read.", f"  {folder.record}", f"Start over: {command('up --fresh')}"
         ) from None
 
 

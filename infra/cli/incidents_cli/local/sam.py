@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..console import StepFailed, run
+from ..console import StepFailed, command, run
 from . import artifact
 from .local_stack import CHECKOUT, TEMPLATE, Stack, subprocess_environment
 
@@ -44,10 +44,10 @@ def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path |
 
 def _deployed_version() -> str:
     """Return the version of Python that the template asks for, like ``3.13``."""
-    found = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
-    if found is None:
+    match = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
+    if match is None:
         raise StepFailed("template.yaml names no runtime.", "", "Give its parameter PythonRuntime a default.")
-    return found[1]
+    return match[1]
 
 
 def deploy(
@@ -59,7 +59,7 @@ def deploy(
     tag = ["--tags", f"deployed={time.time_ns()}"]
     template = _quicker(folder, versions=versions)
     arguments = ["deploy", *CONFIG, "--template-file", str(template), *_overrides(parameters), *tag]
-    advice = f"The whole output is in {log}. `incidents up --fresh` starts over, with an empty table."
+    advice = f"The whole output is in {log}. `{command('up --fresh')}` starts over, with an empty table."
     _sam(arguments, stack, "sam deploy failed.", advice, log)
 
 

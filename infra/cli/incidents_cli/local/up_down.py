@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from ..console import StepFailed, stderr, step
+from ..console import StepFailed, command, stderr, step
 from . import emulator, issuer, routes, sam
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load
 
@@ -35,7 +35,7 @@ def up(
     ``samples`` fills a table that has none; ``account_map`` is asked for the map that links the samples' account.
     """
     if not TEMPLATE.exists():
-        raise StepFailed("There is no template.yaml here.", "", "Run `incidents` from a checkout of the project.")
+        raise StepFailed("There is no template.yaml here.", "", "Run `uv run incidents` in a checkout of the project.")
     folder.make()
     with _alone(folder):
         known = _start_over(folder) if fresh else load(folder)
@@ -147,12 +147,12 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     if running:
         if not emulator.answers(stack):
             raise StepFailed(
-                "The stack runs but does not answer.", "", "Start it again: incidents down, then incidents up"
+                "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
             )
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs, on port {stack.port}.", "",
-                f"To move it: incidents down, then incidents up --port {port}",
+                f"To move it: {command('down')}, then {command(f'up --port {port}')}",
             )  # fmt: skip
         stderr.print(f"The stack runs on port {stack.port}; it gets the code as it is now.")
         return stack
@@ -160,15 +160,15 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     if not emulator.is_free(stack.port):
         raise StepFailed(
             f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
-            f"Take another one: incidents up --port {stack.port + 1}",
+            f"Take another one: {command(f'up --port {stack.port + 1}')}",
         )  # fmt: skip
     return stack
 
 
 def newest_incident(stack: Stack, folder: StackFolder) -> str | None:
     """Return the id of the newest incident of the samples' tenant, or None."""
-    found = _call(stack, "GET", "?limit=1", issuer.token(stack, folder, tenant=TENANT)).json()["items"]
-    return found[0]["id"] if found else None
+    newest = _call(stack, "GET", "?limit=1", issuer.token(stack, folder, tenant=TENANT)).json()["items"]
+    return newest[0]["id"] if newest else None
 
 
 def _load_samples(stack: Stack, folder: StackFolder) -> None:
@@ -199,7 +199,7 @@ def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "SystemRe
     while titles - {item["title"] for item in _call(stack, "GET", "", token).json()["items"]}:
         if time.monotonic() > deadline:
             raise StepFailed(
-                "The sample findings did not become incidents.", "", "See why: incidents logs ingest_finding"
+                "The sample findings did not become incidents.", "", f"See why: {command('logs ingest_finding')}"
             )
         time.sleep(0.2)
 
@@ -212,6 +212,6 @@ def _call(stack: Stack, method: str, path: str, token: str, body: object = None)
     if not answer.is_success:
         raise StepFailed(
             f"The API answered {method} {stack.incidents_url}{path} with {answer.status_code}.", f"  {answer.text}",
-            "See what the functions say: incidents logs",
+            f"See what the functions say: {command('logs')}",
         )  # fmt: skip
     return answer

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..console import StepFailed, stderr
+from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
 accounts = typer.Typer(no_args_is_help=True, help="Which tenant an AWS account's findings belong to.")
@@ -47,7 +47,9 @@ def unlink(
     """Take an AWS account from its tenant: its findings then go to the dead letters. Or stop a producer."""
     account_map = Deployment(stack, region).account_map()
     if not (account_map.tenants_of(account, producer) if producer else account_map.tenant_of(account)):
-        raise StepFailed("That is not linked.", f"  {account} {producer or ''}", "See what is: incidents account list")
+        raise StepFailed(
+            "That is not linked.", f"  {account} {producer or ''}", f"See what is: {command('account list')}"
+        )
     if producer is None:
         account_map.unlink(account)
     else:
@@ -61,4 +63,4 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     for linked in links:
         typer.echo(f"{linked.account_id}  {','.join(linked.tenants)}  {linked.producer or ''}".rstrip())
     if not links:
-        stderr.print("No account is linked. To link one: incidents account link ACCOUNT TENANT")
+        stderr.print(f"No account is linked. To link one: {command('account link ACCOUNT TENANT')}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from ..console import StepFailed, stderr
+from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
 dead_letters = typer.Typer(no_args_is_help=True, help="The findings that could not be taken.")
@@ -50,7 +50,7 @@ def show(
 ) -> None:
     """Print the event of a message, as JSON; why it is here goes to stderr."""
     with _held(Deployment(stack, region)) as held:
-        letter = _one(held, message_id)
+        letter = _letter_of(held, message_id)
         stderr.print(letter.reason, markup=False)
         try:
             typer.echo(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
@@ -68,7 +68,8 @@ def redrive(
     deployment = Deployment(stack, region)
     queues, sent = deployment.client("sqs"), 0
     with _held(deployment) as held:
-        for letter in [_one(held, one) for one in message_ids] if message_ids else list(held.values()):
+        letters = [_letter_of(held, message_id) for message_id in message_ids or held]
+        for letter in letters:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
             # After, not before: whoever is cut off here sends it twice, and the second changes nothing.
             queues.delete_message(QueueUrl=deployment.outputs["DeadLettersUrl"], ReceiptHandle=letter.handle)
@@ -104,16 +105,16 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
         message["MessageId"],
         message["ReceiptHandle"],
         int(message["Attributes"]["SentTimestamp"]) / 1000,
-        _printable(said.get("reason") or "failed at every receive"),
-        _printable(said.get("account") or str(event.get("account", "-"))),
-        _printable(said.get("source") or str(event.get("source", "-"))),
+        _hide_control_characters(said.get("reason") or "failed at every receive"),
+        _hide_control_characters(said.get("account") or str(event.get("account", "-"))),
+        _hide_control_characters(said.get("source") or str(event.get("source", "-"))),
         message["Body"],
     )
 
 
-def _printable(text: str) -> str:
+def _hide_control_characters(text: str) -> str:
     """One line, whatever an event holds."""
-    return "".join(one if one.isprintable() else "?" for one in text[:256])
+    return "".join(character if character.isprintable() else "?" for character in text[:256])
 
 
 def _event(body: str) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _event(body: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _one(found: dict[str, DeadLetter], message_id: str) -> DeadLetter:
-    if message_id not in found:
-        raise StepFailed(f"There is no dead letter {message_id}.", "", "See which there are: incidents dlq list")
-    return found[message_id]
+def _letter_of(letters: dict[str, DeadLetter], message_id: str) -> DeadLetter:
+    if message_id not in letters:
+        raise StepFailed(f"There is no dead letter {message_id}.", "", f"See which there are: {command('dlq list')}")
+    return letters[message_id]

@@ -10,7 +10,7 @@ from incidents import guard, keys
 from incidents.errors import MalformedRequest
 from incidents.identity import Identity
 
-from ..console import StepFailed, stderr, step
+from ..console import StepFailed, command, stderr, step
 from . import metrics_view
 from .deployment import Deployment, RegionOption, StackOption
 
@@ -73,7 +73,7 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
         for n, (kind, day) in enumerate(days, start=1):
             marked.mark(tenant, kind, day, time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(days)}")
-    stderr.print(f"Marked {len(days)} days. The schedule computes them, or at once: incidents metrics run")
+    stderr.print(f"Marked {len(days)} days. The schedule computes them, or at once: {command('metrics run')}")
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
