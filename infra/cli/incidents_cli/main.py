@@ -177,7 +177,7 @@ def build(
 @cli.command()
 def openapi() -> None:
     """Write the OpenAPI document anew, from the code, and print where it is."""
-    from .documents import openapi as generator  # 0.9 s: all that the functions load
+    from .documents import openapi as generator  # 0.8 s: all that the functions load
 
     generator.FILE.write_text(generator.text())
     typer.echo(generator.FILE)

@@ -109,7 +109,7 @@ class Stack:
 
     @cached_property
     def _session(self) -> "boto3.Session":
-        import boto3  # half a second, which `incidents token` does not need
+        import boto3  # 0.5 s, which `incidents token` does not need
 
         return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=REGION)
 

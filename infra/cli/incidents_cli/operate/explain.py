@@ -18,7 +18,7 @@ def explain(
     region: RegionOption = None,
 ) -> None:
     """Print what an event would become: adapter, tenant, key, incident. Nothing is written."""
-    from incidents import intake  # 0.6 s: pydantic, and botocore's session
+    from incidents import intake  # 0.8 s: pydantic, and botocore's session
 
     deployment = Deployment(stack, region)
     given = _read(file)

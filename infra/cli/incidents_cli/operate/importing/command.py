@@ -49,7 +49,7 @@ def import_(
     Without --url, it is the local stack that they are imported into.
     With it, the API there; its token, in GRC_TOKEN, must be one of the tenant.
     """
-    from . import importer  # 0.3 s: pydantic
+    from . import importer  # 0.8 s: pydantic, and botocore's session
 
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):

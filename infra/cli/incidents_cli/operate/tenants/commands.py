@@ -34,7 +34,7 @@ def verify(
     region: RegionOption = None,
 ) -> None:
     """Check all that must hold of a tenant's items, one line a violation. It reads; cut off, it goes on."""
-    from . import verify as walk  # 0.6 s: pydantic, and botocore's session
+    from . import verify as walk  # 0.8 s: pydantic, and botocore's session
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
