@@ -64,7 +64,7 @@ class Deployment:
 
     @cached_property
     def _session(self) -> "boto3.Session":
-        import boto3  # 0.5 s, which a command on the local stack may not need
+        import boto3  # 0.5 s, which `--help` does not need
         from botocore.config import Config
         from botocore.session import get_session
 
