@@ -16,7 +16,7 @@ from grc_client.errors import OF_STATUS, ApiError, GrcError
 from grc_client.incidents import AsyncIncidents, Incidents
 from incidents.domain import metric_definitions, model, payloads
 from incidents.edges import parameters, responses
-from incidents_cli.stack import operation_name
+from incidents_cli.local.local_stack import operation_name
 
 from tests.support import templates
 from tests.support.templates import CHECKOUT

@@ -9,10 +9,10 @@ import pytest
 from incidents.domain import errors, model, payloads, wire_form
 from incidents.edges import parameters, responses
 from incidents.storage.stored_form import Created, Stored
-from incidents_cli import openapi
-from incidents_cli.openapi import examples as examples_of_the_generator
-from incidents_cli.openapi.schemas import DESCRIPTIONS, of_draft
-from incidents_cli.stack import operation_name
+from incidents_cli.documents import openapi
+from incidents_cli.documents.openapi import examples as examples_of_the_generator
+from incidents_cli.documents.openapi.schemas import DESCRIPTIONS, of_draft
+from incidents_cli.local.local_stack import operation_name
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BeforeValidator

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+from incidents_cli.local.local_stack import operation_name
 from incidents_cli.main import cli
-from incidents_cli.stack import operation_name
 from typer.main import get_command
 
 from tests.support import templates

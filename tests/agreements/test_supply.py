@@ -34,7 +34,7 @@ def test_every_requirement_is_one_version_with_hashes() -> None:
 
 
 def test_the_documentation_has_the_viewer_of_the_same_version() -> None:
-    (viewer,) = without_comments((CHECKOUT / "infra" / "documentation" / "requirements.txt").read_text())
+    (viewer,) = without_comments((CHECKOUT / "infra" / "functions" / "documentation" / "requirements.txt").read_text())
     assert viewer in [line.rstrip() for line in without_comments(REQUIREMENTS.read_text())]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from incidents import findings
 from incidents.storage import keys
-from incidents_cli.stack import operation_name
+from incidents_cli.local.local_stack import operation_name
 
 from tests.support import templates
 
@@ -183,7 +183,9 @@ def test_the_functions_share_one_build() -> None:
     everywhere = templates.service()["Globals"]["Function"]
     assert everywhere["CodeUri"] == "functions/"
     for name, properties in FUNCTIONS.items():
-        assert properties.get("CodeUri") == ("infra/documentation/" if name == templates.DOCUMENTATION else None)
+        assert properties.get("CodeUri") == (
+            "infra/functions/documentation/" if name == templates.DOCUMENTATION else None
+        )
         assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
 
 

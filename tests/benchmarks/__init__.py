@@ -10,3 +10,8 @@ cannot is measured here and shown as ratios, with its spread. How each figure is
 ``units``, ``growth``, ``packages``       what the table and the deployment cost
 ``targets``, ``report``                   what was promised, and the table, the JSON file and the picture
 """
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "functions"))  # where the handlers lie, as at /var/task

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import boto3
-import incidents_cli  # noqa: F401  # puts functions/ on the path
 import typer
 from rich.console import Console
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from incidents_cli import artifact, sam
 from incidents_cli.console import run
-from incidents_cli.stack import subprocess_environment
+from incidents_cli.local import artifact, sam
+from incidents_cli.local.local_stack import subprocess_environment
 
 from tests.support.templates import CHECKOUT
 

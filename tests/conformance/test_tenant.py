@@ -21,9 +21,9 @@ from incidents.storage import keys, stored_form
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli.console import StepFailed
-from incidents_cli.tenants import erase as erasing
-from incidents_cli.tenants.checkpoint import Checkpoint
-from incidents_cli.tenants.export import Exported, export
+from incidents_cli.operate.tenants import erase as erasing
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.export import Exported, export
 
 from tests.support import invariants, scale
 from tests.support.disks import room_for
@@ -267,7 +267,7 @@ def test_an_erasure_that_somebody_writes_against_says_so(
 
     with pytest.raises(StepFailed, match="still writes") as failed:
         erase(table, tmp_path, quiet=0.2)
-    assert failed.value.seen.endswith("CHANGE, COUNTER, INCIDENT, NUMBER")
+    assert failed.value.detail.endswith("CHANGE, COUNTER, INCIDENT, NUMBER")
     assert not (tmp_path / "proof.json").exists()
 
     monkeypatch.setattr(time, "sleep", lambda _: None)

@@ -15,10 +15,10 @@ import update_incident
 from incidents import findings
 from incidents.domain import model
 from incidents.storage import keys
-from incidents_cli.tenants import verify as walk
-from incidents_cli.tenants.checkpoint import Checkpoint
-from incidents_cli.tenants.invariants import Violation
-from incidents_cli.tenants.reading import TenantReader
+from incidents_cli.operate.tenants import verify as walk
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.invariants import Violation
+from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event

@@ -13,10 +13,10 @@ from incidents.storage import keys
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.marks import Marks
 from incidents_cli.console import StepFailed
-from incidents_cli.tenants import verify as walk
-from incidents_cli.tenants.checkpoint import Checkpoint
-from incidents_cli.tenants.invariants import Violation
-from incidents_cli.tenants.reading import TenantReader
+from incidents_cli.operate.tenants import verify as walk
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.invariants import Violation
+from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants, templates
 from tests.support.tenants import Table, live, operator, run
@@ -325,12 +325,12 @@ def test_a_checkpoint_of_another_walk_is_refused(table: Table, tmp_path: Path) -
 
     with pytest.raises(StepFailed, match="of something else") as refused:
         verified(table, tmp_path)
-    assert refused.value.seen == f"  verified: globex, not {table.tenant}"
+    assert refused.value.detail == f"  verified: globex, not {table.tenant}"
     same = {"verified": table.tenant, "table": "t"}
     Checkpoint(tmp_path / "checkpoint", **same, exported="x").save({})
     with pytest.raises(StepFailed) as refused:
         Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load()
-    assert refused.value.seen == "  exported: x, not none\n  report: none, not r.jsonl"
+    assert refused.value.detail == "  exported: x, not none\n  report: none, not r.jsonl"
 
 
 def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from incidents_cli import emulator, local, routes, sam
-from incidents_cli.stack import Home, Stack
+from incidents_cli.local import emulator, routes, sam, up_down
+from incidents_cli.local.local_stack import Stack, StackFolder
 
 from tests.support.checkout import Checkout, free_port
 from tests.support.user_pool import Pool
@@ -27,13 +27,13 @@ def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.
     """The same build once more, deployed with a user pool and, as on AWS, with versions of its functions."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("INCIDENTS_HOME", str(tmp_path_factory.mktemp("home")))
-        home = Home()
+        home = StackFolder()
     home.make()
     deployed = emulator.start(emulator.install(), Stack(free_port()), home)
     with_pool = {"CreateUserPool": "true", "JwtIssuer": "", "MachineTenantId": "acme", "MachineAppId": "soc-portal"}
 
     def deploy(**parameters: str) -> Stack:
-        given = local.parameters(deployed, sam.host_parameters()) | with_pool | parameters
+        given = up_down.parameters(deployed, sam.host_parameters()) | with_pool | parameters
         sam.deploy(deployed, given, Path(stack.home) / "build", home.logs / "deploy.log", versions=True)
         found = deployed.discover()
         routes.create(found)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from incidents_cli import artifact
+from incidents_cli.local import artifact
 
 from tests.benchmarks import packages
 from tests.support import templates

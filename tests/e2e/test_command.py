@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from incidents_cli.console import command
 
 from tests.support import readme, templates
 from tests.support.checkout import PATH, Checkout, free_port
@@ -152,7 +153,7 @@ def test_a_second_checkout_beside_the_first(stack: Checkout, tmp_path_factory: p
             port = free_port()
             refused = other.run("up", "--detach", "--port", str(port))
             assert refused.returncode == 1
-            assert f"incidents down, then incidents up --port {port}" in refused.stderr
+            assert f"{command('down')}, then {command(f'up --port {port}')}" in refused.stderr
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
         assert other.run("status").returncode == 1
@@ -194,9 +195,9 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
 def test_a_kill_while_it_starts_leaves_nothing_behind(tmp_path: Path, http: httpx.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     record = checkout.home / "stack.json"
-    command = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
+    words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
     environment = os.environ | {"INCIDENTS_HOME": str(checkout.home)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not record.exists():
             time.sleep(0.05)
         pid = json.loads(record.read_text())["pid"]
@@ -219,16 +220,16 @@ def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path, http: httpx.Client
 
     assert done.returncode == 1
     assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
-    assert f"incidents up --port {port + 1}" in done.stderr
+    assert command(f"up --port {port + 1}") in done.stderr
     assert done.stdout == ""
 
 
 def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
-    for command in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
-        done = checkout.run(*command)
+    for words in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
+        done = checkout.run(*words)
         assert (done.returncode, done.stdout) == (1, "")
-        assert "Start it: incidents up" in done.stderr
+        assert f"Start it: {command('up')}" in done.stderr
 
 
 def test_the_call_that_the_readme_shows_gives_the_answer_that_it_shows(stack: Checkout) -> None:
@@ -280,8 +281,8 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
 def test_a_home_that_is_no_folder_is_told_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
     (tmp_path / "home").write_text("a file")
 
-    for command in (["up"], ["status"]):
-        done = Checkout(tmp_path / "home", free_port(), http).run(*command)
+    for words in (["up"], ["status"]):
+        done = Checkout(tmp_path / "home", free_port(), http).run(*words)
         assert done.returncode == 1
         assert "in the way" in done.stderr
         assert "Traceback" not in done.stderr

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from incidents_cli import issuer
-from incidents_cli.stack import NAME
+from incidents_cli.local import issuer
+from incidents_cli.local.local_stack import NAME
 
 from tests.support.checkout import Checkout
 from tests.support.user_pool import BOTH, PASSWORD, Pool

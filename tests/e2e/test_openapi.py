@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from incidents_cli import openapi
+from incidents_cli.documents import openapi
 
 from tests.support.checkout import Caller, Checkout
 from tests.support.templates import CHECKOUT

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb
-from incidents_cli import openapi
+from incidents_cli.documents import openapi
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID

@@ -158,7 +158,7 @@ def test_it_answers_with_the_event_that_it_was_given() -> None:
 
 
 def test_it_needs_nothing_but_python() -> None:
-    folder = templates.CHECKOUT / "infra" / "identity"
+    folder = templates.CHECKOUT / "infra" / "functions" / "identity"
     code = f"import sys; sys.path[:0] = [{str(folder)!r}]; import add_tenant; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}

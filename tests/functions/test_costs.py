@@ -11,7 +11,7 @@ from delete_incident import handler as delete
 from incidents.runtime import cloudwatch
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
-from incidents_cli import costs
+from incidents_cli.documents import costs
 from ingest_finding import handler as ingest_finding
 from update_incident import handler as update
 
@@ -180,7 +180,7 @@ def test_what_an_incident_takes_after_its_life_is_what_is_stored(table: str) -> 
 def test_the_page_shows_the_tables_and_no_other() -> None:
     ours = costs.tables()
     for table in ours.values():
-        assert table in PAGE, f"uv run python -m incidents_cli.costs prints:\n{table}"
+        assert table in PAGE, f"uv run incidents costs prints:\n{table}"
     assert PAGE.count("| --- |") == sum(table.count("| --- |") for table in ours.values())
     assert costs.REGION in PAGE
     assert costs.DATE in PAGE

@@ -64,7 +64,7 @@ def test_it_answers_the_routes_of_the_template() -> None:
 def test_the_document_is_the_committed_one() -> None:
     answer = get(DOCUMENT)
     assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
-    assert answer["body"] == (templates.CHECKOUT / "infra" / "documentation" / "openapi.json").read_text()
+    assert answer["body"] == (templates.CHECKOUT / "infra" / "functions" / "documentation" / "openapi.json").read_text()
 
 
 @pytest.mark.parametrize("route", [DOCUMENT, PAGE])
@@ -136,6 +136,6 @@ def test_the_page_asks_no_other_host(page: Page) -> None:
 
 def test_it_starts_without_the_packages_of_the_other_functions() -> None:
     code = "import sys, get_documentation; print(*sorted(name.partition('.')[0] for name in sys.modules))"
-    folder = templates.CHECKOUT / "infra" / "documentation"
+    folder = templates.CHECKOUT / "infra" / "functions" / "documentation"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"aws_lambda_powertools", "botocore", "pydantic", "incidents"}

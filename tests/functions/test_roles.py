@@ -15,7 +15,7 @@ from get_incident_metrics import handler as get_metrics
 from incidents.domain import tally
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
-from incidents_cli.stack import operation_name
+from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import httpx
-from incidents_cli import openapi
+from incidents_cli.documents import openapi
 
 from tests.support.events import Context, http_event
 

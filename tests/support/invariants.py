@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from incidents.domain import model
 from incidents.storage import keys
-from incidents_cli.tenants import invariants
+from incidents_cli.operate.tenants import invariants
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,7 +60,7 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
     for sk, item in counters.items():
         broken += invariants.of_counter(sk, item)
     for sk, item in kinds["IDEMPOTENCY"].items():
-        broken += invariants.of_claim(sk, item, incidents.get(item["incident_id"]["S"]))
+        broken += invariants.of_key_record(sk, item, incidents.get(item["incident_id"]["S"]))
     for sk, item in kinds["FINDING"].items():
         broken += invariants.of_sighting(sk, item, incidents.get(item["incident_id"]["S"]))
     return broken

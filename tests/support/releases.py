@@ -11,7 +11,7 @@ import get_incident
 import get_incident_metrics
 import list_incident_changes
 import list_incidents
-from incidents_cli.tenants.reading import batches
+from incidents_cli.operate.tenants.reading import batches
 
 from tests.support.events import Context, changes_event, claims, get_event, list_event, metrics_event
 from tests.support.templates import CHECKOUT

@@ -14,8 +14,9 @@ from incidents.commands.creating import Origin
 from incidents.domain.identity import Identity
 from incidents.storage import keys
 from incidents.storage.incident_repository import IncidentRepository
-from incidents_cli import main, tenant
-from incidents_cli.tenants.reading import TenantReader, batches
+from incidents_cli import main
+from incidents_cli.operate.tenants import commands as tenant_commands
+from incidents_cli.operate.tenants.reading import TenantReader, batches
 
 from tests.support import invariants
 from tests.support.events import Context, create_event
@@ -111,11 +112,11 @@ class Table:
             self.client.batch_write_item(RequestItems={self.name: [{"PutRequest": {"Item": one}} for one in some]})
 
 
-class _Target:
+class _Deployment:
     """In the place of the operator's: DynamoDB Local."""
 
     def __init__(self, table: Table) -> None:
-        self._client, self.outputs = table.client, {"TableName": table.name}
+        self._client, self.table_name = table.client, table.name
 
     def client(self, service: str) -> "DynamoDBClient":
         assert service == "dynamodb"
@@ -124,7 +125,7 @@ class _Target:
 
 def operator(monkeypatch: pytest.MonkeyPatch, table: Table, folder: Path) -> None:
     """Let the operator's commands work on this table, in this folder."""
-    monkeypatch.setattr(tenant, "Target", lambda *_: _Target(table))
+    monkeypatch.setattr(tenant_commands, "Deployment", lambda *_: _Deployment(table))
     monkeypatch.chdir(folder)
 
 

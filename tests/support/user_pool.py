@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import httpx
 import jwt
-from incidents_cli.stack import NAME, Home, Stack
+from incidents_cli.local.local_stack import NAME, Stack, StackFolder
 
 from tests.support.checkout import Caller
 
@@ -22,7 +22,7 @@ BOTH = "incidents/read incidents/write"
 class Pool:
     """The user pool of a stack that is up. ``deploy`` deploys it once more, with other parameters."""
 
-    def __init__(self, stack: Stack, home: Home, http: httpx.Client, deploy: Callable[..., Stack]) -> None:
+    def __init__(self, stack: Stack, home: StackFolder, http: httpx.Client, deploy: Callable[..., Stack]) -> None:
         self.stack, self.home, self.http, self.deploy = stack, home, http, deploy
         described = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from incidents_cli import dead_letters
+from incidents_cli.operate import dead_letters
 
 
 class Queue:

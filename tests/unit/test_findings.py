@@ -241,3 +241,19 @@ def test_reports_that_share_a_key_say_so() -> None:
         name for name in NAMES for one in findings.read(event(name), INSPECTOR) if getattr(one, "grouped", False)
     }
     assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}
+
+
+def test_a_simulated_event_of_aws_is_taken_as_from_aws_and_no_other() -> None:
+    simulated = {**event("guardduty"), "source": "simulated.aws.guardduty"}
+    assert findings.as_from_aws(simulated) == event("guardduty")
+    assert simulated["source"] == "simulated.aws.guardduty"
+    others: list[Any] = [
+        event("guardduty"),
+        {"source": "simulated.acme"},
+        {"source": 1},
+        {},
+        [],
+        None,
+        "simulated.aws.",
+    ]
+    assert all(findings.as_from_aws(other) is other for other in others)

@@ -51,7 +51,7 @@ def test_a_token_that_is_not_the_one_for_it_is_not_used(
     refused = run(file, "--url", URL, "--app", "scanner").exception
     assert isinstance(refused, StepFailed)
     assert told in refused.what
-    assert given is None or given not in f"{refused.what}{refused.seen}{refused.advice}"
+    assert given is None or given not in f"{refused.what}{refused.detail}{refused.advice}"
     assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
 
 
@@ -59,7 +59,7 @@ def test_a_url_that_is_none_is_told(file: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GRC_TOKEN", token(tenant_id="acme"))
     refused = run(file, "--url", "api.example").exception
     assert isinstance(refused, StepFailed)
-    assert "base_url must be" in refused.seen
+    assert "base_url must be" in refused.detail
 
 
 def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
@@ -133,10 +133,10 @@ def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(t
 
     refused = run(file, "--dry-run").exception
     assert isinstance(refused, StepFailed)
-    assert refused.seen.strip() == "scanner: 2, other: 1"
+    assert refused.detail.strip() == "scanner: 2, other: 1"
     refused = run(file, "--dry-run", "--app", "scanner").exception
     assert isinstance(refused, StepFailed)
-    assert refused.seen.strip() == "no application: 1, other: 1"
+    assert refused.detail.strip() == "no application: 1, other: 1"
     assert run(file, "--dry-run", "--other-apps", "skip").stdout.split() == [
         "right",
         "1",

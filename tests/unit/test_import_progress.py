@@ -12,8 +12,8 @@ from grc_client import Incident
 from hypothesis import given, settings
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents_cli.console import StepFailed
-from incidents_cli.importing.progress import Progress
-from incidents_cli.importing.sending import differing
+from incidents_cli.operate.importing.progress import Progress
+from incidents_cli.operate.importing.sending import differing
 
 from tests.support.disks import room_for
 from tests.unit.test_import_rows import STAMPS, bodies, settled
@@ -35,7 +35,7 @@ def test_only_an_unfinished_import_into_the_same_place_goes_on(tmp_path: Path) -
         progress.record("key", "inc_1")
     with Progress(file) as progress:
         assert progress.begin(PLACE)
-        assert (progress.made("key"), progress.made("other"), progress.one_made()) == ("inc_1", None, "inc_1")
+        assert (progress.made("key"), progress.made("other"), progress.any_made()) == ("inc_1", None, "inc_1")
     with Progress(file) as progress:
         assert not progress.begin("globex  http://127.0.0.1")
         progress.finish()
@@ -62,7 +62,8 @@ def test_what_is_no_record_of_an_import_is_left_as_it_is(tmp_path: Path) -> None
 def test_what_a_process_noted_a_second_before_it_was_killed_is_there(tmp_path: Path) -> None:
     file = tmp_path / "progress"
     script = (
-        "import os, sys, time; from pathlib import Path; from incidents_cli.importing.progress import Progress\n"
+        "import os, sys, time; from pathlib import Path\n"
+        "from incidents_cli.operate.importing.progress import Progress\n"
         "progress = Progress(Path(sys.argv[1]))\nprogress.begin('here')\nprogress.record('early', 'inc_1')\n"
         "time.sleep(1.1)\nprogress.record('late', 'inc_2')\nprogress.record('lost', 'inc_3')\nos.kill(os.getpid(), 9)\n"
     )
@@ -83,7 +84,7 @@ def note(file: Path, rows: int) -> None:
 def test_on_a_full_disk_it_says_so_and_goes_on_from_what_was_written(
     seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("incidents_cli.importing.progress._SECONDS", seconds)
+    monkeypatch.setattr("incidents_cli.operate.importing.progress._SECONDS", seconds)
     file = tmp_path / "progress"
     with room_for(0), pytest.raises(StepFailed, match="cannot be opened") as failed:
         Progress(file)

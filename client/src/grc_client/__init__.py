@@ -11,7 +11,7 @@
 ``errors``     what can go wrong, as one tree
 """
 
-from .client import AsyncClient, Client
+from .client import AsyncClient, Client, __version__
 from .errors import (
     ApiError,
     BadRequest,
@@ -40,4 +40,5 @@ __all__ = [
     "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "Listing", "Metrics",
     "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
     "RateLimited", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent", "ValidationError",
+    "__version__",
 ]  # fmt: skip

@@ -78,7 +78,7 @@ def list_incident_changes(incident_id: str, limit: int | None, cursor: str | Non
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
     """Return the call for the page behind a cursor, with everything else as it was when the first one was made."""
-    others = tuple(one for one in call.parameters if one[0] != "cursor")
+    others = tuple(parameter for parameter in call.parameters if parameter[0] != "cursor")
     return call._replace(parameters=(*others, ("cursor", cursor)))
 
 
@@ -131,7 +131,7 @@ def _value(name: str, value: object) -> str:
     try:
         if isinstance(value, Decimal) and value.is_finite():
             return format(value, "f")
-        return json.dumps(float(value) if isinstance(value, Decimal) else value, default=_text, allow_nan=False)
+        return json.dumps(float(value) if isinstance(value, Decimal) else value, default=_format_value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
 
@@ -144,11 +144,14 @@ def _query(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             continue
         if not values or None in values:  # to pass over it would be to show everything
             raise ValueError(f"{name} must have a value; leave it out to filter by nothing")
-        query += [(name.rstrip("_"), str.__str__(one) if isinstance(one, str) else _text(one)) for one in values]
+        query += [
+            (name.rstrip("_"), str.__str__(member) if isinstance(member, str) else _format_value(member))
+            for member in values
+        ]
     return tuple(query)
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()

@@ -16,6 +16,7 @@ from .calls import Call
 from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
 
+__version__ = version("grc-client")
 BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # names of environment variables
 TIMEOUT = 20.0  # seconds that a connection, and each part of an answer, may take; the API's own bound is 15
 RETRY_FOR = 60.0  # seconds from a call's beginning; more than TIMEOUT, or an answer that is lost ends it
@@ -148,7 +149,7 @@ def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float
         "base_url": _checked(os.environ.get(BASE_URL) if base_url is None else base_url),
         "auth": Bearer(token),
         "timeout": timeout,
-        "headers": {"user-agent": f"grc-client/{version('grc-client')}", "accept": "application/json"},
+        "headers": {"user-agent": f"grc-client/{__version__}", "accept": "application/json"},
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: they would outlive the token
     }
 

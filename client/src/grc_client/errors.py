@@ -63,9 +63,9 @@ class ApiError(GrcError):
 
 def _field_errors(listed: object) -> Iterator[FieldError]:
     """What stands between this client and the API may have errors of other forms."""
-    for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, dict) and {"pointer", "detail"} <= set(one):
-            yield FieldError(str(one["pointer"]), str(one["detail"]))
+    for entry in listed if isinstance(listed, list) else ():
+        if isinstance(entry, dict) and {"pointer", "detail"} <= set(entry):
+            yield FieldError(str(entry["pointer"]), str(entry["detail"]))
 
 
 class BadRequest(ApiError):

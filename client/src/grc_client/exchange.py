@@ -102,11 +102,11 @@ def _problem(answer: httpx.Response) -> dict[str, Any] | None:
 
 def _request_id(answer: httpx.Response) -> str | None:
     """The gateway's own refusals carry it in a header alone."""
-    found: str | None = answer.headers.get("apigw-requestid")
-    return found
+    request_id: str | None = answer.headers.get("apigw-requestid")
+    return request_id
 
 
 def _described(answer: httpx.Response) -> str:
     kind = answer.headers.get("content-type", "no content type")
-    request = f" [request {found}]" if (found := _request_id(answer)) else ""
+    request = f" [request {request_id}]" if (request_id := _request_id(answer)) else ""
     return f"{answer.request.method} {answer.request.url.path}: {answer.status_code} with {kind}{request}"

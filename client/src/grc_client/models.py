@@ -127,8 +127,8 @@ class Change(Model, frozen=True):
     @classmethod
     def _numbers(cls, entry: Any) -> Any:
         """Money is exact; other numbers are the usual ones, as in ``lessons_learned`` itself."""
-        changes = {name: _money(one) if name == "financial_impact" else _with_floats(one)
-                   for name, one in entry["changes"].items()}  # fmt: skip
+        changes = {name: _money(change) if name == "financial_impact" else _with_floats(change)
+                   for name, change in entry["changes"].items()}  # fmt: skip
         return {**entry, "changes": changes}
 
 

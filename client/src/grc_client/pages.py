@@ -17,9 +17,9 @@ def _check_that_it_goes_on(cursor: str, next_cursor: str | None) -> None:
 class Page(Generic[T]):
     """``items`` are those of this page; to iterate over it goes through these and on, to the end of the list."""
 
-    def __init__(self, found: Slice[T], more: "Callable[[str], Page[T]]") -> None:
-        self.items = found.items
-        self.next_cursor = found.next_cursor
+    def __init__(self, page: Slice[T], more: "Callable[[str], Page[T]]") -> None:
+        self.items = page.items
+        self.next_cursor = page.next_cursor
         self._more = more
 
     def __iter__(self) -> Iterator[T]:
@@ -39,9 +39,9 @@ class Page(Generic[T]):
 class AsyncPage(Generic[T]):
     """``items`` are those of this page; ``async for`` goes through these and on, to the end of the list."""
 
-    def __init__(self, found: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
-        self.items = found.items
-        self.next_cursor = found.next_cursor
+    def __init__(self, page: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
+        self.items = page.items
+        self.next_cursor = page.next_cursor
         self._more = more
 
     async def __aiter__(self) -> AsyncIterator[T]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ..domain.identity import Identity
-from ..findings import EventRefused, MalformedEvent
+from ..findings import EventRefused, MalformedEvent, as_from_aws
 from ..runtime import sdk, start
 from ..storage import dynamodb, guard
 from ..storage.account_map import AccountMap
@@ -50,10 +50,7 @@ class Message:
             event = json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise MalformedEvent("the message is not JSON") from error
-        if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" and isinstance(event, dict):
-            source = str(event.get("source", ""))
-            event["source"] = source.removeprefix("simulated.") if source.startswith("simulated.aws.") else source
-        return event
+        return as_from_aws(event) if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" else event
 
     @contextmanager
     def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:

@@ -46,12 +46,14 @@ __all__ = [
     "Skipped",
     "UnknownEvent",
     "adapter",
+    "as_from_aws",
     "read",
 ]
 
 Adapter = Callable[[Node], list[Report]]
 
 OWN_SOURCE = "grc.incidents"
+SIMULATED = "simulated."
 ANY_SOURCE = "*"
 
 ADAPTERS: dict[tuple[str, str], Adapter] = {
@@ -69,6 +71,17 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
 """By source and detail-type. ``ANY_SOURCE`` is any but AWS's own, which nobody else can put on a bus."""
 
 OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
+
+
+def as_from_aws(event: Any) -> Any:
+    """Return an event of ``simulated.aws.*`` with AWS's own source, any other as it is.
+
+    Nobody but AWS can put an event of ``aws.*`` on a bus, so who tries a stack out sends a simulated one.
+    """
+    source = event.get("source") if isinstance(event, dict) else None
+    if not isinstance(source, str) or not source.startswith(f"{SIMULATED}aws."):
+        return event
+    return event | {"source": source.removeprefix(SIMULATED)}
 
 
 def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:

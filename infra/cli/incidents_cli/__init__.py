@@ -1,22 +1,12 @@
 """The command ``incidents``: the local stack and the operator's commands. Never shipped to Lambda.
 
 ``main``       the commands and their options
-``local``      what ``up`` and ``down`` do, step by step
-``sam``        `sam build` and `sam deploy`, in a tool environment of their own
-``artifact``   what `sam build` leaves undone: byte code, and less of botocore
-``emulator``   the process that stands in for AWS
-``routes``     the HTTP API's routes, which the emulator leaves out
-``issuer``     the development token issuer
-``stack``      where this checkout's stack lives, and what it is made of
-``target``     the deployment that an operator's command works on: this checkout's stack, or one on AWS
-``openapi``    the OpenAPI document, made from the functions' own code
-``accounts``, ``dead_letters``, ``explain``   the operator's commands
-``tenant``     all of a tenant: verified, exported, erased; ``tenants`` does it
-``importing``  incidents of a file, through the API
+``operate``    an operator's commands, on the local stack or on one on AWS
+``documents``  what is made from the code: the OpenAPI document, the tables of costs
+``local``      the stack on this machine: the emulator, the build, the token issuer
 ``console``    progress on stderr, and failures that say what to do
+
+Imports point down, and a test holds it:
+
+    main  >  operate, documents  >  local  >  console
 """
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[3] / "functions"))  # the commands share the functions' package

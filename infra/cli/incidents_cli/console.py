@@ -1,5 +1,6 @@
 """Progress on stderr, so that stdout holds answers alone; and failures that say what failed and what to do."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,17 @@ MAY_YOU_WRITE = "May you write there, and is there room?"
 _LINES_SHOWN = 20
 
 
+def command(words: str) -> str:
+    """Return a command of ours as the reader types it: ``up`` is ``uv run incidents up``, if `uv run` started this."""
+    return f"uv run incidents {words}" if "UV" in os.environ else f"incidents {words}"
+
+
 class StepFailed(Exception):
     """A step failed: what it was, what was seen, and what the reader can do now."""
 
-    def __init__(self, what: str, seen: str, advice: str) -> None:
+    def __init__(self, what: str, detail: str, advice: str) -> None:
         super().__init__(what)
-        self.what, self.seen, self.advice = what, seen, advice
+        self.what, self.detail, self.advice = what, detail, advice
 
 
 @contextmanager
@@ -33,8 +39,8 @@ def step(doing: str, done: str) -> Iterator[None]:
 
 def show_failure(failure: StepFailed) -> None:
     stderr.print(f"[bold red]✗ {failure.what}[/bold red]")
-    if failure.seen:
-        stderr.print(failure.seen, markup=False)
+    if failure.detail:
+        stderr.print(failure.detail, markup=False)
     stderr.print(f"→ {failure.advice}", markup=False)
 
 
@@ -48,16 +54,16 @@ def writing(file: Path) -> Iterator[None]:
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
+    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
 ) -> str:
     """Run a command and return its stdout. Raises StepFailed, with the end of what it printed."""
     try:
         done = subprocess.run(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        advice = f"Install {command[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
-        raise StepFailed(what, f"  {command[0]} is not on the PATH.", advice) from None
+        advice = f"Install {words[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
+        raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:
         log.write_text(printed)

@@ -1,0 +1,173 @@
+"""Examples: a sample, and what the service's own functions make of it."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from incidents.domain import errors, json_text, metric_answer, model, payloads, questions, tally, timestamps, wire_form
+from incidents.domain.identity import Identity
+from incidents.domain.metric_definitions import Kind
+from incidents.domain.model import Change, Incident
+from incidents.edges import parameters, request, responses
+from incidents.storage import keys
+
+from . import handlers
+
+_MADE, _CHANGED = "2026-10-01T07:52:10.000Z", "2026-10-09T15:00:00.000Z"
+ID = keys.ids_made_at(timestamps.to_milliseconds(_MADE))[0][:-8] + "8N7C1D9E"
+_STAMPS: dict[str, Any] = {
+    "id": ID, "tenant_id": "acme", "created_at": _MADE, "updated_at": _MADE, "created_by": "maya.okafor",
+    "updated_by": "maya.okafor", "schema_version": model.SCHEMA_VERSION, "incident_number": "INC-2026-000042",
+}  # fmt: skip
+REQUEST_ID = "JKJaXmPLvHcESHA="
+
+
+@cache
+def _sample() -> dict[str, Any]:
+    samples = json.loads(files("incidents_cli.local").joinpath("samples.json").read_text())
+    whole: dict[str, Any] = samples[0]["incident"]
+    return whole
+
+
+def new_incident() -> dict[str, Any]:
+    wanted = ("title", "description", "category", "severity", "occurred_at", "detected_at", "owner_id", "tags")
+    return {field: _sample()[field] for field in wanted}
+
+
+def whole_incident() -> dict[str, Any]:
+    """A create with every field but the number, which could be used only once."""
+    rest = {"source": "edm", "source_type": "api", "consolidated_investigation_ids": ["INV-7"],
+            "triggered_by_alert_ids": ["alert-4711"]}  # fmt: skip
+    given = {**_sample(), **rest}
+    made = payloads.new_incident(json_text.loads(json.dumps(given)))
+    incident = cast("Incident", model.unset_fields() | made | _STAMPS)
+    _apply_rules(incident, made, _MADE)
+    return given | {"mttd_minutes": incident["mttd_minutes"], "mttr_minutes": incident["mttr_minutes"]}
+
+
+def patch() -> dict[str, Any]:
+    return {"status": "closed", "closed_at": _sample()["closed_at"], "root_cause": _sample()["root_cause"]}
+
+
+def incident() -> Any:
+    """What a GET answers once both were sent."""
+    return json.loads(wire_form.dump_incident(_after(stored())))
+
+
+def created() -> Any:
+    """What the create answers."""
+    return json.loads(wire_form.dump_incident(stored()))
+
+
+def change() -> Any:
+    """What the patch leaves in the audit trail."""
+    before = stored()
+    after = _after(before)
+    entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
+    return json.loads(wire_form.dump_change(entry))
+
+
+_ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
+
+
+def metrics() -> Any:
+    """The metrics of a window in which that incident was detected and closed."""
+    incident: Mapping[str, Any] = _after(stored())
+    facts = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
+
+    def buckets(kind: Kind, *_: str) -> list[tuple[str, tally.Group, tally.Tally]]:
+        day = incident[f"{kind}_at"][:10]
+        return [(day, group, total) for group, total in tally.totals_by_group(kind, [facts]).items()]
+
+    window = questions.Window(date(2026, 10, 1), date(2026, 10, 31), "severity", "month", _ASKED_AT)
+    return metric_answer.get_incident_metrics(window, buckets)
+
+
+def problem(error: type[errors.IncidentError], operation: str) -> Any:
+    """The problem document of one of the errors, from a case in which the operation raises it."""
+    if error in (errors.NotAuthenticated, errors.NotPermitted):
+        return _refused_by_the_edge(error, operation)
+    return json.loads(responses.problem(_raised(error, operation), REQUEST_ID).body)
+
+
+def internal_error() -> Any:
+    """The problem document of what nobody foresaw."""
+    return json.loads(responses.unforeseen(REQUEST_ID).body)
+
+
+def stored() -> Incident:
+    """The incident as the create leaves it."""
+    given = payloads.new_incident(new_incident())
+    made = cast("Incident", model.unset_fields() | given | _STAMPS)
+    _apply_rules(made, given, _MADE)
+    return made
+
+
+def _after(before: Incident) -> Incident:
+    given = payloads.patch(patch(), before)
+    after = cast("Incident", {**before, **given, "updated_at": _CHANGED})
+    _apply_rules(after, given, _CHANGED, before)
+    return after
+
+
+def _apply_rules(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> None:
+    if violations := model.apply_rules(incident, given, now, before):
+        raise ValueError(f"the example is not valid: {violations}")
+
+
+def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> Any:
+    issuer = os.environ.get("JWT_ISSUER", "https://issuer.example")
+    claims = {"tenant_id": "acme", "sub": "maya.okafor", "scope": "other", "exp": "9999999999", "iss": issuer}
+    authorizer = {} if error is errors.NotAuthenticated else {"jwt": {"claims": claims}}
+    event = {"requestContext": {"requestId": REQUEST_ID, "authorizer": authorizer}}
+    logging.disable()
+    try:
+        return json.loads(handlers.load(operation).handler(event, None)["body"])
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _raised(error: type[errors.IncidentError], operation: str) -> errors.IncidentError:
+    """Return what the operation raises, by making the part of it that does."""
+    large = '"' + " " * request.BODY_BYTES + '"'
+    provoke: dict[type[errors.IncidentError], Callable[[], object]] = {
+        errors.MalformedRequest: lambda: _READS[operation](),
+        errors.UnsupportedContent: lambda: _body(operation, "text/plain", "{}"),
+        errors.IncidentTooLarge: lambda: _body(operation, "application/json", large),
+        errors.InvalidIncident: lambda: (
+            payloads.patch({"severity": "terrible", "created_at": _MADE}, stored())
+            if operation == "update_incident"
+            else payloads.new_incident({"severity": "high", "titel": "x", "detected_at": "yesterday"})
+        ),
+    }
+    if error in provoke:
+        try:
+            provoke[error]()
+        except errors.IncidentError as raised:
+            return raised
+        raise ValueError(f"{operation} does not raise {error.__name__}")
+    if error is errors.IllegalTransition:
+        return errors.IllegalTransition("new", "review", model.ALLOWED_TRANSITIONS["new"])
+    if error is errors.PreconditionFailed:
+        return errors.PreconditionFailed(2)
+    return error()  # type: ignore[call-arg]  # the others have one sentence
+
+
+def _body(operation: str, media_type: str, body: str) -> object:
+    event = {"headers": {"content-type": media_type}, "body": body}
+    sent = request.Request(event, Identity("acme", "maya.okafor", None, frozenset()))
+    return sent.merge_patch if operation == "update_incident" else sent.json
+
+
+_READS: dict[str, Callable[[], object]] = {
+    "create_incident": lambda: _body("create_incident", "application/json", '{"title": "x", "title": "y"}'),
+    "update_incident": lambda: _body("update_incident", "application/json", '{"title": "x"'),
+    "list_incidents": lambda: parameters.list_request({"limit": ["0"]}),
+    "list_incident_changes": lambda: parameters.changes_request({"limit": ["0"]}),
+    "get_incident_metrics": lambda: parameters.metrics_window({"from": ["yesterday"]}),
+}

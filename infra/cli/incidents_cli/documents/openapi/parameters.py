@@ -1,0 +1,147 @@
+"""Query parameters, path parameters and headers, with the bounds that the service holds callers to."""
+
+from typing import Any, get_args
+
+from incidents.domain import model, questions
+from incidents.edges import parameters, request
+
+from . import examples
+from .schemas import Schema, reference
+
+Parameter = dict[str, Any]
+
+_TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
+
+_DESCRIPTIONS = {
+    "status": "Incidents in one of these statuses.",
+    "severity": "Incidents of one of these severities.",
+    "category": "Incidents of one of these categories.",
+    "owner_id": "Incidents of one of these owners.",
+    "source": "Incidents from one of these sources.",
+    "tag": "Incidents with one of these tags.",
+    "app_id": "Incidents that one of these applications made. The token of an application shows its own in any case.",
+    "limit": "How many items a page holds at most. It may hold fewer, and yet not be the last.",
+    "cursor": "The `next_cursor` of an earlier page of the same list: unchanged, with the same filters and order.",
+    "order": "By the time of creation: newest first, or oldest first.",
+    "created_from": "Created at this moment or later.",
+    "created_to": "Created at this moment or earlier.",
+    "detected_from": "Detected at this moment or later.",
+    "detected_to": "Detected at this moment or earlier.",
+    "incident_number": "The incident of this number.",
+    "include_deleted": "Show deleted incidents too.",
+    "from": (
+        f"The first day: {questions.DAYS_DEFAULT - 1} days before `to` by default, {questions.DAYS_MAX - 1} at most."
+    ),
+    "to": "The last day, UTC, included; by default today. It may lie in the future.",
+    "group_by": "What `groups` are made of.",
+    "interval": "How long a span of `trend` is: weeks begin on Monday.",
+}
+
+_SCHEMAS: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": parameters.LIMIT_MAX, "default": parameters.LIMIT_DEFAULT},
+    "cursor": {"type": "string", "minLength": 1},
+    "order": {"type": "string", "enum": [*parameters.ORDERS], "default": parameters.ORDERS[0]},
+    "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
+    "include_deleted": {"type": "boolean", "default": False},
+    "from": {"type": "string", "format": "date"},
+    "to": {"type": "string", "format": "date"},
+    "group_by": {"type": "string", "enum": [*get_args(questions.GroupBy)], "default": get_args(questions.GroupBy)[0]},
+    "interval": {"type": "string", "enum": [*get_args(questions.Interval)], "default": get_args(questions.Interval)[0]},
+    **dict.fromkeys(parameters.RANGES, _TIMESTAMP),
+}
+
+
+_EXAMPLES: dict[str, Any] = {
+    "incident_id": examples.ID,
+    "created_from": "2026-10-01T00:00:00Z",
+    "created_to": "2026-10-31T23:59:59.999Z",
+    "detected_from": "2026-10-01T00:00:00+02:00",
+    "detected_to": "2026-10-31T23:59:59+01:00",
+    "incident_number": "INC-2026-000042",
+    "from": "2026-10-01",
+    "to": "2026-10-31",
+    "status": ["new", "investigating"],
+    "severity": ["critical"],
+    "category": ["malware"],
+    "owner_id": ["team-red"],
+    "source": ["aws.guardduty"],
+    "tag": ["gdpr"],
+    "app_id": ["soc-portal"],
+}
+
+
+def of_list() -> list[Parameter]:
+    return [*(_repeatable(name) for name in parameters.REPEATABLE), *(_single(name) for name in parameters.SINGLE)]
+
+
+def of_changes() -> list[Parameter]:
+    return [_single("limit"), _single("cursor")]
+
+
+def of_metrics() -> list[Parameter]:
+    return [_single(name) for name in parameters.METRICS]
+
+
+def incident_id() -> Parameter:
+    return {
+        "name": "incident_id",
+        "in": "path",
+        "required": True,
+        "example": _EXAMPLES["incident_id"],
+        "description": "The id of the incident. What is not the id of one is a 404.",
+        "schema": {"type": "string", "pattern": f"^{model.INCIDENT_ID.pattern}$"},
+    }
+
+
+def idempotency_key() -> Parameter:
+    return _header(
+        "Idempotency-Key",
+        "A word of your own for this request, such as `report-4711`, kept for 24 hours: the same request again, with "
+        "the same key, makes no second incident and gets the first one.",
+        {"type": "string", "minLength": 1, "maxLength": request.KEY_CHARACTERS},
+    )
+
+
+def if_match() -> Parameter:
+    return _header(
+        "If-Match",
+        'The `ETag` that the incident must still have, quotes and all, such as `"1"`; else nothing is changed. '
+        "Several, separated by commas, for one of them; `*` for any; a weak one (`W/`) never is.",
+    )
+
+
+def if_none_match() -> Parameter:
+    return _header(
+        "If-None-Match",
+        'An `ETag` that you know already, quotes and all, such as `"1"`, or several: a 304 says that nothing '
+        "has changed.",
+    )
+
+
+def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
+    # No example of its own: whoever sends it with every request meets a key that is used, or a version that is past.
+    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
+
+
+def _single(name: str) -> Parameter:
+    parameter = {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": _SCHEMAS[name]}
+    return parameter | ({"example": _EXAMPLES[name]} if name in _EXAMPLES else {})
+
+
+def _repeatable(name: str) -> Parameter:
+    vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
+    schema = {
+        "type": "array",
+        "items": reference(vocabulary) if vocabulary else word,
+        "maxItems": parameters.VALUES_MAX,
+    }
+    description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {parameters.VALUES_MAX}."
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": schema,
+        "explode": True,
+        "example": _EXAMPLES[name],
+    }

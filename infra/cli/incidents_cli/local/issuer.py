@@ -1,0 +1,74 @@
+"""The development token issuer: an RSA key, and its discovery document and key set as objects in the emulator's S3.
+
+The API's authorizer checks its tokens as it would check any OIDC issuer's: signature, issuer, audience, expiry, scope.
+"""
+
+import json
+import time
+from contextlib import suppress
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .local_stack import AUDIENCE, ISSUER_BUCKET, Stack, StackFolder, write
+
+SCOPES = "incidents:read incidents:write"
+KEY_ID = "development"
+DAY = 86_400
+
+
+def publish(stack: Stack, folder: StackFolder) -> None:
+    """Put the discovery document and the key set where the issuer's URL leads."""
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key(folder).public_key()))
+    documents = {
+        ".well-known/openid-configuration": {
+            "issuer": stack.issuer,
+            "jwks_uri": f"{stack.issuer}/keys.json",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        },
+        "keys.json": {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]},
+    }
+    bucket = stack.client("s3")
+    with suppress(bucket.exceptions.BucketAlreadyOwnedByYou):
+        bucket.create_bucket(Bucket=ISSUER_BUCKET)
+    bucket.delete_public_access_block(Bucket=ISSUER_BUCKET)
+    readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    policy = {"Version": "2012-10-17", "Statement": [readable | {"Resource": f"arn:aws:s3:::{ISSUER_BUCKET}/*"}]}
+    bucket.put_bucket_policy(Bucket=ISSUER_BUCKET, Policy=json.dumps(policy))  # the authorizer reads it unsigned
+    for name, document in documents.items():
+        body = json.dumps(document).encode()
+        bucket.put_object(Bucket=ISSUER_BUCKET, Key=name, Body=body, ContentType="application/json")
+
+
+def token(
+    stack: Stack, folder: StackFolder, *, tenant: str, app: str | None = None, subject: str = "developer",
+    scope: str = SCOPES, expires_in: int = DAY,
+) -> str:  # fmt: skip
+    """Return a signed token; ``expires_in`` is in seconds."""
+    now = int(time.time())
+    claims = {
+        "iss": stack.issuer,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "tenant_id": tenant,
+        "scope": scope,
+        "iat": now,
+        "exp": now + expires_in,
+    }
+    if app is not None:
+        claims["app_id"] = app
+    return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": KEY_ID})
+
+
+def _key(folder: StackFolder) -> rsa.RSAPrivateKey:
+    with suppress(FileNotFoundError, ValueError):
+        key = serialization.load_pem_private_key(folder.issuer_key.read_bytes(), password=None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    text = made.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write(folder.issuer_key, text)
+    return made

@@ -1,0 +1,217 @@
+"""Where this checkout's stack lives, and what it is made of."""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from ..console import StepFailed, command
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+NAME = "grc-incidents"  # as in samconfig.toml
+REGION = "us-east-1"
+AUDIENCE = "incidents"
+ISSUER_BUCKET = "token-issuer"
+DEFAULT_PORT = 4566
+# The emulator wants some key and takes any.
+ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
+
+CHECKOUT = Path(__file__).parents[4]
+TEMPLATE = CHECKOUT / "template.yaml"
+
+
+class StackFolder:
+    """The folder in which a checkout keeps its stack: data, keys, build and logs. ``INCIDENTS_HOME`` moves it."""
+
+    def __init__(self) -> None:
+        self.path = Path(os.environ.get("INCIDENTS_HOME") or CHECKOUT / ".incidents").absolute()
+        self.record = self.path / "stack.json"
+        self.state = self.path / "state"
+        self.objects = self.path / "objects"
+        self.temporary = self.path / "tmp"
+        self.build = self.path / "build"
+        self.logs = self.path / "logs"
+        self.issuer_key = self.path / "issuer-key.pem"
+        self.token = self.path / "token"
+        self.lock = self.path / "lock"
+
+    def make(self) -> None:
+        """Create the folders. They hold a signing key: for the owner alone."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (self.state, self.objects, self.temporary, self.logs):
+            part.mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is known of the checkout's stack. The process is None after it was stopped in order."""
+
+    port: int
+    pid: int | None = None
+    ready: bool = False
+    api_id: str = ""
+    table_name: str = ""
+    event_bus_name: str = ""
+    queue_url: str = ""
+    dead_letters_url: str = ""
+    functions: dict[str, str] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.endpoint_url}/{ISSUER_BUCKET}"
+
+    @property
+    def api_url(self) -> str:
+        """What stands before /api/v1/grc."""
+        return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}"
+
+    @property
+    def account_id(self) -> str:
+        return self.queue_url.split("/")[-2]
+
+    @property
+    def incidents_url(self) -> str:
+        return f"{self.api_url}/api/v1/grc/incidents"
+
+    def status(self) -> dict[str, Any]:
+        """Return what a program needs to use the stack."""
+        return {
+            "api_url": self.api_url,
+            "endpoint_url": self.endpoint_url,
+            "region": REGION,
+            "access_key_id": ACCESS_KEY_ID,
+            "secret_access_key": SECRET_ACCESS_KEY,
+            "issuer": self.issuer,
+            "audience": AUDIENCE,
+            "table_name": self.table_name,
+            "event_bus_name": self.event_bus_name,
+            "queue_url": self.queue_url,
+            "dead_letters_url": self.dead_letters_url,
+            "functions": self.functions or {},
+        }
+
+    @cached_property
+    def _session(self) -> "boto3.Session":
+        import boto3  # 0.5 s, which `incidents token` does not need
+
+        return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=REGION)
+
+    @overload
+    def client(self, service: Literal["apigatewayv2"]) -> "ApiGatewayV2Client": ...
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> "CloudFormationClient": ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+    @overload
+    def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> "SQSClient": ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> "LambdaClient": ...
+    @overload
+    def client(self, service: Literal["logs"]) -> "CloudWatchLogsClient": ...
+    @overload
+    def client(self, service: Literal["s3"]) -> "S3Client": ...
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+
+    def log_group(self, function: str) -> str:
+        return f"/{NAME}/{function}"
+
+    def discover(self) -> "Stack":
+        """Return the stack with the names that CloudFormation gave to its parts."""
+        listed = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
+        parts = [part for page in listed for part in page["StackResourceSummaries"]]
+        described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        return replace(
+            self,
+            api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),
+            table_name=outputs["TableName"],
+            event_bus_name=outputs["EventBusName"],
+            queue_url=outputs["QueueUrl"],
+            dead_letters_url=outputs["DeadLettersUrl"],
+            functions={
+                operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]
+                for part in parts
+                if part["ResourceType"] == "AWS::Lambda::Function"
+            },
+        )
+
+    def save(self, folder: StackFolder) -> None:
+        write(folder.record, json.dumps(asdict(self), indent=2).encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def operation_name(logical_id: str) -> str:
+    """``CreateIncident`` in the template is ``create_incident`` everywhere else."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
+
+
+def load(folder: StackFolder) -> Stack | None:
+    """Return what the last `up` left, or None."""
+    try:
+        recorded = json.loads(folder.record.read_text())
+        known = {field.name for field in fields(Stack)}  # an earlier or a later version may have written more
+        stack = Stack(**{name: value for name, value in recorded.items() if name in known})
+        if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
+            raise TypeError("port and pid are whole numbers")
+        return stack
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, AttributeError):
+        raise StepFailed(
+            "The record of the stack cannot be read.", f"  {folder.record}", f"Start over: {command('up --fresh')}"
+        ) from None
+
+
+def no_proxy() -> dict[str, str]:
+    """Return the variables that keep loopback away from a proxy, beside what the user keeps away from it."""
+    return {
+        name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost"))) for name in ("NO_PROXY", "no_proxy")
+    }
+
+
+def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
+    """Return an environment in which AWS means the emulator: nothing of the user's own account is left in it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **no_proxy(),
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    if stack is not None:
+        environment["AWS_ENDPOINT_URL"] = stack.endpoint_url
+    if uv := os.environ.get("UV"):  # `uv run` says where it is; `sam build` looks for it on the PATH
+        environment["PATH"] = f"{Path(uv).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment.pop("VIRTUAL_ENV", None)
+    return environment

@@ -1,0 +1,130 @@
+"""The HTTP API's routes. AWS makes them, and the authorizer, from the OpenAPI body that SAM writes into the template;
+the emulator deploys the API without. So they are made here from that same body: there is no second list of routes.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .local_stack import NAME, Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2.type_defs import CorsTypeDef
+
+_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+
+
+def create(stack: Stack) -> list[str]:
+    """Replace the deployed API's routes by those of its body; return their keys, like ``GET /api/v1/grc/incidents``."""
+    template = _template(stack)
+    body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
+    api = stack.client("apigatewayv2")
+    _remove_all(stack)
+    authorizers = {}
+    for name, scheme in body["components"]["securitySchemes"].items():
+        wanted = scheme["x-amazon-apigateway-authorizer"]
+        authorizers[name] = api.create_authorizer(
+            ApiId=stack.api_id,
+            Name=name,
+            AuthorizerType="JWT",
+            IdentitySource=[wanted["identitySource"]],
+            JwtConfiguration={
+                "Issuer": wanted["jwtConfiguration"]["issuer"],
+                "Audience": wanted["jwtConfiguration"]["audience"],
+            },
+        )["AuthorizerId"]
+    if cors := body.get("x-amazon-apigateway-cors"):
+        configuration: CorsTypeDef = {name[0].upper() + name[1:]: value for name, value in cors.items()}  # type: ignore[assignment]
+        api.update_api(ApiId=stack.api_id, CorsConfiguration=configuration)
+    made = []
+    for path, operations in body["paths"].items():
+        for method in _METHODS.intersection(operations):
+            integration = operations[method]["x-amazon-apigateway-integration"]
+            target = api.create_integration(
+                ApiId=stack.api_id,
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=integration["uri"],
+                PayloadFormatVersion=integration["payloadFormatVersion"],
+            )["IntegrationId"]
+            security: dict[str, Any] = {}
+            for requirement in operations[method].get("security", []):
+                for name, scopes in requirement.items():
+                    if name == "NONE":  # SAM's word for a public route
+                        continue
+                    security = {
+                        "AuthorizationType": "JWT",
+                        "AuthorizerId": authorizers[name],
+                        "AuthorizationScopes": scopes,
+                    }
+            route = f"{method.upper()} {path}"
+            api.create_route(ApiId=stack.api_id, RouteKey=route, Target=f"integrations/{target}", **security)
+            made.append(route)
+    return sorted(made)
+
+
+def _template(stack: Stack) -> dict[str, Any]:
+    answer: Any = stack.client("cloudformation").get_template(StackName=NAME, TemplateStage="Processed")
+    template: dict[str, Any] = answer["TemplateBody"]
+    return template
+
+
+def _remove_all(stack: Stack) -> None:
+    api, of_api = stack.client("apigatewayv2"), {"ApiId": stack.api_id}
+    for route in api.get_routes(**of_api)["Items"]:
+        api.delete_route(**of_api, RouteId=route["RouteId"])
+    for integration in api.get_integrations(**of_api)["Items"]:
+        api.delete_integration(**of_api, IntegrationId=integration["IntegrationId"])
+    for authorizer in api.get_authorizers(**of_api)["Items"]:
+        api.delete_authorizer(**of_api, AuthorizerId=authorizer["AuthorizerId"])
+
+
+class _Resolver:
+    """Puts values in the place of the intrinsic functions that SAM leaves in a body."""
+
+    def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
+        cloudformation = stack.client("cloudformation")
+        described = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+        _, _, _, region, account, _ = described["StackId"].split(":", 5)
+        self._conditions = conditions
+        self._values: dict[str, Any] = {
+            "AWS::Partition": "aws",
+            "AWS::Region": region,
+            "AWS::AccountId": account,
+            "AWS::StackName": NAME,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": None,
+        }
+        for parameter in described.get("Parameters", []):
+            self._values[parameter["ParameterKey"]] = parameter["ParameterValue"]
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME):
+            for part in page["StackResourceSummaries"]:
+                self._values[part["LogicalResourceId"]] = part["PhysicalResourceId"]
+                if part["ResourceType"] == "AWS::Lambda::Function":
+                    arn = f"arn:aws:lambda:{region}:{account}:function:{part['PhysicalResourceId']}"
+                    self._values[f"{part['LogicalResourceId']}.Arn"] = arn
+                if part["ResourceType"] == "AWS::CloudFormation::Stack":
+                    nested = cloudformation.describe_stacks(StackName=part["PhysicalResourceId"])["Stacks"][0]
+                    for output in nested.get("Outputs", []):
+                        name = f"{part['LogicalResourceId']}.Outputs.{output['OutputKey']}"
+                        self._values[name] = output["OutputValue"]
+
+    def resolve(self, value: Any) -> Any:
+        match value:
+            case {"Ref": name}:
+                return self._values[name]
+            case {"Fn::GetAtt": [name, attribute]}:
+                return self._values[f"{name}.{attribute}"]
+            case {"Fn::Sub": str(text)}:
+                return re.sub(r"\$\{([^}]+)\}", lambda placeholder: self._values[placeholder[1]], text)
+            case {"Fn::Split": [separator, joined]}:
+                return self.resolve(joined).split(separator)
+            case {"Fn::If": [condition, then, otherwise]}:
+                return self.resolve(then if self.resolve(self._conditions[condition]) else otherwise)
+            case {"Fn::Not": [condition]}:
+                return not self.resolve(condition)
+            case {"Fn::Equals": [left, right]}:
+                return self.resolve(left) == self.resolve(right)
+            case dict():
+                return {name: self.resolve(member) for name, member in value.items()}
+            case list():
+                return [self.resolve(member) for member in value]
+        return value

@@ -1,0 +1,217 @@
+"""What `incidents up` and `incidents down` do, step by step."""
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ..console import StepFailed, command, stderr, step
+from . import emulator, issuer, routes, sam
+from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load
+
+if TYPE_CHECKING:
+    from incidents.storage.account_map import AccountMap
+
+AccountMapOf = Callable[[Stack], "AccountMap"]
+"""Gives the account map of a stack that is up; the operator's commands have it."""
+
+SAMPLE_ACCOUNT = "111122223333"
+_FINDINGS_SECONDS = 60
+TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
+
+
+def up(
+    folder: StackFolder, *, port: int | None, fresh: bool, samples: bool, account_map: AccountMapOf
+) -> tuple[Stack, bool]:
+    """Bring this checkout's stack up with the code as it is; return it, and whether this call started its process.
+
+    ``samples`` fills a table that has none; ``account_map`` is asked for the map that links the samples' account.
+    """
+    if not TEMPLATE.exists():
+        raise StepFailed("There is no template.yaml here.", "", "Run `uv run incidents` in a checkout of the project.")
+    folder.make()
+    with _alone(folder):
+        known = _start_over(folder) if fresh else load(folder)
+        running = known is not None and emulator.is_alive(known)
+        stack = _on_port(known, port, running)
+        if known is not None and known.pid is not None and not running:
+            _after_a_crash(folder)
+        with step("Fetching SAM and the emulator", "SAM and the emulator are here"):
+            sam.install()
+            interpreter = emulator.install()
+        target = sam.host_parameters()
+        name = f"{target['PythonRuntime']} on {target['Architecture']}"
+        with step(f"Building the functions for {name}", f"Built the functions for {name}"):
+            sam.build(target, folder.build, folder.logs / "build.log")
+        try:
+            if not running:
+                with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
+                    stack = emulator.start(interpreter, stack, folder)
+            stack = _deploy(stack, folder, target)
+            if samples and newest_incident(stack, folder) is None:
+                with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
+                    _load_samples(stack, folder)
+                with step("Sending sample findings to EventBridge", "EventBridge made incidents of sample findings"):
+                    _send_sample_findings(stack, folder, account_map(stack))
+            with step("Calling it", "It answers"):
+                if newest := newest_incident(stack, folder):
+                    _call(stack, "GET", f"/{newest}", issuer.token(stack, folder, tenant=TENANT))
+            stack = replace(stack, ready=True)
+            stack.save(folder)
+        except BaseException:
+            if not running:
+                emulator.stop(stack, folder)
+            raise
+    return stack, not running
+
+
+def down(folder: StackFolder) -> bool:
+    """Stop this checkout's stack and keep its data; return whether there was one running."""
+    stack = load(folder)
+    if stack is None or not emulator.is_alive(stack):
+        return False
+    with step("Stopping the emulator", "Stopped the emulator; its data is kept"):
+        emulator.stop(stack, folder)
+    return True
+
+
+def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
+    """Return what the template is told where it is deployed onto the emulator."""
+    # The emulator enforces the roles, but never tells them the partition of a request.
+    relaxed = {"DeletionProtection": "false", "RequireLeadingKeys": "false"}
+    events = {"VisibilityTimeoutSeconds": "6", "TakeSimulatedEvents": "true"}
+    metrics = {"MetricsSchedule": "rate(1 minute)", "MarkSettleSeconds": "2", "MetricMath": "false"}
+    return {**target, **relaxed, **events, **metrics, "JwtIssuer": stack.issuer}
+
+
+def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
+    issuer.publish(stack, folder)  # before the first call: the authorizer remembers a failed look-up
+    with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
+        sam.deploy(stack, parameters(stack, target), folder.build, folder.logs / "deploy.log")
+        stack = stack.discover()
+    with step("Creating the routes", "Created the routes of the API"):
+        routes.create(stack)
+    return stack
+
+
+@contextmanager
+def _alone(folder: StackFolder) -> Iterator[None]:
+    with folder.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepFailed(
+                "Another `incidents up` of this checkout is at work.", "", "Wait for it, then try again."
+            ) from None
+        yield
+
+
+def _start_over(folder: StackFolder) -> Stack | None:
+    """Stop what runs and remove its data; return the stack as it is then: nothing but its port."""
+    try:
+        known = load(folder)
+    except StepFailed:  # a broken record is one of the reasons to start over
+        known = None
+    if known is not None:
+        emulator.stop(known, folder)
+        known = Stack(known.port)
+    _remove_data(folder)
+    folder.record.unlink(missing_ok=True)
+    return known
+
+
+def _after_a_crash(folder: StackFolder) -> None:
+    """The emulator writes its state when it is stopped in order. After anything else, say what that means."""
+    if (folder.state / "cloudformation.json").exists():
+        stderr.print("The emulator was not stopped in order: what was written since it last was, is lost.")
+    else:
+        stderr.print("The emulator was never stopped in order: its data is lost, and the stack begins anew.")
+        _remove_data(folder)
+
+
+def _remove_data(folder: StackFolder) -> None:
+    for part in (folder.state, folder.objects, folder.build):
+        shutil.rmtree(part, ignore_errors=True)
+    folder.make()
+
+
+def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
+    stack = known or Stack(port=port or DEFAULT_PORT)
+    if running:
+        if not emulator.answers(stack):
+            raise StepFailed(
+                "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
+            )
+        if port not in (None, stack.port):
+            raise StepFailed(
+                f"This checkout's stack already runs, on port {stack.port}.", "",
+                f"To move it: {command('down')}, then {command(f'up --port {port}')}",
+            )  # fmt: skip
+        stderr.print(f"The stack runs on port {stack.port}; it gets the code as it is now.")
+        return stack
+    stack = replace(stack, port=port or stack.port, pid=None)
+    if not emulator.is_free(stack.port):
+        raise StepFailed(
+            f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
+            f"Take another one: {command(f'up --port {stack.port + 1}')}",
+        )  # fmt: skip
+    return stack
+
+
+def newest_incident(stack: Stack, folder: StackFolder) -> str | None:
+    """Return the id of the newest incident of the samples' tenant, or None."""
+    newest = _call(stack, "GET", "?limit=1", issuer.token(stack, folder, tenant=TENANT)).json()["items"]
+    return newest[0]["id"] if newest else None
+
+
+def _load_samples(stack: Stack, folder: StackFolder) -> None:
+    for sample in json.loads(files(__package__).joinpath("samples.json").read_text()):
+        token = issuer.token(stack, folder, tenant=TENANT, subject=sample["subject"], app=sample.get("app"))
+        _call(stack, "POST", "", token, sample["incident"])
+
+
+def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountMap") -> None:
+    """Put findings on the bus as their producers do, and wait until they are incidents."""
+    accounts.link(SAMPLE_ACCOUNT, TENANT)
+    events = json.loads(files(__package__).joinpath("sample_findings.json").read_text())
+    for event in events:
+        simulated = event["source"].startswith("simulated.")
+        if not simulated:
+            accounts.allow(stack.account_id, event["source"], TENANT)
+        stack.client("events").put_events(
+            Entries=[{
+                "Source": event["source"],
+                "DetailType": event["detail-type"],
+                "Detail": json.dumps(event["detail"]),
+                "EventBusName": "default" if simulated else stack.event_bus_name,
+            }]
+        )  # fmt: skip
+    deadline = time.monotonic() + _FINDINGS_SECONDS
+    titles = {event["detail"]["title"] for event in events}
+    token = issuer.token(stack, folder, tenant=TENANT)
+    while titles - {item["title"] for item in _call(stack, "GET", "", token).json()["items"]}:
+        if time.monotonic() > deadline:
+            raise StepFailed(
+                "The sample findings did not become incidents.", "", f"See why: {command('logs ingest_finding')}"
+            )
+        time.sleep(0.2)
+
+
+def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx.Response:
+    answer = httpx.request(
+        method, stack.incidents_url + path, json=body, headers={"authorization": f"Bearer {token}"}, timeout=30,
+        trust_env=False,
+    )  # fmt: skip
+    if not answer.is_success:
+        raise StepFailed(
+            f"The API answered {method} {stack.incidents_url}{path} with {answer.status_code}.", f"  {answer.text}",
+            f"See what the functions say: {command('logs')}",
+        )  # fmt: skip
+    return answer

@@ -1,0 +1,87 @@
+"""The deployment that an operator's command works on: the local stack, or one in the operator's own AWS account.
+
+A tenant's incidents and the account map are reached through clients behind the functions' own guard: ``guarded``.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from incidents.storage import guard
+
+from ..console import StepFailed
+from ..local.emulator import running_stack
+from ..local.local_stack import NAME, Stack, StackFolder
+
+if TYPE_CHECKING:
+    import boto3
+    from incidents.storage.account_map import AccountMap
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+StackOption = Annotated[str | None, typer.Option("--stack", help="A stack on AWS; without it, the local one.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="Its AWS region; default: as for the AWS CLI.")]
+TableOption = Annotated[str | None, typer.Option("--table", help="A table beside the stack's own: one restored.")]
+
+
+class Deployment:
+    """A deployed stack: clients of its services, its outputs by name, and its table."""
+
+    def __init__(self, stack: str | None, region: str | None) -> None:
+        self._name, self._region = stack, region
+        self._local: Stack | None = None if stack else running_stack(StackFolder())
+
+    def client(self, service: str) -> Any:
+        """Return a botocore client of a service of the stack's account and region, or of the emulator."""
+        if self._local is not None:
+            return self._local.client(service)  # type: ignore[call-overload]
+        return self._session.client(service)  # type: ignore[call-overload]
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """What the template gives out. Raises StepFailed where there is no such stack."""
+        cloudformation = self.client("cloudformation")
+        try:
+            described = cloudformation.describe_stacks(StackName=self._name or NAME)["Stacks"][0]
+        except cloudformation.exceptions.ClientError as error:
+            raise StepFailed(
+                f"The stack {self._name} cannot be read.", f"  {error}",
+                "Are --stack, --region and your credentials those of the deployment?",
+            ) from None  # fmt: skip
+        return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+    @property
+    def table_name(self) -> str:
+        return self.outputs["TableName"]
+
+    @cached_property
+    def guarded_dynamodb(self) -> "DynamoDBClient":
+        """A client of the table that refuses every partition but those of whom ``guard`` says is served."""
+        return guarded(self.client("dynamodb"))
+
+    def account_map(self) -> "AccountMap":
+        """Return which tenant each AWS account belongs to."""
+        return account_map(self.client("dynamodb"), self.table_name)
+
+    @cached_property
+    def _session(self) -> "boto3.Session":
+        import boto3  # 0.5 s, which `--help` does not need
+        from botocore.config import Config
+        from botocore.session import get_session
+
+        patient = get_session()
+        # A command has time: where the table throttles it, it slows down.
+        patient.set_default_client_config(Config(retries={"mode": "adaptive", "total_max_attempts": 12}))
+        return boto3.Session(botocore_session=patient, region_name=self._region)
+
+
+def guarded(client: "DynamoDBClient") -> "DynamoDBClient":
+    """Put a client behind the guard that the functions have, and return it."""
+    guard.watch(client)
+    return client
+
+
+def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
+    """Return the account map of a table, behind the guard."""
+    from incidents.storage.account_map import AccountMap  # 0.4 s: botocore's session, which `--help` does not need
+
+    return AccountMap(guarded(client), table_name)

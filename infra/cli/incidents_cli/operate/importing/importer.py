@@ -1,0 +1,254 @@
+"""The whole of an import: two readings of the file. The first sends nothing, the second sends what can be sent.
+
+Memory is bounded by the longest row and the number of calls at once; what must be known of all rows is in ``progress``.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from grc_client import Client, NotFound
+from incidents.domain import model, timestamps
+from incidents.domain.errors import InvalidIncident
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from ...console import StepFailed, stderr, writing
+from . import checking
+from .checking import CheckedRow
+from .job import Counts, Job
+from .progress import Progress
+from .rows import Row, read
+from .sending import Outcome, Stopped, send
+
+
+@dataclass
+class Plan:
+    """What the first reading found. ``first`` are the lines whose numbers are the highest of their year."""
+
+    rows: int = 0
+    wrong: int = 0
+    skipped: int = 0
+    unnumbered: int = 0
+    others: Counter[str | None] = field(default_factory=Counter)
+    first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
+
+
+class ErrorsFile:
+    """Whatever failed, a line a row, to be mended and imported. Made with the first one; an older one is kept aside."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._open: IO[str] | None = None
+        if file.exists():
+            with writing(file):
+                file.replace(file.with_name(f"{file.name}.before"))
+
+    def add(self, row: Row, outcome: Outcome) -> None:
+        said = {"line": row.line, "errors": [violation._asdict() for violation in outcome.violations]}
+        said |= {"request_id": outcome.request_id} if outcome.request_id else {}
+        with writing(self._file):
+            if self._open is None:
+                self._file.touch(mode=0o600)  # for its owner alone, as an export is
+                # A lone surrogate, which JSON can hold and UTF-8 not, is written as an escape.
+                self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
+            self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
+            self._open.flush()
+
+    def close(self) -> None:
+        if self._open is not None:
+            with writing(self._file):
+                self._open.close()
+
+
+def dry_run(job: Job) -> Counts:
+    """Check every row and write what is wrong into the errors file; send nothing. Raises StepFailed as an import."""
+    errors = ErrorsFile(job.errors)
+    with Progress(None) as progress, closing(errors):
+        plan = _check_rows(job, progress, errors.add)
+    return Counts(right=plan.rows - plan.wrong - plan.skipped, failed=plan.wrong, left_out=plan.skipped or None)
+
+
+def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
+    """Import the file. Raises StepFailed where the API cannot be used; to run it again goes on from there."""
+    plan = _check_rows(job, progress)
+    progress.read_again()
+    if plan.unnumbered:
+        stderr.print(
+            f"{plan.unnumbered} rows have no incident_number. What keeps a second import from making them again is the "
+            f"record beside the file: keep {job.file.name}.progress.",
+            markup=False,
+        )
+    goes_on = progress.begin(place) and _is_still_there(client, progress)
+    if goes_on:
+        stderr.print("An import of this file did not come to its end: what it made is not sent again.")
+    return _Sending(job, plan, progress, client, goes_on).all(concurrency)
+
+
+def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
+    """Read all of the file and send nothing. Raises StepFailed where the import could only go wrong as a whole."""
+    plan = Plan()
+    with _make_progress_bar() as bar:
+        task = bar.add_task("Reading", total=None)
+        for row, checked in _checked_rows(job, progress):
+            plan.rows += 1
+            bar.advance(task)
+            if _is_of_others(job, row):
+                plan.others[row.app_id] += 1
+            if _is_skipped(job, row):
+                plan.skipped += 1
+            elif isinstance(checked, Outcome):
+                plan.wrong += 1
+                wrong(row, checked)
+            elif number := checked.given.get("incident_number"):
+                _note_highest(plan, number, checked)
+            else:
+                plan.unnumbered += 1
+    if plan.others and job.other_apps is None:
+        raise _others_in_the_way(job, plan)
+    return plan
+
+
+class _Sending:
+    """The second reading. The main thread reads, notes and counts; the others call the API."""
+
+    def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
+        self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
+        self._incidents = client.grc.incidents
+        self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None)
+        self._errors = ErrorsFile(job.errors)
+        self._calls: dict[Future[Outcome], CheckedRow] = {}
+
+    def all(self, concurrency: int) -> Counts:
+        with _make_progress_bar() as bar, ExitStack() as stack:
+            self._task = bar.add_task("Importing", total=self._plan.rows)
+            self._progress_bar = bar
+            stack.callback(self._errors.close)
+            threads = ThreadPoolExecutor(concurrency)
+            stack.callback(self._note_what_is_under_way)
+            stack.callback(threads.shutdown, wait=True, cancel_futures=True)
+            try:
+                for row, checked in self._in_order():
+                    self._take(row, checked, threads)
+                    while len(self._calls) >= 2 * concurrency:
+                        self._note(wait(self._calls, return_when=FIRST_COMPLETED).done)
+                while self._calls:
+                    self._note(wait(self._calls, return_when=FIRST_COMPLETED).done)
+            except Stopped as stopped:
+                raise StepFailed(
+                    f"The import stopped at line {stopped.line}.", f"  {stopped.why}",
+                    "Once that is mended, run the same again: it goes on from there.",
+                ) from None  # fmt: skip
+        if not self._counts.failed:
+            self._progress.finish()
+        return self._counts
+
+    def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
+        """The highest number of a year goes first, and alone: the counter is above all others when these come."""
+        highest = [checked for _, checked in self._plan.first.values()]
+        for checked in highest:
+            yield checked.row, checked
+            if self._calls:
+                self._note(wait(self._calls).done)
+        done = {checked.row.line for checked in highest}
+        yield from (pair for pair in _checked_rows(self._job, self._progress) if pair[0].line not in done)
+
+    def _take(self, row: Row, checked: CheckedRow | Outcome, threads: ThreadPoolExecutor) -> None:
+        if _is_skipped(self._job, row):
+            self._progress_bar.advance(self._task)
+        elif isinstance(checked, Outcome):
+            self._count(row, checked)
+        else:
+            made = self._progress.made(checked.key)
+            if made is not None and self._goes_on:
+                self._count(row, Outcome("already_there", made))
+            else:
+                self._calls[threads.submit(send, self._incidents, checked, made)] = checked
+
+    def _note(self, done: set[Future[Outcome]]) -> None:
+        for call in done:
+            checked = self._calls.pop(call)
+            outcome = call.result()
+            if outcome.incident_id is not None:
+                self._progress.record(checked.key, outcome.incident_id)
+            self._count(checked.row, outcome)
+
+    def _note_what_is_under_way(self) -> None:
+        """Of an import that ends early: what its last calls made is known then."""
+        for call, checked in self._calls.items():
+            if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
+                self._progress.record(checked.key, made)
+
+    def _count(self, row: Row, outcome: Outcome) -> None:
+        if outcome.kind == "failed":
+            self._errors.add(row, outcome)
+        setattr(self._counts, outcome.kind, getattr(self._counts, outcome.kind) + 1)
+        self._progress_bar.advance(self._task)
+
+
+def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
+    """Yield every row, and what can be sent of it or why nothing can."""
+    now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
+    for row in read(job.file):
+        try:
+            given = checking.check(row, now)
+        except InvalidIncident as invalid:
+            yield row, Outcome("failed", violations=tuple(invalid.violations))
+            continue
+        fingerprint = checking.fingerprint(given, row, job.tenant)
+        yield row, CheckedRow(row, given, checking.key(fingerprint, progress.nth(fingerprint)))
+
+
+def _is_of_others(job: Job, row: Row) -> bool:
+    """Tell whether another application made it, or an application and the token is a person's, or the other way."""
+    return row.is_exported and row.app_id != job.app
+
+
+def _is_skipped(job: Job, row: Row) -> bool:
+    return job.other_apps == "skip" and _is_of_others(job, row)
+
+
+def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
+    generated = model.parse_generated(number)
+    if generated is None:
+        return
+    year, count = generated
+    today = datetime.now(UTC)
+    is_drawn_from = year in {(today + timedelta(days=days)).year for days in (-1, 0, 1)}
+    if is_drawn_from and count > plan.first.get(year, (0, checked))[0]:
+        plan.first[year] = (count, checked)
+
+
+def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
+    listed = ", ".join(f"{app or 'no application'}: {times}" for app, times in plan.others.most_common(10))
+    who = f"of the application {job.app}" if job.app else "a person's"
+    return StepFailed(
+        f"Of the exported incidents, {plan.others.total()} were made by others than this token, which is {who}.",
+        f"  {listed}",
+        "Only a token of an application makes its incidents. With --other-apps skip these are left out, to be imported "
+        "with such tokens (locally --app NAME); with --other-apps adopt they become those of this token.",
+    )
+
+
+def _is_still_there(client: Client, progress: Progress) -> bool:
+    """Tell whether what an earlier import made was not erased since."""
+    made = progress.any_made()
+    if made is None:
+        return True
+    try:
+        client.grc.incidents.get(made)
+    except NotFound:
+        return False
+    return True
+
+
+def _make_progress_bar() -> Bar:
+    return Bar(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=stderr
+    )

@@ -1,0 +1,123 @@
+"""Which rows are done: a small database beside the file, so that an import which is cut off goes on where it was.
+
+A row is known by its key, not by its line: rows may be added, mended and moved. Kept after the end, it is also what
+makes a second import of rows without a number harmless, for as long as it is kept.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ...console import MAY_YOU_WRITE, StepFailed
+
+_SECONDS = 1.0  # between two commits: what is lost with the process is sent again, under the same keys
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TEMP TABLE seen (fingerprint BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+
+class Progress:
+    """The rows that are done, and how often each was seen in this reading of the file. For one thread."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Open the file's record, or one in memory for None. Raises StepFailed."""
+        self._file = file
+        self._written = time.monotonic()
+        try:
+            self._base = sqlite3.connect(file or ":memory:", timeout=1)
+        except sqlite3.OperationalError as error:
+            raise StepFailed(f"{file} cannot be opened.", f"  {error}", "May you write into its folder?") from None
+        try:
+            self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._base.execute("BEGIN EXCLUSIVE")
+            for table in _TABLES:
+                self._base.execute(table)
+            self._base.commit()
+        except sqlite3.OperationalError as error:
+            self._base.close()
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            advice = "Another import of the same file may be at work: wait for it." if is_busy else MAY_YOU_WRITE
+            raise StepFailed(f"{file} cannot be opened.", f"  {error}", advice) from None
+        except sqlite3.DatabaseError as error:
+            self._base.close()
+            advice = "Move it away: the import makes a new one."
+            raise StepFailed(f"{file} is no record of an import.", f"  {error}", advice) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._commit()
+        except StepFailed:
+            if not isinstance(error, StepFailed):  # which told of it already, or of what matters more
+                raise
+        finally:
+            self._base.close()
+
+    def begin(self, place: str) -> bool:
+        """Begin an import into ``place``; return whether it goes on with one that did not come to its end."""
+        before = self._execute("SELECT place, is_finished FROM import").fetchone()
+        self._execute("DELETE FROM import")
+        self._execute("INSERT INTO import VALUES (?, 0)", (place,))
+        self._commit()
+        return bool(before == (place, 0))
+
+    def finish(self) -> None:
+        """Note that all rows are done: the next import of them looks whether they still are."""
+        self._execute("UPDATE import SET is_finished = 1")
+
+    def read_again(self) -> None:
+        """Count from the first row on."""
+        self._execute("DELETE FROM seen")
+
+    def nth(self, fingerprint: bytes) -> int:
+        """Count a row, and return how many there were until now that say the same."""
+        before = self._execute("SELECT times FROM seen WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        times: int = 1 if before is None else before[0] + 1
+        self._execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (fingerprint, times))
+        return times
+
+    def made(self, key: str) -> str | None:
+        """Return the id of the incident that a row is known to have made."""
+        kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
+        return None if kept is None else str(kept[0])
+
+    def any_made(self) -> str | None:
+        """Return the id of any incident that was made."""
+        kept = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
+        return None if kept is None else str(kept[0])
+
+    def record(self, key: str, incident_id: str) -> None:
+        self._execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (key, incident_id))
+        if time.monotonic() - self._written > _SECONDS:
+            self._commit()
+            self._written = time.monotonic()
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        with self._advising():
+            return self._base.execute(statement, values)
+
+    def _commit(self) -> None:
+        with self._advising():
+            self._base.commit()
+
+    @contextmanager
+    def _advising(self) -> Iterator[None]:
+        """What was noted and not written is sent again under its key, and found to be there: nothing is lost."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            file = self._file or "SQLite's temporary file"
+            raise StepFailed(
+                f"{file} cannot be written.", f"  {error}",
+                f"{MAY_YOU_WRITE} Then run the same again, within a day: it goes on, and makes nothing twice.",
+            ) from None  # fmt: skip

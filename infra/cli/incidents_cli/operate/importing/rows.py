@@ -1,0 +1,180 @@
+"""The rows of a file, whatever its form: what each would have an API create, and how it stood in the file.
+
+CSV                 a header of field names; ``cells`` reads each text as its field's kind
+JSON Lines, of      the bodies of creates
+                    an export: {"incident": <as a get shows it>, "changes": [...]}
+                    an errors file: {"line": n, "errors": [...], "row" or "cells": <as it stood>}
+The three kinds of line may stand in one file. One row is held at a time, so a file may be of any size.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from incidents.domain import json_text, model, payloads
+from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
+
+from ...console import StepFailed
+from . import cells
+
+FORMS = (".csv", ".jsonl", ".ndjson")
+CELL_CHARACTERS = 1024 * 1024  # more than an incident may have in all
+_NOT_GIVEN = model.STAMPED | {"is_deleted"}
+
+
+class Row(NamedTuple):
+    """One row. ``stood`` is a JSON member that says how, for the errors file: ``"row": ...`` or ``"cells": ...``."""
+
+    line: int
+    stood: str
+    body: Any = None
+    unreadable: tuple[Violation, ...] = ()
+    is_exported: bool = False
+    app_id: str | None = None  # of the application that made an exported one
+    is_deleted: bool = False
+
+
+def read(file: Path) -> Iterator[Row]:
+    """Yield the rows of a file, in order. Raises StepFailed where the file as a whole cannot be read."""
+    form = file.suffix.lower()
+    if form not in FORMS:
+        raise StepFailed(f"{file} is of no form that can be read.", "", f"Its name must end in {' or '.join(FORMS)}.")
+    try:
+        yield from _of_csv(file) if form == ".csv" else _of_lines(file)
+    except UnicodeDecodeError as error:
+        advice = "Save it as UTF-8; a spreadsheet calls that form `CSV UTF-8`."
+        raise StepFailed(f"{file} is not UTF-8.", f"  {error}", advice) from None
+    except OSError as error:
+        raise StepFailed(f"{file} cannot be read.", f"  {error}", "Look at what you typed.") from None
+
+
+def _of_csv(file: Path) -> Iterator[Row]:
+    csv.field_size_limit(CELL_CHARACTERS)
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        records = csv.reader(text, strict=True)
+        first = 1  # line of the record that is read next, which may have several
+        try:
+            header = [name.strip() for name in next(records, [])]
+            _check_header(file, header)
+            first = records.line_num + 1
+            for record in records:
+                if any(record):  # a spreadsheet may end in lines of empty cells
+                    yield _of_record(first, header, record)
+                first = records.line_num + 1
+        except csv.Error as error:
+            advice = "Mend the record that begins there: a quote inside quotes is written twice."
+            if "field larger" in str(error):
+                advice = f"A cell has {CELL_CHARACTERS:,} characters at the most; or is there a quote that never ends?"
+            raise StepFailed(f"{file} is no CSV from line {first} on.", f"  {error}", advice) from None
+
+
+def _check_header(file: Path, header: list[str]) -> None:
+    wrong = []
+    if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
+        try:
+            payloads.new_incident({"title": "a title", **unknown})
+        except InvalidIncident as invalid:  # which knows the nearest field
+            wrong = [
+                f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
+                for violation in invalid.violations
+            ]
+    wrong += [f"{name}: stands twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
+    if "title" not in header:
+        wrong.append("title: is required")
+    if wrong:
+        advice = "The first line must name the fields, with commas between them; rename or remove those columns."
+        if any(";" in name for name in header):
+            advice = "There must be commas between the cells, not semicolons, as spreadsheets of some languages write."
+        raise StepFailed(f"The columns of {file} are not those of incidents.", "  " + "\n  ".join(wrong), advice)
+
+
+def _of_record(line: int, header: list[str], record: list[str]) -> Row:
+    texts: dict[str, Any] = dict(zip(header, record, strict=False))
+    if len(record) == len(header):
+        return _of_cells(line, texts)
+    texts |= {"": record[len(header) :]} if len(record) > len(header) else {}
+    wrong = Violation("", f"must have {len(header)} cells, as the header does, not {len(record)}")
+    return Row(line, _member("cells", texts), unreadable=(wrong,))
+
+
+def _of_cells(line: int, texts: dict[str, Any]) -> Row:
+    body = {name: cells.value(name, text) for name, text in texts.items() if text not in ("", None)}
+    return Row(line, _member("cells", texts), body)
+
+
+def _of_lines(file: Path) -> Iterator[Row]:
+    with file.open("rb") as lines:
+        for line, content in enumerate(lines, start=1):
+            if content.strip():
+                yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content)
+
+
+def _of_line(line: int, content: bytes) -> Row:
+    try:
+        text = content.decode().strip()
+    except UnicodeDecodeError:
+        text = content.decode(errors="replace").strip()
+        return Row(line, _member("row", text), unreadable=(Violation("", "must be UTF-8"),))
+    return _of_text(line, text)
+
+
+def _of_text(line: int, text: str) -> Row:
+    try:
+        value = json_text.loads(text, "A line")
+    except MalformedRequest as error:
+        return Row(line, _member("row", text), unreadable=(Violation("", error.detail),))
+    return _of_value(line, value, text)
+
+
+def _of_value(line: int, value: Any, text: str) -> Row:
+    match value:
+        case {"errors": _, "cells": dict(texts)}:
+            return _of_cells(line, texts)
+        case {"errors": _, "row": str(unread)}:
+            return _of_text(line, unread)
+        case {"errors": _, "row": inner}:
+            return _of_value(line, inner, _as_read(inner, text))
+        case {"incident": dict(document)}:
+            return _of_export(line, document, text)
+    return Row(line, f'"row": {text}', value)
+
+
+def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
+    """What an export shows unset was not given: the one null that a field of an incident can have."""
+    body = {field: value for field, value in document.items() if field not in _NOT_GIVEN and value is not None}
+    is_deleted, app_id = document.get("is_deleted", False), document.get("app_id")
+    wrong = []
+    if not isinstance(is_deleted, bool):
+        wrong.append(Violation("/incident/is_deleted", "must be true or false"))
+    if not isinstance(app_id, str | None):
+        wrong.append(Violation("/incident/app_id", "must be a text"))
+    if wrong:
+        return Row(line, f'"row": {text}', unreadable=tuple(wrong))
+    return Row(line, f'"row": {text}', body, is_exported=True, app_id=app_id, is_deleted=is_deleted)
+
+
+def _member(name: str, value: object) -> str:
+    return f'"{name}": {json.dumps(value, ensure_ascii=False)}'
+
+
+def _as_read(value: Any, otherwise: str) -> str:
+    """Return JSON in which a number has all the digits with which it was read."""
+
+    def written(inner: Any) -> str:
+        if isinstance(inner, json_text.Number):
+            return inner.literal
+        if isinstance(inner, dict):
+            members = (f"{json.dumps(name, ensure_ascii=False)}: {written(member)}" for name, member in inner.items())
+            return "{" + ", ".join(members) + "}"
+        return (
+            "[" + ", ".join(map(written, inner)) + "]"
+            if isinstance(inner, list)
+            else json.dumps(inner, ensure_ascii=False)
+        )
+
+    try:
+        return written(value)
+    except RecursionError:
+        return otherwise

@@ -1,0 +1,170 @@
+"""Every item of a tenant, deleted for good, and the proof: a strongly consistent look into each of its partitions.
+
+Keys tell which partitions a tenant can have: one a kind of item, its marks among the days that are due, and its rows
+of the account map. Nothing is scanned. The table's stream tells of what is erased, and the days that the incidents had
+are marked; a job that sees such a mark writes the day anew, empty. So whatever comes back is erased again, until
+nothing has come for longer than a job runs.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+from incidents.domain import timestamps
+from incidents.storage import keys
+from incidents.storage.stored_form import Item
+
+from ...console import StepFailed, writing
+from ...local.local_stack import write
+from .checkpoint import Checkpoint
+from .reading import TenantReader, batches, give_way
+
+QUIET_SECONDS = 120  # twice what a job of the metrics may run
+_LOOK_EVERY = 2.0  # seconds
+_ROUNDS = 100  # in which something came back; then somebody is still writing
+_AT_ONCE = 25  # items that one BatchWriteItem takes
+_THREADS = 4
+_MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
+
+Tell = Callable[[str, int], None]
+"""Told of each step: the kind of items, and how many of them were erased."""
+
+
+class Erased(NamedTuple):
+    """What a proof says. ``items`` were erased, ``remaining`` were found in the last look, both by kind."""
+
+    tenant: str
+    table: str
+    started: str
+    ended: str
+    quiet_seconds: float
+    items: dict[str, int]
+    remaining: dict[str, int]
+
+
+def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased:
+    """Erase a tenant, see that nothing comes back for ``quiet`` seconds, and write the proof.
+
+    What was cut off goes on: what is gone is gone, and a checkpoint has counted it, but for what was under way.
+    Raises StepFailed where something goes on writing, where the last look finds anything, or where no proof can be
+    written.
+    """
+    if proof.exists():
+        raise StepFailed(
+            f"{proof} is there already.", "", "It proves another erasure. Give this one a name: --proof FILE"
+        )
+    table = reader.table_arn()
+    checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
+    state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
+    checkpoint.save(state)  # where this cannot be written, neither can the proof: nothing may be deleted
+
+    def gone(kind: str, count: int) -> None:
+        state["items"][kind] = state["items"].get(kind, 0) + count
+        checkpoint.save(state)
+        tell(kind, state["items"][kind])
+
+    partitions = _Partitions(reader)
+    partitions.erase(gone)
+    rounds, silent_since = 0, time.monotonic()
+    while time.monotonic() - silent_since < quiet:
+        time.sleep(min(_LOOK_EVERY, quiet))
+        if came_back := partitions.erase(gone):
+            rounds, silent_since = rounds + 1, time.monotonic()
+        if rounds == _ROUNDS:
+            raise StepFailed(
+                f"Somebody still writes for the tenant {reader.tenant_id}.",
+                f"  Came back after {rounds} rounds: {', '.join(sorted(came_back))}",
+                "Revoke its tokens and its producers, then run this again: it goes on.",
+            )  # fmt: skip
+    remaining = partitions.remaining()
+    if any(remaining.values()):
+        detail = ", ".join(f"{kind} {count}" for kind, count in remaining.items() if count)
+        raise StepFailed("The last look found items.", f"  {detail}", "Run this again: it goes on.")
+    done = Erased(reader.tenant_id, table, state["started"], _now(), quiet, state["items"], remaining)
+    with writing(proof):
+        write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
+    checkpoint.remove()
+    return done
+
+
+class _Partitions:
+    """All that a tenant has, by kind: its own partitions, its marks, its rows of the account map."""
+
+    def __init__(self, reader: TenantReader) -> None:
+        self._reader = reader
+        self._client, self._table = reader.client, reader.table_name
+        first, last = keys.marks_of_tenant(keys.METRIC_DAYS, reader.tenant_id)
+        between = {":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}}
+        of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
+        self._queries: dict[str, dict[str, Any]] = {
+            # First, so that no further finding is taken; and incidents next, so that the stream tells of them early.
+            _ACCOUNTS: {
+                "KeyConditionExpression": "pk = :pk", "FilterExpression": "contains(tenants, :tenant)",
+                "ExpressionAttributeValues": of_tenant,
+            },
+            **{
+                kind: {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}}}
+                for kind, partition in reader.partitions.items()
+            },
+            _MARKS: {
+                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+                "ExpressionAttributeValues": between,
+            },
+        }  # fmt: skip
+
+    def erase(self, gone: Tell) -> set[str]:
+        """Erase what is there; tell of each page, and return the kinds of what there was."""
+        kinds: set[str] = set()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for kind, query in self._queries.items():
+                shown = "pk, sk, tenants" if kind == _ACCOUNTS else "pk, sk"
+                for page in batches(self._reader.query(**query, ProjectionExpression=shown), _AT_ONCE * _THREADS):
+                    if kind == _ACCOUNTS:
+                        for row in page:
+                            self._leave(row)
+                    else:
+                        list(pool.map(self._delete, batches(page, _AT_ONCE)))
+                    kinds.add(kind)
+                    gone(kind, len(page))
+        return kinds
+
+    def remaining(self) -> dict[str, int]:
+        """Count what is there now, strongly consistent, by kind."""
+        return {kind: sum(1 for _ in self._reader.query(**query)) for kind, query in self._queries.items()}
+
+    def _delete(self, batch: list[Item]) -> None:
+        left: dict[str, Any] = {self._table: [{"DeleteRequest": {"Key": key}} for key in batch]}
+        attempt = 0
+        while left:
+            sent = len(left[self._table])
+            left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems") or {}
+            if left:
+                attempt = attempt + 1 if len(left[self._table]) == sent else 0
+                give_way(attempt)
+
+    def _leave(self, row: Item) -> None:
+        """Take the tenant from a row of the account map; others keep theirs. What changed meanwhile comes again."""
+        key, tenant = {"pk": row["pk"], "sk": row["sk"]}, {":tenant": {"SS": [self._reader.tenant_id]}}
+        try:
+            if len(row["tenants"]["SS"]) == 1:
+                self._client.delete_item(
+                    TableName=self._table, Key=key, ConditionExpression="tenants = :tenant",
+                    ExpressionAttributeValues=tenant,
+                )  # fmt: skip
+            else:
+                self._client.update_item(
+                    TableName=self._table, Key=key, UpdateExpression="DELETE tenants :tenant",
+                    ConditionExpression="size(tenants) > :one",
+                    ExpressionAttributeValues=tenant | {":one": {"N": "1"}},
+                )  # fmt: skip
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+
+def _now() -> str:
+    return timestamps.from_milliseconds(time.time_ns() // 1_000_000)

@@ -1,0 +1,97 @@
+"""Every incident of a tenant in a file: one JSON object a line, in the order in which they were made.
+
+    {"incident": {...}, "changes": [{...}, ...]}
+
+``incident`` is the document as a GET shows it, deleted ones among them, and ``changes`` is its whole trail as the list
+of changes shows it, oldest first: as many as the incident's version, and of the same moment. What is written while the
+walk is under way is in it or is not.
+"""
+
+from collections.abc import Callable
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from incidents.domain import wire_form
+from incidents.storage import stored_form
+
+from ...console import StepFailed, command
+from .checkpoint import Checkpoint, going_on, write_durably
+from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
+
+
+class Exported(NamedTuple):
+    """What is in the file, and its SHA-256; ``incomplete`` are incidents whose trail has gaps, and trails of none."""
+
+    incidents: int
+    changes: int
+    incomplete: int
+    sha256: str
+
+
+class _Line(NamedTuple):
+    incident_id: str
+    text: str | None  # None where there are changes of no incident
+    changes: int
+    is_whole: bool
+
+
+def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
+    """Write the file. What was cut off goes on: until it is whole, it is in ``FILE.part``, as far as a checkpoint says.
+
+    Raises StepFailed where there is such a file already, or an incident that cannot be read.
+    """
+    part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
+    checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
+    state: dict[str, Any] = {"after": None, "bytes": 0, "incidents": 0, "changes": 0, "incomplete": 0}
+    state |= checkpoint.load()
+    is_named = file.exists() and checkpoint_file.exists() and not part.exists()
+    if file.exists() and not is_named:
+        raise StepFailed(f"{file} is there already.", "", "Give another name, or move it away.")
+    if not is_named:
+        progress = Progress(reader)
+        with going_on(part, state["bytes"]) as whole:
+            lines = (_line(incident, reader) for incident in reader.incidents(state["after"]))
+            for batch in batches(lines, AT_ONCE):
+                for line in batch:
+                    state["incomplete"] += not line.is_whole
+                    if line.text is not None:
+                        state["incidents"] += 1
+                        state["changes"] += line.changes
+                state |= {
+                    "after": batch[-1].incident_id,
+                    "bytes": write_durably(whole, "".join(line.text or "" for line in batch).encode()),
+                }
+                checkpoint.save(state)
+                tell(state["incidents"], progress.at(state["after"]))
+        checkpoint.save(state)  # also where there was nothing
+        part.replace(file)
+    with file.open("rb") as whole:
+        sha256 = file_digest(whole, "sha256").hexdigest()
+    checkpoint.remove()
+    return Exported(state["incidents"], state["changes"], state["incomplete"], sha256)
+
+
+def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+    if incident.item is None:
+        return _Line(incident.incident_id, None, 0, is_whole=False)
+    try:
+        stored, changes = (
+            stored_form.to_incident(incident.item),
+            [stored_form.to_change(item) for item in incident.changes],
+        )
+        if len(changes) < stored.version:  # written between the two reads, or damaged
+            _, item, later = reader.incident(incident.incident_id)
+            stored, changes = (
+                stored_form.to_incident(item or incident.item),
+                [stored_form.to_change(item) for item in later],
+            )
+        until_then = [change for change in changes if change.version <= stored.version]
+        trail = ",".join(map(wire_form.dump_change, until_then))
+        text = f'{{"incident":{wire_form.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        raise StepFailed(
+            f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
+            f"See what is wrong with it: {command('verify')}. The export goes on from here once it is mended.",
+        ) from None  # fmt: skip
+    return _Line(incident.incident_id, text, len(until_then), is_whole=len(until_then) == stored.version)

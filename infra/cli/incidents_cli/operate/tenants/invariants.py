@@ -1,0 +1,269 @@
+"""What must hold of a tenant's items at every moment, whatever went wrong. Pure; ``verify`` and the tests hold to it.
+
+Each function takes an item and what it must agree with, and returns what does not hold. Rules that the service itself
+applies are asked of its modules (``keys``, ``model``, ``drafts``), never written down a second time.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from incidents.domain import json_text, model, payloads, timestamps, wire_form
+from incidents.domain.errors import InvalidIncident, MalformedRequest
+from incidents.domain.model import Change, Incident
+from incidents.storage import keys, stored_form
+from incidents.storage.stored_form import Item
+
+_WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
+_NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
+_HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
+_SHOWN = 160  # characters of a value
+
+
+class Violation(NamedTuple):
+    """One rule that does not hold: of what (an incident's id, or another sort key), what was found, what is right."""
+
+    rule: str
+    subject: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}  {self.rule}: found {_shorten(self.found)}; right would be {_shorten(self.wanted)}"
+
+
+@dataclass
+class History:
+    """What the changes of one incident come to: how many there are, and what they left of each field."""
+
+    count: int = 0
+    first: Change | None = None
+    last: Change | None = None
+    left: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    wrong: list[Violation] = field(default_factory=list)
+
+
+def history(incident_id: str, changes: Iterable[Item]) -> History:
+    """Take in the changes of an incident, oldest first. Holds one of them at a time."""
+    so_far = History()
+    for item in changes:
+        so_far.wrong += _of_change(incident_id, item, so_far)
+    return so_far
+
+
+def of_incident(
+    tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None
+) -> list[Violation]:
+    """Hold an incident to its own rules, its history and its number, each None where there is none."""
+    if item is None:
+        wanted = "an incident, or none of its changes"
+        return (
+            [Violation("orphan", incident_id, f"{trail.count} changes of no incident", wanted)] if trail.count else []
+        )
+    expiring = of_expiry(incident_id, item)
+    schema_version = int(item.get("schema_version", {}).get("N", 0))
+    if not 0 <= schema_version <= model.SCHEMA_VERSION:
+        wanted = f"0 to {model.SCHEMA_VERSION}, which this code knows; newer code must verify newer documents"
+        return [*expiring, Violation("schema_version", incident_id, str(schema_version), wanted)]
+    try:
+        stored = stored_form.to_incident(item)
+        shown = json_text.loads(wire_form.dump_incident(stored.incident))
+        incident = stored.incident
+        checks = (
+            _of_place(tenant_id, incident_id, incident),
+            _of_fields(incident, shown),
+            _of_milestones(incident),
+            _of_indexes(incident, item),
+            _of_number(incident, number),
+            iter(trail.wrong),
+            _of_trail(incident, stored.version, trail),
+        )
+        return [*expiring, *(violation for check in checks for violation in check)]
+    except (*_UNREADABLE, MalformedRequest) as error:
+        actual = f"an item that cannot be read ({type(error).__name__})"
+        return [*expiring, Violation("readable", incident_id, actual, "an incident as the service writes it")]
+
+
+def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
+    """Hold an item to staying: whatever has the attribute of the table's TTL is deleted at that time, unseen."""
+    if "expires_at" not in item:
+        return []
+    actual = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
+    return [Violation("expiry", subject, actual, "no expires_at, which has the item deleted at that time")]
+
+
+def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
+    """Hold a number's item to the incident that it names and to the counter of its year."""
+    incident_id = item.get("incident_id", {}).get("S", number)
+    has = None if incident is None else incident.get("incident_number", {}).get("S")
+    violations = of_expiry(number, item)
+    if incident is None:
+        violations.append(
+            Violation("number", incident_id, f"number {number} of no incident", "an incident, or no number")
+        )
+    elif has != number:
+        wanted = f"the number {has}, which is the incident's"
+        violations.append(Violation("number", incident_id, f"number {number}, which points at it", wanted))
+    if (generated := model.parse_generated(number)) and (counter is None or counter < generated[1]):
+        wanted = f"at least {generated[1]}, because {number} was given"
+        violations.append(
+            Violation("counter", f"{generated[0]:04d}", "none" if counter is None else str(counter), wanted)
+        )
+    return violations
+
+
+def of_counter(year: str, item: Item) -> list[Violation]:
+    violations = of_expiry(year, item)
+    if not (_YEAR.fullmatch(year) and item.get("count", {}).get("N", "").isdigit()):
+        violations.append(
+            Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number")
+        )
+    return violations
+
+
+def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
+    """Hold what an idempotency key stands for to the incident that it names."""
+    whole = "fingerprint" in item and item.get("expires_at", {}).get("N", "").isdigit()
+    return _of_reference("idempotency", hashed, item, incident, whole=whole)
+
+
+def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
+    """Hold what is known of a finding to the incident that it became."""
+    whole = "seen_at" in item and "pages" in item
+    return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
+
+
+def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, whole: bool) -> list[Violation]:
+    incident_id = item.get("incident_id", {}).get("S", hashed)
+    if not (whole and _HASH.fullmatch(hashed)):
+        return [Violation(rule, hashed, "an item that cannot be read", "one as the service writes it")]
+    if incident is None:
+        return [Violation(rule, incident_id, f"{rule} {hashed[:12]}... of no incident", "an incident, or no such item")]
+    return []
+
+
+def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violation]:
+    expected = so_far.count + 1
+    so_far.count += 1
+    yield from of_expiry(incident_id, item, f" of change {expected}")
+    try:
+        change, numbered = stored_form.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
+    except _UNREADABLE as error:
+        actual = f"a change {expected} that cannot be read ({type(error).__name__})"
+        yield Violation("readable", incident_id, actual, "a change as the service writes it")
+        return
+    if (change.version, numbered) != (expected, expected):
+        yield Violation("versions", incident_id, f"change {numbered} where {expected} was next", "1, 2, 3, no gap")
+        so_far.count = numbered
+    if change.action != (wanted := _action(change)):
+        yield Violation("action", incident_id, f"change {numbered} is {change.action}", wanted)
+    before = so_far.last.at if so_far.last else change.at
+    if change.at < before:
+        yield Violation("history", incident_id, f"change {numbered} at {change.at}", f"not before {before}")
+    for name, (old, new) in change.changes.items():
+        if name in _WRITE_ONCE:
+            yield Violation("history", incident_id, f"change {numbered} of {name}", "a field that is written once")
+        if name in so_far.left and so_far.left[name][1] != old:
+            version, value = so_far.left[name]
+            actual = f"change {numbered} of {name} from {old!r}"
+            yield Violation("history", incident_id, actual, f"from {value!r}, as change {version} left it")
+        so_far.left[name] = (numbered, new)
+    moved_from, moved_to = change.changes.get("status", ("", ""))
+    if moved_from in model.ALLOWED_TRANSITIONS and moved_to not in model.ALLOWED_TRANSITIONS[moved_from]:
+        actual = f"change {numbered} from {moved_from} to {moved_to}"
+        yield Violation("lifecycle", incident_id, actual, f"to {', '.join(model.ALLOWED_TRANSITIONS[moved_from])}")
+    so_far.first = so_far.first or change
+    so_far.last = change
+
+
+def _action(change: Change) -> str:
+    """Return what a change did, by what it changed."""
+    if change.version == 1:
+        return "created"
+    unset: dict[str, Any] = {"is_deleted": None, "status": None}
+    old, new = ({name: pair[side] for name, pair in change.changes.items()} for side in (0, 1))
+    return model.action(unset | old, unset | new)  # type: ignore[arg-type]  # which looks at these two alone
+
+
+def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[Violation]:
+    for name, wanted in (("tenant_id", tenant_id), ("id", incident_id)):
+        if incident[name] != wanted:  # type: ignore[literal-required]
+            yield Violation("partition", incident_id, f"{name} {incident[name]}", f"{wanted}, as its key says")  # type: ignore[literal-required]
+    first, last = keys.ids_made_at(timestamps.to_milliseconds(incident["created_at"]))
+    if not model.INCIDENT_ID.fullmatch(incident_id):
+        yield Violation("partition", incident_id, "an id of another form", "inc_ and a ULID")
+    elif not first <= incident_id <= last:
+        yield Violation("stamps", incident_id, f"created_at {incident['created_at']}", "the moment that the id tells")
+
+
+def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
+    """A stored incident holds what a caller may send, in the form in which it is stored."""
+    given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
+    if model.parse_generated(incident["incident_number"] or ""):
+        del given["incident_number"]  # a counter may go beyond what callers may give
+    try:
+        accepted = payloads.new_incident(given)
+    except InvalidIncident as error:
+        for pointer, detail in error.violations:
+            name = pointer.split("/")[1] if pointer else ""
+            yield Violation("fields", incident["id"], f"{name} {given.get(name)!r}", f"it {detail}")
+        return
+    values: Mapping[str, Any] = incident
+    for name, value in accepted.items():
+        if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
+            yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, as it is stored")
+
+
+def _of_milestones(incident: Incident) -> Iterator[Violation]:
+    """Once more through the rules that every write goes through, nothing may change."""
+    derived = incident.copy()
+    values: Mapping[str, Any] = incident
+    for pointer, detail in model.apply_rules(derived, {}, incident["updated_at"], before=incident):
+        yield Violation("milestones", incident["id"], f"{pointer[1:]} {values[pointer[1:]]}", f"it {detail}")
+    for name in sorted(model.DERIVED):
+        if derived[name] != values[name]:  # type: ignore[literal-required]
+            wanted = f"{derived[name]}, as the timestamps tell"  # type: ignore[literal-required]
+            yield Violation("minutes", incident["id"], f"{name} {values[name]}", wanted)
+    stamps = (incident["is_deleted"], incident["deleted_at"] is not None, incident["deleted_by"] is not None)
+    if len(set(stamps)) > 1:
+        actual = f"is_deleted {stamps[0]}, deleted_at {incident['deleted_at']}, deleted_by {incident['deleted_by']}"
+        yield Violation("stamps", incident["id"], actual, "all three or none of them")
+
+
+def _of_indexes(incident: Incident, item: Item) -> Iterator[Violation]:
+    wanted = keys.index_attributes(incident)
+    for name in sorted(keys.INDEX_ATTRIBUTES):
+        stored = item.get(name, {}).get("S")
+        if stored != wanted.get(name):
+            right = f"{name} {wanted[name]}" if name in wanted else f"no {name}"
+            yield Violation("indexes", incident["id"], f"{name} {stored}" if stored else f"no {name}", right)
+
+
+def _of_number(incident: Incident, number: Item | None) -> Iterator[Violation]:
+    points_at = number and number.get("incident_id", {}).get("S")
+    if points_at != incident["id"]:
+        actual = f"number {incident['incident_number']} of {points_at or 'nobody'}"
+        yield Violation("number", incident["id"], actual, "a number that points back")
+
+
+def _of_trail(incident: Incident, version: int, trail: History) -> Iterator[Violation]:
+    incident_id, values = incident["id"], dict[str, Any](incident)
+    if trail.count != version:
+        yield Violation("versions", incident_id, f"version {version} with {trail.count} changes", "a change a version")
+    for name, (left_by, value) in trail.left.items():
+        if name in values and values[name] != value:
+            actual = f"{name} {values[name]!r}"
+            yield Violation("history", incident_id, actual, f"{value!r}, as change {left_by} left it")
+    if trail.first and trail.last:
+        stamps = {"created_at": trail.first.at, "created_by": trail.first.by}
+        stamps |= {"updated_at": trail.last.at, "updated_by": trail.last.by}
+        for name, wanted in stamps.items():
+            if values[name] != wanted:
+                yield Violation("stamps", incident_id, f"{name} {values[name]}", f"{wanted}, as the trail says")
+
+
+def _shorten(text: str) -> str:
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."

@@ -1,0 +1,122 @@
+"""Whether a tenant's metrics are what its incidents add up to: each day is computed once more and compared."""
+
+from collections.abc import Iterator
+
+from incidents.domain import tally
+from incidents.domain.identity import Identity
+from incidents.domain.metric_definitions import KINDS, Kind
+from incidents.domain.tally import Tally, Totals
+from incidents.storage import keys
+from incidents.storage.metric_repository import MetricRepository, UnreadableIncident
+from incidents.storage.stored_form import Item
+
+from .invariants import Violation, of_expiry
+from .reading import TenantReader
+
+_REMEMBERED = 100_000  # of the days that were computed, so that not every incident asks for its own
+
+
+class MetricDays:
+    """A tenant's day buckets. A day that is marked is due to be computed again, and nothing is asked of it."""
+
+    def __init__(self, reader: TenantReader) -> None:
+        self._reader = reader
+        self._computed: set[tuple[Kind, str]] = set()
+
+    def look(self, batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        """Yield, of some of the metrics' items, their sort key and what is wrong with each."""
+        return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in batch)
+
+    def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
+        """Hold an incident's days to having been computed, or being due."""
+        days = ((kind, item[f"{kind}_at"]["S"][:10]) for kind in KINDS if f"{kind}_at" in item)
+        return [
+            Violation("metrics", incident_id, f"{kind} on {day}, a day never computed", "a computed or a marked day")
+            for kind, day in days
+            if not (self._is_computed(kind, day) or self._is_due(kind, day))
+        ]
+
+    def _of_item(self, item: Item) -> list[Violation]:
+        sk = item["sk"]["S"]
+        *scope, named, day = sk.split("#")
+        kind = next((kind for kind in KINDS if kind.upper() == named), None)
+        match scope:
+            case ["DAY"] if kind:
+                return self._of_day(kind, day, _apps(item))
+            case ["ALL"] | ["APP", _] if kind:
+                return self._of_bucket(sk, kind, day, *scope[1:])
+            case ["ALL", _, _] | ["APP", _, _, _]:  # a part: it counts if its bucket says so, and else it is left alone
+                return []
+        return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of one")]
+
+    def _of_bucket(self, sk: str, kind: Kind, day: str, app: str | None = None) -> list[Violation]:
+        """Hold a bucket to standing beside its day, which says what must be replaced when it is computed again."""
+        item = self._reader.item(keys.metric_day(self._reader.tenant_id, kind, day))
+        if (item is not None and app in (None, *_apps(item))) or self._is_due(kind, day):
+            return []
+        return [Violation("metrics", sk, "a bucket that its day does not know", "a day with it, or no bucket")]
+
+    def _of_day(self, kind: Kind, day: str, apps: set[str]) -> list[Violation]:
+        if self._is_due(kind, day):
+            return []
+        about = f"{kind} {day}"
+        try:
+            rows = tally.totals_by_group(kind, self._repository(None).incidents(kind, day))
+        except UnreadableIncident as error:
+            return [Violation("metrics", about, "an incident that cannot be read", f"see {error.incident_id}")]
+        violations = []
+        for app in (None, *sorted(apps | {row.app for row in rows if row.app is not None})):
+            wanted = {row: group for row, group in rows.items() if app in (None, row.app)}
+            try:
+                stored = self._stored(app, kind, day)
+            except (KeyError, ValueError, TypeError):
+                stored = None
+            if stored is None or _plain(stored) != _plain(wanted):
+                name = about if app is None else f"{about} of {app}"
+                detail = "a bucket that cannot be read" if stored is None else _sum(stored)
+                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, as its incidents add up to"))
+        return violations
+
+    def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
+        stored: Totals = {}
+        for _, row, piece in self._repository(app).buckets(kind, day, day):
+            stored.setdefault(row, Tally()).merge(piece)
+        return stored
+
+    def _repository(self, app: str | None) -> MetricRepository:
+        identity = Identity(self._reader.tenant_id, "operator", app, frozenset())
+        return MetricRepository(identity, self._reader.client, self._reader.table_name)
+
+    def _is_computed(self, kind: Kind, day: str) -> bool:
+        if (kind, day) in self._computed:
+            return True
+        if self._reader.item(keys.metric_day(self._reader.tenant_id, kind, day)) is None:
+            return False
+        if len(self._computed) >= _REMEMBERED:
+            self._computed.clear()
+        self._computed.add((kind, day))
+        return True
+
+    def _is_due(self, kind: Kind, day: str) -> bool:
+        return self._reader.item(keys.mark(keys.METRIC_DAYS, self._reader.tenant_id, kind, day)) is not None
+
+
+def _apps(day: Item) -> set[str]:
+    return set(day.get("apps", {}).get("SS", ()))
+
+
+def _plain(rows: Totals) -> dict[object, object]:
+    return {
+        row: (group.minutes, group.imported, group.excluded, sorted(group.open_since)) for row, group in rows.items()
+    }
+
+
+def _sum(rows: Totals) -> str:
+    whole = Tally()
+    for group in rows.values():
+        whole.merge(group)
+    minutes = sum(value * count for (_, value), count in whole.minutes.items())
+    return (
+        f"{whole.minutes.total()} values of {minutes} minutes, {whole.excluded.total()} left out, "
+        f"{len(whole.open_since)} open, in {len(rows)} groups"
+    )

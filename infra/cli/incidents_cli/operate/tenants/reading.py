@@ -1,0 +1,165 @@
+"""A tenant's part of the table, read whole: page by page, strongly consistent, never more than a few pages at once."""
+
+import re
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from incidents.domain import model
+from incidents.domain.errors import Busy
+from incidents.runtime import deadline
+from incidents.storage import keys, stored_form
+from incidents.storage.stored_form import Item
+from ulid import ULID
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
+
+AT_ONCE = 100  # items that one BatchGetItem takes
+_TRIES = 12  # without any progress; then the table is not throttling, it is down
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class IncidentWithTrail(NamedTuple):
+    """An incident's item, None where there is none, and the items of its changes, oldest first: to be read once."""
+
+    incident_id: str
+    item: Item | None
+    changes: Iterator[Item]
+
+
+class TenantReader:
+    """What is stored of one tenant, in the order of the keys."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, tenant_id: str) -> None:
+        self.client = client
+        self.table_name = table_name
+        self.tenant_id = tenant_id
+        self.partitions = keys.partitions(tenant_id)
+
+    def items(self, kind: str, after: str | None = None) -> Iterator[Item]:
+        """Yield the items of a kind, those behind a sort key where one is given."""
+        behind, values = "", {":pk": {"S": self.partitions[kind]}}
+        if after is not None:
+            behind, values = " AND sk > :after", values | {":after": {"S": after}}
+        return self.query(KeyConditionExpression=f"pk = :pk{behind}", ExpressionAttributeValues=values)
+
+    def changes(self, incident_id: str) -> Iterator[Item]:
+        """Yield the items of an incident's changes, oldest first."""
+        first, last = (keys.change(self.tenant_id, incident_id, version) for version in (0, 10**10 - 1))
+        return self.query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
+        )
+
+    def query(self, **parameters: Any) -> Iterator[Item]:
+        """Yield the items of a query of the table, all of its pages."""
+        while True:
+            answer = self.client.query(TableName=self.table_name, ConsistentRead=True, **parameters)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def item(self, key: keys.Key) -> Item | None:
+        return self.client.get_item(TableName=self.table_name, Key=stored_form.key(key), ConsistentRead=True).get(
+            "Item"
+        )
+
+    def references(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, Item]:
+        """Return, of the items that exist, what points to others: incident_number and incident_id."""
+        items_by_key: dict[keys.Key, Item] = {}
+        for batch in batches(dict.fromkeys(wanted), AT_ONCE):
+            left: dict[str, Any] = {
+                self.table_name: {
+                    "Keys": [stored_form.key(key) for key in batch],
+                    "ConsistentRead": True,
+                    "ProjectionExpression": "pk, sk, incident_number, incident_id",
+                }
+            }
+            attempt = 0
+            while left:
+                answer = self.client.batch_get_item(RequestItems=left)
+                came = answer["Responses"].get(self.table_name, [])
+                items_by_key |= {keys.Key(item["pk"]["S"], item["sk"]["S"]): item for item in came}
+                left = answer.get("UnprocessedKeys") or {}
+                attempt = 0 if came else attempt + 1
+                if left:
+                    give_way(attempt)
+        return items_by_key
+
+    def incidents(self, after: str | None = None) -> Iterator[IncidentWithTrail]:
+        """Yield, in the order of ids, incidents and their changes; also changes whose incident is not there."""
+        changes_after = keys.change(self.tenant_id, after, 10**10 - 1).sk if after is not None else None
+        side_by_side = merge(self.items("INCIDENT", after), self.items("CHANGE", changes_after), key=_incident_id)
+        for incident_id, group in groupby(side_by_side, key=_incident_id):
+            first = next(group)
+            is_there = first["pk"]["S"] == self.partitions["INCIDENT"]
+            yield IncidentWithTrail(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
+
+    def incident(self, incident_id: str) -> IncidentWithTrail:
+        """Return one incident with all of its changes, whatever is written meanwhile. Raises Busy."""
+        for attempt in range(_TRIES):
+            item = self.item(keys.incident(self.tenant_id, incident_id))
+            changes = list(self.changes(incident_id))
+            if item == self.item(keys.incident(self.tenant_id, incident_id)):
+                return IncidentWithTrail(incident_id, item, iter(changes))
+            deadline.pause(attempt, first=0.05)
+        raise Busy
+
+    def missing_indexes(self) -> set[str]:
+        """Return which indexes the table lacks: a restore can leave some out."""
+        indexes = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
+        return {*keys.INDEXES} - {index["IndexName"] for index in indexes}
+
+    def table_arn(self) -> str:
+        """Return the ARN of the table. Raises botocore's ClientError where there is none."""
+        return self.client.describe_table(TableName=self.table_name)["Table"]["TableArn"]
+
+
+class Progress:
+    """How far a walk has come, told by a sort key: ids lie in the order of time, and hashes lie evenly."""
+
+    def __init__(self, reader: TenantReader) -> None:
+        ends = [
+            reader.client.query(
+                TableName=reader.table_name, KeyConditionExpression="pk = :pk", Limit=1, ScanIndexForward=forward,
+                ExpressionAttributeValues={":pk": {"S": reader.partitions["INCIDENT"]}}, ProjectionExpression="sk",
+            )["Items"]
+            for forward in (True, False)
+        ]  # fmt: skip
+        self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
+
+    def at(self, sk: str) -> float | None:
+        """Return which part lies behind, from 0 to 1; None where nobody can tell."""
+        if _HASH.fullmatch(sk):
+            return int(sk[:8], 16) / 16**8
+        now = _made_at(sk.partition("#")[0])
+        if now is None or self._first is None or self._last is None or self._first == self._last:
+            return None
+        return min(1.0, max(0.0, (now - self._first) / (self._last - self._first)))
+
+
+def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(things)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def give_way(attempt: int) -> None:
+    """Wait before what the table left undone is asked of it again. Raises Busy after many tries in vain."""
+    if attempt == _TRIES:
+        raise Busy
+    deadline.pause(attempt, first=0.05, longest=10)
+
+
+def _incident_id(item: Item) -> str:
+    sk: str = item["sk"]["S"]
+    return sk.partition("#")[0]
+
+
+def _made_at(incident_id: str) -> int | None:
+    return ULID.from_str(incident_id[4:]).milliseconds if model.INCIDENT_ID.fullmatch(incident_id) else None

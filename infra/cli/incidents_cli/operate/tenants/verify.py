@@ -1,0 +1,172 @@
+"""A walk through all of a tenant that holds every item to the ``invariants``. It only reads, and can be cut off.
+
+What looks wrong is looked at once more after a pause, by reads of its own: a walk takes time, and somebody may have
+written meanwhile, between the reads of two items that belong together.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from incidents.domain import model
+from incidents.storage import keys
+from incidents.storage.stored_form import Item
+
+from . import invariants
+from .checkpoint import Checkpoint, going_on, write_durably
+from .invariants import Violation
+from .metric_days import MetricDays
+from .reading import AT_ONCE, Progress, TenantReader, batches
+
+Tell = Callable[[str, int, float | None], None]
+"""Told of each step: the kind of items, how many of them were looked at, and which part of them lies behind."""
+
+PAUSE_SECONDS = 3.0  # before a second look
+
+
+class Outcome(NamedTuple):
+    """What a walk came to: how many items of each kind it looked at, and how many violations it found, by rule."""
+
+    looked_at: dict[str, int]
+    violations: dict[str, int]
+
+
+class Step(NamedTuple):
+    """A part of a section: the last sort key in it, how many items, and those of them that look wrong."""
+
+    last: str
+    looked_at: int
+    suspects: list[str]
+
+
+class Section(Protocol):
+    """The items of one kind."""
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        """Yield what lies behind a sort key, in the order of the keys."""
+
+    def look_again(self, sk: str) -> list[Violation]:
+        """Look at one suspect alone, as it is now."""
+
+
+def verify(
+    reader: TenantReader, checkpoint: Checkpoint, report: Path | None, say: Callable[[Violation], None], tell: Tell,
+) -> Outcome:  # fmt: skip
+    """Walk a tenant from where the checkpoint stands, and say each violation; ``report`` gets them as JSON Lines."""
+    state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
+    state |= checkpoint.load()
+    progress = Progress(reader)
+    sections = _sections(reader)
+    with going_on(report, state["bytes"]) if report else nullcontext() as lines:
+        for place in range(state["section"], len(sections)):
+            kind, section = sections[place]
+            for step in section.steps(state["after"]):
+                violations: list[Violation] = []
+                if step.suspects:
+                    time.sleep(PAUSE_SECONDS)
+                    violations = [violation for suspect in step.suspects for violation in section.look_again(suspect)]
+                content = b""
+                for violation in violations:
+                    say(violation)
+                    state["violations"][violation.rule] = state["violations"].get(violation.rule, 0) + 1
+                    about = {"tenant_id": reader.tenant_id, **violation._asdict()}
+                    content += json.dumps(about, ensure_ascii=False).encode() + b"\n"
+                state["looked_at"][kind] = state["looked_at"].get(kind, 0) + step.looked_at
+                state |= {"section": place, "after": step.last, "bytes": write_durably(lines, content) if lines else 0}
+                checkpoint.save(state)
+                tell(kind, state["looked_at"][kind], progress.at(step.last))
+            state |= {"section": place + 1, "after": None}
+    return Outcome(state["looked_at"], state["violations"])
+
+
+class _Incidents:
+    """Incidents, each with its changes, its number and its days."""
+
+    def __init__(self, reader: TenantReader, days: MetricDays) -> None:
+        self._reader, self._days = reader, days
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        histories = ((incident.incident_id, incident.item, invariants.history(incident.incident_id, incident.changes))
+                for incident in self._reader.incidents(after))  # fmt: skip
+        for batch in batches(histories, AT_ONCE):
+            numbers = self._reader.references(self._number(item) for _, item, _ in batch if item)
+            suspects = [
+                incident_id
+                for incident_id, item, history in batch
+                if self._violations(incident_id, item, history, numbers.get(self._number(item)) if item else None)
+            ]
+            yield Step(batch[-1][0], len(batch), suspects)
+
+    def look_again(self, sk: str) -> list[Violation]:
+        _, item, changes = self._reader.incident(sk)
+        number = self._reader.item(self._number(item)) if item else None
+        return self._violations(sk, item, invariants.history(sk, changes), number)
+
+    def _violations(
+        self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
+    ) -> list[Violation]:
+        violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number)
+        readable = item is not None and not any(violation.rule == "readable" for violation in violations)
+        return violations + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
+
+    def _number(self, item: Item) -> keys.Key:
+        return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S") or "none")
+
+
+Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
+"""From some items of a kind to the sort key of each and what is wrong with it."""
+
+
+class _Items:
+    """The items of a kind that can be looked at as they come."""
+
+    def __init__(self, reader: TenantReader, kind: str, look: Look, at_once: int = AT_ONCE) -> None:
+        self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
+
+    def steps(self, after: str | None) -> Iterator[Step]:
+        for batch in batches(self._reader.items(self._kind, after), self._at_once):
+            yield Step(batch[-1]["sk"]["S"], len(batch), [sk for sk, violations in self._look(batch) if violations])
+
+    def look_again(self, sk: str) -> list[Violation]:
+        item = self._reader.item(keys.Key(self._reader.partitions[self._kind], sk))
+        return [violation for _, violations in self._look([item] if item else []) for violation in violations]
+
+
+def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
+    """Return what is walked, in this order, by kind of items. Changes go with their incidents."""
+    days = MetricDays(reader)
+
+    def named(batch: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
+        at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in batch]
+        incidents = reader.references(at)
+        for item, key in zip(batch, at, strict=True):
+            yield item["sk"]["S"], item, incidents.get(key)
+
+    def numbers(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        years = {item["sk"]["S"]: item.get("count", {}).get("N", "") for item in reader.items("COUNTER")}
+        counters = {year: int(count) for year, count in years.items() if count.isdigit()}
+        for number, item, incident in named(batch):
+            generated = model.parse_generated(number)
+            counter = counters.get(f"{generated[0]:04d}") if generated else None
+            yield number, invariants.of_number(number, item, incident, counter)
+
+    def key_records(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))
+
+    def sightings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(batch))
+
+    def counters(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in batch)
+
+    return [
+        ("incidents", _Incidents(reader, days)),
+        ("numbers", _Items(reader, "NUMBER", numbers)),
+        ("counters", _Items(reader, "COUNTER", counters)),
+        ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
+        ("findings", _Items(reader, "FINDING", sightings)),
+        ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
+    ]
