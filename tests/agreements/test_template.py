@@ -100,7 +100,7 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
     else:
         assert role["ManagedPolicyArns"] == [
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
-            {"Fn::If": ["Traces", {"Ref": "SendTraces"}, {"Ref": "AWS::NoValue"}]},
+            {"Ref": "SendTraces"},
         ]
     assert role["PermissionsBoundary"] == {
         "Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
@@ -136,7 +136,6 @@ def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> 
 
 
 def test_the_policy_that_all_roles_share_for_traces_sends_them_and_nothing_else() -> None:
-    assert RESOURCES["SendTraces"]["Condition"] == "Traces"
     (statement,) = RESOURCES["SendTraces"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement == {
         "Effect": "Allow",
@@ -147,7 +146,7 @@ def test_the_policy_that_all_roles_share_for_traces_sends_them_and_nothing_else(
 
 @each_function
 def test_every_function_is_traced_but_the_one_that_anybody_may_call(name: str) -> None:
-    assert templates.service()["Globals"]["Function"]["Tracing"] == {"Ref": "TracingMode"}
+    assert templates.service()["Globals"]["Function"]["Tracing"] == "Active"
     assert FUNCTIONS[name].get("Tracing") == ("PassThrough" if name == templates.DOCUMENTATION else None)
 
 
@@ -161,7 +160,7 @@ def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name
         patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         assert statement["Condition"] == {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": patterns},
-            "Null": {"Fn::If": ["RequiresLeadingKeys", {"dynamodb:LeadingKeys": "false"}, {"Ref": "AWS::NoValue"}]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
         }
         assert set(patterns) <= PATTERNS
 
@@ -171,11 +170,18 @@ def test_a_pattern_fits_one_kind_of_partition() -> None:
         assert sum(fnmatchcase(partition, pattern) for partition in PARTITIONS) == 1
 
 
-def test_leading_keys_are_required_everywhere_but_on_the_emulator() -> None:
-    template = templates.service()
-    assert template["Parameters"]["RequireLeadingKeys"]["Default"] == "true"
-    assert template["Conditions"]["RequiresLeadingKeys"] == {"Fn::Equals": [{"Ref": "RequireLeadingKeys"}, "true"]}
-    assert "RequireLeadingKeys" not in (templates.CHECKOUT / "samconfig.toml").read_text()
+def test_nothing_switches_off_that_a_request_must_name_its_partition() -> None:
+    """As it is deployed: no parameter and no condition touches such a line, or the document that it stands in."""
+    text = (templates.CHECKOUT / "template.yaml").read_text()
+    lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
+    assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
+    assert len(lines) == 25
+    for name in FUNCTIONS:
+        role = RESOURCES[f"{name}Role"]
+        assert "Condition" not in role
+        (policy,) = role["Properties"]["Policies"]
+        assert "Fn::If" not in json.dumps(policy)
+        assert not {one for one in named(policy) if one in templates.service()["Parameters"]}
 
 
 def test_the_functions_share_one_build() -> None:
@@ -307,11 +313,9 @@ def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take(name
     (event,) = FUNCTIONS[name]["Events"].values()
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["Eventing", f"Outputs.{queue}Arn"]}
-    hidden = templates.service()["Parameters"]["VisibilityTimeoutSeconds"]["Default"]
-    assert hidden >= 6 * FUNCTIONS[name]["Timeout"]
     resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
     assert resources[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert resources[queue]["Properties"]["VisibilityTimeout"] == {"Ref": "VisibilityTimeoutSeconds"}
+    assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Timeout"]
 
 
 def test_the_queue_admits_the_rules_of_the_template_alone() -> None:

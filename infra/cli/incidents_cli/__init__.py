@@ -4,6 +4,7 @@
 ``local``      what ``up`` and ``down`` do, step by step
 ``sam``        `sam build` and `sam deploy`, in a tool environment of their own
 ``artifact``   what `sam build` leaves undone: byte code, and less of botocore
+``for_emulator``  what the built templates are changed for, where they are deployed onto the emulator
 ``emulator``   the process that stands in for AWS
 ``routes``     the HTTP API's routes, which the emulator leaves out
 ``issuer``     the development token issuer
