@@ -72,9 +72,32 @@ def test_every_route_but_the_documentations_is_behind_the_jwt_authorizer() -> No
                 assert route["Auth"]["AuthorizationScopes"]
 
 
-def test_every_function_is_told_whom_to_trust() -> None:
+def environment(name: str) -> dict[str, Any]:
+    """Return a function's own variables, beside those that each function has."""
+    variables: dict[str, Any] = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    return variables
+
+
+@each_function
+def test_who_answers_behind_the_authorizer_is_told_whom_to_trust_and_nobody_else(name: str) -> None:
     issuer = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]["issuer"]
-    assert templates.service()["Globals"]["Function"]["Environment"]["Variables"]["JWT_ISSUER"] == issuer
+    assert environment(name).get("JWT_ISSUER") == (issuer if name in templates.operations() else None)
+
+
+@each_function
+def test_who_may_use_the_table_is_told_its_name_and_nobody_else(name: str) -> None:
+    """A function that loads the table's client without it would start cold, and in silence: see ``warm_up``."""
+    (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
+    uses = any(one["Resource"] in TABLE_AND_INDEXES for one in policy["PolicyDocument"]["Statement"])
+    table = {"Fn::GetAtt": ["Storage", "Outputs.TableName"]}
+    assert environment(name).get("TABLE_NAME") == (table if uses else None)
+    assert uses is (name not in {"PublishIncidentEvents", templates.DOCUMENTATION})
+
+
+def test_all_functions_share_what_is_neither_the_tables_nor_the_callers() -> None:
+    assert set(templates.service()["Globals"]["Function"]["Environment"]["Variables"]) == {
+        "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE"
+    }  # fmt: skip
 
 
 def test_browsers_may_send_every_method_that_there_is() -> None:
