@@ -30,6 +30,7 @@ SERVICE = {
 WITHOUT_VERSIONS = {
     "Globals/Function/AutoPublishAlias": GONE,
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
+    "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
 }
 
 
@@ -109,6 +110,7 @@ def test_what_was_built_stays_and_the_other_stacks_are_deployed_as_they_are(buil
         ("template.yaml", '"Null"', '"Other"'),
         ("template.yaml", '"AutoPublishAlias"', '"Other"'),
         ("template.yaml", '"ScheduleMetrics.Alias"', '"ScheduleMetrics"'),
+        ("template.yaml", '"FollowIncidents.Alias"', '"FollowIncidents"'),
         ("template.yaml", '"ScheduleExpression"', '"Other"'),
         ("template.yaml", '"MARK_SETTLE_SECONDS"', '"Other"'),
         ("template.yaml", f'"{SHARED}"', '"Other"'),

@@ -122,7 +122,7 @@ def test_every_queue_is_worked_on_within_a_bound() -> None:
     queues = [
         event["Properties"]
         for function in FUNCTIONS.values()
-        for event in function["Events"].values()
+        for event in function.get("Events", {}).values()
         if event["Type"] == "SQS"
     ]
     assert len(queues) == 2

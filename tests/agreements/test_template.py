@@ -11,6 +11,7 @@ import pytest
 from incidents import findings, keys
 from incidents_cli.stack import operation_name
 
+from tests.agreements.test_updates import only_at_creation
 from tests.support import templates
 
 FUNCTIONS = templates.functions()
@@ -39,7 +40,7 @@ each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
 def routes(name: str) -> list[dict[str, Any]]:
-    return [event["Properties"] for event in FUNCTIONS[name]["Events"].values() if event["Type"] == "HttpApi"]
+    return [event["Properties"] for event in FUNCTIONS[name].get("Events", {}).values() if event["Type"] == "HttpApi"]
 
 
 def test_every_module_is_a_function_and_every_function_a_module() -> None:
@@ -351,13 +352,22 @@ def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
     assert admitted.count("arn:") == len(rules)
 
 
+def readers() -> dict[str, dict[str, Any]]:
+    """Return how the stream is read, by the function that it is read for."""
+    explicit = [one["Properties"] for one in RESOURCES.values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
+    events = [(name, event) for name, one in FUNCTIONS.items() for event in one.get("Events", {}).values()]
+    return {name: event["Properties"] for name, event in events if event["Type"] == "DynamoDB"} | {
+        one["FunctionName"]["Ref"].removesuffix(".Alias"): one for one in explicit
+    }
+
+
 # An incident that is erased for good is not announced, but it leaves its days.
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("MarkMetricDays", {})],
+    [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("FollowIncidents", {})],
 )
 def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever(name: str, wanted: dict[str, object]) -> None:
-    (stream,) = (event["Properties"] for event in FUNCTIONS[name]["Events"].values())
+    stream = readers()[name]
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert stream["BisectBatchOnFunctionError"] is True
     assert stream["MaximumRetryAttempts"] in (20, -1)
@@ -367,7 +377,11 @@ def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever(name: str,
 
 
 def test_the_stream_has_two_readers_which_is_all_that_it_takes() -> None:
-    readers = [
-        name for name, one in FUNCTIONS.items() for event in one["Events"].values() if event["Type"] == "DynamoDB"
-    ]
-    assert readers == ["PublishIncidentEvents", "MarkMetricDays"]
+    assert set(readers()) == {"PublishIncidentEvents", "FollowIncidents"}
+
+
+def test_the_reader_whose_function_was_renamed_sends_to_the_alias_of_the_new_one() -> None:
+    """With this name and no other: `tests/agreements/test_updates.py`. FunctionName is none of what replaces it."""
+    assert RESOURCES["MarkMetricDaysStream"]["Properties"]["FunctionName"] == {"Ref": "FollowIncidents.Alias"}
+    assert "FunctionName" not in only_at_creation("AWS::Lambda::EventSourceMapping")
+    assert "MarkMetricDays" not in RESOURCES, "SAM would make a second one of its event"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import compute_metrics
 import create_incident
+import follow_incidents
 import get_incident
 import list_incidents
-import mark_metric_days
 import schedule_metrics
 from incidents import dynamodb, items, model
 from incidents.metrics import edge
@@ -79,7 +79,7 @@ def _operations(stored: list[items.Item]) -> dict[str, Any]:
         assert "items" not in json.loads(answer["body"]) or json.loads(answer["body"])["items"]
 
     def job() -> None:
-        mark_metric_days.handler(stream_event(changed), Context)
+        follow_incidents.handler(stream_event(changed), Context)
         schedule_metrics.handler({}, Context)
         body = queue.bodies.pop()
         assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import compute_metrics
-import mark_metric_days
+import follow_incidents
 import pytest
 from incidents import dynamodb as table_client
 from incidents import timeouts
@@ -125,7 +125,7 @@ SHOWN: dict[str, int] = {}
 def run_under(plan: "Once", clock: Clock, records: list[dict[str, Any]], tenant: str) -> None:
     """Run the jobs of one tenant under a fault."""
     with Faults(table_client.client(), plan, clock.hang).at_work():
-        told = mark_metric_days.handler(stream_event(records), Context)
+        told = follow_incidents.handler(stream_event(records), Context)
         if told["batchItemFailures"]:  # the stream brings them again
             mark(records)
         compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context)

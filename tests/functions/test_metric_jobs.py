@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import compute_metrics
+import follow_incidents
 import get_incident_metrics
-import mark_metric_days
 import pytest
 import schedule_metrics
 from incidents import dynamodb, guard, items, keys, timeouts
@@ -73,7 +73,7 @@ def marks() -> list[tuple[str, str, str]]:
 
 def mark(*changes: tuple[Any, Any]) -> list[str]:
     records = [record(old, new, 100 + n) for n, (old, new) in enumerate(changes)]
-    answer = mark_metric_days.handler(stream_event(records), Context)
+    answer = follow_incidents.handler(stream_event(records), Context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

@@ -9,6 +9,7 @@ import pytest
 from compute_metrics import handler as compute_metrics
 from create_incident import handler as create
 from delete_incident import handler as delete
+from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_metrics import handler as get_metrics
 from incidents import dynamodb
@@ -18,7 +19,6 @@ from incidents_cli.stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
-from mark_metric_days import handler as mark_metric_days
 from schedule_metrics import handler as schedule_metrics
 from update_incident import handler as update
 
@@ -126,8 +126,8 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)
             get_metrics(metrics_event(app), Context)
-        case "mark_metric_days":
-            mark_metric_days(stream_event([record(None, item(1, detected_at="2026-11-20T08:00:00.000Z"))]), Context)
+        case "follow_incidents":
+            follow_incidents(stream_event([record(None, item(1, detected_at="2026-11-20T08:00:00.000Z"))]), Context)
         case "schedule_metrics":
             schedule_metrics({}, Context)
         case "compute_metrics":
@@ -135,11 +135,11 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             for severity in ("low", "high"):
                 create(create_event({"title": "x", "severity": severity, **closed}, caller=app), Context)
             moments = {"detected_at": "2026-11-20T08:00:00.000Z", "closed_at": "2026-11-21T08:00:00.000Z"}
-            mark_metric_days(stream_event([record(None, item(1, **moments))]), Context)
+            follow_incidents(stream_event([record(None, item(1, **moments))]), Context)
             monkeypatch.setattr(tally, "PART_BYTES", 10)
             for _ in range(2):  # the second removes the parts of the first
                 compute_metrics(sqs_event({"tenant_id": "acme"}), Context)
-                mark_metric_days(stream_event([record(None, item(1, **moments))]), Context)
+                follow_incidents(stream_event([record(None, item(1, **moments))]), Context)
         case _:
             raise AssertionError(f"{function} is new: say here how to exercise it")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import compute_metrics
 import create_incident
 import delete_incident
+import follow_incidents
 import get_incident
 import get_incident_metrics
-import mark_metric_days
 import schedule_metrics
 import update_incident
 from incidents.metrics import edge
@@ -141,7 +141,7 @@ class World:
 
 
 def mark(records: list[dict[str, Any]]) -> None:
-    assert mark_metric_days.handler(stream_event(records), Context) == {"batchItemFailures": []}
+    assert follow_incidents.handler(stream_event(records), Context) == {"batchItemFailures": []}
 
 
 def ask(caller: dict[str, str], group_by: str, interval: str, first: str = FIRST, last: str = LAST) -> dict[str, Any]:

@@ -25,6 +25,7 @@ EVENTING = {
 # What names an alias, and names the function itself where there are no versions.
 ALIASES = {
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
+    "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
 }
 
 

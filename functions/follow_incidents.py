@@ -1,4 +1,4 @@
-"""Table stream -> marked days: note which days' metrics must be computed again."""
+"""Table stream -> marks: note which days' metrics must be computed again."""
 
 from incidents import stream
 from incidents.metrics import edge, jobs
