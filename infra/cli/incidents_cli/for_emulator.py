@@ -30,7 +30,7 @@ ALIASES = {
 
 
 def write(folder: Path, *, versions: bool) -> Path:
-    """Write what the emulator is given beside what was built in a folder; return the service's template.
+    """Write what the emulator is given, beside what was built in a folder; return the service's template.
 
     It has no versions of the functions, unless it is asked for them: the emulator copies the package into each version,
     and keeps them all.
