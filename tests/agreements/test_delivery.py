@@ -1,5 +1,6 @@
 """Who may deploy: one repository and environment, by way of CloudFormation, and no role beyond its boundary."""
 
+import json
 import os
 import re
 import subprocess
@@ -40,6 +41,7 @@ CREATED_BY = {
     "AWS::Events::Rule": "events:PutRule",
     "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
     "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::Lambda::EventSourceMapping": "lambda:CreateEventSourceMapping",
     "AWS::Lambda::Function": "lambda:CreateFunction",
     "AWS::Lambda::Permission": "lambda:AddPermission",
     "AWS::Logs::LogGroup": "logs:CreateLogGroup",
@@ -53,9 +55,10 @@ CREATED_BY = {
 
 
 def statements(name: str) -> list[dict[str, Any]]:
-    """Return the statements of a role or a policy, with those under a condition."""
+    """Return the statements of a role, its managed policies' too, or of a policy, with those under a condition."""
     properties = DELIVERY[name]["Properties"]
-    documents = [one["PolicyDocument"] for one in properties.get("Policies", [properties])]
+    managed = [DELIVERY[one["Ref"]]["Properties"] for one in properties.get("ManagedPolicyArns", [])]
+    documents = [one["PolicyDocument"] for one in properties.get("Policies", managed or [properties])]
     found = [statement for document in documents for statement in document["Statement"]]
     return [one["Fn::If"][1] if "Fn::If" in one else one for one in found]
 
@@ -87,7 +90,7 @@ def test_no_action_is_a_pattern_and_what_has_no_resource_is_known(name: str) -> 
         assert all("*" not in action for action in actions(statement))
         if statement["Resource"] == "*" and "Condition" not in statement:
             of_everything.add(statement["Sid"])
-    assert of_everything <= {"WithoutAResource", "Traces", "MakeAUserPool"}
+    assert of_everything <= {"WithoutAResource", "Traces", "MakeAUserPool", "MakeAPassword"}
 
 
 def test_the_workflow_hands_over_to_cloudformation_and_can_do_nothing_by_itself() -> None:
@@ -119,10 +122,54 @@ def test_cloudformation_does_nothing_with_the_roles_that_bound_it() -> None:
     assert (statement["Effect"], statement["Action"], set(statement)) == (
         "Deny", "iam:*", {"Sid", "Effect", "Action", "Resource"}
     )  # fmt: skip
-    arns = [next(iter(one.values())) for one in statement["Resource"]]
-    assert arns == [["CloudFormationRole", "Arn"], ["DeployRole", "Arn"], "Boundary"]
-    roles = {name for name, one in DELIVERY.items() if one["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")}
-    assert roles == {"CloudFormationRole", "DeployRole", "Boundary"}, "each that there is"
+    roles = [{"Fn::GetAtt": [name, "Arn"]} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::Role"]
+    policies = [{"Ref": name} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"]
+    assert (len(roles), len(policies)) == (2, 5)
+    assert sorted(map(str, statement["Resource"])) == sorted(map(str, roles + policies)), "each that there is"
+    assert {one["Type"] for one in DELIVERY.values() if "IAM" in one["Type"]} == {
+        "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::IAM::Policy", "AWS::IAM::Role"
+    }  # fmt: skip
+
+
+def test_cloudformations_role_has_managed_policies_alone_and_they_are_nobody_elses() -> None:
+    role = DELIVERY["CloudFormationRole"]["Properties"]
+    assert "Policies" not in role
+    attached = [one["Ref"] for one in role["ManagedPolicyArns"]]
+    managed = {name for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"}
+    assert sorted(attached) == sorted(managed - {"Boundary"})
+    sids = [statement["Sid"] for statement in statements("CloudFormationRole")]
+    assert len(set(sids)) == len(sids)
+
+
+LONG = {
+    "AWS::Partition": "aws-us-gov", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12, "StackName": "g" * 22,
+    "KmsKeyArn": f"arn:aws-us-gov:kms:ap-southeast-2:{'1' * 12}:key/{'0' * 36}",
+    "Boundary": f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'d' * 22}-Boundary-{'X' * 12}",
+    "Artifacts.Arn": f"arn:aws-us-gov:s3:::{'a' * 63}",
+}  # fmt: skip
+
+
+def filled(value: Any) -> Any:
+    """Return a part of a policy with values in the place of what it refers to, long ones."""
+    match value:
+        case {"Ref": name}:
+            return LONG[name]
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: LONG[found[1]], text)
+        case {"Fn::If": [_, then, _]}:
+            return filled(then)
+        case dict():
+            return {name: filled(member) for name, member in value.items()}
+        case list():
+            return [filled(member) for member in value]
+    return value
+
+
+@pytest.mark.parametrize("name", [name for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"])
+def test_a_managed_policy_has_room_for_what_comes(name: str) -> None:
+    """IAM takes 6,144 characters, white space not counted."""
+    document = filled(DELIVERY[name]["Properties"]["PolicyDocument"])
+    assert len(json.dumps(document, separators=(",", ":"))) < 5_000
 
 
 def test_what_holds_data_is_not_for_the_pipeline_to_delete() -> None:

@@ -139,7 +139,8 @@ def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> N
     trusted = {"Fn::If": ["MakesUserPool", {"Fn::GetAtt": ["Identity", "Outputs.Issuer"]}, {"Ref": "JwtIssuer"}]}
     configuration = SERVICE["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]
     assert configuration["issuer"] == trusted
-    assert SERVICE["Globals"]["Function"]["Environment"]["Variables"]["JWT_ISSUER"] == trusted
+    for function in templates.operations().values():
+        assert function["Environment"]["Variables"]["JWT_ISSUER"] == trusted
     clients = {"Fn::Sub": "${Identity.Outputs.Clients},${JwtAudience}"}
     choice = {"Fn::If": ["MakesUserPool", clients, {"Ref": "JwtAudience"}]}
     assert configuration["audience"] == {"Fn::Split": [",", choice]}

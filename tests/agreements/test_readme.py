@@ -39,7 +39,7 @@ def test_every_filter_is_explained() -> None:
 
 def test_every_route_is_explained() -> None:
     for properties in templates.functions().values():
-        for event in (event for event in properties["Events"].values() if event["Type"] == "HttpApi"):
+        for event in (event for event in properties.get("Events", {}).values() if event["Type"] == "HttpApi"):
             assert f"`{event['Properties']['Method']} {event['Properties']['Path']}`" in readme.TEXT
 
 

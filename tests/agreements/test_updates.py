@@ -26,6 +26,11 @@ DEPLOYED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # its id is in the URL that callers know
     ("template.yaml", "CursorKey"): ("AWS::SecretsManager::Secret", {}),
     ("template.yaml", "CursorKeyBefore"): ("AWS::SecretsManager::Secret", {}),
+    # Only so does it know how far it had read. It was MarkMetricDays's event Stream, of which SAM made this name.
+    ("template.yaml", "MarkMetricDaysStream"): (
+        "AWS::Lambda::EventSourceMapping",
+        {"EventSourceArn": {"Fn::GetAtt": ["Storage", "Outputs.StreamArn"]}, "StartingPosition": "TRIM_HORIZON"},
+    ),
     ("infra/storage.yaml", "Incidents"): ("AWS::DynamoDB::Table", {"KeySchema": TABLE_KEYS}),
     ("infra/eventing.yaml", "Bus"): ("AWS::Events::EventBus", {"Name": {"Ref": "Prefix"}}),
     **{

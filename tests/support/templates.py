@@ -37,7 +37,7 @@ def operations() -> dict[str, dict[str, Any]]:
     return {
         name: properties
         for name, properties in functions().items()
-        if any(event["Type"] == "HttpApi" for event in properties["Events"].values()) and name != DOCUMENTATION
+        if any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()) and name != DOCUMENTATION
     }
 
 

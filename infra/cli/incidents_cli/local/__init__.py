@@ -2,6 +2,7 @@
 
 ``up_down``      what ``up`` and ``down`` do, step by step
 ``sam``          `sam build` and `sam deploy`, in a tool environment of their own
+``for_emulator``  the built templates, changed for the emulator
 ``artifact``     what `sam build` leaves undone: byte code, and less of botocore
 ``routes``       the HTTP API's routes, which the emulator leaves out
 ``emulator``     the process that stands in for AWS

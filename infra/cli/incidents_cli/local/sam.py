@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..console import StepFailed, command, run
-from . import artifact
+from . import artifact, for_emulator
 from .local_stack import CHECKOUT, TEMPLATE, Stack, subprocess_environment
 
 SAM = ("uvx", "--from", "aws-sam-cli==1.170.0", "sam")
@@ -57,29 +57,10 @@ def deploy(
     # The emulator updates a nested stack without the attributes of what stays the same; a tag that is new each time
     # changes all of it.
     tag = ["--tags", f"deployed={time.time_ns()}"]
-    template = _quicker(folder, versions=versions)
+    template = for_emulator.write(folder, versions=versions)
     arguments = ["deploy", *CONFIG, "--template-file", str(template), *_overrides(parameters), *tag]
     advice = f"The whole output is in {log}. `{command('up --fresh')}` starts over, with an empty table."
     _sam(arguments, stack, "sam deploy failed.", advice, log)
-
-
-def _quicker(folder: Path, *, versions: bool) -> Path:
-    """Write the built template once more, so that a change is deployed in less time; the same but for two things.
-
-    SAM packs a folder anew for each function that it belongs to, so here it is packed once. And the emulator copies the
-    package into each version of a function, and keeps them all: it does without them, unless it is asked for them.
-    """
-    text = (folder / "template.yaml").read_text()
-    for built in artifact.artifacts(folder):
-        artifact.pack(built, folder / f"{built.name}.zip")
-        text = text.replace(f" CodeUri: {built.name}\n", f" CodeUri: {built.name}.zip\n")
-    if not versions:
-        text, times = re.subn(r"^ *AutoPublishAlias: live\n|(?<=ScheduleMetrics)\.Alias$", "", text, flags=re.MULTILINE)
-        if times != 2:
-            raise StepFailed("The built template is of another form.", f"  {folder}", "Adapt sam.py to it.")
-    quicker = folder / "quicker.yaml"
-    quicker.write_text(text)
-    return quicker
 
 
 def _sam(arguments: Sequence[str], stack: Stack | None, what: str, advice: str, log: Path | None = None) -> None:

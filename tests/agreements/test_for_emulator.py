@@ -1,0 +1,133 @@
+"""What the emulator is given is what was built, but for what is named here."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from incidents_cli.console import StepFailed
+from incidents_cli.local import for_emulator, sam, up_down
+from incidents_cli.local.local_stack import Stack
+
+from tests.support import templates
+
+NESTED = ("Storage", "Identity", "Eventing", "Observability")
+SHARED, DOCUMENTATION = "CreateIncident-Shared", templates.DOCUMENTATION
+GONE = object()
+OVER_SEVERAL = {"ApiThrottles", "JobThrottles", "TableThrottles", "IteratorAge", "JobFailures"}
+SERVICE = {
+    "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
+    "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
+    "Resources/Eventing/Properties/Location": "Eventing/for-emulator.yaml",
+    "Resources/Observability/Properties/Location": "Observability/for-emulator.yaml",
+    **{
+        f"Resources/{name}/Properties/CodeUri": f"{DOCUMENTATION if name == DOCUMENTATION else SHARED}.zip"
+        for name in templates.functions()
+    },
+}
+WITHOUT_VERSIONS = {
+    "Globals/Function/AutoPublishAlias": GONE,
+    "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
+    "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
+}
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """A folder as `sam build` leaves it: intrinsic functions in their long form, packages beside the templates."""
+    service = templates.service()
+    for name in NESTED:
+        (tmp_path / name).mkdir()
+        nested = templates.read(templates.CHECKOUT / "infra" / f"{name.lower()}.yaml")
+        (tmp_path / name / "template.yaml").write_text(json.dumps(nested))
+        service["Resources"][name]["Properties"]["Location"] = f"{name}/template.yaml"
+    for name in templates.functions():
+        service["Resources"][name]["Properties"]["CodeUri"] = DOCUMENTATION if name == DOCUMENTATION else SHARED
+    for package in (SHARED, DOCUMENTATION):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "requirements.txt").touch()
+    (tmp_path / "template.yaml").write_text(json.dumps(service))
+    return tmp_path
+
+
+def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of everything in a template that is no dictionary and no list."""
+    named = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else None
+    if named is None:
+        yield path, part
+        return
+    for name, member in named:
+        yield from values(member, f"{path}/{name}" if path else str(name))
+
+
+def changes(folder: Path) -> dict[str, Any]:
+    """Return what is another value in the emulator's template than in the one that was built, by its path."""
+    before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))  # type: ignore[no-untyped-call]
+    after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))  # type: ignore[no-untyped-call]
+    assert set(after) <= set(before), "nothing is added"
+    return {path: after.get(path, GONE) for path, value in before.items() if after.get(path, GONE) != value}
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_the_service_differs_in_what_is_named_and_in_nothing_else(built: Path, versions: bool) -> None:
+    assert for_emulator.write(built, versions=versions) == built / for_emulator.FILE
+    found = changes(built)
+    relaxed = {path for path in found if path.endswith("/Condition/Null/dynamodb:LeadingKeys")}
+    assert len(relaxed) == 25
+    assert all(found.pop(path) is GONE for path in relaxed)
+    assert found == SERVICE | ({} if versions else WITHOUT_VERSIONS)
+
+
+def test_a_message_is_hidden_for_a_moment_and_the_queues_are_else_what_they_are(built: Path) -> None:
+    for_emulator.write(built, versions=False)
+    hidden = {f"Resources/{queue}/Properties/VisibilityTimeout": 6 for queue in ("Queue", "MetricsQueue")}
+    assert changes(built / "Eventing") == hidden
+
+
+def test_alarms_over_several_metrics_are_left_out_and_no_other(built: Path) -> None:
+    for_emulator.write(built, versions=False)
+    found = changes(built / "Observability")
+    assert {path.split("/")[1] for path in found} == OVER_SEVERAL
+    assert set(found.values()) == {GONE}
+    kept = yaml.safe_load((built / "Observability" / for_emulator.FILE).read_text())  # type: ignore[no-untyped-call]
+    assert not OVER_SEVERAL & set(kept["Resources"])
+
+
+def test_what_was_built_stays_and_the_other_stacks_are_deployed_as_they_are(built: Path) -> None:
+    before = {path: path.read_bytes() for path in built.rglob("template.yaml")}
+    for_emulator.write(built, versions=False)
+    assert {path: path.read_bytes() for path in built.rglob("template.yaml")} == before
+    assert {path.parent.name for path in built.glob("*/*.yaml") if path.name == for_emulator.FILE} == {
+        "Eventing", "Observability"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("template", "before", "after"),
+    [
+        ("template.yaml", '"Null"', '"Other"'),
+        ("template.yaml", '"AutoPublishAlias"', '"Other"'),
+        ("template.yaml", '"ScheduleMetrics.Alias"', '"ScheduleMetrics"'),
+        ("template.yaml", '"FollowIncidents.Alias"', '"FollowIncidents"'),
+        ("template.yaml", '"ScheduleExpression"', '"Other"'),
+        ("template.yaml", '"MARK_SETTLE_SECONDS"', '"Other"'),
+        ("template.yaml", f'"{SHARED}"', '"Other"'),
+        ("Eventing/template.yaml", '"VisibilityTimeout"', '"Other"'),
+        ("Observability/template.yaml", '"Metrics"', '"Other"'),
+        ("Observability/template.yaml", "{", "!Ref {"),
+    ],
+)
+def test_what_is_to_be_changed_and_is_not_there_stops_it(built: Path, template: str, before: str, after: str) -> None:
+    text = (built / template).read_text()
+    assert before in text
+    (built / template).write_text(text.replace(before, after))
+    with pytest.raises(StepFailed):
+        for_emulator.write(built, versions=False)
+
+
+def test_the_rest_of_what_the_local_stack_is_told_are_parameters() -> None:
+    given = up_down.parameters(Stack(1), sam.host_parameters())
+    assert set(given) == {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
+    assert set(given) <= set(templates.service()["Parameters"])
