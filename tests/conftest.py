@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -15,7 +15,7 @@ from incidents.metrics import edge
 from incidents.observability import logger
 from incidents.repository import IncidentRepository
 
-from tests.support import dynamodb_local, templates
+from tests.support import dynamodb_local, side_by_side, templates
 from tests.support.checkout import Checkout, free_port
 from tests.support.events import ISSUER
 from tests.support.metric_world import Clock, Queue, World
@@ -33,10 +33,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    side_by_side.ask_for_them(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    side_by_side.sort(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of two processes hands on the figures that its tests have shown."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = session.config.stash[_FIGURES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_FIGURES].update(getattr(node, "workeroutput", {}).get("figures", {}))
 
 
 @pytest.fixture
