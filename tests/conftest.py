@@ -18,7 +18,7 @@ from incidents.repository import IncidentRepository
 from tests.support import dynamodb_local, side_by_side, templates
 from tests.support.checkout import Checkout, free_port
 from tests.support.events import ISSUER
-from tests.support.metric_world import Clock, Queue, World
+from tests.support.metric_world import MetricClock, MetricWorld, Queue
 from tests.support.streams import TableStream
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], MetricWorld]:
     """Make a new world of metrics, in tenants of its own."""
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
@@ -155,10 +155,10 @@ def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(edge, "_queues", lambda: queue)
     stream = TableStream(dynamodb_url, service)
 
-    def make() -> World:
-        clock = Clock()
+    def make() -> MetricWorld:
+        clock = MetricClock()
         monkeypatch.setattr(time, "time_ns", clock)
-        return World(stream, queue, clock)
+        return MetricWorld(stream, queue, clock)
 
     return make
 
