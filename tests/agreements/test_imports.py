@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -11,6 +12,7 @@ ALL = sorted(path.stem for path in (CHECKOUT / "functions").glob("*.py"))
 READS = [name for name in ALL if (CHECKOUT / "functions" / f"{name}.py").read_text().startswith('"""GET ')]
 
 
+@cache
 def loaded_by(module: str) -> set[str]:
     script = f"import sys, {module}; print(*sorted(sys.modules), sep='\\n')"
     done = subprocess.run(

@@ -23,8 +23,8 @@ TENANT = "umbrella"
 
 
 @pytest.fixture(scope="module")
-def put(stack: Checkout, aws: Callable[[str], Any]) -> Callable[[dict[str, Any]], None]:
-    """Put an event on the bus that its source puts its events on."""
+def put(stack: Checkout, aws: Callable[[str], Any], computed: object) -> Callable[[dict[str, Any]], None]:
+    """Put an event on the bus that its source puts its events on. Meanwhile what test_metrics.py needs is computed."""
     bus = stack.status["event_bus_name"]
 
     def put(event: dict[str, Any]) -> None:
@@ -58,21 +58,29 @@ def dead_letters(stack: Checkout) -> list[str]:
     return stack.answer("dlq", "list").splitlines()
 
 
+@pytest.fixture(scope="module")
+def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
+    """The recorded events by name, all of them on their way at once."""
+    events = {name: recorded.event(name) for name in recorded.NAMES}
+    account = stack.status["queue_url"].split("/")[-2]  # what the bus says of whoever puts an event
+    own = [event for event in events.values() if not event["source"].startswith("aws.")]
+    for event in own:
+        event["detail"].setdefault("tenant_id", TENANT)
+    for linked in {account}.union(*map(accounts_of, events.values())):
+        stack.answer("account", "link", linked, TENANT)
+    for tenant, producer in {(event["detail"]["tenant_id"], event["source"]) for event in own}:
+        stack.answer("account", "link", account, tenant, "--producer", producer)
+    for event in events.values():
+        put(event)
+    return events
+
+
 @pytest.mark.parametrize("name", recorded.NAMES)
 def test_a_recorded_event_of_every_source_becomes_the_right_incident(
-    stack: Checkout, put: Callable[[dict[str, Any]], None], name: str
+    stack: Checkout, sent: dict[str, dict[str, Any]], name: str
 ) -> None:
-    event = recorded.event(name)
-    account = stack.status["queue_url"].split("/")[-2]  # what the bus says of whoever puts an event
-    if not event["source"].startswith("aws."):
-        event["detail"].setdefault("tenant_id", TENANT)
+    event = sent[name]
     tenant = event["detail"].get("tenant_id", TENANT)
-    for linked in {account, *accounts_of(event)}:
-        stack.answer("account", "link", linked, TENANT)
-    if not event["source"].startswith("aws."):
-        stack.answer("account", "link", account, tenant, "--producer", event["source"])
-
-    put(event)
 
     wanted = findings.read(event)
     for finding in (one for one in wanted if isinstance(one, Finding)):
@@ -116,43 +124,41 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
 
 
 @pytest.fixture
-def break_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], Callable[[], None]]]:
-    """Take the table from the function that takes findings; what is returned gives it back."""
+def broken_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], None]]:
+    """Take the table from the function that takes findings, which are tried again at once; call it to mend that."""
     function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["ingest_finding"])
     of = {"RoleName": function["Role"].rpartition("/")[2], "PolicyName": "ingest_finding"}
     policy = aws("iam").get_role_policy(**of)["PolicyDocument"]
+    queue = {"QueueUrl": stack.status["queue_url"]}
+    hidden = aws("sqs").get_queue_attributes(**queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    left = [one for one in policy["Statement"] if "dynamodb:GetItem" not in one["Action"]]
 
     def mend() -> None:
         aws("iam").put_role_policy(**of, PolicyDocument=json.dumps(policy))
 
-    def break_() -> Callable[[], None]:
-        left = [one for one in policy["Statement"] if "dynamodb:GetItem" not in one["Action"]]
-        aws("iam").put_role_policy(**of, PolicyDocument=json.dumps({**policy, "Statement": left}))
-        return mend
-
-    yield break_
+    aws("sqs").set_queue_attributes(**queue, Attributes={"VisibilityTimeout": "2"})
+    aws("iam").put_role_policy(**of, PolicyDocument=json.dumps({**policy, "Statement": left}))
+    yield mend
     mend()
+    aws("sqs").set_queue_attributes(**queue, Attributes=hidden)
 
 
 def test_what_fails_for_a_while_is_taken_later_and_what_fails_always_is_a_dead_letter(
-    stack: Checkout, put: Callable[[dict[str, Any]], None], break_intake: Callable[[], Callable[[], None]]
+    stack: Checkout, put: Callable[[dict[str, Any]], None], broken_intake: Callable[[], None]
 ) -> None:
     stack.answer("account", "link", "111122223333", TENANT)
 
     def failures() -> int:
         return stack.answer("logs", "ingest_finding").count('"outcomes":["failed"]')
 
+    put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:c", detail__title="fails always"))
+    (line,) = wait_for(lambda: [line for line in dead_letters(stack) if "failed at every receive" in line])
     before = failures()
-    mend = break_intake()
     put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:b", detail__title="fails for a while"))
     wait_for(lambda: failures() > before)
-    mend()
+    broken_intake()
     wait_for(lambda: by_title(stack, "fails for a while"))
 
-    mend = break_intake()
-    put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:c", detail__title="fails always"))
-    line = wait_for(lambda: [line for line in dead_letters(stack) if "failed at every receive" in line])[0]
-    mend()
     stack.answer("dlq", "redrive", line.split()[0])
     wait_for(lambda: by_title(stack, "fails always"))
 
