@@ -30,6 +30,7 @@ _FIGURES = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="what needs neither the local stack nor DynamoDB Local")
     parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
 
 
@@ -42,6 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.OneForTheStack:
+    return side_by_side.OneForTheStack(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

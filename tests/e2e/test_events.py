@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from tests.support import recorded
 from tests.support.checkout import Checkout
 from tests.support.templates import CHECKOUT
+from tests.support.waiting import until
 
-SECONDS = 90
 VALIDATOR = Draft202012Validator(
     json.loads((CHECKOUT / "functions" / "incidents" / "incident_event.v1.json").read_text())
 )
@@ -40,14 +40,6 @@ def put(stack: Checkout, aws: Callable[[str], Any], computed: object) -> Callabl
         assert aws("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
 
     return put
-
-
-def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.3)
-    return found
 
 
 def by_title(stack: Checkout, title: str, tenant: str = TENANT) -> dict[str, Any] | None:
@@ -85,7 +77,7 @@ def test_a_recorded_event_of_every_source_becomes_the_right_incident(
 
     wanted = findings.read(event)
     for finding in (one for one in wanted if isinstance(one, Finding)):
-        made = wait_for(partial(by_title, stack, finding.title, tenant))
+        made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
         if not name.startswith("security_hub"):  # another hub's event of the same finding may have been first
@@ -109,9 +101,9 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
     put(unmapped)
     put(neighbour)
 
-    (line,) = wait_for(lambda: [line for line in dead_letters(stack) if "aws.guardduty" in line])
+    (line,) = until(lambda: [line for line in dead_letters(stack) if "aws.guardduty" in line])
     assert "the account belongs to no tenant" in line
-    wait_for(lambda: by_title(stack, "of umbrella"))
+    until(lambda: by_title(stack, "of umbrella"))
     message_id = line.split()[0]
     shown = json.loads(stack.answer("dlq", "show", message_id))
     assert shown["detail"]["title"] == "of nobody"
@@ -119,7 +111,7 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
 
     stack.answer("account", "link", "777700007777", TENANT)
     stack.answer("dlq", "redrive", message_id)
-    made = wait_for(lambda: by_title(stack, "of nobody"))
+    made = until(lambda: by_title(stack, "of nobody"))
     assert message_id not in "".join(dead_letters(stack))
     assert made["mttd_minutes"] is not None
 
@@ -157,16 +149,16 @@ def test_what_fails_for_a_while_is_taken_later_and_what_fails_always_is_a_dead_l
     stack.answer("account", "link", "111122223333", TENANT)
     with tried_again_sooner(stack, aws):
         put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:c", detail__title="fails always"))
-        (line,) = wait_for(lambda: [line for line in dead_letters(stack) if "failed at every receive" in line])
+        (line,) = until(lambda: [line for line in dead_letters(stack) if "failed at every receive" in line])
 
     since = {"logGroupName": "/grc-incidents/ingest_finding", "startTime": time.time_ns() // 1_000_000}
     put(recorded.event("guardduty", detail__arn="arn:aws:guardduty:b", detail__title="fails for a while"))
-    wait_for(lambda: '"outcomes":["failed"]' in str(aws("logs").filter_log_events(**since)["events"]))
+    until(lambda: '"outcomes":["failed"]' in str(aws("logs").filter_log_events(**since)["events"]))
     broken_intake()
-    wait_for(lambda: by_title(stack, "fails for a while"))
+    until(lambda: by_title(stack, "fails for a while"))
 
     stack.answer("dlq", "redrive", line.split()[0])
-    wait_for(lambda: by_title(stack, "fails always"))
+    until(lambda: by_title(stack, "fails always"))
 
 
 def test_explain_says_what_would_be_and_writes_nothing(stack: Checkout, tmp_path: Any) -> None:
@@ -224,7 +216,7 @@ def test_the_life_of_an_incident_is_announced_and_makes_no_incident(
     def of_ours() -> list[dict[str, Any]]:
         return [event for event in announced() if event["detail"]["incident_id"] == made["id"]]
 
-    events = wait_for(lambda: len(of_ours()) >= 6 and of_ours())
+    events = until(lambda: len(of_ours()) >= 6 and of_ours())
     told = {event["detail"]["version"]: event["detail-type"] for event in events}
     assert list(map(told.get, range(1, 7))) == [
         "IncidentCreated", "IncidentUpdated", "IncidentClosed", "IncidentReopened", "IncidentDeleted",

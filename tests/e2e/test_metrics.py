@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import WINDOW
 from tests.support.checkout import Caller, Checkout
+from tests.support.waiting import until
 
 
 def numbers(caller: Caller) -> dict[str, Any]:
@@ -18,15 +19,6 @@ def numbers(caller: Caller) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
-
-
-def waited_for(right: Callable[[], bool], seconds: float) -> float:
-    """Wait for something; return how long it took."""
-    started = time.monotonic()
-    while not right():
-        assert time.monotonic() - started < seconds, "it did not happen"
-        time.sleep(1)
-    return time.monotonic() - started
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +72,7 @@ def test_an_operator_rebuilds_what_was_lost(stack: Checkout, measured: Caller, a
     time.sleep(3)  # longer than marks settle
     assert "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
 
-    assert waited_for(lambda: bool(numbers(measured)["mttr"]["n"] == 1), 40) < 40
+    until(lambda: numbers(measured)["mttr"]["n"] == 1, 40)
 
 
 def test_what_watches_them_is_deployed(stack: Checkout, aws: Callable[[str], Any]) -> None:
