@@ -5,7 +5,7 @@ import re
 import subprocess
 import tomllib
 
-from tests.support.templates import CHECKOUT
+from tests.support.templates import CHECKOUT, read
 
 REQUIREMENTS = CHECKOUT / "functions" / "requirements.txt"
 EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project")
@@ -64,3 +64,15 @@ def test_every_waiver_has_a_reason() -> None:
     for template in (CHECKOUT / "template.yaml", *CHECKOUT.glob("infra/*.yaml")):
         for waiver in re.findall(r"checkov:skip=.*", template.read_text()):
             assert re.fullmatch(r"checkov:skip=CKV\w+:\w.{9,}", waiver), f"{template.name}: {waiver}"
+
+
+def test_the_workflow_that_tests_may_only_read_and_runs_what_anybody_runs() -> None:
+    text = (CHECKOUT / ".github" / "workflows" / "ci.yaml").read_text()
+    workflow = read(CHECKOUT / ".github" / "workflows" / "ci.yaml")
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {"contents": "read"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert job["timeout-minutes"] <= 40
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", one) for one in re.findall(r"uses: (.+)", text))
+    example = (CHECKOUT / "infra" / "delivery" / "github-actions.yaml").read_text()
+    assert set(re.findall(r"uses: (.+)", text)) <= set(re.findall(r"uses: (.+)", example))
