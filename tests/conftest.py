@@ -1,6 +1,7 @@
 """Fixtures that several suites share, the rule on skips (in CI nothing may be skipped), and the promises' figures."""
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -41,6 +42,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
+    if os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", ""
+    ):  # each command that a test starts would compile its libraries anew
+        sys.dont_write_bytecode = False
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
 
