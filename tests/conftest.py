@@ -1,10 +1,11 @@
 """Fixtures that several suites share, the rule on skips (in CI nothing may be skipped), and the promises' figures."""
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -16,10 +17,10 @@ from incidents.runtime.log import logger
 from incidents.storage import dynamodb as client_module
 from incidents.storage.incident_repository import IncidentRepository
 
-from tests.support import dynamodb_local, templates
+from tests.support import dynamodb_local, side_by_side, templates
 from tests.support.checkout import Checkout, free_port
 from tests.support.events import ISSUER
-from tests.support.metric_world import Clock, Queue, World
+from tests.support.metric_world import MetricClock, MetricWorld, Queue
 from tests.support.streams import TableStream
 
 if TYPE_CHECKING:
@@ -31,13 +32,43 @@ _FIGURES = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="what needs neither the local stack nor DynamoDB Local")
     parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    side_by_side.ask_for_them(config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
+    if os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", ""
+    ):  # each command that a test starts would compile its libraries anew
+        sys.dont_write_bytecode = False
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.OneForTheStack:
+    return side_by_side.OneForTheStack(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    side_by_side.sort(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of two processes hands on the figures that its tests have shown."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = session.config.stash[_FIGURES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_FIGURES].update(getattr(node, "workeroutput", {}).get("figures", {}))
 
 
 @pytest.fixture
@@ -127,7 +158,7 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], MetricWorld]:
     """Make a new world of metrics, in tenants of its own."""
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
@@ -137,10 +168,10 @@ def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(schedule, "queues", lambda: queue)
     stream = TableStream(dynamodb_url, service)
 
-    def make() -> World:
-        clock = Clock()
+    def make() -> MetricWorld:
+        clock = MetricClock()
         monkeypatch.setattr(time, "time_ns", clock)
-        return World(stream, queue, clock)
+        return MetricWorld(stream, queue, clock)
 
     return make
 

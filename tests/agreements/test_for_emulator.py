@@ -64,8 +64,8 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def changes(folder: Path) -> dict[str, Any]:
     """Return what is another value in the emulator's template than in the one that was built, by its path."""
-    before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))  # type: ignore[no-untyped-call]
-    after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))  # type: ignore[no-untyped-call]
+    before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))
+    after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))
     assert set(after) <= set(before), "nothing is added"
     return {path: after.get(path, GONE) for path, value in before.items() if after.get(path, GONE) != value}
 
@@ -91,7 +91,7 @@ def test_alarms_over_several_metrics_are_left_out_and_no_other(built: Path) -> N
     found = changes(built / "Observability")
     assert {path.split("/")[1] for path in found} == OVER_SEVERAL
     assert set(found.values()) == {GONE}
-    kept = yaml.safe_load((built / "Observability" / for_emulator.FILE).read_text())  # type: ignore[no-untyped-call]
+    kept = yaml.safe_load((built / "Observability" / for_emulator.FILE).read_text())
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import tomllib
 
-from tests.support.templates import CHECKOUT
+from tests.support.templates import CHECKOUT, read
 
 REQUIREMENTS = CHECKOUT / "functions" / "requirements.txt"
 EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project")
@@ -49,12 +49,30 @@ def test_the_lock_names_no_index_but_the_public_one() -> None:
     assert set(re.findall(r'url = "(https?://[^/]+)/', lock)) == {"https://files.pythonhosted.org"}
 
 
-def test_ci_checks_the_templates_as_contributing_says() -> None:
-    (command,) = re.findall(r"^\| `(\S+ uvx checkov@.+?)` \|", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-    assert command in (CHECKOUT / ".ci" / "run").read_text().splitlines()
+def test_ci_checks_code_and_templates_as_contributing_says() -> None:
+    told = set(re.findall(r"^\| `(.+?)` \|", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    done = {line.strip() for line in (CHECKOUT / ".ci" / "run").read_text().splitlines()}
+    assert {
+        "uv run python -m tests.support.lint",
+        "uv run python -m tests.client.checked",
+        "uv run pytest",
+    } <= told & done
+    assert {"uv run ruff check", "uv run mypy"} <= done
 
 
 def test_every_waiver_has_a_reason() -> None:
     for template in (CHECKOUT / "template.yaml", *CHECKOUT.glob("infra/*.yaml")):
         for waiver in re.findall(r"checkov:skip=.*", template.read_text()):
             assert re.fullmatch(r"checkov:skip=CKV\w+:\w.{9,}", waiver), f"{template.name}: {waiver}"
+
+
+def test_the_workflow_that_tests_may_only_read_and_runs_what_anybody_runs() -> None:
+    text = (CHECKOUT / ".github" / "workflows" / "ci.yaml").read_text()
+    workflow = read(CHECKOUT / ".github" / "workflows" / "ci.yaml")
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {"contents": "read"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert job["timeout-minutes"] <= 40
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", one) for one in re.findall(r"uses: (.+)", text))
+    example = (CHECKOUT / "infra" / "delivery" / "github-actions.yaml").read_text()
+    assert set(re.findall(r"uses: (.+)", text)) <= set(re.findall(r"uses: (.+)", example))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.artifacts import FLOOR, MAIN_PEER, OURS
-from tests.benchmarks.targets import Row, ratios, rows
+from tests.benchmarks.targets import Goal, ratios, rows
 
 _SCENES = ("get", "create", "update", "list 50", "list 100")
 
@@ -30,7 +30,7 @@ def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
         _picture(figures, folder / "picture.png")
 
 
-def _table(found: list[Row]) -> Table:
+def _table(found: list[Goal]) -> Table:
     table = Table("what (ratios are to Powertools + Tracer + pydantic + boto3.resource)", box=None)
     for heading in ("measured", "beside it (middle half)", "at most", ""):
         table.add_column(heading, justify="right")
@@ -40,7 +40,7 @@ def _table(found: list[Row]) -> Table:
     return table
 
 
-def _markdown(found: list[Row]) -> list[str]:
+def _markdown(found: list[Goal]) -> list[str]:
     lines = ["| what | measured | beside it (middle half) | at most |", "|---|---|---|---|"]
     for row in found:
         figure = row.form.format(row.figure)

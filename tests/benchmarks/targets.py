@@ -19,7 +19,7 @@ WHY_NOT = {
 """Why a target is not reached, by its row."""
 
 
-class Row(NamedTuple):
+class Goal(NamedTuple):
     """One figure beside its target; both are to be read as "at most"."""
 
     what: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
         return "" if self.met else WHY_NOT.get(self.what, "")
 
 
-def rows(figures: dict[str, Any]) -> Iterator[Row]:
+def rows(figures: dict[str, Any]) -> Iterator[Goal]:
     """Yield a row for each target of which something was measured."""
     if "starts" in figures:
         yield from _starts(figures)
@@ -45,9 +45,9 @@ def rows(figures: dict[str, Any]) -> Iterator[Row]:
         loads = [figures["loads"][OURS][operation] for operation in READS]
         for what, most in (("compiled", 0), ("opened", 600), ("modules", 420)):
             name = {"compiled": "sources compiled", "opened": "files opened", "modules": "modules loaded"}[what]
-            yield Row(f"start of a read: {name}", max(one[what] for one in loads), "", most, "{:.0f}")
+            yield Goal(f"start of a read: {name}", max(one[what] for one in loads), "", most, "{:.0f}")
         if all(one["resident"] for one in loads):
-            yield Row("start of a read: MB resident", max(one["resident"] for one in loads) / _MB, "", 42, "{:.1f}")
+            yield Goal("start of a read: MB resident", max(one["resident"] for one in loads) / _MB, "", 42, "{:.1f}")
     if "calls" in figures:
         yield from _calls(figures)
     if "units" in figures:
@@ -57,14 +57,14 @@ def rows(figures: dict[str, Any]) -> Iterator[Row]:
         small, large = (sizes[str(size)]["first page"] for size in (min(map(int, sizes)), max(map(int, sizes))))
         name = f"first page with {max(map(int, sizes)):,} incidents: ".replace(",", " ")
         for what, form in (("read", "read units"), ("calls", "calls")):
-            yield Row(f"{name}{form}, to those with {min(map(int, sizes))}", large[what] / small[what], "", 1.0)
+            yield Goal(f"{name}{form}, to those with {min(map(int, sizes))}", large[what] / small[what], "", 1.0)
     if "packages" in figures:
         ours = figures["packages"][OURS]["with byte code"]
-        yield Row("package, MB zipped", ours["zipped"] / _MB, "", 9, "{:.1f}")
-        yield Row("package, MB unzipped", ours["unzipped"] / _MB, "", 24, "{:.1f}")
+        yield Goal("package, MB zipped", ours["zipped"] / _MB, "", 9, "{:.1f}")
+        yield Goal("package, MB unzipped", ours["unzipped"] / _MB, "", 24, "{:.1f}")
 
 
-def _starts(figures: dict[str, Any]) -> Iterator[Row]:
+def _starts(figures: dict[str, Any]) -> Iterator[Goal]:
     starts = figures["starts"]
     for kind, operations, as_built, compiled, untraced in (
         ("read", READS, 0.18, 0.35, 0.48),
@@ -74,7 +74,9 @@ def _starts(figures: dict[str, Any]) -> Iterator[Row]:
         ours = starts[OURS]["with byte code"][worst]["cpu"]
         peers = "get" if kind == "read" else "create"
         built = ratios(ours, starts[MAIN_PEER]["as built"][peers]["cpu"])
-        yield Row(f"start of a {kind}, the peer as `sam build` leaves it (CPU)", median(built), spread(built), as_built)
+        yield Goal(
+            f"start of a {kind}, the peer as `sam build` leaves it (CPU)", median(built), spread(built), as_built
+        )
         for peer, name, most in ((MAIN_PEER, "", compiled), (UNTRACED, ", without Tracer", untraced)):
             in_cpu = ratios(ours, starts[peer]["with byte code"][peers]["cpu"])
             figure, beside = median(in_cpu), spread(in_cpu)
@@ -82,10 +84,10 @@ def _starts(figures: dict[str, Any]) -> Iterator[Row]:
                 counted = figures["start instructions"]
                 figure = max(counted[OURS][one] for one in operations) / counted[peer][peers]
                 beside = f"CPU {median(in_cpu):.2f} ({beside})"
-            yield Row(f"start of a {kind}, both with byte code{name}", figure, beside, most)
+            yield Goal(f"start of a {kind}, both with byte code{name}", figure, beside, most)
 
 
-def _calls(figures: dict[str, Any]) -> Iterator[Row]:
+def _calls(figures: dict[str, Any]) -> Iterator[Goal]:
     targets = {"get": 0.55, "create": 0.80, "update": 0.95, "list 50": 0.22, "list 100": 0.22}
     for scene, most in targets.items():
         canned = figures["calls"]["canned"][scene]
@@ -94,19 +96,19 @@ def _calls(figures: dict[str, Any]) -> Iterator[Row]:
         if "call instructions" in figures:
             counted = figures["call instructions"][scene]
             figure, beside = counted[OURS] / counted[MAIN_PEER], f"CPU {median(in_cpu):.2f} ({beside})"
-        yield Row(f"warm {scene}", figure, beside, most)
+        yield Goal(f"warm {scene}", figure, beside, most)
 
 
-def _units(units: dict[str, Any]) -> Iterator[Row]:
+def _units(units: dict[str, Any]) -> Iterator[Goal]:
     for operation, most in (
         ("create", (14, 18)), ("create with a key", (16, 20)), ("create by an application", (16, 21)),
         ("update", (10, 14)), ("move", (13, 18)), ("close", (14, 19)), ("delete", (11, 15)),
     ):  # fmt: skip
         for size, units_at_most in zip(("2 KB", "3 KB"), most, strict=True):
             name = f"write units, incident of up to {size}: {operation}"
-            yield Row(name, units[size][operation]["written"], "", units_at_most, "{:.0f}")
-    yield Row("read units: get of 2 KB", units["2 KB"]["get"]["read"], "", 1, "{:g}")
-    yield Row("read units: list of 50 of 2 KB", units["2 KB"]["list 50"]["read"], "", 14, "{:g}")
+            yield Goal(name, units[size][operation]["written"], "", units_at_most, "{:.0f}")
+    yield Goal("read units: get of 2 KB", units["2 KB"]["get"]["read"], "", 1, "{:g}")
+    yield Goal("read units: list of 50 of 2 KB", units["2 KB"]["list 50"]["read"], "", 14, "{:g}")
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:

@@ -15,7 +15,7 @@ ARTIFACT, RUNTIME = sys.argv[1], sys.argv[2]
 sys.path[:0] = [ARTIFACT, RUNTIME]
 
 
-class Context:
+class LambdaContext:
     """What Lambda hands to a handler beside the event."""
 
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -39,7 +39,7 @@ def start(module, event):
     if "--audit" in sys.argv:
         sys.addaudithook(note)
     wall, cpu = time.perf_counter(), time.process_time()
-    answer = __import__(module).handler(event, Context)
+    answer = __import__(module).handler(event, LambdaContext)
     spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
     counted = {"opened": opened, "compiled": compiled, "modules": len(sys.modules), "resident": resident()}
     return spent | counted | {"status": answer["statusCode"]}
@@ -59,7 +59,7 @@ def calls(handler, count, event):
     events = [json.loads(text.replace("%N%", str(n))) for n in range(count)]
     wall, cpu = time.perf_counter(), time.process_time()
     for one in events:
-        answer = handler(one, Context)
+        answer = handler(one, LambdaContext)
     spent = {"cpu": (time.process_time() - cpu) / count, "wall": (time.perf_counter() - wall) / count}
     return spent | {"status": answer["statusCode"], "body": answer.get("body", "")}
 

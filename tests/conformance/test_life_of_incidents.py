@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from incidents.runtime.log import logger
 
 from tests.support import oracle, scale
-from tests.support.conversation import Both, Opened, Tally
+from tests.support.conversation import Both, Opened, TalkCount
 from tests.support.drawn import (
     BAD,
     FIELDS,
@@ -77,7 +77,7 @@ def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
 class LifeOfIncidents(RuleBasedStateMachine):
     """What may happen, in any order."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: TalkCount) -> None:
         super().__init__()
         self.both = Both(tally)
         self.opened: list[Opened] = []
@@ -268,7 +268,7 @@ def test_the_service_behaves_as_a_plain_model_of_it_says(
     service: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
-    tally = Tally()
+    tally = TalkCount()
 
     for number in range(SEEDS):
         life = seed(number)(lambda: LifeOfIncidents(tally))

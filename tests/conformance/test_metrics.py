@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support import metric_oracle, scale
 from tests.support.events import claims
-from tests.support.metric_world import APPS, FIRST, LAST, World, ask, buckets, mark
+from tests.support.metric_world import APPS, FIRST, LAST, MetricWorld, ask, buckets, mark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,7 +81,7 @@ actions = st.one_of(
 
 
 def test_every_answer_is_what_brute_force_says(
-    world: Callable[[], World],
+    world: Callable[[], MetricWorld],
     dynamodb: "DynamoDBClient",
     service: str,
     promise: Callable[[str, str], None],

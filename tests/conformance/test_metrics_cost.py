@@ -10,7 +10,7 @@ from incidents.storage import stored_form
 from tests.support import scale, units
 from tests.support.events import Context, record
 from tests.support.incidents import item
-from tests.support.metric_world import World, mark
+from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[
 
 
 def test_ten_changes_cost_the_same_in_a_tenant_of_any_size(
-    world: Callable[[], World], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
+    world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
 ) -> None:
     world()
     costs = {}

@@ -28,7 +28,7 @@ from incidents_cli.operate.tenants.export import Exported, export
 from tests.support import invariants, scale
 from tests.support.disks import room_for
 from tests.support.events import Context, claims, get_event, http_event
-from tests.support.metric_world import World, mark
+from tests.support.metric_world import MetricWorld, mark
 from tests.support.tenants import Table, live, operator, run
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class CutOff(Exception):
 
 
 @pytest.fixture
-def at_large(world: Callable[[], World]) -> World:
+def at_large(world: Callable[[], MetricWorld]) -> MetricWorld:
     return world()
 
 
 @pytest.fixture
-def table(at_large: World, service: str, dynamodb: "DynamoDBClient") -> Table:
+def table(at_large: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> Table:
     return Table(dynamodb, service, live(at_large, service, dynamodb))
 
 
@@ -192,7 +192,7 @@ def erase(table: Table, folder: Path, quiet: float = 0, tell: erasing.Tell = lam
 
 
 def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
-    table: Table, at_large: World, tmp_path: Path
+    table: Table, at_large: MetricWorld, tmp_path: Path
 ) -> None:
     other = f"{table.tenant}-b"
     for world_caller, title in ((5, "another tenant's"), (2, "marked")):
@@ -232,7 +232,7 @@ def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
 
 
 def test_what_the_stream_brings_back_is_erased_too(
-    table: Table, at_large: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Table, at_large: MetricWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The days of erased incidents are marked, and a job that began meanwhile writes their buckets anew."""
     marks: list[str] = []
@@ -275,7 +275,7 @@ def test_an_erasure_that_somebody_writes_against_says_so(
 
 
 def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
-    table: Table, at_large: World, tmp_path: Path
+    table: Table, at_large: MetricWorld, tmp_path: Path
 ) -> None:
     found = invariants.everything(table.client, table.name)
     counted = Counter(item["pk"]["S"].rpartition("#")[2] for item in found)

@@ -22,7 +22,7 @@ from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
-from tests.support.metric_world import World, mark
+from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
 from tests.support.releases import Caller, Question, Release, Replay
 
@@ -55,7 +55,7 @@ def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def jobs(release: Release, world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> World:
+def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch) -> MetricWorld:
     """The jobs of the metrics. The stream begins behind the release's items."""
     made = world()
     wait(monkeypatch, release, seconds=0)
@@ -182,7 +182,7 @@ def test_verify_looks_at_all_and_finds_nothing(release: Release, verified: Verif
 
 
 def test_the_marked_days_are_computed_as_the_release_computed_them(
-    release: Release, jobs: World, verified: Verified
+    release: Release, jobs: MetricWorld, verified: Verified
 ) -> None:
     assert len(jobs.marked()) == release.kinds["marked day"]
 
@@ -194,7 +194,9 @@ def test_the_marked_days_are_computed_as_the_release_computed_them(
     assert verified()[1] == []
 
 
-def test_an_update_changes_what_it_names_and_adds_a_change(release: Release, jobs: World, verified: Verified) -> None:
+def test_an_update_changes_what_it_names_and_adds_a_change(
+    release: Release, jobs: MetricWorld, verified: Verified
+) -> None:
     for caller, before in incidents(release):
         trail = changes(caller, before)
 
@@ -212,7 +214,7 @@ def test_an_update_changes_what_it_names_and_adds_a_change(release: Release, job
 
 
 def test_what_is_not_deleted_can_be_and_what_is_can_be_restored(
-    release: Release, jobs: World, verified: Verified
+    release: Release, jobs: MetricWorld, verified: Verified
 ) -> None:
     for caller, incident in incidents(release, deleted=True):
         assert patched(caller, incident, is_deleted=False)["is_deleted"] is False
@@ -260,7 +262,7 @@ def test_every_finding_that_comes_again_changes_nothing(
 
 
 def test_a_later_event_of_a_finding_is_attached_to_its_incident(
-    release: Release, jobs: World, verified: Verified
+    release: Release, jobs: MetricWorld, verified: Verified
 ) -> None:
     caller, before = of_guardduty(release)
 

@@ -1,6 +1,9 @@
 """What the suites on the local stack share."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from incidents_cli.local import emulator, routes, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder
 
-from tests.support.checkout import Checkout, free_port
+from tests.support.checkout import Caller, Checkout, free_port
 from tests.support.user_pool import Pool
 
 
@@ -43,3 +46,40 @@ def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.
         yield Pool(deploy(), home, http, deploy)
     finally:
         emulator.stop(deployed, home)
+
+
+WINDOW = "?from=2026-02-01&to=2026-02-28&interval=month"
+WITHIN = 180  # seconds, from a write to its numbers
+
+
+@pytest.fixture(scope="session")
+def computed(stack: Checkout) -> Iterator["Future[Caller]"]:
+    """A tenant whose two incidents the schedule computes, with nothing but time.
+
+    That is up to a minute and more: whoever is before test_metrics.py asks for it too, and does not wait.
+    """
+    closed = {
+        "title": "x", "status": "closed", "severity": "high", "occurred_at": "2026-02-02T08:00:00Z",
+        "detected_at": "2026-02-02T09:30:00Z", "contained_at": "2026-02-02T10:00:00Z",
+        "closed_at": "2026-02-04T09:30:00Z",
+    }  # fmt: skip
+    opened = {"title": "x", "status": "investigating", "severity": "low"} | {
+        name: closed[name] for name in ("occurred_at", "detected_at")
+    }
+    caller, nobody_waits = stack.caller(stack.token("measured")), threading.Event()
+    for incident in (closed, opened):
+        assert caller.post(json=incident).status_code == 201
+    with ThreadPoolExecutor(1) as meanwhile:
+        yield meanwhile.submit(_until_computed, caller, nobody_waits)
+        nobody_waits.set()
+
+
+def _until_computed(caller: Caller, nobody_waits: threading.Event) -> Caller:
+    deadline = time.monotonic() + WITHIN
+    while True:
+        answer = caller.get(f"/metrics{WINDOW}")
+        assert answer.status_code == 200, answer.text
+        if (answer.json()["mttd"]["n"], answer.json()["mttr"]["n"]) == (2, 1):
+            return caller
+        assert time.monotonic() < deadline, f"no numbers {WITHIN} s after a write"
+        assert not nobody_waits.wait(1), "the run has ended"

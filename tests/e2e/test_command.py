@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from incidents_cli.console import command
 
 from tests.support import readme, templates
 from tests.support.checkout import PATH, Checkout, free_port
+from tests.support.waiting import until
 
 
 def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:
@@ -100,8 +100,7 @@ def test_a_worker_that_is_killed_does_not_break_the_next_call(stack: Checkout) -
 
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
-    while not all(_has_ended(pid) for pid in workers):
-        time.sleep(0.01)
+    until(lambda: all(_has_ended(pid) for pid in workers), every=0.01)
 
     assert client.get(f"/{made}").status_code == 200
     assert client.post(json={"title": "y"}).status_code == 201
@@ -175,8 +174,7 @@ def _moves_to_another_port_with_its_data(other: Checkout, port: int, incident: d
 
 def _comes_back_after_a_crash(other: Checkout, incident: dict[str, Any]) -> None:
     os.kill(json.loads((other.home / "stack.json").read_text())["pid"], signal.SIGKILL)
-    while other.run("status").returncode == 0:
-        time.sleep(0.1)
+    until(lambda: other.run("status").returncode != 0)
 
     again = other.run("up", "--detach", "--no-samples")
 
@@ -198,8 +196,7 @@ def test_a_kill_while_it_starts_leaves_nothing_behind(tmp_path: Path, http: http
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
     environment = os.environ | {"INCIDENTS_HOME": str(checkout.home)}
     with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not record.exists():
-            time.sleep(0.05)
+        until(record.exists, every=0.05)
         pid = json.loads(record.read_text())["pid"]
         starting = checkout.run("status", "--json")
         process.terminate()

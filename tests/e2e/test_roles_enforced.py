@@ -36,9 +36,7 @@ def test_a_function_can_do_what_its_role_grants_and_nothing_else(stack: Checkout
     assert caller.get().status_code == 200, "the other functions have roles of their own"
 
 
-def test_the_deployed_policies_are_the_template_s_but_for_the_line_that_the_emulator_cannot_judge(
-    aws: Any, role: str
-) -> None:
+def test_the_deployed_policies_are_the_template_s_but_for_what_the_emulator_cannot_judge(aws: Any, role: str) -> None:
     (read, _) = aws("iam").get_role_policy(RoleName=role, PolicyName="get_incident")["PolicyDocument"]["Statement"]
 
     assert read["Action"] == ["dynamodb:GetItem"]

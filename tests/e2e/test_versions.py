@@ -81,7 +81,7 @@ def test_whatever_starts_a_function_starts_its_alias(pool: Pool) -> None:
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
-def test_a_deployment_that_changes_a_parameter_alone_reaches_callers_and_leaves_the_other_functions(
+def test_a_deployment_of_a_parameter_alone_reaches_callers_and_leaves_other_functions(
     pool: Pool, caller: Caller
 ) -> None:
     """Rotated cursor keys, as in infra/runbooks/keys.md."""

@@ -41,7 +41,7 @@ def under_fault(handler: http.Handler, event: Event, clock: Clock, choose: Choos
         return handler(event, Context)
 
 
-def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "Plan") -> None:
+def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "PlannedFault") -> None:
     def work() -> None:
         dynamodb.client.cache_clear()  # a connection cannot be shared with the parent
         with Faults(dynamodb.client(), plan, lambda: None).at_work():
@@ -69,7 +69,7 @@ def count(table: list[Any], kind: str) -> int:
     return sum(item["pk"]["S"].endswith(f"#{kind}") for item in table)
 
 
-class Plan:
+class PlannedFault:
     """A fault of one kind at one call: at its first attempt, or at every attempt from there on."""
 
     def __init__(self, call: int, kind: Kind, *, lasting: bool) -> None:
@@ -93,7 +93,7 @@ def test_what_must_hold_holds(
     calls = calls_of(scenario, clock)
     for call, kind, lasting in itertools.product(range(1, calls + 1), Kind, (False, True)):
         who, event = prepare(scenario)
-        plan, started = Plan(call, kind, lasting=lasting), clock.seconds
+        plan, started = PlannedFault(call, kind, lasting=lasting), clock.seconds
         if kind in ENDS:
             in_a_process_that_ends(scenario.handler, event, plan)
             status = None

@@ -18,7 +18,7 @@ from tests.faults.clock import Clock
 from tests.faults.injection import ENDS, EXIT_STATUS, OF_TRANSACTIONS, Attempt, Faults, Kind
 from tests.support import metric_oracle, scale
 from tests.support.events import Context, claims, stream_event
-from tests.support.metric_world import APPS, FIRST, LAST, World, ask, mark
+from tests.support.metric_world import APPS, FIRST, LAST, MetricWorld, ask, mark
 from tests.support.queues import sqs_event
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None
     table_client.client().meta.events.register_last("before-parameter-build.dynamodb.Query", few)
 
 
-def begun(world: Callable[[], World]) -> World:
+def begun(world: Callable[[], MetricWorld]) -> MetricWorld:
     """A world in which some days were computed, and then something changed: an application's incident left its day."""
     here = world()
     for place in (0, 1, 2):  # of two applications and of a person, in one tenant
@@ -57,7 +57,7 @@ def begun(world: Callable[[], World]) -> World:
     return here
 
 
-def differences(here: World) -> list[str]:
+def differences(here: MetricWorld) -> list[str]:
     """Return for whom the metrics are not what they should be."""
     found = []
     for tenant in here.tenants:
@@ -71,7 +71,7 @@ def differences(here: World) -> list[str]:
     return found
 
 
-def settled(here: World) -> None:
+def settled(here: MetricWorld) -> None:
     here.deliver(Random(2), everything=True)
     here.compute()
     here.compute()  # an attempt whose answer was lost has left its day to this run
@@ -94,7 +94,7 @@ class Once:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
 def test_whatever_goes_wrong_at_whichever_call_the_numbers_are_right_in_the_end(
-    world: Callable[[], World], clock: Clock, kind: Kind, promise: Callable[[str, str], None]
+    world: Callable[[], MetricWorld], clock: Clock, kind: Kind, promise: Callable[[str, str], None]
 ) -> None:
     call = 1 - STRIDE + KINDS.index(kind) % STRIDE
     while True:
@@ -162,7 +162,7 @@ def interrupted(client: "DynamoDBClient", at: int, by: Callable[[], None]) -> It
         client.meta.events.unregister("before-call.dynamodb", count)
 
 
-def changed_and_computed(here: World) -> None:
+def changed_and_computed(here: MetricWorld) -> None:
     """Everything that another run of the jobs can meet and do, from the change to the bucket."""
     here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
     here.do("update", 1, {"severity": "critical"})
@@ -172,7 +172,7 @@ def changed_and_computed(here: World) -> None:
     here.compute()
 
 
-def changed(here: World) -> None:
+def changed(here: MetricWorld) -> None:
     """A change, and its marks, which a run that has begun before must leave to the next."""
     here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
     here.do("update", 1, {"severity": "critical"})
@@ -181,7 +181,7 @@ def changed(here: World) -> None:
 
 @pytest.mark.parametrize("meanwhile", [changed, changed_and_computed])
 def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
-    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[World], None]
+    world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[MetricWorld], None]
 ) -> None:
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
     at = 0
@@ -198,7 +198,7 @@ def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
 
 
 def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
-    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+    world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
     here = world()
@@ -234,8 +234,8 @@ def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
     assert differences(here) == []
 
 
-def test_each_day_of_an_answer_is_of_one_moment_whatever_replaces_its_parts_while_they_are_read(
-    world: Callable[[], World],
+def test_each_day_of_an_answer_is_of_one_moment_whatever_replaces_its_parts_meanwhile(
+    world: Callable[[], MetricWorld],
 ) -> None:
     at = 0
     while True:
@@ -245,7 +245,7 @@ def test_each_day_of_an_answer_is_of_one_moment_whatever_replaces_its_parts_whil
         person = claims(here.tenants[0])
         before = ask(person, "app", "day")
 
-        def replace(here: World = here) -> None:
+        def replace(here: MetricWorld = here) -> None:
             here.do("create", 0, [CLOSED, CLOSED | {"category": "phishing"}, CLOSED | {"severity": "low"}])
             here.deliver(Random(0), everything=True)
             here.compute()

@@ -24,7 +24,7 @@ def get(route: str, **headers: str) -> dict[str, Any]:
     return handler({"routeKey": route, "headers": named}, None)
 
 
-class Page(HTMLParser):
+class ReadPage(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.inline: dict[str, list[str]] = {"script": [], "style": []}
@@ -48,8 +48,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page() -> Page:
-    parsed = Page()
+def page() -> ReadPage:
+    parsed = ReadPage()
     parsed.feed(get(PAGE)["body"])
     return parsed
 
@@ -108,7 +108,7 @@ def test_every_header_is_documented(route: str, status: str) -> None:
     assert {name.lower() for name in documented} == set(answer["headers"]) - {"content-type"}
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: Page) -> None:
+def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: ReadPage) -> None:
     policy = dict(
         directive.strip().split(" ", 1) for directive in get(PAGE)["headers"]["content-security-policy"].split(";")
     )
@@ -130,7 +130,7 @@ def hash_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def test_the_page_asks_no_other_host(page: Page) -> None:
+def test_the_page_asks_no_other_host(page: ReadPage) -> None:
     assert set(page.links) == {"data:,", "openapi.json"}
 
 

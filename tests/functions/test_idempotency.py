@@ -144,7 +144,7 @@ def cancelled(*codes: str) -> ClientError:
     return ClientError(error, "TransactWriteItems")
 
 
-def test_a_rival_that_holds_number_and_key_is_replayed_even_if_dynamodb_tells_of_the_number_alone(
+def test_a_rival_with_number_and_key_is_replayed_even_if_only_the_number_is_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = send({"title": "x", "incident_number": "IR-1"})

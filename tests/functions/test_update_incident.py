@@ -266,7 +266,7 @@ def test_a_large_patch_may_leave_little() -> None:
     assert patched(incident, {"lessons_learned": dict.fromkeys(lessons)})["lessons_learned"] == {}
 
 
-def test_given_minutes_live_until_they_can_be_derived_and_derived_ones_go_with_their_timestamps() -> None:
+def test_given_minutes_live_until_derived_and_derived_ones_go_with_their_timestamps() -> None:
     incident = created(mttd_minutes=7, mttr_minutes=9, status="closed")
     assert (incident["mttd_minutes"], incident["mttr_minutes"]) == (7, 9)
     assert patched(incident, {"title": "y"})["mttd_minutes"] == 7

@@ -38,7 +38,7 @@ from incidents.storage.account_map import AccountMap
 from tests.support import dynamodb_local, invariants, recorded, templates
 from tests.support.events import ISSUER, Context, claims, create_event, delete_event, patch_event
 from tests.support.incidents import FULL
-from tests.support.metric_world import Clock, Queue, World, mark
+from tests.support.metric_world import MetricClock, MetricWorld, Queue, mark
 from tests.support.queues import sqs_event
 from tests.support.releases import Answer, Caller, Item, Question, Replay, ask, kind
 from tests.support.streams import TableStream
@@ -96,22 +96,22 @@ def main(file: Path) -> None:
 
 
 @contextmanager
-def service() -> Iterator[tuple[World, Clock, pytest.MonkeyPatch]]:
+def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
     """Yield the service on DynamoDB Local, its clock, and what undoes all that is changed here."""
     with dynamodb_local.running() as url, pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             patch.setenv(name, value)
         boto3.client("dynamodb").create_table(TableName="incidents", **templates.table())
-        queue, clock = Queue(), Clock()
+        queue, clock = Queue(), MetricClock()
         clock.now = int(BEGIN.timestamp() * 1e9)
         patch.setattr(time, "time_ns", clock)
         patch.setattr(schedule, "queues", lambda: queue)
         patch.setattr(tally, "CHUNK_BYTES", 300)
         patch.setattr(logger, "info", lambda *_, **__: None)
-        yield World(TableStream(url, "incidents"), queue, clock), clock, patch
+        yield MetricWorld(TableStream(url, "incidents"), queue, clock), clock, patch
 
 
-def live(world: World) -> list[Replay]:
+def live(world: MetricWorld) -> list[Replay]:
     """Let the tenants live, and leave some days marked; return the creates that had a key."""
     findings_of_every_source(world)
     for caller in (ACME, SCANNER, GLOBEX):
@@ -138,7 +138,7 @@ def live(world: World) -> list[Replay]:
     ]
 
 
-def findings_of_every_source(world: World) -> None:
+def findings_of_every_source(world: MetricWorld) -> None:
     """Take every recorded event; then some again: another page, more assets, a recurrence."""
     system = AccountMap(dynamodb.client(), "incidents")
     system.link(ACME_ACCOUNT, "acme")
@@ -195,7 +195,7 @@ def numbers_and_minutes_of_callers() -> None:
                      "mttd_minutes": 0, "detected_at": None})  # fmt: skip
 
 
-def whole_lives(world: World) -> None:
+def whole_lives(world: MetricWorld) -> None:
     """From new to closed and back; dismissed and not; deleted, and restored."""
     for caller in (ACME, SCANNER, GLOBEX):
         longest, wrong, gone, back = (

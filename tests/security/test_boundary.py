@@ -37,7 +37,7 @@ NOBODY = claims("acme", tenant_id=None)
 MALFORMED = claims("[acme globex]")
 
 
-class World(NamedTuple):
+class Before(NamedTuple):
     """What there is before the attack."""
 
     victim: str  # acme's incident, made by a person, numbered IR-1
@@ -48,7 +48,7 @@ class World(NamedTuple):
     changes_cursor: str  # of the victim's history
 
 
-class Operation(NamedTuple):
+class Attacked(NamedTuple):
     """A function, and whatever its request is made of beside the path and the caller."""
 
     handler: Callable[..., dict[str, Any]]
@@ -58,13 +58,13 @@ class Operation(NamedTuple):
 
 
 OPERATIONS = {
-    "create_incident": Operation(create_incident.handler, {"title": "of the attacker"}, has_path=False, done=201),
-    "get_incident": Operation(get_incident.handler),
-    "list_incidents": Operation(list_incidents.handler, has_path=False),
-    "update_incident": Operation(update_incident.handler, {"title": "of the attacker"}),
-    "delete_incident": Operation(delete_incident.handler, done=204),
-    "list_incident_changes": Operation(list_incident_changes.handler),
-    "get_incident_metrics": Operation(get_incident_metrics.handler, has_path=False),
+    "create_incident": Attacked(create_incident.handler, {"title": "of the attacker"}, has_path=False, done=201),
+    "get_incident": Attacked(get_incident.handler),
+    "list_incidents": Attacked(list_incidents.handler, has_path=False),
+    "update_incident": Attacked(update_incident.handler, {"title": "of the attacker"}),
+    "delete_incident": Attacked(delete_incident.handler, done=204),
+    "list_incident_changes": Attacked(list_incident_changes.handler),
+    "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
 }
 
 
@@ -79,7 +79,7 @@ class Attempt(NamedTuple):
     body: object = None
 
 
-def by_path(done: int, **sent: Any) -> dict[str, Callable[[World], Attempt]]:
+def by_path(done: int, **sent: Any) -> dict[str, Callable[[Before], Attempt]]:
     """The row of an operation on one incident: what is not the caller's is not there, and all else is not asked."""
     return {
         "another tenant's id": lambda world: Attempt(404, OUTSIDER, world.victim, **sent),
@@ -93,7 +93,7 @@ def by_path(done: int, **sent: Any) -> dict[str, Callable[[World], Attempt]]:
 
 
 BODY: dict[str, Any] = {"title": "of the attacker"}
-ROWS: dict[str, dict[str, Callable[[World], Attempt]]] = {
+ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
     "create_incident": {
         "another tenant's id": lambda world: Attempt(422, OUTSIDER, body=BODY | {"tenant_id": "acme"}),
         "another application's id": lambda world: Attempt(422, OTHER_APP, body=BODY | {"app_id": "soc-portal"}),
@@ -161,7 +161,7 @@ def send(operation: str, attempt: Attempt) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(calls: list[str]) -> World:
+def world(calls: list[str]) -> Before:
     def create(caller: dict[str, str], **more: Any) -> str:
         made = send(
             "create_incident", Attempt(201, caller, body={"title": SECRET, **more}, headers=more.pop("key", None))
@@ -179,7 +179,7 @@ def world(calls: list[str]) -> World:
     keyed = Attempt(201, PERSON, body=BODY, headers=KEY)
     assert send("create_incident", keyed)["statusCode"] == 201
     send("update_incident", Attempt(200, PERSON, victim, body={"owner_id": "ada"}))
-    made = World(victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim))
+    made = Before(victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim))
     calls.clear()
     return made
 
@@ -195,7 +195,7 @@ SHOWN: set[tuple[str, str]] = set()
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_boundary_holds(
-    operation: str, attack: str, world: World, service: str, dynamodb: "DynamoDBClient", calls: list[str],
+    operation: str, attack: str, world: Before, service: str, dynamodb: "DynamoDBClient", calls: list[str],
     promise: Callable[[str, str], None],
 ) -> None:  # fmt: skip
     attempt = ROWS[operation][attack](world)
@@ -228,7 +228,7 @@ def test_the_boundary_holds(
 
 @pytest.mark.parametrize("operation", [name for name, one in OPERATIONS.items() if one.has_path])
 def test_unknown_another_tenant_s_and_another_application_s_are_the_same_404(
-    operation: str, world: World, calls: list[str]
+    operation: str, world: Before, calls: list[str]
 ) -> None:
     seen = []
     for caller, path in (
@@ -244,13 +244,13 @@ def test_unknown_another_tenant_s_and_another_application_s_are_the_same_404(
     assert seen[0][1] == ["GetItem"]
 
 
-def test_an_application_s_list_shows_its_own_in_every_form(world: World) -> None:
+def test_an_application_s_list_shows_its_own_in_every_form(world: Before) -> None:
     for query in ("", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal"):
         page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
         assert [incident["id"] for incident in page["items"]] == [world.other]
 
 
-def test_numbers_are_the_tenant_s_so_an_application_learns_that_one_is_taken_and_no_more(world: World) -> None:
+def test_numbers_are_the_tenant_s_so_an_application_learns_that_one_is_taken_and_no_more(world: Before) -> None:
     taken = send("create_incident", Attempt(409, OTHER_APP, body=BODY | {"incident_number": "IR-1"}))
     assert (taken["statusCode"], world.victim in taken["body"]) == (409, False)
 

@@ -11,9 +11,7 @@ def test_a_key_that_was_rotated_away_counts_no_more(stack: Checkout) -> None:
     seen = old.get()
     assert seen.status_code == 200
 
-    stack.answer("down")
-    (stack.home / "issuer-key.pem").unlink()
-    stack.up("--no-samples")
+    stack.restart_with_another_key()
 
     for answer in (old.get(), old.post(json={"title": "Written with a key that was rotated away"})):
         assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})

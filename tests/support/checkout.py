@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.templates import CHECKOUT
 
 PATH = "/api/v1/grc/incidents"
 
@@ -31,8 +33,11 @@ class Checkout:
     home: Path
     port: int
     http: httpx.Client
+    _told: dict[tuple[str, ...], str] = field(default_factory=dict)  # what a command said, until the next up or down
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        if arguments[0] in ("up", "down"):
+            self._told.clear()
         command = Path(sys.executable).with_name("incidents")
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         return subprocess.run([command, *arguments], env=environment, capture_output=True, text=True, check=False)
@@ -42,12 +47,26 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def told(self, *arguments: str) -> str:
+        """Return what a command answers as long as the stack is up: it is called once, which takes a second."""
+        if arguments not in self._told:
+            self._told[arguments] = self.answer(*arguments)
+        return self._told[arguments]
+
     def up(self, *arguments: str) -> str:
         return self.answer("up", "--detach", "--port", str(self.port), *arguments)
+
+    def restart_with_another_key(self) -> None:
+        self._told.clear()
+        command = (sys.executable, "-m", "tests.support.restart")
+        environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
+        done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
         """`incidents up` as in a terminal: it stays, and Ctrl-C ends it."""
+        self._told.clear()
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         with subprocess.Popen(
@@ -63,12 +82,12 @@ class Checkout:
 
     @property
     def status(self) -> dict[str, Any]:
-        values: dict[str, Any] = json.loads(self.answer("status", "--json"))
+        values: dict[str, Any] = json.loads(self.told("status", "--json"))
         return values
 
     def token(self, tenant: str = "initech", **options: str) -> str:
         more = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
-        return self.answer("token", "--tenant", tenant, *more).strip()
+        return self.told("token", "--tenant", tenant, *more).strip()
 
     def caller(self, token: str | None) -> "Caller":
         headers = {} if token is None else {"authorization": f"Bearer {token}"}

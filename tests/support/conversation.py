@@ -27,10 +27,10 @@ from tests.support.events import (
     list_event,
     patch_event,
 )  # fmt: skip
-from tests.support.oracle import Actor, Document, Record, Verdict, World, canonical
+from tests.support.oracle import Actor, Document, Life, PlainService, Verdict, canonical
 
 
-class Tally:
+class TalkCount:
     """What was done, and how it was answered."""
 
     def __init__(self) -> None:
@@ -67,8 +67,8 @@ def now() -> str:
 class Both:
     """The service and the model of it, for two tenants of their own with the same two people and two applications."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally, self.world = tally, World()
+    def __init__(self, tally: TalkCount) -> None:
+        self.tally, self.world = tally, PlainService()
         tenant = f"acme-{next(tally.tenants)}"
         self.actors = [
             Actor(one, subject, app)
@@ -188,7 +188,7 @@ class Both:
             self.tally.actions[verdict.record.history[-1]["action"]] += 1
             assert answer.between[0] <= verdict.record.history[-1]["at"] <= answer.between[1]
 
-    def shows(self, answer: Answer, record: Record) -> None:
+    def shows(self, answer: Answer, record: Life) -> None:
         assert differences(answer.document, record.document) == {}
         assert answer.headers["etag"] == f'"{record.version}"'
 

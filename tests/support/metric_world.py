@@ -50,7 +50,7 @@ class Queue:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
-class Clock:
+class MetricClock:
     """What everybody takes for the time, in nanoseconds since 1970: some day within the window."""
 
     def __init__(self) -> None:
@@ -61,10 +61,10 @@ class Clock:
         return self.now
 
 
-class World:
+class MetricWorld:
     """Some tenants, what happened to their incidents, and how much of it the stream has told."""
 
-    def __init__(self, stream: TableStream, queue: Queue, clock: Clock) -> None:
+    def __init__(self, stream: TableStream, queue: Queue, clock: MetricClock) -> None:
         self._stream, self._queue, self._clock = stream, queue, clock
         run = next(_runs)
         self.tenants = [f"tenant-{run}", f"tenant-{run}-b"]

@@ -36,7 +36,7 @@ class Actor(NamedTuple):
 
 
 @dataclass
-class Record:
+class Life:
     """One incident as everybody who may see it sees it, and all that was ever done to it."""
 
     document: Document
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
     """What is right to answer; ``wrote`` if the request changed anything."""
 
     status: int
-    record: Record | None = None
+    record: Life | None = None
     wrote: bool = False
     replayed: bool = False
     allowed: list[str] | None = None
@@ -258,15 +258,15 @@ def _action(before: Document, after: Document) -> str:
 
 
 @dataclass
-class World:
+class PlainService:
     """Everything that every tenant has."""
 
-    records: dict[str, Record] = field(default_factory=dict)  # by id, in the order of their creation
+    records: dict[str, Life] = field(default_factory=dict)  # by id, in the order of their creation
     numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # (tenant, number): id
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tenant, year)
     keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)  # (values, id)
 
-    def reach(self, actor: Actor, incident_id: str) -> Record | None:
+    def reach(self, actor: Actor, incident_id: str) -> Life | None:
         record = self.records.get(incident_id)
         return record if record and self._may_see(actor, record.document) else None
 
@@ -298,7 +298,7 @@ class World:
         if actor.app is not None:
             document["app_id"] = actor.app
         created = {"version": 1, "at": moment, "by": actor.subject, "action": "created", "changes": {}}
-        record = self.records[new_id] = Record(document, [created])
+        record = self.records[new_id] = Life(document, [created])
         self.numbers[actor.tenant, number] = new_id
         if key is not None:
             self.keys[slot] = (canonical(values), new_id)
@@ -341,7 +341,7 @@ class World:
             return Verdict(412)
         return Verdict(204, record, wrote=self._write(record, record.document | {"is_deleted": True}, actor, moment))
 
-    def _write(self, record: Record, after: Document, actor: Actor, moment: str) -> bool:
+    def _write(self, record: Life, after: Document, actor: Actor, moment: str) -> bool:
         before = record.document
         if not _differences(before, after):
             return False

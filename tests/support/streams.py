@@ -1,4 +1,4 @@
-"""The stream of a table on DynamoDB Local, as its readers on Lambda get it."""
+"""The stream of a table, as its readers on Lambda get it."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ import boto3
 class TableStream:
     """Reads on from where it was made."""
 
-    def __init__(self, url: str, table: str) -> None:
-        session = boto3.Session("local", "local", region_name="us-east-1")
+    def __init__(self, url: str, table: str, key: str = "local") -> None:
+        session = boto3.Session(key, key, region_name="us-east-1")
         self._client = session.client("dynamodbstreams", endpoint_url=url)
         stream = session.client("dynamodb", endpoint_url=url).describe_table(TableName=table)["Table"][
             "LatestStreamArn"
@@ -21,10 +21,14 @@ class TableStream:
 
     def incidents(self) -> list[dict[str, Any]]:
         """Return the records of incidents since the last call, in order, as the template's filter lets them through."""
+        return [one for one in self.records() if one["dynamodb"]["Keys"]["pk"]["S"].endswith("#INCIDENT")]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return all records since the last call, in order."""
         found: list[dict[str, Any]] = []
         while True:
             answer = self._client.get_records(ShardIterator=self._iterator)
             self._iterator = answer["NextShardIterator"]
             if not answer["Records"]:
                 return found
-            found += [one for one in answer["Records"] if one["dynamodb"]["Keys"]["pk"]["S"].endswith("#INCIDENT")]
+            found += answer["Records"]

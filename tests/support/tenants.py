@@ -20,7 +20,7 @@ from incidents_cli.operate.tenants.reading import TenantReader, batches
 
 from tests.support import invariants
 from tests.support.events import Context, create_event
-from tests.support.metric_world import World
+from tests.support.metric_world import MetricWorld
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,7 +50,7 @@ HISTORY: list[tuple[str, int, Any]] = [
 ]  # fmt: skip
 
 
-def live(world: World, service: str, dynamodb: "DynamoDBClient") -> str:
+def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
     """Make a tenant with incidents, trails, keys, a finding, and metrics that are up to date; return its name."""
     tenant = world.tenants[0]
     for action, n, what in HISTORY:

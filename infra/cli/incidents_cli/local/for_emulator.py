@@ -113,7 +113,7 @@ def _demand(is_there: object, what: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        template: dict[str, Any] = yaml.safe_load(path.read_text())  # type: ignore[no-untyped-call]
+        template: dict[str, Any] = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:  # a short form, like !Ref, is one
         raise StepFailed(
             "A built template is no plain YAML.", f"  {path}: {error}", "Adapt for_emulator.py."
@@ -122,5 +122,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, template: dict[str, Any]) -> Path:
-    path.write_text(yaml.safe_dump(template, sort_keys=False))  # type: ignore[no-untyped-call]
+    path.write_text(yaml.safe_dump(template, sort_keys=False))
     return path
