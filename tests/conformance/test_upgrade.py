@@ -82,7 +82,7 @@ def wait(monkeypatch: pytest.MonkeyPatch, release: Release, seconds: int) -> Non
     monkeypatch.setattr(time, "time_ns", lambda: release.moment * 1_000_000 + seconds * 10**9)
 
 
-def asked(release: Release, operation: str) -> list[releases.Answer]:
+def asked(release: Release, operation: str) -> list[releases.Recorded]:
     found = [answer for answer in release.answers if answer.question.operation == operation]
     assert found
     return found

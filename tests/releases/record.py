@@ -40,7 +40,7 @@ from tests.support.events import ISSUER, Context, claims, create_event, delete_e
 from tests.support.incidents import FULL
 from tests.support.metric_world import MetricClock, MetricWorld, Queue, mark
 from tests.support.queues import sqs_event
-from tests.support.releases import Answer, Caller, Item, Question, Replay, ask, kind
+from tests.support.releases import Recorded, Caller, Item, Question, Replay, ask, kind
 from tests.support.streams import TableStream
 
 ACME: Caller = {"tenant": "acme"}
@@ -271,7 +271,7 @@ def metrics_questions() -> Iterator[Question]:
     return (Question("get_incident_metrics", caller, "", WINDOW) for caller in (ACME, SCANNER, GLOBEX))
 
 
-def next_pages(answers: list[Answer]) -> list[Answer]:
+def next_pages(answers: list[Recorded]) -> list[Recorded]:
     """Return the second pages of the lists that have one: their cursors must open as long as any release is in use."""
     lists = [answer for answer in answers if answer.question.operation == "list_incidents"]
     cursors = [(one.question, json.loads(one.body)["next_cursor"]) for one in lists]
@@ -289,7 +289,7 @@ def write(file: Path, items: list[Item]) -> None:
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def plain(answers: list[Answer]) -> list[Document]:
+def plain(answers: list[Recorded]) -> list[Document]:
     return [{"question": one.question._asdict(), "body": one.body} for one in answers]
 
 

@@ -36,7 +36,7 @@ class Question(NamedTuple):
     parameters: dict[str, str]
 
 
-class Answer(NamedTuple):
+class Recorded(NamedTuple):
     """A question, and the body of its answer."""
 
     question: Question
@@ -62,8 +62,8 @@ class Release(NamedTuple):
     kinds: dict[str, int]
     items: list[Item]
     moment: int
-    answers: list[Answer]
-    computed: list[Answer]
+    answers: list[Recorded]
+    computed: list[Recorded]
     replays: list[Replay]
 
 
@@ -87,7 +87,7 @@ def read(version: str) -> Release:
     )  # fmt: skip
 
 
-def ask(question: Question) -> Answer:
+def ask(question: Question) -> Recorded:
     """Ask the code of this checkout."""
     caller, parameters = claims(**question.caller), question.parameters
     match question.operation:
@@ -101,7 +101,7 @@ def ask(question: Question) -> Answer:
         case "get_incident_metrics":
             told = get_incident_metrics.handler(metrics_event(caller, **parameters), Context)
     assert told["statusCode"] == 200, told["body"]
-    return Answer(question, told["body"])
+    return Recorded(question, told["body"])
 
 
 def kind(item: Item) -> str:
@@ -118,5 +118,5 @@ def kind(item: Item) -> str:
     return "bucket" if sk.endswith(item["day"]["S"]) else "part"
 
 
-def _answers(told: list[dict[str, Any]]) -> list[Answer]:
-    return [Answer(Question(**one["question"]), one["body"]) for one in told]
+def _answers(told: list[dict[str, Any]]) -> list[Recorded]:
+    return [Recorded(Question(**one["question"]), one["body"]) for one in told]
