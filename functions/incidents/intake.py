@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from . import findings
-from .commands import changing, creating
+from .commands import creating, read_alter_write
 from .commands.creating import Origin
 from .domain import model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
@@ -175,10 +175,10 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
         return after
 
     try:
-        incident = changing.change_incident(known.incident_id, attached, None, incidents, sighting).incident
+        incident = read_alter_write.change_incident(known.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
         try:
-            changing.change_incident(known.incident_id, raised, None, incidents, sighting)
+            read_alter_write.change_incident(known.incident_id, raised, None, incidents, sighting)
         except IncidentTooLarge:  # a longer word than the last, at the very bound: a later event may still raise it
             unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
             incidents.write(incidents.sighting_write(finding.key, known, unraised))

@@ -12,7 +12,8 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
 from incidents import intake
-from incidents.commands import changing
+from incidents.commands import read_alter_write
+from incidents.edges import dead_letters as edge_of_dead_letters
 from incidents.edges import findings_queue
 from incidents.storage import dynamodb as client_module
 from incidents.storage.account_map import AccountMap
@@ -46,8 +47,8 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """What the function sends to the dead letters; there is no SQS here, the local stack has the real one."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
-    findings_queue.queues.cache_clear()
-    sqs = findings_queue.queues()
+    edge_of_dead_letters.queues.cache_clear()
+    sqs = edge_of_dead_letters.queues()
 
     def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
         sent.append(params)
@@ -56,7 +57,7 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
     sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
     sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
     yield sent
-    findings_queue.queues.cache_clear()
+    edge_of_dead_letters.queues.cache_clear()
 
 
 class Answered:
@@ -457,14 +458,14 @@ def test_an_incident_that_ends_while_a_finding_is_attached_takes_nothing_more(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     take(guardduty())
-    change = changing.change_incident
+    change = read_alter_write.change_incident
 
     def late(incident_id: str, *more: Any) -> Any:
-        monkeypatch.setattr(changing, "change_incident", change)
+        monkeypatch.setattr(read_alter_write, "change_incident", change)
         patch(incidents()[0], status=meanwhile)
         return change(incident_id, *more)
 
-    monkeypatch.setattr(changing, "change_incident", late)
+    monkeypatch.setattr(read_alter_write, "change_incident", late)
     take(guardduty(minutes=1, severity=9.9, asset="i-late"))
 
     (incident,) = incidents()

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from incidents_cli.local.local_stack import operation_name
 
+from tests.support import templates
 from tests.support.checkout import free_port
 from tests.support.templates import CHECKOUT
 
@@ -61,9 +63,9 @@ def table() -> Iterator[Table]:
         thread.join()
 
 
-def run(code: str, url: str, **environment: str) -> str:
+def run(code: str, url: str, *arguments: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT,
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=CHECKOUT,
         env=os.environ | {
             "PYTHONPATH": f"functions{os.pathsep}.", "AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": "incidents",
             "POWERTOOLS_LOG_LEVEL": "CRITICAL", **environment,
@@ -72,6 +74,30 @@ def run(code: str, url: str, **environment: str) -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
 
+
+STARTS = """
+import importlib, os, sys
+import botocore.session
+
+made = []
+create_client = botocore.session.Session.create_client
+
+def noted(session, service, **more):
+    made.append((service, id(session)))
+    return create_client(session, service, **more)
+
+botocore.session.Session.create_client = noted
+for module in sys.argv[1:]:
+    if not os.fork():
+        importlib.import_module(module)
+        print(module, len({session for _, session in made}), *sorted(service for service, _ in made), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+SERVICE_OF = {
+    "TABLE_NAME": "dynamodb", "METRICS_QUEUE_URL": "sqs", "DEAD_LETTERS_URL": "sqs", "EVENT_BUS_NAME": "events",
+}  # fmt: skip
+"""What a function calls, by what its template tells it of."""
 
 ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}
 
@@ -96,3 +122,27 @@ def test_a_table_that_is_away_does_not_stop_a_start() -> None:
 
 def test_a_function_that_was_told_nothing_starts_and_says_so_later() -> None:
     assert run("import get_incident; print(1)", "", TABLE_NAME="", AWS_DEFAULT_REGION="", **ON_LAMBDA) == "1\n"
+
+
+def test_every_function_makes_its_clients_while_lambda_starts_it_and_of_one_session(table: Table) -> None:
+    calls = {
+        operation_name(name): sorted(
+            {SERVICE_OF[one] for one in given["Environment"]["Variables"] if one in SERVICE_OF}
+        )
+        for name, given in templates.functions().items()
+        if "Environment" in given
+    }
+    assert len(calls) == len(list((CHECKOUT / "functions").glob("*.py")))
+
+    started = run(
+        STARTS, table.url, *calls, AWS_ENDPOINT_URL_SQS=table.url, AWS_ENDPOINT_URL_EVENTS=table.url, **ON_LAMBDA
+    )
+
+    made = {line.split()[0]: line.split()[1:] for line in started.splitlines()}
+    assert made == {module: ["1", *services] for module, services in calls.items()}
+
+
+def test_elsewhere_no_client_is_made(table: Table) -> None:
+    assert run(STARTS, table.url, "ingest_finding", "publish_incident_events") == (
+        "ingest_finding 0\npublish_incident_events 0\n"
+    )

@@ -40,7 +40,7 @@ from tests.support.events import ISSUER, Context, claims, create_event, delete_e
 from tests.support.incidents import FULL
 from tests.support.metric_world import MetricClock, MetricWorld, Queue, mark
 from tests.support.queues import sqs_event
-from tests.support.releases import Recorded, Caller, Item, Question, Replay, ask, kind
+from tests.support.releases import Caller, Item, Question, Recorded, Replay, ask, kind
 from tests.support.streams import TableStream
 
 ACME: Caller = {"tenant": "acme"}

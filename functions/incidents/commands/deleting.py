@@ -5,7 +5,7 @@ from typing import cast
 from ..domain.model import Incident
 from ..storage.incident_repository import IncidentRepository
 from ..storage.stored_form import Stored
-from .changing import Versions, change_incident
+from .read_alter_write import Versions, change_incident
 
 
 def delete_incident(incident_id: str, versions: Versions, incidents: IncidentRepository) -> Stored:

@@ -7,7 +7,7 @@ from ..domain.errors import IllegalTransition, IncidentDeleted, InvalidIncident
 from ..domain.model import Incident
 from ..storage.incident_repository import IncidentRepository
 from ..storage.stored_form import Stored
-from .changing import Versions, change_incident
+from .read_alter_write import Versions, change_incident
 
 
 def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:

@@ -8,30 +8,18 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, wraps
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ..domain.identity import Identity
 from ..findings import EventRefused, MalformedEvent, as_from_aws
-from ..runtime import sdk, start
+from ..runtime import start
 from ..storage import dynamodb, guard
 from ..storage.account_map import AccountMap
 from ..storage.incident_repository import IncidentRepository
-from . import sqs
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
-
-_ATTRIBUTE_CHARACTERS = 256
-
-
-@cache
-def queues() -> "SQSClient":
-    made: SQSClient = sdk.make_client("sqs")
-    return made
+from . import dead_letters, sqs
 
 
 class Message:
@@ -52,6 +40,14 @@ class Message:
             raise MalformedEvent("the message is not JSON") from error
         return as_from_aws(event) if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" else event
 
+    @property
+    def envelope(self) -> Mapping[str, Any]:
+        """The event, if it is an object; else nothing, under no name."""
+        try:
+            return self.event if isinstance(self.event, dict) else {}
+        except MalformedEvent:
+            return {}
+
     @contextmanager
     def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
         """Yield a tenant's incidents, for a source of findings that acts in its own name."""
@@ -65,37 +61,15 @@ Operate = Callable[[Message], list[str]]
 
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
-    start.prepare(dynamodb.warm_up, queues)
+    start.prepare(dynamodb.warm_up, dead_letters.queues)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:
         message = Message(record)
         try:
             return operate(message)
         except EventRefused as refused:
-            _send_to_dead_letters(message, str(refused))
+            dead_letters.send(message.body, message.envelope, str(refused))
             line["reason"] = str(refused)
             return ["refused"]
 
     return wraps(operate)(sqs.consumer(operate.__module__, take, counted_as="Findings"))
-
-
-def _send_to_dead_letters(message: Message, reason: str) -> None:
-    try:
-        event = message.event
-    except MalformedEvent:
-        event = {}
-    envelope = event if isinstance(event, dict) else {}
-    said = {"reason": reason, "account": envelope.get("account"), "source": envelope.get("source"),
-            "event_id": envelope.get("id")}  # fmt: skip
-    attributes: dict[str, MessageAttributeValueTypeDef] = {
-        name: {"DataType": "String", "StringValue": _to_attribute(value)} for name, value in said.items()
-    }
-    queues().send_message(
-        QueueUrl=os.environ["DEAD_LETTERS_URL"], MessageBody=message.body, MessageAttributes=attributes
-    )
-
-
-def _to_attribute(value: object) -> str:
-    """SQS takes no empty attribute and no control characters, and an event may hold anything."""
-    text = value if isinstance(value, str) else ""
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:_ATTRIBUTE_CHARACTERS]) or "unknown"
