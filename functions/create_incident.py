@@ -9,5 +9,6 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
-    return responses.created(creating.create_incident(request.json, incidents, request.idempotency_key))
+    return responses.created(
+        creating.create_incident(request.json, request.reach(IncidentRepository), request.idempotency_key)
+    )

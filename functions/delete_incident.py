@@ -9,5 +9,6 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
-    return responses.deleted(deleting.delete_incident(request.incident_id, request.if_match, incidents))
+    return responses.deleted(
+        deleting.delete_incident(request.incident_id, request.if_match, request.reach(IncidentRepository))
+    )

@@ -2,11 +2,10 @@
 
 from incidents import following
 from incidents.edges import stream
-from incidents.storage import dynamodb, keys
-from incidents.storage.marks import Marks
+from incidents.storage import dynamodb, marks
 from incidents.storage.stored_form import Record
 
 
 @stream.consumer(dynamodb.warm_up)
 def handler(records: list[Record]) -> set[str]:
-    return following.follow_incidents(records, Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name()))
+    return following.follow_incidents(records, marks.metric_days())

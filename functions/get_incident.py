@@ -8,5 +8,4 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
-    return responses.incident_or_304(request, incidents.get(request.incident_id))
+    return responses.incident_or_304(request, request.reach(IncidentRepository).get(request.incident_id))

@@ -1,7 +1,9 @@
 """EventBridge -> SQS: make an incident of a finding, exactly one."""
 
+# First: where pydantic is loaded already, Powertools' batch loads its parser too, a tenth of this function's start.
+from incidents.edges import findings_queue  # isort: split
+
 from incidents import intake
-from incidents.edges import findings_queue
 
 
 @findings_queue.consumer

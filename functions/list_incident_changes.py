@@ -9,7 +9,8 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
     return responses.page(
-        queries.list_incident_changes(request.incident_id, parameters.changes_request(request.parameters), incidents)
+        queries.list_incident_changes(
+            request.incident_id, parameters.changes_request(request.parameters), request.reach(IncidentRepository)
+        )
     )

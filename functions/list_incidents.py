@@ -9,5 +9,6 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
-    return responses.page(queries.list_incidents(parameters.list_request(request.parameters), incidents))
+    return responses.page(
+        queries.list_incidents(parameters.list_request(request.parameters), request.reach(IncidentRepository))
+    )

@@ -9,7 +9,8 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
-    incidents = request.reach(IncidentRepository)
     return responses.incident(
-        updating.update_incident(request.incident_id, request.merge_patch, request.if_match, incidents)
+        updating.update_incident(
+            request.incident_id, request.merge_patch, request.if_match, request.reach(IncidentRepository)
+        )
     )

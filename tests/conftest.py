@@ -11,7 +11,7 @@ import boto3
 import httpx
 import pytest
 from incidents.domain.identity import Identity
-from incidents.edges import schedule
+from incidents.edges import queues
 from incidents.runtime import sdk
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb as client_module
@@ -165,7 +165,7 @@ def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
     queue = Queue()
-    monkeypatch.setattr(schedule, "queues", lambda: queue)
+    monkeypatch.setattr(queues, "client", lambda: queue)
     stream = TableStream(dynamodb_url, service)
 
     def make() -> MetricWorld:

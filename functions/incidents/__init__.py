@@ -9,5 +9,13 @@ the services   what the service does, one verb a function: ``commands`` change i
 ``runtime``    what Lambda gives and takes: SDK clients, the deadline, CloudWatch, the log.
 ``domain``     what an incident is, and the rules: pure, without AWS and without a clock.
 
-``tests/agreements/test_imports.py`` holds this order: no import up, no circle, none hidden inside a function.
+``tests/agreements/test_rooms.py`` holds this order: no import up, no circle, none hidden inside a function.
+
+To import a module defines things and does nothing else. The collector's threshold, set here, is the one exception: it
+must come before whatever a start loads. At the usual 700 a read's start is collected from 86 times, at 20 000 18 times.
 """
+
+import gc
+
+# A start makes much that stays, and a list much that dies with its request: it would look through both again and again.
+gc.set_threshold(20_000)

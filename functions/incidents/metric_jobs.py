@@ -1,4 +1,8 @@
-"""The two jobs that keep the metrics true. To run either twice, late, or beside itself changes no number."""
+"""The two jobs that keep the metrics true. To run either twice, late, or beside itself changes no number.
+
+Each day (UTC) has a bucket of two kinds, ``detected`` and ``closed``, that holds every value and every count of that
+day. A bucket is always computed whole from the day's incidents, never added to.
+"""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What reads incidents, and their changes."""
+"""What reads incidents, and their changes. No pydantic: a read starts and answers without it."""
 
 import json
 

@@ -48,8 +48,8 @@ def test_reads_and_deletions_load_no_pydantic_and_no_ulid(module: str) -> None:
 
 @pytest.mark.parametrize("module", ALL)
 def test_no_function_loads_what_it_has_no_use_for(module: str) -> None:
-    router = "aws_lambda_powertools.event_handler"
-    assert not loaded()[module] & {"boto3", "s3transfer", "aws_xray_sdk", "jwt", "moto", router}
+    router, parser = "aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.parser"
+    assert not loaded()[module] & {"boto3", "s3transfer", "aws_xray_sdk", "jwt", "moto", router, parser}
 
 
 @pytest.mark.parametrize("payloads", [False, True], ids=["all else", "payloads, which loads pydantic"])

@@ -21,8 +21,9 @@ MISLEADING = {
     "of", "one", "some", "told", "found", "altered", "again", "_again", "_check", "_bar", "_printable", "_text",
 }  # fmt: skip
 MODULES_ONCE = {
-    "announcing", "aws_clients", "drafting", "drafts", "event_queue", "items", "listing", "local", "marked_days",
-    "measures", "messages", "observability", "parts", "running", "stack", "system_repository", "target", "timeouts",
+    "announcing", "aws_clients", "drafting", "drafts", "edge", "event_queue", "filters", "http_api", "items",
+    "jobs", "listing", "local", "marked_days", "measures", "messages", "observability", "parts", "running",
+    "stack", "system_repository", "target", "timeouts", "window",
 }  # fmt: skip
 DATA = {
     ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a field of a report that people keep
@@ -43,7 +44,11 @@ def definitions(text: str) -> Iterator[tuple[int, str]]:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield node.lineno, name
-            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.MatchAs(name=str(name)):
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield node.lineno, name
+            case ast.ExceptHandler(name=str(name)):
                 yield node.lineno, name
             case ast.alias(asname=str(name)):
                 yield node.lineno, name
@@ -71,7 +76,14 @@ def test_no_module_is_called_as_one_that_misled() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["def settle() -> None: ...", "class Part: ...", "def f(of: int) -> None: ...", "one = 1", "[some for some in ()]"],
+    [
+        "def settle() -> None: ...",
+        "class Part: ...",
+        "def f(of: int) -> None: ...",
+        "one = 1",
+        "x.found = 1",
+        "[some for some in ()]",
+    ],
 )
 def test_a_planted_name_is_seen(planted: str) -> None:
     assert misleading(planted)

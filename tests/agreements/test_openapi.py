@@ -11,7 +11,7 @@ from incidents.edges import parameters, responses
 from incidents.storage.stored_form import Created, Stored
 from incidents_cli.documents import openapi
 from incidents_cli.documents.openapi import examples as examples_of_the_generator
-from incidents_cli.documents.openapi.schemas import DESCRIPTIONS, of_draft
+from incidents_cli.documents.openapi.schemas import DESCRIPTIONS, of_payload
 from incidents_cli.local.local_stack import operation_name
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -225,7 +225,7 @@ def test_an_unknown_check_of_a_field_stops_the_generator() -> None:
         title: Annotated[str, BeforeValidator(lambda value: value)]
 
     with pytest.raises(NotImplementedError):
-        of_draft(Checked, "Checked")
+        of_payload(Checked, "Checked")
 
 
 def test_a_patch_has_no_defaults_which_would_be_sent_by_generators() -> None:

@@ -40,8 +40,10 @@ class House(NamedTuple):
         package, _, rest = module.partition(".")
         if package != self.package:
             return "handlers"
-        name = rest.partition(".")[0]
-        return name if any(name in floor for floor in self.floors) else SERVICES
+        name, _, inner = rest.partition(".")
+        if any(name in floor for floor in self.floors):
+            return name
+        return SERVICES if not inner or name == "commands" else name
 
     def floor(self, module: str) -> int:
         return next(n for n, rooms in enumerate(self.floors) if self.room(module) in rooms)
@@ -78,11 +80,17 @@ def imports(modules: Mapping[str, str]) -> Iterator[Import]:
         tree = ast.parse(text)
         is_package = any(other.startswith(f"{name}.") for other in modules)
         package = name if is_package else name.rpartition(".")[0]
-        for_types = {id(node) for block in ast.walk(tree) if _is_for_types(block) for node in ast.walk(block)}
+        for_types = {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+            for statement in block.body
+            for node in ast.walk(statement)
+        }
         inside = {
             id(node): node.lineno
             for function in ast.walk(tree)
-            if isinstance(function, ast.FunctionDef)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
             for node in ast.walk(function)
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
@@ -90,10 +98,6 @@ def imports(modules: Mapping[str, str]) -> Iterator[Import]:
             if id(node) not in for_types:
                 for imported in _named(node, package, modules):
                     yield Import(name, imported, inside.get(id(node), 0))
-
-
-def _is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _named(node: ast.AST, package: str, modules: Mapping[str, str]) -> set[str]:
@@ -116,7 +120,7 @@ def faults(house: House, modules: Mapping[str, str]) -> list[str]:
         down = house.floor(imported) - house.floor(importer)
         if down < 0 or (down == 0 and house.room(imported) != house.room(importer)):
             wrong.append(f"{importer} imports up: {imported}")
-        if line and not (house.figure and re.search(house.figure, _around(modules[importer], line))):
+        if line and not (house.figure and re.search(house.figure, _line(modules[importer], line))):
             wrong.append(f"{importer} hides an import of {imported} at line {line}")
         below.setdefault(importer, set()).add(imported)
     try:
@@ -126,9 +130,24 @@ def faults(house: House, modules: Mapping[str, str]) -> list[str]:
     return wrong
 
 
-def _around(text: str, line: int) -> str:
-    """Return a line and the two above it: imports of one function share a figure."""
-    return "\n".join(text.splitlines()[max(0, line - 3) : line])
+def forbidden(room: str, text: str) -> set[str]:
+    """Return what a module of the functions may not name: other ways to import, and in the pure rooms a clock."""
+    nodes = list(ast.walk(ast.parse(text)))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    members = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = [node for function in functions for node in ast.walk(function)]
+    hidden = {ast.unparse(node) for node in inside if isinstance(node, ast.Import | ast.ImportFrom)}
+    found = hidden | (imported & {"importlib", "incidents_cli"}) | (names & {"__import__"})
+    if room in ("domain", "findings"):
+        found |= (imported & {"time", "os", "random"}) | (members & {"now", "today", "utcnow"})
+    return found
+
+
+def _line(text: str, line: int) -> str:
+    return text.splitlines()[line - 1]
 
 
 @each_house
@@ -139,6 +158,24 @@ def test_imports_point_down(house: House) -> None:
     assert faults(house, modules) == []
 
 
+def test_the_functions_import_in_no_other_way_and_the_domain_reads_no_clock() -> None:
+    wrong = {name: forbidden(FUNCTIONS.room(name), text) for name, text in FUNCTIONS.modules().items()}
+    assert {name: names for name, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "import time",
+        "from datetime import datetime\ndatetime.now()",
+        "import importlib",
+        "def f():\n    import pydantic",
+    ],
+)
+def test_what_the_domain_may_not_name_is_seen(planted: str) -> None:
+    assert forbidden("domain", planted)
+
+
 @pytest.mark.parametrize(
     ("house", "module", "planted", "fault"),
     [
@@ -147,6 +184,7 @@ def test_imports_point_down(house: House) -> None:
         (FUNCTIONS, "incidents.intake", "from .edges.request import Request", "incidents.intake imports up"),
         (FUNCTIONS, "incidents.domain.errors", "from .model import Incident", "a circle"),
         (FUNCTIONS, "incidents.queries", "def f():\n    from .domain import payloads", "incidents.queries hides"),
+        (FUNCTIONS, "incidents.queries", "async def f():\n    from .domain import payloads", "incidents.queries hides"),
         (COMMAND, "incidents_cli.local.sam", "from ..operate import explain", "incidents_cli.local.sam imports up"),
         (COMMAND, "incidents_cli.operate.explain", "from ..documents import costs", "incidents_cli.operate.explain im"),
         (COMMAND, "incidents_cli.local.sam", "def f():\n    from . import routes", "incidents_cli.local.sam hides"),

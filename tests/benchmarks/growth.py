@@ -18,7 +18,7 @@ import list_incidents
 import schedule_metrics
 from incidents.domain import model
 from incidents.domain.model import Incident
-from incidents.edges import schedule
+from incidents.edges import queues
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb as table_client
 from incidents.storage import stored_form
@@ -72,7 +72,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
     caller = claims("acme")
     middle = stored[len(stored) // 2]["id"]["S"]
     queue = Queue()
-    schedule.queues = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
+    queues.client = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
     changed = [record(one, one | {"severity": {"S": "low"}}, n) for n, one in enumerate(stored[:: A_DAY // 2][:10])]
 
     def answered(handler: Any, event: dict[str, Any]) -> None:

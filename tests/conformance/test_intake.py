@@ -13,8 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
 from incidents import intake
 from incidents.commands import read_alter_write
-from incidents.edges import dead_letters as edge_of_dead_letters
-from incidents.edges import findings_queue
+from incidents.edges import findings_queue, queues
 from incidents.storage import dynamodb as client_module
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
@@ -47,8 +46,8 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """What the function sends to the dead letters; there is no SQS here, the local stack has the real one."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
-    edge_of_dead_letters.queues.cache_clear()
-    sqs = edge_of_dead_letters.queues()
+    queues.client.cache_clear()
+    sqs = queues.client()
 
     def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
         sent.append(params)
@@ -57,7 +56,7 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
     sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
     sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
     yield sent
-    edge_of_dead_letters.queues.cache_clear()
+    queues.client.cache_clear()
 
 
 class Answered:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ingest_finding
 import pytest
-from incidents.edges import dead_letters as edge_of_dead_letters
+from incidents.edges import queues
 from incidents.storage import dynamodb as client_module
 from incidents.storage.account_map import AccountMap
 
@@ -95,7 +95,7 @@ def drawn_end(random: Random) -> End:
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
     """Handle what the notes do not say is handled, ten at a time; end where it is said, if at all."""
     client_module.client.cache_clear()  # a connection cannot be shared with the parent
-    edge_of_dead_letters.queues.cache_clear()
+    queues.client.cache_clear()
     attempts = itertools.count(1)
 
     def choose(_: Attempt) -> Kind | None:
@@ -110,7 +110,7 @@ def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) ->
             if ends_here:
                 os._exit(EXIT_STATUS)
 
-        sqs = edge_of_dead_letters.queues().meta.events
+        sqs = queues.client().meta.events
         sqs.register("provide-client-params.sqs.SendMessage", send)
         sqs.register("before-call.sqs.SendMessage", lambda **_: (SimpleNamespace(status_code=200), {}))  # type: ignore[arg-type]
         with Faults(client_module.client(), choose, lambda: None).at_work():

@@ -17,7 +17,7 @@ import schedule_metrics
 from incidents import metric_jobs
 from incidents.domain.errors import Busy
 from incidents.domain.identity import Identity
-from incidents.edges import metrics_queue, schedule
+from incidents.edges import metrics_queue, queues
 from incidents.runtime import deadline
 from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.marks import Marks
@@ -301,7 +301,7 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     made = Queue()
-    monkeypatch.setattr(schedule, "queues", lambda: made)
+    monkeypatch.setattr(queues, "client", lambda: made)
     return made
 
 

@@ -30,7 +30,7 @@ import typer
 import update_incident
 from incidents import findings
 from incidents.domain import model, tally
-from incidents.edges import schedule
+from incidents.edges import queues
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
@@ -105,7 +105,7 @@ def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
         queue, clock = Queue(), MetricClock()
         clock.now = int(BEGIN.timestamp() * 1e9)
         patch.setattr(time, "time_ns", clock)
-        patch.setattr(schedule, "queues", lambda: queue)
+        patch.setattr(queues, "client", lambda: queue)
         patch.setattr(tally, "CHUNK_BYTES", 300)
         patch.setattr(logger, "info", lambda *_, **__: None)
         yield MetricWorld(TableStream(url, "incidents"), queue, clock), clock, patch

@@ -14,8 +14,7 @@ import get_incident
 import get_incident_metrics
 import schedule_metrics
 import update_incident
-from incidents.storage import dynamodb, keys
-from incidents.storage.marks import Marks
+from incidents.storage import marks
 
 from tests.support.events import (
     Context,
@@ -99,8 +98,7 @@ class MetricWorld:
 
     def marked(self) -> list[str]:
         """The days of all tenants that are still marked."""
-        marks = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
-        return [mark.name[1] for mark in marks.of_all_tenants()]
+        return [mark.name[1] for mark in marks.metric_days().of_all_tenants()]
 
     def fetch(self) -> list[dict[str, Any]]:
         """Return what the stream holds and has not brought; whoever takes it, brings it."""

@@ -5,7 +5,6 @@ money never passes through a float.
 """
 
 import json
-from collections import Counter
 from typing import Any, NoReturn
 
 from .errors import MalformedRequest
@@ -14,7 +13,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 class _NotStrict(Exception):
-    """What `json` would have read: its text says what must be instead."""
+    """JSON that ``json`` would accept and we do not; its text says what must be."""
 
 
 class Number(float):
@@ -52,7 +51,8 @@ def dumps(value: Any) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        names: set[str] = set()
+        repeated = next(name for name, _ in pairs if name in names or names.add(name))  # type: ignore[func-returns-value]
         raise _NotStrict(f"must name each member once; {json.dumps(repeated[:64])} stands twice")
     return members
 

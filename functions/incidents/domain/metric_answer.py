@@ -1,4 +1,4 @@
-"""The answer to a question: what the values of a window of days come to. Pure."""
+"""The answer to a question: what the values of a window of days come to. It reads only through what it is given."""
 
 from bisect import bisect
 from calendar import monthrange
@@ -83,9 +83,10 @@ def _mean(values: Counter[int]) -> float | None:
     n = values.total()
     if not n:
         return None
+    # Exact, half to even, as round() does it with a Fraction, which this function would load for this alone.
     hundredths, rest = divmod(100 * sum(value * count for value, count in values.items()), n)
-    above_half, at_half = 2 * rest > n, 2 * rest == n
-    return (hundredths + (above_half or (at_half and hundredths % 2))) / 100  # as round() does it: half to even
+    rounds_up = 2 * rest > n or (2 * rest == n and hundredths % 2 == 1)
+    return (hundredths + rounds_up) / 100
 
 
 def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:

@@ -2,23 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import sdk
+from . import queues
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 _ATTRIBUTE_CHARACTERS = 256
-
-
-@cache
-def queues() -> "SQSClient":
-    """Return the client of this process, made on first use."""
-    made: SQSClient = sdk.make_client("sqs")
-    return made
 
 
 def send(body: str, envelope: Mapping[str, Any], reason: str) -> None:
@@ -28,7 +19,9 @@ def send(body: str, envelope: Mapping[str, Any], reason: str) -> None:
     attributes: dict[str, MessageAttributeValueTypeDef] = {
         name: {"DataType": "String", "StringValue": _to_attribute(value)} for name, value in said.items()
     }
-    queues().send_message(QueueUrl=os.environ["DEAD_LETTERS_URL"], MessageBody=body, MessageAttributes=attributes)
+    queues.client().send_message(
+        QueueUrl=os.environ["DEAD_LETTERS_URL"], MessageBody=body, MessageAttributes=attributes
+    )
 
 
 def _to_attribute(value: object) -> str:

@@ -19,7 +19,7 @@ from ..runtime import start
 from ..storage import dynamodb, guard
 from ..storage.account_map import AccountMap
 from ..storage.incident_repository import IncidentRepository
-from . import dead_letters, sqs
+from . import dead_letters, queues, sqs
 
 
 class Message:
@@ -42,11 +42,12 @@ class Message:
 
     @property
     def envelope(self) -> Mapping[str, Any]:
-        """The event, if it is an object; else nothing, under no name."""
+        """The event if it is an object, else an empty one."""
         try:
-            return self.event if isinstance(self.event, dict) else {}
+            event = self.event
         except MalformedEvent:
             return {}
+        return event if isinstance(event, dict) else {}
 
     @contextmanager
     def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
@@ -61,7 +62,7 @@ Operate = Callable[[Message], list[str]]
 
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
-    start.prepare(dynamodb.warm_up, dead_letters.queues)
+    start.prepare(dynamodb.warm_up, queues.client)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:
         message = Message(record)

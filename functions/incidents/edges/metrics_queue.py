@@ -11,8 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from ..domain.identity import Identity
 from ..domain.model import TENANT_ID
 from ..runtime import start
-from ..storage import dynamodb, guard, keys
-from ..storage.marks import Marks
+from ..storage import dynamodb, guard, marks
 from ..storage.metric_repository import MetricRepository
 from . import sqs
 
@@ -24,7 +23,7 @@ class Message:
         self.tenant_id: str = json.loads(body)["tenant_id"]
         if not TENANT_ID.fullmatch(self.tenant_id):
             raise ValueError("not the message of a tenant")
-        self.marked_days = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+        self.marked_days = marks.metric_days()
         # For how long an index may not show yet what the stream has told.
         self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)
         identity = Identity(self.tenant_id, "system:metrics", None, frozenset())

@@ -4,32 +4,23 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, wraps
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import Any
 
 from ..domain.errors import Busy
-from ..runtime import deadline, sdk, start
+from ..runtime import deadline, start
 from ..runtime.log import logger
-from ..storage import dynamodb, keys
-from ..storage.marks import Marks
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+from ..storage import dynamodb, marks
+from . import queues
 
 _BATCH = 10  # messages that one call to SQS takes
-
-
-@cache
-def queues() -> "SQSClient":
-    made: SQSClient = sdk.make_client("sqs")
-    return made
 
 
 class Run:
     """One run of the schedule."""
 
     def __init__(self) -> None:
-        self.marked_days = Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+        self.marked_days = marks.metric_days()
 
     def send(self, tenants: Iterable[str]) -> None:
         """Send a message for each tenant, all of them. Raises Busy."""
@@ -41,7 +32,7 @@ class Run:
     def _send(self, bodies: list[str]) -> None:
         """SQS takes a part of a batch and says which: only the rest is sent again."""
         for attempt in range(deadline.bounds().attempts):
-            answer = queues().send_message_batch(
+            answer = queues.client().send_message_batch(
                 QueueUrl=os.environ["METRICS_QUEUE_URL"],
                 Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
             )
@@ -54,7 +45,7 @@ class Run:
 
 def consumer(operate: Callable[[Run], int]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
     """Make a Lambda handler of an operation that a schedule starts; it returns for how many tenants there is work."""
-    start.prepare(dynamodb.warm_up, queues)
+    start.prepare(dynamodb.warm_up, queues.client)
 
     @wraps(operate)
     def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:

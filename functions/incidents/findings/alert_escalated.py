@@ -67,14 +67,14 @@ def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
     return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
 
 
-def _optional_text(part: Node) -> str | None:
-    return None if part.value is None else part.needed_text()
+def _optional_text(node: Node) -> str | None:
+    return None if node.value is None else node.needed_text()
 
 
-def _id_list(part: Node) -> list[str]:
-    if part.value is not None and not isinstance(part.value, list):
-        raise MalformedEvent(f"{part.path} must be a list")
-    return [item.needed_text() for item in part.each()]
+def _id_list(node: Node) -> list[str]:
+    if node.value is not None and not isinstance(node.value, list):
+        raise MalformedEvent(f"{node.path} must be a list")
+    return [item.needed_text() for item in node.each()]
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:

@@ -57,11 +57,11 @@ def read(event: Node) -> list[Report]:
 
 def _reason_data(detail: Node) -> Node:
     """Return what the JSON text ``reasonData`` holds, under its own path; nothing where it is no JSON."""
-    part = detail.at("state.reasonData")
+    node = detail.at("state.reasonData")
     try:
-        return Node(json.loads(part.text() or "null"), part.path)
+        return Node(json.loads(node.text() or "null"), node.path)
     except (ValueError, RecursionError):
-        return Node(None, part.path)
+        return Node(None, node.path)
 
 
 def _dimensions(detail: Node) -> list[str | None]:

@@ -29,7 +29,8 @@ _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
 _EARLIEST = "1971"  # what lies before is a zero that somebody took for a date
 LATEST_MS = 24 * 3_600_000
-"""A date further behind the envelope's than this is ignored: one in 2999 would make every later event look old."""
+"""A date later than the envelope's by more than this is ignored: no clock is that wrong, and a date in 2999 would make
+every later event look old."""
 _MILLISECONDS_FROM = 10**11  # as seconds the year 5138, as milliseconds the year 1973
 
 

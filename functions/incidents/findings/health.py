@@ -67,7 +67,7 @@ def read(event: Node) -> list[Report]:
 def _description(detail: Node) -> str | None:
     """Return the description in English, else the first there is."""
     descriptions = detail.at("eventDescription").each()
-    descriptions.sort(key=lambda text: not (text.at("language").text() or "").startswith("en"))
+    descriptions.sort(key=lambda description: not (description.at("language").text() or "").startswith("en"))
     return next((text for description in descriptions if (text := description.at("latestDescription").text())), None)
 
 

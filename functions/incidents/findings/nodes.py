@@ -27,7 +27,7 @@ class UnknownEvent(EventRefused):
 
 
 class MalformedEvent(EventRefused):
-    """A part that the adapter cannot do without is missing or is not what it should be."""
+    """A value that the adapter cannot do without is missing or is not what it should be."""
 
 
 class Node(NamedTuple):

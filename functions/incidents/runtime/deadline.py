@@ -56,7 +56,10 @@ def bounds() -> Bounds:
 
 
 def for_one_attempt() -> float:
-    """Return the seconds of a deadline that leaves room for one attempt at a call. Lambda gives a start ten."""
+    """Return the seconds of a deadline that leaves room for one attempt at a call, and half a second to reach it.
+
+    Lambda gives a start ten seconds.
+    """
     return bounds().attempt_seconds + bounds().answer_seconds + 0.5
 
 

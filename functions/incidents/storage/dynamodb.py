@@ -44,7 +44,7 @@ def client() -> "DynamoDBClient":
 
 
 def warm_up() -> None:
-    """Make the client, and open the connection that the first request will find. Raises what any request may."""
+    """Make the client, and open the connection that the first request will find. Raises Busy, as ``ping`` does."""
     with deadline.within(deadline.for_one_attempt()), guard.serving_system():
         fast_path.ping(client(), table_name(), stored_form.key(keys.account("")))
 

@@ -3,11 +3,10 @@
 botocore signs, connects, sends, tries again and raises. What it spends most on is left out: a request is DynamoDB's
 JSON already, and so is an answer. In time, left to right, with what each step holds in its hands:
 
-    guard looks    keep_json        botocore          send_json        sign, send,     read_json         botocore
-    at params      params -> JSON   "serializes"      JSON -> body     try again       body -> answer    "parses"
-    ─────●───────────────●───────────────────────────────●───────────────────────────────────●──────────────────────▶
-    before-parameter-build                           before-call                        before-parse
-                   params is {}     of nothing                                          body is "{}"      of nothing
+    guard looks    _keep_json       botocore         _send_json       botocore signs,  _read_json       botocore
+    at params      params -> JSON   serializes {}    JSON -> body     sends, retries   body -> answer   parses "{}"
+    ─────●───────────────●──────────────────────────────●─────────────────────────────────●───────────────────────▶
+    before-parameter-build                          before-call                       before-parse
 
 The guard must come first, because afterwards there are no parameters left to look at: ``guard.watch`` and ``shorten``
 both register last, in this order. An answer of 300 and above goes botocore's whole way, which makes it an error.
@@ -39,9 +38,9 @@ def shorten(client: "DynamoDBClient") -> None:
 
 
 def ping(client: "DynamoDBClient", table_name: str, key: Any) -> None:
-    """Open the connection that the first request will find, and try it. Raises what any request may.
+    """Open the connection that the first request will find. Raises Busy even where it worked: its answer is no JSON.
 
-    A get becomes ``GET /ping`` on its way: that needs no permission, reads nothing, and its answer does not matter.
+    A get becomes ``GET /ping`` on its way: that needs no permission and reads nothing.
     botocore has no call for it, hence the ``key``, which nobody reads; the guard must let it through all the same.
     """
     events = client.meta.events

@@ -65,11 +65,13 @@ class MarkKind(NamedTuple):
     """
 
     partition: str
-    name: tuple[str, ...]
-    shards: int = 8
+    name_parts: tuple[str, ...]
+    shards: int = 8  # few, because a schedule reads them all
 
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
+MARK_KINDS = (METRIC_DAYS,)
+"""Whoever guards the table, or erases a tenant from it, knows each of them."""
 
 
 def incident(tenant_id: str, incident_id: str) -> Key:
@@ -131,7 +133,7 @@ def metric_day(tenant_id: str, kind: str, day: str) -> Key:
 
 
 def mark(kind: MarkKind, tenant_id: str, *name: str) -> Key:
-    """Return the key of a mark. A tenant's lie in one partition, so that one query finds them; tenants spread."""
+    """All marks of a tenant stand in one partition, so that one query finds them; tenants spread over several."""
     shard = int(sha256(tenant_id.encode()).hexdigest(), 16) % kind.shards
     return Key(mark_partition(kind, shard), "#".join((tenant_id, *name)))
 
@@ -157,7 +159,7 @@ def belongs_to_tenant(tenant_id: str, partition: str) -> bool:
 
 def belongs_to_system(partition: str) -> bool:
     """Tell whether a partition is one that no tenant has: the account map, and the days whose metrics are due."""
-    return partition == "ACCOUNTS" or partition.startswith(f"{METRIC_DAYS.partition}#")
+    return partition == "ACCOUNTS" or partition.startswith(tuple(f"{kind.partition}#" for kind in MARK_KINDS))
 
 
 def ids_made_at(milliseconds: int) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ..runtime import cloudwatch
 from ..runtime.log import logger
-from . import guard, keys, stored_form
+from . import dynamodb, guard, keys, stored_form
 from .dynamodb import only_under_its_condition, refusals_as_busy
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class Mark(NamedTuple):
     since: int
     marked_at: int
     token: str
+
+
+def metric_days() -> "Marks":
+    """Return the marked days, whose metrics must be computed again."""
+    return Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
 
 
 class Marks:
@@ -58,7 +63,7 @@ class Marks:
     def work_off(self, mark: Mark, settle_ms: int, compute: Callable[[int], None]) -> Outcome:
         """Compute what is marked, and take the mark away once nothing new came for ``settle_ms`` milliseconds.
 
-        ``compute`` is told the moment before which it reads, in milliseconds since 1970. An index may not show yet what
+        ``compute`` is told a moment before all that it reads, in milliseconds since 1970. An index may not yet show what
         the stream has told, so a mark that is younger waits. What goes on being marked is computed all the same, and
         stays marked. Raises what ``compute`` raises, and Busy.
         """
@@ -130,7 +135,7 @@ class Marks:
         try:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
-            if len(name) != len(self._kind.name):
+            if len(name) != len(self._kind.name_parts):
                 raise ValueError("not a name of this kind")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})

@@ -212,7 +212,7 @@ def _chunk(day: str, read_from: int, chunks: int, text: str) -> stored_form.Item
     return {
         "day": {"S": day},
         "read_from": {"N": str(read_from)},
-        "parts": {"N": str(chunks)},
+        "parts": {"N": str(chunks)},  # stored names, of the first release: they stay whatever the code says
         "rows": {"S": text},
     }
 

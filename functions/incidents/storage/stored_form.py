@@ -65,7 +65,7 @@ def to_incident(item: Item) -> Stored:
             if (text := attribute.get("S")) is not None:  # as most are
                 incident[field] = text
             elif (many := attribute.get("L")) is not None:
-                incident[field] = [text["S"] for text in many]
+                incident[field] = [member["S"] for member in many]
             else:
                 incident[field] = _value(field, attribute)
     return Stored(cast("Incident", incident), int(item["version"]["N"]), item)

@@ -62,6 +62,8 @@ def services_called() -> set[str]:
                     keywords=[],
                 ):
                     services.add(service)
+                case ast.Call(func=ast.Attribute(attr="create_client")) if path.name != "sdk.py":
+                    _unreadable(path, node.lineno)
                 case ast.Call(func=ast.Attribute(attr="make_client")):
                     _unreadable(path, node.lineno)
                 case ast.ImportFrom(module="sdk" | "runtime.sdk" | "incidents.runtime.sdk"):

@@ -111,7 +111,7 @@ class _OfPayloads(GenerateJsonSchema):
         return False
 
 
-def of_draft(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
+def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
     """Return the schema of what a caller may send."""
     schema = kind.model_json_schema(schema_generator=_OfPayloads)
     properties = {}
@@ -295,8 +295,8 @@ def all_schemas() -> dict[str, Schema]:
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),
-        "NewIncident": of_draft(payloads.NewIncident, "NewIncident"),
-        "IncidentPatch": of_draft(payloads.IncidentPatch, "IncidentPatch"),
+        "NewIncident": of_payload(payloads.NewIncident, "NewIncident"),
+        "IncidentPatch": of_payload(payloads.IncidentPatch, "IncidentPatch"),
         "IncidentPage": _page_of("Incident"),
         "Change": _change(),
         "ChangePage": _page_of("Change"),

@@ -97,8 +97,6 @@ class _Partitions:
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._client, self._table = reader.client, reader.table_name
-        first, last = keys.marks_of_tenant(keys.METRIC_DAYS, reader.tenant_id)
-        between = {":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}}
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
         self._queries: dict[str, dict[str, Any]] = {
             # First, so that no further finding is taken; and incidents next, so that the stream tells of them early.
@@ -110,9 +108,15 @@ class _Partitions:
                 kind: {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}}}
                 for kind, partition in reader.partitions.items()
             },
-            _MARKS: {
-                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
-                "ExpressionAttributeValues": between,
+            **{_MARKS if kind is keys.METRIC_DAYS else kind.partition: self._marks(kind) for kind in keys.MARK_KINDS},
+        }  # fmt: skip
+
+    def _marks(self, kind: keys.MarkKind) -> dict[str, Any]:
+        first, last = keys.marks_of_tenant(kind, self._reader.tenant_id)
+        return {
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk},
             },
         }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """What must hold of a tenant's items at every moment, whatever went wrong. Pure; ``verify`` and the tests hold to it.
 
 Each function takes an item and what it must agree with, and returns what does not hold. Rules that the service itself
-applies are asked of its modules (``keys``, ``model``, ``drafts``), never written down a second time.
+applies are asked of its modules (``keys``, ``model``, ``payloads``), never written down a second time.
 """
 
 import re

@@ -45,7 +45,12 @@ class MetricDays:
                 return self._of_day(kind, day, _apps(item))
             case ["ALL"] | ["APP", _] if kind:
                 return self._of_bucket(sk, kind, day, *scope[1:])
-            case ["ALL", _, _] | ["APP", _, _, _]:  # a part: it counts if its bucket says so, and else it is left alone
+            case ["ALL", _, _] | [
+                "APP",
+                _,
+                _,
+                _,
+            ]:  # a chunk: it counts if its bucket says so, and else it is left alone
                 return []
         return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of one")]
 
@@ -61,12 +66,12 @@ class MetricDays:
             return []
         about = f"{kind} {day}"
         try:
-            rows = tally.totals_by_group(kind, self._repository(None).incidents(kind, day))
+            totals = tally.totals_by_group(kind, self._repository(None).incidents(kind, day))
         except UnreadableIncident as error:
             return [Violation("metrics", about, "an incident that cannot be read", f"see {error.incident_id}")]
         violations = []
-        for app in (None, *sorted(apps | {row.app for row in rows if row.app is not None})):
-            wanted = {row: group for row, group in rows.items() if app in (None, row.app)}
+        for app in (None, *sorted(apps | {group.app for group in totals if group.app is not None})):
+            wanted = {group: total for group, total in totals.items() if app in (None, group.app)}
             try:
                 stored = self._stored(app, kind, day)
             except (KeyError, ValueError, TypeError):
@@ -79,8 +84,8 @@ class MetricDays:
 
     def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
         stored: Totals = {}
-        for _, row, piece in self._repository(app).buckets(kind, day, day):
-            stored.setdefault(row, Tally()).merge(piece)
+        for _, group, piece in self._repository(app).buckets(kind, day, day):
+            stored.setdefault(group, Tally()).merge(piece)
         return stored
 
     def _repository(self, app: str | None) -> MetricRepository:
@@ -105,18 +110,19 @@ def _apps(day: Item) -> set[str]:
     return set(day.get("apps", {}).get("SS", ()))
 
 
-def _plain(rows: Totals) -> dict[object, object]:
+def _plain(totals: Totals) -> dict[object, object]:
     return {
-        row: (group.minutes, group.imported, group.excluded, sorted(group.open_since)) for row, group in rows.items()
+        group: (total.minutes, total.imported, total.excluded, sorted(total.open_since))
+        for group, total in totals.items()
     }
 
 
-def _sum(rows: Totals) -> str:
+def _sum(totals: Totals) -> str:
     whole = Tally()
-    for group in rows.values():
-        whole.merge(group)
+    for total in totals.values():
+        whole.merge(total)
     minutes = sum(value * count for (_, value), count in whole.minutes.items())
     return (
         f"{whole.minutes.total()} values of {minutes} minutes, {whole.excluded.total()} left out, "
-        f"{len(whole.open_since)} open, in {len(rows)} groups"
+        f"{len(whole.open_since)} open, in {len(totals)} groups"
     )
