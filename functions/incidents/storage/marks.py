@@ -63,8 +63,8 @@ class Marks:
     def work_off(self, mark: Mark, settle_ms: int, compute: Callable[[int], None]) -> Outcome:
         """Compute what is marked, and take the mark away once nothing new came for ``settle_ms`` milliseconds.
 
-        ``compute`` is told a moment before all that it reads, in milliseconds since 1970. An index may not yet show what
-        the stream has told, so a mark that is younger waits. What goes on being marked is computed all the same, and
+        ``compute`` is told a moment before all that it reads, in milliseconds since 1970. A mark that is younger waits:
+        an index may not show yet what the stream has told. What goes on being marked is computed all the same, and
         stays marked. Raises what ``compute`` raises, and Busy.
         """
         now = time.time_ns() // 1_000_000
