@@ -32,7 +32,9 @@ _FIGURES = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="what needs neither the local stack nor DynamoDB Local")
+    parser.addoption(
+        "--quick", action="store_true", help="what needs no table: tests/unit, tests/agreements, tests/client"
+    )
     parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
 
 

@@ -12,7 +12,8 @@ the services   what the service does, one verb a function: ``commands`` change i
 ``tests/agreements/test_rooms.py`` holds this order: no import up, no circle, none hidden inside a function.
 
 To import a module defines things and does nothing else. The collector's threshold, set here, is the one exception: it
-must come before whatever a start loads. At the usual 700 a read's start is collected from 86 times, at 20 000 18 times.
+must come before whatever a start loads. At the usual 700 the import of a read is interrupted by 69 collections, at
+20 000 by two.
 """
 
 import gc

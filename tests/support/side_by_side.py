@@ -1,5 +1,6 @@
-"""Two processes for the whole suite: one for whatever uses the local stack, one for every other module.
+"""Three processes for the whole suite: one for whatever uses the local stack, two for every other module.
 
+The first waits most of the time, so that two cores do for three.
 A module stays in one process: what its fixtures make, and what its tests remember for the last one, is made once.
 xdist's own groups would do the same, were they not lost with pytest 9.2 (xdist 3.8).
 """
@@ -12,8 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.templates import CHECKOUT
 
-PROCESSES = 2
-QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "functions")]
+PROCESSES = 3
+QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "client")]
 
 
 def ask_for_them(config: pytest.Config) -> None:
