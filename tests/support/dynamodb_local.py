@@ -1,6 +1,7 @@
 """AWS's own DynamoDB Local: real conditions, transactions and limits. The npm package amplify-dynamodb-simulator ships
 it; it is fetched once into .cache and needs Java 17."""
 
+import fcntl
 import shutil
 import socket
 import subprocess
@@ -45,10 +46,15 @@ def running() -> Iterator[str]:
 
 
 def _fetch() -> None:
-    if (CACHE / "DynamoDBLocal.jar").exists():
-        return
     CACHE.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+    # One of several processes fetches it, and the others wait.
+    with (
+        (CACHE.parent / "dynamodb-local.lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=CACHE.parent) as folder,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (CACHE / "DynamoDBLocal.jar").exists():
+            return
         subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         (archive,) = Path(folder).glob("*.tgz")
         subprocess.run(["tar", "xzf", archive.name], cwd=folder, check=True)
