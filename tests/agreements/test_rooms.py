@@ -196,6 +196,11 @@ def test_a_planted_arrow_is_seen(house: House, module: str, planted: str, fault:
     assert any(line.startswith(fault) for line in faults(house, modules)), faults(house, modules)
 
 
+def test_a_folder_that_nobody_drew_is_a_room_of_its_own_which_has_no_floor() -> None:
+    assert FUNCTIONS.room("incidents.helpers.text") == "helpers"
+    assert FUNCTIONS.room("incidents.commands.creating") == FUNCTIONS.room("incidents.intake") == SERVICES
+
+
 @each_house
 def test_each_room_says_what_is_in_it(house: House) -> None:
     for folder in (path.parent for path in (house.root / house.package).rglob("__init__.py")):
