@@ -66,3 +66,8 @@ def test_any_body_gives_a_draft_or_named_violations(body: Any) -> None:
 def test_what_is_not_strict_json_is_refused(text: str) -> None:
     with pytest.raises(MalformedRequest, match="must"):
         json_text.loads(text)
+
+
+def test_the_member_that_is_named_is_the_first_that_comes_again() -> None:
+    with pytest.raises(MalformedRequest, match='A line must name each member once; "b" stands twice'):
+        json_text.loads('{"a": 1, "b": 2, "b": 3, "a": 4, "a": 5}', "A line")
