@@ -14,7 +14,7 @@ from tests.support import templates
 
 DELIVERY = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Resources"]
 FOLDER = templates.CHECKOUT / "infra" / "delivery"
-RUNBOOK = (templates.CHECKOUT / "infra" / "runbooks" / "deploy.md").read_text()
+RUNBOOK = (templates.CHECKOUT / "docs" / "runbooks" / "deploy.md").read_text()
 TEXT = (FOLDER / "github-actions.yaml").read_text()
 WORKFLOW = templates.read(FOLDER / "github-actions.yaml")
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]

@@ -107,7 +107,7 @@ def test_whoever_gives_the_machine_client_to_another_tenant_is_told_to_delete_it
     assert TEMPLATE["Conditions"]["HasMachine"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MachineTenantId"}, ""]}]}
     assert "first deploy with it empty" in SERVICE["Parameters"]["MachineTenantId"]["Description"]
     assert "first deploy with MachineTenantId empty" in SERVICE["Parameters"]["MachineAppId"]["Description"]
-    runbook = (templates.CHECKOUT / "infra" / "runbooks" / "deploy.md").read_text()
+    runbook = (templates.CHECKOUT / "docs" / "runbooks" / "deploy.md").read_text()
     (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
     assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (
         "as SAM takes an empty value"

@@ -1,6 +1,6 @@
 """Deployed as on AWS, what is called is the version that the alias `live` names.
 
-The steps of infra/runbooks/roll-back.md on one function, and what a deployment does that changes a parameter alone.
+The steps of docs/runbooks/roll-back.md on one function, and what a deployment does that changes a parameter alone.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_whatever_starts_a_function_starts_its_alias(pool: Pool) -> None:
 def test_a_deployment_of_a_parameter_alone_reaches_callers_and_leaves_other_functions(
     pool: Pool, caller: Caller
 ) -> None:
-    """Rotated cursor keys, as in infra/runbooks/keys.md."""
+    """Rotated cursor keys, as in docs/runbooks/keys.md."""
     changed = {"list_incidents", "list_incident_changes"}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 

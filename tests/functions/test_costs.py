@@ -1,4 +1,4 @@
-"""What infra/runbooks/costs.md says that requests use of the table is what they use, and its sums are its own."""
+"""What docs/runbooks/costs.md says that requests use of the table is what they use, and its sums are its own."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from tests.support.events import Context, create_event, delete_event, patch_even
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
-PAGE = (templates.CHECKOUT / "infra" / "runbooks" / "costs.md").read_text()
+PAGE = (templates.CHECKOUT / "docs" / "runbooks" / "costs.md").read_text()
 INDEXES = templates.table()["GlobalSecondaryIndexes"]
 Item = dict[str, Any]
 Key = tuple[str, str]

@@ -1,4 +1,4 @@
-"""The worked example of infra/runbooks/schema-migration.md: version 2 and back, old and new functions side by side.
+"""The worked example of docs/runbooks/schema-migration.md: version 2 and back, old and new functions side by side.
 
 The example's step is taken from the page itself, so that the page cannot say what does not work. "Old" is the code as
 it is; "new" is that code with the example's changes.
@@ -24,7 +24,7 @@ from update_incident import handler as update
 from tests.support import templates
 from tests.support.events import Context, changes_event, create_event, get_event, list_event, patch_event
 
-PAGE = templates.CHECKOUT / "infra" / "runbooks" / "schema-migration.md"
+PAGE = templates.CHECKOUT / "docs" / "runbooks" / "schema-migration.md"
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 

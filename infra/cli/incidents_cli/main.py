@@ -185,7 +185,7 @@ def openapi() -> None:
 
 @cli.command(name="costs")
 def costs_() -> None:
-    """Print what the service costs: the tables of infra/runbooks/costs.md, with the prices of documents/costs.py."""
+    """Print what the service costs: the tables of docs/runbooks/costs.md, with the prices of documents/costs.py."""
     for table in costs.tables().values():
         typer.echo(table)
 

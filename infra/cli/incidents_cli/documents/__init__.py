@@ -1,5 +1,5 @@
 """What is made from the service's code.
 
 ``openapi``  the OpenAPI document of the API
-``costs``    the tables of infra/runbooks/costs.md
+``costs``    the tables of docs/runbooks/costs.md
 """

@@ -1,4 +1,4 @@
-"""What the service costs: `incidents costs` prints the tables of infra/runbooks/costs.md.
+"""What the service costs: `incidents costs` prints the tables of docs/runbooks/costs.md.
 
 Put your region's prices in ``PRICES`` and your own traffic in ``LIFE``. What a request uses of the table is measured: a
 test compares ``REQUESTS`` with what the functions write and read. How long a function runs is assumed, and says so.

@@ -38,7 +38,7 @@ def verify(
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
-        advice = "Restore the table with all of its indexes: infra/runbooks/restore.md"
+        advice = "Restore the table with all of its indexes: docs/runbooks/restore.md"
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{tenant_id}.checkpoint")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
@@ -56,7 +56,7 @@ def verify(
         detail = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(
             f"{sum(outcome.violations.values())} violations in the tenant {tenant_id}.", detail,
-            "infra/runbooks/restore.md says what to do about each rule.",
+            "docs/runbooks/restore.md says what to do about each rule.",
         )  # fmt: skip
     stderr.print(f"[green]✓[/green] All that must hold of the tenant {tenant_id} holds.")
 
@@ -105,7 +105,7 @@ def erase(
     stderr.print(
         f"This erases all of the tenant {tenant_id} from {reader.table_arn()}, and cannot be undone.", markup=False
     )
-    stderr.print("Off-board it first (infra/runbooks/offboarding.md): whoever still writes, writes anew.")
+    stderr.print("Off-board it first (docs/runbooks/offboarding.md): whoever still writes, writes anew.")
     if (yes_erase or typer.prompt("Type the tenant to erase it", err=True)) != tenant_id:
         raise StepFailed("That is another tenant: nothing was erased.", "", f"Type {tenant_id}, or leave it.")
     quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
