@@ -75,6 +75,6 @@ def test_an_alarm_tells_its_topic_and_says_what_it_means() -> None:
     for one in ALARMS.values():
         assert (one["AlarmActions"], one["OKActions"]) == (topic, topic)
         name = one["AlarmName"]["Fn::Sub"].removeprefix("${Stage}-")
-        meaning, page, anchor = one["AlarmDescription"].partition(" What to do stands in docs/runbooks/alarms.md#")
+        meaning, page, anchor = one["AlarmDescription"].partition(" Runbook: docs/runbooks/alarms.md#")
         assert (meaning[-1], bool(page), anchor) == (".", True, name)
         assert "TreatMissingData" in one

@@ -47,7 +47,7 @@ def test_every_alarm_has_its_section_and_points_to_it() -> None:
         assert "**Means:**" in section
         assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), f"what to do: {section[:40]}"
     for properties in alarms.values():
-        pointer = f" What to do stands in docs/runbooks/alarms.md#{names(properties, 'AlarmName')}"
+        pointer = f" Runbook: docs/runbooks/alarms.md#{names(properties, 'AlarmName')}"
         assert str(properties["AlarmDescription"]).endswith(f".{pointer}")
 
 
