@@ -141,7 +141,7 @@ def dynamodb(dynamodb_url: str) -> "DynamoDBClient":
 
 @pytest.fixture
 def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
-    """An empty table, as infra/storage.yaml deploys it."""
+    """An empty table, as infra/storage.yaml deploys it, but without the stream."""
     name = dynamodb.create_table(TableName="incidents", **templates.table())["TableDescription"]["TableName"]
     yield name
     dynamodb.delete_table(TableName=name)
@@ -160,8 +160,11 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def world(service: str, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], MetricWorld]:
+def world(
+    service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], MetricWorld]:
     """Make a new world of metrics, in tenants of its own."""
+    dynamodb.update_table(TableName=service, **templates.stream())
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")

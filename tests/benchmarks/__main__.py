@@ -84,7 +84,7 @@ def _units() -> dict[str, Any]:
     found = {}
     with dynamodb_local.running() as url:
         client = boto3.Session("local", "local", region_name="us-east-1").client("dynamodb", endpoint_url=url)
-        client.create_table(TableName="incidents", **templates.table())
+        client.create_table(TableName="incidents", **templates.table(), **templates.stream())
         for size in (2, 3):
             of_size = units.of_operations(client, "incidents", size)
             found[f"{size} KB"] = {operation: used._asdict() for operation, used in of_size.items()}

@@ -101,7 +101,7 @@ def ready(folder: Path) -> Iterator[Bench]:
             aws_secret_access_key="local",
         )  # fmt: skip
         for subject in subjects:
-            client.create_table(TableName=table_of(subject), **templates.table())
+            client.create_table(TableName=table_of(subject), **templates.table(), **templates.stream())
             _fill(bench, subject)
             _record(bench, subject)
         yield bench

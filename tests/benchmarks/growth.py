@@ -62,7 +62,7 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         logger.setLevel("ERROR")
         table_client.client.cache_clear()
         client = boto3.client("dynamodb")
-        client.create_table(TableName=_TABLE, **templates.table())
+        client.create_table(TableName=_TABLE, **templates.table(), **templates.stream())
         stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
         with redirect_stdout(io.StringIO()):  # where the jobs tell CloudWatch their metrics
             return _operations(stored["acme"])

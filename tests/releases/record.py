@@ -101,7 +101,7 @@ def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
     with dynamodb_local.running() as url, pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             patch.setenv(name, value)
-        boto3.client("dynamodb").create_table(TableName="incidents", **templates.table())
+        boto3.client("dynamodb").create_table(TableName="incidents", **templates.table(), **templates.stream())
         queue, clock = Queue(), MetricClock()
         clock.now = int(BEGIN.timestamp() * 1e9)
         patch.setattr(time, "time_ns", clock)

@@ -62,15 +62,18 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def table() -> dict[str, Any]:
-    """Return what of the deployed table DynamoDB itself must know: keys, indexes, stream."""
+    """Return the deployed table's keys and indexes, without its stream: for each record that a stream holds,
+    DynamoDB Local answers the next write later."""
     properties = read(STORAGE)["Resources"]["Incidents"]["Properties"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    stream = {"StreamEnabled": True, **properties["StreamSpecification"]}
+    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
     indexes = [
         {name: value for name, value in index.items() if name != "OnDemandThroughput"}
         for index in properties["GlobalSecondaryIndexes"]
     ]
-    return {name: properties[name] for name in wanted} | {
-        "StreamSpecification": stream,
-        "GlobalSecondaryIndexes": indexes,
-    }
+    return {name: properties[name] for name in wanted} | {"GlobalSecondaryIndexes": indexes}
+
+
+def stream() -> dict[str, Any]:
+    """Return the deployed table's stream, as CreateTable and UpdateTable take it."""
+    specification = read(STORAGE)["Resources"]["Incidents"]["Properties"]["StreamSpecification"]
+    return {"StreamSpecification": {"StreamEnabled": True, **specification}}
