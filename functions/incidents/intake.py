@@ -144,7 +144,7 @@ def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
-    """Return the moment until which events still belong to an incident that takes no more; None while it is open."""
+    """Return the time after which an event is a recurrence of this ended incident; None while the incident is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
     if incident["status"] == "dismissed" and finding.by_hand:

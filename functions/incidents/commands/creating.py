@@ -14,12 +14,15 @@ from ..storage.stored_form import Created, Stored
 
 KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
 
-# A drawn number is taken only if a caller gave the same number before the counter was raised past it. That is rare.
+# A drawn number is taken only if a caller gave the same number before the counter was raised past it: a short race.
 _NUMBERS_TRIED = 8
 
 
 class Origin(NamedTuple):
-    """The finding that creates an incident. ``before`` is its last sighting; ``dates`` name the source of each date."""
+    """The finding that creates an incident.
+
+    ``before`` is the finding's last sighting, None if it is new. ``dates`` name the event's field of each date.
+    """
 
     finding_key: str
     before: Sighting | None

@@ -19,7 +19,7 @@ Known = Iterable[tuple[str, Group, Tally]]
 
 
 def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Known]) -> dict[str, Any]:
-    """Return the metrics of a window. Their order is the order in the answer.
+    """Return the metrics of a window, with the members in the order of the answer.
 
     ``buckets`` returns the totals of one kind from a first to a last day. Its errors pass through.
     """

@@ -1,8 +1,8 @@
 """The event edge: SQS messages that contain EventBridge events.
 
 An event that can never succeed (malformed, unknown, or from an unmapped account) goes to the dead letters on its first
-receive, with the reason. After any other error, the queue delivers the message again, up to five times. A failed
-message does not block the other messages of its batch.
+receive, with the reason. After any other error, the queue delivers the message again; it delivers a message at most
+five times. A failed message does not block the other messages of its batch.
 """
 
 import json

@@ -69,7 +69,7 @@ def refusals_as_busy() -> Iterator[None]:
 
 @contextmanager
 def only_under_its_condition() -> Iterator[None]:
-    """Ignore a failed condition of a write: then there is nothing to do. Otherwise as ``refusals_as_busy``."""
+    """Ignore a failed condition, because then there is nothing to write. Raises Busy as ``refusals_as_busy`` does."""
     try:
         with refusals_as_busy():
             yield

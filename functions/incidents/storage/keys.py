@@ -141,7 +141,10 @@ def metric_day(tenant_id: str, kind: str, day: str) -> Key:
 
 
 def mark(kind: MarkKind, tenant_id: str, *name: str) -> Key:
-    """Return the key of a mark. One partition has all marks of a tenant, so one query finds them."""
+    """Return the key of a mark.
+
+    All marks of a tenant are in one shard, so one query finds them. The tenants are spread over the shards.
+    """
     shard = int(sha256(tenant_id.encode()).hexdigest(), 16) % kind.shards
     return Key(mark_partition(kind, shard), "#".join((tenant_id, *name)))
 
