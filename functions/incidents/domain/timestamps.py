@@ -32,7 +32,7 @@ def parse(text: str) -> str:
         moment = datetime.fromisoformat(f"{date}T{clock}").replace(tzinfo=UTC)
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError) as impossible:
-        raise ValueError(f"must be {WANTED}; this date and time does not exist") from impossible
+        raise ValueError(f"must be {WANTED}; there is no such date and time") from impossible
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must be {WANTED}")
     return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime is three times as slow
