@@ -1,5 +1,6 @@
-"""POST /api/v1/grc/incidents: store a new incident."""
+"""POST /api/v1/grc/incidents: create an incident."""
 
+# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
 from incidents.commands import creating
 from incidents.edges import http, responses
 from incidents.edges.request import Request

@@ -1,4 +1,4 @@
-"""Table stream -> marks: note what must be computed again of the incidents that changed."""
+"""Table stream -> marks: mark the days whose metrics a changed incident affects."""
 
 from incidents import following
 from incidents.edges import stream

@@ -1,6 +1,6 @@
-"""EventBridge -> SQS: make an incident of a finding, exactly one."""
+"""EventBridge -> SQS -> incidents: turn a finding into exactly one incident."""
 
-# First: where pydantic is loaded already, Powertools' batch loads its parser too, a tenth of this function's start.
+# Import this first. If pydantic is already loaded, Powertools' batch module also loads its parser: 10 % of the start.
 from incidents.edges import findings_queue  # isort: split
 
 from incidents import intake

@@ -1,5 +1,6 @@
-"""GET /api/v1/grc/incidents: find incidents, page by page."""
+"""GET /api/v1/grc/incidents: list the incidents that match filters, one page at a time."""
 
+# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
 from incidents import queries
 from incidents.edges import http, parameters, responses
 from incidents.edges.request import Request

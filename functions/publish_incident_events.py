@@ -1,4 +1,4 @@
-"""Table stream -> EventBridge: announce what became of an incident, one event a version."""
+"""Table stream -> EventBridge: publish one event for each version of an incident."""
 
 from incidents import publishing
 from incidents.edges import stream

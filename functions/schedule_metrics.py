@@ -1,4 +1,4 @@
-"""Schedule -> SQS: one message for each tenant that has marked days."""
+"""Schedule -> SQS: send one message for each tenant with marked days."""
 
 from incidents import metric_jobs
 from incidents.edges import schedule

@@ -1,4 +1,4 @@
-"""What follows from a change of an incident: days to compute anew, and what CloudWatch is told."""
+"""What follows from a change of an incident: days whose metrics must be computed again, and metrics for CloudWatch."""
 
 import time
 from collections import Counter, defaultdict
@@ -21,14 +21,14 @@ Place = tuple[str, Kind, str]  # tenant, kind, day
 
 
 class _Contribution(NamedTuple):
-    """What an incident adds to a day."""
+    """What an incident adds to the totals of a day."""
 
     place: Place
     totals: tally.Totals
 
 
 class _News(NamedTuple):
-    """What CloudWatch is told of one change."""
+    """What one change reports to CloudWatch."""
 
     sequence_number: int
     severity: str
@@ -39,11 +39,13 @@ class _News(NamedTuple):
 
 
 def follow_incidents(records: list[Record], days: Marks) -> set[str]:
-    """Mark the days that incidents left and entered; return the sequence numbers of records whose marks failed.
+    """Mark the days that incidents left and entered; return the sequence numbers of the records whose marks failed.
 
-    An incident's minutes go to CloudWatch with the version in which they became known, and so do its opening and its
-    end; once, unless the stream brings the record again. A record that cannot be read will not be readable later: it is
-    counted as an error, and its tenant's metrics can be rebuilt.
+    CloudWatch receives an incident's minutes with the version in which they became known. It also receives that an
+    incident was opened or ended. Each is sent once, unless the stream delivers the record again.
+
+    An unreadable record is logged and counted in UnreadableRecords, and is not retried: it would stay unreadable. The
+    operator can rebuild the tenant's metrics.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     failed: set[str] = set()
@@ -63,7 +65,7 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
             days.mark(*place, now=now)
         except Busy:
             failed |= numbers
-    # From the first that failed, all come again.
+    # The stream delivers the first failed record and all later ones again.
     end = min(map(int, failed), default=inf)
     _tell_cloudwatch([record_news for record_news in news if record_news.sequence_number < end])
     if unreadable := len(records) - len(news):
@@ -72,7 +74,7 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
 
 
 def _days_touched(record: Record) -> set[Place]:
-    """Return the days that a change touches; none where it makes no difference to what they add up to."""
+    """Return the days whose totals a change affects; an empty set if it affects none."""
     places: set[Place] = set()
     for kind in KINDS:
         before, after = _contribution(kind, record.old), _contribution(kind, record.new)
@@ -82,18 +84,18 @@ def _days_touched(record: Record) -> set[Place]:
 
 
 def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
-    """Return what an incident adds to its day of a kind, or None where it has no such day."""
+    """Return what an incident adds to its day of this kind, or None if it has no such day."""
     moment = f"{kind}_at"
     if item is None or moment not in item:
         return None
     place = (item["tenant_id"]["S"], kind, item[moment]["S"][:10])
     if not TENANT_ID.fullmatch(place[0]):
-        raise ValueError("an incident of no tenant")
+        raise ValueError("the item has no valid tenant_id")
     return _Contribution(place, tally.totals_by_group(kind, [to_facts(item)]))
 
 
 def _news_of(record: Record) -> _News:
-    """Return what CloudWatch is told of a change."""
+    """Return what a change reports to CloudWatch."""
     item = record.new or record.old or {}
     was_open, is_open = _is_open(record.old), _is_open(record.new)
     return _News(
@@ -122,7 +124,7 @@ def _is_open(item: Item | None) -> bool:
 
 
 def _newly_known(old: Item | None, new: Item) -> dict[str, int]:
-    """Return the minutes that an incident has since this version and had not before."""
+    """Return the minutes that are known since this version and were not known before, by CloudWatch metric."""
     after = to_facts(new)
     if tally.exclusion(after):
         return {}

@@ -1,8 +1,10 @@
-"""What becomes of a finding: one incident, however often and by whichever hub it is reported.
+"""From findings to incidents: one incident per finding, no matter how often and through which hub it is reported.
 
-HTTP and events meet in ``creating.create_incident``; what is particular to findings is here: whether it is known, and
-what its incident has become meanwhile. Each outcome is one transaction, so an event may come twice or be cut off
-anywhere: the next delivery finds the whole outcome or none of it.
+HTTP requests and events both create incidents with ``creating.create_incident``. This module holds what only findings
+need: whether the finding is known, and what has happened to its incident since.
+
+Each outcome is one transaction. So an event may be delivered twice, or its handling may stop at any point: the next
+delivery finds either the complete outcome or nothing.
 """
 
 from collections.abc import Callable
@@ -22,24 +24,25 @@ from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
-"""From a tenant and a source to that tenant's incidents, while they are served."""
+"""From a tenant and a source to a context in which that tenant's incidents can be reached."""
 
 Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed"]
 
-DISMISSED_FOR = timedelta(days=30)  # how long a dismissed incident keeps its finding quiet
+DISMISSED_FOR = timedelta(days=30)  # how long a dismissed incident suppresses its finding
 
 _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
 
 
 class Unmapped(EventRefused):
-    """Nobody has said whose findings these are: there is no default tenant."""
+    """The account map names no tenant for these findings, and there is no default tenant."""
 
 
 def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: frozenset[str]) -> list[str]:
-    """Take every finding of an EventBridge event; return what came of each, in one word.
+    """Take every finding of an EventBridge event; return one word for the outcome of each.
 
-    Raises EventRefused for what can never be taken, after all else of the event was; Busy for what may be, later.
+    Raises EventRefused if a finding can never be taken; it does so after all other findings were taken. Raises Busy if
+    a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
@@ -61,9 +64,9 @@ def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: 
 
 
 def tenant_of(finding: Finding, accounts: AccountMap) -> str:
-    """Return the tenant whose finding this is: the account map says, or the list of producers. Raises Unmapped.
+    """Return the tenant that owns the finding, from the account map's accounts or producers. Raises Unmapped.
 
-    A producer that is allowed for one tenant need not name it.
+    A producer that is allowed for exactly one tenant need not name that tenant.
     """
     if finding.producer is not None:
         allowed = accounts.tenants_of(finding.account_id, finding.producer)
@@ -78,17 +81,18 @@ def tenant_of(finding: Finding, accounts: AccountMap) -> str:
 
 
 def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
-    """Make the finding's incident, or bring it up to date. Raises Busy.
+    """Create the finding's incident, or update it, and return the outcome. Raises Busy.
 
-    - unknown: an incident is created;
-    - not newer than the newest event that counted: nothing happens (``known``), unless it is another report of the
-      same problem, with alerts of its own: that is attached while the incident is open;
-    - its incident is open: new alerts and assets are attached (500 of each at most: else ``attached_in_part``), and a
-      severity above the highest that was seen raises the incident's, never below what an analyst has set;
-    - closed or deleted: an event after that moment is a recurrence and makes a new incident, tagged with the number of
-      the old one; an earlier one is ``late``;
-    - dismissed: an event within 30 days of the incident's last change is ``suppressed``, a later one recurs, and so
-      does one that somebody sent by hand.
+    - The finding is unknown: create an incident (``created``).
+    - The event is not newer than the newest event that counted: do nothing (``known``). One exception: another report
+      of the same problem, with alert ids of its own, is attached while the incident is open.
+    - The incident is open: attach new alerts, assets and accounts (``attached``), at most 500 of each; report
+      ``attached_in_part`` if some do not fit. Raise the severity only if the event's severity is above every earlier
+      event's and above the incident's current one, which an analyst may have set.
+    - The incident was closed or deleted: an event after that moment is a recurrence. It creates a new incident, tagged
+      with the number of the old one (``recurred``). An earlier event is ``late``.
+    - The incident was dismissed: an event within 30 days of the incident's last change is ``suppressed``. A later event
+      recurs, and so does an event that a person sent by hand.
     """
     for attempt in range(_TRIES):
         known = incidents.sighting(finding.key)
@@ -100,7 +104,7 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
 
 
 def incident_of(finding: Finding, recurrence_of: str | None = None) -> dict[str, Any]:
-    """Return the body of the create that a finding stands for."""
+    """Return the body of the create request for a finding."""
     tags = [*finding.tags, *([f"recurrence-of:{recurrence_of}"[: model.TAG_CHARACTERS]] if recurrence_of else [])]
     values = {
         "title": finding.title, "description": finding.description, "category": finding.category,
@@ -140,7 +144,7 @@ def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
-    """Return until when an event belongs to an incident that takes no more of them; None while it is open."""
+    """Return the time after which an event is a recurrence of this ended incident; None while the incident is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
     if incident["status"] == "dismissed" and finding.by_hand:
@@ -160,7 +164,7 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
     rises = _rank(finding.severity) > _rank(known.severity)
 
     def raised(incident: Incident, _: str) -> Incident:
-        if _ended_at(incident, finding) is not None:  # meanwhile
+        if _ended_at(incident, finding) is not None:  # it ended since it was read
             raise SightingMoved
         after = incident.copy()
         if rises and _rank(finding.severity) > _rank(incident["severity"]):
@@ -176,10 +180,10 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
 
     try:
         incident = read_alter_write.change_incident(known.incident_id, attached, None, incidents, sighting).incident
-    except IncidentTooLarge:  # what does not fit is not attached; the event counts as seen all the same
+    except IncidentTooLarge:  # attach nothing, but record the sighting and raise the severity
         try:
             read_alter_write.change_incident(known.incident_id, raised, None, incidents, sighting)
-        except IncidentTooLarge:  # a longer word than the last, at the very bound: a later event may still raise it
+        except IncidentTooLarge:  # even the longer severity word does not fit; a later event may still raise it
             unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
             incidents.write(incidents.sighting_write(finding.key, known, unraised))
         return "attached_in_part"

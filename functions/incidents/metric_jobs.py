@@ -1,7 +1,7 @@
-"""The two jobs that keep the metrics true. To run either twice, late, or beside itself changes no number.
+"""The two jobs that keep the metrics current. Running a job twice, late, or concurrently changes no number.
 
-Each day (UTC) has a bucket of two kinds, ``detected`` and ``closed``, that holds every value and every count of that
-day. A bucket is always computed whole from the day's incidents, never added to.
+Each UTC day has buckets of two kinds, ``detected`` and ``closed``, with all values and counts of that day. A bucket is
+always computed completely from the day's incidents, never incremented.
 """
 
 import random
@@ -17,11 +17,11 @@ from .runtime.log import logger
 from .storage.marks import Marks
 from .storage.metric_repository import MetricRepository, Overtaken, UnreadableIncident
 
-_DAY_SECONDS = 10.0  # what a large day takes at most; a run that has less left begins no other
+_DAY_SECONDS = 10.0  # the most that a large day takes; with less time left, a run starts no other day
 
 
 def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:
-    """Send a message for each tenant that has marked days; return how many."""
+    """Send a message for each tenant with marked days; return the number of these tenants."""
     now = oldest = time.time_ns() // 1_000_000
     tenants: dict[str, None] = {}
     for mark in days.of_all_tenants():
@@ -33,13 +33,14 @@ def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:
 
 
 def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, settle_ms: int) -> list[str]:
-    """Compute a tenant's marked days that had ``settle_ms`` milliseconds for their index; return a word for each.
+    """Compute a tenant's days that have been marked for ``settle_ms`` milliseconds; return a word for each mark.
 
-    A day that goes on being marked is computed all the same, and its mark stays until nothing new came for that long.
+    The wait gives the index time to show the change. A day that keeps being marked is computed too, and keeps its mark
+    until no new mark came for ``settle_ms``.
     """
     outcomes = []
     marks = list(days.of_tenant(tenant_id))
-    random.shuffle(marks)  # what one run has no time for is not always the same
+    random.shuffle(marks)  # so that a run that ends early does not always postpone the same days
     for mark in marks:
         if deadline.left() < _DAY_SECONDS:
             outcomes.append("postponed")
@@ -47,9 +48,9 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
         kind, day = cast("tuple[Kind, str]", mark.name)
         try:
             outcomes.append(days.work_off(mark, settle_ms, partial(compute_day, kind, day, metrics)))
-        except Overtaken:  # whoever read later takes the mark away, or leaves it to the next run
+        except Overtaken:  # the run that read later removes the mark, or leaves it to the next run
             outcomes.append("overtaken")
-        except Exception as error:  # one day holds up no other
+        except Exception as error:  # a failed day must not block the others
             line = {"tenant_id": tenant_id, "kind": kind, "day": day, "error": type(error).__qualname__}
             unreadable = {"incident_id": error.incident_id} if isinstance(error, UnreadableIncident) else {}
             logger.error("day failed", extra=line | unreadable)
@@ -58,9 +59,10 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
 
 
 def compute_day(kind: Kind, day: str, metrics: MetricRepository, read_from: int) -> None:
-    """Replace a day's buckets, of the tenant and of each application, by what its incidents are now.
+    """Compute a day's buckets from its current incidents and replace the stored ones.
 
-    ``read_from`` is a moment before now, in milliseconds since 1970. Raises Overtaken, or Busy.
+    A day has a bucket for the tenant and one for each application. ``read_from`` is a moment before the incidents are
+    read, in milliseconds since 1970. Raises Overtaken or Busy.
     """
     totals = tally.totals_by_group(kind, metrics.incidents(kind, day))
     apps = frozenset(group.app for group in totals if group.app is not None)

@@ -1,6 +1,6 @@
-"""What tells others of incidents: from records of the table's stream to events on the bus, exactly one a version.
+"""From records of the table's stream to events on the bus: one event for each version of an incident.
 
-``(incident_id, version)`` tells two deliveries of one event apart from two events.
+An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``.
 """
 
 import json
@@ -19,7 +19,7 @@ from .storage.stored_form import Item, Record
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-SOURCE = OWN_SOURCE  # which the intake never takes, so that no incident makes another
+SOURCE = OWN_SOURCE  # the intake skips this source, so that an incident cannot create another
 SCHEMA_VERSION = 1
 
 DetailType = Literal[
@@ -30,7 +30,7 @@ _OF_ACTION: dict[str, DetailType] = {
     "deleted": "IncidentDeleted", "restored": "IncidentRestored",
 }  # fmt: skip
 
-BATCH = 10  # entries that one call to EventBridge takes
+BATCH = 10  # the most entries in one call to EventBridge
 _TRIES = 3
 
 
@@ -42,20 +42,20 @@ def bus() -> "EventBridgeClient":
 
 
 class Announcement(NamedTuple):
-    """An event to put on the bus, as ``incident_event.v1.json`` describes it. No text that a person wrote is in it."""
+    """An event for the bus, in the form of ``incident_event.v1.json``. It contains no text that a person wrote."""
 
     detail_type: DetailType
     detail: dict[str, Any]
 
 
 def publish_incident_events(records: list[Record]) -> set[str]:
-    """Announce each change of an incident; return the sequence numbers of those that could not be."""
+    """Publish an event for each change of an incident; return the sequence numbers of the records that failed."""
     entries: dict[str, Any] = {}
     failed: set[str] = set()
     for record in records:
         try:
             event = announcement(record.old, record.new)
-        except Exception as error:  # one record that cannot be read holds up no other
+        except Exception as error:  # an unreadable record must not block the others
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             failed.add(record.sequence_number)
             continue
@@ -71,10 +71,11 @@ def publish_incident_events(records: list[Record]) -> set[str]:
 
 
 def announcement(old: Item | None, new: Item | None) -> Announcement | None:
-    """Return the event of a record of the stream, from the item before and after; None where there is nothing to tell.
+    """Return the event for a record of the stream, from the item before and after; None if there is none to publish.
 
-    By precedence: deleted, restored, closed, reopened, updated; an incident that is created closed is created. An item
-    that is erased for good is not announced, nor is a write that leaves the version as it was.
+    If several types fit, the first of these wins: deleted, restored, closed, reopened, updated. An incident that is
+    created with the status closed is IncidentCreated. There is no event for an erased item, nor for a write that keeps
+    the version.
     """
     if new is None:
         return None
@@ -106,9 +107,9 @@ def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
 
 
 def _put(entries: Mapping[str, Any]) -> set[str]:
-    """Put events on their bus, by whatever names; return the names of those that it did not take, after some tries.
+    """Put named entries on their bus; return the names of the entries that failed in every attempt.
 
-    EventBridge takes a part of a batch and says which: only the rest is sent again.
+    EventBridge may accept only a part of a batch and reports which. Only the rest is sent again.
     """
     left = dict(entries)
     for attempt in range(_TRIES):

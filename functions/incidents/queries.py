@@ -1,4 +1,4 @@
-"""What reads incidents, and their changes. No pydantic: a read starts and answers without it."""
+"""Read incidents and their changes. This module must not load pydantic: reads start faster without it."""
 
 import json
 
@@ -8,14 +8,14 @@ from .domain.wire_form import JsonPage
 from .storage import cursor
 from .storage.incident_repository import IncidentRepository
 
-# As the answer travels from Lambda, which allows 6 MB: a JSON text inside a JSON envelope, which older runtimes escape
-# to ASCII. One control character of an incident becomes seven there.
+# Measured in the form in which the answer leaves Lambda, whose limit is 6 MB: a JSON text inside a JSON envelope. Older
+# runtimes escape that to ASCII, where one control character of an incident takes seven bytes.
 PAGE_BYTES = 4_000_000
-_LONGEST = 12  # bytes there of one character: a pair of surrogates, each escaped
+_LONGEST = 12  # the most bytes that one character takes there: two escaped surrogates
 
 
 def list_incidents(request: ListRequest, incidents: IncidentRepository) -> JsonPage:
-    """Return a page of incidents. Raises MalformedRequest for a cursor that is not one of this list."""
+    """Return a page of incidents. Raises MalformedRequest if the cursor does not belong to this list."""
     about = ("list_incidents", request.filters.canonical(), "desc" if request.newest_first else "asc")
     after = cursor.unseal(request.cursor, incidents.identity, *about) if request.cursor is not None else None
     page = incidents.page(request.filters, request.limit, newest_first=request.newest_first, after=after)
@@ -27,7 +27,7 @@ def list_incidents(request: ListRequest, incidents: IncidentRepository) -> JsonP
 def list_incident_changes(incident_id: str, request: ChangesRequest, incidents: IncidentRepository) -> JsonPage:
     """Return a page of an incident's changes, oldest first.
 
-    Raises NotFound, or MalformedRequest for a cursor that is not one of this list.
+    Raises NotFound, or MalformedRequest if the cursor does not belong to this list.
     """
     about = ("list_incident_changes", incident_id)
     after = int(cursor.unseal(request.cursor, incidents.identity, *about)) if request.cursor is not None else 0
@@ -38,8 +38,11 @@ def list_incident_changes(incident_id: str, request: ChangesRequest, incidents: 
 
 
 def _cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
-    """Return as many documents as one answer can carry, and the position behind which to go on: ``last`` for all."""
-    if _LONGEST * sum(map(len, documents)) <= PAGE_BYTES:  # as nearly always
+    """Return the documents that fit into one answer, and the position after which the next page continues.
+
+    The position is ``last`` if all documents fit.
+    """
+    if _LONGEST * sum(map(len, documents)) <= PAGE_BYTES:  # the usual case
         return documents, last
     carried: list[str] = []
     size = 0

@@ -220,8 +220,8 @@ DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
     [
         ("", 400, "line 1, column 1"),
         ("{", 400, "must be JSON"),
-        ('{"title": "x", "title": "y"}', 400, '"title" stands twice'),
-        ('{"title": "x", "lessons_learned": {"a": 1, "a": 2}}', 400, '"a" stands twice'),
+        ('{"title": "x", "title": "y"}', 400, '"title" appears twice'),
+        ('{"title": "x", "lessons_learned": {"a": 1, "a": 2}}', 400, '"a" appears twice'),
         ('{"title": NaN}', 400, "has no NaN"),
         ('{"title": "x", "financial_impact": -Infinity}', 400, "has no -Infinity"),
         ('{"title": "x", "financial_impact": 1e400}', 422, "financial_impact"),

@@ -106,7 +106,7 @@ def test_a_cursor_of_another_tenant_is_refused() -> None:
         ("limit=", "from 1 to 100"),
         ("limit=5&limit=5", "limit must be given once"),
         ("order=newest", "desc or asc"),
-        ("colour=red", "'colour' is not known; known are status,"),
+        ("colour=red", "'colour' is not known; use one of status,"),
         ("tenant_id=globex", "'tenant_id' is not known"),
         ("cursor=", "unchanged"),
         ("cursor=abc", "unchanged"),

@@ -310,7 +310,7 @@ def test_if_match(table: str, if_match: str, status: int) -> None:
 
     assert seen == status
     if status == 412:
-        assert 'is at "1"' in body["detail"]
+        assert 'is at version "1"' in body["detail"]
         assert items(table) == before
 
 

@@ -155,7 +155,7 @@ def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
     ("line", "pointer", "told"),
     [
         (b"{", "", "line 1, column"),
-        (b'{"title": "a", "title": "b"}', "", "stands twice"),
+        (b'{"title": "a", "title": "b"}', "", "appears twice"),
         (b'{"title": NaN}', "", "NaN"),
         (b"[1]", "", "must be a JSON object"),
         (b'{"title": "\xe4"}', "", "must be UTF-8"),

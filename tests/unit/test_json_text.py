@@ -69,5 +69,5 @@ def test_what_is_not_strict_json_is_refused(text: str) -> None:
 
 
 def test_the_member_that_is_named_is_the_first_that_comes_again() -> None:
-    with pytest.raises(MalformedRequest, match='A line must name each member once; "b" stands twice'):
+    with pytest.raises(MalformedRequest, match='A line must name each member once; "b" appears twice'):
         json_text.loads('{"a": 1, "b": 2, "b": 3, "a": 4, "a": 5}', "A line")

@@ -59,7 +59,7 @@ def test_366_days_are_the_most() -> None:
 @pytest.mark.parametrize(
     ("given_wrong", "named"),
     [
-        ({"from": ["2026-11-24"]}, "from must not be after to, which is today unless given"),
+        ({"from": ["2026-11-24"]}, "from must not be after to, which is today by default"),
         ({"from": ["2026-02-02"], "to": ["2026-02-01"]}, r"from must not be after to\."),
         ({"from": ["2026-02-30"]}, "from must be a date like"),
         ({"to": ["20261123"]}, "to must be a date like"),
@@ -71,7 +71,7 @@ def test_366_days_are_the_most() -> None:
         ({"to": ["2026-11-23", "2026-11-23"]}, "to must be given once"),
         ({"group_by": ["status"]}, "group_by must be one of severity, category, app, none"),
         ({"interval": ["hour"]}, "interval must be one of day, week, month"),
-        ({"tenant_id": ["acme"]}, "'tenant_id' is not known; known are from, to, group_by, interval"),
+        ({"tenant_id": ["acme"]}, "'tenant_id' is not known; use one of from, to, group_by, interval"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_be_right(given_wrong: dict[str, list[str]], named: str) -> None:

@@ -102,7 +102,7 @@ def test_given_minutes_that_contradict_the_timestamps_are_named() -> None:
     violations = model.apply_rules(incident(occurred_at=DAYS[0], detected_at=DAYS[1], **given), given, NOW)
 
     assert violations == [
-        ("/mttd_minutes", "must be 1440, as occurred_at and detected_at tell, or be left out to be derived")
+        ("/mttd_minutes", "must be 1440, the minutes from occurred_at to detected_at, or be left out")
     ]
 
 

@@ -1,5 +1,9 @@
-"""What changes incidents, one verb a module: HTTP and event intake meet here.
+"""The commands that change incidents, for HTTP and for the intake. One verb per module.
 
-``creating``, ``updating``, ``deleting``, and ``read_alter_write``: read, alter, write if nobody has written since.
-A module of its own each, so that a deletion starts without pydantic, as a read does.
+``creating``
+``updating``
+``deleting``
+``read_alter_write``   read an incident, alter it, and write it if nobody else has written since
+
+The modules are separate so that a deletion starts without pydantic, as a read does.
 """

@@ -1,4 +1,4 @@
-"""Storing a new incident: two doors, one command."""
+"""Create an incident: one command for HTTP requests and for findings."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -14,12 +14,15 @@ from ..storage.stored_form import Created, Stored
 
 KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
 
-# A drawn number is taken only when somebody gave it before the counter was raised past it: a race that ends at once.
+# A drawn number is taken only if a caller gave the same number before the counter was raised past it: a short race.
 _NUMBERS_TRIED = 8
 
 
 class Origin(NamedTuple):
-    """The finding that makes an incident: how it was known before, if it was, and where its dates were read."""
+    """The finding that creates an incident.
+
+    ``before`` is the finding's last sighting, None if it is new. ``dates`` name the event's field of each date.
+    """
 
     finding_key: str
     before: Sighting | None
@@ -32,12 +35,14 @@ class Origin(NamedTuple):
 def create_incident(
     body: object, incidents: IncidentRepository, idempotency_key: str | None = None, origin: Origin | None = None
 ) -> Created:
-    """Store a new incident from what a caller sent, with change 1, its number and its key, in one transaction.
+    """Create an incident from a caller's body, with change 1, its number and its idempotency key, in one transaction.
 
-    The same key and body again, within 24 hours, return that same incident as it now stands. ``origin`` is the finding
-    that makes it, where no person does; then SightingMoved says that another event of that finding was faster.
-    Raises InvalidIncident, IncidentTooLarge, KeyReused or NumberTaken (only for a number that the caller gave), after
-    which nothing is stored; or Busy, after which the incident may be there if the answer of the table was lost.
+    The same key with the same body, within 24 hours, returns the same incident in its current state. ``origin`` is the
+    finding that creates the incident, None if a caller creates it.
+
+    Raises InvalidIncident, IncidentTooLarge, KeyReused or NumberTaken (only for a number that the caller gave); then
+    nothing is stored. Raises SightingMoved if another event of the ``origin`` finding was faster; nothing is stored.
+    Raises Busy; then the incident may be stored, if the table's answer was lost.
     """
     given = payloads.new_incident(body)
     incident = _begin(given, incidents.identity)
@@ -45,7 +50,7 @@ def create_incident(
     if idempotency_key is not None:
         now = timestamps.to_milliseconds(incident["created_at"]) // 1000
         record = KeyRecord(idempotency_key, payloads.fingerprint(given), now + KEY_SECONDS)
-        # Before a number is drawn, and before any rule that depends on the moment.
+        # Check this before a number is drawn, and before any rule that depends on the current time.
         if earlier := _replay(record, now, incidents):
             return earlier
     if violations := model.apply_rules(incident, given, now=incident["created_at"]):
@@ -53,14 +58,14 @@ def create_incident(
     wire_form.check_size(incident)
     try:
         return Created(_store(incident, given, incidents, record, origin), replayed=False)
-    except KeyReserved as reserved:  # by a request at the same time
+    except KeyReserved as reserved:  # by a concurrent request
         if record is not None and (earlier := _replay(record, now, incidents)):
             return earlier
         raise Busy from reserved
 
 
 def _begin(given: dict[str, Any], identity: Identity) -> Incident:
-    """Return the caller's values under the server's stamps. The id and ``created_at`` are one and the same moment."""
+    """Return the caller's values with the server's stamps. The id contains the same moment as ``created_at``."""
     ulid = ULID()
     now = timestamps.from_milliseconds(ulid.milliseconds)
     stamps = {
@@ -71,7 +76,7 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
         "created_by": identity.subject,
         "updated_by": identity.subject,
         "schema_version": model.SCHEMA_VERSION,
-        "incident_number": given.get("incident_number"),  # until one is drawn
+        "incident_number": given.get("incident_number"),  # None until one is drawn
     }
     if identity.app_id is not None:
         stamps["app_id"] = identity.app_id
@@ -85,7 +90,7 @@ def _store(
     record: KeyRecord | None,
     origin: Origin | None,
 ) -> Stored:
-    """Store under the given number, or under the next one that is free."""
+    """Store the incident under the given number, or under the next free one."""
     extra_writes = [incidents.reserve_key(record, incident)] if record else []
     if origin is not None:
         sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)
@@ -106,7 +111,10 @@ def _store(
 
 
 def _replay(record: KeyRecord, now: int, incidents: IncidentRepository) -> Created | None:
-    """Return what an earlier request with this key made, or None. Raises KeyReused if that was another request."""
+    """Return the incident that an earlier request with this key created, or None.
+
+    Raises KeyReused if the earlier request had another body.
+    """
     held = incidents.find_key(record.key, now)
     if held is None:
         return None

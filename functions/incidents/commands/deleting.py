@@ -1,4 +1,4 @@
-"""Deleting an incident softly."""
+"""Soft-delete an incident."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from .read_alter_write import Versions, change_incident
 
 
 def delete_incident(incident_id: str, versions: Versions, incidents: IncidentRepository) -> Stored:
-    """Delete an incident softly; to delete it again changes nothing. Raises NotFound, PreconditionFailed or Busy."""
+    """Soft-delete an incident. A second delete changes nothing. Raises NotFound, PreconditionFailed or Busy."""
     return change_incident(
         incident_id, lambda incident, _: cast("Incident", {**incident, "is_deleted": True}), versions, incidents
     )

@@ -1,4 +1,4 @@
-"""How an incident is changed: read, alter, write if nobody has written since."""
+"""Change an incident: read it, alter it, and write it if nobody else has written since."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from ..storage.incident_repository import ExtraWrite, IncidentRepository, StaleV
 from ..storage.stored_form import Stored
 
 Versions = frozenset[int] | None
-"""The versions at which a caller wants a change to happen; None for any."""
+"""The versions to which a caller allows the change to apply; None for any version."""
 
 _UPDATES_TRIED = 8
 
@@ -24,10 +24,10 @@ def change_incident(
     incidents: IncidentRepository,
     *extra_writes: ExtraWrite,
 ) -> Stored:
-    """Read, alter, write if nobody has written since; else again, up to eight times.
+    """Read an incident, alter it, and write it if nobody else has written since. Try up to eight times.
 
-    ``alter`` returns the incident as it is to be, from what it is and the moment of the request. Where nothing changes,
-    nothing is written but the extra writes. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
+    ``alter`` returns the new incident from the current one and the time of the attempt. If that changes nothing, only
+    the extra writes are written. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
     """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)

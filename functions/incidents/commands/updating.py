@@ -1,4 +1,4 @@
-"""Changing an incident by a merge patch, or restoring it."""
+"""Change an incident with a merge patch, or restore it."""
 
 from typing import cast
 
@@ -11,7 +11,7 @@ from .read_alter_write import Versions, change_incident
 
 
 def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
-    """Apply a JSON Merge Patch (RFC 7396). What it does not name stays, whoever changes it meanwhile.
+    """Apply a JSON Merge Patch (RFC 7396). It keeps every field that it does not name, also one changed concurrently.
 
     Raises NotFound, PreconditionFailed, IncidentDeleted, InvalidIncident, IllegalTransition, IncidentTooLarge or Busy.
     """
@@ -21,7 +21,7 @@ def update_incident(incident_id: str, body: object, versions: Versions, incident
         if incident["is_deleted"] and given.get("is_deleted") is not False:
             raise IncidentDeleted
         after = cast("Incident", {**incident, **given})
-        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer version may know more of them
+        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer release may know more statuses
         if after["status"] not in (incident["status"], *allowed):
             raise IllegalTransition(incident["status"], after["status"], allowed)
         if violations := model.apply_rules(after, given, now, before=incident):

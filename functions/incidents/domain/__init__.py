@@ -1,12 +1,14 @@
-"""What an incident is, and the rules that hold. Pure: no AWS, no clock.
+"""What an incident is, and its rules. Pure: no AWS, no clock.
 
-``model``        the fields of an incident, their bounds, vocabularies and derived values
-``payloads``     what a caller may send, checked: the only module that loads pydantic
-``questions``    what a caller may ask for: filters, pages, windows of days
-``identity``     who is calling, from verified claims alone
-``json_text``    JSON in, strictly; JSON out, compactly
-``wire_form``    incidents and changes as the API writes them
-``metric_definitions``   the metrics, and in words what each of them is
-``tally``        what incidents, days and windows add up to; ``metric_answer`` is the answer to a question
-``timestamps``, ``errors``
+``model``               the fields of an incident, their bounds, vocabularies and derived values
+``payloads``            validation of what a caller sends; the only module that loads pydantic
+``questions``           what a caller may ask for: filters, pages, windows of days
+``identity``            the caller's identity, from verified claims only
+``json_text``           strict reading of JSON, compact writing of JSON
+``wire_form``           incidents and changes in the API's JSON
+``metric_definitions``  the metrics, and a definition of each in words
+``tally``               the totals of incidents, days and windows
+``metric_answer``       the answer to a request for metrics
+``timestamps``          RFC 3339 timestamps as UTC text
+``errors``              everything that can go wrong, as one tree
 """

@@ -1,33 +1,35 @@
-"""What can go wrong, as one tree. The HTTP edge gives each leaf its status; nothing here knows of HTTP.
+"""Everything that can go wrong, as one tree. The HTTP edge maps each leaf to a status; this module knows no HTTP.
 
 IncidentError
-├── NotAuthenticated        no verified claims came with the request
+├── NotAuthenticated        the request has no verified claims of a valid access token
 ├── NotPermitted            the claims do not allow this operation
-├── NotFound                no such incident, for this caller
-├── MalformedRequest        the request cannot be read: syntax, parameters, cursor
-├── UnsupportedContent      the body is of another media type
-├── InvalidIncident         the request can be read, and names values that break a rule
-├── IncidentTooLarge        the document or the body is over its bound
+├── NotFound                this caller can reach no such incident
+├── MalformedRequest        the request cannot be parsed: syntax, parameters, cursor
+├── UnsupportedContent      the body has a media type that the operation does not accept
+├── InvalidIncident         the request can be parsed, but some values break a rule
+├── IncidentTooLarge        the incident or the body exceeds its size limit
 ├── NumberTaken             the given incident number belongs to another incident
-├── IllegalTransition       the status cannot move that way
-├── IncidentDeleted         a deleted incident takes no change but its restoration
+├── IllegalTransition       the incident's status cannot change to the given status
+├── IncidentDeleted         the incident is deleted; only restoring it is allowed
 ├── PreconditionFailed      the incident is not at the version that the caller expects
 ├── KeyReused               the idempotency key belongs to another request
-└── Busy                    the table refused for now; the same request may succeed later
+└── Busy                    the table refused or cannot be reached; the same request may succeed later
+
+The docstring of each leaf is the description of its problem document in the OpenAPI document.
 """
 
 from typing import Any, NamedTuple
 
 
 class Violation(NamedTuple):
-    """One broken rule: the JSON pointer (RFC 6901) of the value, and what would be right."""
+    """A broken rule: the JSON pointer (RFC 6901) of the value, and what a correct value would be."""
 
     pointer: str
     detail: str
 
 
 class IncidentError(Exception):
-    """Base of everything that this package raises on purpose. Its text is meant for the caller."""
+    """Base of the errors whose text is written for the caller."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -35,35 +37,38 @@ class IncidentError(Exception):
 
     @property
     def members(self) -> dict[str, Any]:
-        """What the caller is told beside the text, by name."""
+        """Further members of the problem document, by name."""
         return {}
 
 
 class NotAuthenticated(IncidentError):
-    """No verified claims came with the request."""
+    """The request has no verified claims of a valid access token."""
 
 
 class NotPermitted(IncidentError):
-    """The claims do not allow this operation, or cannot be read beyond doubt."""
+    """The claims do not allow this operation, or are ambiguous."""
 
 
 class NotFound(IncidentError):
-    """No such incident, for this caller: one answer for unknown, another tenant's and another application's."""
+    """This caller can reach no such incident.
+
+    The answer is the same for an unknown incident, another tenant's incident and another application's incident.
+    """
 
     def __init__(self) -> None:
         super().__init__("There is no such incident.")
 
 
 class MalformedRequest(IncidentError):
-    """The request cannot be read: broken JSON, an unknown parameter, a bad cursor."""
+    """The request cannot be parsed: invalid JSON, an unknown parameter, an invalid cursor."""
 
 
 class UnsupportedContent(IncidentError):
-    """The body is of a media type that this operation does not read."""
+    """The body has a media type that this operation does not accept."""
 
 
 class InvalidIncident(IncidentError):
-    """Values break a rule; ``violations`` names each of them and says what would be right."""
+    """Some values break a rule. The problem's ``errors`` name each value and describe a correct one."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__(f"The incident breaks {len(violations)} rule{'s' if len(violations) > 1 else ''}.")
@@ -75,22 +80,22 @@ class InvalidIncident(IncidentError):
 
 
 class IncidentTooLarge(IncidentError):
-    """The document or the body is over its bound."""
+    """The incident or the body exceeds its size limit."""
 
 
 class NumberTaken(IncidentError):
-    """The given incident number belongs to another incident of the tenant, perhaps a deleted one."""
+    """The given incident number belongs to another incident of the tenant, which may be deleted."""
 
     def __init__(self) -> None:
         super().__init__("The incident_number is taken; numbers are never used again, even after deletion.")
 
     @property
     def members(self) -> dict[str, Any]:
-        return {"errors": [Violation("/incident_number", "must be one that was never used")._asdict()]}
+        return {"errors": [Violation("/incident_number", "must be a number that was never used")._asdict()]}
 
 
 class IllegalTransition(IncidentError):
-    """The status cannot move that way; ``allowed_transitions`` are those that it can take from where it is."""
+    """The status cannot change to the given one. ``allowed_transitions`` lists the statuses that may follow."""
 
     def __init__(self, status: str, wanted: str, allowed_transitions: tuple[str, ...]) -> None:
         super().__init__(
@@ -100,22 +105,22 @@ class IllegalTransition(IncidentError):
 
     @property
     def members(self) -> dict[str, Any]:
-        violation = Violation("/status", f"must be one of {', '.join(self.allowed_transitions)}, or stay")
+        violation = Violation("/status", f"must be one of {', '.join(self.allowed_transitions)}, or stay the same")
         return {"errors": [violation._asdict()], "allowed_transitions": list(self.allowed_transitions)}
 
 
 class IncidentDeleted(IncidentError):
-    """A deleted incident takes no change but its restoration."""
+    """The incident is deleted. A patch must restore it before or together with other changes."""
 
     def __init__(self) -> None:
-        super().__init__("The incident is deleted; is_deleted: false restores it, alone or with other changes.")
+        super().__init__("The incident is deleted. Send is_deleted: false to restore it, alone or with other changes.")
 
 
 class PreconditionFailed(IncidentError):
-    """The incident is not at the version that the caller expects; nothing was changed."""
+    """The incident is not at the version that the caller expects. Nothing was changed."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f'The incident is at "{version}". Read it again, then decide.')
+        super().__init__(f'The incident is at version "{version}". Read it again, then decide.')
 
 
 class KeyReused(IncidentError):
@@ -126,10 +131,10 @@ class KeyReused(IncidentError):
 
 
 class Busy(IncidentError):
-    """The table refused, or could not be reached, for now and after every retry; the same request may succeed later.
+    """The table refused or could not be reached, also in every retry. The same request may succeed later.
 
-    A write whose answer was lost on the way may have been stored all the same: with an Idempotency-Key or If-Match, the
-    same request again is safe.
+    A write may have been stored although its answer was lost. With an Idempotency-Key or If-Match, it is safe to send
+    the same request again.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""JSON in, strictly; JSON out, compactly.
+"""Strict reading of JSON, and compact writing of JSON.
 
-Duplicate keys, NaN and Infinity are refused. A number with a fraction or an exponent remembers its literal, so that
-money never passes through a float.
+Duplicate names, NaN and Infinity are refused. A number with a fraction or an exponent keeps its literal, so that an
+amount of money is never rounded to a float.
 """
 
 import json
@@ -13,11 +13,11 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 class _NotStrict(Exception):
-    """JSON that ``json`` would accept and we do not; its text says what must be."""
+    """JSON that the module ``json`` accepts but this module does not. The text says what the JSON must be."""
 
 
 class Number(float):
-    """A JSON number with a fraction or an exponent: a float that knows how it was written."""
+    """A JSON number with a fraction or an exponent: a float that keeps its literal."""
 
     __slots__ = ("literal",)
     literal: str
@@ -29,7 +29,10 @@ class Number(float):
 
 
 def loads(text: str, name: str = "The body") -> Any:
-    """Return the value of a JSON text. Raises MalformedRequest, which calls it ``name``, if it is not strict JSON."""
+    """Return the value of a JSON text. Raises MalformedRequest if the text is not strict JSON.
+
+    ``name`` is the subject of the error's text.
+    """
     try:
         return json.loads(text, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
@@ -39,7 +42,7 @@ def loads(text: str, name: str = "The body") -> Any:
         raise MalformedRequest(f"{name} {error}.") from error
     except RecursionError as error:
         raise MalformedRequest(f"{name} is nested too deeply.") from error
-    except ValueError as error:  # an integer of thousands of digits, which int() will not read
+    except ValueError as error:  # int() refuses an integer of thousands of digits
         raise MalformedRequest(f"{name} holds a number with too many digits.") from error
 
 
@@ -53,7 +56,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         names: set[str] = set()
         repeated = next(name for name, _ in pairs if name in names or names.add(name))  # type: ignore[func-returns-value]
-        raise _NotStrict(f"must name each member once; {json.dumps(repeated[:64])} stands twice")
+        raise _NotStrict(f"must name each member once; {json.dumps(repeated[:64])} appears twice")
     return members
 
 

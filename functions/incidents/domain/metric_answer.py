@@ -1,4 +1,4 @@
-"""The answer to a question: what the values of a window of days come to. It reads only through what it is given."""
+"""The metrics of a window of days. The caller passes in the function that reads the day buckets."""
 
 from bisect import bisect
 from calendar import monthrange
@@ -15,13 +15,13 @@ from .questions import Window
 from .tally import Group, Tally
 
 Known = Iterable[tuple[str, Group, Tally]]
-"""What is known of the days of a window, in their order: the day (``2026-11-23``), a group of it, and its sum."""
+"""The totals of a window in the order of its days: the day (``2026-11-23``), a group, and the group's tally."""
 
 
 def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Known]) -> dict[str, Any]:
-    """Return the metrics of a window, in the order in which they are shown.
+    """Return the metrics of a window, with the members in the order of the answer.
 
-    ``buckets`` gives what is known of the days of a kind, from a first to a last. Raises what it raises.
+    ``buckets`` returns the totals of one kind from a first to a last day. Its errors pass through.
     """
     as_of = window.as_of
     groups: dict[str | None, Tally] = {}
@@ -30,7 +30,7 @@ def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Kno
     ]
     for kind in KINDS:
         known = buckets(kind, window.first.isoformat(), window.last.isoformat())
-        # One span after the other, so that no more than one is held with all its values.
+        # Handle one span after the other, so that the values of only one span are in memory.
         for span, sums in groupby(known, key=lambda day_sum: bisect(trend, day_sum[0], key=itemgetter("from")) - 1):
             tally = Tally()
             for _, by, piece in sums:
@@ -83,14 +83,14 @@ def _mean(values: Counter[int]) -> float | None:
     n = values.total()
     if not n:
         return None
-    # Exact, half to even, as round() does it with a Fraction, which this function would load for this alone.
+    # Exact, rounded half to even, like round() of a Fraction. The module fractions would be loaded only for this.
     hundredths, rest = divmod(100 * sum(value * count for value, count in values.items()), n)
     rounds_up = 2 * rest > n or (2 * rest == n and hundredths % 2 == 1)
     return (hundredths + rounds_up) / 100
 
 
 def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
-    """Return percentiles by nearest rank: the smallest value that at least so many percent of all do not exceed."""
+    """Return percentiles by nearest rank: the smallest v so that at least that percentage of the values is <= v."""
     n = values.total()
     ranks = {name: max(1, -(-n * percent // 100)) for name, percent in percents.items()}
     percentiles: dict[str, int | None] = dict.fromkeys(percents)
@@ -104,13 +104,16 @@ def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
 
 
 def _rank(group: str | None) -> tuple[bool, int, str]:
-    """Severities from critical down, other groups by name, and last the incidents that have none."""
+    """Return the sort key of a group: severities from critical down, other groups by name, and last the group None."""
     place = model.SEVERITIES.index(group) if group in model.SEVERITIES else len(model.SEVERITIES)
     return group is None, place, group or ""
 
 
 def _spans(window: Window) -> Iterable[tuple[date, date]]:
-    """Yield the first and the last day of each day, week (from Monday, ISO 8601) or month, as far as the window has."""
+    """Yield the first and the last day of each interval: a day, a week (from Monday, ISO 8601) or a month.
+
+    The first and the last interval are cut to the window.
+    """
     first = window.first
     while first <= window.last:
         match window.interval:

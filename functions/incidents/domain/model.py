@@ -1,6 +1,7 @@
-"""What an incident is: its fields, who may write them, their bounds, and the rules that hold between them.
+"""What an incident is: its fields, who may write them, their bounds, and the rules between them.
 
-Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` holds callers to the bounds given here.
+Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` checks callers' values against the bounds
+in this module.
 """
 
 import re
@@ -31,14 +32,15 @@ ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "closed": ("investigating", "review"),
     "dismissed": ("investigating",),
 }
-"""From a status to those that may follow. The same status again is no move; a new incident may have any."""
+"""From a status to the statuses that may follow. An incident may keep its status, and a new one may have any status."""
 
 
 class Incident(TypedDict):
-    """An incident as its answer shows it: every field, null when unset, ``[]`` for lists, ``app_id`` only if app-made.
+    """An incident with every field, in the order of the answer.
 
+    An unset field is None, and an unset list is ``[]``. ``app_id`` exists only if an application created the incident.
     Timestamps are texts of ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
-    any JSON and held as its text: it is written once and never parsed on a read.
+    any JSON, kept as text: a write serializes it once, and a read never parses it.
     """
 
     # Stamped by the server
@@ -71,7 +73,7 @@ class Incident(TypedDict):
     reported_at: str | None
     contained_at: str | None
     closed_at: str | None
-    # What and whom it touches
+    # What and whom it affects
     realized_risk_ids: list[str]
     affected_asset_ids: list[str]
     affected_account_ids: list[str]
@@ -82,10 +84,10 @@ class Incident(TypedDict):
     reportable_to: list[str]
     owner_id: str | None
     tags: list[str]
-    # Whom it was told to
+    # Who was notified
     reported_to_regulators_at: str | None
     customer_notified_at: str | None
-    # What it took and cost
+    # Its duration and cost
     mttd_minutes: int | None
     mttr_minutes: int | None
     financial_impact: Decimal | None
@@ -93,9 +95,9 @@ class Incident(TypedDict):
 
 
 class Change(NamedTuple):
-    """One entry of an incident's audit trail; ``changes`` are (from, to) by field, in the forms of ``Incident``.
+    """One entry of an incident's trail. ``changes`` holds (from, to) by field, in the forms of ``Incident``.
 
-    ``dates`` say, for an incident that a finding made, from which part of its event each date was read.
+    If a finding created the incident, ``dates`` names the part of the event from which each date was read.
     """
 
     version: int
@@ -112,7 +114,7 @@ STAMPED = frozenset({
     "id", "tenant_id", "app_id", "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "deleted_by",
     "schema_version",
 })  # fmt: skip
-"""Fields that only the server writes; a caller who sends one is told so."""
+"""Fields that only the server writes. A caller who sends one gets an error."""
 
 ID_LISTS = frozenset({
     "realized_risk_ids", "affected_asset_ids", "affected_account_ids", "consolidated_investigation_ids",
@@ -123,16 +125,16 @@ LISTS = ID_LISTS | {"tags"}
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
-"""In the order in which they must lie in time, each where it is known."""
+"""The milestones in their required order in time. An unknown milestone is skipped."""
 
 SCHEMA_VERSION = 1
 
 # The forms of ids
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
-INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 of chance
+INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
-# Bounds. Characters are Unicode code points; KiB are of UTF-8.
+# Bounds. Characters are Unicode code points; sizes in bytes are of UTF-8.
 TITLE_CHARACTERS = 300
 TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
 JSON_LEVELS = 16  # lessons_learned
@@ -142,17 +144,17 @@ ID_CHARACTERS = 128
 LIST_IDS = 500
 TAGS, TAG_CHARACTERS = 50, 64
 NUMBER_CHARACTERS = 64
-CALLERS_DIGITS = 9  # of a given number that has the server's own form
+CALLERS_DIGITS = 9  # the most in a caller's number of the server's own form
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
-MINUTES_MAX = 5_000_000_000  # more than lie between the first and the last timestamp
-DOCUMENT_BYTES = 128 * 1024  # so that a change record, old and new, stays under DynamoDB's 400 KB
+MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last possible timestamp
+DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
 
 _GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
 
 _PAIRS_IN_ORDER = (
     *combinations(MILESTONES, 2),
     ("detected_at", "reported_at"),
-    ("occurred_at", "reported_at"),  # follows from the two around it, and must hold when detected_at is not known
+    ("occurred_at", "reported_at"),  # needed only if detected_at is unknown
 )
 MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
@@ -161,7 +163,7 @@ _UNSET: dict[str, Any] = {field: None for field in FIELDS if field != "app_id"} 
 
 
 def unset_fields() -> dict[str, Any]:
-    """Return every field in the order of the answer, unset; ``app_id`` is absent until somebody has one."""
+    """Return every field, unset, in the order of the answer. ``app_id`` is absent."""
     fields = _UNSET.copy()
     for field in LISTS:
         fields[field] = []
@@ -171,11 +173,12 @@ def unset_fields() -> dict[str, Any]:
 def apply_rules(
     incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None
 ) -> list[Violation]:
-    """Apply the rules that hold between fields, in place, and return those that ``given`` made impossible.
+    """Apply the rules between fields to ``incident``, in place, and return the rules that the values break.
 
-    ``given`` are the caller's values of this request, already merged into ``incident``; ``now`` is the moment of the
-    request; ``before`` is the incident as it stood, None for a new one. Entering a status stamps its milestone, leaving
-    ``closed`` clears it; then the minutes are derived.
+    ``given`` holds the caller's values of this request; they are already merged into ``incident``. ``now`` is the time
+    of the request. ``before`` is the incident before the change, None for a new one.
+
+    Entering a status stamps its milestone. Leaving ``closed`` clears ``closed_at``. Then the minutes are derived.
     """
     stamped: set[str] = set()
     if before is None or before["status"] != incident["status"]:
@@ -192,7 +195,10 @@ def apply_rules(
 
 
 def _stamp_milestones(incident: Incident, now: str) -> set[str]:
-    """Stamp what the status asks for, never before a milestone that it follows, and return which fields that were."""
+    """Stamp the milestone of the status if it is unset, and return the names of the stamped fields.
+
+    The stamp is never before an earlier milestone.
+    """
     if incident["status"] == "contained" and incident["contained_at"] is None:
         incident["contained_at"] = max(now, incident["occurred_at"] or "", incident["detected_at"] or "")
         return {"contained_at"}
@@ -213,7 +219,7 @@ def _closing_rule(incident: Incident) -> list[Violation]:
 
 
 def _order_of_timestamps(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
-    """Blame the later one of a pair, unless only the earlier one was sent."""
+    """Return a violation for each pair in the wrong order: of the later field, unless only the earlier was sent."""
     values: Mapping[str, Any] = incident
     return [
         Violation(f"/{earlier}", f"must not be after {later}, which is {values[later]}")
@@ -227,13 +233,19 @@ def _order_of_timestamps(incident: Incident, given: Mapping[str, Any]) -> list[V
 def _derive_minutes(
     incident: Incident, given: Mapping[str, Any], before: Incident, stamped: set[str]
 ) -> list[Violation]:
-    """MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2); MTTR is closing minus detection, R for resolve.
+    """Derive the minutes in place, and return a violation for each given value that contradicts its timestamps.
 
-    Derived replaces given, null included; a given value that differs is refused, unless the server has just stamped the
-    end. Where a timestamp is missing, a caller's value (an import's) stands; minutes that were derived go with their
-    timestamps; and there is no value that nobody gave: null, never 0. ``before`` is the incident itself for a new one.
+    MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2). MTTR is closing minus detection; R means resolve.
+
+    - Both timestamps are known: the derived value replaces the given one, also a null. A given value that differs is a
+      violation, unless the server has just stamped the end.
+    - A timestamp is missing: the caller's value (for example an import's) stays.
+    - A timestamp was removed: the derived value is removed too, unless the caller gives a value.
+    - Nobody gave a value: it is None, never 0.
+
+    ``before`` is the incident itself for a new one.
     """
-    values: dict[str, Any] = incident  # type: ignore[assignment]  # keys that are known to be there, by name
+    values: dict[str, Any] = incident  # type: ignore[assignment]  # all of its keys exist
     earlier: Mapping[str, Any] = before
     violations = []
     for field, (start, end) in MINUTES.items():
@@ -241,9 +253,7 @@ def _derive_minutes(
             minutes = timestamps.minutes_between(values[start], values[end])
             if given.get(field) not in (None, minutes) and end not in stamped:
                 violations.append(
-                    Violation(
-                        f"/{field}", f"must be {minutes}, as {start} and {end} tell, or be left out to be derived"
-                    )
+                    Violation(f"/{field}", f"must be {minutes}, the minutes from {start} to {end}, or be left out")
                 )
             values[field] = minutes
         elif field not in given and earlier[start] is not None and earlier[end] is not None:
@@ -252,7 +262,7 @@ def _derive_minutes(
 
 
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
-    """Return (from, to) of every field that differs, but for the stamps that every change moves."""
+    """Return (from, to) of every field that differs, except ``updated_at`` and ``updated_by``."""
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after
     return {
@@ -263,7 +273,7 @@ def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, An
 
 
 def action(before: Incident, after: Incident) -> Action:
-    """Return what a change did: exactly one word, the first that holds."""
+    """Return the one word for a change. Deletion and restoration come before closing and reopening."""
     if before["is_deleted"] != after["is_deleted"]:
         return "deleted" if after["is_deleted"] else "restored"
     if "closed" in (before["status"], after["status"]) and before["status"] != after["status"]:
@@ -272,12 +282,12 @@ def action(before: Incident, after: Incident) -> Action:
 
 
 def generated_number(year: int, count: int) -> str:
-    """Return the server's own form of an incident number: ``INC-2026-000042``."""
+    """Return an incident number in the server's own form, such as ``INC-2026-000042``."""
     return f"INC-{year:04d}-{count:06d}"
 
 
 def parse_generated(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of a number that ``generated_number`` would give to them, else None."""
+    """Return (year, count) of an incident number in the server's own form; None for any other number."""
     match = _GENERATED.fullmatch(incident_number)
     if match is None:
         return None
@@ -286,9 +296,9 @@ def parse_generated(incident_number: str) -> tuple[int, int] | None:
 
 
 def has_too_many_digits(incident_number: str) -> bool:
-    """Tell whether a number is of the server's form and too long to be given by a caller.
+    """Return whether a number has the server's form and more digits than a caller may give.
 
-    A given number of the server's form raises the counter to it. Were there no end to that, a caller could take the
-    counter's next numbers before it draws them; so those beyond nine digits are the counter's alone.
+    A given number of the server's form raises the counter to that number. Without a limit, a caller could take the
+    counter's next numbers before they are drawn. So numbers of more than nine digits are reserved for the counter.
     """
     return parse_generated(incident_number) is not None and len(incident_number) > len("INC-2026-") + CALLERS_DIGITS

@@ -1,6 +1,6 @@
-"""What a caller may send, field by field: types, bounds, and a sentence for every way to be wrong.
+"""Validation of what a caller sends, field by field: types, bounds, and an error text for every violation.
 
-The only module that loads pydantic, so only writes pay for it. The bounds themselves stand in ``model``.
+This is the only module that loads pydantic, so only writes pay for it. The bounds are in ``model``.
 """
 
 import json
@@ -37,7 +37,7 @@ def _callers_number(number: str) -> str:
         raise ValueError("must be printable ASCII without #")
     if model.has_too_many_digits(number):
         raise ValueError(
-            f"must have at most {model.CALLERS_DIGITS} digits where it is of the server's form, INC-2026-000042"
+            f"must have at most {model.CALLERS_DIGITS} digits if it has the server's form, like INC-2026-000042"
         )
     return number
 
@@ -45,13 +45,13 @@ def _callers_number(number: str) -> str:
 def _amount(value: object) -> Decimal:
     wanted = f"must be an amount in USD from 0 to {model.IMPACT_MAX:,} with at most {model.IMPACT_DECIMALS} decimals"
     if isinstance(value, bool) or not isinstance(value, int | json_text.Number):
-        raise ValueError(f"{wanted}, as a JSON number")  # pydantic turns only ValueError into a violation
+        raise ValueError(f"{wanted}, as a JSON number")  # pydantic reports only a ValueError as a violation
     try:
         amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
-        # The range first: to quantize a number of a million digits is an error of its own.
+        # Check the range first: quantize() raises another error for a number of a million digits.
         if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
             raise ValueError(wanted)
-    except InvalidOperation:  # an exponent beyond what a Decimal holds
+    except InvalidOperation:  # the exponent is beyond Decimal's range
         raise ValueError(wanted) from None
     return amount + 0  # a negative zero becomes zero
 
@@ -78,7 +78,7 @@ def _json_document(value: object) -> str | None:
 
 
 def _members(value: object) -> Iterator[tuple[object, int]]:
-    """Yield every value inside a JSON value, with its level; without recursion: the depth is the caller's choice."""
+    """Yield every value inside a JSON value, with its level. Not recursive, because the caller chooses the depth."""
     pending = [(value, 0)]
     while pending:
         value, level = pending.pop()
@@ -102,9 +102,9 @@ Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS),
 
 
 class _Values(BaseModel):
-    """What a create and a patch may both hold. Strict: a text is never read as a number, nor a number as a text."""
+    """The fields that a create and a patch share. Strict: text is never converted to a number, nor a number to text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # a function uses one
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # a function uses only one
 
     description: Text | None = None
     root_cause: Text | None = None
@@ -144,7 +144,7 @@ class NewIncident(_Values):
 
 
 class IncidentPatch(_Values):
-    """The body of a patch. A value that is left out is left alone: no default here is ever used."""
+    """The body of a patch. A field that is left out keeps its value; the defaults here are never used."""
 
     title: Title = ""
     incident_number: Number = ""
@@ -160,18 +160,18 @@ Payload = TypeVar("Payload", bound=_Values)
 def new_incident(body: object) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
 
-    Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
+    Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
     return _checked(NewIncident, body).model_dump(exclude_none=True)
 
 
 def patch(body: object, incident: model.Incident) -> dict[str, Any]:
-    """Return the values that a merge patch (RFC 7396) gives to ``incident``: None clears, what is left out stays.
+    """Return the values that a merge patch (RFC 7396) sets in ``incident``. None clears a field.
 
-    Raises InvalidIncident, which names every value that breaks a rule, by its JSON pointer.
+    Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
-        if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # before it is merged
+        if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # merge() is recursive
             raise InvalidIncident(
                 [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
             )
@@ -184,7 +184,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
 
 
 def merge(target: object, patch: object) -> object:
-    """Return ``target`` under a merge patch, as RFC 7396 section 2 defines it."""
+    """Return ``target`` after a merge patch, as RFC 7396 section 2 defines it."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -197,7 +197,7 @@ def merge(target: object, patch: object) -> object:
 
 
 def same_json(left: str | None, right: str | None) -> bool:
-    """Tell whether two JSON texts hold the same value; the order of members does not count, true is not 1."""
+    """Return whether two JSON texts have the same value. The order of members does not matter; true is not 1."""
     return left == right or (left is not None and right is not None and _canonical(left) == _canonical(right))
 
 
@@ -206,7 +206,7 @@ def _canonical(text: str) -> str:
 
 
 def fingerprint(given: Mapping[str, Any]) -> str:
-    """Return the same text for the same values of a create, however their JSON was written."""
+    """Return a hash of the values of a create. It does not depend on how their JSON was written."""
     canonical = {
         field: wire_form.dump_amount(value) if isinstance(value, Decimal) else value for field, value in given.items()
     }
@@ -219,7 +219,7 @@ def _checked(kind: type[Payload], body: object) -> Payload:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
     if odd := [name for name in body if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
-        # pydantic would not say which member it is
+        # pydantic would not name the member
         raise InvalidIncident(
             [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
         )
@@ -235,7 +235,7 @@ def _pointer(location: tuple[str | int, ...]) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    """Say what would be right. Pydantic's own text serves where it is already that."""
+    """Return a text that describes a correct value: ours, or pydantic's own where that is good enough."""
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "value_error":

@@ -1,4 +1,4 @@
-"""What a caller may ask for: a page of incidents or of changes, or the metrics of a window of days."""
+"""What a caller may ask for: a page of incidents, a page of changes, or the metrics of a window of days."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,14 @@ from typing import Literal, NamedTuple
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
-DAYS_MAX, DAYS_DEFAULT = 366, 30  # of a window
+DAYS_MAX, DAYS_DEFAULT = 366, 30  # the length of a window
 
 
 class Filters(NamedTuple):
-    """What a list shows: one of the values of each field that is named, and inside both ranges, both ends included."""
+    """The filters of a list. An incident must pass all of them.
+
+    ``any_of`` holds the accepted values of each field. Both ranges include their ends.
+    """
 
     any_of: Mapping[str, tuple[str, ...]]
     created: tuple[str, str]
@@ -21,12 +24,12 @@ class Filters(NamedTuple):
     include_deleted: bool
 
     def canonical(self) -> str:
-        """Return the same text for the same filters, in whatever order they were given."""
+        """Return a text that is the same for the same filters in any order."""
         return json.dumps([sorted((name, sorted(values)) for name, values in self.any_of.items()), *self[1:]])
 
 
 class ListRequest(NamedTuple):
-    """One page of a list of incidents; ``cursor`` says behind which, as an earlier page gave it."""
+    """A request for one page of incidents. ``cursor`` is the ``next_cursor`` of an earlier page, None for the first."""
 
     filters: Filters
     limit: int
@@ -35,14 +38,17 @@ class ListRequest(NamedTuple):
 
 
 class ChangesRequest(NamedTuple):
-    """One page of a list of changes."""
+    """A request for one page of changes."""
 
     limit: int
     cursor: str | None
 
 
 class Window(NamedTuple):
-    """Metrics of the days from ``first`` to ``last``, both included; asked at ``as_of``, in milliseconds since 1970."""
+    """A request for the metrics of the days from ``first`` to ``last``, both included.
+
+    ``as_of`` is the time of the request, in milliseconds since 1970.
+    """
 
     first: date
     last: date

@@ -1,6 +1,6 @@
-"""What incidents add up to: the values and the counts of a day, by application, severity and category.
+"""The totals of incidents: values and counts of a day, by application, severity and category. Pure.
 
-A day's values are kept, each with how often it occurs, so that percentiles of any window are exact. Pure.
+A tally keeps each value with its number of occurrences, so that the percentiles of any window are exact.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 250_000  # of one stored text, before 300 KB; an item may have 400
+CHUNK_BYTES = 250_000  # of one stored text; with the rest of its item below 300 KB, and DynamoDB allows 400 KB
 
 
 class Facts(NamedTuple):
-    """What the metrics look at in an incident. Timestamps are texts of ``timestamps``, minutes are whole."""
+    """The fields of an incident that the metrics use. Timestamps are texts of ``timestamps``, minutes are whole."""
 
     app_id: str | None
     severity: str | None
@@ -32,7 +32,7 @@ class Facts(NamedTuple):
 
 
 def minutes(metric: Metric, facts: Facts) -> int | None:
-    """Return an incident's value of a metric, or None where it is not known."""
+    """Return an incident's value of a metric, or None if it is unknown."""
     match metric:
         case "mttd":
             return facts.mttd_minutes
@@ -45,13 +45,13 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
 
 
 def exclusion(facts: Facts) -> Reason | None:
-    """Return why an incident counts in no metric, whatever its timestamps; None if it does."""
+    """Return why an incident is excluded from every metric, regardless of its timestamps; None if it is not."""
     return "deleted" if facts.is_deleted else "dismissed" if facts.status == "dismissed" else None
 
 
 @dataclass
 class Tally:
-    """A sum: of one day, of one group of it, or of a whole window. ``open_since`` are milliseconds since 1970."""
+    """The totals of a day, of a group of a day, or of a window. ``open_since`` holds milliseconds since 1970."""
 
     minutes: Counter[tuple[Metric, int]] = field(default_factory=Counter)
     imported: Counter[Metric] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class Tally:
     open_since: list[int] = field(default_factory=list)
 
     def add(self, kind: Kind, facts: Facts) -> None:
-        """Count an incident on one of its two days."""
+        """Add an incident to the totals of its day of this kind."""
         excluded = exclusion(facts)
         for metric in METRICS_OF[kind]:
             value = minutes(metric, facts)
@@ -80,7 +80,7 @@ class Tally:
 
 
 class Group(NamedTuple):
-    """By what the metrics can be grouped; None where an incident has none."""
+    """The fields by which metrics can be grouped; None if the incident has no value."""
 
     app: str | None
     severity: str | None
@@ -91,7 +91,7 @@ Totals = dict[Group, Tally]
 
 
 def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
-    """Return what the incidents of one day add up to."""
+    """Return the totals of the incidents of one day, by group."""
     totals: Totals = {}
     for facts in incidents:
         group = Group(facts.app_id, facts.severity, facts.category)
@@ -100,7 +100,7 @@ def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
 
 
 def to_chunks(totals: Totals) -> list[str]:
-    """Return totals as texts, each small enough for an item; at least one."""
+    """Return totals as a list of texts, each small enough for an item. The list has at least one text."""
     chunks: list[list[str]] = [[]]
     size = 0
     for group, tally in sorted(totals.items(), key=repr):
@@ -114,13 +114,13 @@ def to_chunks(totals: Totals) -> list[str]:
 
 
 def from_chunk(chunk: str) -> Iterator[tuple[Group, Tally]]:
-    """Yield the groups of a stored text; a large one comes in pieces."""
+    """Yield the groups of a stored text with their tallies. A large group comes in several pieces."""
     for group, stored in json.loads(chunk):
         yield Group(*group), _from_json(stored)
 
 
 def _pieces(group: Group, tally: Tally) -> list[str]:
-    """Return a group as one text, or as several where it is too large for a chunk."""
+    """Return a group as one text, or as several if it is too large for one."""
     text = _to_text(group, tally)
     if len(text) <= CHUNK_BYTES:
         return [text]

@@ -1,6 +1,6 @@
-"""Strict RFC 3339 timestamps, stored and answered as UTC text with milliseconds: ``2026-11-23T06:16:30.125Z``.
+"""Strict RFC 3339 timestamps, stored and returned as UTC text with milliseconds: ``2026-11-23T06:16:30.125Z``.
 
-The text has one width, so its order as text is its order in time: comparing two of them needs no parsing.
+All these texts have the same length, so their order as text is their order in time. Comparing them needs no parsing.
 """
 
 import re
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 WANTED = f"an RFC 3339 date and time with an offset, from {FIRST_YEAR} to {LAST_YEAR}, like 2026-11-23T06:16:30Z"
 
-# RFC 3339 section 5.6, with its upper and lower case t and z. ASCII digits only: \d would take every script's.
+# RFC 3339 section 5.6, with t and z in upper or lower case. [0-9], because \d matches the digits of every script.
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
@@ -18,10 +18,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse(text: str) -> str:
-    """Return ``text`` as UTC text with milliseconds; digits past milliseconds are cut, not rounded.
+    """Return ``text`` as UTC text with milliseconds. Digits after the milliseconds are cut off, not rounded.
 
-    Raises ValueError, saying what would be right, for anything else: no offset, a date that no calendar has, a leap
-    second (which no clock here can hold), a year outside 1970 to 9998 after conversion to UTC.
+    Raises ValueError, whose text describes a correct timestamp, if the offset is missing, the date does not exist, the
+    second is a leap second (which ``datetime`` cannot represent), or the year in UTC is not in 1970 to 9998.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
@@ -35,20 +35,20 @@ def parse(text: str) -> str:
         raise ValueError(f"must be {WANTED}; there is no such date and time") from impossible
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must be {WANTED}")
-    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime takes three times as long
+    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime is three times as slow
 
 
 def from_milliseconds(milliseconds: int) -> str:
-    """Return the text of a moment given as milliseconds since 1970."""
+    """Return the UTC text of a time in milliseconds since 1970."""
     moment = _EPOCH + timedelta(milliseconds=milliseconds)
     return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
 
 
 def to_milliseconds(text: str) -> int:
-    """Return the milliseconds since 1970 of a text that ``parse`` returned."""
+    """Return the milliseconds since 1970 of a text from ``parse``."""
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def minutes_between(start: str, end: str) -> int:
-    """Return the whole minutes from ``start`` to ``end``, floored once at the end of the calculation."""
+    """Return the minutes from ``start`` to ``end``, rounded down once, at the end of the calculation."""
     return (to_milliseconds(end) - to_milliseconds(start)) // 60_000

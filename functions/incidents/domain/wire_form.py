@@ -1,6 +1,7 @@
-"""Incidents, changes and pages as the API writes them: compact UTF-8 JSON. And how large an incident may be as that.
+"""Incidents, changes and pages in the API's form, compact UTF-8 JSON, and the size limit of an incident in this form.
 
-Two fields are held as more than a Python value, an exact amount and a JSON text: they are written as they are.
+Two fields are not plain JSON values in Python and are written separately: ``financial_impact`` is an exact Decimal, and
+``lessons_learned`` is already a JSON text.
 """
 
 from decimal import Decimal
@@ -17,21 +18,21 @@ _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "i
 
 
 class JsonPage(NamedTuple):
-    """One page of a list, its items as JSON; ``next_cursor`` is None on the last."""
+    """One page of a list, with its items as JSON texts. ``next_cursor`` is None on the last page."""
 
     items: list[str]
     next_cursor: str | None
 
 
 def dump_incident(incident: Incident) -> str:
-    """Return the JSON of an incident, every field of it."""
+    """Return the JSON of an incident with all its fields."""
     plain: dict[str, Any] = dict(incident)
     amount, lessons = plain.pop("financial_impact"), plain.pop("lessons_learned")
     return f'{dumps(plain)[:-1]},"financial_impact":{dump_amount(amount)},"lessons_learned":{lessons or "null"}}}'
 
 
 def dump_change(change: Change) -> str:
-    """Return the JSON of one entry of the audit trail."""
+    """Return the JSON of one change."""
     stamps = dumps({"version": change.version, "at": change.at, "by": change.by, "action": change.action})
     pairs = (
         f'"{field}":{{"from":{dump_value(field, before)},"to":{dump_value(field, after)}}}'
@@ -54,14 +55,14 @@ def dump_page(page: JsonPage) -> str:
 
 
 def dump_amount(amount: Decimal | None) -> str:
-    """Return the shortest exact form: ``1250000.5``, without an exponent or trailing zeros."""
+    """Return the shortest exact JSON of an amount, without exponent and trailing zeros: ``1250000.5``."""
     return "null" if amount is None else f"{amount.normalize():f}"
 
 
 def check_size(incident: Incident) -> None:
-    """Hold what callers wrote to its bound. What the server stamps does not count: it must never stand in the way.
+    """Raise IncidentTooLarge if the fields that callers write exceed the size limit.
 
-    Raises IncidentTooLarge.
+    Fields that the server may write do not count, so that a stamp can never make an incident too large.
     """
     written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
     if len(dump_incident(cast("Incident", written)).encode()) > model.DOCUMENT_BYTES:

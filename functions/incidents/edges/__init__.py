@@ -1,10 +1,14 @@
-"""How Lambda calls us. Each edge makes a handler of an operation, and writes its log line.
+"""The entry points that Lambda calls. Each edge turns an operation into a Lambda handler and writes its log line.
 
-``http``            the HTTP API: ``request`` and ``parameters`` come in, ``responses`` go out
-``findings_queue``  SQS messages that hold events of EventBridge; ``dead_letters`` for what can never be taken
-``metrics_queue``   SQS messages that name a tenant whose metrics are due
-``sqs``             what both have in common: a batch of messages, each done or tried again by itself
-``queues``          the client of SQS, for who sends
+``http``            the HTTP API
+``request``         an HTTP request: caller, headers, body
+``parameters``      the parameters of a query string
+``responses``       answers and problem documents
+``findings_queue``  SQS messages that contain EventBridge events
+``dead_letters``    the queue for events that can never be taken
+``metrics_queue``   SQS messages that name a tenant with marked days
+``sqs``             the code that both queues share: a batch of messages, each handled or retried on its own
+``queues``          the SQS client of the senders
 ``stream``          records of the table's stream, in order
-``schedule``        a run at its hour
+``schedule``        a scheduled run
 """

@@ -1,4 +1,4 @@
-"""The dead letters: where an event goes that can never be taken, with the reason. `incidents dlq` reads them."""
+"""Dead letters: the queue for events that can never be taken, with the reason. `incidents dlq` reads it."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _ATTRIBUTE_CHARACTERS = 256
 
 
 def send(body: str, envelope: Mapping[str, Any], reason: str) -> None:
-    """Send a message's body as it came; its attributes say why, and whose event it is."""
+    """Send a message's body unchanged. Its attributes are the reason and the event's account, source and id."""
     said = {"reason": reason, "account": envelope.get("account"), "source": envelope.get("source"),
             "event_id": envelope.get("id")}  # fmt: skip
     attributes: dict[str, MessageAttributeValueTypeDef] = {
@@ -25,6 +25,6 @@ def send(body: str, envelope: Mapping[str, Any], reason: str) -> None:
 
 
 def _to_attribute(value: object) -> str:
-    """SQS takes no empty attribute and no control characters, and an event may hold anything."""
+    """Return a text that SQS accepts as an attribute: printable ASCII, not empty, at most 256 characters."""
     text = value if isinstance(value, str) else ""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:_ATTRIBUTE_CHARACTERS]) or "unknown"

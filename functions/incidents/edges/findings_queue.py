@@ -1,7 +1,8 @@
-"""The event edge: SQS messages that hold EventBridge events. Each is done, comes again, or goes to the dead letters.
+"""The event edge: SQS messages that contain EventBridge events.
 
-What can never succeed (malformed, unknown, of nobody's account) is sent there at its first receive, with the reason,
-and is done here. Whatever else goes wrong is tried again by the queue, five times, and holds up none of its neighbours.
+An event that can never succeed (malformed, unknown, or from an unmapped account) goes to the dead letters on its first
+receive, with the reason. After any other error, the queue delivers the message again; it delivers a message at most
+five times. A failed message does not block the other messages of its batch.
 """
 
 import json
@@ -23,7 +24,7 @@ from . import dead_letters, queues, sqs
 
 
 class Message:
-    """One message of the queue, and what its handling may reach: the account map, and one tenant's incidents."""
+    """One message of the queue, and what its handling may use: the account map, and one tenant's incidents."""
 
     def __init__(self, record: SQSRecord) -> None:
         self.message_id = record.message_id
@@ -33,7 +34,7 @@ class Message:
 
     @property
     def event(self) -> Any:
-        """The EventBridge event. Raises MalformedEvent."""
+        """The EventBridge event. Raises MalformedEvent if the body is not JSON."""
         try:
             event = json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -42,7 +43,7 @@ class Message:
 
     @property
     def envelope(self) -> Mapping[str, Any]:
-        """The event if it is an object, else an empty one."""
+        """The event if it is a JSON object, else an empty mapping."""
         try:
             event = self.event
         except MalformedEvent:
@@ -51,7 +52,7 @@ class Message:
 
     @contextmanager
     def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
-        """Yield a tenant's incidents, for a source of findings that acts in its own name."""
+        """Yield a tenant's incidents. Changes are made in the name ``system:<source>``."""
         identity = Identity(tenant_id, f"system:{source}", None, frozenset())
         with guard.serving_tenant(tenant_id):
             yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
@@ -61,7 +62,7 @@ Operate = Callable[[Message], list[str]]
 
 
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler of an operation on one message, which returns what came of it, a word for each finding."""
+    """Make a Lambda handler from an operation on one message, which returns one word for each finding."""
     start.prepare(dynamodb.warm_up, queues.client)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:

@@ -1,7 +1,10 @@
-"""The HTTP edge: an event of the API Gateway becomes a request, a result or an error becomes an answer.
+"""The HTTP edge: from an event of the API Gateway to a request, and from a result or an error to an answer.
 
-Every operation passes through ``operation``: claims to identity, scope, the one log line, and errors as problem
-documents. No router: each function has one route.
+``operation`` wraps every operation. It turns claims into an identity, checks the scope, writes the one log line, and
+turns errors into problem documents. There is no router, because each function has one route.
+
+The docstring of a handler's module is ``METHOD /path: summary.`` The OpenAPI document takes the operation's method,
+path and summary from it.
 """
 
 import os
@@ -26,7 +29,7 @@ Operate = Callable[[Request], Response]
 
 
 class Handler(Protocol):
-    """What Lambda calls, with the scope that it asks for."""
+    """A function that Lambda calls, with the scope that its callers need."""
 
     scope: str
 
@@ -34,7 +37,7 @@ class Handler(Protocol):
 
 
 def operation(*, scope: str) -> Callable[[Operate], Handler]:
-    """Make a Lambda handler of an operation that callers with ``scope`` may use. It never raises."""
+    """Make a Lambda handler from an operation for callers with ``scope``. The handler never raises."""
     start.prepare(dynamodb.warm_up)
 
     def decorate(operate: Operate) -> Handler:
@@ -54,10 +57,10 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
             except IncidentError as error:
                 response = responses.problem(error, request_id)
                 line["error"] = type(error).__name__
-            except Exception as error:  # the unforeseen: a problem for the caller, the whole story for us
+            except Exception as error:  # a defect: 500 for the caller, details for the log
                 response = responses.unforeseen(request_id)
                 line["error"] = type(error).__qualname__
-                # Frames without the exception's text, which may quote what a caller sent.
+                # Log the frames without the exception's text, which may quote the caller's data.
                 line["frames"] = [
                     f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)
                 ]
@@ -79,19 +82,22 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
 
 
 def _seconds_left(context: Any) -> float:
-    # Lambda's context has it; that of another caller may not.
+    # Lambda's context has this method; the context of a local caller may not.
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return inf if remaining is None else remaining() / 1000
 
 
 def _incident_named(event: Mapping[str, Any]) -> dict[str, str]:
-    """The incident that the path names, for the log, if that can be one: what else stands there is not for logs."""
+    """Return the path's incident id for the log, only if it has the form of one: other text must not be logged."""
     incident_id = (event.get("pathParameters") or {}).get("incident_id", "")
     return {"incident_id": incident_id} if INCIDENT_ID.fullmatch(incident_id) else {}
 
 
 def _identity(gateway: Mapping[str, Any]) -> Identity:
-    """The gateway verified the token; its claims are checked again, because a route can lose its authorizer."""
+    """Return the caller's identity. Raises NotAuthenticated or NotPermitted.
+
+    The gateway has verified the token. The claims are checked again, because a route can lose its authorizer.
+    """
     try:
         claims = gateway["authorizer"]["jwt"]["claims"]
     except (KeyError, TypeError):
@@ -102,8 +108,8 @@ def _identity(gateway: Mapping[str, Any]) -> Identity:
 
 
 def _issuer() -> str | None:
-    """The issuer that the template trusts. A deployed function that was not told trusts nobody."""
+    """Return the trusted issuer; None if not deployed. Raises RuntimeError if a deployed function has no issuer."""
     issuer = os.environ.get("JWT_ISSUER")
     if not issuer and start.is_on_lambda():
-        raise RuntimeError("JWT_ISSUER is missing: any issuer would do")
+        raise RuntimeError("JWT_ISSUER is missing: every issuer would be trusted")
     return issuer or None

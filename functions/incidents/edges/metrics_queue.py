@@ -1,4 +1,4 @@
-"""The queue of the metrics: each message names a tenant whose marked days are to be computed."""
+"""The edge of the metrics queue: each message names a tenant whose marked days must be computed."""
 
 import json
 import os
@@ -17,21 +17,21 @@ from . import sqs
 
 
 class Message:
-    """One message: the tenant, and what its handling may reach."""
+    """One message: the tenant, and what its handling may use."""
 
     def __init__(self, body: str) -> None:
         self.tenant_id: str = json.loads(body)["tenant_id"]
         if not TENANT_ID.fullmatch(self.tenant_id):
-            raise ValueError("not the message of a tenant")
+            raise ValueError("the message's tenant_id is not valid")
         self.marked_days = marks.metric_days()
-        # For how long an index may not show yet what the stream has told.
+        # How long an index may lag behind the stream.
         self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)
         identity = Identity(self.tenant_id, "system:metrics", None, frozenset())
         self.metrics = MetricRepository(identity, dynamodb.client(), dynamodb.table_name())
 
 
 def consumer(operate: Callable[[Message], list[str]]) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler of an operation on one tenant's message, which returns a word for each day."""
+    """Make a Lambda handler from an operation on one tenant's message, which returns one word for each day."""
     start.prepare(dynamodb.warm_up)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:

@@ -1,6 +1,6 @@
-"""The parameters of a query string: one reader for every operation that takes some.
+"""The parameters of a query string, for every operation that has some.
 
-Whatever is wrong is a MalformedRequest that names the parameter and says what would be right.
+Every error is a MalformedRequest that names the parameter and describes a correct value.
 """
 
 import re
@@ -18,7 +18,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
 CHANGES = ("limit", "cursor")
 METRICS = ("from", "to", "group_by", "interval")
-VALUES_MAX = 10  # of one parameter; each value of an indexed one is a query of its own
+VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
 
@@ -27,7 +27,7 @@ _FIRST, _LAST = "1970-01-01T00:00:00.000Z", "9998-12-31T23:59:59.999Z"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Given = Mapping[str, Sequence[str]]
-"""The values of each parameter, in their order."""
+"""The values of each parameter, in the order of the query string."""
 
 
 def list_request(given: Given) -> ListRequest:
@@ -55,14 +55,14 @@ def changes_request(given: Given) -> ChangesRequest:
 
 
 def metrics_window(given: Given) -> Window:
-    """Read the parameters of the metrics, as of now. Raises MalformedRequest."""
+    """Read the parameters of the metrics. ``as_of`` is the current time. Raises MalformedRequest."""
     single = _single(given, METRICS)
     as_of = time.time_ns() // 1_000_000
     today = datetime.fromtimestamp(as_of // 1000, UTC).date()
     last = _date("to", single["to"]) if "to" in single else today
     first = _date("from", single["from"]) if "from" in single else last - timedelta(days=DAYS_DEFAULT - 1)
     if first > last:
-        meant = "" if "to" in single else ", which is today unless given"
+        meant = "" if "to" in single else ", which is today by default"
         raise MalformedRequest(f"The parameter from must not be after to{meant}.")
     if (last - first).days >= DAYS_MAX:
         raise MalformedRequest(f"The parameters from and to must span at most {DAYS_MAX} days, both included.")
@@ -72,11 +72,11 @@ def metrics_window(given: Given) -> Window:
 
 
 def _single(given: Given, single: Sequence[str], repeatable: Sequence[str] = ()) -> dict[str, str]:
-    """Return the values of the parameters that may be given once, after a look at all that were given."""
+    """Check all parameters, and return the values of those that may be given only once. Raises MalformedRequest."""
     known = (*repeatable, *single)
     for name, values in given.items():
         if name not in known:
-            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; known are {', '.join(known)}.")
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use one of {', '.join(known)}.")
         if name in single and len(values) > 1:
             raise MalformedRequest(f"The parameter {name} must be given once.")
         if len(values) > VALUES_MAX:
@@ -101,7 +101,7 @@ def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _choice(single: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
-    """Return a parameter's value, the first of its choices unless it is given."""
+    """Return a parameter's value, or the first of its choices if it is not given. Raises MalformedRequest."""
     value = single.get(name, choices[0])
     if value not in choices:
         listed = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"

@@ -1,4 +1,4 @@
-"""The client of SQS, for who sends: the schedule, and the dead letters."""
+"""The SQS client of the senders: the schedule and the dead letters."""
 
 from functools import cache
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""An event of the API Gateway (payload 2.0) as a request: who is calling, parameters, headers, body."""
+"""An HTTP request from an event of the API Gateway (payload 2.0): caller, parameters, headers, body."""
 
 import re
 from base64 import b64decode
@@ -15,7 +15,7 @@ from ..storage import dynamodb
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-BODY_BYTES = 6 * DOCUMENT_BYTES  # a document whose every character is escaped as \uXXXX
+BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character escaped as \uXXXX
 PARAMETERS_MAX = 100
 KEY_CHARACTERS = 255
 
@@ -32,18 +32,21 @@ class Request:
         self.identity = identity
 
     def reach(self, repository: Callable[[Identity, "DynamoDBClient", str], Repository]) -> Repository:
-        """Return a repository of what this caller may reach."""
+        """Return a repository that is limited to this caller's identity."""
         return repository(self.identity, dynamodb.client(), dynamodb.table_name())
 
     @property
     def incident_id(self) -> str:
-        """The path's ``{incident_id}``, of whatever form."""
+        """The path's ``{incident_id}``. Its form is not checked."""
         path: Mapping[str, str] = self._event["pathParameters"]
         return path["incident_id"]
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        """The query string. Read from its raw form: the gateway joins repeated parameters with commas."""
+        """The parameters of the query string. Raises MalformedRequest.
+
+        They come from the raw query string, because the gateway joins repeated parameters with commas.
+        """
         try:
             pairs = parse_qsl(
                 self._event.get("rawQueryString", ""),
@@ -67,7 +70,7 @@ class Request:
 
     @property
     def merge_patch(self) -> Any:
-        """The body's JSON value, sent as a merge patch or as plain JSON. Raises as ``json`` does."""
+        """The JSON value of a body that was sent as a merge patch or as plain JSON. Raises the errors of ``json``."""
         return self._body("application/merge-patch+json", "application/json")
 
     @property
@@ -80,14 +83,14 @@ class Request:
 
     @property
     def if_match(self) -> frozenset[int] | None:
-        """The versions that the header If-Match names (RFC 9110 13.1.1: weak tags match none); None for any."""
+        """The versions in the header If-Match; None for any version. Weak tags match none (RFC 9110 13.1.1)."""
         header = self._header("if-match")
         if header is None or header.strip() == "*":
             return None
         return frozenset(version for weak, version in _versions(header) if not weak)
 
     def caller_has(self, version: int) -> bool:
-        """Tell whether the header If-None-Match (RFC 9110 13.1.2) says that the caller has this version already."""
+        """Return whether the caller already has this version, by the header If-None-Match (RFC 9110 13.1.2)."""
         header = self._header("if-none-match") or ""
         return header.strip() == "*" or version in {version for _, version in _versions(header)}
 
@@ -100,7 +103,7 @@ class Request:
         if sent_as not in media_types:
             raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
         body: str = self._event.get("body") or ""
-        # The gateway encodes what it does not take for text, so the flag decides, never the type.
+        # The gateway encodes a body that it does not consider text. Only the flag tells, not the media type.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
         if len(sent) > BODY_BYTES:
             raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")
@@ -111,7 +114,7 @@ class Request:
 
 
 def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each of our entity tags in a list of them; a header of another form lists none."""
+    """Return (is weak, version) of each entity tag of ours in a header; ``[]`` if the header is malformed."""
     if not _ENTITY_TAGS.fullmatch(header):
         return []
     return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]

@@ -1,4 +1,4 @@
-"""What an operation answers with: incidents, pages, metrics, and errors as RFC 9457 problem documents."""
+"""The answers of operations: incidents, pages, metrics, and errors as problem documents (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 
 
 class Response(NamedTuple):
-    """An answer before it takes the gateway's form."""
+    """An answer, before it is converted to the gateway's form."""
 
     status: int
     body: str
@@ -40,7 +40,7 @@ class Response(NamedTuple):
 
 
 def created(made: Created) -> Response:
-    """201 with the incident, its place and its version; also for a repeat, which says that it is one."""
+    """Return 201 with the incident, its location and its version. A replayed create has an additional header."""
     answer = incident(made.stored)
     more = {"location": f"{PATH}/{made.stored.incident['id']}"}
     if made.replayed:
@@ -49,13 +49,13 @@ def created(made: Created) -> Response:
 
 
 def incident(stored: Stored) -> Response:
-    """200 with one incident as it now stands, and its version as a strong ETag."""
+    """Return 200 with an incident, and its version as a strong ETag."""
     headers = {"content-type": "application/json", "etag": f'"{stored.version}"'}
     return Response(200, wire_form.dump_incident(stored.incident), headers, stored.incident["id"])
 
 
 def incident_or_304(request: Request, stored: Stored) -> Response:
-    """200 with one incident, or 304 if the caller has that version."""
+    """Return 200 with an incident, or 304 if the caller already has this version."""
     answer = incident(stored)
     if request.caller_has(stored.version):
         return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})
@@ -63,35 +63,35 @@ def incident_or_304(request: Request, stored: Stored) -> Response:
 
 
 def deleted(stored: Stored) -> Response:
-    """204."""
+    """Return 204."""
     return Response(204, "", {}, stored.incident["id"])
 
 
 def page(listed: JsonPage) -> Response:
-    """200 with one page of a list."""
+    """Return 200 with one page of a list."""
     return Response(200, wire_form.dump_page(listed), {"content-type": "application/json"})
 
 
 def metrics(answer: Mapping[str, Any]) -> Response:
-    """200 with the metrics of a window."""
+    """Return 200 with the metrics of a window."""
     return Response(200, json.dumps(answer), {"content-type": "application/json"})
 
 
 def problem(error: IncidentError, request_id: str) -> Response:
-    """The problem document (RFC 9457) of an error."""
+    """Return the problem document (RFC 9457) of an error."""
     status, title = STATUS_OF[type(error)]
     return _problem_document(status, title, error.detail, request_id, error.members)
 
 
 def unforeseen(request_id: str) -> Response:
-    """The problem document of an error that nobody foresaw."""
+    """Return the problem document of an unexpected error."""
     return _problem_document(
-        500, "Internal error", "Something went wrong on our side; the request id finds it.", request_id
+        500, "Internal error", "Something went wrong on our side. Report the request_id to the operators.", request_id
     )
 
 
 def problem_type(title: str) -> str:
-    """Return the URN that names a kind of problem."""
+    """Return the URN of a problem type from its title."""
     return f"urn:problem-type:incidents:{title.lower().replace(' ', '-')}"
 
 
@@ -106,7 +106,7 @@ def _problem_document(
         "request_id": request_id,
         **(more or {}),
     }
-    # Escaped to ASCII: a detail may quote what a caller sent, and not all of that can be encoded.
+    # json.dumps escapes to ASCII: a detail may quote a caller's text that cannot be encoded as UTF-8.
     return Response(
         status, json.dumps(document), {"content-type": "application/problem+json", **_MORE_HEADERS.get(status, {})}
     )

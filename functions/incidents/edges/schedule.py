@@ -1,4 +1,4 @@
-"""The schedule's edge: a run at its hour, which sends messages to the queue of the metrics."""
+"""The schedule edge: a scheduled run, which sends messages to the metrics queue."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from ..runtime.log import logger
 from ..storage import dynamodb, marks
 from . import queues
 
-_BATCH = 10  # messages that one call to SQS takes
+_BATCH = 10  # the most messages in one call to SQS
 
 
 class Run:
@@ -23,14 +23,14 @@ class Run:
         self.marked_days = marks.metric_days()
 
     def send(self, tenants: Iterable[str]) -> None:
-        """Send a message for each tenant, all of them. Raises Busy."""
+        """Send one message for each tenant. Raises Busy if a message is still refused after all attempts."""
         left = [json.dumps({"tenant_id": tenant_id}) for tenant_id in tenants]
         while left:
             batch, left = left[:_BATCH], left[_BATCH:]
             self._send(batch)
 
     def _send(self, bodies: list[str]) -> None:
-        """SQS takes a part of a batch and says which: only the rest is sent again."""
+        """Send one batch. SQS may accept only a part of it; only the rest is sent again. Raises Busy."""
         for attempt in range(deadline.bounds().attempts):
             answer = queues.client().send_message_batch(
                 QueueUrl=os.environ["METRICS_QUEUE_URL"],
@@ -44,7 +44,7 @@ class Run:
 
 
 def consumer(operate: Callable[[Run], int]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
-    """Make a Lambda handler of an operation that a schedule starts; it returns for how many tenants there is work."""
+    """Make a Lambda handler from a scheduled operation. It returns the number of tenants with marked days."""
     start.prepare(dynamodb.warm_up, queues.client)
 
     @wraps(operate)

@@ -1,4 +1,4 @@
-"""The queue edge: messages of SQS, each done or tried again by itself, and counted by what came of it."""
+"""The queue edge: SQS messages, each handled or retried on its own, and counted by outcome."""
 
 import time
 from collections import Counter
@@ -18,14 +18,15 @@ Take = Callable[[SQSRecord, Line], list[str]]
 
 
 class PartlyFailed(Exception):
-    """Something of a message failed; what else it asked for is done."""
+    """A part of a message failed; its other parts are done."""
 
 
 def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler of what takes one message and its log line, and returns a word for each thing done.
+    """Make a Lambda handler from ``take``, which handles one message and returns one word for each outcome.
 
-    The message comes again, and holds up none of its neighbours, when it raises or ``failed`` is among the words. The
-    words are counted as a metric.
+    ``take`` may add members to the message's log line. If it raises, or if ``failed`` is one of the words, SQS delivers
+    the message again; the other messages of the batch are not affected. The words are counted in the metric
+    ``counted_as``.
     """
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     outcomes: Counter[str] = Counter()

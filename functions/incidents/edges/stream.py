@@ -1,4 +1,4 @@
-"""The stream edge: records of the table's stream, in order, become what a function makes of them, or come again."""
+"""The stream edge: records of the table's stream, in order. Failed records are delivered again."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 def consumer(*clients: Callable[[], object]) -> Callable[[Operate], Handler]:
-    """Make a Lambda handler of an operation on a batch of records; it returns the sequence numbers of what failed.
+    """Make a Lambda handler from an operation on records, which returns the sequence numbers of the failed records.
 
-    ``clients`` make what the operation calls, while Lambda starts. Lambda resumes at the first record that failed, so
-    later ones are delivered again: delivery is at least once.
+    ``clients`` are functions that make the operation's clients during the start. Lambda resumes at the first failed
+    record and delivers it and all later records again. So delivery is at least once.
     """
     start.prepare(*clients)
 

@@ -1,17 +1,22 @@
-"""From an event to findings, without AWS and without a clock. One adapter a source:
+"""From an event to findings, without AWS and without a clock. There is one adapter per source:
 
-``guardduty``           GuardDuty, straight from the detector
-``security_hub_asff``   Security Hub CSPM: findings that were imported, and those that somebody sent by a custom action
-``security_hub_ocsf``   Security Hub's second version; ``security_hub`` is what both share
+``guardduty``           GuardDuty, directly from the detector
+``security_hub_asff``   Security Hub CSPM: imported findings, and findings that a person sent by a custom action
+``security_hub_ocsf``   Security Hub's second version
+``security_hub``        the code that both versions share
 ``cloudwatch_alarm``    CloudWatch alarms
-``health``              AWS Health, abuse reports included
+``health``              AWS Health, including abuse reports
 ``macie``               Macie
-``inspector``           Inspector, off unless it is enabled
+``inspector``           Inspector; off by default
 ``alert_escalated``     our own event, from producers on the custom bus; ``alert_escalated.v1.json`` is its schema
 
-``finding`` is what they return, ``dates`` reads dates in every form, ``nodes`` reads what may be anything.
+The adapters share three modules:
 
-To add a source: a module with ``read``, a line in ``ADAPTERS``, a recorded event in ``tests/events``.
+``finding``             the result of an adapter
+``dates``               dates in all forms that sources write
+``nodes``               access to an event whose values may have any type
+
+To add a source, add a module with ``read``, a line in ``ADAPTERS``, and a recorded event in ``tests/events``.
 """
 
 from collections.abc import Callable, Collection
@@ -68,15 +73,15 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
     (inspector.SOURCE, "Inspector2 Finding"): inspector.read,
     (ANY_SOURCE, "Alert Escalated"): alert_escalated.read,
 }
-"""By source and detail-type. ``ANY_SOURCE`` is any but AWS's own, which nobody else can put on a bus."""
+"""The adapters by source and detail-type. ``ANY_SOURCE`` matches every source except ``aws.*``, which only AWS uses."""
 
 OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
 
 
 def as_from_aws(event: Any) -> Any:
-    """Return an event of ``simulated.aws.*`` with AWS's own source, any other as it is.
+    """Return an event of the source ``simulated.aws.*`` with the source ``aws.*``; any other event unchanged.
 
-    Nobody but AWS can put an event of ``aws.*`` on a bus, so who tries a stack out sends a simulated one.
+    Only AWS can put events of the source ``aws.*`` on a bus. So a person who tries out a stack sends simulated events.
     """
     source = event.get("source") if isinstance(event, dict) else None
     if not isinstance(source, str) or not source.startswith(f"{SIMULATED}aws."):
@@ -85,10 +90,11 @@ def as_from_aws(event: Any) -> Any:
 
 
 def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
-    """Return what an EventBridge event makes: findings, reports that make nothing with the reason, refused ones.
+    """Return the reports of an EventBridge event: each is a finding, skipped with a reason, or refused.
 
-    ``enabled`` names sources of ``OFF_UNLESS_ENABLED`` that are wanted. Our own events are never taken, so that no
-    incident can make another. Raises UnknownEvent if no adapter takes the event, MalformedEvent if it cannot be read.
+    ``enabled`` names the sources of ``OFF_UNLESS_ENABLED`` to take. The service's own events are always skipped, so
+    that an incident cannot create another. Raises UnknownEvent if no adapter takes the event, and MalformedEvent if it
+    cannot be read.
     """
     whole = Node(event).needed_object()
     source, detail_type = whole.at("source").needed_text(), whole.at("detail-type").needed_text()
@@ -103,6 +109,6 @@ def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
 
 
 def adapter(source: str, detail_type: str) -> Adapter | None:
-    """Return the adapter of a source and detail-type, None if there is none."""
+    """Return the adapter for a source and detail-type, or None."""
     wildcard = None if source.startswith("aws.") else ADAPTERS.get((ANY_SOURCE, detail_type))
     return ADAPTERS.get((source, detail_type)) or wildcard

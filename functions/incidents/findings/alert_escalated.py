@@ -1,7 +1,7 @@
-"""Our own event ``Alert Escalated``, version 1, from any producer on the custom bus; its schema lies beside this.
+"""Our own event ``Alert Escalated``, version 1, from any producer on the custom bus.
 
-The schema says what is refused, and this module refuses the same. A date that cannot be read is dropped, and whatever
-is too long is cut; members that version 1 does not know are ignored.
+This module refuses exactly the events that the schema ``alert_escalated.v1.json`` refuses. It drops a date that cannot
+be read, cuts a value that is too long, and ignores members that version 1 does not define.
 """
 
 from ..domain import model
@@ -16,9 +16,9 @@ _OPTIONAL_TEXTS = ("description", "category", "dedup_key", "url")
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event. Raises MalformedEvent for what the schema refuses.
+    """Return the one finding of the event. Raises MalformedEvent if the schema refuses the event.
 
-    The tenant that it names is what the producer claims, never more: who may claim what is for the intake to decide.
+    The finding's tenant is only the producer's claim. The intake decides whether the producer may name this tenant.
     """
     detail = event.at("detail").needed_object()
     version = detail.at("schema_version")
@@ -59,7 +59,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
-    """Return the producer's own key, else one that the same alerts give in any order."""
+    """Return a key from the producer's dedup_key or, without one, from the set of alert ids."""
     if dedup_key:
         return composed_key(producer, dedup_key)
     if not alert_ids:
@@ -78,7 +78,7 @@ def _id_list(node: Node) -> list[str]:
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:
-    """Return the description with the link as its last paragraph; it is not the link that is cut."""
+    """Return the description with the link as its last paragraph. If it is too long, the description is cut."""
     if not (description and url):
         return description or url
     link = f"\n\n{cut_bytes(url, model.TEXT_BYTES // 4)}"

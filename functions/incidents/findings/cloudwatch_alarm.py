@@ -1,8 +1,8 @@
-"""CloudWatch alarms that enter ALARM. Fields as in alarm events and EventBridge in the CloudWatch user guide.
+"""CloudWatch alarms that enter the state ALARM. Fields as in "Alarm events and EventBridge", CloudWatch user guide.
 
-An alarm has no severity; one that has the word of a severity among the first two of its name, as in
-``critical-orders-5xx`` or ``incident-critical-orders-5xx``, takes that.
-Closing is for people: an alarm that is OK again makes nothing.
+An alarm has no severity. If one of the first two words of its name is a severity, the finding gets that severity:
+``critical-orders-5xx``, ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to OK
+is skipped.
 """
 
 import json
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it makes none. Raises MalformedEvent."""
+    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
     name = detail.at("alarmName").needed_text()
     state = detail.at("state.value").text()
@@ -56,7 +56,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _reason_data(detail: Node) -> Node:
-    """Return what the JSON text ``reasonData`` holds, under its own path; nothing where it is no JSON."""
+    """Return the value of the JSON text ``reasonData``, with the path of the text; None if it is not JSON."""
     node = detail.at("state.reasonData")
     try:
         return Node(json.loads(node.text() or "null"), node.path)
@@ -65,7 +65,7 @@ def _reason_data(detail: Node) -> Node:
 
 
 def _dimensions(detail: Node) -> list[str | None]:
-    """Return the values of all dimensions; a composite alarm has none."""
+    """Return the values of all dimensions. A composite alarm has none."""
     dimensions = [metric.at("metricStat.metric.dimensions") for metric in detail.at("configuration.metrics").each()]
     return [
         Node(value).text()

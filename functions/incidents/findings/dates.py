@@ -1,7 +1,7 @@
-"""The dates of an event: every form in which a source writes them, and which of them become the finding's.
+"""The dates of an event: all forms in which sources write dates, and the choice of a finding's dates.
 
-``occurred_at`` comes from a first-seen field or is None. Only ``detected_at``, which every finding has, and
-``seen_at``, which only orders the events of one finding, fall back to the envelope's time.
+``occurred_at`` comes from a first-seen field or is None. ``detected_at``, which every finding needs, and ``seen_at``,
+which only orders the events of a finding, fall back to the envelope's time.
 """
 
 import re
@@ -22,20 +22,19 @@ _SPELLED_OUT = (
     rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} {_ZONE}",
     # Wed Sep 04 16:59:44.356 UTC 2024
     rf"[A-Z][a-z]{{2}} {_MONTH} (?P<day>[0-9]{{1,2}}) {_CLOCK} (?:GMT|UTC) (?P<year>[0-9]{{4}})",
-    # Mar 20, 2023, 6:08:05 PM; Java writes a narrow no-break space before the half of the day since version 20
+    # Mar 20, 2023, 6:08:05 PM; since Java 20 with a narrow no-break space before AM and PM
     rf"{_MONTH} (?P<day>[0-9]{{1,2}}), (?P<year>[0-9]{{4}}), {_CLOCK}[ \u00a0\u202f](?P<half>[AP]M)",
 )
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
-_EARLIEST = "1971"  # what lies before is a zero that somebody took for a date
+_EARLIEST = "1971"  # an earlier date is a zero that was written as a date
 LATEST_MS = 24 * 3_600_000
-"""A date later than the envelope's by more than this is ignored: no clock is that wrong, and a date in 2999 would make
-every later event look old."""
-_MILLISECONDS_FROM = 10**11  # as seconds the year 5138, as milliseconds the year 1973
+"""Ignore event dates more than 24 h after the envelope's: a date in 2999 would make every later event look old."""
+_MILLISECONDS_FROM = 10**11  # the year 5138 in seconds, the year 1973 in milliseconds
 
 
 class Dates(NamedTuple):
-    """The three dates of a finding, as texts of ``timestamps``, and by name what each of them was read from."""
+    """The three dates of a finding, as texts of ``timestamps``, and the source of each date by its name."""
 
     occurred_at: str | None
     detected_at: str
@@ -44,10 +43,10 @@ class Dates(NamedTuple):
 
 
 def parse(value: Any) -> str | None:
-    """Return the UTC text of a date in any form that a source writes, or None for everything else.
+    """Return the UTC text of a date in any form that sources write; None for everything else.
 
-    Those are RFC 3339, also with an offset without a colon, RFC 1123, the two forms of Inspector (taken for UTC), and
-    seconds or milliseconds since 1970, as numbers or digits.
+    The forms are RFC 3339 (also without the colon in the offset), RFC 1123, the two forms of Inspector (read as UTC),
+    and seconds or milliseconds since 1970 (as a number or as digits in a text).
     """
     if isinstance(value, str):
         value = value.strip()
@@ -97,11 +96,11 @@ def _from_number(number: float) -> str | None:
 
 
 def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Node], last_seen: Sequence[Node]) -> Dates:
-    """Return the dates of a finding, each from the first of its fields that can be read, ``seen_at`` from the newest.
+    """Return the dates of a finding. Raises MalformedEvent if no date can be read for ``detected_at``.
 
-    ``time`` is the envelope's. An ``occurred_at`` later than ``detected_at`` is dropped, as two clocks that disagree
-    tell no start; other dates that lie a day and more after the envelope's are passed over. Raises MalformedEvent if
-    nothing says when the finding was detected.
+    ``occurred_at`` and ``detected_at`` come from the first readable of their fields, ``seen_at`` from the newest of its
+    fields. ``time`` is the envelope's time. A date in ``detected`` or ``last_seen`` is ignored if it is more than 24 h
+    after ``time``. An ``occurred_at`` after ``detected_at`` is dropped, because the clocks disagree.
     """
     now = next((text for text, _ in _readable([time])), None)
     latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)

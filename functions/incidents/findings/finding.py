@@ -1,6 +1,6 @@
-"""What an adapter makes of an event: findings that become incidents, and reports that make nothing.
+"""The results of an adapter: findings, which become incidents, and skipped reports.
 
-Whatever is longer than the model allows is cut here, so that size never refuses a true finding.
+A value that is longer than the model allows is cut here, so that a real finding is never refused for its size.
 """
 
 import json
@@ -19,15 +19,16 @@ Reason = Literal[
 REASONS: tuple[str, ...] = get_args(Reason)
 
 KEY_CHARACTERS = 1024
-OTHER_BYTES = 12 * 1024  # of a document, beside the description and the lists of ids
+OTHER_BYTES = 12 * 1024  # of a document, in addition to the description and the lists of ids
 
 
 class Finding(NamedTuple):
-    """One report of one true problem, within the bounds of ``model``; events of the same problem share its ``key``.
+    """A report of a real problem, within the bounds of ``model``. All events of the same problem have the same ``key``.
 
-    Dates are texts of ``timestamps``; ``dates`` says which field of the event each was read from, or why it was
-    dropped. ``page`` tells events of one report apart that share their ``seen_at``, and is 1 for nearly all sources.
-    ``grouped``: several reports share the key, each with alert ids of its own. ``by_hand``: somebody sent it.
+    Dates are texts of ``timestamps``. ``dates`` names the field of the event from which each date was read, or why the
+    date was dropped. ``page`` distinguishes the events of one report with the same ``seen_at``; it is 1 for nearly all
+    sources. ``grouped`` is true if several reports with their own alert ids share the key. ``by_hand`` is true if a
+    person sent the finding.
     """
 
     source: str
@@ -53,7 +54,7 @@ class Finding(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A report that makes nothing: why, as a word that is counted, and the product that it came from."""
+    """A report that creates no incident: the reason, a word that is counted, and the product that sent it."""
 
     reason: Reason
     source: str
@@ -79,7 +80,7 @@ def build_finding(
     grouped: bool = False,
     by_hand: bool = False,
 ) -> Finding:
-    """Return a finding with everything cut to the bounds of ``model``; ids that are None are left out."""
+    """Return a finding with all values cut to the bounds of ``model``. Ids that are None are left out."""
     description = description and cut_bytes(description, model.TEXT_BYTES)
     lists = _within_bytes(
         model.DOCUMENT_BYTES - OTHER_BYTES - _json_bytes(description),
@@ -110,13 +111,13 @@ def build_finding(
 
 
 Report = Finding | Skipped | MalformedEvent
-"""What one report of an event makes: a finding, nothing for a reason, or a refusal of it alone."""
+"""The result of one report: a finding, a skip with its reason, or a refusal of this report only."""
 
 
 def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:
-    """Read the reports of an event one by one: what is wrong with one is no matter of the others.
+    """Read the reports of an event one by one. A malformed report does not affect the others.
 
-    Raises MalformedEvent if all of them are refused.
+    Raises MalformedEvent if all reports are malformed.
     """
     reports: list[Report] = []
     for item in items:
@@ -131,22 +132,22 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 
 
 def composed_key(*parts: str) -> str:
-    """Return one key for several parts; framed, so that no other parts give the same one."""
+    """Return one key for several parts. The parts are framed, so that different parts never give the same key."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def severity_named(word: str | None) -> str | None:
-    """Return the severity that has this name, in any case of letters, or None."""
+    """Return the severity with this name, in upper or lower case, or None."""
     return word.lower() if word and word.lower() in model.SEVERITIES else None
 
 
 def cut_bytes(text: str, size: int) -> str:
-    """Return as many whole characters of ``text`` as fit into ``size`` bytes of UTF-8."""
+    """Return as many complete characters of ``text`` as fit into ``size`` bytes of UTF-8."""
     return text.encode()[:size].decode(errors="ignore")
 
 
 def cut_id(identifier: str) -> str:
-    """Return an id within its bound; what is cut off leaves its hash, so that two long ids stay two."""
+    """Return an id cut to its bound. A cut id ends with a hash of the original, so that two long ids stay different."""
     if len(identifier) <= model.ID_CHARACTERS:
         return identifier
     mark = f"~{sha256(identifier.encode()).hexdigest()[:16]}"
@@ -158,7 +159,7 @@ def _ids(identifiers: Iterable[str | None]) -> list[str]:
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:
-    """Return the lists without what no longer fits; the first list is served first, and within one its beginning."""
+    """Return the lists cut to ``left`` bytes of JSON in total. Earlier lists and earlier ids are kept first."""
     kept: list[list[str]] = []
     for identifiers in lists:
         kept.append([])

@@ -1,7 +1,7 @@
-"""GuardDuty, straight from the detector. Fields as in the EventBridge examples of the GuardDuty user guide.
+"""GuardDuty, directly from the detector. Fields as in the EventBridge examples of the GuardDuty user guide.
 
-Severity bands: "Severity levels of GuardDuty findings" in the same guide, where 9.0 and more is critical, 7.0 high,
-4.0 medium, 1.0 low. A recurrence keeps the finding's ARN.
+The severity bands are from "Severity levels of GuardDuty findings" in the same guide: from 9.0 critical, from 7.0 high,
+from 4.0 medium, from 1.0 low. A recurrence keeps the finding's ARN.
 """
 
 import json
@@ -22,7 +22,7 @@ _CATEGORIES = {
     "PrivilegeEscalation": "unauthorized_access", "Recon": "unauthorized_access", "Stealth": "unauthorized_access",
     "UnauthorizedAccess": "unauthorized_access",
 }  # fmt: skip
-"""By the threat purpose, which is the first word of a finding type."""
+"""Categories by threat purpose, the first word of a finding type."""
 
 _ASSETS = (
     "instanceDetails.instanceId", "accessKeyDetails.accessKeyId", "accessKeyDetails.userName", "eksClusterDetails.arn",
@@ -31,9 +31,10 @@ _ASSETS = (
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
 
-    The account is the member's own: in an organisation the envelope names the administrator's.
+    The account is from the detail, which names the member account. In an organization, the envelope names the
+    administrator account.
     """
     detail = event.at("detail").needed_object()
     service = detail.at("service")
@@ -74,26 +75,26 @@ def read(event: Node) -> list[Report]:
 
 
 def severity(value: float | None) -> str | None:
-    """Return the severity of GuardDuty's number, None where there is none."""
+    """Return the severity for GuardDuty's number; None without a number."""
     if value is None:
         return None
     return next((name for lowest, name in _BANDS if value >= lowest), "informational")
 
 
 def category(finding_type: str | None) -> str | None:
-    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``, None for a purpose not listed."""
+    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``; None for an unknown purpose."""
     if finding_type and "DenialOfService" in finding_type:
         return "denial_of_service"
     return _CATEGORIES.get((finding_type or "").partition(":")[0])
 
 
 def is_sample_title(title: str) -> bool:
-    """Tell whether the title is marked as that of a generated sample."""
+    """Return whether a title is marked as a generated sample."""
     return title.upper().startswith("[SAMPLE]")
 
 
 def _is_sample(additional: Node) -> bool:
-    """Tell whether a finding was generated as a sample: a flag, or a flag inside a JSON text."""
+    """Return whether a finding is a generated sample. The flag is a member, or is inside a JSON text."""
     if additional.at("sample").is_true():
         return True
     try:

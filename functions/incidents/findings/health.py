@@ -1,6 +1,7 @@
-"""AWS Health, abuse reports included. Fields as in the EventBridge schema of the AWS Health user guide.
+"""AWS Health, including abuse reports. Fields as in the EventBridge schema of the AWS Health user guide.
 
-An event has no severity; ours is by its category, and high for an abuse report or a risk to the account itself.
+An event has no severity. The finding's severity depends on the event's category. It is high for an abuse report and
+for a risk to the account itself.
 """
 
 import re
@@ -24,10 +25,10 @@ _PAGE = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
 
-    The pages of one event share key and ``seen_at`` and hold different entities; ``page`` tells them apart. The event's
-    ARN is not unique: the account that is affected belongs to the key.
+    The pages of one event have the same key and ``seen_at``, but different entities; ``page`` distinguishes them. The
+    event's ARN is not unique, so the key also contains the affected account.
     """
     detail = event.at("detail").needed_object()
     code = detail.at("eventTypeCode").needed_text()
@@ -65,7 +66,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _description(detail: Node) -> str | None:
-    """Return the description in English, else the first there is."""
+    """Return the English description, else the first one."""
     descriptions = detail.at("eventDescription").each()
     descriptions.sort(key=lambda description: not (description.at("language").text() or "").startswith("en"))
     return next((text for description in descriptions if (text := description.at("latestDescription").text())), None)
@@ -80,5 +81,5 @@ def _category(code: str, category: str | None, is_abuse: bool) -> str | None:
 
 
 def _page(value: Any) -> int:
-    """Return the number of a page, which Health writes as a text; 1 where there is none."""
+    """Return the page number, which Health writes as text; 1 without one."""
     return int(value) if isinstance(value, str | int) and _PAGE.fullmatch(str(value)) else 1

@@ -1,6 +1,6 @@
-"""Inspector, off unless it is enabled: a vulnerability is a risk, and becomes an incident when an exploit is about.
+"""Inspector; off by default. A vulnerability is only a risk; it becomes an incident if an exploit is available.
 
-Fields as in the EventBridge schema of the Inspector user guide, whose dates come in two forms that are no ISO.
+Fields as in the EventBridge schema of the Inspector user guide. Its dates have two forms, neither of them ISO 8601.
 """
 
 from .dates import choose_dates
@@ -13,7 +13,7 @@ _OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppr
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, critical and with a known exploit, or why it makes none.
+    """Return the one finding of the event, critical and with an available exploit, or why it is skipped.
 
     Raises MalformedEvent.
     """

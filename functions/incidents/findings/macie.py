@@ -1,7 +1,7 @@
-"""Macie, straight from the service. Fields as in the EventBridge event schema of the Macie user guide.
+"""Macie, directly from the service. Fields as in the EventBridge event schema of the Macie user guide.
 
-Severity is Low, Medium or High; Macie has no critical. A policy finding is updated and keeps its id. Every sensitive
-data finding is a new one, for each object and run: they are one problem a bucket and type.
+The severity is Low, Medium or High; Macie has no critical. A policy finding is updated and keeps its id. A sensitive
+data finding is new for each object and run; all those of one bucket and type are one problem.
 """
 
 from .dates import choose_dates
@@ -14,9 +14,9 @@ _CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it makes none. Raises MalformedEvent.
+    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
 
-    Macie's own dates are those of the finding; only the call behind a policy finding tells when it began.
+    Macie's own dates say when the finding was made. Only the API call of a policy finding tells when the problem began.
     """
     detail = event.at("detail").needed_object()
     if detail.at("archived").is_true():
@@ -52,17 +52,17 @@ def read(event: Node) -> list[Report]:
 
 
 def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str | None) -> str:
-    """Return the canonical key: bucket and type for sensitive data, else the finding's id."""
+    """Return the canonical key: bucket and type for a sensitive data finding, else the finding's id."""
     if bucket and finding_type and is_grouped(finding_type):
         return composed_key(SOURCE, account_id, bucket, finding_type)
     return composed_key(SOURCE, account_id, finding_id)
 
 
 def is_grouped(finding_type: str | None) -> bool:
-    """Tell whether findings of this type are reports of one problem, each with an id of its own."""
+    """Return whether several findings of this type, each with its own id, can report one problem."""
     return (finding_type or "").startswith("SensitiveData:")
 
 
 def category(finding_type: str | None) -> str | None:
-    """Return the category of a finding type like ``Policy:IAMUser/S3BucketPublic``, None for one not listed."""
+    """Return the category of a finding type like ``Policy:IAMUser/S3BucketPublic``; None for an unknown type."""
     return _CATEGORIES.get((finding_type or "").partition(":")[0])

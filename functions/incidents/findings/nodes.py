@@ -1,4 +1,4 @@
-"""Reading an event that may be anything: a value with the path at which it stands, so that what is wrong has a name."""
+"""Access to an event whose values may have any type. Each value has its path, so that an error can name it."""
 
 import math
 import re
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from ..domain.model import ACCOUNT_ID
 
-# Invisible, and six bytes each once they are JSON: with them a text at its bound would not fit into a document.
+# Invisible, and six bytes each in JSON: a text at its size limit with them would not fit into a document.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class EventRefused(Exception):
-    """Base of the two ways to refuse an event for good; ``reason`` names places in the event, never its values."""
+    """Base of the errors that refuse an event forever. ``reason`` may name paths in the event, never values."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -27,36 +27,36 @@ class UnknownEvent(EventRefused):
 
 
 class MalformedEvent(EventRefused):
-    """A value that the adapter cannot do without is missing or is not what it should be."""
+    """A value that the adapter needs is missing or invalid."""
 
 
 class Node(NamedTuple):
-    """A JSON value of an event and the path to it, like ``detail.findings[0].Title``. Whatever is absent is None."""
+    """A JSON value of an event and its path, like ``detail.findings[0].Title``. An absent value is None."""
 
     value: Any
     path: str = ""
 
     def at(self, path: str) -> "Node":
-        """Return the node at a dotted path below this one, None where anything on the way is no object."""
+        """Return the node at a dotted path below this one. Its value is None if a step of the path is not an object."""
         value = self.value
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         return Node(value, f"{self.path}.{path}" if self.path else path)
 
     def each(self) -> list["Node"]:
-        """Return the items of a list, nothing of anything else."""
+        """Return the items of a list; an empty list for any other value."""
         items = self.value if isinstance(self.value, list) else []
         return [Node(item, f"{self.path}[{place}]") for place, item in enumerate(items)]
 
     def text(self) -> str | None:
-        """Return a text that says something, without control characters and lone surrogates; else None."""
+        """Return a text without control characters and lone surrogates; None if nothing is left or it is not a text."""
         if not isinstance(self.value, str):
             return None
         unicode = self.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return _CONTROL_CHARACTERS.sub("", unicode).strip() or None
 
     def number(self) -> float | None:
-        """Return a finite number, else None; true is no number."""
+        """Return a finite number, else None. true is not a number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             return None
         try:
@@ -66,7 +66,7 @@ class Node(NamedTuple):
         return number if math.isfinite(number) else None
 
     def is_true(self) -> bool:
-        """Tell whether this is true, as a boolean or as the text that some sources write."""
+        """Return whether the value is true, or the text ``true``, which some sources write."""
         return self.value is True or (isinstance(self.value, str) and self.value.strip().lower() == "true")
 
     def needed_text(self) -> str:
@@ -83,14 +83,14 @@ class Node(NamedTuple):
         return self
 
     def needed_items(self) -> list["Node"]:
-        """Return the objects of a list that has some, or raise MalformedEvent."""
+        """Return the items of a list that is not empty and has only objects, or raise MalformedEvent."""
         items = self.each()
         if not items:
             raise MalformedEvent(f"{self.path} must be a list that is not empty")
         return [item.needed_object() for item in items]
 
     def needed_account_id(self) -> str:
-        """Return an AWS account id, or raise MalformedEvent: to guess another account is to guess a tenant."""
+        """Return an AWS account id, or raise MalformedEvent. A guess could choose the wrong tenant."""
         text = self.text()
         if text is None or not ACCOUNT_ID.fullmatch(text):
             raise MalformedEvent(f"{self.path} must be an AWS account id of 12 digits")

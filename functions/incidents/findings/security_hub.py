@@ -1,4 +1,4 @@
-"""What both formats of Security Hub share: which product found something, and the key that it has everywhere."""
+"""The code that both formats of Security Hub share: a finding's product, key, type and category."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ SOURCE = "aws.securityhub"
 INSPECTOR = "aws.inspector2"
 
 _PRODUCT = re.compile(r".*\bproduct(?:v2)?/([^/:]+)/([^/:]+)")
-_OTHER_NAMES = {"inspector": "inspector2"}  # where the hub's name is not that of the event source
+_OTHER_NAMES = {"inspector": "inspector2"}  # products whose name in the hub differs from the event source
 # ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce, OCSF UnauthorizedAccess:EC2/SSHBruteForce
 _TYPE = re.compile(r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)")
 _CATEGORIES = {
@@ -21,11 +21,14 @@ _CATEGORIES = {
     "TTPs": "unauthorized_access",
     "Unusual Behaviors": "unauthorized_access",
 }
-"""By the namespace of an ASFF type, for products that have no table of their own."""
+"""Categories by namespace of an ASFF type, for products without their own table."""
 
 
 class Product(NamedTuple):
-    """Who found it: the incident's source, and whether that is AWS, whose ARNs nobody else can give."""
+    """The product that found the problem.
+
+    ``source`` is the incident's source. ``is_aws`` is true for a product of AWS; nobody else can send an AWS ARN.
+    """
 
     source: str
     is_aws: bool
@@ -34,7 +37,7 @@ class Product(NamedTuple):
 def product(product_arn: str | None) -> Product:
     """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
 
-    What a customer imports with its own account as the company has no name of its own: its source is the hub's.
+    A finding that a customer imports with an account id as the company has no product name. Its source is the hub.
     """
     match = _PRODUCT.fullmatch(product_arn or "")
     if match is None or match[1].isdecimal():
@@ -46,7 +49,7 @@ def product(product_arn: str | None) -> Product:
 
 
 def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: str | None, bucket: str | None) -> str:
-    """Return the key that the product's own event has, and that both formats of the hub share."""
+    """Return the same key for a finding in the product's own event and in both formats of the hub."""
     if who == Product(macie.SOURCE, is_aws=True):
         return macie.key(account_id, finding_id, kind, bucket)
     if who.is_aws and finding_id.startswith("arn:"):
@@ -55,7 +58,7 @@ def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: 
 
 
 def finding_type(types: Sequence[str]) -> str | None:
-    """Return the product's own name of the type, as in its own events; else the first type as it stands."""
+    """Return the type in the form of the product's own events; else the first type unchanged, or None."""
     for name in types:
         if match := _TYPE.fullmatch(name):
             return f"{match[1]}:{match[2]}/{match[3]}"
@@ -63,7 +66,7 @@ def finding_type(types: Sequence[str]) -> str | None:
 
 
 def category(who: Product, types: Sequence[str]) -> str | None:
-    """Return the category that the product's own event gives, else that of the namespace."""
+    """Return the category that the product's own event would give, else the category of the namespace, or None."""
     kind = finding_type(types)
     if who.source == guardduty.SOURCE:
         return guardduty.category(kind)

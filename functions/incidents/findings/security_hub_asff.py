@@ -1,7 +1,7 @@
-"""Security Hub CSPM in its finding format ASFF, imported or sent by hand. Fields as in the ASFF syntax of its guide.
+"""Security Hub CSPM in the format ASFF, imported or sent by a person. Fields as in the ASFF syntax of its user guide.
 
-Severity labels are ours in capitals; a finding without one has ``Normalized``, whose bands the same guide gives:
-90 and more critical, 70 high, 40 medium, 1 low, 0 informational.
+Severity labels are our severities in capitals. A finding without a label has ``Normalized``, with bands from the same
+guide: from 90 critical, from 70 high, from 40 medium, from 1 low, 0 informational.
 """
 
 from . import macie, security_hub
@@ -16,10 +16,10 @@ _OF_WORKFLOW: dict[str | None, Reason] = {"SUPPRESSED": "suppressed", "RESOLVED"
 
 
 def read(event: Node) -> list[Report]:
-    """Return what each finding of the event makes; the guide promises one, the format holds many.
+    """Return the report of each finding of the event. The guide promises one finding, but the format allows several.
 
-    Raises MalformedEvent if none can be read. What somebody sent by a custom action is taken in any state, and is as
-    new as the action: that is what they asked for.
+    Raises MalformedEvent if none can be read. A finding that a person sent by a custom action is taken in any state,
+    and its ``seen_at`` is at least the time of the action.
     """
     sent_by_hand = event.at("detail-type").text() == CUSTOM_ACTION
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item, sent_by_hand))
@@ -62,7 +62,7 @@ def _read(event: Node, item: Node, sent_by_hand: bool) -> Finding | Skipped:
 
 
 def _why_not(item: Node, product: security_hub.Product, title: str) -> Reason | None:
-    """Return why an imported finding makes nothing; a vulnerability comes from Inspector itself or not at all."""
+    """Return why an imported finding is skipped, or None. Vulnerabilities are only taken from Inspector itself."""
     if item.at("RecordState").text() == "ARCHIVED":
         return "archived"
     if reason := _OF_WORKFLOW.get(item.at("Workflow.Status").text()):

@@ -1,7 +1,8 @@
-"""Security Hub in OCSF, the format of its second version. Fields as in OCSF findings in the Security Hub user guide.
+"""Security Hub in OCSF, the format of its second version. Fields as in "OCSF findings", Security Hub user guide.
 
-Severity ids are those of OCSF: 6 fatal and 5 critical, 4 high, 3 medium, 2 low, 1 informational. Class 2004 is a
-detection, exposures included; 2002 is a vulnerability, 2003 compliance, 2006 data security, which Macie reports itself.
+The severity ids are OCSF's: 6 fatal, 5 critical, 4 high, 3 medium, 2 low, 1 informational; fatal becomes critical. Only
+class 2004 is taken: a detection, including an exposure. The others are 2002, a vulnerability; 2003, compliance; and
+2006, data security, which Macie reports itself.
 """
 
 from . import security_hub
@@ -20,7 +21,7 @@ _CLOSE = 3  # activity_id
 
 
 def read(event: Node) -> list[Report]:
-    """Return what each finding of the event makes. Raises MalformedEvent if none can be read."""
+    """Return the report of each finding of the event. Raises MalformedEvent if none can be read."""
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item))
 
 
@@ -62,7 +63,7 @@ def _read(event: Node, item: Node) -> Finding | Skipped:
 
 
 def _both_forms(info: Node, name: str) -> list[Node]:
-    """The text of a date, and the milliseconds that OCSF has beside it."""
+    """Return the two nodes of a date: the text, and the milliseconds since 1970."""
     return [info.at(f"{name}_dt"), info.at(name)]
 
 

@@ -1,8 +1,8 @@
-"""What Lambda gives and takes.
+"""What the functions need from Lambda and AWS, other than DynamoDB.
 
 ``start``       what a function does once, before its first request
-``deadline``    how long anything may wait
-``sdk``         clients of AWS's services
-``cloudwatch``  metrics of our own
+``deadline``    how long a request may wait
+``sdk``         clients for AWS services
+``cloudwatch``  this service's own metrics
 ``log``         the one logger
 """

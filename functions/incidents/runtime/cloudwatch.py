@@ -1,7 +1,7 @@
-"""CloudWatch's metrics of this service, as lines of the log in its embedded metric format.
+"""This service's CloudWatch metrics, written as log lines in the embedded metric format.
 
-Every dimension is bounded, because each of its values is a metric that costs: an outcome, a severity; never a tenant,
-which is a property of the line instead. ``stage`` is the name of the stack.
+CloudWatch bills each value of a dimension as a metric. So a dimension has few values: an outcome or a severity, never a
+tenant. The tenant is a property of the log line instead. ``stage`` is the name of the stack.
 """
 
 import os
@@ -13,7 +13,7 @@ NAMESPACE = "Incidents"
 
 
 def count(metric: str, dimension: str, counts: Mapping[str, int]) -> None:
-    """Tell how often things happened, by the values of one dimension."""
+    """Write counts, by the values of one dimension."""
     for value, times in counts.items():
         with single_metric(metric, MetricUnit.Count, times, namespace=NAMESPACE) as line:
             line.add_dimension("stage", _stage())
@@ -21,13 +21,13 @@ def count(metric: str, dimension: str, counts: Mapping[str, int]) -> None:
 
 
 def gauge(metric: str, value: float) -> None:
-    """Tell how much there is of something now."""
+    """Write the current value of a quantity."""
     with single_metric(metric, MetricUnit.NoUnit, value, namespace=NAMESPACE) as line:
         line.add_dimension("stage", _stage())
 
 
 def minutes(values: Mapping[str, int], severity: str, **properties: str) -> None:
-    """Tell how many minutes one incident took, each metric by its name."""
+    """Write the minutes of one incident, by metric name. The properties go into the log line only."""
     line = EphemeralMetrics(namespace=NAMESPACE)
     line.add_dimension("stage", _stage())
     line.add_dimension("severity", severity)

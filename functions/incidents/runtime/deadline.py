@@ -1,7 +1,11 @@
-"""How long anything waits here, so that the caller gets an answer from us and never a bare one from the gateway.
+"""How long a request may wait, so that the caller gets this service's answer and never the gateway's 502.
 
-Lambda ends a function at its ``Timeout`` (15 s in the template) and the gateway then answers 502. So each request has a
-deadline somewhat before that, and no call to the table begins that could not end before it.
+Lambda stops a function at its ``Timeout`` (15 s in the template), and the gateway then answers 502. So each request has
+an earlier deadline. An attempt at a call starts only if it can end before the deadline:
+
+    start                            last moment for an attempt              deadline             Timeout
+    ──●──────────────────────────────────────────●──────────────────────────────●────────────────────●──▶ time
+                                                 ◀────── attempt_seconds ───────▶◀─ answer_seconds ──▶
 """
 
 import os
@@ -19,28 +23,28 @@ from typing import NamedTuple
 from ..domain.errors import Busy
 
 LONGEST_PAUSE_SECONDS = 2.0
-"""Between attempts: botocore's own longest between three of them, in its standard mode, and a bound for ours."""
+"""The longest pause between attempts: botocore's own in standard mode with three attempts, and the limit for ours."""
 
 
 class Bounds(NamedTuple):
-    """How long one call to a service may take, and how often it is tried. An environment variable changes each.
+    """How long one call to a service may take, and how often it is tried. An environment variable can change each.
 
-    DynamoDB answers within milliseconds, so these bounds are met when something is wrong, and short ones leave time to
-    try again.
+    DynamoDB answers within milliseconds. So a call reaches these bounds only if something is wrong, and short bounds
+    leave time for another attempt.
     """
 
     connect_seconds: float
-    """A connection inside a region stands in a few milliseconds; a lost packet costs it a repetition after a second."""
+    """Connecting inside a region takes a few milliseconds. After a lost packet, the retransmission comes after 1 s."""
     read_seconds: float
-    """The slowest honest answer, a page of 1 MB or a transaction under contention, takes some hundred milliseconds."""
+    """The slowest normal answer, a page of 1 MB or a transaction under contention, takes a few hundred milliseconds."""
     attempts: int
-    """Of one call, counted with the first. More would serve an outage by making it worse."""
+    """All attempts of one call, including the first. More attempts would make an outage worse."""
     answer_seconds: float
-    """What is kept to write the answer and the log line."""
+    """The time that is reserved to write the answer and the log line."""
 
     @property
     def attempt_seconds(self) -> float:
-        """The longest that one attempt, and the pause behind it, can take."""
+        """The longest time of one attempt and the pause after it."""
         return self.connect_seconds + self.read_seconds + LONGEST_PAUSE_SECONDS
 
 
@@ -56,9 +60,9 @@ def bounds() -> Bounds:
 
 
 def for_one_attempt() -> float:
-    """Return the seconds of a deadline that leaves room for one attempt at a call, and half a second to reach it.
+    """Return the seconds for ``within`` that allow one attempt at a call, and half a second before it.
 
-    Lambda gives a start ten seconds.
+    Lambda allows ten seconds for a start.
     """
     return bounds().attempt_seconds + bounds().answer_seconds + 0.5
 
@@ -68,15 +72,15 @@ _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Hold what happens inside to a deadline, ``seconds`` from now, less what it takes to answer.
+    """Set a deadline for the code inside: ``seconds`` from now, minus ``answer_seconds``.
 
-    No attempt at a call begins that could not end before it. Should one last longer all the same, because its answer
-    drips byte by byte and no single read ever times out, an alarm raises Busy at the deadline. Not to be used inside
-    itself: there is one alarm.
+    An attempt at a call starts only if it can end before the deadline. An attempt can still take longer, for example if
+    its answer arrives byte by byte and no single read times out. Then an alarm raises Busy at the deadline. Do not nest
+    this context, because there is only one alarm.
     """
     left = seconds - bounds().answer_seconds
     token = _ends.set(monotonic() + left)
-    # Signals reach the main thread alone, which is where Lambda runs a handler.
+    # Only the main thread can receive signals. Lambda runs a handler there.
     alarmed = left < inf and threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGALRM)
     try:
@@ -96,19 +100,20 @@ def _ring(*_: object) -> None:
 
 
 def left() -> float:
-    """Return the seconds until the deadline; infinite where there is none."""
+    """Return the seconds until the deadline; infinity without a deadline."""
     return _ends.get() - monotonic()
 
 
 def require_time() -> None:
-    """Raise Busy unless another attempt at a call, and the pause that may follow it, would end before the deadline."""
+    """Raise Busy unless another attempt and the pause after it can end before the deadline."""
     if left() < bounds().attempt_seconds:
         raise Busy
 
 
 def pause(attempt: int, *, first: float, longest: float = LONGEST_PAUSE_SECONDS) -> None:
-    """Wait before another attempt: a random time up to a bound that doubles each time (full jitter), in seconds.
+    """Wait before another attempt: a random time up to a bound that doubles with each attempt (full jitter).
 
-    Rivals that met once do not meet again at the same moment.
+    ``attempt`` counts from 0. ``first`` and ``longest`` bound the time, in seconds. Because the time is random, writers
+    that conflicted once do not retry at the same moment.
     """
     sleep(random.uniform(0, min(longest, first * 2**attempt)))  # noqa: S311  # jitter, not a secret

@@ -1,4 +1,4 @@
-"""One logger for all functions: JSON lines, the service's name and the level from the environment."""
+"""The one logger of all functions. It writes JSON lines; environment variables set the service's name and the level."""
 
 from aws_lambda_powertools import Logger
 

@@ -1,9 +1,9 @@
-"""Clients of AWS's services, each within the bounds of ``deadline``.
+"""Clients for AWS services, each within the bounds of ``deadline``.
 
-botocore and not boto3: the clients are the same, and a function that does not load the layer above starts faster. The
-user agent is fixed: botocore would put it together anew, twice a request, and a get would cost 1.18 times as much. It
-does not look at the parameters, which are ours and which the service looks at anyway. All clients are of one session:
-another one loads botocore's data again.
+- botocore instead of boto3: the clients are the same, and a function starts faster without boto3's layer above them.
+- The user agent is fixed. Otherwise botocore builds it twice per request, and a get costs 1.18 times as much.
+- botocore does not validate the parameters: they come from our code, and the service validates them anyway.
+- All clients share one session, because each new session loads botocore's data again.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from . import deadline
 
 
 def make_client(service: str) -> Any:
-    """Return a new client; before each attempt at a call it checks that the deadline leaves time for one."""
+    """Return a new client. Before each attempt at a call, it raises Busy if the deadline leaves too little time."""
     bounds = deadline.bounds()
     config = Config(
         connect_timeout=bounds.connect_seconds,
@@ -41,6 +41,6 @@ def session() -> botocore.session.Session:
 
 
 def _forget_retry_after(response: Any, **_: object) -> None:
-    """Keep botocore to its own pauses: an answer may ask it for five seconds, which the deadline does not have."""
+    """Remove an answer's request for a pause of up to five seconds, for which the deadline leaves no time."""
     if response is not None:
         response[0].headers.pop("x-amz-retry-after", None)

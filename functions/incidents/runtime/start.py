@@ -1,7 +1,8 @@
-"""What a function does once, while Lambda starts it: the edges call ``prepare`` as they make a handler.
+"""What a function does once, while Lambda starts it. The edges call ``prepare`` when they make a handler.
 
-A start has a whole core, whatever the function's memory, and a request a part of one. So what a process needs anyway is
-made here, and the first request does not pay for it. The log's settings take a third off the price of a line.
+During a start, a function has a full CPU core; during a request, it has a share that depends on its memory. So the
+start creates what the process needs anyway, and the first request does not pay for it. The settings of the log make a
+line a third cheaper.
 """
 
 import logging
@@ -15,12 +16,11 @@ def is_on_lambda() -> bool:
 
 
 def prepare(*clients: Callable[[], object]) -> None:
-    """Set the process up, and on Lambda make the clients that its requests will use. Never raises."""
-    # A line of the log names no place in the code, no thread and no process, so nothing looks for them: the logging
-    # HOWTO, "Optimization".
+    """Set up the process and, on Lambda, make the clients that its requests will use. Never raises."""
+    # The log lines contain no source line, thread or process, so do not look these up (logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if is_on_lambda():
         for make_client in clients:
-            with suppress(Exception):  # the first request will say what is wrong
+            with suppress(Exception):  # the first request will report the error
                 make_client()

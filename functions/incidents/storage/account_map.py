@@ -1,7 +1,7 @@
-"""What belongs to no tenant: the account map, which says whose findings an AWS account's are, and who may escalate
-alerts for whom. The guard keeps it from every tenant's items.
+"""The account map: the tenant of each AWS account's findings, and the tenants for which a producer may escalate alerts.
 
-Whoever finds a tenant here goes on as that tenant's identity, with a repository of its own.
+The map belongs to no tenant. The guard separates it from every tenant's items: code that finds a tenant here must then
+use that tenant's identity and repository.
 """
 
 import re
@@ -14,11 +14,11 @@ from .dynamodb import refusals_as_busy
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PRODUCER = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # as EventBridge has it
+_PRODUCER = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # EventBridge's rule for a source
 
 
 class Link(NamedTuple):
-    """What the map says of an AWS account; or, with ``producer``, of a source of events in that account."""
+    """An entry of the map: the tenants of an AWS account or, with ``producer``, of an event source in that account."""
 
     account_id: str
     producer: str | None
@@ -26,33 +26,34 @@ class Link(NamedTuple):
 
 
 class AccountMap:
-    """The account map."""
+    """The account map in the table."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table = table_name
 
     def tenant_of(self, account_id: str) -> str | None:
-        """Return the tenant that an AWS account's findings belong to, or None: there is no default."""
+        """Return the tenant of an AWS account's findings, or None. There is no default tenant."""
         return next(iter(self._tenants(keys.account(account_id))), None)
 
     def tenants_of(self, account_id: str, producer: str) -> list[str]:
-        """Return the tenants that a source of events in an AWS account may escalate alerts for."""
+        """Return the tenants for which an event source in an AWS account may escalate alerts."""
         return self._tenants(keys.producer(account_id, producer))
 
     def link(self, account_id: str, tenant_id: str) -> None:
-        """Give an AWS account to a tenant, whoever had it. Raises ValueError for what cannot be either."""
+        """Give an AWS account to a tenant; a previous tenant loses it. Raises ValueError for an invalid id."""
         _require_ids(account_id, tenant_id)
         item = stored_form.key(keys.account(account_id)) | {"tenants": {"SS": [tenant_id]}}
         with guard.serving_system(), refusals_as_busy():
             self._client.put_item(TableName=self._table, Item=item)
 
     def allow(self, account_id: str, producer: str, tenant_id: str) -> None:
-        """Let a producer escalate alerts for one more tenant. Raises ValueError for what cannot be allowed."""
+        """Let a producer escalate alerts for one more tenant. Raises ValueError for an invalid id or producer."""
         _require_ids(account_id, tenant_id)
         if not _PRODUCER.fullmatch(producer) or producer.startswith(("aws.", "grc.incidents")):
             raise ValueError(
-                "a producer must be the source of its events: 1 to 256 of A-Z, a-z, 0-9 and ._-/, not aws. or our own"
+                "a producer must be an event source: 1 to 256 of A-Z, a-z, 0-9 and ._-/, not beginning with aws. or "
+                "grc.incidents"
             )
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(
@@ -63,15 +64,15 @@ class AccountMap:
             )
 
     def unlink(self, account_id: str) -> None:
-        """Take an AWS account from its tenant; its findings then belong to nobody."""
+        """Remove an AWS account from the map. Its findings then belong to no tenant."""
         self._delete(keys.account(account_id))
 
     def disallow(self, account_id: str, producer: str) -> None:
-        """Let a producer escalate for nobody any more."""
+        """Remove a producer from the map. It can then escalate alerts for no tenant."""
         self._delete(keys.producer(account_id, producer))
 
     def links(self) -> list[Link]:
-        """Return the whole map, by account."""
+        """Return all entries of the map, sorted by account."""
         items = []
         with guard.serving_system(), refusals_as_busy():
             for page in self._client.get_paginator("query").paginate(

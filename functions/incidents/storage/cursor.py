@@ -1,8 +1,8 @@
-"""Cursors: a position in a list, sealed so that only the list that gave it can take it.
+"""Cursors: a position in a list, sealed so that only the same list accepts it.
 
-A cursor is base 64 (URL-safe, unpadded) of the position and a MAC over the position and everything that the list
-depends on: tenant, application, operation, filters, order. It grants nothing: the partition that is read always comes
-from the caller's identity. The MAC keeps others from probing with positions of their own.
+A cursor is the position and a MAC, in URL-safe Base64 without padding. The MAC covers the position and everything that
+the list depends on: tenant, application, operation, filters and order. A cursor grants no access: the partition to read
+always comes from the caller's identity. The MAC prevents callers from probing with positions that they invent.
 """
 
 import hmac
@@ -17,13 +17,13 @@ _MAC_BYTES = 16
 
 
 def seal(position: str, identity: Identity, *about: str) -> str:
-    """Return the cursor of a position; ``about`` is what the list depends on, beside who asks."""
+    """Return the cursor of a position. ``about`` is what the list depends on, in addition to the identity."""
     text = position.encode("ascii")
     return urlsafe_b64encode(text + _mac(_keys()[0], text, identity, about)).decode().rstrip("=")
 
 
 def unseal(cursor: str, identity: Identity, *about: str) -> str:
-    """Return the position of a cursor that ``seal`` made of the same things. Raises MalformedRequest."""
+    """Return the position in a cursor that ``seal`` made with the same arguments. Raises MalformedRequest."""
     refused = MalformedRequest(
         "The parameter cursor must be the next_cursor of an earlier page of the same list: unchanged, with the same "
         "filters and order."
@@ -32,7 +32,7 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
         sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raise refused from None
-    # Base 64 has spare bits and skips foreign characters: only what encodes back to itself is a cursor of ours.
+    # The decoder ignores spare bits and foreign characters. So accept only a text that encodes back to itself.
     if urlsafe_b64encode(sealed).decode().rstrip("=") != cursor:
         raise refused
     text, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
@@ -42,10 +42,10 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
 
 
 def _keys() -> list[bytes]:
-    """The key that seals, and then the one before it: cursors outlive a rotation."""
+    """Return the current key and then the previous one, so that cursors survive a key rotation."""
     keys = [key for name in ("CURSOR_KEY", "CURSOR_KEY_BEFORE") if (key := os.environ.get(name, "").strip())]
     if not keys or any(key.startswith("{{") for key in keys):
-        raise RuntimeError("CURSOR_KEY is missing, or the reference to its secret was not resolved: anyone could seal")
+        raise RuntimeError("CURSOR_KEY is missing, or its secret is not resolved: anybody could forge a cursor")
     return [key.encode() for key in keys]
 
 

@@ -1,4 +1,4 @@
-"""The one DynamoDB client, and what it does when the table refuses."""
+"""The one DynamoDB client, transactions with retries, and the errors for a table that refuses."""
 
 import os
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _KNOWN_REASONS = _PASSING_REASONS | {"ConditionalCheckFailed", "None"}
 
 
 class ConditionFailed(Exception):
-    """A transaction wrote nothing because conditions did not hold; ``places`` are the positions of their items."""
+    """A transaction wrote nothing because conditions failed. ``places`` holds the positions of the failed writes."""
 
     def __init__(self, places: list[int]) -> None:
         super().__init__(f"conditions failed at {places}")
@@ -36,7 +36,7 @@ class ConditionFailed(Exception):
 
 @cache
 def client() -> "DynamoDBClient":
-    """Return the client of this process, made on first use, guarded, and on the short way through botocore."""
+    """Return the client of this process: made on first use, watched by the guard, and on the fast path."""
     made: DynamoDBClient = sdk.make_client("dynamodb")
     guard.watch(made)
     fast_path.shorten(made)
@@ -44,7 +44,7 @@ def client() -> "DynamoDBClient":
 
 
 def warm_up() -> None:
-    """Make the client, and open the connection that the first request will find. Raises Busy, as ``ping`` does."""
+    """Make the client, and open the connection for the first request. Raises Busy even on success, as ``ping`` does."""
     with deadline.within(deadline.for_one_attempt()), guard.serving_system():
         fast_path.ping(client(), table_name(), stored_form.key(keys.account("")))
 
@@ -55,13 +55,13 @@ def table_name() -> str:
 
 @contextmanager
 def refusals_as_busy() -> Iterator[None]:
-    """Raise Busy when the table throttles, fails or cannot be reached, after botocore's own retries."""
+    """Raise Busy if the table throttles, fails or cannot be reached, after botocore's own retries."""
     try:
         yield
     except (ConnectionError, HTTPClientError) as error:
         raise Busy from error
     except ClientError as error:
-        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # whoever answered it
+        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # also a proxy's answer
         if not failed and error.response["Error"]["Code"] not in _REFUSALS:
             raise
         raise Busy from error
@@ -69,7 +69,7 @@ def refusals_as_busy() -> Iterator[None]:
 
 @contextmanager
 def only_under_its_condition() -> Iterator[None]:
-    """Pass over a write whose condition does not hold: there was nothing to do. Else as ``refusals_as_busy``."""
+    """Ignore a failed condition, because then there is nothing to write. Raises Busy as ``refusals_as_busy`` does."""
     try:
         with refusals_as_busy():
             yield
@@ -81,9 +81,9 @@ def only_under_its_condition() -> Iterator[None]:
 def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
     """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
 
-    DynamoDB cancels a transaction that meets another one at an item, and botocore does not retry what is cancelled. All
-    attempts carry one token: should an earlier one have been stored and its answer lost, a later one is told so and
-    does not fail at conditions that this very write has made untrue.
+    DynamoDB cancels a transaction that conflicts with another one over an item, and botocore does not retry a canceled
+    transaction. All attempts carry the same token. So if an earlier attempt was stored and its answer was lost, a later
+    attempt succeeds; its conditions, which the first attempt made false, are not checked again.
     """
     token = str(uuid4())
     for attempt in range(_TRANSACTION_ATTEMPTS):
@@ -97,7 +97,7 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
             failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
             passing = _PASSING_REASONS.intersection(reasons)
-            # Where both stand side by side, the conflict may hide another condition that fails: look again.
+            # If both reasons occur, the conflict may hide another failed condition: try again.
             if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
                 raise ConditionFailed(failed) from error
             if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):

@@ -1,8 +1,9 @@
-"""The second wall between tenants: nothing reaches DynamoDB but what belongs to the one who is being served.
+"""The second wall between tenants: only requests for the items of the tenant being served reach DynamoDB.
 
-The repository builds every key from its caller's identity. Should it ever fail to, because of a mistake in a key, an
-index or an expression, this refuses the request before it is sent. Whose turn it is comes from the edge, not from the
-repository, and what is not understood is refused: another operation, an expression of another form, no one's turn.
+The first wall is the repository, which builds every key from its caller's identity. If a key, an index or an expression
+is ever wrong, the guard refuses the request before it is sent. The edge tells the guard who is being served; the
+repository does not. The guard refuses everything that it cannot read: an unlisted operation, an expression in another
+form, and a request while nobody is being served.
 """
 
 import re
@@ -20,8 +21,8 @@ Parameters = Mapping[str, Any]
 
 KEY_ATTRIBUTES = frozenset({"pk", *keys.INDEX_ATTRIBUTES})
 
-# What a request may be made of. Whatever else DynamoDB takes (older forms of conditions and updates among it) could
-# name a partition in a way that is not looked at here.
+# The parameters that a request may have. DynamoDB accepts more, such as older forms of conditions and updates. They
+# could name a partition in a way that the guard does not check.
 _EXPRESSED = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 _PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
@@ -41,7 +42,7 @@ _PARAMETERS = {
 
 _NAME = r"#?\w+"
 _EQUATION = rf"({_NAME}) = (:\w+)"
-# The forms of expressions that can be read here without a doubt.
+# The forms of expressions that the guard can read unambiguously.
 _ASSIGNMENT = rf"{_NAME} = (?::\w+|if_not_exists\({_NAME}, :\w+\))"
 _ADDITION = rf"{_NAME} :\w+"
 _UPDATES = re.compile(
@@ -53,7 +54,7 @@ _KEY_CONDITION = re.compile(rf"{_EQUATION}( AND ({_NAME}) (BETWEEN :\w+ AND|>|<|
 
 
 class Breach(Exception):
-    """A request for keys that are not those of the one being served. A defect of ours, never a caller's mistake."""
+    """A request for keys outside of what is being served. This is a defect of the service, never a caller's mistake."""
 
 
 def _nobody(partition: str) -> bool:
@@ -65,7 +66,7 @@ _owns: ContextVar[Callable[[str], bool]] = ContextVar("owns", default=_nobody)
 
 @contextmanager
 def serving_tenant(tenant_id: str) -> Iterator[None]:
-    """Let through, inside, what belongs to one tenant."""
+    """Inside this context, allow requests for one tenant's items only."""
     token = _owns.set(lambda partition: keys.belongs_to_tenant(tenant_id, partition))
     try:
         yield
@@ -75,7 +76,7 @@ def serving_tenant(tenant_id: str) -> Iterator[None]:
 
 @contextmanager
 def serving_system() -> Iterator[None]:
-    """Let through, inside, what belongs to no tenant: the account map and the marked days."""
+    """Inside this context, allow only requests for items of no tenant: the account map and the marks."""
     token = _owns.set(keys.belongs_to_system)
     try:
         yield
@@ -84,7 +85,7 @@ def serving_system() -> Iterator[None]:
 
 
 def watch(client: "DynamoDBClient") -> None:
-    """Look at every request of a client, last of all, before it is serialized."""
+    """Check every request of a client, as the last step before it is serialized."""
     client.meta.events.register_last("before-parameter-build.dynamodb", _refuse_others)
 
 
@@ -92,14 +93,14 @@ def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for partition in _partitions(model.name, params):
         if not owns(partition):
-            raise Breach(f"{model.name} named a partition of somebody else")
+            raise Breach(f"{model.name} names a partition that is not being served")
 
 
 def _partitions(operation: str, params: Parameters) -> list[str]:
     """Return every partition key, of the table or of an index, that a request reads or writes."""
     unknown = set(params) - _PARAMETERS.get(operation, set())
     if operation not in _PARAMETERS or unknown:
-        raise Breach(f"{operation} is not for us, or not with {', '.join(sorted(unknown))}")
+        raise Breach(f"{operation} is not allowed, or not with {', '.join(sorted(unknown))}")
     match operation:
         case "PutItem" | "Put":
             return _of_item(params["Item"])
@@ -121,7 +122,7 @@ def _of_item(item: Parameters) -> list[str]:
 
 
 def _of_update(params: Parameters) -> list[str]:
-    """Return what an update sets key attributes to. What it removes, it gives to nobody."""
+    """Return the values that an update gives to key attributes. A removed attribute names no partition."""
     expression = _UPDATES.fullmatch(params.get("UpdateExpression", ""))
     if expression is None:
         raise Breach("an update that cannot be read")
@@ -130,7 +131,7 @@ def _of_update(params: Parameters) -> list[str]:
     added = [(name, "") for name in re.findall(rf"({_NAME}) :", expression["add"] or "")]
     given = [(name, value) for name, value in assigned + added if names.get(name, name) in KEY_ATTRIBUTES]
     if not all(value for _, value in given):
-        raise Breach("an update that sets a partition key to what cannot be read")
+        raise Breach("an update that sets a partition key to an unreadable value")
     return [values[value]["S"] for _, value in given]
 
 

@@ -1,4 +1,4 @@
-"""One tenant's incidents in the table. Built for one identity: no method takes a tenant or a partition key."""
+"""One tenant's incidents in the table. A repository has one identity: no method takes a tenant or a partition key."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-_NUMBER = 2  # its place in the transaction of a create
+_NUMBER = 2  # the position of the number's item in the transaction of a create
 
 
 class KeyRecord(NamedTuple):
-    """An idempotency key and what it stands for. ``expires_at`` is in seconds since 1970."""
+    """An idempotency record: a key, the hash of its request's body, and the incident that the request created.
+
+    ``expires_at`` is in seconds since 1970.
+    """
 
     key: str
     fingerprint: str
@@ -30,10 +33,10 @@ class KeyRecord(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """What is known of a finding that became an incident: the newest, if there were several.
+    """What is known of a finding that became an incident: the newest incident, if there are several.
 
-    ``seen_at`` is the time of the newest event that counted, ``pages`` are its parts that came, ``severity`` is the
-    highest that any event gave.
+    ``seen_at`` is the time of the newest event that counted. ``pages`` are the pages of that event that were received.
+    ``severity`` is the highest severity of all events.
     """
 
     incident_id: str
@@ -43,26 +46,26 @@ class Sighting(NamedTuple):
 
 
 class ExtraWrite(NamedTuple):
-    """A write that goes with a create or an update, all or nothing, and what to raise if its condition fails."""
+    """A write in the transaction of a create or an update, and the exception to raise if its condition fails."""
 
     write: dict[str, Any]
     on_conflict: type[Exception]
 
 
 class KeyReserved(Exception):
-    """Another create holds the idempotency key; this one wrote nothing."""
+    """Another create has reserved the idempotency key. This create wrote nothing."""
 
 
 class SightingMoved(Exception):
-    """Another event of the same finding came in between; nothing was written."""
+    """Another event of the same finding was faster. Nothing was written."""
 
 
 class StaleVersion(Exception):
-    """The incident has moved on since it was read; nothing was written."""
+    """The incident was changed after it was read. Nothing was written."""
 
 
 class IncidentRepository:
-    """The incidents that one caller may reach: its tenant's, and of these an application reaches its own."""
+    """The incidents that one caller may reach: those of its tenant or, for an application, only its own."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -71,7 +74,7 @@ class IncidentRepository:
         self._table = table_name
 
     def get(self, incident_id: str) -> Stored:
-        """Return the incident as its last write left it, deleted or not. Raises NotFound, also for no id at all."""
+        """Return the latest state of an incident, deleted or not. Raises NotFound, also for an id of another form."""
         if not model.INCIDENT_ID.fullmatch(incident_id):
             raise NotFound
         item = self._item(keys.incident(self._tenant_id, incident_id))
@@ -83,10 +86,10 @@ class IncidentRepository:
         return stored
 
     def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
-        """Return up to ``limit`` incidents, from behind the incident id ``after``.
+        """Return up to ``limit`` incidents after the incident id ``after``.
 
-        Fewer come back where filters leave little of what one request may read. Eventually consistent, as every index
-        is; with deleted incidents it is the table itself that is read.
+        There are fewer if most of the items that one request may read do not pass the filters. The read is eventually
+        consistent. It uses an index, or the table itself if deleted incidents are included.
         """
         ids = id_range(filters)
         if filters.incident_number is not None:
@@ -103,8 +106,8 @@ class IncidentRepository:
         return reader.page(self._partitions(filters), PageRequest(filters, ids, newest_first), limit, after)
 
     def changes(self, incident_id: str, limit: int, after_version: int) -> tuple[list[Change], bool]:
-        """Return up to ``limit`` changes behind a version, oldest first, and whether more follow. Raises NotFound."""
-        self.get(incident_id)  # who may not reach the incident may not reach its history
+        """Return up to ``limit`` changes after a version, oldest first, and whether more follow. Raises NotFound."""
+        self.get(incident_id)  # a caller who may not reach the incident may not reach its trail
         partition, start = keys.change(self._tenant_id, incident_id, after_version + 1)
         last = keys.change(self._tenant_id, incident_id, 10**10 - 1).sk
         with refusals_as_busy():
@@ -121,13 +124,13 @@ class IncidentRepository:
     def create(self, incident: Incident, *extra_writes: ExtraWrite, dates: Mapping[str, str] | None = None) -> Stored:
         """Write the incident, its change 1, its number and the extra writes: all or nothing.
 
-        ``dates`` say where a finding's dates were read, for change 1. Raises NumberTaken, Busy, or the
-        ``on_conflict`` of an extra write.
+        ``dates`` goes into change 1: the part of the event from which each of a finding's dates was read. Raises
+        NumberTaken, Busy, or the ``on_conflict`` of an extra write.
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
         item = stored_form.from_incident(incident, 1)
-        # A fresh id cannot meet another; the conditions make sure that whatever happens, nothing is overwritten.
+        # A new id cannot equal another. The conditions are a second safeguard: a create never overwrites an item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
             for new in (item, stored_form.from_change(incident, first), stored_form.number(incident))
@@ -142,9 +145,10 @@ class IncidentRepository:
         return Stored(incident, 1, item)
 
     def update(self, stored: Stored, incident: Incident, change: Change, *extra_writes: ExtraWrite) -> Stored:
-        """Write what differs between ``stored`` and ``incident``, the change, and the extra writes: all or nothing.
+        """Write the differences between ``stored`` and ``incident``, the change and the extra writes: all or nothing.
 
-        Raises StaleVersion if the incident is no longer what was read, Busy, or the ``on_conflict`` of an extra write.
+        Raises StaleVersion if the incident was changed after it was read, Busy, or the ``on_conflict`` of an extra
+        write.
         """
         self._require_own_tenant(incident)
         item = stored_form.from_incident(incident, change.version)
@@ -174,7 +178,7 @@ class IncidentRepository:
         return Stored(incident, change.version, unknown | item)
 
     def sighting(self, finding_key: str) -> Sighting | None:
-        """Return what is known of a finding, or None."""
+        """Return the last sighting of a finding, or None."""
         item = self._item(keys.finding(self._tenant_id, finding_key))
         if item is None:
             return None
@@ -183,7 +187,7 @@ class IncidentRepository:
         return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity["S"] if severity else None)
 
     def sighting_write(self, finding_key: str, before: Sighting | None, now: Sighting) -> ExtraWrite:
-        """Build the write that records a sighting of the finding: ``now`` replaces ``before``, None for a new one."""
+        """Build the write that records a sighting of the finding: ``now`` replaces ``before`` (None if it is new)."""
         item = stored_form.key(keys.finding(self._tenant_id, finding_key)) | {
             "incident_id": {"S": now.incident_id},
             "seen_at": {"S": now.seen_at},
@@ -201,14 +205,14 @@ class IncidentRepository:
         return ExtraWrite(self._put(item, still_as_read, read), SightingMoved)
 
     def write(self, extra: ExtraWrite) -> None:
-        """Write alone what otherwise goes with an incident. Raises Busy, or its ``on_conflict``."""
+        """Write an extra write on its own. Raises Busy, or its ``on_conflict``."""
         try:
             transact(self._client, [extra.write])
         except ConditionFailed as failed:
             raise extra.on_conflict from failed
 
     def find_key(self, key: str, now: int) -> KeyRecord | None:
-        """Return the record of an idempotency key. What has expired and TTL has not swept yet counts as absent."""
+        """Return the record of an idempotency key, or None. Ignore an expired record that TTL has not deleted yet."""
         item = self._item(self._key_of_record(key))
         if item is None or int(item["expires_at"]["N"]) <= now:
             return None
@@ -228,9 +232,9 @@ class IncidentRepository:
         return ExtraWrite(put, KeyReserved)
 
     def next_count(self, year: int) -> int:
-        """Draw the next count of a year. Whoever draws gets its own; one that is not used is a gap.
+        """Draw the next count of a year. No two calls get the same count; an unused count leaves a gap.
 
-        Outside the create's transaction, where every two creates of a tenant would conflict over it.
+        This is not part of the create's transaction, because there any two creates of a tenant would conflict.
         """
         with refusals_as_busy():
             answer = self._client.update_item(
@@ -242,7 +246,7 @@ class IncidentRepository:
         return int(answer["Attributes"]["count"]["N"])
 
     def raise_count(self, year: int, count: int) -> None:
-        """Make sure that the counts drawn from now on are above ``count``."""
+        """Raise the counter of a year so that later counts are above ``count``."""
         never_drawn = "attribute_not_exists(#count)"
         still_below = "#count < :count"
         with only_under_its_condition():
@@ -258,7 +262,7 @@ class IncidentRepository:
             answer = self._client.get_item(
                 TableName=self._table,
                 Key=stored_form.key(key),
-                ConsistentRead=True,  # who has just written must see it
+                ConsistentRead=True,  # a caller must see its own last write
             )
         return answer.get("Item")
 
@@ -267,7 +271,7 @@ class IncidentRepository:
         return None if item is None else item["incident_id"]["S"]
 
     def _partitions(self, filters: Filters) -> list[OpenPartition]:
-        """Choose what to read: the smallest partitions that hold everything the filters let through."""
+        """Return the smallest partitions that hold every incident that passes the filters."""
         tenant = self._tenant_id
         if filters.include_deleted:
             return [OpenPartition(None, "pk", keys.incident(tenant, "").pk)]
@@ -301,7 +305,7 @@ class IncidentRepository:
 
     def _require_own_tenant(self, incident: Incident) -> None:
         if incident["tenant_id"] != self._tenant_id:
-            raise ValueError("an incident of another tenant")
+            raise ValueError("the incident belongs to another tenant")
 
 
 def _raise_on_conflict(failed: ConditionFailed, extra_writes: tuple[ExtraWrite, ...], first: int) -> None:

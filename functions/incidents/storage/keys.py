@@ -1,37 +1,38 @@
-"""Every key of the table, as pure functions. No other module writes a key.
+"""The table's keys, as pure functions. No other module builds a key.
 
-Table: one partition key a kind of item, so that a role can be held to the kinds that it needs, and each begins with the
-tenant's name, which cannot contain ``#``.
+The table. ``<t>`` is the tenant's name, which cannot contain ``#``. Each kind of item has its own partition key, so
+that a role can be limited to the kinds that it needs.
 
-| item        | pk                       | sk                              | written by         |
-|-------------|--------------------------|---------------------------------|--------------------|
-| incident    | TENANT#<t>#INCIDENT      | <incident id>                   | every change       |
-| change      | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change       |
-| number      | TENANT#<t>#NUMBER        | <incident number>               | create             |
-| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key  |
-| counter     | TENANT#<t>#COUNTER       | <year>                          | create, before it  |
-| finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake             |
-| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job        |
-| its chunks  | TENANT#<t>#METRIC        | <bucket>#<read_from>#<chunk>    | metrics job        |
-| metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job        |
-| marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents   |
-| account     | ACCOUNTS                 | <AWS account id>                | an operator        |
-| producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator        |
+| item        | pk                       | sk                              | written by               |
+|-------------|--------------------------|---------------------------------|--------------------------|
+| incident    | TENANT#<t>#INCIDENT      | <incident id>                   | every change             |
+| change      | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change             |
+| number      | TENANT#<t>#NUMBER        | <incident number>               | create                   |
+| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key        |
+| counter     | TENANT#<t>#COUNTER       | <year>                          | create, before the rest  |
+| finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
+| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
+| its parts   | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if large    |
+| metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job              |
+| marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
+| account     | ACCOUNTS                 | <AWS account id>                | an operator              |
+| producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
-What belongs to no tenant is the system's: ``ACCOUNTS`` says whose an AWS account's findings are, and who may escalate;
-``METRICDUE#<shard>`` says which days of which tenants must be computed again.
+The last three kinds belong to no tenant but to the system. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
+and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
 
-Indexes: all sorted by the incident's id, which is its time of creation. Absent attribute, absent from the index.
+The indexes. Each is sorted by the incident's id, and so by its time of creation. An incident without the attribute is
+not in the index.
 
-| index            | attribute          | value                        | present while               |
-|------------------|--------------------|------------------------------|-----------------------------|
-| active           | active_pk          | TENANT#<t>                   | not deleted                 |
-| active-by-status | active_status_pk   | TENANT#<t>#STATUS#<status>   | not deleted                 |
-| active-by-app    | active_app_pk      | TENANT#<t>#APP#<app>         | not deleted and app-made    |
-| by-detected-day  | detected_day_pk    | TENANT#<t>#DETECTED#<day>    | detected_at is set          |
-| by-closed-day    | closed_day_pk      | TENANT#<t>#CLOSED#<day>      | closed_at is set            |
+| index            | attribute          | value                        | the attribute exists while             |
+|------------------|--------------------|------------------------------|----------------------------------------|
+| active           | active_pk          | TENANT#<t>                   | not deleted                            |
+| active-by-status | active_status_pk   | TENANT#<t>#STATUS#<status>   | not deleted                            |
+| active-by-app    | active_app_pk      | TENANT#<t>#APP#<app>         | not deleted, created by an application |
+| by-detected-day  | detected_day_pk    | TENANT#<t>#DETECTED#<day>    | detected_at is set                     |
+| by-closed-day    | closed_day_pk      | TENANT#<t>#CLOSED#<day>      | closed_at is set                       |
 
-The day indexes keep deleted and dismissed incidents, so that the metrics can leave them out and count them.
+The day indexes also contain deleted and dismissed incidents, because the metrics report how many are excluded.
 """
 
 import json
@@ -47,7 +48,7 @@ BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")  # each a partition of a tenant
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")  # one partition each
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
 
 
@@ -59,19 +60,19 @@ class Key(NamedTuple):
 
 
 class MarkKind(NamedTuple):
-    """What is marked, to be computed later: its partitions, and what a mark's name is made of.
+    """A kind of mark: the prefix of its partitions, and the parts of a mark's name.
 
-    Each of the shards takes 1 000 marks a second.
+    A shard accepts 1 000 marks a second.
     """
 
     partition: str
     name_parts: tuple[str, ...]
-    shards: int = 8  # few, because a schedule reads them all
+    shards: int = 8  # few, because each scheduled run reads all of them
 
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
 MARK_KINDS = (METRIC_DAYS,)
-"""Whoever guards the table, or erases a tenant from it, knows each of them."""
+"""All kinds of marks, for the guard and for the erasure of a tenant."""
 
 
 def incident(tenant_id: str, incident_id: str) -> Key:
@@ -79,7 +80,7 @@ def incident(tenant_id: str, incident_id: str) -> Key:
 
 
 def change(tenant_id: str, incident_id: str, version: int) -> Key:
-    """Ten digits, so that the order as text is the order of versions."""
+    """Return the key of a change. The version has ten digits, so that its order as text is its numeric order."""
     return Key(f"TENANT#{tenant_id}#CHANGE", f"{incident_id}#{version:010d}")
 
 
@@ -88,7 +89,11 @@ def number(tenant_id: str, incident_number: str) -> Key:
 
 
 def idempotency(tenant_id: str, app_id: str | None, operation: str, key: str) -> Key:
-    """Hashed, so that a key may hold any character; the parts are framed, so that no two callers' keys can meet."""
+    """Return the key of an idempotency record.
+
+    It is a hash, so that the caller's key may contain any character. The hashed parts are framed as a JSON list, so
+    that the keys of two callers cannot collide.
+    """
     framed = json.dumps([app_id, operation, key])
     return Key(f"TENANT#{tenant_id}#IDEMPOTENCY", sha256(framed.encode()).hexdigest())
 
@@ -98,7 +103,7 @@ def counter(tenant_id: str, year: int) -> Key:
 
 
 def finding(tenant_id: str, finding_key: str) -> Key:
-    """Hashed, because a finding's canonical key is somebody else's text, of any length."""
+    """Return the key of a finding. It is a hash, because the canonical key is an external text of any length."""
     return Key(f"TENANT#{tenant_id}#FINDING", sha256(finding_key.encode()).hexdigest())
 
 
@@ -111,35 +116,41 @@ def producer(account_id: str, source: str) -> Key:
 
 
 def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str) -> Key:
-    """Return the key of a day's bucket: of one application's incidents, or of all of the tenant's."""
-    scope = "ALL" if app_id is None else f"APP#{app_id}"  # an application may have any name, ALL among them
+    """Return the key of a day's bucket: for one application's incidents, or for all of the tenant's."""
+    scope = "ALL" if app_id is None else f"APP#{app_id}"  # the prefix, because an application may be named ALL
     return Key(f"TENANT#{tenant_id}#METRIC", f"{scope}#{kind.upper()}#{day}")
 
 
 def metric_chunk(bucket: Key, read_from: int, chunk: int) -> Key:
-    """Return the key of a further chunk of a bucket; each writing of it has chunks of its own, behind their bucket."""
+    """Return the key of part number ``chunk`` of a bucket. The part sorts after its bucket.
+
+    ``read_from`` is in the key, so that each version of the bucket has its own parts.
+    """
     return bucket._replace(sk=f"{bucket.sk}#{read_from:015d}#{chunk:04d}")
 
 
 def metric_buckets(tenant_id: str, app_id: str | None, kind: str, first_day: str, last_day: str) -> tuple[Key, Key]:
-    """Return the first and the last key that the buckets of these days, and their chunks, can have."""
+    """Return the first and the last possible key of the buckets of these days and their parts."""
     first, last = (metric_bucket(tenant_id, app_id, kind, day) for day in (first_day, last_day))
     return first, last._replace(sk=f"{last.sk}#~")
 
 
 def metric_day(tenant_id: str, kind: str, day: str) -> Key:
-    """Return the key of what is known of a day beside its buckets: who computed it last, and of which applications."""
+    """Return the key of a day's own item: when its incidents were last read, and which applications have a bucket."""
     return Key(f"TENANT#{tenant_id}#METRIC", f"DAY#{kind.upper()}#{day}")
 
 
 def mark(kind: MarkKind, tenant_id: str, *name: str) -> Key:
-    """All marks of a tenant stand in one partition, so that one query finds them; tenants spread over several."""
+    """Return the key of a mark.
+
+    All marks of a tenant are in one shard, so one query finds them. The tenants are spread over the shards.
+    """
     shard = int(sha256(tenant_id.encode()).hexdigest(), 16) % kind.shards
     return Key(mark_partition(kind, shard), "#".join((tenant_id, *name)))
 
 
 def marks_of_tenant(kind: MarkKind, tenant_id: str) -> tuple[Key, Key]:
-    """Return the first and the last key that a tenant's marks can have: ``~`` comes behind whatever a key holds."""
+    """Return the first and the last possible key of a tenant's marks. ``~`` sorts after every character of a key."""
     return mark(kind, tenant_id), mark(kind, tenant_id, "~")
 
 
@@ -148,22 +159,22 @@ def mark_partition(kind: MarkKind, shard: int) -> str:
 
 
 def partitions(tenant_id: str) -> dict[str, str]:
-    """Return every partition of the table that is this tenant's alone, by the kind of items in it."""
+    """Return every partition of the table that belongs to this tenant, by the kind of its items."""
     return {kind: f"TENANT#{tenant_id}#{kind}" for kind in KINDS}
 
 
 def belongs_to_tenant(tenant_id: str, partition: str) -> bool:
-    """Tell whether a partition, of the table or of an index, is one of this tenant's."""
+    """Return whether a partition of the table or of an index belongs to this tenant."""
     return partition == f"TENANT#{tenant_id}" or partition.startswith(f"TENANT#{tenant_id}#")
 
 
 def belongs_to_system(partition: str) -> bool:
-    """Tell whether a partition is one that no tenant has: the account map, and the days whose metrics are due."""
+    """Return whether a partition belongs to the system: the account map and the marks."""
     return partition == "ACCOUNTS" or partition.startswith(tuple(f"{kind.partition}#" for kind in MARK_KINDS))
 
 
 def ids_made_at(milliseconds: int) -> tuple[str, str]:
-    """Return the first and the last id that an incident made in this millisecond since 1970 can have."""
+    """Return the first and the last possible id of an incident created in this millisecond since 1970."""
     digits = "".join(_BASE_32[milliseconds >> 5 * place & 31] for place in reversed(range(10)))
     return f"inc_{digits}{'0' * 16}", f"inc_{digits}{'Z' * 16}"
 
@@ -192,7 +203,7 @@ INDEX_ATTRIBUTES = frozenset({"active_pk", "active_status_pk", "active_app_pk", 
 
 
 def index_attributes(incident: Incident) -> dict[str, str]:
-    """Return the index attributes that an incident in this state has. Whatever is not in the answer is absent."""
+    """Return the index attributes of an incident in this state. An attribute that is not returned must be absent."""
     tenant_id = incident["tenant_id"]
     attributes: dict[str, str] = {}
     if not incident["is_deleted"]:

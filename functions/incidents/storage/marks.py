@@ -1,8 +1,14 @@
-"""What is marked, to be computed later: marked by whoever sees a change, unmarked by whoever computed what it touched.
+"""Marks: items that say "compute this again". They belong to no tenant; the guard separates them from tenants' items.
 
-One mechanism for whatever is computed from incidents: a ``keys.MarkKind`` each. A mark has a token, new with each
-marking. Whoever computes reads the mark first, and takes it away afterwards only if the token is unchanged: so a change
-that came meanwhile is never lost. Marks belong to no tenant: the guard keeps them from every tenant's items.
+A function that sees a change sets a mark, and a job that has computed the result removes it. Each setting gives the
+mark a new token. The job reads the mark before it reads the data, and removes the mark only if the token is unchanged.
+So a change during the computation is never lost:
+
+    follow_incidents   mark, token A                  mark again, token B
+    ──────────────────────●────────────────────────────────●───────────────────────────────────────▶ time
+    compute_metrics              read the mark (A)     compute     remove if A: it is B, so it stays
+
+The mechanism serves everything that is computed from incidents. Each kind of mark is a ``keys.MarkKind``.
 """
 
 import time
@@ -23,10 +29,11 @@ Outcome = Literal["settling", "unsettled", "computed"]
 
 
 class Mark(NamedTuple):
-    """A mark: since when, when it was last made, in milliseconds since 1970, and that marking's token.
+    """A mark of one tenant. Its times are in milliseconds since 1970.
 
-    ``name`` says what of the tenant is marked: a metric day is (kind, day). ``since`` is its first marking, or the last
-    time it was computed and not settled yet.
+    ``name`` is what is marked; a metric day is (kind, day). ``marked_at`` is when the mark was last set, and ``token``
+    is the token of that setting. ``since`` is when the mark was first set, or when a job last computed its subject and
+    kept the mark.
     """
 
     tenant_id: str
@@ -37,12 +44,12 @@ class Mark(NamedTuple):
 
 
 def metric_days() -> "Marks":
-    """Return the marked days, whose metrics must be computed again."""
+    """Return the marks of the days whose metrics must be computed again."""
     return Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
 
 
 class Marks:
-    """The marks of one kind, of all tenants."""
+    """All tenants' marks of one kind."""
 
     def __init__(self, kind: keys.MarkKind, client: "DynamoDBClient", table_name: str) -> None:
         self._kind = kind
@@ -50,7 +57,7 @@ class Marks:
         self._table = table_name
 
     def mark(self, tenant_id: str, *name: str, now: int) -> None:
-        """Mark something of a tenant, or mark it again. Raises Busy."""
+        """Set a mark of a tenant, or set it again. Raises Busy."""
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(
                 TableName=self._table,
@@ -61,14 +68,19 @@ class Marks:
             )
 
     def work_off(self, mark: Mark, settle_ms: int, compute: Callable[[int], None]) -> Outcome:
-        """Compute what is marked, and take the mark away once nothing new came for ``settle_ms`` milliseconds.
+        """Compute what is marked, and remove the mark if it was not set again for ``settle_ms`` milliseconds.
 
-        ``compute`` is told a moment before all that it reads, in milliseconds since 1970. A mark that is younger waits:
-        an index may not show yet what the stream has told. What goes on being marked is computed all the same, and
-        stays marked. Raises what ``compute`` raises, and Busy.
+        ``compute`` gets a time before everything that it reads, in milliseconds since 1970. Returns:
+
+        - ``settling``: the mark is younger than ``settle_ms``, and nothing was computed. The index may not show the
+          change yet that the stream reported.
+        - ``unsettled``: computed, and the mark stays, because it was set again within ``settle_ms``.
+        - ``computed``: computed, and the mark is removed, unless it was set again meanwhile.
+
+        Raises Busy, and whatever ``compute`` raises.
         """
         now = time.time_ns() // 1_000_000
-        # A clock that was far ahead when it marked must not hold the work up until then.
+        # abs(): a mark from a clock that was far ahead must not delay the work until that time.
         if abs(now - mark.since) < settle_ms:
             return "settling"
         compute(now)
@@ -87,7 +99,7 @@ class Marks:
         )
 
     def of_all_tenants(self) -> Iterator[Mark]:
-        """Yield every mark, those of one tenant behind each other. Raises Busy."""
+        """Yield every mark. The marks of one tenant follow each other. Raises Busy."""
         for shard in range(self._kind.shards):
             yield from self._read(
                 KeyConditionExpression="pk = :pk",
@@ -95,7 +107,7 @@ class Marks:
             )
 
     def _wait_again(self, mark: Mark, now: int) -> None:
-        """Note that what is marked was computed, and begin to wait again, for what came last. Raises Busy."""
+        """Restart the waiting time of a mark that was computed and stays. Raises Busy."""
         is_still_marked = "attribute_exists(pk)"
         with guard.serving_system(), only_under_its_condition():
             self._client.update_item(
@@ -107,7 +119,7 @@ class Marks:
             )
 
     def _unmark(self, mark: Mark) -> None:
-        """Take a mark away, unless it was made again since it was read. Raises Busy."""
+        """Remove a mark, unless it was set again after it was read. Raises Busy."""
         not_marked_again = "#token = :token"
         with guard.serving_system(), only_under_its_condition():
             self._client.delete_item(
@@ -131,12 +143,12 @@ class Marks:
         return stored_form.key(keys.mark(self._kind, mark.tenant_id, *mark.name))
 
     def _to_mark(self, item: stored_form.Item) -> Mark | None:
-        """Return a mark, or None for what is none: it must not keep the others from being seen."""
+        """Return the mark in an item, or None if it is unreadable. An unreadable mark must not block the others."""
         try:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
             if len(name) != len(self._kind.name_parts):
-                raise ValueError("not a name of this kind")
+                raise ValueError("the name does not have the parts of this kind")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
             cloudwatch.count("UnreadableRecords", "operation", {"marks": 1})

@@ -1,4 +1,4 @@
-"""One tenant's days and buckets in the table. Built for one identity: no method takes a tenant or a partition key."""
+"""One tenant's day buckets in the table. A repository has one identity: no method takes a tenant or a partition key."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -24,17 +24,17 @@ _INDEX = {
 }
 _TRIES = 4
 MAX_CLOCK_SKEW_MS = 24 * 3_600_000
-"""A ``read_from`` that lies further ahead than this is a broken clock's, and may be overwritten."""
+"""A ``read_from`` further in the future than this comes from a wrong clock, and may be overwritten."""
 _NOBODY_YET, _READ_EARLIER = "attribute_not_exists(read_from)", "read_from < :read_from"
 _NOT_OVERTAKEN = f"{_NOBODY_YET} OR {_READ_EARLIER} OR read_from > :beyond"
 
 
 class Overtaken(Exception):
-    """A run that read later has this day; what an earlier one knows is not written any more."""
+    """Another run read the day's incidents later. This run's older result must not be written."""
 
 
 class UnreadableIncident(Exception):
-    """An incident of a day cannot be read; ``incident_id`` names it."""
+    """An incident of a day is unreadable; ``incident_id`` names it."""
 
     def __init__(self, incident_id: str) -> None:
         super().__init__(incident_id)
@@ -42,7 +42,7 @@ class UnreadableIncident(Exception):
 
 
 class MetricRepository:
-    """The metrics that one caller may reach: its tenant's; an application reaches those of its own incidents."""
+    """The metrics that one caller may reach: its tenant's or, for an application, those of its own incidents."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self._identity = identity
@@ -51,7 +51,7 @@ class MetricRepository:
         self._table = table_name
 
     def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[tuple[str, Group, Tally]]:
-        """Yield what is known of these days, both included, by day and group; a large group comes in pieces.
+        """Yield the tallies of these days, both included, by day and group. A large group comes in several pieces.
 
         Eventually consistent. Raises Busy.
         """
@@ -63,9 +63,9 @@ class MetricRepository:
                     yield day, group, piece
 
     def incidents(self, kind: Kind, day: str) -> Iterator[Facts]:
-        """Yield the incidents of a day, deleted and dismissed ones among them. As late as its index may be.
+        """Yield the incidents of a day, including deleted and dismissed ones. Eventually consistent, as its index is.
 
-        Raises UnreadableIncident, or Busy.
+        Raises UnreadableIncident or Busy.
         """
         index, attribute, partition = _INDEX[kind]
         for item in self._query(
@@ -80,10 +80,10 @@ class MetricRepository:
             yield facts
 
     def take_day(self, kind: Kind, day: str, read_from: int, apps: frozenset[str]) -> frozenset[str]:
-        """Begin to replace a day's buckets by what was read from a moment on, in milliseconds since 1970.
+        """Begin to replace a day's buckets. Return every application that ever had an incident on that day.
 
-        Returns every application that ever had an incident on that day: all their buckets must be replaced. Raises
-        Overtaken, or Busy.
+        The buckets of all these applications must be replaced. ``read_from`` is when reading the incidents began, in
+        milliseconds since 1970. ``apps`` are the applications with an incident now. Raises Overtaken or Busy.
         """
         expression, values = "SET read_from = :read_from", _reading(read_from)
         if apps:
@@ -105,10 +105,15 @@ class MetricRepository:
         return frozenset(known["apps"]["SS"] if "apps" in known else ())
 
     def replace(self, app_id: str | None, kind: Kind, day: str, read_from: int, chunks: list[str]) -> None:
-        """Replace one bucket, all its chunks or none, unless a later reading has. Raises Overtaken, or Busy.
+        """Replace one bucket with all its parts, or replace nothing. Raises Overtaken or Busy.
 
-        The first chunk is the bucket itself, and the rest stands where no other writing looks for it. So the bucket
-        says in one write which chunks count, however many they are.
+        The bucket's own item is the first part and is written last. The other parts have ``read_from`` in their keys,
+        so they overwrite no part of another version. The one write of the bucket's item then makes all parts valid at
+        once, no matter how many there are:
+
+            put the other parts           put the bucket's item           delete the parts of older versions
+            ─────────●──────────────────────────────●───────────────────────────────────●────────────────▶ time
+              readers see the old version             readers see the new version
         """
         bucket = keys.metric_bucket(self._tenant_id, app_id, kind, day)
         for n, text in enumerate(chunks[1:], start=1):
@@ -131,7 +136,10 @@ class MetricRepository:
             self._remove_older(bucket, read_from)
 
     def days(self) -> Iterator[tuple[Kind, str]]:
-        """Yield, some of them often, every day that has an incident or ever had a bucket. Reads all; for operators."""
+        """Yield every day that has an incident or ever had a bucket. A day may repeat.
+
+        This reads all of the tenant's incidents; it is for operators.
+        """
         for item in self._query(**self._everything(keys.incident(self._tenant_id, "").pk)):
             for kind in KINDS:
                 if moment := item.get(f"{kind}_at", {}).get("S"):
@@ -141,7 +149,7 @@ class MetricRepository:
             yield next(kind for kind in KINDS if kind.upper() == name), day
 
     def _read_anew(self, kind: Kind, day: str) -> list[str]:
-        """Return the chunks of a day whose bucket was replaced while it was read."""
+        """Return the parts of a day's bucket that was replaced while it was read. Raises Busy."""
         bucket = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
         for attempt in range(_TRIES):
             chunks = _whole(list(self._between(bucket, bucket._replace(sk=f"{bucket.sk}#~"), ConsistentRead=True)))
@@ -151,7 +159,7 @@ class MetricRepository:
         raise Busy
 
     def _remove_older(self, bucket: keys.Key, read_from: int) -> None:
-        """Remove the chunks of earlier writings, which nobody looks for any more."""
+        """Delete the parts of older versions of a bucket, which nobody reads anymore."""
         for item in self._between(bucket._replace(sk=f"{bucket.sk}#"), bucket._replace(sk=f"{bucket.sk}#~")):
             if int(item["read_from"]["N"]) < read_from:
                 with refusals_as_busy():
@@ -181,7 +189,7 @@ class MetricRepository:
 
 
 def to_facts(item: stored_form.Item) -> Facts:
-    """Return what the metrics look at in an item, the table's or a day index's, which hold different parts of it."""
+    """Return the metrics' fields of an item, from the table or from a day index, which has fewer attributes."""
 
     def text(name: str) -> str | None:
         return item[name]["S"] if name in item else None
@@ -212,15 +220,15 @@ def _chunk(day: str, read_from: int, chunks: int, text: str) -> stored_form.Item
     return {
         "day": {"S": day},
         "read_from": {"N": str(read_from)},
-        "parts": {"N": str(chunks)},  # stored names, of the first release: they stay whatever the code says
+        "parts": {"N": str(chunks)},  # the stored names of the first release, which never change
         "rows": {"S": text},
     }
 
 
 def _whole(items: list[stored_form.Item]) -> list[str] | None:
-    """Return the texts of a bucket and its chunks, None where some are missing; other writings' do not count."""
+    """Return the texts of a bucket and its parts; None if a part is missing. Parts of other versions are ignored."""
     bucket = items[0]
-    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # the chunks of a writing that has not come to its end
+    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # only parts, of a version whose bucket is not written yet
         return []
     chunks = [item["rows"]["S"] for item in items if item["read_from"] == bucket["read_from"]]
     return chunks if len(chunks) == int(bucket["parts"]["N"]) else None

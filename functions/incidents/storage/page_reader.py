@@ -1,7 +1,7 @@
-"""Reading a list: from one partition or from several, merged by id, within a bound on what one request reads.
+"""Read one page of a list from one or several partitions, merged by id, with a limit on what one request reads.
 
-A partition is read in growing steps until the page is full. Where filters leave little, a request stops at the bound
-and answers with a short page and the position up to which everything has been read.
+A partition is read in growing steps until the page is full. If few items pass the filters, the request stops at the
+limit. It then returns a short page, and the position up to which everything was read.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,14 +21,14 @@ UNITS_READ = 128  # 1 MB, eventually consistent
 
 
 class Page(NamedTuple):
-    """Some incidents in order, and the id behind which to go on; None at the end of the list."""
+    """Incidents in order, and the id after which the next page continues; None at the end of the list."""
 
     incidents: list[Incident]
     position: str | None
 
 
 class PageRequest(NamedTuple):
-    """What a list shows, in which direction: incidents that pass the filters, with ids in a range, ends included."""
+    """The incidents to list: those that pass the filters, with ids in a range that includes both ends."""
 
     filters: Filters
     ids: tuple[str, str]
@@ -40,13 +40,13 @@ class OpenPartition:
 
     def __init__(self, index: str | None, attribute: str, value: str, *, selected: str | None = None) -> None:
         self.index, self.attribute, self.value = index, attribute, value
-        self.selected = selected  # the field whose filter the choice of this partition has already answered
-        self.waiting: list[Stored] = []  # read, and not yet shown
-        self.reached: str | None = None  # the last id that was looked at
+        self.selected = selected  # the field whose value selects this partition
+        self.waiting: list[Stored] = []  # read, but not on a page yet
+        self.reached: str | None = None  # the last id that was read
         self.ended = False
 
     def query(self, request: PageRequest, tenant_id: str, after: str | None) -> dict[str, Any]:
-        """Return the parameters of the next query, but for its limit."""
+        """Return the parameters of the next query, except its limit."""
         filters, (first, last), newest_first = request
         sort_key = "id" if self.index else "sk"
         expression, names, values = filter_expression(filters, already_selected=self.selected)
@@ -70,17 +70,17 @@ class OpenPartition:
 
 
 class PageReader:
-    """Reads one page of a tenant's list."""
+    """A reader of one page of a tenant's list."""
 
     def __init__(self, client: "DynamoDBClient", table: str, tenant_id: str) -> None:
         self._client, self._table, self._tenant_id = client, table, tenant_id
         self._items_left, self._units_left = ITEMS_READ, float(UNITS_READ)
 
     def page(self, partitions: list[OpenPartition], request: PageRequest, limit: int, after: str | None) -> Page:
-        """Return up to ``limit`` incidents of all partitions, in order, from behind the id ``after``."""
+        """Return up to ``limit`` incidents of all partitions, in order, that come after the id ``after``."""
         newest_first = request.newest_first
         incidents: list[Incident] = []
-        # One more than wanted tells whether there is a next page, without an empty last one. Several share it.
+        # Read one more than the limit, to know whether there is a next page. Several partitions share the amount.
         step = max(2, -(-(limit + 1) // max(1, len(partitions))))
         while True:
             open_ = [partition for partition in partitions if not partition.ended]
@@ -116,13 +116,13 @@ class PageReader:
 
 
 def id_range(filters: Filters) -> tuple[str, str]:
-    """Return the first and the last id of incidents created within ``created``: an id begins with its time."""
+    """Return the first and the last possible id of incidents created within ``created``. An id begins with its time."""
     first, last = (timestamps.to_milliseconds(end) for end in filters.created)
     return keys.ids_made_at(first)[0], keys.ids_made_at(last)[1]
 
 
 def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return a filter expression with its names and values, but for the field that the index has selected."""
+    """Return a filter expression with its names and values, without the field that the partition already selects."""
     parts: list[str] = []
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -152,7 +152,7 @@ def _least_advanced(partitions: list[OpenPartition], newest_first: bool) -> Open
 
 
 def _in_order(partitions: list[OpenPartition], open_: list[OpenPartition], newest_first: bool) -> list[Incident]:
-    """Take from all partitions what nothing that is still unread can come before."""
+    """Take the waiting incidents that no unread incident can precede, and return them in order."""
     bound = _least_advanced(open_, newest_first).reached if open_ else None
     taken: dict[str, Stored] = {}
     for partition in partitions:
@@ -163,7 +163,7 @@ def _in_order(partitions: list[OpenPartition], open_: list[OpenPartition], newes
         ]
         partition.waiting = partition.waiting[len(ready) :]
         for stored in ready:
-            # An incident that moves between two partitions while they are read stands in both: its newer state counts.
+            # An incident that moves between two partitions while they are read is in both. Keep its newer version.
             other = taken.setdefault(stored.incident["id"], stored)
             if stored.version > other.version:
                 taken[stored.incident["id"]] = stored

@@ -1,7 +1,7 @@
 """The stored form of an incident: native DynamoDB attributes, which operators can read, filter and export.
 
-Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``): to convert the
-few types that an incident has takes a fraction of what boto3's general serializer takes.
+Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``). Converting the
+few types of an incident here takes a fraction of the time of boto3's general serializer.
 """
 
 from decimal import Decimal
@@ -16,7 +16,7 @@ Item = dict[str, Any]
 
 
 class Stored(NamedTuple):
-    """An incident, the version under which it is stored (1 for the create, then one a change), and its item."""
+    """An incident, its version, and its item. The version is 1 after the create, and each change adds 1."""
 
     incident: Incident
     version: int
@@ -24,7 +24,7 @@ class Stored(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One change of one item, as the table's stream tells it: its images before and after, its place in the stream."""
+    """A record of the table's stream: an item before and after a change, and the record's position in the stream."""
 
     sequence_number: str
     old: Item | None
@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
 
 class Created(NamedTuple):
-    """What a create answers with; ``replayed`` if an earlier request with the same key made it."""
+    """The result of a create. ``replayed`` is true if an earlier request with the same key created the incident."""
 
     stored: Stored
     replayed: bool
@@ -43,7 +43,7 @@ def key(primary: keys.Key) -> Item:
 
 
 def from_incident(incident: Incident, version: int) -> Item:
-    """Return the whole item, with its key and the index attributes of its state."""
+    """Return the complete item of an incident, with its key and its index attributes."""
     item = key(keys.incident(incident["tenant_id"], incident["id"]))
     item["version"] = {"N": str(version)}
     for name, text in keys.index_attributes(incident).items():
@@ -55,14 +55,14 @@ def from_incident(incident: Incident, version: int) -> Item:
 
 
 def to_incident(item: Item) -> Stored:
-    """Return the incident of an item of any schema version; unknown attributes are left where they are."""
+    """Return the incident in an item of any schema version. Unknown attributes stay in the item only."""
     current = upcasting.upcast(item)
     incident = model.unset_fields()
     if app_id := current.get("app_id"):
         incident["app_id"] = app_id["S"]
     for field, attribute in current.items():
         if field in incident:
-            if (text := attribute.get("S")) is not None:  # as most are
+            if (text := attribute.get("S")) is not None:  # the most frequent type
                 incident[field] = text
             elif (many := attribute.get("L")) is not None:
                 incident[field] = [member["S"] for member in many]
@@ -72,17 +72,17 @@ def to_incident(item: Item) -> Stored:
 
 
 def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
-    """Return what an update must set, and which attributes it must remove. Those it does not know, it leaves alone."""
+    """Return the attributes that an update must set, and the names that it must remove. Unknown attributes stay."""
     known = {*model.FIELDS, *keys.INDEX_ATTRIBUTES}
     changed = {name: attribute for name, attribute in wanted.items() if stored.get(name) != attribute}
     return changed, [name for name in stored if name in known and name not in wanted]
 
 
 def from_change(incident: Incident, change: Change) -> Item:
-    """Return the item of one entry of the audit trail.
+    """Return the item of one change.
 
-    Change 1, the create, holds no values: the first value of a field is the ``from`` of its first later change, or what
-    the incident shows now. To store them twice would cost every create up to its own size again.
+    Change 1, the create, contains no values, because that could double the size of every create. The first value of a
+    field is the ``from`` of the field's first later change or, without such a change, its current value.
     """
     dates = {"dates": {"M": {name: {"S": place} for name, place in change.dates.items()}}} if change.dates else {}
     return (
@@ -118,7 +118,7 @@ def to_change(item: Item) -> Change:
 
 
 def number(incident: Incident) -> Item:
-    """Return the item that holds an incident number for good."""
+    """Return the item that reserves an incident number forever."""
     return key(keys.number(incident["tenant_id"], incident["incident_number"])) | {"incident_id": {"S": incident["id"]}}
 
 
@@ -136,7 +136,7 @@ def _attribute(value: object) -> Attribute:
             return {"N": wire_form.dump_amount(value)}
         case list():
             return {"L": [{"S": text} for text in value]}
-    raise TypeError(f"an incident holds no {type(value).__name__}")
+    raise TypeError(f"an incident cannot contain a {type(value).__name__}")
 
 
 def _value(field: str, attribute: Attribute) -> Any:
@@ -152,7 +152,7 @@ def _value(field: str, attribute: Attribute) -> Any:
             return int(value) if value.lstrip("-").isdigit() else float(value)
         case "NULL":
             return None
-        case "M":  # this and what follows, only of a newer version
+        case "M":  # this type and the next occur only in items of a newer schema version
             return {name: _value("", member) for name, member in value.items()}
         case "SS" | "NS":
             return list(value)

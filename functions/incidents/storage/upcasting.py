@@ -1,10 +1,10 @@
-"""Older documents, read by newer code: one step a schema version, each from its number to the next.
+"""Convert items of older schema versions to the current form. Each step converts one version to the next.
 
-A list's filters look at what is stored. So a step that changes a field which lists filter by (as 0 does) needs the old
-documents written anew before such a filter can be relied on; a step that only adds does not.
+Reading an item converts it in memory. The next change of the incident stores the converted form. An item of a newer
+version than this code's is read as it is: newer versions only add attributes, and a change keeps unknown attributes.
 
-Reading upcasts; the next change of the incident stores what was upcast. A document of a newer version than this code's
-is read as it is: newer versions only add, and what this code does not know survives its changes.
+A list's filters apply to the stored form. So if a step changes a field that lists filter by (as step 0 does), the old
+items must be rewritten before such a filter is reliable. A step that only adds a field does not need this.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,10 @@ Item = dict[str, Any]
 
 
 def from_0(item: Item) -> Item:
-    """Version 0 had no schema_version, wrote severities in capitals and kept tags in one text, separated by commas."""
+    """Return an item of version 0 in version 1.
+
+    Version 0 has no schema_version, severities in capitals, and all tags in one text, separated by commas.
+    """
     newer = item | {"schema_version": {"N": "1"}}
     if severity := item.get("severity"):
         newer["severity"] = {"S": severity["S"].lower()}
@@ -27,7 +30,7 @@ STEPS: dict[int, Callable[[Item], Item]] = {0: from_0}
 
 
 def upcast(item: Item) -> Item:
-    """Return the item in the form of this code's schema version; the one given is not changed."""
+    """Return the item in the current schema version. The given item is not changed."""
     version = int(item["schema_version"]["N"]) if "schema_version" in item else 0
     while version in STEPS:
         item = STEPS[version](item)
