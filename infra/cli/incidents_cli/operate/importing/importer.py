@@ -87,8 +87,8 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
-            f"{plan.unnumbered} rows have no incident_number. Keep {job.file.name}.progress: only that file keeps a "
-            "second import from making these incidents again.",
+            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress: only that file keeps "
+            "a second import from making these incidents again.",
             markup=False,
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
@@ -238,7 +238,7 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
     listed = ", ".join(f"{app or 'no application'}: {times}" for app, times in plan.others.most_common(10))
     who = f"the application {job.app}" if job.app else "no application"
     return StepFailed(
-        f"{plan.others.total()} exported incidents have another application than the token, which has {who}.",
+        f"Exported incidents of another application than the token's: {plan.others.total()}. The token has {who}.",
         f"  {listed}",
         "Only a token of an application can make that application's incidents. Use --other-apps skip to leave them out "
         "and import them later with such a token (locally: --app NAME). Use --other-apps adopt to import them with "

@@ -60,7 +60,7 @@ def verify(
     if outcome.violations:
         detail = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(
-            f"The tenant {tenant_id} has {sum(outcome.violations.values())} violations.", detail,
+            f"Violations in the tenant {tenant_id}: {sum(outcome.violations.values())}.", detail,
             "Follow docs/runbooks/restore.md: its table says what to do for each rule.",
         )  # fmt: skip
     stderr.print(f"[green]✓[/green] The tenant {tenant_id} has no violations.")
@@ -83,7 +83,7 @@ def export(
     stderr.print(f"[green]✓[/green] {done.incidents:,} incidents with {done.changes:,} changes")
     if done.incomplete:
         stderr.print(
-            f"[yellow]{done.incomplete} trails are incomplete. To find the cause: "
+            f"[yellow]Incomplete trails: {done.incomplete}. To find the cause: "
             f"{command('verify')} --tenant {tenant_id}[/yellow]"
         )
     typer.echo(f"{done.sha256}  {file}")
