@@ -29,9 +29,9 @@ DESCRIPTIONS = {
     "deleted_at": "When the incident was deleted.",
     "deleted_by": "Who deleted the incident.",
     "schema_version": "The version of the incident's schema.",
-    "incident_number": "The incident's number: unique in the tenant, never changed and never used again. By default "
-    "the server gives `INC-<year>-<number>`. A given number is printable ASCII without `#`. If it has the server's "
-    "form, it has at most nine digits.",
+    "incident_number": "The incident's number: unique in the tenant, never changed and never used again. If it is not "
+    "given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. If it has the "
+    "server's form, it has at most nine digits.",
     "title": "What happened, in one line.",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
@@ -41,9 +41,10 @@ DESCRIPTIONS = {
     "occurred_at": "When the incident began, if known. Not after it was detected, reported, contained or closed.",
     "detected_at": "When the incident was detected.",
     "reported_at": "When the incident was reported to the team. Not before it was detected.",
-    "contained_at": "When the incident was contained. By default, the time of the first entry into `contained`.",
-    "closed_at": "When the incident was closed. By default, the time of the entry into `closed`. Null in any other "
-    "status.",
+    "contained_at": "When the incident was contained. If it is not given, the time of the first entry into "
+    "`contained`.",
+    "closed_at": "When the incident was closed. If it is not given, the time of the entry into `closed`. Null in any "
+    "other status.",
     "realized_risk_ids": "The risks that the incident realized.",
     "affected_asset_ids": "The affected assets.",
     "affected_account_ids": "The affected accounts.",
