@@ -212,7 +212,7 @@ The Incident service is up at
 A token of tenant {up_down.TENANT}, valid for 24 hours ({command("token --help")} has more options)
   {token}
 
-Try the API:
+Try it:
 curl -sS -w '\\n' {authorized} '{url}?limit=3'
 curl -sS -w '\\n' {authorized} -H 'Content-Type: application/json' -d '{new}' '{url}'
 curl -sS -w '\\n' {authorized} '{third}'

@@ -153,7 +153,7 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs on port {stack.port}.", "",
-                f"To use another port: {command('down')}, then {command(f'up --port {port}')}",
+                f"To move it: {command('down')}, then {command(f'up --port {port}')}",
             )  # fmt: skip
         stderr.print(f"The stack runs on port {stack.port}. It is updated with the current code.")
         return stack

@@ -107,7 +107,7 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
         message["MessageId"],
         message["ReceiptHandle"],
         int(message["Attributes"]["SentTimestamp"]) / 1000,
-        _hide_control_characters(said.get("reason") or "every attempt to process it failed"),
+        _hide_control_characters(said.get("reason") or "failed at every receive"),
         _hide_control_characters(said.get("account") or str(event.get("account", "-"))),
         _hide_control_characters(said.get("source") or str(event.get("source", "-"))),
         message["Body"],

@@ -93,7 +93,7 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
     if goes_on:
-        stderr.print("Continuing an unfinished import of this file. A row that it made is not sent again.")
+        stderr.print("Continuing an unfinished import. A row that is done is not sent again.")
     return _Sending(job, plan, progress, client, goes_on).all(concurrency)
 
 

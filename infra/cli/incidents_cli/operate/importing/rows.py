@@ -84,9 +84,7 @@ def _check_header(file: Path, header: list[str]) -> None:
     if "title" not in header:
         wrong.append("title: is required")
     if wrong:
-        advice = (
-            "Name the fields in the first line, separated by commas. Rename, remove or add the columns listed here."
-        )
+        advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
         if any(";" in name for name in header):
             advice = "Separate the cells by commas. Spreadsheet programs in some languages write semicolons instead."
         raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
