@@ -72,7 +72,7 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
         return call.read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnexpectedAnswer(
-            f"{_described(answer)} cannot be read: {error!r}. Is there a newer grc-client for this API?"
+            f"{_described(answer)} cannot be read: {error!r}. Check for a newer grc-client."
         ) from error
 
 
@@ -84,6 +84,7 @@ def _failure(outcome: Outcome) -> GrcError:
     if isinstance(outcome, httpx.RequestError):
         return ConnectionFailed(
             f"no answer from {outcome.request.url.host}: {type(outcome).__name__} {outcome}".rstrip()
+            + ". Check base_url and the network."
         )
     status, members = outcome.status_code, _problem(outcome)
     if status < 400 or (members is None and status < 500 and status not in _WITHOUT_WORDS):

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
 
 AccountMapOf = Callable[[Stack], "AccountMap"]
-"""Returns the account map of a running stack. The caller passes this function, because ``operate`` is above ``local``.
-"""
+"""Returns the account map of a running stack. It is a parameter because the room ``operate`` is above ``local``."""
 
 SAMPLE_ACCOUNT = "111122223333"
 _FINDINGS_SECONDS = 60
@@ -62,7 +61,7 @@ def up(
             if samples and newest_incident(stack, folder) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, folder)
-                with step("Sending sample findings to EventBridge", "EventBridge made incidents of sample findings"):
+                with step("Sending sample findings to EventBridge", "Made incidents of the sample findings"):
                     _send_sample_findings(stack, folder, account_map(stack))
             with step("Calling the API", "The API answers"):
                 if newest := newest_incident(stack, folder):

@@ -98,7 +98,8 @@ class _Partitions:
         self._client, self._table = reader.client, reader.table_name
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
         self._queries: dict[str, dict[str, Any]] = {
-            # First, so that no further finding is taken; and incidents next, so that the stream tells of them early.
+            # The account map is first, so that no new finding is stored. Incidents are next, so that the stream reports
+            # their deletion early.
             _ACCOUNTS: {
                 "KeyConditionExpression": "pk = :pk", "FilterExpression": "contains(tenants, :tenant)",
                 "ExpressionAttributeValues": of_tenant,

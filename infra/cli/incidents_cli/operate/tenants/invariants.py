@@ -219,7 +219,7 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
     values: Mapping[str, Any] = incident
     for name, value in accepted.items():
         if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
-            yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, as it is stored")
+            yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, its stored form")
 
 
 def _of_milestones(incident: Incident) -> Iterator[Violation]:
