@@ -241,7 +241,7 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
         f"Exported incidents of another application than the token's: {plan.others.total()}. The token has {who}.",
         f"  {listed}",
         "Only a token of an application can make that application's incidents. Use --other-apps skip to leave them out "
-        "and import them later with such a token (locally: --app NAME). Use --other-apps adopt to import all of them as "
+        "and import them later with such a token (locally: --app NAME). Use --other-apps adopt to import all as "
         "this token's own.",
     )
 
