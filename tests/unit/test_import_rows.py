@@ -144,7 +144,7 @@ def test_lines_of_empty_cells_as_a_spreadsheet_ends_are_no_rows(tmp_path: Path) 
 
 
 def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match="unknown form"):
+    with pytest.raises(StepFailed, match="unknown file format"):
         rows(tmp_path, "a.xlsx", "x")
 
 

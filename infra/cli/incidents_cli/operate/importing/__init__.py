@@ -5,7 +5,7 @@
 ``sending``   sends one row to the API
 ``progress``  records which rows are done
 ``checking``  checks a row and computes its key
-``rows``      reads the rows of a file of either form
+``rows``      reads the rows of a file of either format
 ``cells``     converts the cells of a CSV file to field values
 ``job``       the parameters of an import, and its counts
 """

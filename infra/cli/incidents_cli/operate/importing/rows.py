@@ -1,4 +1,4 @@
-"""Read the rows of a file of either form: each row's body for a create, and its original text for an errors file.
+"""Read the rows of a file of either format: each row's body for a create, and its original text for an errors file.
 
 CSV         a header of field names; ``cells`` converts each text to its field's type
 JSON Lines  the body of a create
@@ -40,11 +40,11 @@ def read(file: Path) -> Iterator[Row]:
     """Yield the rows of a file, in order. Raises StepFailed if the file itself cannot be read."""
     form = file.suffix.lower()
     if form not in FORMS:
-        raise StepFailed(f"{file} has an unknown form.", "", f"Name a file that ends in {' or '.join(FORMS)}.")
+        raise StepFailed(f"{file} has an unknown file format.", "", f"Name a file that ends in {' or '.join(FORMS)}.")
     try:
         yield from _of_csv(file) if form == ".csv" else _of_lines(file)
     except UnicodeDecodeError as error:
-        advice = "Save the file as UTF-8. A spreadsheet program calls this form `CSV UTF-8`."
+        advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         raise StepFailed(f"{file} is not UTF-8.", f"  {error}", advice) from None
     except OSError as error:
         raise StepFailed(f"{file} cannot be read.", f"  {error}", "Check the file's name and permissions.") from None
