@@ -228,8 +228,11 @@ def test_what_cannot_be_read_is_not_quoted() -> None:
 def test_a_connection_that_broke_says_with_whom() -> None:
     error = failure(broken(httpx.ReadTimeout))
     assert type(error) is grc_client.ConnectionFailed
-    assert str(error) == "no answer from api.example: ReadTimeout broken"
-    assert str(failure(httpx.ReadTimeout("", request=REQUEST))) == "no answer from api.example: ReadTimeout"
+    assert str(error) == "no answer from api.example: ReadTimeout broken. Check base_url and the network."
+    assert (
+        str(failure(httpx.ReadTimeout("", request=REQUEST)))
+        == "no answer from api.example: ReadTimeout. Check base_url and the network."
+    )
 
 
 def test_what_cannot_be_decoded_is_no_answer_of_this_api() -> None:

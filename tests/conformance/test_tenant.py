@@ -342,7 +342,7 @@ def test_a_file_that_cannot_be_written_is_named(
         assert run(monkeypatch, *words) == 1
         told = capsys.readouterr().err.replace("\n", "")
         assert f"✗ {file} cannot be written." in told
-        assert "May you write there, and is there room?" in told
+        assert "Check that you may write there and that the disk has room." in told
         assert "Traceback" not in told
     assert invariants.of_tenant(table.client, table.name, table.tenant)
 

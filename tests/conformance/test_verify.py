@@ -254,8 +254,8 @@ def test_a_number_that_names_no_incident_is_told_by_itself(table: Table, tmp_pat
 
     named = number["sk"]["S"]
     assert [(one.rule, one.subject, one.found) for one in found] == [
-        ("number", incident["sk"]["S"], f"number {named} of nobody"),
-        ("number", named, f"number {named} of no incident"),
+        ("number", incident["sk"]["S"], f"number {named}, whose item names no incident"),
+        ("number", named, f"number {named} without an incident"),
     ]
 
 
@@ -390,9 +390,9 @@ def test_the_command_says_one_line_a_violation_and_fails(
     assert run(monkeypatch, "verify", "--tenant", table.tenant, "--report", "report.jsonl", "--table", table.name) == 1
     printed = capsys.readouterr()
     assert printed.out == (
-        f"{item['sk']['S']}  indexes: found no active_pk; right would be active_pk TENANT#{table.tenant}\n"
+        f"{item['sk']['S']}  indexes: found no active_pk; expected active_pk TENANT#{table.tenant}\n"
     )
-    assert "1 violations" in printed.err
+    assert "Violations in the tenant" in printed.err
     assert "indexes: 1" in printed.err
     assert json.loads((tmp_path / "report.jsonl").read_text())["rule"] == "indexes"
     assert not list(tmp_path.glob("*.checkpoint"))
@@ -404,7 +404,7 @@ def test_the_command_says_one_line_a_violation_and_fails(
     assert run(monkeypatch, "verify", "--tenant", table.tenant) == 1
     assert "The table is busy" in capsys.readouterr().err
     assert run(monkeypatch, "verify", "--tenant", "No#Tenant") == 1
-    assert "That is no tenant" in capsys.readouterr().err
+    assert "The tenant id is not valid" in capsys.readouterr().err
 
 
 def test_a_tenant_of_which_there_is_nothing_is_not_said_to_be_sound(
@@ -414,8 +414,8 @@ def test_a_tenant_of_which_there_is_nothing_is_not_said_to_be_sound(
 
     assert run(monkeypatch, "verify", "--tenant", "nobody") == 1
     printed = capsys.readouterr().err
-    assert "There is nothing of the tenant nobody" in printed
-    assert "holds" not in printed
+    assert "The table has no items of the tenant nobody" in printed
+    assert "no violations" not in printed
     assert not list(tmp_path.iterdir())
 
 

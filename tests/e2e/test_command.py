@@ -281,5 +281,5 @@ def test_a_home_that_is_no_folder_is_told_without_a_traceback(tmp_path: Path, ht
     for words in (["up"], ["status"]):
         done = Checkout(tmp_path / "home", free_port(), http).run(*words)
         assert done.returncode == 1
-        assert "in the way" in done.stderr
+        assert "cannot be read or written" in done.stderr
         assert "Traceback" not in done.stderr

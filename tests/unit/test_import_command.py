@@ -33,12 +33,12 @@ def token(**claims: str) -> str:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (None, "GRC_TOKEN holds no token"),
-        ("no token", "cannot be read"),
-        (token(tenant_id="globex"), "not one of tenant acme"),
-        (token(), "not one of tenant acme"),
-        (token(tenant_id="acme"), "not one of application scanner"),
-        (token(tenant_id="acme", app_id="other"), "not one of application scanner"),
+        (None, "GRC_TOKEN has no token"),
+        ("no token", "is not a JWT"),
+        (token(tenant_id="globex"), "not a token of tenant acme"),
+        (token(), "not a token of tenant acme"),
+        (token(tenant_id="acme"), "not a token of application scanner"),
+        (token(tenant_id="acme", app_id="other"), "not a token of application scanner"),
     ],
 )
 def test_a_token_that_is_not_the_one_for_it_is_not_used(
@@ -71,7 +71,7 @@ def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
 
     done = run(file, "--dry-run")
 
-    assert (done.exit_code, done.stdout.split()) == (1, ["right", "1", "failed", "1"])
+    assert (done.exit_code, done.stdout.split()) == (1, ["valid", "1", "failed", "1"])
     (told,) = map(json.loads, errors.read_text().splitlines())
     assert (told["line"], told["cells"]["title"]) == (3, "wrong")
     assert [error["pointer"] for error in told["errors"]] == ["/severity"]
@@ -79,7 +79,7 @@ def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
 
     errors.write_text(errors.read_text().replace("dire", "low"))
     again = run(errors, "--dry-run")
-    assert (again.exit_code, again.stdout.split()) == (0, ["right", "1", "failed", "0"])
+    assert (again.exit_code, again.stdout.split()) == (0, ["valid", "1", "failed", "0"])
     assert sorted(path.name for path in tmp_path.iterdir()) == [file.name, errors.name, f"{errors.name}.before"]
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_errors_file_stays_where_it_is(file: Path, name: str) -> None
     for dry_run in ([], ["--dry-run"]):
         refused = run(file, "--errors", str(there), *dry_run).exception
         assert isinstance(refused, StepFailed)
-        assert refused.what == f"{there} is no regular file."
+        assert refused.what == f"{there} is not a regular file."
     assert sorted(path.name for path in file.parent.iterdir()) == sorted(["rows.csv", name])
 
 
@@ -138,7 +138,7 @@ def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(t
     assert isinstance(refused, StepFailed)
     assert refused.detail.strip() == "no application: 1, other: 1"
     assert run(file, "--dry-run", "--other-apps", "skip").stdout.split() == [
-        "right",
+        "valid",
         "1",
         "failed",
         "0",
@@ -146,9 +146,9 @@ def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(t
         "out",
         "3",
     ]
-    assert run(file, "--dry-run", "--other-apps", "adopt").stdout.split() == ["right", "4", "failed", "0"]
+    assert run(file, "--dry-run", "--other-apps", "adopt").stdout.split() == ["valid", "4", "failed", "0"]
     as_scanner = run(file, "--dry-run", "--other-apps", "skip", "--app", "scanner")
-    assert as_scanner.stdout.split() == ["right", "2", "failed", "0", "left", "out", "2"]
+    assert as_scanner.stdout.split() == ["valid", "2", "failed", "0", "left", "out", "2"]
 
 
 def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path: Path) -> None:
@@ -167,4 +167,4 @@ def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path
 
 def test_rows_of_no_export_become_the_application_s_whose_token_it_is(file: Path) -> None:
     done = run(file, "--dry-run", "--app", "scanner")
-    assert done.stdout.split() == ["right", "1", "failed", "1"]
+    assert done.stdout.split() == ["valid", "1", "failed", "1"]

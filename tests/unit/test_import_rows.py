@@ -97,7 +97,7 @@ def test_lines_are_those_of_the_file_also_behind_cells_of_several(tmp_path: Path
 @pytest.mark.parametrize(("record", "count"), [("x", 1), ("x,high,more,and more", 4)])
 def test_a_record_of_another_length_is_refused_alone(tmp_path: Path, record: str, count: int) -> None:
     wrong, right = rows(tmp_path, "a.csv", f"title,severity\n{record}\nfine,low\n")
-    assert problems(wrong) == [("", f"must have 2 cells, as the header does, not {count}")]
+    assert problems(wrong) == [("", f"must have 2 cells, like the header, not {count}")]
     assert checking.check(right, NOW)["title"] == "fine"
 
 
@@ -107,7 +107,7 @@ def test_a_record_of_another_length_is_refused_alone(tmp_path: Path, record: str
         ("title,severty\nx,high\n", "severty: is not a field of an incident; did you mean severity?"),
         ("title,id\nx,1\n", "id: is set by the server; leave it out"),
         ("title,is_deleted\nx,1\n", "is_deleted: cannot be set by a create; leave it out"),
-        ("title,title\nx,y\n", "title: stands twice"),
+        ("title,title\nx,y\n", "title: is there twice"),
         ("title,\nx,\n", "a column without a name"),
         ("severity\nhigh\n", "title: is required"),
         ("title;severity\nx;high\n", "title: is required"),
@@ -126,10 +126,10 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused_as_a_whole(tmp_path: Path, c
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
-        ("title;severity\nx;high\n", "commas between the cells, not semicolons"),
-        ("titel\nx\n", "rename or remove those columns"),
-        (f"title\n{'x' * (1024 * 1024 + 1)}\n", "1,048,576 characters at the most"),
-        ('title\n"x"y\n', "is written twice"),
+        ("title;severity\nx;high\n", "Separate the cells by commas"),
+        ("titel\nx\n", "Rename, remove or add the listed columns"),
+        (f"title\n{'x' * (1024 * 1024 + 1)}\n", "Shorten the cell to 1,048,576 characters"),
+        ('title\n"x"y\n', "write a quote twice"),
     ],
 )
 def test_what_can_be_done_about_such_a_file_is_told(tmp_path: Path, content: str, advice: str) -> None:
@@ -144,7 +144,7 @@ def test_lines_of_empty_cells_as_a_spreadsheet_ends_are_no_rows(tmp_path: Path) 
 
 
 def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match="no form"):
+    with pytest.raises(StepFailed, match="unknown file format"):
         rows(tmp_path, "a.xlsx", "x")
 
 

@@ -1,14 +1,14 @@
 """``client.grc.incidents``: the incidents of a governance, risk and compliance platform.
 
-``client``     Client and AsyncClient: how each of them waits
-``incidents``  the methods, once for each
-``bearer``     the token
-``calls``      every operation as a value: what to send, and how to read the answer
-``exchange``   one call from the first request to its result: when to send it again
+``client``     Client and AsyncClient, which differ in how they wait
+``incidents``  the methods of both clients
+``bearer``     adds the token to each request
+``calls``      each operation as a value: the request, and how to read the answer
+``exchange``   one call from its first request to its result, with the retries
 ``fields``     the keyword arguments
-``models``     what the API answers
-``pages``      lists, page by page or all of it
-``errors``     what can go wrong, as one tree
+``models``     the API's answers
+``pages``      lists: one page, or all items
+``errors``     the errors, as one tree
 """
 
 from .client import AsyncClient, Client, __version__

@@ -1,7 +1,7 @@
-"""The token: asked for before each request, and never where somebody might see it.
+"""Add the token to each request, without exposing the token.
 
-It is held by a function, whose inside no ``repr`` and no ``vars`` shows, and it is never a local variable of a frame
-in which something is raised: tracebacks with locals end in logs.
+A function holds the token, so neither ``repr`` nor ``vars`` shows it. The token is never a local variable of a frame
+that raises an error, because tracebacks with local variables end in logs.
 """
 
 import inspect
@@ -14,7 +14,7 @@ _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 
 class Bearer(httpx.Auth):
-    """Puts ``Authorization: Bearer`` on each request. Raises ValueError for what is no token."""
+    """Adds ``Authorization: Bearer`` to each request. Raises ValueError if the value is not a token."""
 
     def __init__(self, token: str | Callable[[], str | Awaitable[str]]) -> None:
         self._ask: Callable[[], str | Awaitable[str]] = (lambda: token()) if callable(token) else (lambda: token)
@@ -32,17 +32,17 @@ class Bearer(httpx.Auth):
 
 
 def _header_of(token: object) -> str | None:
-    """Return None for what is no token: it is not raised here, where the token is."""
+    """Return the header's value, or None if ``token`` is not valid. This frame has the token, so it raises nothing."""
     if inspect.iscoroutine(token):
         token.close()
-    text = token.strip() if isinstance(token, str) else ""  # of a file's line break
+    text = token.strip() if isinstance(token, str) else ""  # a token from a file may end with a line break
     return f"Bearer {text}" if _BEARER.fullmatch(text) else None
 
 
 def _put_on(request: httpx.Request, header: str | None) -> None:
     if header is None:
         raise ValueError(
-            "token must be a JWT (letters, digits and .-_~+/ alone), or a function that returns one; a coroutine "
-            "function only for AsyncClient"
+            "token must be a JWT (only letters, digits and .-_~+/), or a function that returns one; only AsyncClient "
+            "accepts a coroutine function"
         )
     request.headers["authorization"] = header

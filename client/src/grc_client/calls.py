@@ -1,4 +1,4 @@
-"""Every operation as a value: what to send, whether it may be sent again, and how to read the answer. No network."""
+"""Each operation as a value: the request, whether to repeat it, and how to read the answer. Nothing is sent here."""
 
 import json
 import re
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Call(NamedTuple, Generic[T]):
-    """One request. ``repeatable``: to send it twice comes to the same as to send it once."""
+    """One request. ``repeatable``: sending it twice has the same effect as sending it once."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Call(NamedTuple, Generic[T]):
 
 
 class Slice(NamedTuple, Generic[T]):
-    """Some items of a list, and where it goes on; None at its end."""
+    """The items of one page, and the next page's cursor; None on the last page."""
 
     items: tuple[T, ...]
     next_cursor: str | None
@@ -77,7 +77,7 @@ def list_incident_changes(incident_id: str, limit: int | None, cursor: str | Non
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
-    """Return the call for the page behind a cursor, with everything else as it was when the first one was made."""
+    """Return the call for the page at a cursor, with all other parameters of the first call."""
     others = tuple(parameter for parameter in call.parameters if parameter[0] != "cursor")
     return call._replace(parameters=(*others, ("cursor", cursor)))
 
@@ -88,7 +88,7 @@ def get_incident_metrics(window: MetricsWindow) -> Call[Metrics]:
 
 
 def _patch(incident_id: str, if_match: str | None, body: str) -> Call[Incident]:
-    """A merge patch comes to the same when it is sent twice; under a condition, its own first success refuses it."""
+    """Return the call of a merge patch. With a condition it is not repeatable: its own first success refuses it."""
     condition = _precondition(if_match)
     headers = {"content-type": "application/merge-patch+json", **condition}
     return Call("PATCH", _path(incident_id), _incident, repeatable=not condition, headers=headers, body=body)
@@ -100,7 +100,9 @@ def _precondition(if_match: str | None) -> dict[str, str]:
 
 def _header(name: str, value: str) -> str:
     if not _HEADER_VALUE.fullmatch(value):
-        raise ValueError(f"{name} must be printable ASCII, and not empty, not {value!r}")
+        raise ValueError(
+            f"{name} must be printable ASCII, not empty, and without a space at either end; it is {value!r}"
+        )
     return value
 
 
@@ -108,22 +110,22 @@ def _path(incident_id: str) -> str:
     if not _INCIDENT_ID.fullmatch(incident_id):
         raise ValueError(
             f"incident_id must be an id like inc_01M83J8EHSBKC38ZQ0R08TEPS6, not {incident_id!r}; "
-            "list(incident_number=...) finds an incident by its number"
+            "to find an incident by its number, use list(incident_number=...)"
         )
     return f"{PATH}/{incident_id}"
 
 
 def _known(given: Mapping[str, Any], kind: type) -> None:
-    """Refuse a keyword that is none, as Python does where the names stand in the signature."""
+    """Raise TypeError for an unknown keyword argument, as Python does for names in a signature."""
     for name in given:
         if name not in kind.__annotations__:
             closest = get_close_matches(name, kind.__annotations__, n=1)
-            meant = f"did you mean {closest[0]}?" if closest else f"known are {', '.join(kind.__annotations__)}"
+            meant = f"did you mean {closest[0]}?" if closest else f"use one of {', '.join(kind.__annotations__)}"
             raise TypeError(f"{name!r} is not a keyword argument here; {meant}")
 
 
 def _json(fields: Mapping[str, Any]) -> str:
-    """JSON in which a Decimal is a number with all its digits; a float cannot hold them."""
+    """Return a JSON object in which a Decimal is a number with all its digits, which a float could lose."""
     return "{" + ", ".join(f"{json.dumps(name)}: {_value(name, value)}" for name, value in fields.items()) + "}"
 
 
@@ -140,10 +142,10 @@ def _query(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     query = []
     for name, value in parameters.items():
         values = value if isinstance(value, list | tuple) else (value,)
-        if values == (None,) and name == "cursor":  # that of a last page, or of none: from the beginning
+        if values == (None,) and name == "cursor":  # no cursor, or a last page's: the list begins at its first item
             continue
-        if not values or None in values:  # to pass over it would be to show everything
-            raise ValueError(f"{name} must have a value; leave it out to filter by nothing")
+        if not values or None in values:  # an ignored filter would show all incidents
+            raise ValueError(f"{name} must have a value; omit it to list without this filter")
         query += [
             (name.rstrip("_"), str.__str__(member) if isinstance(member, str) else _format_value(member))
             for member in values
@@ -159,12 +161,12 @@ def _format_value(value: object) -> str:
             return str(value)
         case date():  # and datetime
             return value.isoformat()
-    raise TypeError(f"{value!r} is neither JSON nor a date")
+    raise TypeError(f"{value!r} must be JSON or a date")
 
 
 def _nothing(answer: httpx.Response) -> None:
     if answer.status_code != 204:
-        raise ValueError("a 204 was expected")
+        raise ValueError("the status must be 204")
 
 
 def _incident(answer: httpx.Response) -> Incident:

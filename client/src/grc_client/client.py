@@ -1,4 +1,4 @@
-"""The two clients. They differ in how they wait; what is sent, and when again, is one and the same for both."""
+"""The two clients. They send the same requests and retry in the same way, and differ only in how they wait."""
 
 import asyncio
 import os
@@ -17,35 +17,38 @@ from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
 
 __version__ = version("grc-client")
-BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # names of environment variables
-TIMEOUT = 20.0  # seconds that a connection, and each part of an answer, may take; the API's own bound is 15
-RETRY_FOR = 60.0  # seconds from a call's beginning; more than TIMEOUT, or an answer that is lost ends it
+BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of environment variables
+TIMEOUT = 20.0  # seconds for a connection and for each part of an answer; the API itself takes at most 15
+RETRY_FOR = 60.0  # seconds from a call's beginning; longer than TIMEOUT, so that a lost answer can be retried
 
 T = TypeVar("T")
 
 
 class Grc:
-    """The services of the platform; this client knows one."""
+    """The platform's services. This client supports one of them, ``incidents``."""
 
     def __init__(self, incidents: Incidents) -> None:
         self.incidents = incidents
 
 
 class AsyncGrc:
-    """The services of the platform; this client knows one."""
+    """The platform's services for asyncio. This client supports one of them, ``incidents``."""
 
     def __init__(self, incidents: AsyncIncidents) -> None:
         self.incidents = incidents
 
 
 class Client:
-    """Calls the API and waits for its answers. One instance serves any number of threads.
+    """Calls the API and waits for its answers. Any number of threads can share one instance.
 
-    ``base_url`` is what stands before ``/api/v1/grc``, ``token`` a JWT or a function that returns a fresh one, called
-    before each request; without them, the environment variables GRC_BASE_URL and GRC_TOKEN count. In seconds:
-    ``timeout`` is how long each part of an answer may take, ``retry_for`` until when, from its beginning, a call is
-    tried again while the API refuses or cannot be reached; 0 for never. ``transport`` is httpx's, for proxies,
-    certificates and tests.
+    ``base_url``: the API's URL without ``/api/v1/grc``. Default: the environment variable GRC_BASE_URL.
+    ``token``: a JWT, or a function that returns a fresh one and is called before each request. Default: GRC_TOKEN.
+    ``timeout``: the seconds that each part of an answer may take.
+    ``retry_for``: the seconds from a call's beginning in which the client retries a call that fails temporarily; 0 for
+    no retries.
+    ``transport``: an httpx transport, for proxies, certificates and tests.
+
+    Raises ValueError for an argument that is not valid.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Client:
 
 
 class AsyncClient:
-    """``Client`` for asyncio; ``token`` may also be a coroutine function. One instance serves one event loop."""
+    """``Client`` for asyncio. ``token`` may also be a coroutine function. Use one instance per event loop."""
 
     def __init__(
         self,
@@ -141,16 +144,18 @@ class AsyncClient:
 
 def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float) -> dict[str, Any]:
     if not timeout > 0 or not retry_for >= 0:
-        raise ValueError("timeout must be more than 0 seconds, and retry_for 0 or more")
+        raise ValueError("timeout must be more than 0 seconds, and retry_for must be 0 or more")
     token = os.environ.get(TOKEN) if token is None else token
     if not token:
-        raise ValueError(f"token must be a JWT, or a function that returns one, given here or in {TOKEN}")
+        raise ValueError(
+            f"token must be a JWT, or a function that returns one; pass it, or set the environment variable {TOKEN}"
+        )
     return {
         "base_url": _checked(os.environ.get(BASE_URL) if base_url is None else base_url),
         "auth": Bearer(token),
         "timeout": timeout,
         "headers": {"user-agent": f"grc-client/{__version__}", "accept": "application/json"},
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: they would outlive the token
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookies, which could outlive the token
     }
 
 
@@ -161,9 +166,9 @@ def _checked(base_url: str | None) -> httpx.URL:
         url = httpx.URL()
     right = url.scheme in ("https", "http") and url.host and "/api/v1" not in url.path
     if not right or url.userinfo or url.query or url.fragment:
-        raise ValueError(  # it is not repeated: it may be the token, or hold a password
-            "base_url must be the URL before /api/v1/grc, like https://api.example: no user, query or fragment, and no "
-            f"more of the path; given here or in {BASE_URL}"
+        raise ValueError(  # without the value, which may be the token or contain a password
+            "base_url must be the API's URL without /api/v1/grc, like https://api.example, and without a user, query "
+            f"or fragment; pass it, or set the environment variable {BASE_URL}"
         )
     return url
 

@@ -1,23 +1,23 @@
-"""What can go wrong with a call, as one tree.
+"""The errors of a call, as one tree.
 
 GrcError
-├── ConnectionFailed        no answer came: the API was not reached, or the connection was cut, or timed out
-├── UnexpectedAnswer        what came is not an answer of this API: a proxy's page, or a newer API's
+├── ConnectionFailed        no answer: the API was unreachable, or the connection broke or timed out
+├── UnexpectedAnswer        the answer is not one of this API: for example a proxy's page or a newer API's answer
 └── ApiError                the API refused: status, title, detail, request_id, errors
     ├── BadRequest          400   a parameter or the JSON cannot be read
     ├── NotAuthenticated    401   the token is missing, expired or not of this API's issuer
     ├── NotPermitted        403   the token lacks the scope
-    ├── NotFound            404   there is no such incident, for this token
-    ├── Conflict            409   the number is taken, the status cannot move that way, the incident is deleted
+    ├── NotFound            404   there is no such incident that this token may read
+    ├── Conflict            409   the number is taken, the status cannot move that way, or the incident is deleted
     ├── PreconditionFailed  412   somebody changed the incident: its etag is no longer the given one
-    ├── TooLarge            413   the incident is over its bound
+    ├── TooLarge            413   the incident is too large
     ├── UnsupportedContent  415   the body is of another media type
     ├── ValidationError     422   values break a rule: errors names each
     ├── RateLimited         429   too many requests
-    └── ServerError         5xx   the API failed; also Busy, 503, which says when to try again
+    └── ServerError         5xx   the API failed; its subclass Busy is 503: the same call may succeed later
 
-What the API or its gateway says carries the request id, by which their operators find what happened. No token is in
-any message. An argument that no API could take is a ValueError or a TypeError, before anything is sent.
+The text of an ApiError has the request id, with which operators find the request in their logs. No error text has a
+token. An argument that the API could never accept raises ValueError or TypeError before anything is sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,26 +25,26 @@ from typing import Any, NamedTuple
 
 
 class FieldError(NamedTuple):
-    """One broken rule: the JSON pointer (RFC 6901) of the value, like ``/title``, and what would be right."""
+    """One broken rule: the value's JSON pointer (RFC 6901), like ``/title``, and a text with what would be right."""
 
     pointer: str
     detail: str
 
 
 class GrcError(Exception):
-    """Base of everything that goes wrong once a request is sent."""
+    """The base class of all errors after a request was sent."""
 
 
 class ConnectionFailed(GrcError):
-    """No answer came. A write may have been done all the same, unless it was never sent."""
+    """There was no answer. If the request was sent, a write may still have been stored."""
 
 
 class UnexpectedAnswer(GrcError):
-    """What came is not an answer of this API."""
+    """The answer is not one of this API."""
 
 
 class ApiError(GrcError):
-    """The API refused. ``members`` is the whole problem document (RFC 9457), or what the gateway said."""
+    """The API refused. ``members`` is the complete problem document (RFC 9457), or the gateway's JSON answer."""
 
     def __init__(self, status: int, request_id: str | None, members: Mapping[str, Any]) -> None:
         self.status = status
@@ -54,7 +54,7 @@ class ApiError(GrcError):
         self.title: str = members.get("title") or type(self).__name__
         self.detail: str = members.get("detail") or members.get("message") or "No reason was given."
         self.errors = tuple(_field_errors(members.get("errors")))
-        super().__init__(status, request_id, members)  # what it is made of, so that it can be copied and sent
+        super().__init__(status, request_id, members)  # the arguments, so that the error can be copied and pickled
 
     def __str__(self) -> str:
         rules = "".join(f"\n  {error.pointer or '(the body)'}: {error.detail}" for error in self.errors)
@@ -62,7 +62,7 @@ class ApiError(GrcError):
 
 
 def _field_errors(listed: object) -> Iterator[FieldError]:
-    """What stands between this client and the API may have errors of other forms."""
+    """Yield the entries that have the API's form: a proxy's answer may have an ``errors`` member of another form."""
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict) and {"pointer", "detail"} <= set(entry):
             yield FieldError(str(entry["pointer"]), str(entry["detail"]))
@@ -81,7 +81,7 @@ class NotPermitted(ApiError):
 
 
 class NotFound(ApiError):
-    """404: there is no such incident, for this token."""
+    """404: there is no such incident that this token may read."""
 
 
 class Conflict(ApiError):
@@ -89,7 +89,7 @@ class Conflict(ApiError):
 
     @property
     def allowed_transitions(self) -> tuple[str, ...]:
-        """The statuses that the incident can take, where its status stood in the way."""
+        """The statuses to which the incident can move; empty if the status was not the conflict."""
         allowed = self.members.get("allowed_transitions")
         return tuple(map(str, allowed)) if isinstance(allowed, list) else ()
 
@@ -99,11 +99,11 @@ class PreconditionFailed(ApiError):
 
 
 class TooLarge(ApiError):
-    """413: the incident is over its bound."""
+    """413: the incident is too large."""
 
 
 class UnsupportedContent(ApiError):
-    """415: the body is of another media type. This client sends none of these."""
+    """415: the body has an unsupported media type. This client never sends one."""
 
 
 class ValidationError(ApiError):
@@ -111,15 +111,15 @@ class ValidationError(ApiError):
 
 
 class RateLimited(ApiError):
-    """429: too many requests, for as long as this client was told to try."""
+    """429: too many requests, also after any retries."""
 
 
 class ServerError(ApiError):
-    """5xx: the API failed, for as long as this client was told to try. A write may have been done all the same."""
+    """5xx: the API failed, also after any retries. A write may still have been stored."""
 
 
 class Busy(ServerError):
-    """503: the API cannot serve the request now; later it may."""
+    """503: the API cannot serve the request now. The same request may succeed later."""
 
 
 OF_STATUS: dict[int, type[ApiError]] = {

@@ -1,7 +1,7 @@
-"""One call, from the first request to its result: when to send it again, and what an answer means.
+"""One call, from its first request to its result: when to retry, and how to turn an answer into a result or an error.
 
-It does no input or output: ``exchange`` is a generator that says how long to wait before each request and is told what
-came of it, so that the blocking and the asynchronous client are one.
+``exchange`` does no input or output. It is a generator that yields the pause before each request and receives the
+request's outcome, so the blocking and the asynchronous client share it.
 """
 
 import json
@@ -21,7 +21,7 @@ from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_WITHOUT_WORDS = (401, 403, 429)  # firewalls and proxies answer these with pages of their own
+_WITHOUT_WORDS = (401, 403, 429)  # errors of the API even without JSON: firewalls and proxies send their own pages
 _MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -29,12 +29,12 @@ Outcome = httpx.Response | httpx.RequestError
 
 
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
-    """Yield for how many seconds to wait before each request, get what came of it, and return the result.
+    """Yield the seconds to wait before each request, receive the request's outcome, and return the call's result.
 
-    A request is sent again while ``retry_for`` seconds have not passed: after 429 and where it never was sent; after
-    5xx and a broken connection only if it is repeatable, because it may have been done. The pauses are random, up to
-    twice as long each time ("full jitter", AWS Architecture Blog, 2015), and never shorter than the API's Retry-After.
-    Raises GrcError.
+    A request is sent again until ``retry_for`` seconds have passed. After a 429 or if it was never sent, any request is
+    sent again. After a 5xx or a broken connection, only a repeatable request is, because the first one may have taken
+    effect. The pauses are random, with a bound that doubles each time ("full jitter", AWS Architecture Blog, 2015), and
+    never shorter than the API's Retry-After. Raises GrcError.
     """
     ends = time.monotonic() + retry_for
     pause = 0.0
@@ -44,7 +44,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
-            raise _failure(outcome)  # without its cause, whose frames hold the token
+            raise _failure(outcome)  # without its cause, because the cause's frames have the token
     raise AssertionError("unreachable")
 
 
@@ -55,13 +55,13 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """The header Retry-After (RFC 9110 10.2.3) in seconds: a number, or a date."""
+    """Return the header Retry-After (RFC 9110 10.2.3), a number or a date, in seconds; 0 without a valid one."""
     header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if header.isascii() and header.isdecimal():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # as RFC 9110 5.6.7 reads one without a zone
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # RFC 9110 5.6.7: a date without a zone is UTC
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError, OverflowError):
         return 0.0
@@ -71,26 +71,31 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
     try:
         return call.read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UnexpectedAnswer(f"{_described(answer)} is not what this client can read: {error!r}") from error
+        raise UnexpectedAnswer(
+            f"{_described(answer)} cannot be read: {error!r}. Check for a newer grc-client."
+        ) from error
 
 
 def _failure(outcome: Outcome) -> GrcError:
     if isinstance(outcome, httpx.DecodingError):
-        return UnexpectedAnswer(f"an answer of {outcome.request.url.host} cannot be decoded: {outcome}")
+        return UnexpectedAnswer(
+            f"the answer from {outcome.request.url.host} cannot be decoded: {outcome}. Check base_url and any proxy."
+        )
     if isinstance(outcome, httpx.RequestError):
         return ConnectionFailed(
             f"no answer from {outcome.request.url.host}: {type(outcome).__name__} {outcome}".rstrip()
+            + ". Check base_url and the network."
         )
     status, members = outcome.status_code, _problem(outcome)
     if status < 400 or (members is None and status < 500 and status not in _WITHOUT_WORDS):
-        return UnexpectedAnswer(f"{_described(outcome)} is no answer of this API; is base_url right?")
+        return UnexpectedAnswer(f"{_described(outcome)} is not an answer of this API. Check base_url and any proxy.")
     members = members or {}
     kind = OF_STATUS.get(status, ServerError if status >= 500 else ApiError)
     return kind(status, members.get("request_id") or _request_id(outcome), members)
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any] | None:
-    """Return what a refusal says, or None if that is not JSON. Whatever stands in between may echo the token."""
+    """Return a refusal's JSON object without the token, which a proxy may echo; None if it is not a JSON object."""
     token = answer.request.headers.get("authorization", "").removeprefix("Bearer ")
     try:
         text = answer.content.decode()
@@ -101,7 +106,7 @@ def _problem(answer: httpx.Response) -> dict[str, Any] | None:
 
 
 def _request_id(answer: httpx.Response) -> str | None:
-    """The gateway's own refusals carry it in a header alone."""
+    """Return the request id from the header: the gateway's own refusals have it only there."""
     request_id: str | None = answer.headers.get("apigw-requestid")
     return request_id
 

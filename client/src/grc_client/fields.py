@@ -1,4 +1,4 @@
-"""The keyword arguments of the calls. What is left out is left out of the request, and left alone by an update."""
+"""The keyword arguments of the calls. The client does not send an omitted argument, so an update keeps its field."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,9 +7,9 @@ from typing import Any, Literal, Required, TypedDict
 from .models import Severity, SourceType, Status
 
 Moment = datetime | str
-"""An aware datetime, or text as in RFC 3339: ``2026-11-23T09:30:00Z``. The API refuses one without an offset."""
+"""An aware datetime, or an RFC 3339 text like ``2026-11-23T09:30:00Z``. The API refuses a time without an offset."""
 Day = date | str
-"""A date, or text like ``2026-11-23``."""
+"""A date, or a text like ``2026-11-23``."""
 Texts = list[str] | tuple[str, ...]
 
 
@@ -52,7 +52,7 @@ class NewIncident(_Fields, total=False):
 
 
 class IncidentPatch(_Fields, total=False):
-    """The fields of ``update``: None clears a field, or empties a list."""
+    """The fields of ``update``. None clears a field or empties a list."""
 
     title: str
     source: str
@@ -61,7 +61,7 @@ class IncidentPatch(_Fields, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """The parameters of ``list``. One value or several of a field; all that is named must hold."""
+    """The parameters of ``list``. An incident must match every filter, and may match any one of a filter's values."""
 
     status: Status | list[Status] | tuple[Status, ...]
     severity: Severity | list[Severity] | tuple[Severity, ...]
@@ -82,7 +82,7 @@ class IncidentFilters(TypedDict, total=False):
 
 
 class MetricsWindow(TypedDict, total=False):
-    """The parameters of ``metrics``; ``from_`` and ``to`` are both included, by default the last 30 days."""
+    """The parameters of ``metrics``. The window includes ``from_`` and ``to``. Default: the last 30 days."""
 
     from_: Day
     to: Day

@@ -1,4 +1,4 @@
-"""``client.grc.incidents``, blocking and asynchronous: each method makes a call and hands it on."""
+"""``client.grc.incidents``, blocking and asynchronous: each method makes a call and lets the client run it."""
 
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar, Unpack
@@ -21,52 +21,53 @@ class AsyncRun(Protocol):
 
 
 class Incidents:
-    """The incidents that the token may reach. Every method raises errors of the tree in ``grc_client.errors``."""
+    """The incidents that the token may access. Every method can raise the errors in ``grc_client.errors``."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> Incident:
-        """Store a new incident.
+        """Create an incident and return it. Raises ValidationError or Conflict.
 
-        It is sent with an Idempotency-Key, so that a retry can never make two; give a key of your own, kept for 24
-        hours, to be as safe when your program itself is run again. Raises ValidationError or Conflict.
+        The request has an Idempotency-Key, so a retry never makes a second incident. The API keeps a key for 24 hours:
+        pass your own key to be as safe when your program runs again.
         """
         return self._run(calls.create_incident(idempotency_key, fields))
 
     def get(self, incident_id: str) -> Incident:
-        """Return one incident, also a deleted one. Raises NotFound."""
+        """Return an incident, which may be a deleted one. Raises NotFound."""
         return self._run(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
-        """Return a page of incidents, newest first; iterate over it for all of them. Raises BadRequest.
+        """Return a page of incidents, newest first. Iterate over the page for all incidents. Raises BadRequest.
 
-        ``limit``, 1 to 100 and 50 by default, is the size of a page; ``cursor`` goes on behind an earlier one.
+        ``limit`` is the size of a page: 1 to 100, by default 50. ``cursor`` is the ``next_cursor`` of an earlier page.
         """
         return self._page(calls.list_incidents(filters))
 
     def update(self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]) -> Incident:
-        """Change the fields that are given, None clears one, and return the incident as it then is.
+        """Change the given fields and return the changed incident. None clears a field.
 
-        With ``if_match=incident.etag`` only if nobody has changed it since: else raises PreconditionFailed, and a
-        connection that breaks is not tried again. Raises NotFound, ValidationError or Conflict.
+        ``if_match=incident.etag`` changes the incident only if nobody has changed it since. If somebody has, it raises
+        PreconditionFailed. With ``if_match``, the client does not retry after a broken connection or a server error.
+        Raises NotFound, ValidationError or Conflict.
         """
         return self._run(calls.update_incident(incident_id, if_match, changes))
 
     def delete(self, incident_id: str, *, if_match: str | None = None) -> None:
-        """Delete softly; again is the same as once. Raises NotFound or PreconditionFailed."""
+        """Delete an incident softly. A second delete changes nothing. Raises NotFound or PreconditionFailed."""
         return self._run(calls.delete_incident(incident_id, if_match))
 
     def restore(self, incident_id: str, *, if_match: str | None = None) -> Incident:
-        """Take a deletion back. Raises NotFound or PreconditionFailed."""
+        """Restore a deleted incident and return it. Raises NotFound or PreconditionFailed."""
         return self._run(calls.restore_incident(incident_id, if_match))
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Change]:
-        """Return a page of the audit trail, oldest first; iterate over it for all. Raises NotFound."""
+        """Return a page of an incident's changes, oldest first. Iterate over the page for all. Raises NotFound."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
-        """Return MTTD, MTTR and time to contain of a window of UTC days, by default the last 30. Raises BadRequest."""
+        """Return MTTD, MTTR and time to contain for a window of UTC days, by default the last 30. Raises BadRequest."""
         return self._run(calls.get_incident_metrics(window))
 
     def _page(self, call: Call[Slice[T]]) -> Page[T]:
@@ -74,7 +75,7 @@ class Incidents:
 
 
 class AsyncIncidents:
-    """``Incidents`` for asyncio. ``list`` and ``changes`` are no coroutines: ``await`` a page, or ``async for`` all."""
+    """``Incidents`` for asyncio. ``list`` and ``changes`` return a Listing: ``await`` a page, or ``async for`` all."""
 
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
@@ -88,7 +89,7 @@ class AsyncIncidents:
         return await self._run(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Listing[Incident]:
-        """As ``Incidents.list``: ``await`` gives a page, ``async for`` all incidents."""
+        """As ``Incidents.list``: ``await`` returns a page, and ``async for`` yields all incidents."""
         return self._listing(calls.list_incidents(filters))
 
     async def update(
@@ -106,7 +107,7 @@ class AsyncIncidents:
         return await self._run(calls.restore_incident(incident_id, if_match))
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
-        """As ``Incidents.changes``: ``await`` gives a page, ``async for`` all changes."""
+        """As ``Incidents.changes``: ``await`` returns a page, and ``async for`` yields all changes."""
         return self._listing(calls.list_incident_changes(incident_id, limit, cursor))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:

@@ -1,6 +1,6 @@
-"""What the API answers, as frozen models. A field that a newer API adds is kept, and a new word in one is let through.
+"""The API's answers as frozen models. A model keeps fields and enum values that only a newer API has.
 
-Timestamps are aware datetimes in UTC, durations are whole minutes, money is a Decimal in USD.
+Timestamps are aware datetimes in UTC, durations are whole minutes, and money is a Decimal in USD.
 """
 
 from datetime import date, datetime
@@ -17,7 +17,7 @@ Action = Literal["created", "updated", "closed", "reopened", "deleted", "restore
 
 
 def _with_floats(value: Any) -> Any:
-    """A JSON value as ``json.loads`` gives it: all numbers were read as exact decimals, for the sake of one field."""
+    """Return a JSON value with floats: all numbers were read as exact decimals, which only one field needs."""
     match value:
         case Decimal():
             return float(value)
@@ -32,11 +32,11 @@ def _with_floats(value: Any) -> Any:
 class Model(
     BaseModel, frozen=True, extra="allow", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True
 ):
-    """Base of all."""
+    """The base class of all models."""
 
 
 class Incident(Model, frozen=True):
-    """An incident as it stands. Ids in lists keep their order; ``app_id`` is None unless an application made it."""
+    """An incident. Lists of ids keep their order. ``app_id`` is None unless an application made the incident."""
 
     id: str
     tenant_id: str
@@ -84,16 +84,16 @@ class Incident(Model, frozen=True):
 
     @cached_property
     def etag(self) -> str:
-        """The version, for ``if_match``. Raises ValueError for an incident of a list, which tells no versions."""
-        raise ValueError(f"an incident of a list has no etag: get({self.id!r}) has it")
+        """The version, for ``if_match``. Raises ValueError for an incident of a list: a list has no versions."""
+        raise ValueError(f"an incident of a list has no etag; read the incident with get({self.id!r})")
 
     @cached_property
     def replayed(self) -> bool:
-        """Whether ``create`` made nothing, because an earlier request with the same idempotency key had."""
+        """Whether an earlier request with the same idempotency key made this incident, and this ``create`` did not."""
         return False
 
     def _at(self, etag: str | None, *, replayed: bool = False) -> Self:
-        """Put what the headers say where the cached properties look. It is no part of the incident, nor of equality."""
+        """Store the headers' values where the cached properties read them. They do not count for equality."""
         if etag is not None:
             vars(self)["etag"] = etag
         vars(self)["replayed"] = replayed
@@ -111,9 +111,9 @@ class FieldChange(Model, frozen=True):
 
 
 class Change(Model, frozen=True):
-    """One entry of the audit trail; version 1 is the create, and an incident's etag is its last version.
+    """One entry of the audit trail. Version 1 is the create, and an incident's etag is its last version.
 
-    ``dates`` say, for an incident that a finding made, from which part of its event each date was read.
+    ``dates``: for an incident that a finding made, the part of its event from which each date was read.
     """
 
     version: int
@@ -126,7 +126,7 @@ class Change(Model, frozen=True):
     @model_validator(mode="before")
     @classmethod
     def _numbers(cls, entry: Any) -> Any:
-        """Money is exact; other numbers are the usual ones, as in ``lessons_learned`` itself."""
+        """Convert an entry's numbers: money to exact Decimals, all others to floats, as in ``lessons_learned``."""
         changes = {name: _money(change) if name == "financial_impact" else _with_floats(change)
                    for name, change in entry["changes"].items()}  # fmt: skip
         return {**entry, "changes": changes}
@@ -137,8 +137,10 @@ def _money(change: dict[str, Any]) -> dict[str, Any]:
 
 
 class Durations(Model, frozen=True):
-    """Some incidents' times in minutes: percentiles by nearest rank, None where ``n`` is 0. ``imported`` of the ``n``
-    are minutes that a caller gave."""
+    """The distribution of ``n`` durations in minutes: nearest-rank percentiles, all None if ``n`` is 0.
+
+    ``imported`` of the ``n`` are minutes that a caller gave.
+    """
 
     n: int
     mean: float | None
@@ -151,7 +153,7 @@ class Durations(Model, frozen=True):
 
 
 class OpenIncidents(Model, frozen=True):
-    """How many incidents are open, and their age in minutes."""
+    """The number of open incidents, and their age in minutes."""
 
     n: int
     p50: int | None
@@ -160,7 +162,7 @@ class OpenIncidents(Model, frozen=True):
 
 
 class MetricsGroup(Model, frozen=True):
-    """The metrics of one severity, category or application; ``group`` is None for the incidents that have none."""
+    """The metrics of one severity, category or application. ``group`` is None for the incidents without one."""
 
     group: str | None
     mttd: Durations
@@ -170,7 +172,7 @@ class MetricsGroup(Model, frozen=True):
 
 
 class MetricsSpan(Model, frozen=True):
-    """The metrics of one day, week or month; both dates are included."""
+    """The metrics of one day, week or month, which includes both dates."""
 
     from_: date = Field(alias="from")
     to: date
@@ -180,7 +182,7 @@ class MetricsSpan(Model, frozen=True):
 
 
 class Metrics(Model, frozen=True):
-    """The metrics of a window of UTC days, both dates included. ``definitions`` says what each of them is."""
+    """The metrics of a window of UTC days, which includes both dates. ``definitions`` explains each metric."""
 
     from_: date = Field(alias="from")
     to: date

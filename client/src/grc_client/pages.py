@@ -1,4 +1,4 @@
-"""Lists: a page at a time, or all of it by iterating, each further page fetched when it is needed."""
+"""Lists: one page, or all items by iteration, which fetches each next page when it is needed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 def _check_that_it_goes_on(cursor: str, next_cursor: str | None) -> None:
     if next_cursor == cursor:
-        raise UnexpectedAnswer("a page gave the cursor that it was asked with: the list would never end")
+        raise UnexpectedAnswer("a page returned its own cursor as next_cursor, so the list would never end")
 
 
 class Page(Generic[T]):
-    """``items`` are those of this page; to iterate over it goes through these and on, to the end of the list."""
+    """A page of a list. ``items`` has this page's items; iteration yields them and all following items of the list."""
 
     def __init__(self, page: Slice[T], more: "Callable[[str], Page[T]]") -> None:
         self.items = page.items
@@ -37,7 +37,7 @@ class Page(Generic[T]):
 
 
 class AsyncPage(Generic[T]):
-    """``items`` are those of this page; ``async for`` goes through these and on, to the end of the list."""
+    """A page of a list. ``items`` has this page's items; ``async for`` yields them and all following items."""
 
     def __init__(self, page: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
         self.items = page.items
@@ -60,7 +60,7 @@ class AsyncPage(Generic[T]):
 
 
 class Listing(Generic[T]):
-    """A list that was not asked for yet: ``await`` gives its page, ``async for`` all items from there on."""
+    """A list that is not fetched yet: ``await`` returns its page, and ``async for`` yields all items from there on."""
 
     def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
         self._fetch = fetch

@@ -1,12 +1,12 @@
-"""The command ``incidents``: the local stack and the operator's commands. Never shipped to Lambda.
+"""The command ``incidents``: the local stack and the operator's commands. It is never shipped to Lambda.
 
 ``main``       the commands and their options
-``operate``    an operator's commands, on the local stack or on one on AWS
-``documents``  what is made from the code: the OpenAPI document, the tables of costs
-``local``      the stack on this machine: the emulator, the build, the token issuer
-``console``    progress on stderr, and failures that say what to do
+``operate``    the operator's commands, for the local stack or a stack on AWS
+``documents``  documents generated from the code: the OpenAPI document and the cost tables
+``local``      the stack on this machine: the emulator, the build and the token issuer
+``console``    progress on stderr, and failures with advice
 
-Imports point down, and a test holds it:
+Imports point down. A test checks this:
 
     main  >  operate, documents  >  local  >  console
 """

@@ -1,4 +1,4 @@
-"""Progress on stderr, so that stdout holds answers alone; and failures that say what failed and what to do."""
+"""Progress and failures on stderr, so that stdout has only answers. A failure reports its cause and what to do."""
 
 import os
 import subprocess
@@ -11,17 +11,17 @@ from rich.console import Console
 
 stderr = Console(stderr=True, highlight=False)
 
-MAY_YOU_WRITE = "May you write there, and is there room?"
+MAY_YOU_WRITE = "Check that you may write there and that the disk has room."
 _LINES_SHOWN = 20
 
 
 def command(words: str) -> str:
-    """Return a command of ours as the reader types it: ``up`` is ``uv run incidents up``, if `uv run` started this."""
+    """Return one of our commands as the reader types it: ``uv run incidents up`` if `uv run` started this process."""
     return f"uv run incidents {words}" if "UV" in os.environ else f"incidents {words}"
 
 
 class StepFailed(Exception):
-    """A step failed: what it was, what was seen, and what the reader can do now."""
+    """A failed step: what failed, the details, and what the reader can do now."""
 
     def __init__(self, what: str, detail: str, advice: str) -> None:
         super().__init__(what)
@@ -30,7 +30,7 @@ class StepFailed(Exception):
 
 @contextmanager
 def step(doing: str, done: str) -> Iterator[None]:
-    """Show that something is going on, and how long it took."""
+    """Show a spinner during the step, then print how many seconds the step took."""
     started = time.monotonic()
     with stderr.status(f"{doing} ..."):
         yield
@@ -46,7 +46,7 @@ def show_failure(failure: StepFailed) -> None:
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """Tell by its name that a file cannot be written: what a full disk raises does not have it. Raises StepFailed."""
+    """Turn an OSError into a StepFailed that names the file: the error of a full disk has no file name."""
     try:
         yield
     except OSError as error:
@@ -56,13 +56,13 @@ def writing(file: Path) -> Iterator[None]:
 def run(
     words: Sequence[str], *, env: Mapping[str, str], cwd: Path, what: str, advice: str, log: Path | None = None
 ) -> str:
-    """Run a command and return its stdout. Raises StepFailed, with the end of what it printed."""
+    """Run a command and return its stdout. Raises StepFailed with the last 20 lines that the command printed."""
     try:
         done = subprocess.run(
             words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        advice = f"Install {words[0]}; uv and uvx come with uv, and `uv run incidents` finds them by itself."
+        advice = f"Install {words[0]}. uv and uvx come with uv, and `uv run incidents` finds both by itself."
         raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:

@@ -1,4 +1,4 @@
-"""The commands. Answers go to stdout, everything else to stderr."""
+"""The commands. Answers go to stdout, and everything else goes to stderr."""
 
 import json
 import os
@@ -43,27 +43,28 @@ cli.command(name="import")(import_)
 
 
 def app() -> None:
-    """Run the command; a step that fails is told in a few lines, without a stack trace."""
-    os.environ |= no_proxy()  # boto3 would ask a proxy for loopback
+    """Run the command. Print a failure in a few lines, without a stack trace."""
+    os.environ |= no_proxy()  # boto3 would use a proxy even for loopback
     try:
         cli()
     except StepFailed as failure:
         show_failure(failure)
         sys.exit(1)
     except Busy:
-        show_failure(StepFailed("The table is busy, or cannot be reached.", "", "Run the command again in a minute."))
+        show_failure(StepFailed("The table is busy or unreachable.", "", "Run the command again in a minute."))
         sys.exit(1)
     except OSError as error:
-        advice = MAY_YOU_WRITE if error.filename else f"Is there room? The stack's folder is {StackFolder().path}."
-        show_failure(StepFailed("A file or a folder is in the way.", f"  {error}", advice))
+        advice = MAY_YOU_WRITE if error.filename else f"Check that the disk of {StackFolder().path} has room."
+        show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", advice))
         sys.exit(1)
     except (httpx.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):
-            who, advice = "AWS", "Are --stack, --region and your credentials those of the deployment?"
+            who, advice = "AWS", "Check that --stack, --region and your credentials belong to the deployment."
         else:
             who = "The emulator"
-            advice = f"Its output is in {StackFolder().logs / 'emulator.log'}. `{command('up --fresh')}` starts over."
-        show_failure(StepFailed(f"{who} did not answer as it should.", f"  {error}", advice))
+            log = StackFolder().logs / "emulator.log"
+            advice = f"Read its output in {log}, or start again with an empty table: {command('up --fresh')}"
+        show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
         sys.exit(1)
 
 
@@ -79,20 +80,22 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """The Incident service: its local stack and its tools."""
+    """Run and operate the Incident service."""
 
 
 @cli.command()
 def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return when the stack answers.")] = False,
-    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Default: the last one, or 4566.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Replace a stack that is there, and its data.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the stack answers.")] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65535, help="Use this port. Default: the last port used, or 4566.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace an existing stack and delete its data.")] = False,
     no_samples: Annotated[bool, typer.Option("--no-samples", help="Start with an empty table.")] = False,
 ) -> None:
-    """Build, deploy and run the whole service on this machine, on 127.0.0.1 only."""
+    """Build, deploy and run the complete service on this machine, on 127.0.0.1 only."""
     folder = StackFolder()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(number, _interrupt)
     stack, started = up_down.up(
         folder, port=port, fresh=fresh, samples=not no_samples,
@@ -101,7 +104,7 @@ def up(
     _print_welcome(stack, folder)
     if detach or not started:
         return
-    stderr.print("Ctrl-C stops it; the data stays.")
+    stderr.print("Press Ctrl-C to stop the stack. Its data is kept.")
     try:
         _wait_for_its_end(stack, folder)
     except KeyboardInterrupt:
@@ -110,16 +113,16 @@ def up(
 
 @cli.command()
 def down() -> None:
-    """Stop this checkout's stack. Its data stays for the next `up`."""
+    """Stop this checkout's stack. Its data is kept for the next `up`."""
     if not up_down.down(StackFolder()):
         stderr.print("The stack is not running.")
 
 
 @cli.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: JSON and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")] = False,
 ) -> None:
-    """Say where the running stack is and what it is made of."""
+    """Print the running stack's URLs, resource names and functions."""
     values = emulator.running_stack(StackFolder()).status()
     if as_json:
         typer.echo(json.dumps(values, indent=2))
@@ -132,11 +135,11 @@ def status(
 
 @cli.command()
 def token(
-    tenant: Annotated[str, typer.Option(help="The claim tenant_id.")],
-    app: Annotated[str | None, typer.Option(help="The claim app_id: a token of an application.")] = None,
-    subject: Annotated[str, typer.Option(help="The claim sub: who is calling.")] = "developer",
-    scope: Annotated[str, typer.Option(help="The claim scope.")] = issuer.SCOPES,
-    expires_in: Annotated[int, typer.Option(help="Seconds until it expires.")] = issuer.DAY,
+    tenant: Annotated[str, typer.Option(help="Set the claim tenant_id.")],
+    app: Annotated[str | None, typer.Option(help="Set the claim app_id, for a token of an application.")] = None,
+    subject: Annotated[str, typer.Option(help="Set the claim sub: who calls.")] = "developer",
+    scope: Annotated[str, typer.Option(help="Set the claim scope.")] = issuer.SCOPES,
+    expires_in: Annotated[int, typer.Option(help="Let the token expire after so many seconds.")] = issuer.DAY,
 ) -> None:
     """Print a token of the development issuer for the running stack."""
     folder = StackFolder()
@@ -146,13 +149,15 @@ def token(
 
 @cli.command()
 def logs(
-    function: Annotated[str | None, typer.Argument(help="Like create_incident; without it, all of them.")] = None,
+    function: Annotated[
+        str | None, typer.Argument(help="Print only this function's log, like create_incident. Default: all functions.")
+    ] = None,
 ) -> None:
-    """Print what the functions logged, oldest first."""
+    """Print the functions' log events, oldest first."""
     stack = emulator.running_stack(StackFolder())
     functions = sorted(stack.functions or {})
     if function is not None and function not in functions:
-        raise StepFailed(f"There is no function {function}.", "", f"There are: {', '.join(functions)}")
+        raise StepFailed(f"There is no function {function}.", "", f"Name one of: {', '.join(functions)}")
     client = stack.client("logs")
     events = [
         (event["timestamp"], name, event["message"].rstrip())
@@ -166,9 +171,11 @@ def logs(
 
 @cli.command()
 def build(
-    for_host: Annotated[bool, typer.Option("--for-host", help="For this machine's Python and architecture.")] = False,
+    for_host: Annotated[
+        bool, typer.Option("--for-host", help="Build for this machine's Python and architecture.")
+    ] = False,
 ) -> None:
-    """Build the functions into .aws-sam/build, for the template's own runtime and architecture."""
+    """Build the functions into .aws-sam/build, for the template's runtime and architecture."""
     sam.install()
     sam.build(sam.host_parameters() if for_host else {})
     typer.echo(CHECKOUT / ".aws-sam" / "build")
@@ -176,8 +183,8 @@ def build(
 
 @cli.command()
 def openapi() -> None:
-    """Write the OpenAPI document anew, from the code, and print where it is."""
-    from .documents import openapi as generator  # 0.8 s: all that the functions load
+    """Generate the OpenAPI document from the code, and print its path."""
+    from .documents import openapi as generator  # 0.8 s: it loads all modules of the functions
 
     generator.FILE.write_text(generator.text())
     typer.echo(generator.FILE)
@@ -185,7 +192,7 @@ def openapi() -> None:
 
 @cli.command(name="costs")
 def costs_() -> None:
-    """Print what the service costs: the tables of docs/runbooks/costs.md, with the prices of documents/costs.py."""
+    """Print the cost tables of docs/runbooks/costs.md, computed from the prices in documents/costs.py."""
     for table in costs.tables().values():
         typer.echo(table)
 
@@ -202,7 +209,7 @@ def _print_welcome(stack: Stack, folder: StackFolder) -> None:
 The Incident service is up at
   {stack.api_url}
 
-A token of tenant {up_down.TENANT}, for 24 hours (more: {command("token --help")})
+A token of tenant {up_down.TENANT}, valid for 24 hours ({command("token --help")} has more options)
   {token}
 
 Try it:
@@ -210,13 +217,13 @@ curl -sS -w '\\n' {authorized} '{url}?limit=3'
 curl -sS -w '\\n' {authorized} -H 'Content-Type: application/json' -d '{new}' '{url}'
 curl -sS -w '\\n' {authorized} '{third}'
 
-Read about all of it, and try it, in a browser:
+Read the API's documentation and try the API in a browser:
   {url}/docs
 """)
 
 
 def _interrupt(*_: object) -> None:
-    """The end of a terminal, and a polite kill, mean what Ctrl-C means: whatever was started is stopped in order."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C: stop every process that this command started, in order."""
     raise KeyboardInterrupt
 
 
@@ -226,5 +233,5 @@ def _wait_for_its_end(stack: Stack, folder: StackFolder) -> None:
     now = load(folder)
     if now is not None and now.pid == stack.pid:
         log = folder.logs / "emulator.log"
-        raise StepFailed("The emulator has stopped.", "", f"Its output is in {log}. Start it again: {command('up')}")
-    stderr.print("The stack was stopped by another command.")
+        raise StepFailed("The emulator stopped.", "", f"Read its output in {log}, then start it again: {command('up')}")
+    stderr.print("Another command stopped the stack.")

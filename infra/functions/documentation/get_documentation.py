@@ -1,10 +1,11 @@
-"""What the API is, for programs and for people. Both routes are public; nothing is read but the files beside this one.
+"""Serve the API's documentation, for programs and for people. Both routes are public and need no token.
 
 GET /api/v1/grc/incidents/openapi.json: the OpenAPI document.
-GET /api/v1/grc/incidents/docs: the same as a page to read and to try it on.
+GET /api/v1/grc/incidents/docs: a page to read the documentation and to try the API.
 
-The page is one document: the viewer (Swagger UI, as Powertools ships it) stands in it, so that its Content-Security-
-Policy can name each script and style by its hash, and allow nothing else and no other host.
+The module reads only the files in its own folder and the viewer, which is Swagger UI as Powertools ships it. The page
+is one document with the viewer inside. So its Content-Security-Policy can name each script and style by its hash, and
+allow nothing else and no other host.
 """
 
 import gzip
@@ -21,11 +22,11 @@ PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
 _GZIP = re.compile(r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)", re.IGNORECASE | re.ASCII)
 _ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
-SECONDS_FRESH = 300  # after which a browser asks again, with the ETag that it has
+SECONDS_FRESH = 300  # after this time, a browser asks again, with the ETag of its copy
 
 
 class Text:
-    """A text that is always the same, ready to be sent."""
+    """A constant text with its headers, ready to be sent."""
 
     def __init__(self, text: str, media_type: str, **headers: str) -> None:
         self._bytes = text.encode()
@@ -44,7 +45,7 @@ class Text:
         return gzip.compress(self._bytes, mtime=0)
 
     def answer(self, headers: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the gateway sends: the text, compressed if the caller can read that, or that it is known."""
+        """Return the gateway's answer: the text, compressed if the caller accepts gzip, or a 304 for a current copy."""
         if self._is_known(headers.get("if-none-match", "")):
             return {"statusCode": 304, "headers": self._headers, "body": ""}
         if not _GZIP.search(headers.get("accept-encoding", "")):
@@ -57,7 +58,7 @@ class Text:
         }
 
     def _is_known(self, if_none_match: str) -> bool:
-        """Compare weakly (RFC 9110 13.1.2)."""
+        """Return whether If-None-Match names this text's ETag, by weak comparison (RFC 9110 13.1.2)."""
         known = if_none_match.strip()
         return known == "*" or (
             _ENTITY_TAGS.fullmatch(known) is not None
@@ -66,10 +67,10 @@ class Text:
 
 
 def _viewer(name: str) -> str:
-    """Return a file of the viewer. It is looked for without importing the package around it."""
+    """Return the text of a file of the viewer, found without importing Powertools. Raises RuntimeError without one."""
     powertools = find_spec("aws_lambda_powertools")
     if powertools is None or powertools.origin is None:
-        raise RuntimeError("the artifact has no viewer")
+        raise RuntimeError("the artifact has no viewer: build it with aws-lambda-powertools, as requirements.txt says")
     folder = Path(powertools.origin).parent / "event_handler" / "openapi" / "swagger_ui"
     return (folder / name).read_text(encoding="utf-8").strip()
 
@@ -90,7 +91,7 @@ def _policy(styles: list[str], scripts: list[str]) -> str:
         f"script-src {' '.join(map(_hash, scripts))}",
         f"style-src {' '.join(map(_hash, styles))}",
         "img-src data:",  # the viewer's icons
-        "connect-src 'self'",  # the document, and the calls that a reader tries
+        "connect-src 'self'",  # for the document and for the calls that a reader tries
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

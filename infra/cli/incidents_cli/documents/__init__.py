@@ -1,4 +1,4 @@
-"""What is made from the service's code.
+"""Documents generated from the service's code.
 
 ``openapi``  the OpenAPI document of the API
 ``costs``    the tables of docs/runbooks/costs.md

@@ -1,43 +1,43 @@
-"""What the service costs: `incidents costs` prints the tables of docs/runbooks/costs.md.
+"""The service's costs: `incidents costs` prints the tables of docs/runbooks/costs.md.
 
-Put your region's prices in ``PRICES`` and your own traffic in ``LIFE``. What a request uses of the table is measured: a
-test compares ``REQUESTS`` with what the functions write and read. How long a function runs is assumed, and says so.
+Put your region's prices in ``PRICES`` and your own traffic in ``LIFE``. The table's units in ``REQUESTS`` are measured:
+a test compares them with the units that the functions use. The functions' run times are assumptions.
 """
 
 from typing import NamedTuple
 
 PRICES: dict[str, tuple[float, str]] = {
-    "write unit": (0.625e-6, "DynamoDB, on demand: $0.625 a million write request units"),
-    "read unit": (0.125e-6, "DynamoDB, on demand: $0.125 a million read request units"),
-    "stored GB": (0.25, "DynamoDB, standard: $0.25 a GB and month, indexes included"),
-    "recoverable GB": (0.20, "DynamoDB, point-in-time recovery: $0.20 a GB and month of the table, without indexes"),
-    "API request": (1.00e-6, "HTTP API: $1.00 a million, in steps of 512 KB"),
-    "call": (0.20e-6, "Lambda: $0.20 a million calls"),
-    "GB-second": (13.3334e-6, "Lambda, arm64: $0.0000133334 a GB and second"),
-    "event": (1.00e-6, "EventBridge: $1.00 a million events that are put on the bus"),
-    "queue request": (0.40e-6, "SQS: $0.40 a million requests"),
-    "logged GB": (0.50, "CloudWatch Logs: $0.50 a GB taken in"),
-    "kept log GB": (0.03, "CloudWatch Logs: $0.03 a GB and month kept, compressed to about a seventh"),
-    "sent GB": (0.09, "Data out to the internet: $0.09 a GB"),
-    "trace": (5.00e-6, "X-Ray: $5.00 a million traces recorded"),
-    "alarm metric": (0.10, "CloudWatch: $0.10 a month for each metric that an alarm looks at"),
-    "own metric": (0.30, "CloudWatch: $0.30 a month for each metric of our own"),
-    "dashboard": (3.00, "CloudWatch: $3.00 a month for a dashboard"),
-    "secret": (0.40, "Secrets Manager: $0.40 a month for a secret"),
-    "KMS key": (1.00, "KMS: $1.00 a month for a key"),
+    "write unit": (0.625e-6, "DynamoDB, on demand: $0.625 per million write request units"),
+    "read unit": (0.125e-6, "DynamoDB, on demand: $0.125 per million read request units"),
+    "stored GB": (0.25, "DynamoDB, standard: $0.25 per GB and month, indexes included"),
+    "recoverable GB": (0.20, "DynamoDB, point-in-time recovery: $0.20 per GB and month of the table, without indexes"),
+    "API request": (1.00e-6, "HTTP API: $1.00 per million requests, in steps of 512 KB"),
+    "call": (0.20e-6, "Lambda: $0.20 per million calls"),
+    "GB-second": (13.3334e-6, "Lambda, arm64: $0.0000133334 per GB and second"),
+    "event": (1.00e-6, "EventBridge: $1.00 per million events put on the bus"),
+    "queue request": (0.40e-6, "SQS: $0.40 per million requests"),
+    "logged GB": (0.50, "CloudWatch Logs: $0.50 per GB ingested"),
+    "kept log GB": (0.03, "CloudWatch Logs: $0.03 per GB and month stored, compressed to about a seventh"),
+    "sent GB": (0.09, "Data out to the internet: $0.09 per GB"),
+    "trace": (5.00e-6, "X-Ray: $5.00 per million recorded traces"),
+    "alarm metric": (0.10, "CloudWatch: $0.10 per month for each metric that an alarm watches"),
+    "own metric": (0.30, "CloudWatch: $0.30 per month for each custom metric"),
+    "dashboard": (3.00, "CloudWatch: $3.00 per month for a dashboard"),
+    "secret": (0.40, "Secrets Manager: $0.40 per month for a secret"),
+    "KMS key": (1.00, "KMS: $1.00 per month for a key"),
 }
 REGION, DATE = "us-east-1", "November 2026"
 
 
 class Request(NamedTuple):
-    """What one request uses: of the table, measured at 2 KB an incident; of the rest, assumed."""
+    """The resources of one request: the table's units are measured with incidents of 2 KB, the rest is assumed."""
 
     writes: float
     reads: float
-    milliseconds: float  # of a function with 512 MB, cold starts spread over all
+    milliseconds: float  # run time of a function with 512 MB, including a share of the cold starts
     sent_kb: float
-    changes: bool = False  # announced, and its day marked
-    queued: bool = False  # by way of EventBridge and a queue, not of the API
+    changes: bool = False  # it makes a change: an event is published, and the incident's day is marked
+    queued: bool = False  # it comes through EventBridge and a queue, not through the API
 
 
 REQUESTS = {
@@ -50,29 +50,29 @@ REQUESTS = {
     "closing": Request(14, 1, 60, 3, changes=True),
     "deletion": Request(11, 1, 60, 1, changes=True),
 }
-MEMORY_GB, LOGGED_KB = 0.5, 1.0  # a request's own line, Lambda's two, the gateway's
-BATCH = 5  # changes that a reader of the stream takes at once, on average
-READER_MS = 60  # of each of the two readers, a batch
-MARKED = 1.0  # marks of days a change, of one write unit each; a change that moves no metric marks none
-RECOMPUTED = 2.0  # read units a change, for the day that is computed again
-QUEUE_REQUESTS = 3  # EventBridge sends, Lambda receives and deletes; what AWS itself puts on the bus costs nothing
-TRACED = 0.05  # of the calls, by X-Ray's own rule
+MEMORY_GB, LOGGED_KB = 0.5, 1.0  # the log has the request's own line, two of Lambda and one of the gateway
+BATCH = 5  # the changes that a reader of the stream processes at once, on average
+READER_MS = 60  # run time of each of the two readers per batch
+MARKED = 1.0  # day marks per change, of one write unit each; a change that affects no metric marks no day
+RECOMPUTED = 2.0  # read units per change, for the day that is computed again
+QUEUE_REQUESTS = 3  # EventBridge sends, Lambda receives and deletes; events of AWS itself on the bus are free
+TRACED = 0.05  # the part of the calls that X-Ray's default rule traces
 
 LIFE = {"create": 1, "get": 20, "list of 50": 4, "update": 3, "update of the status": 2, "closing": 1, "deletion": 0.1}
-"""What happens to an incident, on average, from its finding to its end."""
+"""The average number of each request during an incident's life."""
 
 STORED_KB = {"incident, number and history": 4.1, "its entries in indexes": 4.7}
-"""After that life, with the 100 bytes that DynamoDB adds to each item and entry; measured, like ``REQUESTS``."""
+"""The stored KB of an incident after that life, with DynamoDB's 100 bytes per item and index entry. Measured."""
 
 FIXED = {"alarm metric": 42, "own metric": 39, "dashboard": 1, "secret": 2, "queue request": 1_300_000, "KMS key": 1}
-"""What there is whether anybody calls or not: Lambda asks two queues three times a minute by five pollers each."""
-INDEXES = 5  # each has the table's bound for itself
+"""The monthly quantities without any call: five Lambda pollers for each of two queues poll three times a minute."""
+INDEXES = 5  # each index has the same bound as the table, in addition to it
 SIZES = (10**3, 10**6, 10**8)
 _GB_OF_KB = 1 / 1024**2
 
 
 def of_request(request: Request) -> dict[str, float]:
-    """Return the dollars of one request, by what is paid for, with what it sets off behind the API."""
+    """Return the dollars of one request by cost type, including the work that it causes behind the API."""
     calls, seconds = 1.0, request.milliseconds / 1000 * MEMORY_GB
     writes, reads, events = request.writes, request.reads, 0.0
     if request.changes:
@@ -92,7 +92,7 @@ def of_request(request: Request) -> dict[str, float]:
 
 
 def of_life() -> dict[str, float]:
-    """Return the dollars of everything that happens to one incident, by what is paid for."""
+    """Return the dollars of all requests in one incident's life, by cost type."""
     parts = dict.fromkeys(of_request(REQUESTS["get"]), 0.0)
     for name, times in LIFE.items():
         for part, dollars in of_request(REQUESTS[name]).items():
@@ -101,7 +101,7 @@ def of_life() -> dict[str, float]:
 
 
 def of_keeping() -> dict[str, float]:
-    """Return the dollars of keeping one incident for a month."""
+    """Return the dollars of storing one incident for a month, by cost type."""
     table, indexes = STORED_KB.values()
     return {
         "table": table * _GB_OF_KB * _price("stored GB"),
@@ -111,12 +111,12 @@ def of_keeping() -> dict[str, float]:
 
 
 def of_hour(units: int, kind: str) -> float:
-    """Return the dollars that a bound of so many units a second allows the table and its indexes in an hour."""
+    """Return the most dollars that the table and its indexes can cost in an hour with a bound of ``units`` a second."""
     return (1 + INDEXES) * units * 3600 * _price(kind)
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of the page, by name."""
+    """Return the page's tables as Markdown, by name."""
     parts = list(of_life())
     by_request = [
         [name, f"{request.writes:g}", f"{request.reads:g}",
@@ -135,18 +135,18 @@ def tables() -> dict[str, str]:
         for size in SIZES
     ]  # fmt: skip
     fixed = [[name, _grouped(n), _dollars(n * _price(name))] for name, n in FIXED.items()]
-    fixed.append(["**together**", "", f"**{_dollars(sum(n * _price(name) for name, n in FIXED.items()))}**"])
+    fixed.append(["**total**", "", f"**{_dollars(sum(n * _price(name) for name, n in FIXED.items()))}**"])
     bounds = [
         [f"{units:,}", _dollars(of_hour(units, "read unit")), _dollars(of_hour(units, "write unit"))]
         for units in (200, 500, 1_000, 4_000, 40_000)
     ]
     return {
-        "prices": _table(["of", "price"], [[name, text] for name, (_, text) in PRICES.items()]),
-        "requests": _table(["a million of", "write units", "read units", *parts, "together"], by_request),
-        "lives": _table(["incidents", *parts, "together"], by_size),
-        "keeping": _table(["incidents", "GB", *keeping, "together, a month"], kept),
-        "fixed": _table(["of", "how many", "a month"], fixed),
-        "bounds": _table(["units a second", "reads, an hour", "writes, an hour"], bounds),
+        "prices": _table(["unit", "price"], [[name, text] for name, (_, text) in PRICES.items()]),
+        "requests": _table(["a million of", "write units", "read units", *parts, "total"], by_request),
+        "lives": _table(["incidents", *parts, "total"], by_size),
+        "keeping": _table(["incidents", "GB", *keeping, "total per month"], kept),
+        "fixed": _table(["unit", "quantity", "per month"], fixed),
+        "bounds": _table(["units per second", "reads, per hour", "writes, per hour"], bounds),
     }
 
 

@@ -1,9 +1,9 @@
-"""What `sam build` leaves undone: an artifact without what no function can reach, and with byte code.
+"""Finish the artifacts of `sam build`: add byte code, and remove the files that no function can reach.
 
-Lambda's disk is read-only, so without byte code every cold start compiles every module again, which costs more than all
-else together; and botocore brings the descriptions of 400 services, of which the functions call three. What may go is
-read from the code: nothing here is a list that could drift. Files are replaced, never written into: `uv` links them
-from its cache.
+Lambda's disk is read-only. So without byte code, every cold start compiles every module again, and that costs more than
+the rest of the start. botocore includes the descriptions of 400 services, and the functions call three of them. This
+module reads the services to keep from the code, so there is no list that could become wrong. Files are replaced, never
+written in place, because `uv` hard-links them from its cache.
 """
 
 import ast
@@ -22,7 +22,7 @@ VIEWER = Path("aws_lambda_powertools", "event_handler", "openapi", "swagger_ui")
 
 
 def finish(build: Path, python: Path | None) -> None:
-    """Finish every artifact that `sam build` left in a folder; ``python`` is of their version, if there is one."""
+    """Finish every artifact of `sam build` in a folder. ``python`` is an interpreter of their version, or None."""
     services = services_called()
     for artifact in artifacts(build):
         if (artifact / "botocore").is_dir():
@@ -34,12 +34,12 @@ def finish(build: Path, python: Path | None) -> None:
 
 
 def artifacts(build: Path) -> list[Path]:
-    """Return the folders that become functions' packages."""
+    """Return the folders that become the functions' packages."""
     return sorted(requirements.parent for requirements in build.glob("*/requirements.txt"))
 
 
 def pack(artifact: Path, file: Path) -> None:
-    """Write a package's archive; the same bytes for the same files, whenever they were built."""
+    """Write a package's archive. The same files give the same bytes at any time."""
     with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
             entry = ZipInfo(path.relative_to(artifact).as_posix())
@@ -48,9 +48,9 @@ def pack(artifact: Path, file: Path) -> None:
 
 
 def services_called() -> set[str]:
-    """Return the names of the services that the functions make a client of: ``sdk.make_client("dynamodb")``.
+    """Return the names of the services for which the functions make a client: ``sdk.make_client("dynamodb")``.
 
-    Raises StepFailed for one that is made in any other way: it would be missed, and fail on Lambda alone.
+    Raises StepFailed if a client is made in another way: this function would miss it, and it would fail only on Lambda.
     """
     services = set()
     for path in (CHECKOUT / "functions").rglob("*.py"):
@@ -73,8 +73,8 @@ def services_called() -> set[str]:
 
 def _unreadable(path: Path, line: int) -> NoReturn:
     raise StepFailed(
-        f"{path.name}, line {line}, makes a client in a way that cannot be read.", "",
-        'Write sdk.make_client("SERVICE"), so that the build knows which descriptions of services to keep.',
+        f"{path.name}, line {line}: the build cannot read for which service this makes a client.", "",
+        'Write sdk.make_client("SERVICE"). The build keeps only the descriptions of services named this way.',
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _endpoint_prefixes(data: Path, services: set[str]) -> Iterator[str]:
 
 
 def _without_documentation(value: Any) -> Any:
-    """A text of that name is documentation; a member of that name would be an object."""
+    """Return a value without its documentation texts. An object named ``documentation`` is a member, and stays."""
     match value:
         case dict():
             return {
@@ -120,16 +120,16 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _compile(artifact: Path, python: Path) -> None:
-    """Unchecked: a package's files may get other times on their way, and nobody edits them there."""
+    """Compile an artifact. The byte code is unchecked: a package's file times change, and nobody edits its files."""
     run(
         (str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(artifact)),
         env=subprocess_environment(), cwd=CHECKOUT, what="The functions could not be compiled.",
-        advice="Mend what it says, then try again.",
+        advice="Fix the error that the compiler reports, then try again.",
     )  # fmt: skip
 
 
 def interpreter(version: str) -> Path | None:
-    """Return an interpreter of a version like ``3.13`` that this machine has, or None, and say so."""
+    """Return this machine's interpreter of a version like ``3.13``, or print a warning and return None."""
     try:
         path = run(
             ("uv", "python", "find", "--no-project", version), env=subprocess_environment(), cwd=CHECKOUT,
@@ -137,8 +137,8 @@ def interpreter(version: str) -> Path | None:
         )  # fmt: skip
     except StepFailed:
         stderr.print(
-            f"There is no Python {version} here: the functions go without byte code, and start in twice the time. "
-            f"`uv python install {version}`, then build again."
+            f"This machine has no Python {version}: the functions have no byte code and start in twice the time. "
+            f"Run `uv python install {version}`, then build again."
         )
         return None
     return Path(path.strip())

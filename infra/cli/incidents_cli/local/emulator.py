@@ -1,4 +1,4 @@
-"""The emulator: one process that stands in for AWS, on loopback only."""
+"""The emulator: one process that emulates AWS, on loopback only."""
 
 import json
 import os
@@ -17,8 +17,8 @@ import httpx
 from ..console import StepFailed, command, run
 from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
 
-# It reads SAM templates and checks JWTs only with these two beside it. Its Lambda workers run its own interpreter, so
-# it gets the one that the functions are built for.
+# The emulator needs the two additional packages to read SAM templates and to check JWTs. Its Lambda workers run its own
+# interpreter, so it runs on the interpreter for which the functions are built.
 TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
         "--with", "cryptography")  # fmt: skip
 
@@ -26,11 +26,11 @@ _START_SECONDS, _STOP_SECONDS = 60, 20
 
 
 def install() -> str:
-    """Fetch the emulator once and return the interpreter of its environment."""
+    """Fetch the emulator if it is not there, and return the path of its environment's interpreter."""
     return run(
         (*TOOL, "python", "-c", "import sys, ministack; print(sys.executable)"),
         env=subprocess_environment(), cwd=CHECKOUT, what="The emulator could not be installed.",
-        advice="Is a Python package index within reach? Then try again.",
+        advice="Check that a Python package index is reachable, then try again.",
     ).strip()  # fmt: skip
 
 
@@ -45,16 +45,19 @@ def is_free(port: int) -> bool:
 
 
 def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
-    """Start the emulator with the data it has kept, and return the stack when it answers."""
-    shutil.rmtree(folder.temporary, ignore_errors=True)  # code that the workers of an earlier run unpacked
+    """Start the emulator with its kept data, wait until it answers, and return the stack with its process id.
+
+    Raises StepFailed if the emulator does not answer within 60 seconds.
+    """
+    shutil.rmtree(folder.temporary, ignore_errors=True)  # code that an earlier run's workers unpacked
     folder.make()
     _forget_stream_positions(folder)
     environment = subprocess_environment(stack) | {
         "GATEWAY_PORT": str(stack.port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "AUTH": "true",  # every function lives on what its own role grants
-        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # a token that its trigger refuses is refused, as on AWS
+        "AUTH": "true",  # a function may do only what its own role grants
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # if the trigger refuses, there is no token, as on AWS
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder.state),
@@ -68,16 +71,17 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         process = subprocess.Popen(
             [interpreter, "-m", "ministack"],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,  # Ctrl-C in the terminal is for the command, which then stops it in order
+            start_new_session=True,  # Ctrl-C reaches only the command, which then stops the emulator in order
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
     try:
-        stack.save(folder)  # at once: whatever happens to this process, the next command finds that one
+        stack.save(folder)  # at once: if this process dies, the next command still finds the emulator
         deadline = time.monotonic() + _START_SECONDS
         while True:
             if process.poll() is not None or time.monotonic() > deadline:
                 detail = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-10:])
-                raise StepFailed("The emulator did not start.", detail, f"Its output is in {log}.")
+                advice = f"Read its complete output in {log}, then try again."
+                raise StepFailed("The emulator did not start.", detail, advice)
             if answers(stack):
                 return stack
             time.sleep(0.1)
@@ -87,10 +91,10 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
 
 
 def _forget_stream_positions(folder: StackFolder) -> None:
-    """Let the readers of the table's stream begin where it does.
+    """Reset the positions of the stream's readers to the beginning of the stream.
 
-    The emulator keeps how far they had read, and not what they read: with that, the next records would be skipped until
-    there are as many as ever before.
+    The emulator keeps the positions, but not the records. Without the reset, the readers would skip as many new records
+    as they had read in all earlier runs.
     """
     kept = folder.state / "lambda.json"
     if kept.exists():
@@ -100,11 +104,11 @@ def _forget_stream_positions(folder: StackFolder) -> None:
 
 
 def is_alive(stack: Stack) -> bool:
-    """Tell whether the stack's process is there, and still is the emulator."""
+    """Return whether the stack's process exists and is still the emulator."""
     if stack.pid is None:
         return False
     with suppress(ChildProcessError):
-        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # our own child, ended and now reaped
+        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # it was our child process, and it has ended
             return False
     try:
         os.kill(stack.pid, 0)
@@ -122,12 +126,12 @@ def answers(stack: Stack) -> bool:
 
 
 def running_stack(folder: StackFolder) -> Stack:
-    """Return the stack that is up. Raises StepFailed, which says what it is doing instead."""
+    """Return the running stack. Raises StepFailed if it is stopped, still starting or not answering."""
     stack = load(folder)
     if stack is None or not is_alive(stack):
         raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
     if not stack.ready:
-        raise StepFailed("The stack is starting.", "", "Wait for `incidents up` to say that it is up.")
+        raise StepFailed("The stack is starting.", "", "Wait until `incidents up` prints that it is up.")
     if not answers(stack):
         raise StepFailed(
             "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
@@ -136,13 +140,13 @@ def running_stack(folder: StackFolder) -> Stack:
 
 
 def stop(stack: Stack, folder: StackFolder) -> None:
-    """Ask the emulator to write its state and end; after 20 s make it end. Record that it is down."""
+    """Ask the emulator to write its state and exit; kill it after 20 s. Record that it is stopped."""
     if stack.pid is not None and is_alive(stack):
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
-        _kill(stack.pid, signal.SIGKILL, group=True)  # workers that outlived it
+        _kill(stack.pid, signal.SIGKILL, group=True)  # also the workers that outlived the emulator
     replace(stack, pid=None, ready=False).save(folder)
 
 

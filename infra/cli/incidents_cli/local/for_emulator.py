@@ -1,7 +1,7 @@
-"""The built templates once more, for the emulator: the templates themselves are for AWS alone.
+"""Write copies of the built templates for the emulator: the templates themselves are only for AWS.
 
-`sam build` leaves plain YAML, its intrinsic functions in their long form. What is changed there is all in this module,
-and a test holds the rest to what was built. Whatever is to be changed and is not there stops the deployment.
+`sam build` writes plain YAML, with intrinsic functions in their long form. This module has all the changes, and a test
+checks that the rest is as it was built. If a value that is to be changed is missing, the deployment stops.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..console import StepFailed
 from . import artifact
 
 FILE = "for-emulator.yaml"
-# A developer waits for these: the settings of AWS, made short.
+# A developer waits for these: they are shorter than on AWS.
 SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
@@ -22,7 +22,7 @@ EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,
     "Resources/MetricsQueue/Properties/VisibilityTimeout": 6,
 }
-# What names an alias, and names the function itself where there are no versions.
+# References to an alias. Without versions, they name the function itself.
 ALIASES = {
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
     "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
@@ -30,10 +30,10 @@ ALIASES = {
 
 
 def write(folder: Path, *, versions: bool) -> Path:
-    """Write what the emulator is given, beside what was built in a folder; return the service's template.
+    """Write the emulator's templates next to the built ones in a folder; return the path of the service's template.
 
-    It has no versions of the functions, unless it is asked for them: the emulator copies the package into each version,
-    and keeps them all.
+    With ``versions``, the functions have versions and aliases as on AWS. The emulator copies the package into each
+    version and keeps all versions.
     """
     service, eventing, observability = (
         _read(folder / name / "template.yaml") for name in ("", "Eventing", "Observability")
@@ -52,7 +52,7 @@ def write(folder: Path, *, versions: bool) -> Path:
 
 
 def _leave_out_leading_keys(template: dict[str, Any]) -> None:
-    """The emulator enforces the roles and never tells them the partition of a request: all would be refused."""
+    """Remove the roles' "Null" conditions: the emulator passes no leading keys, and would refuse every request."""
     changed = 0
     for role in _of_type(template, "AWS::IAM::Role").values():
         for policy in role["Properties"]["Policies"]:
@@ -62,7 +62,7 @@ def _leave_out_leading_keys(template: dict[str, Any]) -> None:
 
 
 def _leave_out_metric_math(template: dict[str, Any]) -> None:
-    """The emulator makes no alarm over several metrics."""
+    """Remove the alarms over several metrics, which the emulator cannot create."""
     alarms = _of_type(template, "AWS::CloudWatch::Alarm")
     over_several = [name for name, alarm in alarms.items() if "Metrics" in alarm["Properties"]]
     _demand(over_several, "an alarm over several metrics")
@@ -77,7 +77,7 @@ def _leave_out_versions(template: dict[str, Any]) -> None:
 
 
 def _pack_once(template: dict[str, Any], folder: Path) -> None:
-    """SAM packs a folder anew for each function that it belongs to."""
+    """Pack each built folder once. SAM would pack a folder once per function that uses it."""
     for built in artifact.artifacts(folder):
         archive = folder / f"{built.name}.zip"
         artifact.pack(built, archive)
@@ -93,7 +93,7 @@ def _of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def _set(template: dict[str, Any], values: dict[str, Any], *, before: object = None) -> None:
-    """Give what is at each path another value. What was there must be ``before``, if that is given."""
+    """Set the value at each path. The path must exist, and its value must equal ``before`` if that is given."""
     for path, value in values.items():
         *parents, last = path.split("/")
         place: Any = template
@@ -107,16 +107,18 @@ def _set(template: dict[str, Any], values: dict[str, Any], *, before: object = N
 def _demand(is_there: object, what: str) -> None:
     if not is_there:
         raise StepFailed(
-            f"The built templates do not have what is changed for the emulator: {what}.", "", "Adapt for_emulator.py."
+            f"The built templates lack a value that the emulator needs changed: {what}.",
+            "",
+            "Adapt for_emulator.py to the templates.",
         )
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         template: dict[str, Any] = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:  # a short form, like !Ref, is one
+    except yaml.YAMLError as error:  # for example a short form like !Ref
         raise StepFailed(
-            "A built template is no plain YAML.", f"  {path}: {error}", "Adapt for_emulator.py."
+            "A built template is not plain YAML.", f"  {path}: {error}", "Adapt for_emulator.py to the templates."
         ) from error
     return template
 

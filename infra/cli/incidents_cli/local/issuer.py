@@ -1,6 +1,6 @@
-"""The development token issuer: an RSA key, and its discovery document and key set as objects in the emulator's S3.
+"""The development token issuer: an RSA key, and a discovery document and key set as objects in the emulator's S3.
 
-The API's authorizer checks its tokens as it would check any OIDC issuer's: signature, issuer, audience, expiry, scope.
+The API's authorizer checks these tokens like any OIDC issuer's: signature, issuer, audience, expiry and scope.
 """
 
 import json
@@ -19,7 +19,7 @@ DAY = 86_400
 
 
 def publish(stack: Stack, folder: StackFolder) -> None:
-    """Put the discovery document and the key set where the issuer's URL leads."""
+    """Publish the discovery document and the key set at the issuer's URL."""
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key(folder).public_key()))
     documents = {
         ".well-known/openid-configuration": {

@@ -1,4 +1,4 @@
-"""Where this checkout's stack lives, and what it is made of."""
+"""This checkout's stack: its folder, its record, its clients and the environment of its processes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ REGION = "us-east-1"
 AUDIENCE = "incidents"
 ISSUER_BUCKET = "token-issuer"
 DEFAULT_PORT = 4566
-# The emulator wants some key and takes any.
+# The emulator requires a key and accepts any.
 ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
 
 CHECKOUT = Path(__file__).parents[4]
@@ -34,7 +34,7 @@ TEMPLATE = CHECKOUT / "template.yaml"
 
 
 class StackFolder:
-    """The folder in which a checkout keeps its stack: data, keys, build and logs. ``INCIDENTS_HOME`` moves it."""
+    """The folder of a checkout's stack: data, keys, build and logs. ``INCIDENTS_HOME`` names another folder."""
 
     def __init__(self) -> None:
         self.path = Path(os.environ.get("INCIDENTS_HOME") or CHECKOUT / ".incidents").absolute()
@@ -49,7 +49,7 @@ class StackFolder:
         self.lock = self.path / "lock"
 
     def make(self) -> None:
-        """Create the folders. They hold a signing key: for the owner alone."""
+        """Create the folders, for their owner only, because they contain a signing key."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (self.state, self.objects, self.temporary, self.logs):
             part.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ class StackFolder:
 
 @dataclass(frozen=True)
 class Stack:
-    """What is known of the checkout's stack. The process is None after it was stopped in order."""
+    """The record of the checkout's stack. ``pid`` is None after the emulator was stopped in order."""
 
     port: int
     pid: int | None = None
@@ -79,7 +79,7 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """What stands before /api/v1/grc."""
+        """The API's URL, without /api/v1/grc."""
         return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}"
 
     @property
@@ -91,7 +91,7 @@ class Stack:
         return f"{self.api_url}/api/v1/grc/incidents"
 
     def status(self) -> dict[str, Any]:
-        """Return what a program needs to use the stack."""
+        """Return the values that a program needs to use the stack."""
         return {
             "api_url": self.api_url,
             "endpoint_url": self.endpoint_url,
@@ -136,7 +136,7 @@ class Stack:
         return f"/{NAME}/{function}"
 
     def discover(self) -> "Stack":
-        """Return the stack with the names that CloudFormation gave to its parts."""
+        """Return the stack with the names that CloudFormation gave to its resources."""
         listed = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
         described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
@@ -160,7 +160,7 @@ class Stack:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone, whole or not at all."""
+    """Write a file atomically, readable by its owner only."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_bytes(content)
@@ -168,36 +168,38 @@ def write(path: Path, content: bytes) -> None:
 
 
 def operation_name(logical_id: str) -> str:
-    """``CreateIncident`` in the template is ``create_incident`` everywhere else."""
+    """Return the name of a function in the code, ``create_incident`` for ``CreateIncident`` in the template."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
 
 
 def load(folder: StackFolder) -> Stack | None:
-    """Return what the last `up` left, or None."""
+    """Return the stack that the last `up` recorded, or None. Raises StepFailed for a broken record."""
     try:
         recorded = json.loads(folder.record.read_text())
-        known = {field.name for field in fields(Stack)}  # an earlier or a later version may have written more
+        known = {field.name for field in fields(Stack)}  # another version may have written more fields
         stack = Stack(**{name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
-            raise TypeError("port and pid are whole numbers")
+            raise TypeError("port and pid must be whole numbers")
         return stack
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, AttributeError):
         raise StepFailed(
-            "The record of the stack cannot be read.", f"  {folder.record}", f"Start over: {command('up --fresh')}"
+            "The stack's record cannot be read.",
+            f"  {folder.record}",
+            f"Start again with an empty table: {command('up --fresh')}",
         ) from None
 
 
 def no_proxy() -> dict[str, str]:
-    """Return the variables that keep loopback away from a proxy, beside what the user keeps away from it."""
+    """Return the variables that exclude loopback from proxies, in addition to the user's own exclusions."""
     return {
         name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost"))) for name in ("NO_PROXY", "no_proxy")
     }
 
 
 def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
-    """Return an environment in which AWS means the emulator: nothing of the user's own account is left in it."""
+    """Return an environment that points AWS tools at the emulator, without any setting of the user's own account."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
@@ -211,7 +213,7 @@ def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
     }
     if stack is not None:
         environment["AWS_ENDPOINT_URL"] = stack.endpoint_url
-    if uv := os.environ.get("UV"):  # `uv run` says where it is; `sam build` looks for it on the PATH
+    if uv := os.environ.get("UV"):  # `uv run` sets the path of uv; `sam build` searches the PATH for uv
         environment["PATH"] = f"{Path(uv).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment.pop("VIRTUAL_ENV", None)
     return environment

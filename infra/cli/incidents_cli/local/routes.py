@@ -1,5 +1,7 @@
-"""The HTTP API's routes. AWS makes them, and the authorizer, from the OpenAPI body that SAM writes into the template;
-the emulator deploys the API without. So they are made here from that same body: there is no second list of routes.
+"""Create the HTTP API's routes and authorizer on the emulator.
+
+AWS creates them from the OpenAPI body that SAM writes into the template, and the emulator does not. This module creates
+them from the same body, so there is no second list of routes.
 """
 
 import re
@@ -14,7 +16,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 
 def create(stack: Stack) -> list[str]:
-    """Replace the deployed API's routes by those of its body; return their keys, like ``GET /api/v1/grc/incidents``."""
+    """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
     template = _template(stack)
     body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
     api = stack.client("apigatewayv2")
@@ -48,7 +50,7 @@ def create(stack: Stack) -> list[str]:
             security: dict[str, Any] = {}
             for requirement in operations[method].get("security", []):
                 for name, scopes in requirement.items():
-                    if name == "NONE":  # SAM's word for a public route
+                    if name == "NONE":  # SAM's name for a public route
                         continue
                     security = {
                         "AuthorizationType": "JWT",
@@ -78,7 +80,7 @@ def _remove_all(stack: Stack) -> None:
 
 
 class _Resolver:
-    """Puts values in the place of the intrinsic functions that SAM leaves in a body."""
+    """Resolves the intrinsic functions that SAM leaves in a body."""
 
     def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
         cloudformation = stack.client("cloudformation")

@@ -1,4 +1,4 @@
-"""`sam build` and `sam deploy`, in a tool environment of their own: SAM pins boto3 to an exact version."""
+"""`sam build` and `sam deploy`, in their own tool environment, because SAM pins an exact version of boto3."""
 
 import platform
 import re
@@ -12,12 +12,12 @@ from . import artifact, for_emulator
 from .local_stack import CHECKOUT, TEMPLATE, Stack, subprocess_environment
 
 SAM = ("uvx", "--from", "aws-sam-cli==1.170.0", "sam")
-BUILD = CHECKOUT / ".aws-sam" / "build"  # SAM's own
+BUILD = CHECKOUT / ".aws-sam" / "build"  # SAM's default
 CONFIG = ("--config-file", str(CHECKOUT / "samconfig.toml"))
 
 
 def host_parameters() -> dict[str, str]:
-    """Return the template parameters for the interpreter and the machine that run this."""
+    """Return the template parameters for this interpreter and this machine."""
     machine = platform.machine().lower()
     return {
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -26,16 +26,17 @@ def host_parameters() -> dict[str, str]:
 
 
 def install() -> None:
-    """Fetch SAM once, so that a missing network is not mistaken for a build error."""
-    _sam(("--version",), None, "SAM could not be installed.", "Is a Python package index within reach? Then try again.")
+    """Fetch SAM before the build, so that a network failure does not look like a build error."""
+    advice = "Check that a Python package index is reachable, then try again."
+    _sam(("--version",), None, "SAM could not be installed.", advice)
 
 
 def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path | None = None) -> None:
-    """Build the functions into ``folder``, or SAM's own ``.aws-sam/build``, and finish what it leaves undone."""
+    """Build the functions into ``folder``, by default ``.aws-sam/build``, and finish the artifacts."""
     arguments = ["build", *CONFIG, "--template-file", str(CHECKOUT / "template.yaml"), *_overrides(parameters)]
     if folder is not None:
         arguments += ["--build-dir", str(folder)]
-    _sam(arguments, None, "sam build failed.", "Mend what it says, then try again.", log)
+    _sam(arguments, None, "sam build failed.", "Fix the error that SAM reports, then try again.", log)
     if sys.platform != "linux" and parameters == host_parameters():
         _reinstall_for_host(folder or BUILD)
     host = parameters == host_parameters()
@@ -43,23 +44,23 @@ def build(parameters: Mapping[str, str], folder: Path | None = None, log: Path |
 
 
 def _deployed_version() -> str:
-    """Return the version of Python that the template asks for, like ``3.13``."""
+    """Return the version of Python that the template uses by default, like ``3.13``."""
     match = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
     if match is None:
-        raise StepFailed("template.yaml names no runtime.", "", "Give its parameter PythonRuntime a default.")
+        raise StepFailed("template.yaml has no default runtime.", "", "Give its parameter PythonRuntime a default.")
     return match[1]
 
 
 def deploy(
     stack: Stack, parameters: Mapping[str, str], folder: Path, log: Path, *, versions: bool = False
 ) -> None:  # fmt: skip
-    """Deploy what was built onto the emulator; with ``versions`` of its functions as on AWS, or quicker without."""
-    # The emulator updates a nested stack without the attributes of what stays the same; a tag that is new each time
-    # changes all of it.
+    """Deploy the built templates to the emulator: with ``versions`` of the functions as on AWS, or faster without."""
+    # When the emulator updates a nested stack, it loses the attributes of unchanged resources. A new tag each time
+    # changes every resource.
     tag = ["--tags", f"deployed={time.time_ns()}"]
     template = for_emulator.write(folder, versions=versions)
     arguments = ["deploy", *CONFIG, "--template-file", str(template), *_overrides(parameters), *tag]
-    advice = f"The whole output is in {log}. `{command('up --fresh')}` starts over, with an empty table."
+    advice = f"Read its complete output in {log}, or start again with an empty table: {command('up --fresh')}"
     _sam(arguments, stack, "sam deploy failed.", advice, log)
 
 
@@ -68,17 +69,17 @@ def _sam(arguments: Sequence[str], stack: Stack | None, what: str, advice: str, 
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
-    """Return the option for the parameters; SAM splits their values at spaces, unless they are quoted."""
+    """Return SAM's option for the parameters. The values are quoted, because SAM splits unquoted values at spaces."""
     given = [f'ParameterKey={name},ParameterValue="{value}"' for name, value in parameters.items()]
     return ["--parameter-overrides", *given] if given else []
 
 
 def _reinstall_for_host(folder: Path) -> None:
-    """SAM builds for Linux wherever it runs; elsewhere the emulator's workers need this machine's own wheels."""
+    """Install this machine's own wheels, which the emulator's workers need: SAM always builds for Linux."""
     for built in artifact.artifacts(folder):
         run(
             ("uv", "pip", "install", "--python", sys.executable, "--target", str(built), "--reinstall", "-r",
              str(built / "requirements.txt")),
             env=subprocess_environment(), cwd=CHECKOUT, what="Building for this machine failed.",
-            advice="Mend what it says, then try again.",
+            advice="Fix the error that uv reports, then try again.",
         )  # fmt: skip

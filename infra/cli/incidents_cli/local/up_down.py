@@ -1,4 +1,4 @@
-"""What `incidents up` and `incidents down` do, step by step."""
+"""The steps of `incidents up` and `incidents down`."""
 
 import fcntl
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
 
 AccountMapOf = Callable[[Stack], "AccountMap"]
-"""Gives the account map of a stack that is up; the operator's commands have it."""
+"""Returns the account map of a running stack. It is a parameter because the room ``operate`` is above ``local``."""
 
 SAMPLE_ACCOUNT = "111122223333"
 _FINDINGS_SECONDS = 60
@@ -30,12 +30,15 @@ TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
 def up(
     folder: StackFolder, *, port: int | None, fresh: bool, samples: bool, account_map: AccountMapOf
 ) -> tuple[Stack, bool]:
-    """Bring this checkout's stack up with the code as it is; return it, and whether this call started its process.
+    """Start or update this checkout's stack with the current code; return it, and whether this call started it.
 
-    ``samples`` fills a table that has none; ``account_map`` is asked for the map that links the samples' account.
+    ``samples`` loads sample incidents if the samples' tenant has no incident. ``account_map`` returns the map in which
+    the samples' account is then linked. Raises StepFailed.
     """
     if not TEMPLATE.exists():
-        raise StepFailed("There is no template.yaml here.", "", "Run `uv run incidents` in a checkout of the project.")
+        raise StepFailed(
+            "There is no template.yaml here.", "", "Run `uv run incidents up` in a checkout of the project."
+        )
     folder.make()
     with _alone(folder):
         known = _start_over(folder) if fresh else load(folder)
@@ -43,7 +46,7 @@ def up(
         stack = _on_port(known, port, running)
         if known is not None and known.pid is not None and not running:
             _after_a_crash(folder)
-        with step("Fetching SAM and the emulator", "SAM and the emulator are here"):
+        with step("Fetching SAM and the emulator", "SAM and the emulator are installed"):
             sam.install()
             interpreter = emulator.install()
         target = sam.host_parameters()
@@ -58,9 +61,9 @@ def up(
             if samples and newest_incident(stack, folder) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, folder)
-                with step("Sending sample findings to EventBridge", "EventBridge made incidents of sample findings"):
+                with step("Sending sample findings to EventBridge", "Made incidents of the sample findings"):
                     _send_sample_findings(stack, folder, account_map(stack))
-            with step("Calling it", "It answers"):
+            with step("Calling the API", "The API answers"):
                 if newest := newest_incident(stack, folder):
                     _call(stack, "GET", f"/{newest}", issuer.token(stack, folder, tenant=TENANT))
             stack = replace(stack, ready=True)
@@ -73,7 +76,7 @@ def up(
 
 
 def down(folder: StackFolder) -> bool:
-    """Stop this checkout's stack and keep its data; return whether there was one running."""
+    """Stop this checkout's stack and keep its data; return whether it was running."""
     stack = load(folder)
     if stack is None or not emulator.is_alive(stack):
         return False
@@ -83,13 +86,13 @@ def down(folder: StackFolder) -> bool:
 
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
-    """Return what the template is told where it is deployed onto the emulator."""
+    """Return the template's parameters for a deployment to the emulator."""
     local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
     return {**target, **local}
 
 
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
-    issuer.publish(stack, folder)  # before the first call: the authorizer remembers a failed look-up
+    issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed lookup
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, parameters(stack, target), folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
@@ -105,16 +108,16 @@ def _alone(folder: StackFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed(
-                "Another `incidents up` of this checkout is at work.", "", "Wait for it, then try again."
+                "Another `incidents up` of this checkout is running.", "", "Wait until it has ended, then try again."
             ) from None
         yield
 
 
 def _start_over(folder: StackFolder) -> Stack | None:
-    """Stop what runs and remove its data; return the stack as it is then: nothing but its port."""
+    """Stop the stack and remove its data. Return a stack with only its port, or None if none was recorded."""
     try:
         known = load(folder)
-    except StepFailed:  # a broken record is one of the reasons to start over
+    except StepFailed:  # a broken record is a reason to start again
         known = None
     if known is not None:
         emulator.stop(known, folder)
@@ -125,11 +128,11 @@ def _start_over(folder: StackFolder) -> Stack | None:
 
 
 def _after_a_crash(folder: StackFolder) -> None:
-    """The emulator writes its state when it is stopped in order. After anything else, say what that means."""
+    """Report which data is lost: the emulator writes its state only when it is stopped in order."""
     if (folder.state / "cloudformation.json").exists():
-        stderr.print("The emulator was not stopped in order: what was written since it last was, is lost.")
+        stderr.print("The emulator was not stopped in order: all writes since its last orderly stop are lost.")
     else:
-        stderr.print("The emulator was never stopped in order: its data is lost, and the stack begins anew.")
+        stderr.print("The emulator was never stopped in order: its data is lost, and the stack starts empty.")
         _remove_data(folder)
 
 
@@ -148,16 +151,16 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
             )
         if port not in (None, stack.port):
             raise StepFailed(
-                f"This checkout's stack already runs, on port {stack.port}.", "",
+                f"This checkout's stack already runs on port {stack.port}.", "",
                 f"To move it: {command('down')}, then {command(f'up --port {port}')}",
             )  # fmt: skip
-        stderr.print(f"The stack runs on port {stack.port}; it gets the code as it is now.")
+        stderr.print(f"The stack runs on port {stack.port}. It is updated with the current code.")
         return stack
     stack = replace(stack, port=port or stack.port, pid=None)
     if not emulator.is_free(stack.port):
         raise StepFailed(
             f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
-            f"Take another one: {command(f'up --port {stack.port + 1}')}",
+            f"Use another port: {command(f'up --port {stack.port + 1}')}",
         )  # fmt: skip
     return stack
 
@@ -175,7 +178,7 @@ def _load_samples(stack: Stack, folder: StackFolder) -> None:
 
 
 def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountMap") -> None:
-    """Put findings on the bus as their producers do, and wait until they are incidents."""
+    """Put findings on the bus like their producers, and wait up to 60 seconds until they are incidents."""
     accounts.link(SAMPLE_ACCOUNT, TENANT)
     events = json.loads(files(__package__).joinpath("sample_findings.json").read_text())
     for event in events:
@@ -196,7 +199,7 @@ def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountM
     while titles - {item["title"] for item in _call(stack, "GET", "", token).json()["items"]}:
         if time.monotonic() > deadline:
             raise StepFailed(
-                "The sample findings did not become incidents.", "", f"See why: {command('logs ingest_finding')}"
+                "The sample findings did not become incidents.", "", f"Read the log: {command('logs ingest_finding')}"
             )
         time.sleep(0.2)
 
@@ -209,6 +212,6 @@ def _call(stack: Stack, method: str, path: str, token: str, body: object = None)
     if not answer.is_success:
         raise StepFailed(
             f"The API answered {method} {stack.incidents_url}{path} with {answer.status_code}.", f"  {answer.text}",
-            f"See what the functions say: {command('logs')}",
+            f"Read the functions' logs: {command('logs')}",
         )  # fmt: skip
     return answer

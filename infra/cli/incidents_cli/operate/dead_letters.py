@@ -1,4 +1,4 @@
-"""`incidents dlq`: the findings that could not be taken, and how to send them again."""
+"""`incidents dlq`: list, show and resend the dead letters, which are messages that could not be processed."""
 
 import json
 import time
@@ -12,15 +12,15 @@ import typer
 from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
-dead_letters = typer.Typer(no_args_is_help=True, help="The findings that could not be taken.")
+dead_letters = typer.Typer(no_args_is_help=True, help="List, show and resend findings that could not be processed.")
 
-_EMPTY_READS = 2  # so many in a row are the end; one that waits asks all of SQS's servers
+_EMPTY_READS = 2  # in a row mean that the queue is empty; a read that waits asks all SQS servers
 _AT_ONCE = 10
-_HELD_SECONDS = 60  # at the longest, should the command be cut off
+_HELD_SECONDS = 60  # the longest time that messages stay hidden if the command is killed
 
 
 class DeadLetter(NamedTuple):
-    """One message: its event as text, and what is known of why it is here."""
+    """One dead letter: its event as text, and the reason, source and account as far as they are known."""
 
     message_id: str
     handle: str
@@ -33,7 +33,7 @@ class DeadLetter(NamedTuple):
 
 @dead_letters.command(name="list")
 def list_(stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print one line a message: id, age, reason, source, account."""
+    """Print one line per dead letter: id, age, reason, source, account."""
     with _held(Deployment(stack, region)) as held:
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
@@ -44,11 +44,11 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
 
 @dead_letters.command()
 def show(
-    message_id: Annotated[str, typer.Argument(metavar="ID", help="As `incidents dlq list` prints it.")],
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `incidents dlq list` prints.")],
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print the event of a message, as JSON; why it is here goes to stderr."""
+    """Print a dead letter's event as JSON on stdout, and its reason on stderr."""
     with _held(Deployment(stack, region)) as held:
         letter = _letter_of(held, message_id)
         stderr.print(letter.reason, markup=False)
@@ -60,27 +60,29 @@ def show(
 
 @dead_letters.command()
 def redrive(
-    message_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which; default: all.")] = None,
+    message_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Resend these. Default: all.")
+    ] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Send messages again, after what held them up was mended. What was taken already changes nothing."""
+    """Send dead letters to the queue again after you fixed their cause. A finding already stored changes nothing."""
     deployment = Deployment(stack, region)
     queues, sent = deployment.client("sqs"), 0
     with _held(deployment) as held:
         letters = [_letter_of(held, message_id) for message_id in message_ids or held]
         for letter in letters:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
-            # After, not before: whoever is cut off here sends it twice, and the second changes nothing.
+            # Delete after sending: an interrupt here sends the message twice, and the second one changes nothing.
             queues.delete_message(QueueUrl=deployment.outputs["DeadLettersUrl"], ReceiptHandle=letter.handle)
             del held[letter.message_id]
             sent += 1
-    stderr.print(f"Sent {sent} again.")
+    stderr.print(f"Dead letters sent again: {sent}.")
 
 
 @contextmanager
 def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
-    """Yield all messages by id; nobody else gets them meanwhile, and afterwards everybody can get what is left."""
+    """Yield all dead letters by id, hidden from other readers until the end. Those that are left are then visible."""
     queues, url = deployment.client("sqs"), deployment.outputs["DeadLettersUrl"]
     held, empty = dict[str, DeadLetter](), 0
     try:
@@ -89,7 +91,7 @@ def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
                 QueueUrl=url, MaxNumberOfMessages=_AT_ONCE, VisibilityTimeout=_HELD_SECONDS, WaitTimeSeconds=1,
                 MessageSystemAttributeNames=["SentTimestamp"], MessageAttributeNames=["All"],
             ).get("Messages", [])  # fmt: skip
-            # One that is held already has outlived its hold: whoever has seen them all sees nothing else any more.
+            # A message that comes a second time outlived its hold. A read of only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
         yield held
@@ -113,7 +115,7 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
 
 
 def _hide_control_characters(text: str) -> str:
-    """One line, whatever an event holds."""
+    """Return the first 256 characters, with ``?`` for each unprintable one, so that the text fits on one line."""
     return "".join(character if character.isprintable() else "?" for character in text[:256])
 
 
@@ -127,5 +129,5 @@ def _event(body: str) -> dict[str, Any]:
 
 def _letter_of(letters: dict[str, DeadLetter], message_id: str) -> DeadLetter:
     if message_id not in letters:
-        raise StepFailed(f"There is no dead letter {message_id}.", "", f"See which there are: {command('dlq list')}")
+        raise StepFailed(f"There is no dead letter {message_id}.", "", f"List the ids: {command('dlq list')}")
     return letters[message_id]

@@ -1,6 +1,6 @@
-"""The deployment that an operator's command works on: the local stack, or one in the operator's own AWS account.
+"""The deployment that an operator's command works on: the local stack, or a stack in the operator's AWS account.
 
-A tenant's incidents and the account map are reached through clients behind the functions' own guard: ``guarded``.
+Clients for a tenant's incidents and for the account map are behind the functions' own guard (``guarded``).
 """
 
 from functools import cached_property
@@ -18,34 +18,38 @@ if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
     from mypy_boto3_dynamodb import DynamoDBClient
 
-StackOption = Annotated[str | None, typer.Option("--stack", help="A stack on AWS; without it, the local one.")]
-RegionOption = Annotated[str | None, typer.Option("--region", help="Its AWS region; default: as for the AWS CLI.")]
-TableOption = Annotated[str | None, typer.Option("--table", help="A table beside the stack's own: one restored.")]
+StackOption = Annotated[str | None, typer.Option("--stack", help="Use this stack on AWS. Default: the local stack.")]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", help="Use this AWS region. Default: the AWS CLI's setting.")
+]
+TableOption = Annotated[
+    str | None, typer.Option("--table", help="Use this table, like a restored one. Default: the stack's table.")
+]
 
 
 class Deployment:
-    """A deployed stack: clients of its services, its outputs by name, and its table."""
+    """A deployed stack: clients of its services, its outputs by name, and its table's name."""
 
     def __init__(self, stack: str | None, region: str | None) -> None:
         self._name, self._region = stack, region
         self._local: Stack | None = None if stack else running_stack(StackFolder())
 
     def client(self, service: str) -> Any:
-        """Return a botocore client of a service of the stack's account and region, or of the emulator."""
+        """Return a boto3 client of a service, for the stack's account and region or for the emulator."""
         if self._local is not None:
             return self._local.client(service)  # type: ignore[call-overload]
         return self._session.client(service)  # type: ignore[call-overload]
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """What the template gives out. Raises StepFailed where there is no such stack."""
+        """The stack's outputs by name. Raises StepFailed if the stack cannot be read."""
         cloudformation = self.client("cloudformation")
         try:
             described = cloudformation.describe_stacks(StackName=self._name or NAME)["Stacks"][0]
         except cloudformation.exceptions.ClientError as error:
             raise StepFailed(
                 f"The stack {self._name} cannot be read.", f"  {error}",
-                "Are --stack, --region and your credentials those of the deployment?",
+                "Check that --stack, --region and your credentials belong to the deployment.",
             ) from None  # fmt: skip
         return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
@@ -55,11 +59,11 @@ class Deployment:
 
     @cached_property
     def guarded_dynamodb(self) -> "DynamoDBClient":
-        """A client of the table that refuses every partition but those of whom ``guard`` says is served."""
+        """A DynamoDB client that refuses every partition outside the tenant that ``guard`` currently serves."""
         return guarded(self.client("dynamodb"))
 
     def account_map(self) -> "AccountMap":
-        """Return which tenant each AWS account belongs to."""
+        """Return the account map of the stack's table."""
         return account_map(self.client("dynamodb"), self.table_name)
 
     @cached_property
@@ -69,19 +73,19 @@ class Deployment:
         from botocore.session import get_session
 
         patient = get_session()
-        # A command has time: where the table throttles it, it slows down.
+        # A command has time. It slows down when the table throttles it.
         patient.set_default_client_config(Config(retries={"mode": "adaptive", "total_max_attempts": 12}))
         return boto3.Session(botocore_session=patient, region_name=self._region)
 
 
 def guarded(client: "DynamoDBClient") -> "DynamoDBClient":
-    """Put a client behind the guard that the functions have, and return it."""
+    """Put a client behind the functions' guard, and return the same client."""
     guard.watch(client)
     return client
 
 
 def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
-    """Return the account map of a table, behind the guard."""
+    """Return the account map of a table, read through the guard."""
     from incidents.storage.account_map import AccountMap  # 0.4 s: botocore's session, which `--help` does not need
 
     return AccountMap(guarded(client), table_name)

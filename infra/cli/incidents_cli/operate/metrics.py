@@ -1,4 +1,4 @@
-"""`incidents metrics`: what a tenant's incidents took, and the jobs that compute it."""
+"""`incidents metrics`: print a tenant's metrics, and start the jobs that compute them."""
 
 import json
 import time
@@ -20,7 +20,9 @@ from .deployment import Deployment, RegionOption, StackOption
 if TYPE_CHECKING:
     from incidents.storage.metric_repository import MetricRepository
 
-metrics = typer.Typer(no_args_is_help=True, help="MTTD, MTTR and time to contain, and the jobs that compute them.")
+metrics = typer.Typer(
+    no_args_is_help=True, help="Show MTTD, MTTR and time to contain, and run the jobs that compute them."
+)
 
 Tenant = Annotated[str, typer.Option(help="The tenant id, as in the claim tenant_id.")]
 
@@ -28,15 +30,19 @@ Tenant = Annotated[str, typer.Option(help="The tenant id, as in the claim tenant
 @metrics.command()
 def show(
     tenant: Tenant,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Default: 30 days with --to.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Included. Default: today (UTC).")] = None,
-    group_by: Annotated[str, typer.Option(help="severity, category, app or none.")] = "severity",
-    interval: Annotated[str, typer.Option(help="Of the trend: day, week or month.")] = "day",
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a picture.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day (UTC). Default: 29 days before --to.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="The last day (UTC), included. Default: today.")
+    ] = None,
+    group_by: Annotated[str, typer.Option(help="Group by severity, category, app or none.")] = "severity",
+    interval: Annotated[str, typer.Option(help="The trend's interval: day, week or month.")] = "day",
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the trend as a picture.")] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print what a tenant's incidents took: as a table and a trend, and on request as a picture."""
+    """Print a tenant's MTTD, MTTR and time to contain as tables and a trend, and draw a picture on request."""
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
     given = {name: [value] for name, value in asked.items() if value is not None}
     try:
@@ -44,7 +50,9 @@ def show(
             window = parameters.metrics_window(given)
             answer = get_incident_metrics(window, _repository(Deployment(stack, region), tenant).buckets)
     except MalformedRequest as error:
-        raise StepFailed("That cannot be shown.", f"  {error}", "Look at what you typed.") from None
+        raise StepFailed(
+            "An option is not valid.", f"  {error}", "Correct the option, then run the command again."
+        ) from None
     metrics_view.show(answer, tenant)
     if png is not None:
         with step("Drawing", f"Wrote {png}"):
@@ -53,18 +61,20 @@ def show(
 
 @metrics.command()
 def run(stack: StackOption = None, region: RegionOption = None) -> None:
-    """Start the scheduled job now: what was marked long enough ago is computed within a minute or so."""
+    """Start the scheduled job now. The marked days are computed within about a minute, except very recent marks."""
     deployment = Deployment(stack, region)
     started = deployment.client("lambda").invoke(FunctionName=deployment.outputs["ScheduleMetricsFunction"])
     answer: dict[str, Any] = json.loads(started["Payload"].read())
     if "FunctionError" in started:
-        raise StepFailed("The job failed.", f"  {answer.get('errorType')}", "Its log says more: schedule_metrics")
-    stderr.print(f"Tenants with marked days: {answer['tenants']}; each has a message in the queue now.")
+        raise StepFailed(
+            "The job failed.", f"  {answer.get('errorType')}", "Read the log of the function schedule_metrics."
+        )
+    stderr.print(f"Tenants with marked days: {answer['tenants']}. The queue now has a message for each of them.")
 
 
 @metrics.command()
 def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Mark every day of a tenant, from its incidents and from its buckets, so that all are computed again."""
+    """Mark every day that a tenant's incidents or day buckets have, so that the jobs compute the days again."""
     from incidents.storage.marks import Marks  # 0.4 s: botocore's session
 
     deployment = Deployment(stack, region)
@@ -75,13 +85,16 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
         for n, (kind, day) in enumerate(days, start=1):
             marked.mark(tenant, kind, day, now=time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(days)}")
-    stderr.print(f"Marked {len(days)} days. The schedule computes them, or at once: {command('metrics run')}")
+    stderr.print(f"Marked {len(days)} days. The schedule computes them. To compute them now: {command('metrics run')}")
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
     from incidents.storage.metric_repository import MetricRepository  # 0.4 s: botocore's session
 
     if not model.TENANT_ID.fullmatch(tenant):
-        raise StepFailed("That is no tenant.", f"  {tenant}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
+        raise StepFailed(
+            "The tenant id is not valid.", f"  {tenant}",
+            "A tenant id has 2 to 63 characters of a-z, 0-9 and -, and does not begin with -.",
+        )  # fmt: skip
     identity = Identity(tenant, "operator", None, frozenset())
     return MetricRepository(identity, deployment.guarded_dynamodb, deployment.table_name)

@@ -1,4 +1,4 @@
-"""The metrics as a person reads them: tables and a trend in the terminal, and a picture."""
+"""Metrics for people: tables and a trend in the terminal, and a picture."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
+_REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
 _NOTHING = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def show(answer: dict[str, Any], tenant: str) -> None:
-    """Print an answer of the API to stdout."""
+    """Print the API's answer for a tenant to stdout, as tables."""
     console = Console(highlight=False)
     console.print(f"[bold]{tenant}[/bold], {answer['from']} to {answer['to']} (UTC), as of {answer['as_of']}\n")
     console.print(_whole(answer))
@@ -25,17 +26,17 @@ def show(answer: dict[str, Any], tenant: str) -> None:
     if len(answer["trend"]) > 1:
         console.print(_trend(answer))
     exclusions = ", ".join(
-        f"{reason.replace('_', ' ')} {_NAMES[metric]} {count}"
+        f"{_REASONS[reason]} {_NAMES[metric]} {count}"
         for reason, counts in answer["excluded"].items()
         for metric, count in counts.items()
         if count
     )
-    console.print(f"Left out: {exclusions or 'nothing'}.")
+    console.print(f"Excluded incidents: {exclusions or 'none'}.")
 
 
 def _whole(answer: dict[str, Any]) -> Table:
     columns = ("n", "mean", "p50", "p90", "p95", "min", "max")
-    table = _table("The whole window")
+    table = _table("Complete window")
     for column in columns:
         table.add_column(column, justify="right")
     for metric, name in _NAMES.items():
@@ -73,7 +74,7 @@ def _trend(answer: dict[str, Any]) -> Table:
 
 
 def _as_it_stands(text: str) -> Text:
-    """What a caller wrote, for a terminal: neither markup nor control characters."""
+    """Return a caller's text for a terminal: markup is plain text, and a control character becomes ``?``."""
     return Text("".join(character if character.isprintable() else "?" for character in text))
 
 
@@ -82,12 +83,12 @@ def _table(title: str) -> Table:
 
 
 def _line(values: list[int | None], highest: int) -> str:
-    """One character a span; a dot where there is nothing."""
+    """Return one character per span: a block for its height, or a dot if it has no value."""
     return "".join("·" if value is None else _BLOCKS[value * (len(_BLOCKS) - 1) // max(highest, 1)] for value in values)
 
 
 def duration(minutes: float | None) -> str:
-    """Minutes in the two largest units that they fill: ``3d 4h``."""
+    """Return minutes in the two largest units that they fill: ``3d 4h``. From 100 days on, return days only."""
     if minutes is None:
         return _NOTHING
     days, rest = divmod(round(minutes), 24 * 60)
@@ -98,15 +99,15 @@ def duration(minutes: float | None) -> str:
 
 
 def _short(minutes: int) -> str:
-    """Minutes in the largest unit that they fill: ``3.2d``."""
+    """Return minutes in the largest unit that they fill: ``3.2d``."""
     if minutes < 60:
         return f"{minutes}m"
     return f"{minutes / 60:.1f}h" if minutes < 24 * 60 else f"{minutes / (24 * 60):.1f}d"
 
 
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
-    """Write a picture of the trend: p50 and p90 of each metric, and how many incidents stand behind them."""
-    import matplotlib as mpl  # 1.7 s, and a development dependency alone
+    """Write a picture of the trend: p50 and p90 of each metric, and the number of incidents in each span."""
+    import matplotlib as mpl  # 1.7 s, and only a development dependency
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"
@@ -144,5 +145,5 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
 
 
 def _width(days: list[date]) -> timedelta:
-    """How wide a bar may be: nearly the smallest span."""
+    """Return a bar's width: 90 % of the smallest distance between two spans, or of a day if there is only one span."""
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1)) * 0.9

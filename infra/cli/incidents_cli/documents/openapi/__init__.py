@@ -1,11 +1,10 @@
-"""The OpenAPI document of the API, made from the service's own code.
+"""The OpenAPI document of the API, generated from the service's code.
 
-``operations``  the operations and the document as a whole: routes, summaries and scopes are the handlers' own
+``operations``  the complete document and its operations; routes and scopes come from the handlers
 ``parameters``  query parameters and headers, with the bounds of ``edges.parameters`` and ``questions``
-``schemas``     the bodies: what may be sent is ``payloads``, what is answered is ``model`` and
-               ``metric_definitions``
-``handlers``    the functions' modules, from where they lie
-``examples``    the examples: what the service's own functions make of a sample
+``schemas``     the bodies: requests from ``payloads``, answers from ``model`` and ``metric_definitions``
+``handlers``    loads the handlers' modules by their path
+``examples``    examples: the results of the service's own functions for a sample
 """
 
 import json
@@ -17,5 +16,5 @@ FILE = CHECKOUT / "infra" / "functions" / "documentation" / "openapi.json"
 
 
 def text() -> str:
-    """Return the document as it is committed."""
+    """Return the document as JSON, exactly as it is committed."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"

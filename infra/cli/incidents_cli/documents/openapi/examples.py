@@ -1,4 +1,4 @@
-"""Examples: a sample, and what the service's own functions make of it."""
+"""The document's examples: a sample, and the results of the service's own functions for it."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def new_incident() -> dict[str, Any]:
 
 
 def whole_incident() -> dict[str, Any]:
-    """A create with every field but the number, which could be used only once."""
+    """Return the body of a create with every field except the number, which only one request could use."""
     rest = {"source": "edm", "source_type": "api", "consolidated_investigation_ids": ["INV-7"],
             "triggered_by_alert_ids": ["alert-4711"]}  # fmt: skip
     given = {**_sample(), **rest}
@@ -55,17 +55,17 @@ def patch() -> dict[str, Any]:
 
 
 def incident() -> Any:
-    """What a GET answers once both were sent."""
+    """Return a GET's answer after the create and the patch."""
     return json.loads(wire_form.dump_incident(_after(stored())))
 
 
 def created() -> Any:
-    """What the create answers."""
+    """Return the create's answer."""
     return json.loads(wire_form.dump_incident(stored()))
 
 
 def change() -> Any:
-    """What the patch leaves in the audit trail."""
+    """Return the patch's entry in the trail."""
     before = stored()
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
@@ -76,7 +76,7 @@ _ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
 
 
 def metrics() -> Any:
-    """The metrics of a window in which that incident was detected and closed."""
+    """Return the metrics of a window in which the sample incident was detected and closed."""
     incident: Mapping[str, Any] = _after(stored())
     facts = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
 
@@ -89,19 +89,19 @@ def metrics() -> Any:
 
 
 def problem(error: type[errors.IncidentError], operation: str) -> Any:
-    """The problem document of one of the errors, from a case in which the operation raises it."""
+    """Return an error's problem document, from a case in which the operation raises the error."""
     if error in (errors.NotAuthenticated, errors.NotPermitted):
         return _refused_by_the_edge(error, operation)
     return json.loads(responses.problem(_raised(error, operation), REQUEST_ID).body)
 
 
 def internal_error() -> Any:
-    """The problem document of what nobody foresaw."""
+    """Return the problem document of an unexpected error."""
     return json.loads(responses.unforeseen(REQUEST_ID).body)
 
 
 def stored() -> Incident:
-    """The incident as the create leaves it."""
+    """Return the incident as the create stores it."""
     given = payloads.new_incident(new_incident())
     made = cast("Incident", model.unset_fields() | given | _STAMPS)
     _apply_rules(made, given, _MADE)
@@ -117,7 +117,7 @@ def _after(before: Incident) -> Incident:
 
 def _apply_rules(incident: Incident, given: Mapping[str, Any], now: str, before: Incident | None = None) -> None:
     if violations := model.apply_rules(incident, given, now, before):
-        raise ValueError(f"the example is not valid: {violations}")
+        raise ValueError(f"the example in samples.json breaks rules; correct it: {violations}")
 
 
 def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> Any:
@@ -133,7 +133,7 @@ def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> A
 
 
 def _raised(error: type[errors.IncidentError], operation: str) -> errors.IncidentError:
-    """Return what the operation raises, by making the part of it that does."""
+    """Return the error, raised by the part of the operation that raises it."""
     large = '"' + " " * request.BODY_BYTES + '"'
     provoke: dict[type[errors.IncidentError], Callable[[], object]] = {
         errors.MalformedRequest: lambda: _READS[operation](),
@@ -150,7 +150,7 @@ def _raised(error: type[errors.IncidentError], operation: str) -> errors.Inciden
             provoke[error]()
         except errors.IncidentError as raised:
             return raised
-        raise ValueError(f"{operation} does not raise {error.__name__}")
+        raise ValueError(f"{operation} does not raise {error.__name__}: correct its errors or this example")
     if error is errors.IllegalTransition:
         return errors.IllegalTransition("new", "review", model.ALLOWED_TRANSITIONS["new"])
     if error is errors.PreconditionFailed:

@@ -1,4 +1,4 @@
-"""The operations of the API, and the document as a whole."""
+"""The complete document and the API's operations."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,46 +17,56 @@ from .schemas import Schema, all_schemas, problem_name, reference
 
 Errors = Sequence[type[IncidentError]]
 
-_ABOUT = """Security and compliance incidents: create them, change them, find them, and learn from them.
+_ABOUT = """Create, change, find and measure security and compliance incidents.
 
-- **Who sees what** is in the token: the claims `tenant_id`, `sub`, `scope`, and `app_id` for an application, which
-  sees its own incidents only.
-- **Nothing is lost**: a create with an `Idempotency-Key` may be sent again; an `If-Match` refuses to overwrite what
-  somebody else has changed; a delete is soft; the audit trail keeps every change.
-- **Errors** are problem documents (RFC 9457) that say what would be right, with the JSON pointer of each value to
-  blame. The gateway's own refusals, before a function is called, are a `message` alone.
-- **Time** is RFC 3339 with an offset; it is answered in UTC, with milliseconds."""
+- **Access**: The token's claims `tenant_id`, `sub`, `scope` and `app_id` decide who sees which incidents. The token of
+  an application has an `app_id`; it sees only that application's incidents.
+- **Safe writes**: You can send a create with an `Idempotency-Key` again. With `If-Match`, an update does not overwrite
+  somebody else's change. A delete is soft. The audit trail keeps every change.
+- **Errors** are problem documents (RFC 9457). They say what would be right, and give the JSON pointer of each wrong
+  value. The gateway's own errors, before it calls a function, have only a `message`.
+- **Time** is RFC 3339 with an offset. Answers are in UTC, with milliseconds."""
 
-# What the gateway itself may say, on any route; on those with a token; and where a path may be no route at all.
+# The gateway's own errors: on any route, on routes with a token, on paths that may match no route, and for bodies.
 _FROM_THE_GATEWAY = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
 _ABOUT_TOKENS = {401: "Unauthorized", 403: "Forbidden"}
 _ABOUT_PATHS = {404: "Not Found"}
 _ABOUT_BODIES = {413: "Request Entity Too Large"}
 _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
 _HEADERS: dict[str, tuple[str, Schema]] = {
-    "ETag": ("The version, for `If-Match` and `If-None-Match`.", {"type": "string", "pattern": '^"[1-9][0-9]*"$'}),
+    "ETag": (
+        "The incident's version, for `If-Match` and `If-None-Match`.",
+        {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+    ),
     "Location": ("The path of the incident.", {"type": "string"}),
     "Idempotency-Replayed": (
-        "Present where an earlier request with this key made the incident.",
+        "Present if an earlier request with this key made the incident.",
         {"type": "string", "const": "true"},
     ),
-    "Retry-After": ("In how many seconds to try again.", {"type": "string", "pattern": "^[0-9]+$"}),
-    "WWW-Authenticate": ("What is wanted: a bearer token.", {"type": "string"}),
+    "Retry-After": ("The seconds to wait before the next try.", {"type": "string", "pattern": "^[0-9]+$"}),
+    "WWW-Authenticate": ("The required kind of authentication: a bearer token.", {"type": "string"}),
 }
 _OF_DOCUMENTATION: dict[str, tuple[str, Schema]] = {
     "ETag": ("The version of the text, for `If-None-Match`.", {"type": "string", "pattern": '^W/"[0-9a-f]+"$'}),
-    "Cache-Control": ("For how long it need not be asked for again.", {"type": "string"}),
-    "Vary": ("That it comes compressed to who accepts gzip.", {"type": "string"}),
-    "X-Content-Type-Options": ("That its type is what it says.", {"type": "string", "const": "nosniff"}),
-    "Referrer-Policy": ("That a link from here tells nobody where it was.", {"type": "string", "const": "no-referrer"}),
-    "Content-Security-Policy": ("That nothing runs but what stands in the page.", {"type": "string"}),
+    "Cache-Control": ("How long a client can use its copy without a new request.", {"type": "string"}),
+    "Vary": ("The answer depends on `Accept-Encoding`: a client that accepts gzip gets gzip.", {"type": "string"}),
+    "X-Content-Type-Options": ("Browsers must use the given media type.", {"type": "string", "const": "nosniff"}),
+    "Referrer-Policy": ("Links do not disclose this page's URL.", {"type": "string", "const": "no-referrer"}),
+    "Content-Security-Policy": ("Browsers run only the scripts and styles inside the page.", {"type": "string"}),
 }
+_NOT_MODIFIED = "Your copy is current."
 _OPTIONAL_HEADERS = frozenset({"Idempotency-Replayed", "WWW-Authenticate", "Retry-After"})
+_DOCUMENTATION = {
+    "openapi.json": "Get the OpenAPI document",
+    "docs": "Get a page to read the documentation and to try the API",
+}
+"""The summaries of the documentation's own routes, by the end of the path."""
 
 
 class Operation(NamedTuple):
-    """What an operation takes and answers, beyond what its handler says: route, summary, scope."""
+    """The texts, input and answers of an operation. Its route and scope come from its handler."""
 
+    summary: str
     description: str
     status: int
     answer: tuple[str, Any] | None  # the name of a schema and an example
@@ -75,7 +85,8 @@ def _operations() -> dict[str, Operation]:
                        errors.IncidentTooLarge)  # fmt: skip
     return {
         "create_incident": Operation(
-            "Any status may be given, for imports. A number that is given must never have been used.",
+            "Create an incident",
+            "A new incident may have any status, for imports. If you give a number, it must never have been used.",
             201,
             ("Incident", examples.created()),
             headers=("ETag", "Location", "Idempotency-Replayed"),
@@ -84,22 +95,25 @@ def _operations() -> dict[str, Operation]:
             errors=(*writing, errors.NumberTaken, errors.KeyReused),
         ),
         "list_incidents": Operation(
-            "Filters narrow it: one of the values of each field that is named, and inside both ranges. Where filters "
-            "leave little, a page may be short, even empty, and yet have a `next_cursor`.",
+            "List incidents, page by page",
+            "The list has the incidents that match every filter: they have one of its values, or a time in its range. "
+            "A page may be short or even empty, and still have a `next_cursor`.",
             200,
             ("IncidentPage", {"items": [examples.incident()], "next_cursor": None}),
             parameters=parameters.of_list(),
             errors=(errors.MalformedRequest,),
         ),
         "get_incident_metrics": Operation(
-            "Computed on a schedule from every day's incidents; `definitions` says what each figure is.",
+            "Get MTTD, MTTR and time to contain for a window of days",
+            "A schedule computes the metrics of each day. `definitions` explains each figure.",
             200,
             ("Metrics", examples.metrics()),
             parameters=parameters.of_metrics(),
             errors=(errors.MalformedRequest,),
         ),
         "get_incident": Operation(
-            "A deleted incident can still be read here.",
+            "Get an incident",
+            "This operation also returns a deleted incident.",
             200,
             incident,
             headers=("ETag",),
@@ -108,8 +122,10 @@ def _operations() -> dict[str, Operation]:
             not_modified=True,
         ),
         "update_incident": Operation(
-            "What is left out stays as it is, null clears. Without `If-Match`, patches at once to different fields all "
-            "survive. A patch that changes nothing writes nothing. A deleted incident takes `is_deleted: false` first.",
+            "Update an incident with a JSON Merge Patch, or restore it",
+            "The patch changes only the fields that it names, and null clears a field. Without `If-Match`, concurrent "
+            "patches of different fields all take effect. A patch that changes nothing writes nothing. To change a "
+            "deleted incident, restore it with `is_deleted: false`, alone or with other changes.",
             200,
             incident,
             headers=("ETag",),
@@ -120,14 +136,16 @@ def _operations() -> dict[str, Operation]:
                     errors.IncidentDeleted),
         ),
         "delete_incident": Operation(
-            "To delete again changes nothing. A patch with `is_deleted: false` restores.",
+            "Delete an incident softly",
+            "A second delete changes nothing. A patch with `is_deleted: false` restores the incident.",
             204,
             None,
             parameters=[*of_one, parameters.if_match()],
             errors=(errors.NotFound, errors.PreconditionFailed),
         ),
         "list_incident_changes": Operation(
-            "Version 1 is the create. Entries are never changed and never removed.",
+            "List an incident's changes, oldest first",
+            "Version 1 is the create. An entry is never changed or removed.",
             200,
             ("ChangePage", {"items": [examples.change()], "next_cursor": None}),
             parameters=[*of_one, *parameters.of_changes()],
@@ -141,8 +159,8 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for name, operation in _operations().items():
         module = handlers.load(name)
-        method, path, summary = _route(module.__doc__ or "")
-        paths.setdefault(path, {})[method.lower()] = _described(name, summary, module.handler.scope, operation)
+        method, path = _route(module.__doc__ or "")
+        paths.setdefault(path, {})[method.lower()] = _described(name, module.handler.scope, operation)
     for method, path, summary, media_type in _documentation():
         paths.setdefault(path, {})[method.lower()] = _public(path, summary, media_type)
     refusals = _shared(paths)
@@ -155,12 +173,12 @@ def document() -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        # Relative to the place of this document: the stage and the host are the deployment's.
-        "servers": [{"url": "../../../..", "description": "Where this document comes from"}],
+        # Relative to this document's URL, because the host and the stage depend on the deployment.
+        "servers": [{"url": "../../../..", "description": "The API that serves this document"}],
         "tags": [
-            {"name": "incidents", "description": "The incidents, and who changed what."},
+            {"name": "incidents", "description": "Incidents and their changes."},
             {"name": "metrics", "description": "MTTD, MTTR and time to contain."},
-            {"name": "documentation", "description": "What you are reading. It needs no token."},
+            {"name": "documentation", "description": "This documentation. It needs no token."},
         ],
         "paths": paths,
         "components": {
@@ -171,8 +189,8 @@ def document() -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A token of the issuer that the deployment trusts, with the scopes "
-                    "`incidents:read` and `incidents:write`.",
+                    "description": "A token of the issuer that the deployment trusts, with the scope of the operation: "
+                    "`incidents:read` or `incidents:write`.",
                 }
             },
         },
@@ -180,7 +198,7 @@ def document() -> dict[str, Any]:
 
 
 def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Take the refusals out of the operations, leave references to them, and return them by name."""
+    """Replace each operation's error answers by references, and return the error answers by name."""
     shared: dict[str, Any] = {}
     for operation in (operation for operations in paths.values() for operation in operations.values()):
         for status, answer in operation["responses"].items():
@@ -188,34 +206,40 @@ def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
                 continue
             name = re.sub(r"\W", "", answer["description"].title())
             same = (known for known, other in shared.items() if other == answer)
-            if name in shared and shared[name] != answer:  # the same problems, in words of the operation's own
+            if name in shared and shared[name] != answer:  # the same errors with the operation's own examples
                 name = next(same, name + "In" + operation["operationId"].title().replace("_", ""))
             shared[name] = answer
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
     return shared
 
 
-def _route(docstring: str) -> tuple[str, str, str]:
-    match = re.match(r"([A-Z]+) (/\S+): (\w.*)\.", docstring)
+def _route(docstring: str) -> tuple[str, str]:
+    """Return the method and the path at the beginning of a handler's docstring."""
+    match = re.match(r"([A-Z]+) (/\S+): ", docstring)
     if match is None:
-        raise ValueError(f"no route: {docstring!r}")
-    return match[1], match[2], match[3][0].upper() + match[3][1:]
+        raise ValueError(f"a handler's docstring must begin with its route, like 'GET /path: ', not {docstring!r}")
+    return match[1], match[2]
 
 
 def _documentation() -> list[tuple[str, str, str, str]]:
-    """Return the routes of the documentation itself, from its own module."""
+    """Return method, path, summary and media type of the documentation's own routes, which its module lists."""
     text = (Path(CHECKOUT) / "infra" / "functions" / "documentation" / "get_documentation.py").read_text()
-    routes = re.findall(r"^([A-Z]+) (/\S+): (\w.*)\.$", text, re.MULTILINE)
+    routes = re.findall(r"^([A-Z]+) (/\S+): ", text, re.MULTILINE)
     return [
-        (method, path, summary[0].upper() + summary[1:], "application/json" if path.endswith("json") else "text/html")
-        for method, path, summary in routes
+        (
+            method,
+            path,
+            _DOCUMENTATION[path.rpartition("/")[2]],
+            "application/json" if path.endswith("json") else "text/html",
+        )
+        for method, path in routes
     ]
 
 
-def _described(name: str, summary: str, scope: str, operation: Operation) -> dict[str, Any]:
+def _described(name: str, scope: str, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": name,
-        "summary": summary,
+        "summary": operation.summary,
         "description": operation.description,
         "tags": ["metrics" if name.endswith("metrics") else "incidents"],
         "security": [{"jwt": [scope]}],
@@ -229,12 +253,12 @@ def _described(name: str, summary: str, scope: str, operation: Operation) -> dic
         }
         described["requestBody"] = {
             "required": True,
-            "description": f"At most {request.BODY_BYTES // 1024} KiB; no member twice.",
+            "description": f"At most {request.BODY_BYTES // 1024} KiB. No member may be there twice.",
             "content": dict.fromkeys(operation.media_types, content),
         }
     answers: dict[int, Any] = {operation.status: _answer(operation)}
     if operation.not_modified:
-        answers[304] = {"description": "The version is the one that you know.", "headers": _headers(_HEADERS, "ETag")}
+        answers[304] = {"description": _NOT_MODIFIED, "headers": _headers(_HEADERS, "ETag")}
     about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else {}
     about_bodies = _ABOUT_BODIES if operation.body else {}
     gateway = _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths | about_bodies
@@ -257,8 +281,8 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
         "security": [],
         "parameters": [parameters.if_none_match()],
         "responses": {
-            "200": {"description": "As asked.", "content": content, "headers": headers},
-            "304": {"description": "The version is the one that you know.", "headers": headers},
+            "200": {"description": "Success.", "content": content, "headers": headers},
+            "304": {"description": _NOT_MODIFIED, "headers": headers},
             **{str(status): answer for status, answer in _refusals("", (), _FROM_THE_GATEWAY).items()},
         },
     }
@@ -266,10 +290,10 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
 
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer is None:
-        return {"description": "Done."}
+        return {"description": "The incident is deleted."}
     schema, example = operation.answer
     answer = {
-        "description": "Stored." if operation.status == 201 else "As asked.",
+        "description": "The incident is stored." if operation.status == 201 else "Success.",
         "content": {"application/json": {"schema": reference(schema), "examples": {"usual": {"value": example}}}},
     }
     return answer | ({"headers": _headers(_HEADERS, *operation.headers)} if operation.headers else {})
@@ -283,7 +307,7 @@ def _headers(known: Mapping[str, tuple[str, Schema]], *names: str) -> dict[str, 
 
 
 def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str, Any]]:
-    """Return the answer of each status other than success: our problem documents, and the gateway's own messages."""
+    """Return the answer of each error status: our problem documents and the gateway's own messages."""
     by_status: dict[int, list[type[IncidentError]]] = {}
     for error in raised:
         by_status.setdefault(responses.STATUS_OF[error][0], []).append(error)
@@ -316,7 +340,7 @@ def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dic
 
 
 def _either(causes: list[type[IncidentError]]) -> Schema:
-    """Return the schema of one of several problems, which their ``type`` tells apart."""
+    """Return the schema of one of several problems, which differ in their ``type``."""
     schemas = [reference(problem_name(error)) for error in causes]
     if len(schemas) == 1:
         return schemas[0]

@@ -1,4 +1,4 @@
-"""Query parameters, path parameters and headers, with the bounds that the service holds callers to."""
+"""Query parameters, path parameters and headers, with the bounds that the service enforces."""
 
 from typing import Any, get_args
 
@@ -16,25 +16,26 @@ _DESCRIPTIONS = {
     "status": "Incidents in one of these statuses.",
     "severity": "Incidents of one of these severities.",
     "category": "Incidents of one of these categories.",
-    "owner_id": "Incidents of one of these owners.",
+    "owner_id": "Incidents that belong to one of these owners.",
     "source": "Incidents from one of these sources.",
     "tag": "Incidents with one of these tags.",
-    "app_id": "Incidents that one of these applications made. The token of an application shows its own in any case.",
-    "limit": "How many items a page holds at most. It may hold fewer, and yet not be the last.",
-    "cursor": "The `next_cursor` of an earlier page of the same list: unchanged, with the same filters and order.",
-    "order": "By the time of creation: newest first, or oldest first.",
+    "app_id": "Incidents that one of these applications made. A token of an application shows only its own incidents.",
+    "limit": "The most items of a page. A page may have fewer items and still not be the last one.",
+    "cursor": "The unchanged `next_cursor` of an earlier page of the same list, with the same filters and order.",
+    "order": "The order by time of creation: newest first (`desc`) or oldest first (`asc`).",
     "created_from": "Created at this moment or later.",
     "created_to": "Created at this moment or earlier.",
     "detected_from": "Detected at this moment or later.",
     "detected_to": "Detected at this moment or earlier.",
-    "incident_number": "The incident of this number.",
-    "include_deleted": "Show deleted incidents too.",
+    "incident_number": "The incident that has this number.",
+    "include_deleted": "Include deleted incidents.",
     "from": (
-        f"The first day: {questions.DAYS_DEFAULT - 1} days before `to` by default, {questions.DAYS_MAX - 1} at most."
+        f"The first day (UTC): by default {questions.DAYS_DEFAULT - 1} days before `to`, "
+        f"and at most {questions.DAYS_MAX - 1} days before it."
     ),
-    "to": "The last day, UTC, included; by default today. It may lie in the future.",
-    "group_by": "What `groups` are made of.",
-    "interval": "How long a span of `trend` is: weeks begin on Monday.",
+    "to": "The last day (UTC), included: by default today. It may be in the future.",
+    "group_by": "The field whose values make the `groups`.",
+    "interval": "The length of each span in `trend`. A week begins on Monday.",
 }
 
 _SCHEMAS: dict[str, Schema] = {
@@ -88,7 +89,7 @@ def incident_id() -> Parameter:
         "in": "path",
         "required": True,
         "example": _EXAMPLES["incident_id"],
-        "description": "The id of the incident. What is not the id of one is a 404.",
+        "description": "The incident's id. Any other text gives a 404.",
         "schema": {"type": "string", "pattern": f"^{model.INCIDENT_ID.pattern}$"},
     }
 
@@ -96,8 +97,8 @@ def incident_id() -> Parameter:
 def idempotency_key() -> Parameter:
     return _header(
         "Idempotency-Key",
-        "A word of your own for this request, such as `report-4711`, kept for 24 hours: the same request again, with "
-        "the same key, makes no second incident and gets the first one.",
+        "Your own name for this request, such as `report-4711`. For 24 hours, the same request with the same key "
+        "returns the first incident and makes no second one.",
         {"type": "string", "minLength": 1, "maxLength": request.KEY_CHARACTERS},
     )
 
@@ -105,21 +106,22 @@ def idempotency_key() -> Parameter:
 def if_match() -> Parameter:
     return _header(
         "If-Match",
-        'The `ETag` that the incident must still have, quotes and all, such as `"1"`; else nothing is changed. '
-        "Several, separated by commas, for one of them; `*` for any; a weak one (`W/`) never is.",
+        'The `ETag` that the incident must still have, with its quotes, such as `"1"`. If it has another one, nothing '
+        "is changed. Separate several by commas to accept any of them. `*` accepts every version. A weak `ETag` (`W/`) "
+        "never matches.",
     )
 
 
 def if_none_match() -> Parameter:
     return _header(
         "If-None-Match",
-        'An `ETag` that you know already, quotes and all, such as `"1"`, or several: a 304 says that nothing '
-        "has changed.",
+        'The `ETag` of your copy, with its quotes, such as `"1"`, or several, separated by commas. A 304 means that '
+        "your copy is current.",
     )
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    # No example of its own: whoever sends it with every request meets a key that is used, or a version that is past.
+    # Without an example: a tool that sends it with every request would send a used key or an old version.
     return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 
@@ -136,7 +138,7 @@ def _repeatable(name: str) -> Parameter:
         "items": reference(vocabulary) if vocabulary else word,
         "maxItems": parameters.VALUES_MAX,
     }
-    description = f"{_DESCRIPTIONS[name]} Repeat it for several, up to {parameters.VALUES_MAX}."
+    description = f"{_DESCRIPTIONS[name]} Repeat the parameter for up to {parameters.VALUES_MAX} values."
     return {
         "name": name,
         "in": "query",

@@ -1,7 +1,7 @@
 """The bodies as JSON Schema (2020-12, which OpenAPI 3.1 uses).
 
-A schema is never stricter than the service: what it refuses, the service refuses too. What a schema cannot say (an
-order of timestamps, bytes of UTF-8) stands in a description.
+A schema is never stricter than the service: the service refuses everything that a schema refuses. A description has the
+rules that a schema cannot express, like the order of timestamps or a number of UTF-8 bytes.
 """
 
 from collections.abc import Mapping
@@ -16,51 +16,75 @@ from pydantic_core import core_schema
 Schema = dict[str, Any]
 
 DESCRIPTIONS = {
-    "id": "The server's own id of the incident.",
+    "id": "The incident's id, given by the server.",
     "tenant_id": "The tenant, from the token.",
-    "app_id": "The application whose token made the incident; absent where a person or a finding did.",
+    "app_id": "The application whose token made the incident. Absent if a person or a finding made it.",
     "created_at": "When the incident was stored.",
-    "updated_at": "When it last changed.",
-    "created_by": "The subject of the token that made it; `system:<source>` for a finding.",
-    "updated_by": "Who last changed it, likewise.",
-    "source": "Where the incident comes from: a tag of the caller's, or a finding's source.",
-    "source_type": "What kind of system it comes from.",
-    "is_deleted": "Whether it is deleted softly. False in a patch restores it.",
-    "deleted_at": "When it was deleted.",
-    "deleted_by": "Who deleted it.",
-    "schema_version": "The version of this document's form.",
-    "incident_number": "Unique in the tenant and never used again; the server gives `INC-<year>-<number>` where the "
-    "caller gives none. Printable ASCII without `#`, of the server's form with nine digits at most; cannot be changed.",
-    "title": "What happened, in a line.",
+    "updated_at": "When the incident was last changed.",
+    "created_by": "The subject of the token that made the incident, or `system:<source>` for a finding.",
+    "updated_by": "The subject of the token that last changed the incident, or `system:<source>` for a finding.",
+    "source": "The origin of the incident: the caller's own name for it, or a finding's source.",
+    "source_type": "The kind of system that the incident comes from.",
+    "is_deleted": "Whether the incident is deleted (softly). A patch with `false` restores it.",
+    "deleted_at": "When the incident was deleted.",
+    "deleted_by": "Who deleted the incident.",
+    "schema_version": "The version of the incident's schema.",
+    "incident_number": "The incident's number: unique in the tenant, never changed and never used again. If it is not "
+    "given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. If it has the "
+    "server's form, it has at most nine digits.",
+    "title": "What happened, in one line.",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "category": "Free text, such as `malware`, `phishing`, `unauthorized_access`, `data_breach`, `misconfiguration`.",
-    "severity": "How bad it is.",
-    "status": "Where it stands. A patch moves it along the allowed transitions only; a 409 lists them.",
-    "occurred_at": "When it began, if that is known; not after it was detected, reported, contained or closed.",
-    "detected_at": "When it was detected.",
-    "reported_at": "When it was reported to the team; not before it was detected.",
-    "contained_at": "When it was contained; stamped at the first entry into `contained` unless given.",
-    "closed_at": "When it was closed; stamped at the entry into `closed` unless given, and null in any other status.",
-    "realized_risk_ids": "Risks that came true.",
-    "affected_asset_ids": "Assets that it touches.",
-    "affected_account_ids": "Accounts that it touches.",
-    "consolidated_investigation_ids": "Investigations that were joined in it.",
-    "triggered_by_alert_ids": "Alerts that raised it.",
-    "commander_ids": "Who leads the response.",
-    "corrective_action_ids": "What is done so that it does not happen again.",
-    "reportable_to": "Whom it must be told to, such as `GDPR Art. 33`.",
-    "owner_id": "Who owns it.",
-    "tags": "Words of the caller's own.",
-    "reported_to_regulators_at": "When regulators were told.",
-    "customer_notified_at": "When customers were told.",
-    "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. Derived where both are known; a given value "
-    "must then be the same.",
-    "mttr_minutes": "Whole minutes from `detected_at` to `closed_at`; R is resolve. Derived likewise; a patch that "
-    "reopens the incident must leave it out.",
-    "financial_impact": f"In USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
-    "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels, of "
+    "severity": "How severe the incident is.",
+    "status": "The incident's status. A patch can move it only along the allowed transitions; a 409 lists them.",
+    "occurred_at": "When the incident began, if known. Not after it was detected, reported, contained or closed.",
+    "detected_at": "When the incident was detected.",
+    "reported_at": "When the incident was reported to the team. Not before it was detected.",
+    "contained_at": "When the incident was contained. If it is not given, the time of the first entry into "
+    "`contained`.",
+    "closed_at": "When the incident was closed. If it is not given, the time of the entry into `closed`. Null in any "
+    "other status.",
+    "realized_risk_ids": "The risks that the incident realized.",
+    "affected_asset_ids": "The affected assets.",
+    "affected_account_ids": "The affected accounts.",
+    "consolidated_investigation_ids": "The investigations that were merged into this incident.",
+    "triggered_by_alert_ids": "The alerts that triggered the incident.",
+    "commander_ids": "The people who lead the response.",
+    "corrective_action_ids": "The actions that prevent a repetition.",
+    "reportable_to": "The parties or rules that require a report, such as `GDPR Art. 33`.",
+    "owner_id": "The owner of the incident.",
+    "tags": "The caller's own tags.",
+    "reported_to_regulators_at": "When regulators were notified.",
+    "customer_notified_at": "When customers were notified.",
+    "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. The server derives them if both are known. A "
+    "given value must then be equal.",
+    "mttr_minutes": "Whole minutes from `detected_at` to `closed_at` (R is resolve). The server derives them if both "
+    "are known. A given value must then be equal. A patch that reopens the incident must omit this field.",
+    "financial_impact": f"The financial impact in USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
+    "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels, with only "
     "finite numbers.",
+}
+
+_PROBLEMS: dict[type[errors.IncidentError], str] = {
+    errors.NotAuthenticated: "The request has no claims of a verified token.",
+    errors.NotPermitted: "The claims do not allow this operation, or are ambiguous.",
+    errors.NotFound: "There is no such incident that this caller may read. The answer is the same for an unknown "
+    "incident and for an incident of another tenant or application.",
+    errors.MalformedRequest: "The request cannot be read: for example broken JSON, an unknown parameter or a bad "
+    "cursor.",
+    errors.UnsupportedContent: "This operation does not read the body's media type.",
+    errors.InvalidIncident: "Values break rules. `errors` names each value and says what would be right.",
+    errors.IncidentTooLarge: "The incident or the body is too large.",
+    errors.NumberTaken: "Another incident of the tenant, perhaps a deleted one, has the given incident number.",
+    errors.IllegalTransition: "The status cannot move that way. `allowed_transitions` has the statuses to which it can "
+    "move.",
+    errors.IncidentDeleted: "The incident is deleted. The only change that it accepts is its restoration.",
+    errors.PreconditionFailed: "The incident does not have the version that the caller expects. Nothing was changed.",
+    errors.KeyReused: "The idempotency key belongs to another request of the last 24 hours.",
+    errors.Busy: "The table refused the request or was unreachable, after every retry. The same request may succeed "
+    "later. If the answer was lost, a write may have been stored. With an Idempotency-Key or If-Match, it is safe to "
+    "send the same request again.",
 }
 
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
@@ -70,7 +94,7 @@ _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceT
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
-# What each check of `payloads` comes to in a schema. One that is not here stops it.
+# The schema of each check in `payloads`. A check that is missing here stops the generator.
 _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
     "_within_bytes": {"maxLength": model.TEXT_BYTES},
@@ -90,13 +114,13 @@ class _OfPayloads(GenerateJsonSchema):
         return super().function_after_schema(schema) | _CHECKS[schema["function"]["function"].__name__]
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
 
     def function_wrap_schema(self, schema: core_schema.WrapValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
 
     def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"a check that is not known here: {schema['function']}")
+        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
 
     def int_schema(self, schema: core_schema.IntSchema) -> Schema:
         return super().int_schema(schema) | {"format": "int64"}
@@ -112,13 +136,13 @@ class _OfPayloads(GenerateJsonSchema):
 
 
 def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
-    """Return the schema of what a caller may send."""
+    """Return the schema of the body that a caller may send."""
     schema = kind.model_json_schema(schema_generator=_OfPayloads)
     properties = {}
     for field, described in _named(schema["properties"]).items():
         when = _WHEN if described.get("format") == "date-time" else ""
         properties[field] = described | {"description": DESCRIPTIONS[field] + when}
-        if kind is payloads.IncidentPatch:  # its defaults are never used
+        if kind is payloads.IncidentPatch:  # a patch never uses its defaults
             properties[field].pop("default", None)
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
@@ -126,7 +150,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
 
 
 def _named(schema: Any) -> Any:
-    """Put the names of the vocabularies in the place of their words."""
+    """Return a schema in which a reference to the vocabulary's schema replaces each enum of its words."""
     match schema:
         case {"enum": words, "type": "string", **more}:
             return more | next(reference(name) for name, known in _WORDS.items() if known == tuple(words))
@@ -139,7 +163,7 @@ def _named(schema: Any) -> Any:
 
 
 def _of_field(field: str, hint: Any) -> Schema:
-    """Return the schema of a field of the answer, by its type and its name."""
+    """Return the schema of an incident's field in an answer, from its type and its name."""
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     nullable = NoneType in parts
     if field in _WORDS_OF:
@@ -171,20 +195,23 @@ def _incident() -> Schema:
 
 
 def _change() -> Schema:
-    pair = _object({"from": {"description": "Null, or an empty list, for a field that was unset."}, "to": {}})
+    pair = _object({"from": {"description": "Null or an empty list if the field was unset."}, "to": {}})
     return _object(
         {
             "version": {
-                "type": "integer", "minimum": 1, "description": "1 is the create; an ETag is the last version.",
+                "type": "integer", "minimum": 1, "description": "The create is 1. The last one is the incident's ETag.",
             },
             "at": _TIMESTAMP,
-            "by": {"type": "string", "description": DESCRIPTIONS["created_by"]},
+            "by": {
+                "type": "string",
+                "description": "The subject of the token that made the change, or `system:<source>` for a finding.",
+            },
             "action": {"type": "string", "enum": [*model.ACTIONS]},
             "changes": {"type": "object", "additionalProperties": pair, "description": "By field; {} for the create."},
             "dates": {
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "For an incident that a finding made: where in its event each date was read.",
+                "description": "For an incident that a finding made: the part of its event that each date came from.",
             },
         },
         optional=frozenset({"dates"}),
@@ -193,7 +220,7 @@ def _change() -> Schema:
 
 
 def _page_of(name: str) -> Schema:
-    cursor = {"type": ["string", "null"], "description": "For the parameter `cursor`; null on the last page."}
+    cursor = {"type": ["string", "null"], "description": "The next page's `cursor`. Null on the last page."}
     items = {"type": "array", "items": reference(name), "maxItems": parameters.LIMIT_MAX}
     return _object({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
 
@@ -207,7 +234,7 @@ def _metrics() -> dict[str, Schema]:
             "imported": _COUNT | {"description": metric_definitions.DEFINITIONS["imported"]},
         },
         title="Durations",
-        description="Of some incidents, in minutes. Null where n is 0.",
+        description="The distribution of a duration over incidents, in minutes. The values are null if `n` is 0.",
     )
     of_metrics = {
         metric: reference("Durations") | {"description": metric_definitions.DEFINITIONS[metric]}
@@ -220,7 +247,7 @@ def _metrics() -> dict[str, Schema]:
     )
     of_open = {"open": reference("OpenIncidents")}
     day: Schema = {"type": "string", "format": "date"}
-    group = {"type": ["string", "null"], "description": "Null for the incidents that have none."}
+    group = {"type": ["string", "null"], "description": "The group's value. Null for the incidents without one."}
     counts = _object(dict.fromkeys(map(str, metric_definitions.METRICS), _COUNT), title="MetricCounts")
     answer = _object(
         {
@@ -255,7 +282,7 @@ def problem_name(error: type[errors.IncidentError]) -> str:
 
 
 def _problems() -> dict[str, Schema]:
-    """Return a schema for each error: a problem document (RFC 9457) whose type is a constant."""
+    """Return a schema for each error, by its name: a problem document (RFC 9457) with a constant type."""
     blamed: Schema = {"type": "array", "items": reference("Violation"), "minItems": 1}
     more: dict[type[errors.IncidentError], dict[str, Schema]] = {
         errors.InvalidIncident: {"errors": blamed},
@@ -266,7 +293,7 @@ def _problems() -> dict[str, Schema]:
         },
     }
     return {
-        problem_name(error): problem(status, title, error.__doc__ or "", more.get(error))
+        problem_name(error): problem(status, title, _PROBLEMS[error], more.get(error))
         for error, (status, title) in responses.STATUS_OF.items()
     }
 
@@ -278,11 +305,11 @@ def problem(status: int, title: str, description: str, more: Mapping[str, Schema
             "title": {"type": "string", "const": title},
             "status": {"type": "integer", "const": status},
             "detail": {"type": "string", "description": "What is wrong, and what would be right."},
-            "request_id": {"type": "string", "description": "By which the operators find this request."},
+            "request_id": {"type": "string", "description": "The id by which operators find this request in the logs."},
             **(more or {}),
         },
         title=title,
-        description=" ".join(description.split()),
+        description=description,
     )
 
 
@@ -301,12 +328,14 @@ def all_schemas() -> dict[str, Schema]:
         "Change": _change(),
         "ChangePage": _page_of("Change"),
         **_metrics(),
-        "Violation": _object(rule, title="Violation", description="A value that breaks a rule; 50 are shown at most."),
+        "Violation": _object(
+            rule, title="Violation", description="A value that breaks a rule. An answer has at most 50."
+        ),
         **_problems(),
-        "InternalErrorProblem": problem(500, "Internal error", "Something went wrong on the server's side."),
+        "InternalErrorProblem": problem(500, "Internal error", "The server failed unexpectedly."),
         "GatewayMessage": _object(
             {"message": {"type": ["string", "null"]}},
             title="GatewayMessage",
-            description="What the gateway itself says, before a function is called.",
+            description="The gateway's own answer, before it calls a function.",
         ),
     }

@@ -1,11 +1,11 @@
-"""`incidents import`: incidents of a file, through the API.
+"""`incidents import`: send the incidents of a file to the API.
 
 ``command``   the command and its options
-``importer``  two readings of the file: one only looks, one sends
-``sending``   one row through the API
-``progress``  which rows are done
-``checking``  whether a row is right, and its key
-``rows``      the rows of a file, whatever its form
-``cells``     the texts of a CSV file as the values of their fields
-``job``       what an import is to do, and what came of it
+``importer``  the two readings of the file: the first only checks, the second sends
+``sending``   sends one row to the API
+``progress``  records which rows are done
+``checking``  checks a row and computes its key
+``rows``      reads the rows of a file of either format
+``cells``     converts the cells of a CSV file to field values
+``job``       the parameters of an import, and its counts
 """

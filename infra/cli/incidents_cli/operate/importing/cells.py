@@ -1,4 +1,4 @@
-"""The cells of a CSV file: each text as what its field holds. What cannot be read stays text, and is then refused."""
+"""Convert a CSV file's cells to field values. A cell that cannot be converted stays a text, which the rules refuse."""
 
 import re
 from typing import Any
@@ -11,8 +11,8 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8
 
 
 def value(field: str, text: str) -> Any:
-    """Return what a cell, which is not empty, gives to a field."""
-    if not isinstance(text, str):  # of an errors file that somebody mended
+    """Return the value that a cell's text, which is not empty, gives to a field."""
+    if not isinstance(text, str):  # from an errors file that somebody edited
         return text
     if field in model.LISTS:
         return _list(text)
@@ -26,7 +26,7 @@ def value(field: str, text: str) -> Any:
 
 
 def _list(text: str) -> Any:
-    """``a; b`` or a JSON array, for items that hold a semicolon or begin with a bracket."""
+    """Return the list of ``a; b`` or of a JSON array, which items with a semicolon or a leading bracket need."""
     if not text.lstrip().startswith("["):
         return [item.strip() for item in text.split(";")]
     try:
@@ -36,7 +36,7 @@ def _list(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
-    """Any JSON; what is none is a text itself, which most people mean."""
+    """Return the JSON value of a text, or the text itself if it is not JSON: most people mean a plain text."""
     try:
         return json_text.loads(text)
     except MalformedRequest:

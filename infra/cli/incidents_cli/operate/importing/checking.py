@@ -1,6 +1,6 @@
-"""What can be said of a row without asking anybody: is it right, and which one is it?
+"""Check a row and compute its key, without calling the API.
 
-The rules are the service's own: the modules that hold a caller to them are called here as there.
+The rules are the service's own: this module calls the same modules that check an API caller's input.
 """
 
 import json
@@ -14,9 +14,9 @@ from .rows import Row
 
 
 class CheckedRow(NamedTuple):
-    """One row that the service will take, unless its number is another's. ``given`` is in the forms of the model.
+    """A row that the service will accept unless its number is taken. ``given`` has the values as the model stores them.
 
-    ``key`` is the same for the same row of the same tenant, however it is written and wherever it stands.
+    ``key`` depends on the tenant and on the row's values, not on the row's spelling or position.
     """
 
     row: Row
@@ -25,13 +25,13 @@ class CheckedRow(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the client sends."""
+        """The fields that the client sends."""
         lessons = self.given.get("lessons_learned")
         return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
 
 
 def check(row: Row, now: str) -> dict[str, Any]:
-    """Return what the row gives. Raises InvalidIncident, which names every value that breaks a rule."""
+    """Return the row's values as the model stores them. Raises InvalidIncident, which names each invalid value."""
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))
     given = payloads.new_incident(row.body)
@@ -46,10 +46,10 @@ def check(row: Row, now: str) -> dict[str, Any]:
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:
-    """Return the same bytes for rows that say the same."""
+    """Return a hash of the tenant and the row's values: rows with equal values have equal hashes."""
     return sha256(json.dumps([tenant, payloads.fingerprint(given), row.is_deleted]).encode()).digest()
 
 
 def key(fingerprint: bytes, nth: int) -> str:
-    """Return the idempotency key of the nth row that says this: rows may repeat each other, and are two incidents."""
+    """Return the idempotency key of the nth row with this fingerprint: two equal rows are two incidents."""
     return "import-" + sha256(fingerprint + nth.to_bytes(8)).hexdigest()

@@ -1,4 +1,4 @@
-"""`incidents import`: its options, its token, and what it prints."""
+"""`incidents import`: its options, its token and its output."""
 
 import os
 from pathlib import Path
@@ -15,56 +15,64 @@ from ...local.local_stack import StackFolder
 from .job import Counts, Job, OtherApps
 from .progress import Progress
 
-TOKEN = "GRC_TOKEN"  # noqa: S105  # the name of an environment variable, as the client has it
+TOKEN = "GRC_TOKEN"  # noqa: S105  # the environment variable's name, as in the client
+
+_LABELS = {
+    "right": "valid",
+    "created": "created",
+    "already_there": "already there",
+    "failed": "failed",
+    "left_out": "left out",
+}
 
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.jsonl", exists=True, dir_okay=False)],
-    tenant: Annotated[str, typer.Option(help="Whose incidents they become: the claim tenant_id.")],
-    app: Annotated[str | None, typer.Option(help="As this application: the claim app_id.")] = None,
+    tenant: Annotated[str, typer.Option(help="Import into this tenant (the claim tenant_id).")],
+    app: Annotated[str | None, typer.Option(help="Import as this application (the claim app_id).")] = None,
     url: Annotated[
-        str | None, typer.Option(help=f"What stands before /api/v1/grc of a deployed API; its token is in {TOKEN}.")
+        str | None,
+        typer.Option(help=f"Use the deployed API at this URL, without /api/v1/grc. Its token is in {TOKEN}."),
     ] = None,
     other_apps: Annotated[
-        OtherApps | None, typer.Option(help="What to do with exported incidents of applications not the token's.")
+        OtherApps | None, typer.Option(help="Skip or adopt exported incidents that are not of the token's application.")
     ] = None,
     errors: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rows that failed, and why. Default: FILE.errors.jsonl")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the failed rows and their errors here. Default: FILE.errors.jsonl"),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Calls at once.")] = 8,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows, here; send nothing.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Make at most so many calls at once.")] = 8,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows. Send nothing.")] = False,
 ) -> None:
-    """Import the incidents of a file: with their own dates, numbers and statuses.
+    """Import the incidents of a file with their own dates, numbers and statuses.
 
-    CSV: the first line names fields of a create, and an empty cell is not given.
-    A list is `a; b` or a JSON array; lessons_learned is JSON, or else a text.
+    CSV: the first line names fields of a create, and an empty cell gives no value.
+    A list is `a; b` or a JSON array. lessons_learned is JSON or, if it is not valid JSON, a text.
 
-    JSON Lines: bodies of creates, or lines of `incidents tenant export`.
+    JSON Lines: each line is the body of a create, or a line of `incidents tenant export` or of an errors file.
 
-    To import a file again changes nothing, and an import that was cut off goes on.
-    A row is known by its incident_number; one without, by FILE.progress, which is kept beside the file.
+    A second import of the same file changes nothing, and an interrupted import continues.
+    The import recognizes a row by its incident_number, or else by FILE.progress. Keep that file next to FILE.
 
-    Rows that fail go to an errors file, which can be mended and imported itself.
+    Failed rows go to an errors file. Fix them there and import that file.
 
-    Without --url, it is the local stack that they are imported into.
-    With it, the API there; its token, in GRC_TOKEN, must be one of the tenant.
+    Without --url, the import uses the local stack.
+    With --url, it uses that API. GRC_TOKEN must have a token of the tenant.
     """
     from . import importer  # 0.8 s: pydantic, and botocore's session
 
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):
-        advice = "Name another file: --errors"
-        raise StepFailed(
-            "The errors would be written over the rows, or over which of them are done.", f"  {errors}", advice
-        )
+        advice = "Name another file: --errors FILE"
+        raise StepFailed("The errors file would overwrite the import file or its progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency)
     for name, value in vars(counts).items():
         if value is not None:
-            typer.echo(f"{name.replace('_', ' '):<14} {value}")
+            typer.echo(f"{_LABELS[name]:<14} {value}")
     if counts.failed:
-        stderr.print(f"The rows that failed, and why: {errors}", markup=False)
+        stderr.print(f"The failed rows and their errors are in {errors}", markup=False)
         raise typer.Exit(1)
 
 
@@ -78,15 +86,17 @@ def _import(job: Job, url: str | None, concurrency: int) -> Counts:
     try:
         client = Client(base_url, token)
     except ValueError as error:
-        raise StepFailed("The API cannot be called.", f"  {error}", "Look at --url and at the token.") from None
+        raise StepFailed("The API cannot be called.", f"  {error}", f"Correct --url or the token in {TOKEN}.") from None
     with client, Progress(_record(job.file)) as progress:
         try:
             return importer.run_import(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)
         except KeyboardInterrupt:
-            stderr.print("Stopped. Run the same again: it goes on from there.")
+            stderr.print("Stopped. Run the same command again to continue.")
             raise typer.Exit(130) from None
         except GrcError as error:
-            raise StepFailed("The API cannot be used.", f"  {error}", "Look at --url and at the token.") from None
+            raise StepFailed(
+                "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then run it again."
+            ) from None
 
 
 def _record(file: Path) -> Path:
@@ -94,13 +104,14 @@ def _record(file: Path) -> Path:
 
 
 def _check_that_it_can_be_made(errors: Path) -> None:
-    """Find out before anything is sent; an older errors file will be moved aside, and nothing else may be."""
+    """Check, before anything is sent, that the errors file can be written.
+
+    The import renames an existing errors file. So anything else at that path is refused. Raises StepFailed.
+    """
     with writing(errors):
         if errors.is_symlink() or (errors.exists() and not errors.is_file()):
-            raise StepFailed(
-                f"{errors} is no regular file.", "", "Name one that is, or that is not there yet: --errors"
-            )
-        with TemporaryFile(dir=errors.parent):  # which no name is given to
+            raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
+        with TemporaryFile(dir=errors.parent):  # it never has a name in the folder
             pass
 
 
@@ -111,30 +122,33 @@ def _local(job: Job) -> tuple[str, str]:
 
 
 def _given_token() -> str:
-    """The token of a deployed API. Not an argument: these are seen by whoever lists processes, and kept by shells."""
+    """Return the deployed API's token from the environment: process lists and shell histories show arguments."""
     token = os.environ.get(TOKEN, "").strip()
     if not token:
-        raise StepFailed(f"{TOKEN} holds no token.", "", f"Put one into this environment variable: export {TOKEN}=...")
+        raise StepFailed(
+            f"The environment variable {TOKEN} has no token.", "", f"Set it to a token of the API: export {TOKEN}=..."
+        )
     return token
 
 
 def _checked_app(job: Job, token: str) -> str | None:
-    """Return whose token it is, once it is known to be of the tenant. Its signature is the API's to check, not ours."""
+    """Return the token's application, None for a person. Raises StepFailed for another tenant or application.
+
+    The API checks the signature; this function does not.
+    """
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
-        raise StepFailed(
-            "The token cannot be read.", "", f"{TOKEN} must hold a JWT, without `Bearer` before it."
-        ) from None
+        raise StepFailed("The token is not a JWT.", "", f"Set {TOKEN} to a JWT, without `Bearer` before it.") from None
     if claims.get("tenant_id") != job.tenant:
         raise StepFailed(
-            f"The token is not one of tenant {job.tenant}.", f"  Its tenant_id is {claims.get('tenant_id')!r}.",
-            "Nothing was sent. Take a token of that tenant, or name the token's own: --tenant",
+            f"The token is not a token of tenant {job.tenant}.", f"  Its tenant_id is {claims.get('tenant_id')!r}.",
+            "Nothing was sent. Use a token of that tenant, or name the token's tenant with --tenant.",
         )  # fmt: skip
     app = claims.get("app_id")
     if job.app not in (None, app):
         raise StepFailed(
-            f"The token is not one of application {job.app}.", f"  Its app_id is {app!r}.",
-            "Nothing was sent. Take a token of that application, or leave --app out.",
+            f"The token is not a token of application {job.app}.", f"  Its app_id is {app!r}.",
+            "Nothing was sent. Use a token of that application, or omit --app.",
         )  # fmt: skip
     return app

@@ -1,6 +1,6 @@
-"""The whole of an import: two readings of the file. The first sends nothing, the second sends what can be sent.
+"""A complete import in two readings of the file. The first only checks the rows; the second sends the valid rows.
 
-Memory is bounded by the longest row and the number of calls at once; what must be known of all rows is in ``progress``.
+Memory is bounded by the longest row and the number of calls at once. ``progress`` records facts about all rows on disk.
 """
 
 import json
@@ -30,7 +30,7 @@ from .sending import Outcome, Stopped, send
 
 @dataclass
 class Plan:
-    """What the first reading found. ``first`` are the lines whose numbers are the highest of their year."""
+    """What the first reading found. ``first``: by year, the highest generated number's count, and its row."""
 
     rows: int = 0
     wrong: int = 0
@@ -41,7 +41,10 @@ class Plan:
 
 
 class ErrorsFile:
-    """Whatever failed, a line a row, to be mended and imported. Made with the first one; an older one is kept aside."""
+    """The failed rows, one per line, to be fixed and imported.
+
+    The first failed row creates the file. An older file is renamed to ``FILE.before``.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -55,8 +58,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                self._file.touch(mode=0o600)  # for its owner alone, as an export is
-                # A lone surrogate, which JSON can hold and UTF-8 not, is written as an escape.
+                self._file.touch(mode=0o600)  # only its owner can read it, like an export
+                # JSON allows a lone surrogate and UTF-8 does not: it is written as an escape.
                 self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
@@ -68,7 +71,7 @@ class ErrorsFile:
 
 
 def dry_run(job: Job) -> Counts:
-    """Check every row and write what is wrong into the errors file; send nothing. Raises StepFailed as an import."""
+    """Check every row, write the invalid rows to the errors file, and send nothing. Raises StepFailed as an import."""
     errors = ErrorsFile(job.errors)
     with Progress(None) as progress, closing(errors):
         plan = _check_rows(job, progress, errors.add)
@@ -76,23 +79,26 @@ def dry_run(job: Job) -> Counts:
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
-    """Import the file. Raises StepFailed where the API cannot be used; to run it again goes on from there."""
+    """Import the file. Raises StepFailed if the API cannot be used; the next run then continues.
+
+    ``place`` identifies the tenant, application and API: only a run with the same place continues an import.
+    """
     plan = _check_rows(job, progress)
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
-            f"{plan.unnumbered} rows have no incident_number. What keeps a second import from making them again is the "
-            f"record beside the file: keep {job.file.name}.progress.",
+            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress: only that file keeps "
+            "a second import from making these incidents again.",
             markup=False,
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
     if goes_on:
-        stderr.print("An import of this file did not come to its end: what it made is not sent again.")
+        stderr.print("Continuing an unfinished import. A row that is done is not sent again.")
     return _Sending(job, plan, progress, client, goes_on).all(concurrency)
 
 
 def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
-    """Read all of the file and send nothing. Raises StepFailed where the import could only go wrong as a whole."""
+    """Read and check the complete file. Raises StepFailed if it cannot be read, or if ``--other-apps`` is missing."""
     plan = Plan()
     with _make_progress_bar() as bar:
         task = bar.add_task("Reading", total=None)
@@ -116,7 +122,7 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
 
 
 class _Sending:
-    """The second reading. The main thread reads, notes and counts; the others call the API."""
+    """The second reading. The main thread reads, records and counts; the other threads call the API."""
 
     def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
         self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
@@ -143,14 +149,17 @@ class _Sending:
             except Stopped as stopped:
                 raise StepFailed(
                     f"The import stopped at line {stopped.line}.", f"  {stopped.why}",
-                    "Once that is mended, run the same again: it goes on from there.",
+                    "Fix the cause, then run the same command again to continue.",
                 ) from None  # fmt: skip
         if not self._counts.failed:
             self._progress.finish()
         return self._counts
 
     def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-        """The highest number of a year goes first, and alone: the counter is above all others when these come."""
+        """Yield the rows in sending order: first each year's highest number, alone, then the rest as in the file.
+
+        The highest number raises the year's counter above all the file's numbers before any other row is sent.
+        """
         highest = [checked for _, checked in self._plan.first.values()]
         for checked in highest:
             yield checked.row, checked
@@ -180,7 +189,7 @@ class _Sending:
             self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
-        """Of an import that ends early: what its last calls made is known then."""
+        """Record the incidents that the last calls made, for an import that ends early."""
         for call, checked in self._calls.items():
             if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
                 self._progress.record(checked.key, made)
@@ -193,7 +202,7 @@ class _Sending:
 
 
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-    """Yield every row, and what can be sent of it or why nothing can."""
+    """Yield every row with its checked form, or with a failed outcome that has the row's errors."""
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file):
         try:
@@ -206,7 +215,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 
 
 def _is_of_others(job: Job, row: Row) -> bool:
-    """Tell whether another application made it, or an application and the token is a person's, or the other way."""
+    """Return whether the row is exported and its application, which may be None, differs from the token's."""
     return row.is_exported and row.app_id != job.app
 
 
@@ -227,17 +236,18 @@ def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
 
 def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
     listed = ", ".join(f"{app or 'no application'}: {times}" for app, times in plan.others.most_common(10))
-    who = f"of the application {job.app}" if job.app else "a person's"
+    who = f"the application {job.app}" if job.app else "no application"
     return StepFailed(
-        f"Of the exported incidents, {plan.others.total()} were made by others than this token, which is {who}.",
+        f"Exported incidents of another application than the token's: {plan.others.total()}. The token has {who}.",
         f"  {listed}",
-        "Only a token of an application makes its incidents. With --other-apps skip these are left out, to be imported "
-        "with such tokens (locally --app NAME); with --other-apps adopt they become those of this token.",
+        "Only a token of an application can make that application's incidents. Use --other-apps skip to leave them out "
+        "and import them later with such a token (locally: --app NAME). Use --other-apps adopt to import all as "
+        "this token's own.",
     )
 
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Tell whether what an earlier import made was not erased since."""
+    """Return False if an incident that the earlier import made no longer exists, as after an erasure."""
     made = progress.any_made()
     if made is None:
         return True

@@ -1,15 +1,15 @@
-"""What an import is to do, and what came of it."""
+"""The parameters of an import, and its counts."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 OtherApps = Literal["skip", "adopt"]
-"""What to do with exported incidents of applications not the token's."""
+"""What to do with exported incidents that are not of the token's application."""
 
 
 class Job(NamedTuple):
-    """What to import as whom. ``app`` is the token's application, ``other_apps`` what to do with others' incidents."""
+    """The parameters of an import. ``app`` is the token's application, None if the token is a person's."""
 
     file: Path
     tenant: str
@@ -20,7 +20,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """How many rows came to what; None for what does not arise."""
+    """The number of rows with each result; None for a result that this import cannot have."""
 
     right: int | None = None
     created: int | None = None

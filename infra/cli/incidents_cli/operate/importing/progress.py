@@ -1,7 +1,7 @@
-"""Which rows are done: a small database beside the file, so that an import which is cut off goes on where it was.
+"""The record of the rows that are done: a small database next to the file, from which an interrupted import continues.
 
-A row is known by its key, not by its line: rows may be added, mended and moved. Kept after the end, it is also what
-makes a second import of rows without a number harmless, for as long as it is kept.
+The record identifies a row by its key, not by its line: rows may be added, fixed and moved. As long as the record is
+kept, a second import does not make a row without a number again.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from typing import Self
 
 from ...console import MAY_YOU_WRITE, StepFailed
 
-_SECONDS = 1.0  # between two commits: what is lost with the process is sent again, under the same keys
+_SECONDS = 1.0  # between two commits; rows whose record is lost are sent again, with the same idempotency keys
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
@@ -23,16 +23,18 @@ _TABLES = (
 
 
 class Progress:
-    """The rows that are done, and how often each was seen in this reading of the file. For one thread."""
+    """The rows that are done, and how often this reading of the file has seen each row. For one thread."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open the file's record, or one in memory for None. Raises StepFailed."""
+        """Open or create the record in ``file``, or in memory for None. Raises StepFailed."""
         self._file = file
         self._written = time.monotonic()
         try:
             self._base = sqlite3.connect(file or ":memory:", timeout=1)
         except sqlite3.OperationalError as error:
-            raise StepFailed(f"{file} cannot be opened.", f"  {error}", "May you write into its folder?") from None
+            raise StepFailed(
+                f"{file} cannot be opened.", f"  {error}", "Check that you may write in its folder."
+            ) from None
         try:
             self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._base.execute("BEGIN EXCLUSIVE")
@@ -42,12 +44,12 @@ class Progress:
         except sqlite3.OperationalError as error:
             self._base.close()
             is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            advice = "Another import of the same file may be at work: wait for it." if is_busy else MAY_YOU_WRITE
+            advice = "Wait until the other import of this file has ended." if is_busy else MAY_YOU_WRITE
             raise StepFailed(f"{file} cannot be opened.", f"  {error}", advice) from None
         except sqlite3.DatabaseError as error:
             self._base.close()
-            advice = "Move it away: the import makes a new one."
-            raise StepFailed(f"{file} is no record of an import.", f"  {error}", advice) from None
+            advice = "Move the file away. The import then makes a new one."
+            raise StepFailed(f"{file} is not the record of an import.", f"  {error}", advice) from None
 
     def __enter__(self) -> Self:
         return self
@@ -58,13 +60,13 @@ class Progress:
         try:
             self._commit()
         except StepFailed:
-            if not isinstance(error, StepFailed):  # which told of it already, or of what matters more
+            if not isinstance(error, StepFailed):  # else the first failure is the one to report
                 raise
         finally:
             self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Begin an import into ``place``; return whether it goes on with one that did not come to its end."""
+        """Begin an import into ``place``. Return whether the last import had the same place and did not finish."""
         before = self._execute("SELECT place, is_finished FROM import").fetchone()
         self._execute("DELETE FROM import")
         self._execute("INSERT INTO import VALUES (?, 0)", (place,))
@@ -72,27 +74,27 @@ class Progress:
         return bool(before == (place, 0))
 
     def finish(self) -> None:
-        """Note that all rows are done: the next import of them looks whether they still are."""
+        """Record that all rows are done. The next import of the file then checks that each incident still exists."""
         self._execute("UPDATE import SET is_finished = 1")
 
     def read_again(self) -> None:
-        """Count from the first row on."""
+        """Reset the counts of ``nth``, before the file is read a second time."""
         self._execute("DELETE FROM seen")
 
     def nth(self, fingerprint: bytes) -> int:
-        """Count a row, and return how many there were until now that say the same."""
+        """Count a row, and return its ordinal number among the equal rows of this reading, from 1."""
         before = self._execute("SELECT times FROM seen WHERE fingerprint = ?", (fingerprint,)).fetchone()
         times: int = 1 if before is None else before[0] + 1
         self._execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (fingerprint, times))
         return times
 
     def made(self, key: str) -> str | None:
-        """Return the id of the incident that a row is known to have made."""
+        """Return the id of the incident that an earlier import made from a row, or None."""
         kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
         return None if kept is None else str(kept[0])
 
     def any_made(self) -> str | None:
-        """Return the id of any incident that was made."""
+        """Return the id of any incident that an earlier import made, or None."""
         kept = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
         return None if kept is None else str(kept[0])
 
@@ -112,12 +114,12 @@ class Progress:
 
     @contextmanager
     def _advising(self) -> Iterator[None]:
-        """What was noted and not written is sent again under its key, and found to be there: nothing is lost."""
+        """Turn a database error into a StepFailed. Rows whose record is lost are sent again with the same keys."""
         try:
             yield
         except sqlite3.OperationalError as error:
             file = self._file or "SQLite's temporary file"
             raise StepFailed(
                 f"{file} cannot be written.", f"  {error}",
-                f"{MAY_YOU_WRITE} Then run the same again, within a day: it goes on, and makes nothing twice.",
+                f"{MAY_YOU_WRITE} Then run the same command again within a day. It continues and makes nothing twice.",
             ) from None  # fmt: skip

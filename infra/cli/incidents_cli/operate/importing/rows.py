@@ -1,10 +1,10 @@
-"""The rows of a file, whatever its form: what each would have an API create, and how it stood in the file.
+"""Read the rows of a file of either format: each row's body for a create, and its original text for an errors file.
 
-CSV                 a header of field names; ``cells`` reads each text as its field's kind
-JSON Lines, of      the bodies of creates
-                    an export: {"incident": <as a get shows it>, "changes": [...]}
-                    an errors file: {"line": n, "errors": [...], "row" or "cells": <as it stood>}
-The three kinds of line may stand in one file. One row is held at a time, so a file may be of any size.
+CSV         a header of field names; ``cells`` converts each text to its field's type
+JSON Lines  the body of a create
+            a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
+            a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
+One file may mix the three kinds of JSON line. The reader holds one row at a time, so a file may have any size.
 """
 
 import csv
@@ -20,54 +20,54 @@ from ...console import StepFailed
 from . import cells
 
 FORMS = (".csv", ".jsonl", ".ndjson")
-CELL_CHARACTERS = 1024 * 1024  # more than an incident may have in all
+CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
 class Row(NamedTuple):
-    """One row. ``stood`` is a JSON member that says how, for the errors file: ``"row": ...`` or ``"cells": ...``."""
+    """One row. ``stood`` is the original row as a member of an errors file: ``"row": ...`` or ``"cells": ...``."""
 
     line: int
     stood: str
     body: Any = None
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
-    app_id: str | None = None  # of the application that made an exported one
+    app_id: str | None = None  # the application that made an exported incident
     is_deleted: bool = False
 
 
 def read(file: Path) -> Iterator[Row]:
-    """Yield the rows of a file, in order. Raises StepFailed where the file as a whole cannot be read."""
+    """Yield the rows of a file, in order. Raises StepFailed if the file itself cannot be read."""
     form = file.suffix.lower()
     if form not in FORMS:
-        raise StepFailed(f"{file} is of no form that can be read.", "", f"Its name must end in {' or '.join(FORMS)}.")
+        raise StepFailed(f"{file} has an unknown file format.", "", f"Name a file that ends in {' or '.join(FORMS)}.")
     try:
         yield from _of_csv(file) if form == ".csv" else _of_lines(file)
     except UnicodeDecodeError as error:
-        advice = "Save it as UTF-8; a spreadsheet calls that form `CSV UTF-8`."
+        advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         raise StepFailed(f"{file} is not UTF-8.", f"  {error}", advice) from None
     except OSError as error:
-        raise StepFailed(f"{file} cannot be read.", f"  {error}", "Look at what you typed.") from None
+        raise StepFailed(f"{file} cannot be read.", f"  {error}", "Check the file's name and permissions.") from None
 
 
 def _of_csv(file: Path) -> Iterator[Row]:
     csv.field_size_limit(CELL_CHARACTERS)
     with file.open(encoding="utf-8-sig", newline="") as text:
         records = csv.reader(text, strict=True)
-        first = 1  # line of the record that is read next, which may have several
+        first = 1  # the first line of the next record, which may have several lines
         try:
             header = [name.strip() for name in next(records, [])]
             _check_header(file, header)
             first = records.line_num + 1
             for record in records:
-                if any(record):  # a spreadsheet may end in lines of empty cells
+                if any(record):  # a spreadsheet may end with lines of empty cells
                     yield _of_record(first, header, record)
                 first = records.line_num + 1
         except csv.Error as error:
-            advice = "Mend the record that begins there: a quote inside quotes is written twice."
+            advice = "Fix the record that begins there. Inside quotes, write a quote twice."
             if "field larger" in str(error):
-                advice = f"A cell has {CELL_CHARACTERS:,} characters at the most; or is there a quote that never ends?"
-            raise StepFailed(f"{file} is no CSV from line {first} on.", f"  {error}", advice) from None
+                advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
+            raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
 
 
 def _check_header(file: Path, header: list[str]) -> None:
@@ -75,19 +75,19 @@ def _check_header(file: Path, header: list[str]) -> None:
     if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
         try:
             payloads.new_incident({"title": "a title", **unknown})
-        except InvalidIncident as invalid:  # which knows the nearest field
+        except InvalidIncident as invalid:  # its texts name the nearest field
             wrong = [
                 f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
                 for violation in invalid.violations
             ]
-    wrong += [f"{name}: stands twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
+    wrong += [f"{name}: is there twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
     if "title" not in header:
         wrong.append("title: is required")
     if wrong:
-        advice = "The first line must name the fields, with commas between them; rename or remove those columns."
+        advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
         if any(";" in name for name in header):
-            advice = "There must be commas between the cells, not semicolons, as spreadsheets of some languages write."
-        raise StepFailed(f"The columns of {file} are not those of incidents.", "  " + "\n  ".join(wrong), advice)
+            advice = "Separate the cells by commas. Spreadsheet programs in some languages write semicolons instead."
+        raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
 
 
 def _of_record(line: int, header: list[str], record: list[str]) -> Row:
@@ -95,7 +95,7 @@ def _of_record(line: int, header: list[str], record: list[str]) -> Row:
     if len(record) == len(header):
         return _of_cells(line, texts)
     texts |= {"": record[len(header) :]} if len(record) > len(header) else {}
-    wrong = Violation("", f"must have {len(header)} cells, as the header does, not {len(record)}")
+    wrong = Violation("", f"must have {len(header)} cells, like the header, not {len(record)}")
     return Row(line, _member("cells", texts), unreadable=(wrong,))
 
 
@@ -142,7 +142,7 @@ def _of_value(line: int, value: Any, text: str) -> Row:
 
 
 def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
-    """What an export shows unset was not given: the one null that a field of an incident can have."""
+    """Return the row of an exported incident. A null field is not sent: null means unset in every field."""
     body = {field: value for field, value in document.items() if field not in _NOT_GIVEN and value is not None}
     is_deleted, app_id = document.get("is_deleted", False), document.get("app_id")
     wrong = []
@@ -160,7 +160,7 @@ def _member(name: str, value: object) -> str:
 
 
 def _as_read(value: Any, otherwise: str) -> str:
-    """Return JSON in which a number has all the digits with which it was read."""
+    """Return a value as JSON whose numbers keep all digits; return ``otherwise`` if the value is nested too deeply."""
 
     def written(inner: Any) -> str:
         if isinstance(inner, json_text.Number):

@@ -1,7 +1,7 @@
-"""One row through the API: made, found to be there, or refused. Called in threads; holds nothing between two rows.
+"""Send one row to the API: the incident is created, is already there, or fails. Stateless, so threads may share it.
 
-A row's idempotency key keeps it from being made twice for a day; after that its number does, if it has one: the API
-says that the number is taken, and whether the incident that has it is the row's own can be seen.
+For 24 hours, the row's idempotency key keeps the row from being made twice. After that, its number does if it has one:
+the API answers that the number is taken, and this module compares the row with the incident that has the number.
 """
 
 import time
@@ -15,13 +15,13 @@ from incidents.domain.errors import Violation
 
 from .checking import CheckedRow
 
-_LOOKS = 5  # for a number that was just taken: a list is eventually consistent
-_PAUSE = 0.2  # seconds between them
-_FIRST = '"1"'  # the version of an incident that nobody has changed
+_LOOKS = 5  # tries to find a number that was just taken: a list is eventually consistent
+_PAUSE = 0.2  # seconds between two tries
+_FIRST = '"1"'  # the ETag of an incident that nobody has changed
 
 
 class Outcome(NamedTuple):
-    """What became of a row. ``violations`` say why it failed, ``request_id`` which request of the API said so."""
+    """The result of a row. ``violations`` are the reasons of a failure, and ``request_id`` names the failed request."""
 
     kind: Literal["created", "already_there", "failed"]
     incident_id: str | None = None
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 class Stopped(Exception):
-    """The API cannot be used now, whatever the row: why, and at which line."""
+    """The API cannot be used now for any row. ``line`` is the row's line, and ``why`` is the client's error."""
 
     def __init__(self, line: int, why: GrcError) -> None:
         super().__init__(str(why))
@@ -38,9 +38,9 @@ class Stopped(Exception):
 
 
 def send(incidents: Incidents, checked: CheckedRow, made: str | None) -> Outcome:
-    """Make the row's incident, unless it is there; ``made`` is the id that an earlier import noted for it.
+    """Create the row's incident unless it exists; ``made`` is the id that an earlier import recorded for the row.
 
-    Raises Stopped for whatever is not this row's fault.
+    Raises Stopped for an error that this row did not cause.
     """
     try:
         if made is not None and _is_there(incidents, made):
@@ -71,24 +71,24 @@ def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
-    """The number is taken: by this row's own incident, or by another."""
+    """Return the outcome if the number is taken: already there if the incident with the number equals the row."""
     incident = _of_number(incidents, checked.given["incident_number"])
     if incident is None:
         return _failed(taken)
     others = differing(checked.given, incident)
     if not others and checked.row.is_deleted and _is_untouched(incident):
-        incidents.delete(incident.id)  # an import was cut off between the two
+        incidents.delete(incident.id)  # an import stopped between the create and the delete
     elif checked.row.is_deleted != incident.is_deleted:
         others.append("is_deleted")
     if not others:
         return Outcome("already_there", incident.id)
-    number = Violation("/incident_number", f"is taken by {incident.id}, which differs")
-    fields = (Violation(f"/{field}", f"is another one in {incident.id}") for field in others)
+    number = Violation("/incident_number", f"is taken by {incident.id}, which differs from this row")
+    fields = (Violation(f"/{field}", f"has another value in {incident.id}") for field in others)
     return Outcome("failed", violations=(number, *fields), request_id=taken.request_id)
 
 
 def _of_number(incidents: Incidents, number: str) -> Incident | None:
-    """Return the incident that has a number; None if this token does not reach it."""
+    """Return the incident that has a number, or None if this token cannot read it."""
     for attempt in range(_LOOKS):
         if attempt:
             time.sleep(_PAUSE)
@@ -102,7 +102,7 @@ def _is_untouched(incident: Incident) -> bool:
 
 
 def differing(given: dict[str, Any], incident: Incident) -> list[str]:
-    """Return the fields of a row in which an incident differs; what a row does not give is no difference."""
+    """Return the fields whose values in an incident differ from the row's. Fields that the row lacks do not count."""
     return [field for field in given if not _says_the_same(field, given, incident)]
 
 
@@ -110,7 +110,7 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     value = getattr(incident, field)
     if field == "lessons_learned":
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
-    if field in model.DERIVED:  # a row whose own ends contradict its minutes is refused; stamped ends replace them
+    if field in model.DERIVED:  # a row's own ends agree with its minutes; the API derives others from stamped ends
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))
     if isinstance(value, datetime):

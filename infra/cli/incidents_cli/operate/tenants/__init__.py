@@ -1,11 +1,11 @@
-"""All of a tenant: to check it, to take it away, to erase it. For tenants of any size: a few pages are held at once.
+"""Verify, export or erase all items of a tenant of any size: only a few pages are in memory at once.
 
-- ``commands``: `incidents verify`, `incidents tenant export` and `incidents tenant erase`.
-- ``reading``: a tenant's partitions, page by page, consistently. Nothing here scans the table.
-- ``invariants``: what must hold of stored items, and what is wrong where it does not. Pure.
-- ``verify``: a walk through a tenant that holds everything to them.
-- ``metric_days``: whether a tenant's metrics are what its incidents add up to.
-- ``export``: every incident and its trail, one JSON object a line.
-- ``erase``: every item of a tenant, for good, and the proof.
-- ``checkpoint``: where such a walk stood when it was cut off.
+``commands``     `incidents verify`, `incidents tenant export` and `incidents tenant erase`
+``reading``      strongly consistent reads of a tenant's partitions, page by page, without a scan of the table
+``invariants``   the rules for stored items, and the violations of these rules; pure functions
+``verify``       a walk through a tenant that checks every item against the rules
+``metric_days``  checks a tenant's day buckets against its incidents
+``export``       writes every incident and its trail, one JSON object per line
+``erase``        deletes every item of a tenant permanently, and writes the proof
+``checkpoint``   the position at which an interrupted walk continues
 """

@@ -1,4 +1,4 @@
-"""`incidents verify` and `incidents tenant`: all of a tenant, checked, taken away, erased."""
+"""`incidents verify` and `incidents tenant`: check, export or erase all items of a tenant."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from .checkpoint import Checkpoint
 if TYPE_CHECKING:
     from .reading import TenantReader
 
-tenant = typer.Typer(no_args_is_help=True, help="All of a tenant: take it away, erase it.")
+tenant = typer.Typer(no_args_is_help=True, help="Export or erase all items of a tenant.")
 
 TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant id, as in the claim tenant_id.")]
 
@@ -24,21 +24,25 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant id, as i
 def verify(
     tenant_id: TenantOption,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the violations here, as JSON Lines.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the violations to this file, as JSON Lines.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where it stands, to go on. Default: verify-TENANT.checkpoint.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the checkpoint in this file. Default: verify-TENANT.checkpoint."),
     ] = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Check all that must hold of a tenant's items, one line a violation. It reads; cut off, it goes on."""
+    """Check all items of a tenant and print one line per violation. Write nothing to the table.
+
+    An interrupted run continues when you run the same command again.
+    """
     from . import verify as walk  # 0.8 s: pydantic, and botocore's session
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
-        advice = "Restore the table with all of its indexes: docs/runbooks/restore.md"
+        advice = "Restore the table with all its indexes, as docs/runbooks/restore.md describes."
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{tenant_id}.checkpoint")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
@@ -49,27 +53,28 @@ def verify(
         stderr.print(f"{count:>9,} {kind}")
     if not outcome.looked_at:
         raise StepFailed(
-            f"There is nothing of the tenant {tenant_id}.", f"  {reader.table_arn()}",
-            "Is that how its tokens name it (tenant_id)? If it had incidents, this table lost them, or never had them.",
+            f"The table has no items of the tenant {tenant_id}.", f"  {reader.table_arn()}",
+            "Check that --tenant is the claim tenant_id of its tokens. If it is, and the tenant had incidents, this "
+            "table lost them or never had them.",
         )  # fmt: skip
     if outcome.violations:
         detail = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(
-            f"{sum(outcome.violations.values())} violations in the tenant {tenant_id}.", detail,
-            "docs/runbooks/restore.md says what to do about each rule.",
+            f"Violations in the tenant {tenant_id}: {sum(outcome.violations.values())}.", detail,
+            "Follow docs/runbooks/restore.md: its table says what to do for each rule.",
         )  # fmt: skip
-    stderr.print(f"[green]✓[/green] All that must hold of the tenant {tenant_id} holds.")
+    stderr.print(f"[green]✓[/green] The tenant {tenant_id} has no violations.")
 
 
 @tenant.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="To be made; one incident a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="The file to make, with one incident per line.")],
     tenant_id: TenantOption,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Write every incident with its whole trail to a file; deleted ones too. It goes on where it was cut off."""
+    """Write every incident with its trail to a file, deleted incidents included. An interrupted run continues."""
     from . import export as walk  # 50 ms: ulid
 
     reader = _reader(tenant_id, table, stack, region)
@@ -78,7 +83,8 @@ def export(
     stderr.print(f"[green]✓[/green] {done.incidents:,} incidents with {done.changes:,} changes")
     if done.incomplete:
         stderr.print(
-            f"[yellow]{done.incomplete} trails are not whole: see {command('verify')} --tenant {tenant_id}[/yellow]"
+            f"[yellow]Incomplete trails: {done.incomplete}. To find the cause: "
+            f"{command('verify')} --tenant {tenant_id}[/yellow]"
         )
     typer.echo(f"{done.sha256}  {file}")
 
@@ -86,28 +92,34 @@ def export(
 @tenant.command()
 def erase(
     tenant_id: TenantOption,
-    yes_erase: Annotated[str | None, typer.Option(metavar="TENANT", help="Instead of typing it when asked.")] = None,
+    yes_erase: Annotated[
+        str | None, typer.Option(metavar="TENANT", help="Confirm the tenant here instead of at the prompt.")
+    ] = None,
     proof: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The proof, to be made. Default: erasure-TENANT.json.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the proof to a new file. Default: erasure-TENANT.json."),
     ] = None,
     quiet_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="How long nothing may come back before the last look. Default: 120."),
+        typer.Option(min=0, help="Wait until no item came back for so many seconds. Default: 120."),
     ] = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Delete every item of a tenant for good, and prove it. It goes on where it was cut off."""
+    """Delete every item of a tenant permanently, and write a proof. An interrupted run continues."""
     from . import erase as walk  # 50 ms: ulid
 
     reader = _reader(tenant_id, table, stack, region)
     stderr.print(
-        f"This erases all of the tenant {tenant_id} from {reader.table_arn()}, and cannot be undone.", markup=False
+        f"This erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo this.",
+        markup=False,
     )
-    stderr.print("Off-board it first (docs/runbooks/offboarding.md): whoever still writes, writes anew.")
-    if (yes_erase or typer.prompt("Type the tenant to erase it", err=True)) != tenant_id:
-        raise StepFailed("That is another tenant: nothing was erased.", "", f"Type {tenant_id}, or leave it.")
+    stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md): an active writer makes new items.")
+    if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
+        raise StepFailed(
+            "The confirmation names another tenant: nothing was erased.", "", f"To erase the tenant, type {tenant_id}."
+        )
     quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
     file = proof or Path(f"erasure-{tenant_id}.json")
     with _show_progress(f"Erasing {tenant_id}") as show:
@@ -115,7 +127,7 @@ def erase(
     for kind, count in done.items.items():
         typer.echo(f"{kind:<12} {count:>9} erased")
     typer.echo(f"{'remaining':<12} {sum(done.remaining.values()):>9} in {len(done.remaining)} partitions")
-    stderr.print(f"[green]✓[/green] The tenant {tenant_id} is erased; the proof is {file}")
+    stderr.print(f"[green]✓[/green] The tenant {tenant_id} is erased. The proof is {file}")
 
 
 def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
@@ -123,13 +135,16 @@ def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | 
 
     deployment = Deployment(stack, region)
     if not model.TENANT_ID.fullmatch(tenant_id):
-        raise StepFailed("That is no tenant.", f"  {tenant_id}", "A tenant id is 2 to 63 of a-z, 0-9 and -.")
+        raise StepFailed(
+            "The tenant id is not valid.", f"  {tenant_id}",
+            "A tenant id has 2 to 63 characters of a-z, 0-9 and -, and does not begin with -.",
+        )  # fmt: skip
     return TenantReader(deployment.client("dynamodb"), table or deployment.table_name, tenant_id)
 
 
 @contextmanager
 def _show_progress(doing: str) -> Iterator[Callable[[str, int, float | None], None]]:
-    """Show how far a walk has come: what it is at, how many of them, and a bar where it is known which part is done."""
+    """Show a walk's progress: the kind of items, their count, and a bar if the finished part is known."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
         task = progress.add_task(doing, total=None)

@@ -1,9 +1,9 @@
-"""Every item of a tenant, deleted for good, and the proof: a strongly consistent look into each of its partitions.
+"""Delete every item of a tenant permanently, and write the proof: a strongly consistent read of each partition.
 
-Keys tell which partitions a tenant can have: one a kind of item, its marks among the days that are due, and its rows
-of the account map. Nothing is scanned. The table's stream tells of what is erased, and the days that the incidents had
-are marked; a job that sees such a mark writes the day anew, empty. So whatever comes back is erased again, until
-nothing has come for longer than a job runs.
+The keys determine the partitions that a tenant can have: one per kind of item, its marks among all marks, and its rows
+of the account map. The table is never scanned. The table's stream reports the deletions, so the incidents' days are
+marked, and a job writes an empty day bucket for each mark. So items can come back. They are erased again until no item
+has come back for longer than a job can run.
 """
 
 import json
@@ -23,19 +23,19 @@ from ...local.local_stack import write
 from .checkpoint import Checkpoint
 from .reading import TenantReader, batches, give_way
 
-QUIET_SECONDS = 120  # twice what a job of the metrics may run
+QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
-_ROUNDS = 100  # in which something came back; then somebody is still writing
-_AT_ONCE = 25  # items that one BatchWriteItem takes
+_ROUNDS = 100  # rounds in which an item came back; after so many, somebody is still writing
+_AT_ONCE = 25  # the items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
 
 Tell = Callable[[str, int], None]
-"""Told of each step: the kind of items, and how many of them were erased."""
+"""Receives each step's progress: the kind of items, and how many of them were erased."""
 
 
 class Erased(NamedTuple):
-    """What a proof says. ``items`` were erased, ``remaining`` were found in the last look, both by kind."""
+    """The proof: the numbers of erased ``items`` and of items that the last read found (``remaining``), by kind."""
 
     tenant: str
     table: str
@@ -47,20 +47,19 @@ class Erased(NamedTuple):
 
 
 def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased:
-    """Erase a tenant, see that nothing comes back for ``quiet`` seconds, and write the proof.
+    """Erase a tenant, wait until no item came back for ``quiet`` seconds, and write the proof.
 
-    What was cut off goes on: what is gone is gone, and a checkpoint has counted it, but for what was under way.
-    Raises StepFailed where something goes on writing, where the last look finds anything, or where no proof can be
-    written.
+    An interrupted erasure continues. The checkpoint has the counts of erased items, except of the interrupted step.
+    Raises StepFailed if somebody still writes, if the last read finds an item, or if the proof cannot be written.
     """
     if proof.exists():
         raise StepFailed(
-            f"{proof} is there already.", "", "It proves another erasure. Give this one a name: --proof FILE"
+            f"{proof} is there already.", "", "The file proves another erasure. Name a new file: --proof FILE"
         )
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
     state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
-    checkpoint.save(state)  # where this cannot be written, neither can the proof: nothing may be deleted
+    checkpoint.save(state)  # before any deletion: if the checkpoint cannot be written, the proof cannot either
 
     def gone(kind: str, count: int) -> None:
         state["items"][kind] = state["items"].get(kind, 0) + count
@@ -77,13 +76,13 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
         if rounds == _ROUNDS:
             raise StepFailed(
                 f"Somebody still writes for the tenant {reader.tenant_id}.",
-                f"  Came back after {rounds} rounds: {', '.join(sorted(came_back))}",
-                "Revoke its tokens and its producers, then run this again: it goes on.",
+                f"  Items that came back even after {rounds} rounds: {', '.join(sorted(came_back))}",
+                "Revoke the tenant's tokens and producers, then run the same command again to continue.",
             )  # fmt: skip
     remaining = partitions.remaining()
     if any(remaining.values()):
         detail = ", ".join(f"{kind} {count}" for kind, count in remaining.items() if count)
-        raise StepFailed("The last look found items.", f"  {detail}", "Run this again: it goes on.")
+        raise StepFailed("The last read still found items.", f"  {detail}", "Run the same command again to continue.")
     done = Erased(reader.tenant_id, table, state["started"], _now(), quiet, state["items"], remaining)
     with writing(proof):
         write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
@@ -92,14 +91,15 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All that a tenant has, by kind: its own partitions, its marks, its rows of the account map."""
+    """All items of a tenant, by kind: its own partitions, its marks, and its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._client, self._table = reader.client, reader.table_name
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
         self._queries: dict[str, dict[str, Any]] = {
-            # First, so that no further finding is taken; and incidents next, so that the stream tells of them early.
+            # The account map is first, so that no new finding is stored. Incidents are next, so that the stream reports
+            # their deletion early.
             _ACCOUNTS: {
                 "KeyConditionExpression": "pk = :pk", "FilterExpression": "contains(tenants, :tenant)",
                 "ExpressionAttributeValues": of_tenant,
@@ -121,7 +121,7 @@ class _Partitions:
         }  # fmt: skip
 
     def erase(self, gone: Tell) -> set[str]:
-        """Erase what is there; tell of each page, and return the kinds of what there was."""
+        """Erase all items found now, and report each page to ``gone``; return the kinds of the erased items."""
         kinds: set[str] = set()
         with ThreadPoolExecutor(_THREADS) as pool:
             for kind, query in self._queries.items():
@@ -137,7 +137,7 @@ class _Partitions:
         return kinds
 
     def remaining(self) -> dict[str, int]:
-        """Count what is there now, strongly consistent, by kind."""
+        """Return the number of items now, by kind, from strongly consistent reads."""
         return {kind: sum(1 for _ in self._reader.query(**query)) for kind, query in self._queries.items()}
 
     def _delete(self, batch: list[Item]) -> None:
@@ -151,7 +151,7 @@ class _Partitions:
                 give_way(attempt)
 
     def _leave(self, row: Item) -> None:
-        """Take the tenant from a row of the account map; others keep theirs. What changed meanwhile comes again."""
+        """Remove the tenant from a row of the account map; other tenants stay. The next round retries a changed row."""
         key, tenant = {"pk": row["pk"], "sk": row["sk"]}, {":tenant": {"SS": [self._reader.tenant_id]}}
         try:
             if len(row["tenants"]["SS"]) == 1:

@@ -1,10 +1,10 @@
-"""Every incident of a tenant in a file: one JSON object a line, in the order in which they were made.
+"""Export every incident of a tenant to a file: one JSON object per line, in the order of creation.
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-``incident`` is the document as a GET shows it, deleted ones among them, and ``changes`` is its whole trail as the list
-of changes shows it, oldest first: as many as the incident's version, and of the same moment. What is written while the
-walk is under way is in it or is not.
+``incident`` is the document as a GET shows it; deleted incidents are included. ``changes`` is the complete trail as the
+list of changes shows it, oldest first. Both are of the same moment: there are as many changes as the incident's version
+says. A write during the export may or may not be in the file.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,10 @@ from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 
 
 class Exported(NamedTuple):
-    """What is in the file, and its SHA-256; ``incomplete`` are incidents whose trail has gaps, and trails of none."""
+    """The counts and the SHA-256 of the file.
+
+    ``incomplete`` counts incidents whose trail has gaps, and trails whose incident is missing.
+    """
 
     incidents: int
     changes: int
@@ -31,15 +34,15 @@ class Exported(NamedTuple):
 
 class _Line(NamedTuple):
     incident_id: str
-    text: str | None  # None where there are changes of no incident
+    text: str | None  # None if there are changes but no incident
     changes: int
     is_whole: bool
 
 
 def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
-    """Write the file. What was cut off goes on: until it is whole, it is in ``FILE.part``, as far as a checkpoint says.
+    """Write the file. An unfinished file is ``FILE.part``, and an interrupted export continues from its checkpoint.
 
-    Raises StepFailed where there is such a file already, or an incident that cannot be read.
+    Raises StepFailed if the file exists already, or if an incident cannot be read.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
@@ -47,7 +50,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     state |= checkpoint.load()
     is_named = file.exists() and checkpoint_file.exists() and not part.exists()
     if file.exists() and not is_named:
-        raise StepFailed(f"{file} is there already.", "", "Give another name, or move it away.")
+        raise StepFailed(f"{file} is there already.", "", "Name another file, or move this file away.")
     if not is_named:
         progress = Progress(reader)
         with going_on(part, state["bytes"]) as whole:
@@ -64,7 +67,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
-        checkpoint.save(state)  # also where there was nothing
+        checkpoint.save(state)  # also for a tenant without incidents
         part.replace(file)
     with file.open("rb") as whole:
         sha256 = file_digest(whole, "sha256").hexdigest()
@@ -80,7 +83,7 @@ def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
             stored_form.to_incident(incident.item),
             [stored_form.to_change(item) for item in incident.changes],
         )
-        if len(changes) < stored.version:  # written between the two reads, or damaged
+        if len(changes) < stored.version:  # somebody wrote between the two reads, or the trail is damaged
             _, item, later = reader.incident(incident.incident_id)
             stored, changes = (
                 stored_form.to_incident(item or incident.item),
@@ -92,6 +95,6 @@ def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise StepFailed(
             f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
-            f"See what is wrong with it: {command('verify')}. The export goes on from here once it is mended.",
+            f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
         ) from None  # fmt: skip
     return _Line(incident.incident_id, text, len(until_then), is_whole=len(until_then) == stored.version)

@@ -1,7 +1,7 @@
-"""What must hold of a tenant's items at every moment, whatever went wrong. Pure; ``verify`` and the tests hold to it.
+"""The rules that a tenant's items must follow at every moment, after any fault. Pure; ``verify`` and tests check them.
 
-Each function takes an item and what it must agree with, and returns what does not hold. Rules that the service itself
-applies are asked of its modules (``keys``, ``model``, ``payloads``), never written down a second time.
+Each function takes an item and the values that the item must agree with, and returns the violations. A rule that the
+service itself applies is called in the service's module (``keys``, ``model``, ``payloads``), never written twice.
 """
 
 import re
@@ -19,11 +19,11 @@ _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "inciden
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
 _HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
-_SHOWN = 160  # characters of a value
+_SHOWN = 160  # the characters of a value that are printed
 
 
 class Violation(NamedTuple):
-    """One rule that does not hold: of what (an incident's id, or another sort key), what was found, what is right."""
+    """One broken rule: its name, the incident's id or other sort key, the value found, and the value wanted."""
 
     rule: str
     subject: str
@@ -31,12 +31,15 @@ class Violation(NamedTuple):
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.subject}  {self.rule}: found {_shorten(self.found)}; right would be {_shorten(self.wanted)}"
+        return f"{self.subject}  {self.rule}: found {_shorten(self.found)}; expected {_shorten(self.wanted)}"
 
 
 @dataclass
 class History:
-    """What the changes of one incident come to: how many there are, and what they left of each field."""
+    """The summary of an incident's changes.
+
+    ``left``: by field, the number of the change that last set the field, and the value that it set.
+    """
 
     count: int = 0
     first: Change | None = None
@@ -46,7 +49,7 @@ class History:
 
 
 def history(incident_id: str, changes: Iterable[Item]) -> History:
-    """Take in the changes of an incident, oldest first. Holds one of them at a time."""
+    """Summarize an incident's changes, oldest first, with only one of them in memory at a time."""
     so_far = History()
     for item in changes:
         so_far.wrong += _of_change(incident_id, item, so_far)
@@ -56,16 +59,18 @@ def history(incident_id: str, changes: Iterable[Item]) -> History:
 def of_incident(
     tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None
 ) -> list[Violation]:
-    """Hold an incident to its own rules, its history and its number, each None where there is none."""
+    """Check an incident against its own rules, its trail and its number's item; ``item`` and ``number`` may be None."""
     if item is None:
-        wanted = "an incident, or none of its changes"
+        wanted = "the incident, or no changes"
         return (
-            [Violation("orphan", incident_id, f"{trail.count} changes of no incident", wanted)] if trail.count else []
+            [Violation("orphan", incident_id, f"{trail.count} changes without an incident", wanted)]
+            if trail.count
+            else []
         )
     expiring = of_expiry(incident_id, item)
     schema_version = int(item.get("schema_version", {}).get("N", 0))
     if not 0 <= schema_version <= model.SCHEMA_VERSION:
-        wanted = f"0 to {model.SCHEMA_VERSION}, which this code knows; newer code must verify newer documents"
+        wanted = f"0 to {model.SCHEMA_VERSION}, which this code knows; verify newer documents with newer code"
         return [*expiring, Violation("schema_version", incident_id, str(schema_version), wanted)]
     try:
         stored = stored_form.to_incident(item)
@@ -87,27 +92,27 @@ def of_incident(
 
 
 def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
-    """Hold an item to staying: whatever has the attribute of the table's TTL is deleted at that time, unseen."""
+    """Check that a permanent item has no ``expires_at``: DynamoDB's TTL deletes such an item silently."""
     if "expires_at" not in item:
         return []
     actual = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
-    return [Violation("expiry", subject, actual, "no expires_at, which has the item deleted at that time")]
+    return [Violation("expiry", subject, actual, "no expires_at: DynamoDB deletes the item at that time")]
 
 
 def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
-    """Hold a number's item to the incident that it names and to the counter of its year."""
+    """Check a number's item against the incident that it names and against the counter of its year."""
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
     violations = of_expiry(number, item)
     if incident is None:
         violations.append(
-            Violation("number", incident_id, f"number {number} of no incident", "an incident, or no number")
+            Violation("number", incident_id, f"number {number} without an incident", "the incident, or no such number")
         )
     elif has != number:
-        wanted = f"the number {has}, which is the incident's"
-        violations.append(Violation("number", incident_id, f"number {number}, which points at it", wanted))
+        wanted = f"only the number {has}, which the incident has"
+        violations.append(Violation("number", incident_id, f"number {number} of the same incident", wanted))
     if (generated := model.parse_generated(number)) and (counter is None or counter < generated[1]):
-        wanted = f"at least {generated[1]}, because {number} was given"
+        wanted = f"at least {generated[1]}, because {number} exists"
         violations.append(
             Violation("counter", f"{generated[0]:04d}", "none" if counter is None else str(counter), wanted)
         )
@@ -118,19 +123,19 @@ def of_counter(year: str, item: Item) -> list[Violation]:
     violations = of_expiry(year, item)
     if not (_YEAR.fullmatch(year) and item.get("count", {}).get("N", "").isdigit()):
         violations.append(
-            Violation("counter", year, f"{item.get('count')}", "a year of four digits with a whole number")
+            Violation("counter", year, f"{item.get('count')}", "a year of four digits and a whole number")
         )
     return violations
 
 
 def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
-    """Hold what an idempotency key stands for to the incident that it names."""
+    """Check an idempotency record against the incident that it names."""
     whole = "fingerprint" in item and item.get("expires_at", {}).get("N", "").isdigit()
     return _of_reference("idempotency", hashed, item, incident, whole=whole)
 
 
 def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
-    """Hold what is known of a finding to the incident that it became."""
+    """Check a finding's item against the incident that it names."""
     whole = "seen_at" in item and "pages" in item
     return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
 
@@ -138,9 +143,10 @@ def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violatio
 def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, whole: bool) -> list[Violation]:
     incident_id = item.get("incident_id", {}).get("S", hashed)
     if not (whole and _HASH.fullmatch(hashed)):
-        return [Violation(rule, hashed, "an item that cannot be read", "one as the service writes it")]
+        return [Violation(rule, hashed, "an item that cannot be read", "an item as the service writes it")]
     if incident is None:
-        return [Violation(rule, incident_id, f"{rule} {hashed[:12]}... of no incident", "an incident, or no such item")]
+        actual = f"{rule} {hashed[:12]}... without an incident"
+        return [Violation(rule, incident_id, actual, "the incident, or no such item")]
     return []
 
 
@@ -151,11 +157,11 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
     try:
         change, numbered = stored_form.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
     except _UNREADABLE as error:
-        actual = f"a change {expected} that cannot be read ({type(error).__name__})"
+        actual = f"change {expected}, which cannot be read ({type(error).__name__})"
         yield Violation("readable", incident_id, actual, "a change as the service writes it")
         return
     if (change.version, numbered) != (expected, expected):
-        yield Violation("versions", incident_id, f"change {numbered} where {expected} was next", "1, 2, 3, no gap")
+        yield Violation("versions", incident_id, f"change {numbered} instead of {expected}", "1, 2, 3 without a gap")
         so_far.count = numbered
     if change.action != (wanted := _action(change)):
         yield Violation("action", incident_id, f"change {numbered} is {change.action}", wanted)
@@ -164,7 +170,7 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
         yield Violation("history", incident_id, f"change {numbered} at {change.at}", f"not before {before}")
     for name, (old, new) in change.changes.items():
         if name in _WRITE_ONCE:
-            yield Violation("history", incident_id, f"change {numbered} of {name}", "a field that is written once")
+            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change: it is written once")
         if name in so_far.left and so_far.left[name][1] != old:
             version, value = so_far.left[name]
             actual = f"change {numbered} of {name} from {old!r}"
@@ -179,12 +185,12 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
 
 
 def _action(change: Change) -> str:
-    """Return what a change did, by what it changed."""
+    """Return a change's action, derived from the fields that it changed."""
     if change.version == 1:
         return "created"
     unset: dict[str, Any] = {"is_deleted": None, "status": None}
     old, new = ({name: pair[side] for name, pair in change.changes.items()} for side in (0, 1))
-    return model.action(unset | old, unset | new)  # type: ignore[arg-type]  # which looks at these two alone
+    return model.action(unset | old, unset | new)  # type: ignore[arg-type]  # it reads only these two fields
 
 
 def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[Violation]:
@@ -195,14 +201,14 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
     if not model.INCIDENT_ID.fullmatch(incident_id):
         yield Violation("partition", incident_id, "an id of another form", "inc_ and a ULID")
     elif not first <= incident_id <= last:
-        yield Violation("stamps", incident_id, f"created_at {incident['created_at']}", "the moment that the id tells")
+        yield Violation("stamps", incident_id, f"created_at {incident['created_at']}", "the moment in the id")
 
 
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
-    """A stored incident holds what a caller may send, in the form in which it is stored."""
+    """Check that every stored value is one that a caller may send, in its stored form."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
     if model.parse_generated(incident["incident_number"] or ""):
-        del given["incident_number"]  # a counter may go beyond what callers may give
+        del given["incident_number"]  # a counter may go beyond the numbers that callers may give
     try:
         accepted = payloads.new_incident(given)
     except InvalidIncident as error:
@@ -213,18 +219,18 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
     values: Mapping[str, Any] = incident
     for name, value in accepted.items():
         if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
-            yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, as it is stored")
+            yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, its stored form")
 
 
 def _of_milestones(incident: Incident) -> Iterator[Violation]:
-    """Once more through the rules that every write goes through, nothing may change."""
+    """Check that the rules of every write, applied again, change nothing; and that the deletion stamps agree."""
     derived = incident.copy()
     values: Mapping[str, Any] = incident
     for pointer, detail in model.apply_rules(derived, {}, incident["updated_at"], before=incident):
         yield Violation("milestones", incident["id"], f"{pointer[1:]} {values[pointer[1:]]}", f"it {detail}")
     for name in sorted(model.DERIVED):
         if derived[name] != values[name]:  # type: ignore[literal-required]
-            wanted = f"{derived[name]}, as the timestamps tell"  # type: ignore[literal-required]
+            wanted = f"{derived[name]}, as the timestamps say"  # type: ignore[literal-required]
             yield Violation("minutes", incident["id"], f"{name} {values[name]}", wanted)
     stamps = (incident["is_deleted"], incident["deleted_at"] is not None, incident["deleted_by"] is not None)
     if len(set(stamps)) > 1:
@@ -244,14 +250,15 @@ def _of_indexes(incident: Incident, item: Item) -> Iterator[Violation]:
 def _of_number(incident: Incident, number: Item | None) -> Iterator[Violation]:
     points_at = number and number.get("incident_id", {}).get("S")
     if points_at != incident["id"]:
-        actual = f"number {incident['incident_number']} of {points_at or 'nobody'}"
-        yield Violation("number", incident["id"], actual, "a number that points back")
+        actual = f"number {incident['incident_number']}, whose item names {points_at or 'no incident'}"
+        yield Violation("number", incident["id"], actual, "a number whose item names this incident")
 
 
 def _of_trail(incident: Incident, version: int, trail: History) -> Iterator[Violation]:
     incident_id, values = incident["id"], dict[str, Any](incident)
     if trail.count != version:
-        yield Violation("versions", incident_id, f"version {version} with {trail.count} changes", "a change a version")
+        actual = f"version {version} with {trail.count} changes"
+        yield Violation("versions", incident_id, actual, "one change per version")
     for name, (left_by, value) in trail.left.items():
         if name in values and values[name] != value:
             actual = f"{name} {values[name]!r}"

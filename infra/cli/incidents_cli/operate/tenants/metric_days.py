@@ -1,4 +1,4 @@
-"""Whether a tenant's metrics are what its incidents add up to: each day is computed once more and compared."""
+"""Check a tenant's day buckets against its incidents: each day is computed again and compared."""
 
 from collections.abc import Iterator
 
@@ -13,25 +13,25 @@ from incidents.storage.stored_form import Item
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
-_REMEMBERED = 100_000  # of the days that were computed, so that not every incident asks for its own
+_REMEMBERED = 100_000  # computed days kept in memory, so that not every incident causes a read of its day
 
 
 class MetricDays:
-    """A tenant's day buckets. A day that is marked is due to be computed again, and nothing is asked of it."""
+    """A tenant's day buckets. A marked day is not checked: it is due to be computed again."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._computed: set[tuple[Kind, str]] = set()
 
     def look(self, batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        """Yield, of some of the metrics' items, their sort key and what is wrong with each."""
+        """Yield each metric item's sort key and violations."""
         return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in batch)
 
     def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
-        """Hold an incident's days to having been computed, or being due."""
+        """Check that each of an incident's days was computed or is marked."""
         days = ((kind, item[f"{kind}_at"]["S"][:10]) for kind in KINDS if f"{kind}_at" in item)
         return [
-            Violation("metrics", incident_id, f"{kind} on {day}, a day never computed", "a computed or a marked day")
+            Violation("metrics", incident_id, f"{kind} on {day}, a day never computed", "a computed or marked day")
             for kind, day in days
             if not (self._is_computed(kind, day) or self._is_due(kind, day))
         ]
@@ -50,16 +50,16 @@ class MetricDays:
                 _,
                 _,
                 _,
-            ]:  # a chunk: it counts if its bucket says so, and else it is left alone
+            ]:  # a part of a bucket: it counts only if the bucket names it, so an unnamed part is harmless
                 return []
-        return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of one")]
+        return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of a bucket")]
 
     def _of_bucket(self, sk: str, kind: Kind, day: str, app: str | None = None) -> list[Violation]:
-        """Hold a bucket to standing beside its day, which says what must be replaced when it is computed again."""
+        """Check that the item of its day names a bucket: the next computation replaces all named buckets."""
         item = self._reader.item(keys.metric_day(self._reader.tenant_id, kind, day))
         if (item is not None and app in (None, *_apps(item))) or self._is_due(kind, day):
             return []
-        return [Violation("metrics", sk, "a bucket that its day does not know", "a day with it, or no bucket")]
+        return [Violation("metrics", sk, "a bucket that its day does not name", "a day that names it, or no bucket")]
 
     def _of_day(self, kind: Kind, day: str, apps: set[str]) -> list[Violation]:
         if self._is_due(kind, day):
@@ -79,7 +79,7 @@ class MetricDays:
             if stored is None or _plain(stored) != _plain(wanted):
                 name = about if app is None else f"{about} of {app}"
                 detail = "a bucket that cannot be read" if stored is None else _sum(stored)
-                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, as its incidents add up to"))
+                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum over its incidents"))
         return violations
 
     def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
@@ -123,6 +123,6 @@ def _sum(totals: Totals) -> str:
         whole.merge(total)
     minutes = sum(value * count for (_, value), count in whole.minutes.items())
     return (
-        f"{whole.minutes.total()} values of {minutes} minutes, {whole.excluded.total()} left out, "
+        f"{whole.minutes.total()} values with {minutes} minutes in all, {whole.excluded.total()} excluded, "
         f"{len(whole.open_since)} open, in {len(totals)} groups"
     )

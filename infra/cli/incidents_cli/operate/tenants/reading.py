@@ -1,4 +1,4 @@
-"""A tenant's part of the table, read whole: page by page, strongly consistent, never more than a few pages at once."""
+"""Read all of a tenant's items: page by page, strongly consistent, with only a few pages in memory at once."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE = 100  # items that one BatchGetItem takes
-_TRIES = 12  # without any progress; then the table is not throttling, it is down
+AT_ONCE = 100  # the items that one BatchGetItem accepts
+_TRIES = 12  # tries without progress; after so many, the table does not throttle, it is down
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class IncidentWithTrail(NamedTuple):
-    """An incident's item, None where there is none, and the items of its changes, oldest first: to be read once."""
+    """An incident's item, None if it is missing, and an iterator over the items of its changes, oldest first."""
 
     incident_id: str
     item: Item | None
@@ -32,7 +32,7 @@ class IncidentWithTrail(NamedTuple):
 
 
 class TenantReader:
-    """What is stored of one tenant, in the order of the keys."""
+    """Reads the stored items of one tenant, in the order of their keys."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str, tenant_id: str) -> None:
         self.client = client
@@ -41,7 +41,7 @@ class TenantReader:
         self.partitions = keys.partitions(tenant_id)
 
     def items(self, kind: str, after: str | None = None) -> Iterator[Item]:
-        """Yield the items of a kind, those behind a sort key where one is given."""
+        """Yield the items of a kind, or only those after the sort key ``after``."""
         behind, values = "", {":pk": {"S": self.partitions[kind]}}
         if after is not None:
             behind, values = " AND sk > :after", values | {":after": {"S": after}}
@@ -56,7 +56,7 @@ class TenantReader:
         )
 
     def query(self, **parameters: Any) -> Iterator[Item]:
-        """Yield the items of a query of the table, all of its pages."""
+        """Yield the items of all pages of a query of the table."""
         while True:
             answer = self.client.query(TableName=self.table_name, ConsistentRead=True, **parameters)
             yield from answer["Items"]
@@ -70,7 +70,7 @@ class TenantReader:
         )
 
     def references(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, Item]:
-        """Return, of the items that exist, what points to others: incident_number and incident_id."""
+        """Return the existing items among the wanted keys, with only the attributes incident_number and incident_id."""
         items_by_key: dict[keys.Key, Item] = {}
         for batch in batches(dict.fromkeys(wanted), AT_ONCE):
             left: dict[str, Any] = {
@@ -92,7 +92,7 @@ class TenantReader:
         return items_by_key
 
     def incidents(self, after: str | None = None) -> Iterator[IncidentWithTrail]:
-        """Yield, in the order of ids, incidents and their changes; also changes whose incident is not there."""
+        """Yield incidents with their changes in the order of ids, and also changes whose incident is missing."""
         changes_after = keys.change(self.tenant_id, after, 10**10 - 1).sk if after is not None else None
         side_by_side = merge(self.items("INCIDENT", after), self.items("CHANGE", changes_after), key=_incident_id)
         for incident_id, group in groupby(side_by_side, key=_incident_id):
@@ -101,7 +101,7 @@ class TenantReader:
             yield IncidentWithTrail(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
 
     def incident(self, incident_id: str) -> IncidentWithTrail:
-        """Return one incident with all of its changes, whatever is written meanwhile. Raises Busy."""
+        """Return an incident with all its changes, of one moment: read again if it was written between. Raises Busy."""
         for attempt in range(_TRIES):
             item = self.item(keys.incident(self.tenant_id, incident_id))
             changes = list(self.changes(incident_id))
@@ -111,17 +111,17 @@ class TenantReader:
         raise Busy
 
     def missing_indexes(self) -> set[str]:
-        """Return which indexes the table lacks: a restore can leave some out."""
+        """Return the indexes that the table lacks: a restore can omit indexes."""
         indexes = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
         return {*keys.INDEXES} - {index["IndexName"] for index in indexes}
 
     def table_arn(self) -> str:
-        """Return the ARN of the table. Raises botocore's ClientError where there is none."""
+        """Return the ARN of the table. Raises botocore's ClientError if there is no such table."""
         return self.client.describe_table(TableName=self.table_name)["Table"]["TableArn"]
 
 
 class Progress:
-    """How far a walk has come, told by a sort key: ids lie in the order of time, and hashes lie evenly."""
+    """Estimates a walk's progress from a sort key: ids are in the order of time, and hashes are evenly distributed."""
 
     def __init__(self, reader: TenantReader) -> None:
         ends = [
@@ -134,7 +134,7 @@ class Progress:
         self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
 
     def at(self, sk: str) -> float | None:
-        """Return which part lies behind, from 0 to 1; None where nobody can tell."""
+        """Return the finished part, from 0 to 1, or None if it is unknown."""
         if _HASH.fullmatch(sk):
             return int(sk[:8], 16) / 16**8
         now = _made_at(sk.partition("#")[0])
@@ -150,7 +150,7 @@ def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def give_way(attempt: int) -> None:
-    """Wait before what the table left undone is asked of it again. Raises Busy after many tries in vain."""
+    """Wait before the unprocessed part of a batch is sent again. Raises Busy after 12 attempts without progress."""
     if attempt == _TRIES:
         raise Busy
     deadline.pause(attempt, first=0.05, longest=10)

@@ -1,7 +1,7 @@
-"""A walk through all of a tenant that holds every item to the ``invariants``. It only reads, and can be cut off.
+"""Check every item of a tenant against the ``invariants``. The walk only reads, and continues after an interruption.
 
-What looks wrong is looked at once more after a pause, by reads of its own: a walk takes time, and somebody may have
-written meanwhile, between the reads of two items that belong together.
+The walk reads a suspicious item a second time, after a pause, before it reports the item: somebody may have written
+between the reads of two items that belong together.
 """
 
 import json
@@ -22,20 +22,20 @@ from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
 
 Tell = Callable[[str, int, float | None], None]
-"""Told of each step: the kind of items, how many of them were looked at, and which part of them lies behind."""
+"""Receives each step's progress: the kind of items, the number checked, and the finished part, from 0 to 1 or None."""
 
-PAUSE_SECONDS = 3.0  # before a second look
+PAUSE_SECONDS = 3.0  # before the second read
 
 
 class Outcome(NamedTuple):
-    """What a walk came to: how many items of each kind it looked at, and how many violations it found, by rule."""
+    """The result of a walk: the number of items checked, by kind, and of violations, by rule."""
 
     looked_at: dict[str, int]
     violations: dict[str, int]
 
 
 class Step(NamedTuple):
-    """A part of a section: the last sort key in it, how many items, and those of them that look wrong."""
+    """A batch of a section: its last sort key, its number of items, and the sort keys of suspicious items."""
 
     last: str
     looked_at: int
@@ -46,16 +46,16 @@ class Section(Protocol):
     """The items of one kind."""
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        """Yield what lies behind a sort key, in the order of the keys."""
+        """Yield batches of the items after a sort key, in the order of the keys."""
 
     def look_again(self, sk: str) -> list[Violation]:
-        """Look at one suspect alone, as it is now."""
+        """Read one suspicious item again, and return its violations."""
 
 
 def verify(
     reader: TenantReader, checkpoint: Checkpoint, report: Path | None, say: Callable[[Violation], None], tell: Tell,
 ) -> Outcome:  # fmt: skip
-    """Walk a tenant from where the checkpoint stands, and say each violation; ``report`` gets them as JSON Lines."""
+    """Walk a tenant from the checkpoint on, and pass each violation to ``say``; ``report`` gets them as JSON Lines."""
     state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
     state |= checkpoint.load()
     progress = Progress(reader)
@@ -83,7 +83,7 @@ def verify(
 
 
 class _Incidents:
-    """Incidents, each with its changes, its number and its days."""
+    """The section of incidents, each checked with its changes, its number and its days."""
 
     def __init__(self, reader: TenantReader, days: MetricDays) -> None:
         self._reader, self._days = reader, days
@@ -117,11 +117,11 @@ class _Incidents:
 
 
 Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
-"""From some items of a kind to the sort key of each and what is wrong with it."""
+"""Takes items of one kind, and yields the sort key and the violations of each."""
 
 
 class _Items:
-    """The items of a kind that can be looked at as they come."""
+    """The section of a kind whose items can be checked in any batches."""
 
     def __init__(self, reader: TenantReader, kind: str, look: Look, at_once: int = AT_ONCE) -> None:
         self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
@@ -136,7 +136,7 @@ class _Items:
 
 
 def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
-    """Return what is walked, in this order, by kind of items. Changes go with their incidents."""
+    """Return the sections in the order of the walk, by kind of items. Changes are checked with their incidents."""
     days = MetricDays(reader)
 
     def named(batch: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
