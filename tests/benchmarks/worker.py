@@ -1,10 +1,10 @@
-"""The process that is measured: an interpreter, Lambda's bootstrap, and one artifact. Of the standard library alone.
+"""The measured process: an interpreter, Lambda's bootstrap and one artifact. It uses only the standard library.
 
-`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on the standard input, each answered by one line:
+`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on standard input. Each gets one line as answer:
 
-``{"start": MODULE, "event": EVENT}``   import the module and call it once: what both took
-``{"load": MODULE}``                    import it; what follows calls it
-``{"calls": N, "event": EVENT}``        call it N times: seconds of CPU and of the clock for one call
+``{"start": MODULE, "event": EVENT}``   import the module and call it once: the cost of both together
+``{"load": MODULE}``                    import the module for the calls that follow
+``{"calls": N, "event": EVENT}``        call it N times: the CPU seconds and wall-clock seconds of one call
 """
 
 import json
