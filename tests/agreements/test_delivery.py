@@ -125,7 +125,9 @@ def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
     roles = [{"Fn::GetAtt": [name, "Arn"]} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::Role"]
     policies = [{"Ref": name} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"]
     assert (len(roles), len(policies)) == (2, 5)
-    assert sorted(map(str, statement["Resource"])) == sorted(map(str, roles + policies)), "the denial must name every role and policy"
+    assert sorted(map(str, statement["Resource"])) == sorted(map(str, roles + policies)), (
+        "the denial must name every role and policy"
+    )
     assert {one["Type"] for one in DELIVERY.values() if "IAM" in one["Type"]} == {
         "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::IAM::Policy", "AWS::IAM::Role"
     }  # fmt: skip

@@ -101,7 +101,9 @@ def test_no_client_accepts_a_password_or_gets_a_token_in_a_url(name: str) -> Non
 def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_changes() -> None:
     """CloudFormation changes the client in place and keeps its secret. Without MachineTenantId there is no client."""
     client = RESOURCES["MachineClient"]
-    assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, "another property now makes a new client: change the advice"
+    assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, (
+        "another property now makes a new client: change the advice"
+    )
     assert client["Properties"]["UserPoolId"] == {"Ref": "UserPool"}
     assert client["Condition"] == RESOURCES["MachineTenant"]["Condition"] == "HasMachine"
     assert TEMPLATE["Conditions"]["HasMachine"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MachineTenantId"}, ""]}]}
@@ -124,7 +126,9 @@ def test_users_need_a_second_factor_and_their_tokens_are_short_lived() -> None:
 
 def test_the_pool_is_protected_from_deletion() -> None:
     pool = RESOURCES["UserPool"]
-    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), "a rollback must not fail at the pool"
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
+        "a rollback must not fail at the pool"
+    )
     assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
 
 

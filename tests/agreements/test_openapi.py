@@ -156,7 +156,9 @@ def test_a_schema_allows_the_values_that_the_service_accepts(field: str) -> None
             else:
                 taken = True
             assert holds(body) or not taken, f"{field}: the service accepts {value!r}, but {kind} refuses it"
-            assert taken or not holds(body) or field in LAXER, f"{field}: the service refuses {value!r}, but {kind} allows it"
+            assert taken or not holds(body) or field in LAXER, (
+                f"{field}: the service refuses {value!r}, but {kind} allows it"
+            )
 
 
 def test_a_missing_or_unknown_field_is_refused_by_the_schema() -> None:
@@ -175,7 +177,9 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("operation", "parameter"), PARAMETERS, ids=[f"{op}-{one['name']}" for op, one in PARAMETERS])
-def test_the_service_accepts_the_parameter_values_that_the_schema_allows(operation: str, parameter: dict[str, Any]) -> None:
+def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
+    operation: str, parameter: dict[str, Any]
+) -> None:
     """Accepted: every word of a vocabulary, both limits, and the example. Refused: values just beyond the limits."""
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
         "list_incidents": parameters.list_request,

@@ -250,7 +250,9 @@ def test_every_change_of_a_function_makes_a_version_and_moves_the_alias(name: st
     assert everywhere["AutoPublishAlias"] == "live"
     assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "otherwise SAM makes a version only for new code"
     assert "AutoPublishAlias" not in FUNCTIONS[name]
-    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", "otherwise a changed parameter deletes the earlier version"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", (
+        "otherwise a changed parameter deletes the earlier version"
+    )
     assert "DeletionPolicy" not in RESOURCES[name], "it would apply to the versions too"
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]

@@ -14,4 +14,4 @@ units), and the benchmarks show all others as ratios with their spread. Each mod
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "functions"))  # where the handlers lie, as at /var/task
+sys.path.append(str(Path(__file__).parents[2] / "functions"))  # the folder of the handlers, as at /var/task

@@ -1,4 +1,4 @@
-"""The client's types hold a user to it: mypy over users' files, with the client as it is installed. Part of `.ci/run`.
+"""Check the client's types as its users do: mypy over users' files with the installed client. Part of `.ci/run`.
 
 `uv run python -m tests.client.checked`
 """
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from tests.support.templates import CHECKOUT
 
 RIGHT = Path(__file__).with_name("uses_every_method.py")
-WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # no .py: it is not to be checked with the rest
+WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # no .py, so that the other checks skip it
 REVEALS = "from grc_client import Client\n\nreveal_type(Client().grc.incidents.get('inc_1').title)\n"
 
 
@@ -59,7 +59,7 @@ def in_the_development_environment(folder: Path) -> list[str]:
 
 
 def wheel(folder: Path) -> Path:
-    """The client as a user installs it, unpacked."""
+    """Return the folder of the unpacked client, as a user installs it."""
     shutil.copytree(CHECKOUT / "client", folder / "client")  # setuptools leaves its own folders there
     uv = os.environ.get("UV", "uv")
     subprocess.run([uv, "build", "--wheel", "-q", "--out-dir", folder, folder / "client"], check=True)
@@ -70,7 +70,7 @@ def wheel(folder: Path) -> Path:
 
 
 def mypy(folder: Path, *files: Path, **more: str) -> str:
-    """Return what mypy says about a user's files, in strict mode and without this project's settings."""
+    """Return mypy's output for a user's files, in strict mode and without this project's settings."""
     names = [file.name for file in files]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", folder / "cache", *names],

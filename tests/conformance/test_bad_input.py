@@ -105,13 +105,17 @@ def check(client: "DynamoDBClient", handler: Any, event: dict[str, Any]) -> None
 
 @many
 @given(body=bodies, sent=headers)
-def test_no_create_gives_a_5xx_and_a_refused_one_writes_nothing(client: "DynamoDBClient", body: str | bytes, sent: dict[str, str]) -> None:
+def test_no_create_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", body: str | bytes, sent: dict[str, str]
+) -> None:
     check(client, create, http_event(body=body, headers=sent))
 
 
 @many
 @given(body=bodies, sent=headers)
-def test_no_update_gives_a_5xx_and_a_refused_one_writes_nothing(client: "DynamoDBClient", incident_id: str, body: str | bytes, sent: dict[str, str]) -> None:
+def test_no_update_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", incident_id: str, body: str | bytes, sent: dict[str, str]
+) -> None:
     check(client, update, http_event(body=body, headers=sent, path={"incident_id": incident_id}))
 
 
@@ -127,6 +131,8 @@ def test_no_other_request_by_id_gives_a_5xx_and_a_refused_one_writes_nothing(
 
 @many
 @given(query=queries)
-def test_no_list_gives_a_5xx_and_a_refused_one_writes_nothing(client: "DynamoDBClient", incident_id: str, query: str) -> None:
+def test_no_list_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", incident_id: str, query: str
+) -> None:
     check(client, list_, http_event(query=query, content_type=None))
     check(client, list_changes, http_event(query=query, content_type=None, path={"incident_id": incident_id}))

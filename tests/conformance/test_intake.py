@@ -168,9 +168,7 @@ def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(system: AccountM
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_ids_beyond_500_are_counted_and_not_attached(
-    system: AccountMap, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ids_beyond_500_are_counted_and_not_attached(system: AccountMap, capsys: pytest.CaptureFixture[str]) -> None:
     take(guardduty())
     patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
 
@@ -244,7 +242,9 @@ def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, or
     assert sorted(incident["affected_asset_ids"]) == ["i-1", "i-2"]
 
 
-def test_concurrent_events_of_a_finding_make_one_incident(system: AccountMap, service: str, dynamodb: "DynamoDBClient") -> None:
+def test_concurrent_events_of_a_finding_make_one_incident(
+    system: AccountMap, service: str, dynamodb: "DynamoDBClient"
+) -> None:
     def take_one(n: int) -> list[str]:  # as concurrent functions do; one handler takes one batch at a time
         message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
         return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)

@@ -181,9 +181,7 @@ def test_verify_checks_all_items_of_the_release_and_finds_no_violation(release: 
     assert looked_at == {name: sum(release.kinds[kind] for kind in kinds) for name, kinds in WALKED.items()}
 
 
-def test_the_marked_days_give_the_release_s_metrics(
-    release: Release, jobs: MetricWorld, verified: Verified
-) -> None:
+def test_the_marked_days_give_the_release_s_metrics(release: Release, jobs: MetricWorld, verified: Verified) -> None:
     assert len(jobs.marked()) == release.kinds["marked day"]
 
     jobs.compute()
@@ -213,9 +211,7 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
     assert verified()[1] == []
 
 
-def test_an_old_incident_can_be_deleted_and_restored(
-    release: Release, jobs: MetricWorld, verified: Verified
-) -> None:
+def test_an_old_incident_can_be_deleted_and_restored(release: Release, jobs: MetricWorld, verified: Verified) -> None:
     for caller, incident in incidents(release, deleted=True):
         assert patched(caller, incident, is_deleted=False)["is_deleted"] is False
     for caller, incident in incidents(release):

@@ -295,7 +295,9 @@ class CutOff(Exception):
 
 
 @pytest.mark.parametrize("after", range(1, 8))
-def test_verify_continues_after_any_interruption_and_reports_each_violation_once(after: int, table: Table, tmp_path: Path) -> None:
+def test_verify_continues_after_any_interruption_and_reports_each_violation_once(
+    after: int, table: Table, tmp_path: Path
+) -> None:
     for title, damage in (("nothing known", "active_pk"), ("another title", "active_pk")):
         table.put(table.titled(title), damage)
     table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})

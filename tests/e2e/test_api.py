@@ -136,7 +136,9 @@ def test_the_problem_of_a_bad_body_names_the_field(person: Caller) -> None:
         (b'{"title": "' + b"x" * 800_000 + b'"}', "application/json", 413),
     ],
 )
-def test_an_unreadable_body_is_refused_over_http(person: Caller, content: str | bytes, content_type: str, status: int) -> None:
+def test_an_unreadable_body_is_refused_over_http(
+    person: Caller, content: str | bytes, content_type: str, status: int
+) -> None:
     answer = person.post(content=content, headers={"content-type": content_type})
 
     assert (answer.status_code, answer.json()["status"]) == (status, status)

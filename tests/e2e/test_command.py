@@ -36,7 +36,9 @@ def test_the_api_returns_the_samples(stack: Checkout) -> None:
     assert found[0]["title"] == "Customer export left in a public bucket"
     assert (found[0]["mttd_minutes"], found[0]["mttr_minutes"]) == (3465, 11955)
     assert found[1]["app_id"] == "soc-portal"
-    assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, "these samples come through EventBridge"
+    assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, (
+        "these samples come through EventBridge"
+    )
 
 
 def test_status_prints_only_json(stack: Checkout) -> None:

@@ -67,7 +67,9 @@ def test_a_user_sees_an_incident_that_a_machine_of_the_tenant_created(
     assert (seen.status_code, seen.json()["title"]) == (200, "Beacon to a known address")
     own = pool.caller(user["access_token"]).post(json={"title": "Laptop lost"})
     assert (own.status_code, own.json()["created_by"], own.json().get("app_id")) == (201, said["sub"], None)
-    assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, "the incident is not of the machine's application"
+    assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, (
+        "the incident is not of the machine's application"
+    )
 
 
 def test_a_user_of_another_tenant_does_not_see_the_incident(pool: Pool, user: dict[str, str]) -> None:

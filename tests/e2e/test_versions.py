@@ -47,9 +47,7 @@ def settings(pool: Pool, function: str) -> dict[str, Any]:
     return dict(named["Environment"]["Variables"])
 
 
-def test_callers_reach_the_alias_s_version_also_after_a_rollback(
-    pool: Pool, caller: Caller, function: str
-) -> None:
+def test_callers_reach_the_alias_s_version_also_after_a_rollback(pool: Pool, caller: Caller, function: str) -> None:
     client = pool.stack.client("lambda")
     made = caller.post(json={"title": "x"}).json()
     good = live(pool, function)
@@ -82,9 +80,7 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
-def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(
-    pool: Pool, caller: Caller
-) -> None:
+def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(pool: Pool, caller: Caller) -> None:
     """With rotated cursor keys, as in docs/runbooks/keys.md."""
     changed = {"list_incidents", "list_incident_changes"}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
@@ -97,4 +93,6 @@ def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(
     assert caller.get().status_code == 200
     client = pool.stack.client("lambda")
     kept = client.list_versions_by_function(FunctionName=functions(pool)["list_incidents"])["Versions"]
-    assert before["list_incidents"] in {one["Version"] for one in kept}, "the earlier version must remain for a rollback"
+    assert before["list_incidents"] in {one["Version"] for one in kept}, (
+        "the earlier version must remain for a rollback"
+    )

@@ -450,7 +450,9 @@ def test_the_environment_gives_the_default_url_and_token(monkeypatch: pytest.Mon
         ({"base_url": URL, "token": TOKEN, "retry_for": float("nan")}, "retry_for"),
     ],
 )
-def test_the_error_names_a_wrong_argument_and_does_not_repeat_its_value(client: Any, given: dict[str, Any], named: str) -> None:
+def test_the_error_names_a_wrong_argument_and_does_not_repeat_its_value(
+    client: Any, given: dict[str, Any], named: str
+) -> None:
     with pytest.raises(ValueError, match=named) as refused:
         client(**given)
     assert TOKEN not in str(refused.value)

@@ -227,7 +227,9 @@ def titles(caller: dict[str, str] | None = None, **parameters: Any) -> str:
     ],
     ids=str,
 )
-def test_a_list_has_exactly_the_incidents_that_match_its_filters(several: dict[str, dict[str, Any]], parameters: dict[str, Any], shown: str) -> None:
+def test_a_list_has_exactly_the_incidents_that_match_its_filters(
+    several: dict[str, dict[str, Any]], parameters: dict[str, Any], shown: str
+) -> None:
     assert titles(**parameters) == shown
     seen, cursor = "", None
     while cursor is not None or not seen:

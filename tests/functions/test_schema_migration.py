@@ -38,7 +38,9 @@ def step_of_the_page() -> Step:
 @contextmanager
 def new_code() -> Iterator[None]:
     """Give the functions version 2 within the block."""
-    assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), "version 2 exists: change the example to version 3"
+    assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), (
+        "version 2 exists: change the example to version 3"
+    )
     by = Literal["tool", "person"] | None
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(upcasting.STEPS, 1, step_of_the_page())

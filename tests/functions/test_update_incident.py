@@ -149,7 +149,9 @@ def test_lessons_learned_in_another_order_are_unchanged(table: str) -> None:
         (None, "", "must be a JSON object"),
     ],
 )
-def test_the_error_of_a_bad_patch_names_its_field_and_changes_nothing(table: str, values: object, pointer: str, right: str) -> None:
+def test_the_error_of_a_bad_patch_names_its_field_and_changes_nothing(
+    table: str, values: object, pointer: str, right: str
+) -> None:
     incident = created(detected_at=DETECTED)
     before = items(table)
 

@@ -227,9 +227,7 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
 
 
 @pytest.mark.parametrize("operation", [name for name, one in OPERATIONS.items() if one.has_path])
-def test_an_unknown_id_and_a_foreign_id_give_the_same_404(
-    operation: str, world: Before, calls: list[str]
-) -> None:
+def test_an_unknown_id_and_a_foreign_id_give_the_same_404(operation: str, world: Before, calls: list[str]) -> None:
     seen = []
     for caller, path in (
         (OUTSIDER, world.victim), (OUTSIDER, world.portal), (OTHER_APP, world.victim), (OTHER_APP, world.portal),

@@ -155,7 +155,9 @@ def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
         lambda client: client.transact_get_items(TransactItems=[{"Get": {"TableName": "t", "Key": OWN}}]),
     ],
 )
-def test_a_call_that_the_guard_cannot_parse_is_refused(sent: list[str], call: Callable[["DynamoDBClient"], object]) -> None:
+def test_a_call_that_the_guard_cannot_parse_is_refused(
+    sent: list[str], call: Callable[["DynamoDBClient"], object]
+) -> None:
     with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
         call(dynamodb.client())
     assert sent == []

@@ -122,7 +122,9 @@ def test_no_log_line_and_no_problem_contains_a_canary(log: io.StringIO, promise:
     )
 
 
-def test_an_unexpected_error_puts_no_canary_in_a_log_line_or_problem(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_puts_no_canary_in_a_log_line_or_problem(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def explode(params: Any, **_: object) -> None:
         raise ValueError(f"cannot handle {params} of {CANARY}")
 

@@ -55,9 +55,7 @@ def refused() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("mutation", SHOWING, ids=lambda mutation: mutation.name)
-def test_wrong_claims_are_refused_by_every_operation(
-    mutation: Mutation, refused: list[dict[str, str]]
-) -> None:
+def test_wrong_claims_are_refused_by_every_operation(mutation: Mutation, refused: list[dict[str, str]]) -> None:
     assert mutation.parser is not None
     for caller in handed_on(mutation.all_claims(TRUSTED)):
         if mutation.claims == {"app_id": None} and "app_id" not in caller:

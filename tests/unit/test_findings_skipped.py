@@ -55,7 +55,9 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("name", "changed", "reason", "source"), SKIPS)
-def test_a_skipped_event_has_its_reason_and_source(name: str, changed: dict[str, Any], reason: Any, source: str) -> None:
+def test_a_skipped_event_has_its_reason_and_source(
+    name: str, changed: dict[str, Any], reason: Any, source: str
+) -> None:
     assert findings.read(event(name, **changed), INSPECTOR) == [Skipped(reason, source)]
 
 

@@ -54,9 +54,7 @@ def test_every_partition_key_has_the_tenant_and_the_kind_of_item() -> None:
         ),
     ],
 )
-def test_an_incident_is_only_in_the_indexes_of_its_state(
-    values: dict[str, Any], attributes: dict[str, str]
-) -> None:
+def test_an_incident_is_only_in_the_indexes_of_its_state(values: dict[str, Any], attributes: dict[str, str]) -> None:
     assert keys.index_attributes(incident(**values)) == attributes
 
 

@@ -74,7 +74,9 @@ def test_a_window_has_at_most_366_days() -> None:
         ({"tenant_id": ["acme"]}, "'tenant_id' is not known; known are from, to, group_by, interval"),
     ],
 )
-def test_the_error_names_the_wrong_parameter_and_the_right_values(given_wrong: dict[str, list[str]], named: str) -> None:
+def test_the_error_names_the_wrong_parameter_and_the_right_values(
+    given_wrong: dict[str, list[str]], named: str
+) -> None:
     with pytest.raises(MalformedRequest, match=named):
         parameters.metrics_window(given_wrong)
 
