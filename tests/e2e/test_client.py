@@ -94,7 +94,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    do_GET = do_POST  # http.server's names
+    do_GET = do_POST  # noqa: N815  # http.server's names
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

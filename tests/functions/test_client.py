@@ -183,7 +183,7 @@ def test_a_client_list_accepts_one_or_several_values_of_a_filter(incidents: Both
     assert found(include_deleted=True, incident_number="A-7") == {low.id}
     assert found(created_from=high.created_at, created_to=high.created_at + timedelta(minutes=1)) == {high.id}
 
-    class Source(str, Enum):  # as callers define their enumerations
+    class Source(str, Enum):  # noqa: UP042  # as callers define their enumerations
         SENSOR = "sensor"
 
     assert found(source=Source.SENSOR) == found(source=[Source.SENSOR]) == {high.id}

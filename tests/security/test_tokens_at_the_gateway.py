@@ -156,7 +156,7 @@ def test_every_mutation_that_is_not_refused_has_a_reason() -> None:
     assert len([mutation for mutation in MUTATIONS if not mutation.legal]) >= 45
 
 
-def test_the_figure_of_the_promise(
+def test_the_promise_on_forged_tokens_at_the_gateway_has_its_figure(
     promise: Callable[[str, str], None], held: list[Mutation], answered: list[int]
 ) -> None:
     wrong = [mutation for mutation in held if not mutation.legal]
