@@ -126,7 +126,9 @@ def test_no_scope_is_read_from_an_object_or_a_nested_list(scope: str, more: obje
         assert from_claims(caller, time.time(), ISSUER).scopes == frozenset()
 
 
-def test_the_promise_on_forged_tokens_at_the_parser_has_its_figure(promise: Callable[[str, str], None], refused: list[dict[str, str]]) -> None:
+def test_the_promise_on_forged_tokens_at_the_parser_has_its_figure(
+    promise: Callable[[str, str], None], refused: list[dict[str, str]]
+) -> None:
     promise(
         "No forged token reaches data, at the parser",
         f"{len(refused)} claim sets x {len(OPERATIONS)} operations, each refused without a call to DynamoDB;"
