@@ -1,4 +1,4 @@
-"""Imports point down from room to room, in the functions and in the command: no circles and no hidden imports."""
+"""Imports point down from room to room, in the functions and in the command: no cycles and no hidden imports."""
 
 import ast
 import re

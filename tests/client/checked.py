@@ -28,7 +28,7 @@ def main() -> None:
         complaints = installed.result() + developed.result()
     if complaints:
         sys.exit("\n".join(complaints))
-    sys.stdout.write("The client's types hold its users to it.\n")
+    sys.stdout.write("mypy accepts the right uses of the client and refuses the wrong ones.\n")
 
 
 def in_a_users_own_project(folder: Path) -> list[str]:
@@ -40,7 +40,7 @@ def in_a_users_own_project(folder: Path) -> list[str]:
     wanted = {n: found[1] for n, line in enumerate(wrong.read_text().splitlines(), 1)
               if (found := re.search(r"  # (.+)$", line))}  # fmt: skip
     missed = [
-        f"mypy does not say {complaint!r} of line {n} of {WRONG}:\n{said}"
+        f"mypy does not report {complaint!r} at line {n} of {WRONG}:\n{said}"
         for n, complaint in wanted.items()
         if not re.search(rf"^wrong\.py:{n}: .*{re.escape(complaint)}", said, re.MULTILINE)
     ]

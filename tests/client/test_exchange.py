@@ -263,7 +263,7 @@ def test_json_nested_too_deeply_is_not_a_valid_answer(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
-def test_a_delete_succeeds_only_with_the_api_s_own_status(status: int) -> None:
+def test_a_delete_answered_with_a_page_of_another_server_fails(status: int) -> None:
     steps = exchange.exchange(DELETE, 0)
     next(steps)
     with pytest.raises(grc_client.UnexpectedAnswer):

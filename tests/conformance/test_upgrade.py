@@ -47,7 +47,7 @@ Verified = Callable[[], tuple[Counter[str], list[Violation]]]
 
 @pytest.fixture
 def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Release:
-    """The first release's table. The clock stands at the time of the recording."""
+    """The first release's table. The clock is stopped at the time of the recording."""
     loaded = releases.load(dynamodb, service)
     wait(monkeypatch, loaded, seconds=0)
     monkeypatch.setenv("ENABLED_SOURCES", ",".join(findings.OFF_UNLESS_ENABLED))

@@ -151,7 +151,7 @@ def test_only_an_access_token_of_the_pool_is_accepted(pool: Pool, user: dict[str
 
 
 @pytest.mark.parametrize("careless", [False, True])
-def test_a_user_cannot_change_the_own_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
+def test_a_user_cannot_change_their_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
     """Nor through a client that an administrator made without a list of writable attributes."""
     token = user["access_token"]
     if careless:

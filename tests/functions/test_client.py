@@ -64,7 +64,7 @@ def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
             runner.run(asynchronous.aclose())
 
 
-def test_the_life_of_an_incident(incidents: Both) -> None:
+def test_create_returns_an_incident_with_its_values_and_etag(incidents: Both) -> None:
     made = incidents.create(title="Laptop stolen", severity="high", detected_at="2026-11-20T08:30:00Z", tags=["gdpr"])
     assert isinstance(made, Incident)
     assert (made.title, made.severity, made.status, made.tags) == ("Laptop stolen", "high", "new", ("gdpr",))

@@ -83,7 +83,7 @@ def mark(*changes: tuple[Any, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def test_both_days_of_a_change_are_marked_from_both_images() -> None:
+def test_a_changed_date_marks_the_old_day_and_the_new_day() -> None:
     assert mark((item(1, **WHOLE), item(2, **(WHOLE | {"detected_at": "2026-11-19T00:00:00.000Z"})))) == []
 
     # The change does not affect the counts of the day on which the incident was closed.

@@ -42,7 +42,7 @@ def checkov(files: list[str]) -> str:
     try:
         report: Any = json.loads(done.stdout)
     except ValueError:
-        return f"checkov said no JSON:\n{done.stdout}{done.stderr}"
+        return f"checkov printed no valid JSON:\n{done.stdout}{done.stderr}"
     summary = report["summary"]
     failed = [
         f"{one['check_id']} {one['check_name']}: {one['resource']} in {one['file_path']}"

@@ -46,7 +46,7 @@ def test_a_missing_or_unresolved_key_seals_no_cursor(monkeypatch: pytest.MonkeyP
 
 @with_environment
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda data: data.hex()))
-def test_a_text_that_was_not_sealed_is_no_cursor(text: str) -> None:
+def test_a_text_that_was_not_sealed_is_refused_as_a_cursor(text: str) -> None:
     with pytest.raises(MalformedRequest):
         cursor.unseal(text, ADA, "list")
 

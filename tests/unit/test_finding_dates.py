@@ -82,7 +82,7 @@ def test_each_date_names_the_field_it_was_read_from() -> None:
     )
 
 
-def test_only_detection_and_order_fall_back_to_the_envelope() -> None:
+def test_only_the_detected_and_seen_dates_fall_back_to_the_envelope() -> None:
     settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT], detected=[BAD], last_seen=[BAD])
 
     assert settled == (

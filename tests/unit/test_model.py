@@ -28,7 +28,9 @@ def test_the_model_has_the_41_fields_of_the_contract_each_with_one_writer() -> N
 
 @pytest.mark.parametrize(("status", "stamped"), [("contained", "contained_at"), ("closed", "closed_at")])
 @pytest.mark.parametrize("milestone", ["occurred_at", "detected_at"])
-def test_a_stamp_is_now_or_the_latest_earlier_milestone(status: str, stamped: str, milestone: str) -> None:
+def test_a_timestamp_set_by_the_server_is_now_or_the_latest_earlier_milestone(
+    status: str, stamped: str, milestone: str
+) -> None:
     for earlier, expected in [(DAYS[0], NOW), ("2030-01-01T00:00:00.000Z", "2030-01-01T00:00:00.000Z")]:
         one = incident(status=status, **{milestone: earlier})
         assert model.apply_rules(one, {}, NOW) == []
@@ -50,7 +52,7 @@ def test_closed_at_is_refused_unless_the_status_is_closed(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in model.STATUSES if status not in ("closed", "contained")])
-def test_other_statuses_stamp_nothing(status: str) -> None:
+def test_other_statuses_set_no_timestamp(status: str) -> None:
     one = incident(status=status)
 
     assert model.apply_rules(one, {}, NOW) == []

@@ -28,6 +28,6 @@ def test_merge_gives_the_results_of_rfc_7396_s_examples(original: object, patch:
     assert payloads.merge(original, patch) == result
 
 
-def test_a_patch_may_have_the_fields_of_a_create_and_is_deleted() -> None:
+def test_a_patch_may_have_every_field_of_a_create_and_the_field_is_deleted() -> None:
     assert set(payloads.IncidentPatch.model_fields) == set(payloads.NewIncident.model_fields) | {"is_deleted"}
     assert not set(payloads.IncidentPatch.model_fields) & model.STAMPED
