@@ -1,4 +1,4 @@
-"""Fixtures that several suites share, the rule on skips (in CI nothing may be skipped), and the promises' figures."""
+"""Fixtures that several suites share, the rule on skips (in CI a skip is a failure), and the promises' figures."""
 
 import os
 import sys
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
     if os.environ.pop(
         "PYTHONDONTWRITEBYTECODE", ""
-    ):  # each command that a test starts would compile its libraries anew
+    ):  # otherwise each command that a test starts would compile its libraries again
         sys.dont_write_bytecode = False
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """One of two processes hands on the figures that its tests have shown."""
+    """Pass the figures of a worker process to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = session.config.stash[_FIGURES]
 
@@ -75,7 +75,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Record what a test has shown of a promise: the promise, and the figure of this run."""
+    """Record a promise that a test has shown, with the figure of this run."""
 
     def kept(name: str, figure: str) -> None:
         request.config.stash[_FIGURES][name] = figure
@@ -93,7 +93,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the promises that this run has shown, and why tests were skipped: one line a reason."""
+    """Print the promises that this run has shown, and the reasons for skips: one line a reason."""
     figures = config.stash[_FIGURES]
     if figures:
         size = "in full" if config.getoption("--full") else "shortened; in full with --full"
@@ -110,8 +110,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have an AWS account; no test may reach it."""
-    sdk.session.cache_clear()  # it remembers whose credentials it has seen
+    """Remove the AWS account of the person who runs the tests: no test may reach it."""
+    sdk.session.cache_clear()  # the cache holds a session with earlier credentials
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -125,7 +125,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def dynamodb_url() -> Iterator[str]:
-    """DynamoDB Local. A new one for each module: it goes slower the more it has ever held."""
+    """The URL of DynamoDB Local. Each module gets a new one: it becomes slower with everything it has ever held."""
     if missing := dynamodb_local.what_is_missing():
         pytest.skip(missing)
     with dynamodb_local.running() as url:
@@ -141,7 +141,7 @@ def dynamodb(dynamodb_url: str) -> "DynamoDBClient":
 
 @pytest.fixture
 def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
-    """An empty table, as infra/storage.yaml deploys it, but without the stream."""
+    """The name of an empty table, as infra/storage.yaml deploys it, but without a stream."""
     name = dynamodb.create_table(TableName="incidents", **templates.table())["TableDescription"]["TableName"]
     yield name
     dynamodb.delete_table(TableName=name)
@@ -149,7 +149,7 @@ def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
 
 @pytest.fixture
 def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The handlers, with the client that they have on Lambda, on DynamoDB Local; the table's name."""
+    """The table's name, with the handlers on DynamoDB Local and the client that they have on Lambda."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
@@ -163,7 +163,7 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 def world(
     service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], MetricWorld]:
-    """Make a new world of metrics, in tenants of its own."""
+    """A function that makes a new world of metrics, in tenants of its own."""
     dynamodb.update_table(TableName=service, **templates.stream())
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
@@ -183,7 +183,7 @@ def world(
 
 @pytest.fixture
 def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
-    """What a person of the tenant acme may reach."""
+    """The repository of a person of the tenant acme."""
     return IncidentRepository(Identity("acme", "ada", None, frozenset()), dynamodb, table_name)
 
 
@@ -195,7 +195,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
-    """A stack on a port and in a folder of its own: one that runs in this checkout is left alone."""
+    """A stack on a port and in a folder of its own, so that a stack of this checkout is not touched."""
     checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
     try:
         yield checkout.up(), checkout
@@ -205,7 +205,7 @@ def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Clie
 
 @pytest.fixture(scope="session")
 def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
-    """What `incidents up` printed."""
+    """The output of `incidents up`."""
     return welcome_and_stack[0]
 
 

@@ -1,4 +1,4 @@
-"""The client knows what the service knows: operations, fields, filters, errors. Its types: tests/client/checked.py."""
+"""The client has the service's operations, fields, filters and errors. tests/client/checked.py checks its types."""
 
 from inspect import iscoroutinefunction, signature
 from typing import get_args
@@ -15,7 +15,7 @@ from incidents_cli.local.local_stack import operation_name
 from tests.support import templates
 from tests.support.templates import CHECKOUT
 
-# One operation, two methods: what is a patch over HTTP is a word of its own for people.
+# One operation, two methods: the client has a method of its own for the patch that restores an incident.
 ALSO = {"restore_incident"}
 METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
@@ -28,7 +28,7 @@ def public(kind: type) -> set[str]:
     return {name for name in vars(kind) if not name.startswith("_")}
 
 
-def test_every_operation_is_a_call_and_a_method() -> None:
+def test_every_operation_has_a_call_and_a_method() -> None:
     operations = {operation_name(name) for name in templates.operations()}
     assert set(METHODS.values()) == operations | ALSO
     assert all(callable(getattr(calls, name)) for name in METHODS.values())
@@ -36,7 +36,7 @@ def test_every_operation_is_a_call_and_a_method() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_both_clients_take_the_same(method: str) -> None:
+def test_both_clients_have_the_same_parameters(method: str) -> None:
     blocking, asynchronous = getattr(Incidents, method), getattr(AsyncIncidents, method)
     assert signature(blocking).parameters == signature(asynchronous).parameters
     assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes"))
@@ -44,37 +44,37 @@ def test_both_clients_take_the_same(method: str) -> None:
     assert asynchronous.__doc__
 
 
-def test_every_field_is_read_and_may_be_written() -> None:
+def test_the_client_reads_and_writes_every_field() -> None:
     assert tuple(models.Incident.model_fields) == model.FIELDS
     assert set(fields.NewIncident.__annotations__) == set(payloads.NewIncident.model_fields)
     assert set(fields.IncidentPatch.__annotations__) == set(payloads.IncidentPatch.model_fields) - {
-        "incident_number", "is_deleted",  # cannot be changed; delete and restore
+        "incident_number", "is_deleted",  # a number cannot change; delete and restore have their own methods
     }  # fmt: skip
     assert fields.NewIncident.__required_keys__ == {"title"}
     assert not fields.IncidentPatch.__required_keys__
 
 
-def test_every_parameter_can_be_given() -> None:
+def test_the_client_accepts_every_parameter() -> None:
     assert set(fields.IncidentFilters.__annotations__) == {*parameters.REPEATABLE, *parameters.SINGLE}
     assert {name.rstrip("_") for name in fields.MetricsWindow.__annotations__} == set(parameters.METRICS)
 
 
-def test_words_are_the_services_own() -> None:
+def test_the_client_has_the_service_s_statuses_severities_and_source_types() -> None:
     assert get_args(models.Status) == model.STATUSES
     assert get_args(models.Severity) == model.SEVERITIES
     assert get_args(models.SourceType) == model.SOURCE_TYPES
 
 
-def test_metrics_are_the_services_own() -> None:
+def test_the_client_has_every_metric_of_the_service() -> None:
     for kind in (models.Metrics, models.MetricsGroup, models.MetricsSpan):
         assert set(metric_definitions.METRICS) <= set(kind.model_fields)
 
 
-def test_every_status_of_the_service_is_an_error_of_the_client() -> None:
+def test_the_client_has_an_error_for_every_status_of_the_service() -> None:
     assert {status for status, _ in responses.STATUS_OF.values()} | {429} == set(OF_STATUS)
 
 
-def test_the_tree_of_errors_is_drawn_at_the_top_and_all_of_it_is_public() -> None:
+def test_every_client_error_is_public_and_in_the_module_s_tree() -> None:
     from grc_client import errors
 
     for error in (GrcError, ApiError, *GrcError.__subclasses__(), *ApiError.__subclasses__()):
@@ -87,8 +87,8 @@ def test_the_file_that_mypy_reads_uses_every_method() -> None:
     text = (CHECKOUT / "tests" / "client" / "uses_every_method.py").read_text()
     for method in METHODS:
         assert f"client.grc.incidents.{method}(" in text
-        assert text.count(f"incidents.{method}(") >= 2, "with both clients"
+        assert text.count(f"incidents.{method}(") >= 2, "both clients must use each method"
 
 
-def test_the_license_goes_with_it() -> None:
+def test_the_client_has_a_copy_of_the_license() -> None:
     assert (CHECKOUT / "client" / "LICENSE").read_bytes() == (CHECKOUT / "LICENSE").read_bytes()

@@ -1,11 +1,11 @@
-"""Each condition of the templates is tried both ways by the linters: `uv run python -m tests.support.lint`."""
+"""The linters try each condition of the templates with both values: `uv run python -m tests.support.lint`."""
 
 import json
 
 from tests.support import rendered, templates
 
 
-def test_every_condition_is_tried_both_ways() -> None:
+def test_the_linters_try_every_condition_with_both_values() -> None:
     for path in rendered.PATHS:
         ways = list(rendered.every_way(path))
         assert all("Fn::If" not in json.dumps(template) for _, template in ways)

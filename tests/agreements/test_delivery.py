@@ -1,4 +1,4 @@
-"""Who may deploy: one repository and environment, by way of CloudFormation, and no role beyond its boundary."""
+"""The rights to deploy: one repository and environment, through CloudFormation, with every role in its boundary."""
 
 import json
 import os
@@ -55,7 +55,7 @@ CREATED_BY = {
 
 
 def statements(name: str) -> list[dict[str, Any]]:
-    """Return the statements of a role, its managed policies' too, or of a policy, with those under a condition."""
+    """Return the statements of a policy, or of a role and its managed policies; also those under a condition."""
     properties = DELIVERY[name]["Properties"]
     managed = [DELIVERY[one["Ref"]]["Properties"] for one in properties.get("ManagedPolicyArns", [])]
     documents = [one["PolicyDocument"] for one in properties.get("Policies", managed or [properties])]
@@ -68,7 +68,7 @@ def actions(statement: dict[str, Any]) -> list[str]:
     return [action] if isinstance(action, str) else action
 
 
-def test_one_environment_of_one_repository_takes_the_role_and_says_so_in_full() -> None:
+def test_only_one_environment_of_one_repository_may_assume_the_deploy_role() -> None:
     (trust,) = DELIVERY["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert trust["Condition"] == {
@@ -83,7 +83,7 @@ def test_one_environment_of_one_repository_takes_the_role_and_says_so_in_full() 
 
 
 @pytest.mark.parametrize("name", ["DeployRole", "CloudFormationRole", "Boundary"])
-def test_no_action_is_a_pattern_and_what_has_no_resource_is_known(name: str) -> None:
+def test_no_action_is_a_pattern_and_only_known_statements_lack_a_resource(name: str) -> None:
     of_everything = set()
     for statement in statements(name):
         assert statement["Effect"] == "Allow"
@@ -93,7 +93,7 @@ def test_no_action_is_a_pattern_and_what_has_no_resource_is_known(name: str) -> 
     assert of_everything <= {"WithoutAResource", "Traces", "MakeAUserPool", "MakeAPassword"}
 
 
-def test_the_workflow_hands_over_to_cloudformation_and_can_do_nothing_by_itself() -> None:
+def test_the_deploy_role_can_only_pass_its_work_to_cloudformation() -> None:
     services = {action.split(":")[0] for statement in statements("DeployRole") for action in actions(statement)}
     assert services == {"cloudformation", "iam", "s3"}
     by_sid = {statement["Sid"]: statement for statement in statements("DeployRole")}
@@ -102,19 +102,19 @@ def test_the_workflow_hands_over_to_cloudformation_and_can_do_nothing_by_itself(
     assert by_sid["WithTheServiceRoleAlone"]["Condition"] == {"StringEquals": {"cloudformation:RoleArn": role}}
 
 
-def test_cloudformation_makes_no_role_without_the_boundary_and_cannot_take_it_away() -> None:
+def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_it() -> None:
     granted = {action: one for one in statements("CloudFormationRole") for action in actions(one)}
     bounded = {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
     for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"):
         assert granted[action]["Condition"] == bounded
     assert "iam:DeleteRolePermissionsBoundary" not in granted
     reached = str([granted[action]["Resource"] for action in ("iam:CreatePolicyVersion", "iam:PutRolePolicy")])
-    assert "Boundary" not in reached, "its own bounds are out of its reach"
+    assert "Boundary" not in reached, "the role must not change its own boundary"
     assert "DeployRole" not in str(statements("CloudFormationRole"))
 
 
-def test_cloudformation_does_nothing_with_the_roles_that_bound_it() -> None:
-    """Whatever the two stacks are called: by its ARN, each, and in a policy that no parameter leaves out."""
+def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
+    """The policy uses the ARNs, so the names of the stacks do not matter, and no parameter can remove it."""
     denial = DELIVERY["OutOfReach"]
     assert "Condition" not in denial
     assert denial["Properties"]["Roles"] == [{"Ref": "CloudFormationRole"}]
@@ -125,13 +125,15 @@ def test_cloudformation_does_nothing_with_the_roles_that_bound_it() -> None:
     roles = [{"Fn::GetAtt": [name, "Arn"]} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::Role"]
     policies = [{"Ref": name} for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"]
     assert (len(roles), len(policies)) == (2, 5)
-    assert sorted(map(str, statement["Resource"])) == sorted(map(str, roles + policies)), "each that there is"
+    assert sorted(map(str, statement["Resource"])) == sorted(map(str, roles + policies)), (
+        "the denial must name every role and policy"
+    )
     assert {one["Type"] for one in DELIVERY.values() if "IAM" in one["Type"]} == {
         "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::IAM::Policy", "AWS::IAM::Role"
     }  # fmt: skip
 
 
-def test_cloudformations_role_has_managed_policies_alone_and_they_are_nobody_elses() -> None:
+def test_cloudformation_s_role_has_only_managed_policies_of_its_own() -> None:
     role = DELIVERY["CloudFormationRole"]["Properties"]
     assert "Policies" not in role
     attached = [one["Ref"] for one in role["ManagedPolicyArns"]]
@@ -150,7 +152,7 @@ LONG = {
 
 
 def filled(value: Any) -> Any:
-    """Return a part of a policy with values in the place of what it refers to, long ones."""
+    """Return a part of a policy with its references replaced by long values."""
     match value:
         case {"Ref": name}:
             return LONG[name]
@@ -166,13 +168,13 @@ def filled(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", [name for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"])
-def test_a_managed_policy_has_room_for_what_comes(name: str) -> None:
-    """IAM takes 6,144 characters, white space not counted."""
+def test_each_managed_policy_has_room_for_more_statements(name: str) -> None:
+    """IAM's limit is 6,144 characters without white space."""
     document = filled(DELIVERY[name]["Properties"]["PolicyDocument"])
     assert len(json.dumps(document, separators=(",", ":"))) < 5_000
 
 
-def test_what_holds_data_is_not_for_the_pipeline_to_delete() -> None:
+def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
     granted = {action for statement in statements("CloudFormationRole") for action in actions(statement)}
     kept = {
         one["Type"]
@@ -184,10 +186,11 @@ def test_what_holds_data_is_not_for_the_pipeline_to_delete() -> None:
     assert not {"dynamodb:DeleteTable", "cognito-idp:DeleteUserPool"} & granted
 
 
-def test_the_stack_may_be_called_only_what_no_name_of_a_role_cuts_short() -> None:
-    """CloudFormation joins a stack's name, a logical id and up to 13 characters, and cuts the stack's name to make 64.
+def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
+    """CloudFormation makes names of at most 64 characters from a stack's name, a logical id and up to 13 characters.
 
-    A role or function whose name no longer began with the whole of it and a hyphen could not be made.
+    If the name is too long, it cuts the stack's name. The pipeline may only make roles and functions whose names start
+    with the complete stack's name and a hyphen.
     """
     named = {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Serverless::Function"}
     longest = max(
@@ -215,7 +218,7 @@ def test_the_stack_may_be_called_only_what_no_name_of_a_role_cuts_short() -> Non
         assert re.fullmatch(pattern, stages[stage]["deploy"]["parameters"]["stack_name"])
 
 
-def test_the_boundary_admits_what_the_functions_are_granted_and_no_more() -> None:
+def test_the_boundary_permits_exactly_the_actions_of_the_functions() -> None:
     resources = templates.service()["Resources"]
     policies = [
         policy["PolicyDocument"]
@@ -224,37 +227,37 @@ def test_the_boundary_admits_what_the_functions_are_granted_and_no_more() -> Non
         for policy in one["Properties"]["Policies"]
     ] + [one["Properties"]["PolicyDocument"] for one in resources.values() if one["Type"] == "AWS::IAM::ManagedPolicy"]
     needed = {action for policy in policies for statement in policy["Statement"] for action in actions(statement)}
-    needed -= {"sqs:SendMessageBatch"}  # the emulator's; on AWS sqs:SendMessage grants both
-    needed |= {"lambda:InvokeFunction"}  # of the schedule, whose role SAM makes
+    needed -= {"sqs:SendMessageBatch"}  # for the emulator only; on AWS, sqs:SendMessage grants both
+    needed |= {"lambda:InvokeFunction"}  # for the schedule, whose role SAM makes
     assert {action for statement in statements("Boundary") for action in actions(statement)} == needed
 
 
-def test_cloudformation_may_create_every_kind_of_resource_that_there_is() -> None:
+def test_cloudformation_may_create_every_kind_of_resource_in_the_templates() -> None:
     granted = {action for statement in statements("CloudFormationRole") for action in actions(statement)}
     kinds = {
         one["Type"]
         for name in TEMPLATES
         for one in templates.read(templates.CHECKOUT / name)["Resources"].values()
     }  # fmt: skip
-    assert kinds <= set(CREATED_BY), "say how it is created, and grant it in infra/delivery.yaml"
+    assert kinds <= set(CREATED_BY), "add the create action here, and grant it in infra/delivery.yaml"
     assert {CREATED_BY[kind] for kind in kinds} <= granted
     for action in ("scheduler:CreateSchedule", "lambda:AddPermission", "lambda:CreateEventSourceMapping"):
-        assert action in granted  # what SAM makes of events
+        assert action in granted  # SAM makes these from events
 
 
 # --- the workflow
 
 
-def test_every_action_of_others_is_pinned_to_a_commit() -> None:
+def test_every_third_party_action_is_pinned_to_a_commit() -> None:
     used = re.findall(r"uses: (\S+)(.*)", TEXT)
     assert len(used) == 7
     for action, comment in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
-    assert len(set(used)) == 3, "one commit each"
+    assert len(set(used)) == 3, "each action must have only one commit"
 
 
-def test_a_job_has_no_permission_that_it_does_not_need() -> None:
+def test_each_job_has_only_the_permissions_it_needs() -> None:
     assert WORKFLOW["permissions"] == {}
     assert JOBS["test"]["permissions"] == {"contents": "read"}
     for name, stage in DEPLOYING.items():
@@ -266,7 +269,7 @@ def test_a_job_has_no_permission_that_it_does_not_need() -> None:
     assert "pull_request_target" not in TEXT
 
 
-def test_nothing_is_deployed_that_was_not_tested_and_nothing_but_tags() -> None:
+def test_only_a_tested_tag_is_deployed() -> None:
     assert JOBS["test"]["steps"][-1]["run"] == ".ci/run"
     assert (JOBS["staging"]["needs"], JOBS["production"]["needs"]) == ("test", "staging")
     assert JOBS["staging"]["if"] == "startsWith(github.ref, 'refs/tags/v')"
@@ -274,16 +277,16 @@ def test_nothing_is_deployed_that_was_not_tested_and_nothing_but_tags() -> None:
                for job in JOBS.values() for step in job["steps"] if "checkout" in step.get("uses", ""))  # fmt: skip
 
 
-def test_a_stage_has_one_deployment_at_a_time_whatever_was_tagged() -> None:
+def test_a_stage_has_one_deployment_at_a_time() -> None:
     for name, stage in DEPLOYING.items():
         assert JOBS[name]["concurrency"] == {"group": f"deploy-{stage}", "cancel-in-progress": False}
 
 
 @pytest.mark.parametrize(("answers", "accepted"), [("200 401", True), ("200 200", False), ("403 401", False)])
-def test_the_script_deploys_the_stage_of_the_configuration_and_tries_the_gateway(
+def test_the_deploy_script_deploys_the_configured_stage_and_checks_the_gateway(
     tmp_path: Path, answers: str, accepted: bool
 ) -> None:
-    """With stand-ins for what would reach AWS, that note what they are told."""
+    """Replacements for the commands that would reach AWS record their arguments."""
     said = tmp_path / "said"
     document, list_of = answers.split()
     for command, answer in (
@@ -307,10 +310,10 @@ def test_the_script_deploys_the_stage_of_the_configuration_and_tries_the_gateway
     stages = tomllib.loads((templates.CHECKOUT / "samconfig.toml").read_text())
     assert f"--stack-name {stages['staging']['deploy']['parameters']['stack_name']} " in asked
     source = (FOLDER / "deploy").read_text()
-    assert not re.search(r"grc-incidents", source), "it is told in samconfig.toml alone"
+    assert not re.search(r"grc-incidents", source), "only samconfig.toml may contain the stack's name"
 
 
-def test_the_script_of_the_workflow_can_be_run() -> None:
+def test_the_deploy_script_is_executable_and_its_variables_are_outputs() -> None:
     assert os.access(FOLDER / "deploy", os.X_OK)
     outputs = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Outputs"]
     for variable in ("DEPLOY_ROLE_ARN", "CLOUDFORMATION_ROLE_ARN", "ARTIFACTS_BUCKET"):

@@ -1,4 +1,4 @@
-"""Every error has one status, and says what it is."""
+"""Every error has one status and a description."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def leaves(error: type[errors.IncidentError]) -> Iterator[type[errors.IncidentEr
         yield error
 
 
-def test_every_error_has_a_status_and_every_status_an_error() -> None:
+def test_every_error_has_a_status_and_every_status_has_an_error() -> None:
     assert set(responses.STATUS_OF) == set(leaves(errors.IncidentError))
 
 
@@ -25,6 +25,6 @@ def test_no_two_errors_share_a_problem_type() -> None:
 
 
 @pytest.mark.parametrize("error", list(leaves(errors.IncidentError)), ids=lambda error: error.__name__)
-def test_every_error_stands_in_the_tree_at_the_top_of_its_file(error: type[errors.IncidentError]) -> None:
+def test_every_error_is_in_the_tree_in_its_module_s_docstring(error: type[errors.IncidentError]) -> None:
     assert f"── {error.__name__} " in (errors.__doc__ or "")
     assert error.__doc__

@@ -1,4 +1,4 @@
-"""Adapters, the table of sources, the recorded events and the published schema say the same."""
+"""The adapters, the table of sources, the recorded events and the published schema agree."""
 
 import importlib
 import json
@@ -31,17 +31,17 @@ def test_every_adapter_is_in_the_table_and_has_a_recorded_event(module: Any) -> 
     assert [recorded for recorded in NAMES if recorded.startswith(name)]
 
 
-def test_every_line_of_the_table_has_a_recorded_event_and_every_event_its_line() -> None:
+def test_the_table_of_sources_matches_the_recorded_events() -> None:
     lines = [(event(name)["source"], event(name)["detail-type"]) for name in NAMES]
     recorded = {(source if source.startswith("aws.") else findings.ANY_SOURCE, kind) for source, kind in lines}
     assert recorded == set(findings.ADAPTERS)
 
 
-def test_every_recorded_event_has_its_expectation() -> None:
+def test_every_recorded_event_has_its_expected_findings() -> None:
     assert sorted(path.stem for path in (FOLDER / "expected").glob("*.json")) == NAMES
 
 
-def test_the_schema_is_one_and_has_the_severities_of_the_model() -> None:
+def test_the_alert_schema_is_valid_and_has_the_model_s_severities() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["properties"]["severity"]["enum"] == list(model.SEVERITIES)
 
@@ -67,29 +67,29 @@ details = st.dictionaries(st.sampled_from([*SCHEMA["properties"], "unknown"]), o
 
 @settings(deadline=None, max_examples=500)
 @given(details)
-def test_the_adapter_takes_what_the_schema_allows_and_nothing_else(detail: Any) -> None:
+def test_the_adapter_accepts_exactly_the_alerts_that_the_schema_allows(detail: Any) -> None:
     assert is_taken(detail) == VALIDATOR.is_valid(detail)
 
 
 @pytest.mark.parametrize("name", SCHEMA["properties"])
-def test_schema_and_adapter_agree_on_each_member(name: str) -> None:
+def test_schema_and_adapter_agree_on_each_member_of_an_alert(name: str) -> None:
     for value in odd.elements:  # type: ignore[attr-defined]
         detail = {key: one for key, one in (DETAIL | {name: value}).items() if one is not GONE}
         assert is_taken(detail) == VALIDATOR.is_valid(detail), value
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", 1, {}])
-def test_neither_takes_what_is_no_alert(detail: Any) -> None:
+def test_schema_and_adapter_refuse_a_value_that_is_not_an_alert(detail: Any) -> None:
     assert not is_taken(detail)
     assert not VALIDATOR.is_valid(detail)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("alert_escalated")])
-def test_recorded_alerts_are_of_the_schema(name: str) -> None:
+def test_recorded_alerts_conform_to_the_schema(name: str) -> None:
     VALIDATOR.validate(event(name)["detail"])
 
 
-def test_every_member_of_the_schema_is_read() -> None:
+def test_the_adapter_reads_every_member_of_the_schema() -> None:
     full = findings.read(event("alert_escalated"))
     for name in set(SCHEMA["properties"]) - {"schema_version"}:
         assert name in DETAIL

@@ -1,4 +1,4 @@
-"""What the emulator is given is what was built, but for what is named here."""
+"""The emulator's templates equal the built ones, except for the differences listed here."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ WITHOUT_VERSIONS = {
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A folder as `sam build` leaves it: intrinsic functions in their long form, packages beside the templates."""
+    """A folder as `sam build` leaves it: intrinsic functions in their long form, packages next to the templates."""
     service = templates.service()
     for name in NESTED:
         (tmp_path / name).mkdir()
@@ -53,7 +53,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of everything in a template that is no dictionary and no list."""
+    """Yield the path and the value of every member of a template that is neither a dictionary nor a list."""
     named = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else None
     if named is None:
         yield path, part
@@ -63,15 +63,15 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def changes(folder: Path) -> dict[str, Any]:
-    """Return what is another value in the emulator's template than in the one that was built, by its path."""
+    """Return the values that differ between the emulator's template and the built one, by path."""
     before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))
     after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))
-    assert set(after) <= set(before), "nothing is added"
+    assert set(after) <= set(before), "the emulator's template must add nothing"
     return {path: after.get(path, GONE) for path, value in before.items() if after.get(path, GONE) != value}
 
 
 @pytest.mark.parametrize("versions", [True, False])
-def test_the_service_differs_in_what_is_named_and_in_nothing_else(built: Path, versions: bool) -> None:
+def test_the_emulator_s_service_differs_only_in_the_listed_values(built: Path, versions: bool) -> None:
     assert for_emulator.write(built, versions=versions) == built / for_emulator.FILE
     found = changes(built)
     relaxed = {path for path in found if path.endswith("/Condition/Null/dynamodb:LeadingKeys")}
@@ -80,13 +80,13 @@ def test_the_service_differs_in_what_is_named_and_in_nothing_else(built: Path, v
     assert found == SERVICE | ({} if versions else WITHOUT_VERSIONS)
 
 
-def test_a_message_is_hidden_for_a_moment_and_the_queues_are_else_what_they_are(built: Path) -> None:
+def test_the_emulator_s_queues_differ_only_in_their_visibility_timeout(built: Path) -> None:
     for_emulator.write(built, versions=False)
     hidden = {f"Resources/{queue}/Properties/VisibilityTimeout": 6 for queue in ("Queue", "MetricsQueue")}
     assert changes(built / "Eventing") == hidden
 
 
-def test_alarms_over_several_metrics_are_left_out_and_no_other(built: Path) -> None:
+def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: Path) -> None:
     for_emulator.write(built, versions=False)
     found = changes(built / "Observability")
     assert {path.split("/")[1] for path in found} == OVER_SEVERAL
@@ -95,7 +95,7 @@ def test_alarms_over_several_metrics_are_left_out_and_no_other(built: Path) -> N
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 
-def test_what_was_built_stays_and_the_other_stacks_are_deployed_as_they_are(built: Path) -> None:
+def test_the_built_templates_stay_unchanged_and_only_two_nested_ones_are_replaced(built: Path) -> None:
     before = {path: path.read_bytes() for path in built.rglob("template.yaml")}
     for_emulator.write(built, versions=False)
     assert {path: path.read_bytes() for path in built.rglob("template.yaml")} == before
@@ -119,7 +119,7 @@ def test_what_was_built_stays_and_the_other_stacks_are_deployed_as_they_are(buil
         ("Observability/template.yaml", "{", "!Ref {"),
     ],
 )
-def test_what_is_to_be_changed_and_is_not_there_stops_it(built: Path, template: str, before: str, after: str) -> None:
+def test_a_missing_value_to_change_stops_the_command(built: Path, template: str, before: str, after: str) -> None:
     text = (built / template).read_text()
     assert before in text
     (built / template).write_text(text.replace(before, after))
@@ -127,7 +127,7 @@ def test_what_is_to_be_changed_and_is_not_there_stops_it(built: Path, template: 
         for_emulator.write(built, versions=False)
 
 
-def test_the_rest_of_what_the_local_stack_is_told_are_parameters() -> None:
+def test_the_local_stack_sets_only_parameters_of_the_template() -> None:
     given = up_down.parameters(Stack(1), sam.host_parameters())
     assert set(given) == {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
     assert set(given) <= set(templates.service()["Parameters"])

@@ -1,4 +1,4 @@
-"""The user pool and its trigger say what the routes and the functions ask for, and nobody chooses a tenant."""
+"""The user pool and its trigger match the routes and functions, and no caller can choose a tenant."""
 
 import re
 
@@ -17,7 +17,7 @@ CLIENTS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Ty
 each_client = pytest.mark.parametrize("name", CLIENTS)
 
 
-def test_the_scopes_are_those_of_the_routes() -> None:
+def test_the_user_pool_has_the_scopes_of_the_routes() -> None:
     asked = {
         scope
         for function in templates.operations().values()
@@ -33,7 +33,7 @@ def test_the_scopes_are_those_of_the_routes() -> None:
         assert granted[:2] == ["${Scopes}/read", "${Scopes}/write"]
 
 
-def test_the_trigger_takes_the_tenants_and_applications_that_the_functions_take() -> None:
+def test_the_trigger_and_the_functions_accept_the_same_tenant_and_application_ids() -> None:
     forms = {name: form.pattern for name, (form, _) in identity._FORMS.items()}
     assert add_tenant.TENANT_ID.pattern == model.TENANT_ID.pattern == forms["tenant_id"]
     assert add_tenant.APP_ID.pattern == forms["app_id"]
@@ -45,14 +45,14 @@ def test_the_trigger_runs_before_every_access_token_of_users_and_machines() -> N
     assert POOL["LambdaConfig"] == {
         "PreTokenGenerationConfig": {"LambdaArn": {"Fn::GetAtt": ["AddTenant", "Arn"]}, "LambdaVersion": "V3_0"}
     }
-    assert POOL["UserPoolTier"] == "ESSENTIALS", "which version 3 needs at the least"
+    assert POOL["UserPoolTier"] == "ESSENTIALS", "version 3 of the event needs at least this tier"
     function = RESOURCES["AddTenant"]["Properties"]
     assert function["Handler"] == f"{add_tenant.__name__}.handler"
     assert (templates.CHECKOUT / "infra" / function["Code"] / "add_tenant.py").exists()
-    assert function["Timeout"] <= 5, "Cognito waits no longer"
+    assert function["Timeout"] <= 5, "Cognito waits at most 5 s"
 
 
-def test_nobody_but_this_pool_may_call_the_trigger() -> None:
+def test_only_this_pool_may_call_the_trigger() -> None:
     assert RESOURCES["MayAddTenant"]["Properties"] == {
         "Action": "lambda:InvokeFunction",
         "FunctionName": {"Fn::GetAtt": ["AddTenant", "Arn"]},
@@ -62,7 +62,7 @@ def test_nobody_but_this_pool_may_call_the_trigger() -> None:
     }
 
 
-def test_the_trigger_may_write_its_logs_and_nothing_else() -> None:
+def test_the_trigger_may_only_write_its_logs() -> None:
     assert RESOURCES["AddTenant"]["Properties"]["Role"] == {"Fn::GetAtt": ["AddTenantRole", "Arn"]}
     role = RESOURCES["AddTenantRole"]["Properties"]
     assert set(role) == {"AssumeRolePolicyDocument", "PermissionsBoundary", "Policies"}
@@ -75,7 +75,7 @@ def test_the_trigger_may_write_its_logs_and_nothing_else() -> None:
     }
 
 
-def test_administrators_make_users_and_say_whose_they_are() -> None:
+def test_only_administrators_make_users_and_set_their_tenant() -> None:
     assert POOL["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     (tenant,) = POOL["Schema"]
     assert (tenant["Name"], tenant["AttributeDataType"]) == ("tenant_id", "String")
@@ -83,25 +83,27 @@ def test_administrators_make_users_and_say_whose_they_are() -> None:
 
 @each_client
 def test_no_client_lets_users_write_their_tenant(name: str) -> None:
-    written = CLIENTS[name]["WriteAttributes"]  # left out, it would be every attribute
+    written = CLIENTS[name]["WriteAttributes"]  # if it is absent, users may write every attribute
     assert written
     assert not [attribute for attribute in written if attribute.startswith(("custom:", "email"))]
 
 
 @each_client
-def test_no_client_takes_a_password_or_a_token_in_a_url(name: str) -> None:
+def test_no_client_accepts_a_password_or_gets_a_token_in_a_url(name: str) -> None:
     client = CLIENTS[name]
     assert client["AllowedOAuthFlows"] == [{"UserClient": "code", "MachineClient": "client_credentials"}[name]]
     assert client["GenerateSecret"] is (name == "MachineClient")
-    assert client["ExplicitAuthFlows"], "left out, it would be several"
+    assert client["ExplicitAuthFlows"], "if it is absent, several flows are allowed"
     assert not {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"} & set(client["ExplicitAuthFlows"])
     assert client["PreventUserExistenceErrors"] == "ENABLED"
 
 
-def test_whoever_gives_the_machine_client_to_another_tenant_is_told_to_delete_it_first() -> None:
-    """CloudFormation changes it where it is, with its secret; without MachineTenantId there is none."""
+def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_changes() -> None:
+    """CloudFormation changes the client in place and keeps its secret. Without MachineTenantId there is no client."""
     client = RESOURCES["MachineClient"]
-    assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, "what else makes a new one now?"
+    assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, (
+        "another property now makes a new client: change the advice"
+    )
     assert client["Properties"]["UserPoolId"] == {"Ref": "UserPool"}
     assert client["Condition"] == RESOURCES["MachineTenant"]["Condition"] == "HasMachine"
     assert TEMPLATE["Conditions"]["HasMachine"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MachineTenantId"}, ""]}]}
@@ -110,11 +112,11 @@ def test_whoever_gives_the_machine_client_to_another_tenant_is_told_to_delete_it
     runbook = (templates.CHECKOUT / "docs" / "runbooks" / "deploy.md").read_text()
     (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
     assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (
-        "as SAM takes an empty value"
+        "the runbook must show how to pass SAM an empty value"
     )
 
 
-def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
+def test_users_need_a_second_factor_and_their_tokens_are_short_lived() -> None:
     assert (POOL["MfaConfiguration"], POOL["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
     assert POOL["Policies"]["PasswordPolicy"]["MinimumLength"] >= 14
     client = CLIENTS["UserClient"]
@@ -122,13 +124,15 @@ def test_users_prove_two_things_and_their_tokens_are_short_lived() -> None:
     assert client["RefreshTokenRotation"]["Feature"] == "ENABLED"
 
 
-def test_the_pool_is_kept_safe() -> None:
+def test_the_pool_is_protected_from_deletion() -> None:
     pool = RESOURCES["UserPool"]
-    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), "no rollback stops at it"
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
+        "a rollback must not fail at the pool"
+    )
     assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
 
 
-def test_every_parameter_is_described_and_given() -> None:
+def test_every_identity_parameter_has_a_description_and_a_value() -> None:
     assert set(SERVICE["Resources"]["Identity"]["Properties"]["Parameters"]) == set(TEMPLATE["Parameters"])
     for parameters in (SERVICE["Parameters"], TEMPLATE["Parameters"]):
         for name, parameter in parameters.items():
@@ -148,7 +152,7 @@ def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> N
     assert SERVICE["Parameters"]["CreateUserPool"]["Default"] == "false"
 
 
-def test_without_a_pool_an_issuer_must_be_given() -> None:
+def test_a_stack_without_a_pool_needs_an_issuer() -> None:
     rule = SERVICE["Rules"]["SomebodyIssuesTokens"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "CreateUserPool"}, "false"]}
     (assertion,) = rule["Assertions"]

@@ -1,4 +1,4 @@
-"""What a function loads is what its start costs, and the pure modules stay pure."""
+"""The modules that a function loads determine the cost of its start, and the pure modules stay pure."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ ALL = sorted(path.stem for path in (CHECKOUT / "functions").glob("*.py"))
 LIGHT = [name for name in ALL if re.match(r'"""(GET|DELETE) ', (CHECKOUT / "functions" / f"{name}.py").read_text())]
 
 
-# What takes longest to load is loaded once, and each module in a copy of that process. Nothing of it is looked for.
+# The slowest libraries are loaded once, and each module in a fork of that process. No test looks for these libraries.
 COPIES = """
 import botocore.session, aws_lambda_powertools
 import importlib, os, sys
@@ -36,7 +36,7 @@ def run(script: str, *modules: str) -> str:
 
 @cache
 def loaded() -> dict[str, set[str]]:
-    """What each function loads, and the half of the libraries that all of them need."""
+    """Return the modules that each function loads, with the libraries that all functions need."""
     lines = [line.split() for line in run(COPIES, *ALL).splitlines()]
     return {module: set(modules) for module, *modules in lines}
 
@@ -47,13 +47,13 @@ def test_reads_and_deletions_load_no_pydantic_and_no_ulid(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", ALL)
-def test_no_function_loads_what_it_has_no_use_for(module: str) -> None:
+def test_no_function_loads_an_unused_library(module: str) -> None:
     router, parser = "aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.parser"
     assert not loaded()[module] & {"boto3", "s3transfer", "aws_xray_sdk", "jwt", "moto", router, parser}
 
 
 @pytest.mark.parametrize("payloads", [False, True], ids=["all else", "payloads, which loads pydantic"])
-def test_the_domain_and_the_adapters_load_no_aws(payloads: bool) -> None:
+def test_the_domain_and_the_adapters_load_no_aws_library(payloads: bool) -> None:
     names = sorted(path.stem for path in (CHECKOUT / "functions" / "incidents" / "domain").glob("[a-z]*.py"))
     domain = [f"incidents.domain.{name}" for name in names if (name == "payloads") is payloads]
     wanted = domain if payloads else [*domain, "incidents.findings"]

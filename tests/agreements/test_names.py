@@ -1,4 +1,4 @@
-"""Names that misled once do not come back: no module, class, function, parameter or variable bears one."""
+"""Names that once misled stay out of the product: modules, classes, functions, parameters and variables."""
 
 import ast
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from tests.support.templates import CHECKOUT
 
 PACKAGES = ("functions", "infra/cli", "infra/functions", "client/src")
 MISLEADING = {
-    # a verb with five meanings, a noun with four
+    # a verb with five meanings, and a noun with four
     "settle", "Part",
     # two words for one thing
     "measures", "drafts", "Draft", "listing", "announcing", "system_repository", "SystemRepository", "MarkedDays",
-    # what it is not
+    # not what the name says
     "Beside", "sight", "seen", "Seen", "left_out", "counted", "blank", "is_beyond_callers", "not_wanted",
     "incident_unless_known", "Home", "Target", "Told", "Selection", "Partition", "Reader",
-    # a word in the place of a noun, or of a verb with its object
+    # not a noun, or not a verb with its object
     "of", "one", "some", "told", "found", "altered", "again", "_again", "_check", "_bar", "_printable", "_text",
 }  # fmt: skip
 MODULES_ONCE = {
@@ -27,10 +27,10 @@ MODULES_ONCE = {
 }  # fmt: skip
 DATA = {
     ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a field of a report that people keep
-    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # a count that is printed as it is called
+    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # a count that is printed under this name
 }
 OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant"}
-"""The modules that make tokens and read them. A claim is what a token says, and nothing else."""
+"""The modules that make or read tokens. A claim is a statement in a token, and nothing else."""
 
 
 def modules() -> Iterator[Path]:
@@ -39,7 +39,7 @@ def modules() -> Iterator[Path]:
 
 
 def definitions(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of whatever a module gives a name to."""
+    """Yield the line and the name of each definition in a module."""
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -58,7 +58,7 @@ def misleading(text: str) -> list[tuple[int, str]]:
     return [(line, name) for line, name in definitions(text) if name in MISLEADING]
 
 
-def test_no_definition_bears_a_name_that_misled() -> None:
+def test_no_definition_has_a_misleading_name() -> None:
     seen, wrong = 0, set()
     for path in modules():
         seen += 1
@@ -68,10 +68,10 @@ def test_no_definition_bears_a_name_that_misled() -> None:
     assert wrong == DATA
 
 
-def test_no_module_is_called_as_one_that_misled() -> None:
+def test_no_module_has_a_misleading_name() -> None:
     packages = [path.parent for path in modules() if path.name == "__init__.py"]
     names = {path.stem for path in modules()} | {package.name for package in packages}
-    assert names & MODULES_ONCE <= {"local"}, "the room of the local stack; its module is up_down"
+    assert names & MODULES_ONCE <= {"local"}, "only the room of the local stack may have such a name"
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_no_module_is_called_as_one_that_misled() -> None:
         "[some for some in ()]",
     ],
 )
-def test_a_planted_name_is_seen(planted: str) -> None:
+def test_a_planted_misleading_name_is_found(planted: str) -> None:
     assert misleading(planted)
 
 
-def test_a_claim_is_what_a_token_says_and_nothing_else() -> None:
+def test_only_modules_about_tokens_use_the_word_claim() -> None:
     speaking = {path.stem for path in modules() for _, name in definitions(path.read_text()) if "claim" in name.lower()}
     assert "identity" in speaking
     assert speaking <= OF_TOKENS

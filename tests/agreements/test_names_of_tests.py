@@ -1,4 +1,4 @@
-"""Names in the tests: a class is called as nothing of the product is, and a test's name reads at once."""
+"""Names in the tests: no class has the name of a product class, and a test's name is short enough to read."""
 
 import ast
 from collections import Counter
@@ -9,7 +9,7 @@ from tests.support.templates import CHECKOUT
 
 PRODUCT = [CHECKOUT / "functions", CHECKOUT / "infra", CHECKOUT / "client"]
 TESTS = CHECKOUT / "tests"
-PEERS = TESTS / "benchmarks" / "peers"  # other ways to write the same service: theirs are the service's names
+PEERS = TESTS / "benchmarks" / "peers"  # the same service, written in other ways, with the service's names
 LONGEST = 90
 
 
@@ -25,18 +25,18 @@ def classes(*folders: Path) -> list[tuple[str, Path]]:
     return [(node.name, path) for path, node in nodes(*folders) if isinstance(node, ast.ClassDef)]
 
 
-def test_no_class_of_the_tests_has_the_name_of_one_of_the_product() -> None:
+def test_no_class_of_the_tests_has_the_name_of_a_product_class() -> None:
     taken = {name for name, _ in classes(*PRODUCT)}
     assert {"Incident", "IncidentRepository", "Client", "Stack"} <= taken
     assert [(name, str(path)) for name, path in classes(TESTS) if name in taken] == []
 
 
-def test_no_two_classes_that_suites_share_have_one_name() -> None:
+def test_shared_classes_of_the_tests_have_different_names() -> None:
     shared = [name for name, path in classes(TESTS) if not path.name.startswith("test_")]
     assert [name for name, times in Counter(shared).items() if times > 1] == []
 
 
-def test_no_name_of_a_test_is_too_long_to_read_at_once() -> None:
+def test_the_name_of_a_test_has_at_most_90_characters() -> None:
     functions = [node.name for _, node in nodes(TESTS) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     tests = [name for name in functions if name.startswith("test_")]
     assert len(tests) > 600

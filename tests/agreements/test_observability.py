@@ -1,5 +1,4 @@
-"""What is watched is what there is: the dashboard and the alarms name metrics that the code tells of, and queues and
-functions that the templates have."""
+"""The dashboard and the alarms use only metrics that the code emits, and queues and functions of the templates."""
 
 import json
 import re
@@ -23,7 +22,7 @@ EVENTING = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resou
 QUEUES = {one["Properties"]["QueueName"]["Fn::Sub"] for one in EVENTING.values() if one["Type"] == "AWS::SQS::Queue"}
 
 
-def test_every_metric_of_our_own_is_one_that_the_code_tells_of() -> None:
+def test_the_code_emits_every_own_metric_of_the_dashboard_and_alarms() -> None:
     shown = {metric[1] for metric in METRICS if metric[0] == cloudwatch.NAMESPACE}
     alarmed = {one["MetricName"] for one in ALARMS.values() if one.get("Namespace") == cloudwatch.NAMESPACE}
     assert len(shown) >= 7
@@ -31,7 +30,7 @@ def test_every_metric_of_our_own_is_one_that_the_code_tells_of() -> None:
         assert f'"{name}"' in CODE
 
 
-def test_every_metric_of_our_own_has_the_dimensions_that_the_code_gives_it() -> None:
+def test_every_own_metric_has_the_dimensions_that_the_code_emits() -> None:
     for metric in METRICS:
         if metric[0] == cloudwatch.NAMESPACE:
             names = metric[2::2]
@@ -44,7 +43,7 @@ def test_every_metric_of_our_own_has_the_dimensions_that_the_code_gives_it() -> 
             assert all(f'"{value}"' in CODE for value in dimensions.values())
 
 
-def test_every_function_is_shown_and_given() -> None:
+def test_the_dashboard_and_the_alarms_cover_every_function() -> None:
     shown = {name for metric in METRICS for name in re.findall(r"\$\{(\w+)\}", " ".join(metric))}
     given = templates.service()["Resources"]["Observability"]["Properties"]["Parameters"]
     for name in templates.functions():
@@ -59,7 +58,7 @@ def test_every_function_is_shown_and_given() -> None:
     assert throttled == set(templates.functions())
 
 
-def test_every_queue_that_nothing_reads_has_an_alarm() -> None:
+def test_every_queue_without_a_reader_has_an_alarm() -> None:
     read = {"${Prefix}-findings", "${Prefix}-metrics"}
     alarmed = {
         dimension["Value"]["Fn::Sub"].replace("Stage", "Prefix")
@@ -70,7 +69,7 @@ def test_every_queue_that_nothing_reads_has_an_alarm() -> None:
     assert alarmed == QUEUES - read
 
 
-def test_an_alarm_tells_its_topic_and_says_what_it_means() -> None:
+def test_every_alarm_notifies_the_topic_and_has_a_meaning_and_a_runbook() -> None:
     topic: Any = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], []]}
     for one in ALARMS.values():
         assert (one["AlarmActions"], one["OKActions"]) == (topic, topic)

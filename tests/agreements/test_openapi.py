@@ -1,4 +1,4 @@
-"""The OpenAPI document is the code's: generated, valid, and true of every operation, error and example."""
+"""The OpenAPI document: generated from the code, valid, and correct for every operation, error and example."""
 
 import importlib
 import json
@@ -28,16 +28,16 @@ OPERATIONS = {
 WITH_A_TOKEN = {name: found for name, found in OPERATIONS.items() if found[2]["security"]}
 
 
-def test_it_is_what_the_code_gives_now() -> None:
+def test_the_committed_document_is_the_one_generated_from_the_code() -> None:
     assert openapi.FILE.read_text() == openapi.text(), "run: incidents openapi"
 
 
-def test_it_is_a_valid_document() -> None:
+def test_the_document_is_valid_openapi_3_1() -> None:
     assert DOCUMENT["openapi"].startswith("3.1.")
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_operation_is_in_it_with_its_route_and_scope() -> None:
+def test_the_document_has_every_operation_with_its_route_and_scope() -> None:
     assert set(WITH_A_TOKEN) == {operation_name(name) for name in templates.operations()}
     for name, (method, path, operation) in WITH_A_TOKEN.items():
         module = importlib.import_module(name)
@@ -47,13 +47,13 @@ def test_every_operation_is_in_it_with_its_route_and_scope() -> None:
         assert variables == (["incident_id"] if "{incident_id}" in path else [])
 
 
-def test_every_public_route_is_in_it() -> None:
+def test_the_document_has_every_public_route() -> None:
     public = {f"{method} {path}" for method, path, operation in OPERATIONS.values() if operation["security"] == []}
     events = templates.functions()[templates.DOCUMENTATION]["Events"].values()
     assert public == {f"{event['Properties']['Method']} {event['Properties']['Path']}" for event in events}
 
 
-def test_every_field_is_described_and_every_error_documented() -> None:
+def test_the_document_describes_every_field_and_every_error() -> None:
     assert set(DESCRIPTIONS) == set(model.FIELDS)
     documented = {
         schema["$ref"].rpartition("/")[2]
@@ -68,7 +68,7 @@ def test_every_field_is_described_and_every_error_documented() -> None:
         assert (properties["status"]["const"], properties["title"]["const"]) == (status, title)
 
 
-def test_everything_is_explained() -> None:
+def test_every_operation_parameter_and_response_has_a_description() -> None:
     for name, (_, _, operation) in OPERATIONS.items():
         assert operation["summary"], name
         for parameter in operation["parameters"]:
@@ -78,7 +78,7 @@ def test_everything_is_explained() -> None:
 
 
 def examples(place: str, node: Any) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Yield each example below a node: where it stands, its schema, its value."""
+    """Yield each example below a node: its path, its schema and its value."""
     if isinstance(node, dict):
         for name, example in node.get("examples", {}).items():
             yield f"{place}/{name}", node["schema"], example["value"]
@@ -98,11 +98,11 @@ def validator(schema: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(("schema", "value"), [one[1:] for one in EXAMPLES], ids=[one[0] for one in EXAMPLES])
-def test_every_example_is_what_its_schema_says(schema: dict[str, Any], value: Any) -> None:
+def test_every_example_conforms_to_its_schema(schema: dict[str, Any], value: Any) -> None:
     validator(schema).validate(value)
 
 
-def test_there_is_an_example_of_every_body() -> None:
+def test_every_request_and_response_body_has_an_example() -> None:
     for name, (_, _, operation) in WITH_A_TOKEN.items():
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
         bodies += [answer for status, answer in operation["responses"].items() if status in ("200", "201")]
@@ -132,12 +132,13 @@ VALUES: list[object] = [
     "2026-11-20T08:30:00", "2026-11-20t08:30:00.1234567+14:00", "yesterday", *TEXTS, *model.STATUSES, *model.SEVERITIES,
     *model.SOURCE_TYPES,
 ]  # fmt: skip
-# Refused for what the description says and a schema does not: bytes, equality with what is stored, nulls of a patch.
+# The service refuses values for reasons that a schema cannot express: bytes, equality with the stored value, and nulls
+# in a patch. The description names them.
 LAXER = {"incident_number", "lessons_learned"}
 
 
 @pytest.mark.parametrize("field", payloads.IncidentPatch.model_fields)
-def test_a_schema_is_never_stricter_than_the_service_and_says_what_it_can(field: str) -> None:
+def test_a_schema_allows_the_values_that_the_service_accepts(field: str) -> None:
     incident = json.loads(wire_form.dump_incident(examples_of_the_generator.stored())) | {"lessons_learned": None}
     kinds: list[tuple[str, Callable[[object], object]]] = [
         ("IncidentPatch", lambda body: payloads.patch(body, incident))
@@ -154,11 +155,13 @@ def test_a_schema_is_never_stricter_than_the_service_and_says_what_it_can(field:
                 taken = False
             else:
                 taken = True
-            assert holds(body) or not taken, f"{field}: {value!r} is taken, and the schema of {kind} refuses it"
-            assert taken or not holds(body) or field in LAXER, f"{field}: {value!r} is refused, and {kind} allows it"
+            assert holds(body) or not taken, f"{field}: the service accepts {value!r}, but {kind} refuses it"
+            assert taken or not holds(body) or field in LAXER, (
+                f"{field}: the service refuses {value!r}, but {kind} allows it"
+            )
 
 
-def test_what_no_field_is_is_refused_by_both() -> None:
+def test_a_missing_or_unknown_field_is_refused_by_the_schema() -> None:
     for kind, body in (
         ("NewIncident", {}),
         ("NewIncident", {"title": "x", "titel": "x"}),
@@ -174,8 +177,10 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("operation", "parameter"), PARAMETERS, ids=[f"{op}-{one['name']}" for op, one in PARAMETERS])
-def test_what_a_parameter_may_be_is_read(operation: str, parameter: dict[str, Any]) -> None:
-    """Every word of a vocabulary, both bounds, and the example; what is just beyond them is refused."""
+def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
+    operation: str, parameter: dict[str, Any]
+) -> None:
+    """Accepted: every word of a vocabulary, both limits, and the example. Refused: values just beyond the limits."""
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
         "list_incidents": parameters.list_request,
         "list_incident_changes": parameters.changes_request,
@@ -205,7 +210,7 @@ def test_what_a_parameter_may_be_is_read(operation: str, parameter: dict[str, An
         assert taken == allowed, f"{parameter['name']}={value}"
 
 
-def test_the_headers_of_an_incident_are_the_documented_ones() -> None:
+def test_an_incident_s_response_has_the_documented_headers() -> None:
     incident = examples_of_the_generator.stored()
     stored = Stored(incident, 1, {})
     made = responses.created(Created(stored, replayed=True))
@@ -220,7 +225,7 @@ def test_the_headers_of_an_incident_are_the_documented_ones() -> None:
             validator(header["schema"]).validate(answer.headers[name.lower()])
 
 
-def test_an_unknown_check_of_a_field_stops_the_generator() -> None:
+def test_the_generator_fails_at_an_unknown_validator_of_a_field() -> None:
     class Checked(payloads.NewIncident):
         title: Annotated[str, BeforeValidator(lambda value: value)]
 
@@ -228,5 +233,5 @@ def test_an_unknown_check_of_a_field_stops_the_generator() -> None:
         of_payload(Checked, "Checked")
 
 
-def test_a_patch_has_no_defaults_which_would_be_sent_by_generators() -> None:
+def test_a_patch_s_schema_has_no_defaults_that_client_generators_would_send() -> None:
     assert "default" not in json.dumps(DOCUMENT["components"]["schemas"]["IncidentPatch"])

@@ -1,4 +1,4 @@
-"""Whoever deploys meets the parameters of the template: explained, in groups, and the same at each stage's section."""
+"""The template's parameters: each one explained, in a group, and with valid values for each stage."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ STAGES = ("dev", "staging", "prod")
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
-def test_every_parameter_is_in_exactly_one_group_under_a_label_of_its_own() -> None:
+def test_every_parameter_has_one_group_and_its_own_label() -> None:
     groups = INTERFACE["ParameterGroups"]
     grouped = Counter(name for group in groups for name in group["Parameters"])
     assert grouped == Counter(list(PARAMETERS))
@@ -30,12 +30,12 @@ def test_every_parameter_is_in_exactly_one_group_under_a_label_of_its_own() -> N
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_parameter_says_what_it_is_for_and_has_a_default(name: str) -> None:
+def test_every_parameter_has_a_description_and_a_default(name: str) -> None:
     assert PARAMETERS[name]["Description"].endswith(".")
     assert "Default" in PARAMETERS[name]
 
 
-def test_an_issuer_is_demanded_unless_the_user_pool_is_one() -> None:
+def test_a_rule_requires_an_issuer_unless_there_is_a_user_pool() -> None:
     assert PARAMETERS["JwtIssuer"]["Default"] == ""
     assert "JwtIssuer" in str(TEMPLATE["Rules"])
     assert "CreateUserPool" in str(TEMPLATE["Rules"])
@@ -53,7 +53,7 @@ def overrides(stage: str) -> dict[str, str]:
 
 
 @each_stage
-def test_a_stage_gives_values_that_the_parameters_take(stage: str) -> None:
+def test_a_stage_s_values_are_valid_for_their_parameters(stage: str) -> None:
     for name, value in overrides(stage).items():
         parameter = PARAMETERS[name]
         assert value in [str(one) for one in parameter.get("AllowedValues", [value])]
@@ -62,12 +62,12 @@ def test_a_stage_gives_values_that_the_parameters_take(stage: str) -> None:
 
 
 @each_stage
-def test_a_stage_deploys_as_the_default_does_to_a_stack_of_its_own(stage: str) -> None:
+def test_a_stage_deploys_like_the_default_to_its_own_stack(stage: str) -> None:
     default, own = SAMCONFIG["default"]["deploy"]["parameters"], SAMCONFIG[stage]["deploy"]["parameters"]
     assert {name: own[name] for name in ("capabilities", "resolve_s3", "fail_on_empty_changeset")} == {
         name: default[name] for name in ("capabilities", "resolve_s3", "fail_on_empty_changeset")
     }
-    assert SAMCONFIG[stage]["build"] == SAMCONFIG["default"]["build"], "sam build --config-env builds the same"
+    assert SAMCONFIG[stage]["build"] == SAMCONFIG["default"]["build"], "every stage must have the same build"
     names = [SAMCONFIG[one]["deploy"]["parameters"]["stack_name"] for one in STAGES]
     assert own["stack_name"] == own["s3_prefix"] == f"grc-incidents-{stage}"
     assert len(set(names)) == len(STAGES)
@@ -75,13 +75,13 @@ def test_a_stage_deploys_as_the_default_does_to_a_stack_of_its_own(stage: str) -
     assert re.fullmatch(eventing["Parameters"]["Prefix"]["AllowedPattern"], own["stack_name"])
 
 
-def test_the_stage_of_production_is_the_careful_one() -> None:
+def test_production_confirms_changes_and_keeps_the_careful_defaults() -> None:
     assert SAMCONFIG["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
     relaxing = {"DeletionProtection", "TakeSimulatedEvents"}
-    assert not relaxing & set(overrides("prod")), "their defaults are the careful values"
+    assert not relaxing & set(overrides("prod")), "production must keep the defaults, which are the careful values"
 
 
-def test_no_stage_names_anybody() -> None:
+def test_no_stage_names_an_account_or_a_real_issuer() -> None:
     text = (templates.CHECKOUT / "samconfig.toml").read_text()
     assert not re.search(r"[0-9]{12}", text)
     assert all(overrides(stage)["JwtIssuer"] == f"https://issuer.example.com/{stage}" for stage in STAGES)
@@ -90,7 +90,7 @@ def test_no_stage_names_anybody() -> None:
 # --- bounds
 
 
-def test_bounds_on_throughput_are_the_tables_and_every_indexs_and_off_by_default() -> None:
+def test_throughput_limits_apply_to_the_table_and_every_index_and_are_off_by_default() -> None:
     table = STORAGE["Resources"]["Incidents"]["Properties"]
     nothing = {"Ref": "AWS::NoValue"}
     bound = {
@@ -111,14 +111,14 @@ def test_bounds_on_throughput_are_the_tables_and_every_indexs_and_off_by_default
         assert PARAMETERS[name]["AllowedPattern"] == STORAGE["Parameters"][name]["AllowedPattern"]
 
 
-def test_every_function_of_the_api_can_have_a_concurrency_of_its_own_and_no_other() -> None:
+def test_only_the_functions_of_the_api_can_have_reserved_concurrency() -> None:
     reserved = {"Fn::If": ["HasApiConcurrency", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
     of_the_api = {*templates.operations(), templates.DOCUMENTATION}
     for name, properties in FUNCTIONS.items():
         assert properties.get("ReservedConcurrentExecutions") == (reserved if name in of_the_api else None)
 
 
-def test_every_queue_is_worked_on_within_a_bound() -> None:
+def test_every_queue_s_reader_has_a_maximum_concurrency() -> None:
     queues = [
         event["Properties"]
         for function in FUNCTIONS.values()

@@ -1,4 +1,4 @@
-"""Imports point down, in the functions and in the command: from room to room, without a circle, nothing hidden."""
+"""Imports point down from room to room, in the functions and in the command: no cycles and no hidden imports."""
 
 import ast
 import re
@@ -14,13 +14,14 @@ import pytest
 from tests.support.templates import CHECKOUT
 
 SERVICES = "services"
-"""What stands at the root of the package ``incidents``, and its package ``commands``."""
+"""The room of the modules at the root of the package ``incidents`` and in its package ``commands``."""
 
 
 class House(NamedTuple):
     """A tree of modules. ``floors`` are its rooms from the top down; rooms on one floor import nothing of each other.
 
-    ``figure``: what a line with a hidden import must say to be one that a measured start needs.
+    ``figure``: the pattern that the line of a hidden import must contain. It is the measured time that the import saves
+    at a start; None forbids every hidden import.
     """
 
     root: Path
@@ -36,7 +37,7 @@ class House(NamedTuple):
         }
 
     def room(self, module: str) -> str:
-        """Return the room that a module is in."""
+        """Return the room of a module."""
         package, _, rest = module.partition(".")
         if package != self.package:
             return "handlers"
@@ -67,7 +68,7 @@ each_house = pytest.mark.parametrize("house", HOUSES, ids=lambda house: house.pa
 
 
 class Import(NamedTuple):
-    """An import of one of a house's modules by another; ``line`` where it stands inside a function, else 0."""
+    """An import of one of a house's modules by another; ``line`` is its line inside a function, or 0 outside."""
 
     importer: str
     imported: str
@@ -75,7 +76,7 @@ class Import(NamedTuple):
 
 
 def imports(modules: Mapping[str, str]) -> Iterator[Import]:
-    """Yield every import of a module by another, but for those that only a type checker follows."""
+    """Yield every import of a module by another, except those for type checkers only."""
     for name, text in modules.items():
         tree = ast.parse(text)
         is_package = any(other.startswith(f"{name}.") for other in modules)
@@ -113,7 +114,7 @@ def _named(node: ast.AST, package: str, modules: Mapping[str, str]) -> set[str]:
 
 
 def faults(house: House, modules: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the imports of a house's modules, a line each."""
+    """Return the faults in the imports of a house's modules, one line each."""
     wrong = []
     below: dict[str, set[str]] = {}
     for importer, imported, line in imports(modules):
@@ -131,7 +132,7 @@ def faults(house: House, modules: Mapping[str, str]) -> list[str]:
 
 
 def forbidden(room: str, text: str) -> set[str]:
-    """Return what a module of the functions may not name: other ways to import, and in the pure rooms a clock."""
+    """Return the forbidden names in a module of the functions: other ways to import, and in the pure rooms a clock."""
     nodes = list(ast.walk(ast.parse(text)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
@@ -154,11 +155,11 @@ def _line(text: str, line: int) -> str:
 def test_imports_point_down(house: House) -> None:
     modules = house.modules()
     assert {house.room(name) for name in modules} == {room for floor in house.floors for room in floor}
-    assert len(list(imports(modules))) > 60, "this test sees them"
+    assert len(list(imports(modules))) > 60, "the test must find the imports"
     assert faults(house, modules) == []
 
 
-def test_the_functions_import_in_no_other_way_and_the_domain_reads_no_clock() -> None:
+def test_the_functions_have_no_hidden_import_and_the_domain_reads_no_clock() -> None:
     wrong = {name: forbidden(FUNCTIONS.room(name), text) for name, text in FUNCTIONS.modules().items()}
     assert {name: names for name, names in wrong.items() if names} == {}
 
@@ -172,7 +173,7 @@ def test_the_functions_import_in_no_other_way_and_the_domain_reads_no_clock() ->
         "def f():\n    import pydantic",
     ],
 )
-def test_what_the_domain_may_not_name_is_seen(planted: str) -> None:
+def test_a_planted_forbidden_name_in_the_domain_is_found(planted: str) -> None:
     assert forbidden("domain", planted)
 
 
@@ -190,29 +191,29 @@ def test_what_the_domain_may_not_name_is_seen(planted: str) -> None:
         (COMMAND, "incidents_cli.local.sam", "def f():\n    from . import routes", "incidents_cli.local.sam hides"),
     ],
 )
-def test_a_planted_arrow_is_seen(house: House, module: str, planted: str, fault: str) -> None:
+def test_a_planted_wrong_import_is_found(house: House, module: str, planted: str, fault: str) -> None:
     modules = house.modules()
     modules[module] += f"\n{planted}\n"
     assert any(line.startswith(fault) for line in faults(house, modules)), faults(house, modules)
 
 
-def test_a_folder_that_nobody_drew_is_a_room_of_its_own_which_has_no_floor() -> None:
+def test_an_unknown_folder_is_a_room_of_its_own_without_a_floor() -> None:
     assert FUNCTIONS.room("incidents.helpers.text") == "helpers"
     assert FUNCTIONS.room("incidents.commands.creating") == FUNCTIONS.room("incidents.intake") == SERVICES
 
 
 @each_house
-def test_each_room_says_what_is_in_it(house: House) -> None:
+def test_each_room_s_docstring_names_its_modules(house: House) -> None:
     for folder in (path.parent for path in (house.root / house.package).rglob("__init__.py")):
         said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
         for path in folder.iterdir():
             if path.suffix == ".py" and path.stem != "__init__":
-                assert f"``{path.stem}``" in said, f"{folder.name}/__init__.py leaves out {path.stem}"
+                assert f"``{path.stem}``" in said, f"{folder.name}/__init__.py does not name {path.stem}"
             if (path / "__init__.py").exists():
-                assert f"``{path.name}``" in said, f"{folder.name}/__init__.py leaves out {path.name}"
+                assert f"``{path.name}``" in said, f"{folder.name}/__init__.py does not name {path.name}"
 
 
-def test_a_command_that_needs_none_of_it_loads_nothing_heavy() -> None:
+def test_the_command_line_loads_no_heavy_library_at_its_start() -> None:
     script = "import sys, incidents_cli.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stdout.split())

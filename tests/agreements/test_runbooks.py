@@ -1,4 +1,4 @@
-"""The runbooks speak of what there is: alarms, commands, parameters, queues, functions, files."""
+"""The runbooks name only existing alarms, commands, parameters, queues, functions and files."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ each_page = pytest.mark.parametrize("page", PAGES)
 
 
 def resources(kind: str) -> dict[str, dict[str, object]]:
-    """Return the properties of every resource of a type, in whichever template, by file and logical id."""
+    """Return the properties of every resource of a type, from all templates, by file and logical id."""
     return {
         f"{path.name}:{name}": one["Properties"]
         for path in (templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml")))
@@ -38,7 +38,7 @@ def names(properties: dict[str, object], member: str) -> str:
     return re.sub(r"^\$\{(?:Stage|Prefix|AWS::StackName)\}-", "", text)
 
 
-def test_every_alarm_has_its_section_and_points_to_it() -> None:
+def test_every_alarm_has_its_runbook_section_and_links_to_it() -> None:
     alarms = resources("AWS::CloudWatch::Alarm")
     expected = {names(properties, "AlarmName") for properties in alarms.values()}
     sections = re.split(r"^## ", PAGES["alarms.md"], flags=re.MULTILINE)[1:]
@@ -52,7 +52,7 @@ def test_every_alarm_has_its_section_and_points_to_it() -> None:
 
 
 @each_page
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_of_a_runbook_has_a_target(page: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
         if target.startswith("https://"):
             continue
@@ -63,7 +63,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 @each_page
-def test_every_command_of_ours_exists_with_its_options(page: str) -> None:
+def test_every_command_in_a_runbook_exists_with_its_options(page: str) -> None:
     quoted = [
         *re.findall(r"`(incidents [^`]+)`", PAGES[page]),
         *re.findall(r"^(?:uv run )?(incidents .+)$", PAGES[page], re.M),
@@ -78,8 +78,8 @@ def test_every_command_of_ours_exists_with_its_options(page: str) -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
-def test_nothing_is_deployed_that_was_not_built() -> None:
-    """Where there is no build, `sam deploy` takes the sources, without the libraries that the functions import."""
+def test_every_deployment_in_the_documents_follows_a_build() -> None:
+    """Without a build, `sam deploy` deploys the sources without the libraries that the functions import."""
     pages = [*PAGES.values(), (templates.CHECKOUT / "README.md").read_text()]
     blocks = [
         block for page in pages for block in re.findall(r"^```\w+\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
@@ -91,7 +91,7 @@ def test_nothing_is_deployed_that_was_not_built() -> None:
 
 
 @each_page
-def test_every_parameter_queue_and_log_group_that_is_named_exists(page: str) -> None:
+def test_every_parameter_queue_and_log_group_in_a_runbook_exists(page: str) -> None:
     text = PAGES[page]
     listed = [
         name
@@ -110,7 +110,7 @@ def test_every_parameter_queue_and_log_group_that_is_named_exists(page: str) -> 
 
 
 @each_page
-def test_every_file_that_is_named_exists(page: str) -> None:
+def test_every_file_in_a_runbook_exists(page: str) -> None:
     for name in re.findall(r"`((?:functions|infra|tests)/[\w/.-]+)`", PAGES[page]):
         assert (templates.CHECKOUT / name).exists(), name
     for name in re.findall(r"`(\w+\.(?:py|yaml|toml))`", PAGES[page]):
@@ -118,5 +118,5 @@ def test_every_file_that_is_named_exists(page: str) -> None:
 
 
 @each_page
-def test_nobody_and_no_account_is_named(page: str) -> None:
+def test_no_runbook_names_an_account(page: str) -> None:
     assert not re.search(r"\b[0-9]{12}\b", PAGES[page].replace("111122223333", ""))

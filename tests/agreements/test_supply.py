@@ -1,4 +1,4 @@
-"""What is installed into the artifact is what uv.lock holds, by hash; and no waiver stands without a reason."""
+"""The artifact gets exactly the packages of uv.lock, by hash; and every waiver has a reason."""
 
 import os
 import re
@@ -12,17 +12,17 @@ EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project")
 
 
 def without_comments(requirements: str) -> list[str]:
-    """Return the requirements, each with its hashes on one line; uv's own comments may change with its version."""
+    """Return the requirements, each with its hashes on one line. uv's own comments may change with its version."""
     lines = [line for line in requirements.splitlines() if not line.lstrip().startswith("#")]
     return "\n".join(lines).replace("\\\n", "").splitlines()
 
 
 def test_the_requirements_are_the_export_of_the_lock() -> None:
-    uv = os.environ.get("UV", "uv")  # `uv run` says where it is
+    uv = os.environ.get("UV", "uv")  # `uv run` sets this variable
     done = subprocess.run([uv, *EXPORT], cwd=CHECKOUT, capture_output=True, text=True, check=True)
 
     made_by = f"uv {' '.join(EXPORT)} --output-file functions/requirements.txt"
-    assert made_by in REQUIREMENTS.read_text(), "the file says how it is made"
+    assert made_by in REQUIREMENTS.read_text(), "the file must contain the command that makes it"
     assert without_comments(REQUIREMENTS.read_text()) == without_comments(done.stdout), f"run: {made_by}"
 
 
@@ -33,17 +33,17 @@ def test_every_requirement_is_one_version_with_hashes() -> None:
         assert re.fullmatch(r"[a-z0-9-]+==\S+( ; [^;]+?)?( +--hash=sha256:[0-9a-f]{64})+ *", requirement), requirement
 
 
-def test_the_documentation_has_the_viewer_of_the_same_version() -> None:
+def test_the_documentation_s_viewer_has_the_locked_version() -> None:
     (viewer,) = without_comments((CHECKOUT / "infra" / "functions" / "documentation" / "requirements.txt").read_text())
     assert viewer in [line.rstrip() for line in without_comments(REQUIREMENTS.read_text())]
 
 
-def test_the_build_refuses_what_has_no_hash() -> None:
+def test_the_build_refuses_a_package_without_a_hash() -> None:
     settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["uv"]["pip"]
     assert settings == {"require-hashes": True, "no-build": True, "no-deps": True}
 
 
-def test_the_lock_names_no_index_but_the_public_one() -> None:
+def test_the_lock_names_only_the_public_index() -> None:
     lock = (CHECKOUT / "uv.lock").read_text()
     assert set(re.findall(r'registry = "([^"]+)"', lock)) == {"https://pypi.org/simple"}
     assert set(re.findall(r'url = "(https?://[^/]+)/', lock)) == {"https://files.pythonhosted.org"}
@@ -66,7 +66,7 @@ def test_every_waiver_has_a_reason() -> None:
             assert re.fullmatch(r"checkov:skip=CKV\w+:\w.{9,}", waiver), f"{template.name}: {waiver}"
 
 
-def test_the_workflow_that_tests_may_only_read_and_runs_what_anybody_runs() -> None:
+def test_the_test_workflow_may_only_read_and_runs_only_ci_run() -> None:
     text = (CHECKOUT / ".github" / "workflows" / "ci.yaml").read_text()
     workflow = read(CHECKOUT / ".github" / "workflows" / "ci.yaml")
     (job,) = workflow["jobs"].values()

@@ -1,4 +1,4 @@
-"""The same verb names an operation in the template, the module, the route's docstring and the role."""
+"""The template agrees with the code: names, routes, roles, environment variables, versions, queues and streams."""
 
 import importlib
 import json
@@ -35,7 +35,7 @@ TABLE_AND_INDEXES = [
     *({"Fn::Sub": f"${{Storage.Outputs.TableArn}}/index/{index['IndexName']}"}
       for index in templates.table()["GlobalSecondaryIndexes"]),
 ]  # fmt: skip
-PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}  # reads nothing but its own files
+PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}  # these routes read only their own files
 each_http_function = pytest.mark.parametrize("name", templates.operations())
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -44,12 +44,12 @@ def routes(name: str) -> list[dict[str, Any]]:
     return [event["Properties"] for event in FUNCTIONS[name].get("Events", {}).values() if event["Type"] == "HttpApi"]
 
 
-def test_every_module_is_a_function_and_every_function_a_module() -> None:
+def test_every_handler_module_has_a_function_and_every_function_has_a_module() -> None:
     assert {operation_name(name) for name in FUNCTIONS if name != templates.DOCUMENTATION} == MODULES
 
 
 @each_http_function
-def test_handler_docstring_and_scope_say_what_the_template_says(name: str) -> None:
+def test_handler_docstring_and_scope_match_the_template(name: str) -> None:
     properties, module_name = FUNCTIONS[name], operation_name(name)
     module = importlib.import_module(module_name)
     assert properties["Handler"] == f"{module_name}.handler"
@@ -61,7 +61,7 @@ def test_handler_docstring_and_scope_say_what_the_template_says(name: str) -> No
     assert route["ApiId"] == {"Ref": "Api"}
 
 
-def test_every_route_but_the_documentations_is_behind_the_jwt_authorizer() -> None:
+def test_every_route_except_the_documentation_s_needs_a_token() -> None:
     auth = RESOURCES["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
     assert set(auth["Authorizers"]["Jwt"]) == {"IdentitySource", "JwtConfiguration"}
@@ -75,20 +75,20 @@ def test_every_route_but_the_documentations_is_behind_the_jwt_authorizer() -> No
 
 
 def environment(name: str) -> dict[str, Any]:
-    """Return a function's own variables, beside those that each function has."""
+    """Return a function's own variables, without those that every function has."""
     variables: dict[str, Any] = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     return variables
 
 
 @each_function
-def test_who_answers_behind_the_authorizer_is_told_whom_to_trust_and_nobody_else(name: str) -> None:
+def test_only_functions_behind_the_authorizer_get_the_issuer(name: str) -> None:
     issuer = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]["issuer"]
     assert environment(name).get("JWT_ISSUER") == (issuer if name in templates.operations() else None)
 
 
 @each_function
-def test_who_may_use_the_table_is_told_its_name_and_nobody_else(name: str) -> None:
-    """A function that loads the table's client without it would start cold, and in silence: see ``warm_up``."""
+def test_only_functions_with_grants_on_the_table_get_its_name(name: str) -> None:
+    """Without TABLE_NAME, a function that loads the table's client would silently start cold: see ``warm_up``."""
     (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
     uses = any(one["Resource"] in TABLE_AND_INDEXES for one in policy["PolicyDocument"]["Statement"])
     table = {"Fn::GetAtt": ["Storage", "Outputs.TableName"]}
@@ -96,19 +96,19 @@ def test_who_may_use_the_table_is_told_its_name_and_nobody_else(name: str) -> No
     assert uses is (name not in {"PublishIncidentEvents", templates.DOCUMENTATION})
 
 
-def test_all_functions_share_what_is_neither_the_tables_nor_the_callers() -> None:
+def test_all_functions_share_only_four_environment_variables() -> None:
     assert set(templates.service()["Globals"]["Function"]["Environment"]["Variables"]) == {
         "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE"
     }  # fmt: skip
 
 
-def test_browsers_may_send_every_method_that_there_is() -> None:
+def test_browsers_may_send_every_method_of_the_routes() -> None:
     _, cors, _ = RESOURCES["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
     assert set(cors["AllowMethods"]) == {route["Method"] for name in FUNCTIONS for route in routes(name)}
 
 
 @each_function
-def test_every_function_has_a_role_and_a_log_group_of_its_own(name: str) -> None:
+def test_every_function_has_its_own_role_and_log_group(name: str) -> None:
     properties = FUNCTIONS[name]
     assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
     assert properties["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Logs"}}
@@ -118,10 +118,10 @@ def test_every_function_has_a_role_and_a_log_group_of_its_own(name: str) -> None
 
 
 @each_function
-def test_a_role_names_its_actions_and_resources(name: str) -> None:
+def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str) -> None:
     role = RESOURCES[f"{name}Role"]["Properties"]
     if name == templates.DOCUMENTATION:
-        assert "ManagedPolicyArns" not in role, "it has nothing to do with the table"
+        assert "ManagedPolicyArns" not in role, "this function does not use the table"
     else:
         assert role["ManagedPolicyArns"] == [
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
@@ -134,7 +134,7 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
         assert statement["Effect"] == "Allow"
-        if "dynamodb:DeleteItem" in statement["Action"]:  # of what the metrics are computed with, and can be again
+        if "dynamodb:DeleteItem" in statement["Action"]:  # only for the metrics' items, which can be computed again
             (pattern,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
             assert (name, pattern) in {("ComputeMetrics", "METRICDUE#*"), ("ComputeMetrics", "TENANT#*#METRIC")}
         if "logs:PutLogEvents" in statement["Action"]:
@@ -142,7 +142,7 @@ def test_a_role_names_its_actions_and_resources(name: str) -> None:
 
 
 @each_function
-def test_only_lambda_takes_a_role(name: str) -> None:
+def test_only_lambda_may_assume_a_function_s_role(name: str) -> None:
     (statement,) = RESOURCES[f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement == {
         "Effect": "Allow",
@@ -151,7 +151,7 @@ def test_only_lambda_takes_a_role(name: str) -> None:
     }
 
 
-def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> None:
+def test_the_shared_key_policy_permits_only_the_table_s_key() -> None:
     (statement,) = RESOURCES["UseTableKey"]["Properties"]["PolicyDocument"]["Statement"]
     assert all(action.startswith("kms:") and "*" not in action for action in statement["Action"])
     assert statement["Resource"] == {"Ref": "KmsKeyArn"}
@@ -160,7 +160,7 @@ def test_the_policy_that_all_roles_share_is_for_the_key_of_the_table_alone() -> 
     assert RESOURCES["UseTableKey"]["Condition"] == "HasKmsKey"
 
 
-def test_the_policy_that_all_roles_share_for_traces_sends_them_and_nothing_else() -> None:
+def test_the_shared_trace_policy_permits_only_sending_traces() -> None:
     (statement,) = RESOURCES["SendTraces"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement == {
         "Effect": "Allow",
@@ -170,13 +170,13 @@ def test_the_policy_that_all_roles_share_for_traces_sends_them_and_nothing_else(
 
 
 @each_function
-def test_every_function_is_traced_but_the_one_that_anybody_may_call(name: str) -> None:
+def test_every_function_except_the_public_one_is_traced(name: str) -> None:
     assert templates.service()["Globals"]["Function"]["Tracing"] == "Active"
     assert FUNCTIONS[name].get("Tracing") == ("PassThrough" if name == templates.DOCUMENTATION else None)
 
 
 @each_function
-def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name: str) -> None:
+def test_a_role_permits_only_requests_for_its_kinds_of_partition(name: str) -> None:
     (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
         if statement["Resource"] not in TABLE_AND_INDEXES:
@@ -190,13 +190,14 @@ def test_a_role_is_held_to_kinds_of_partition_and_to_requests_that_name_one(name
         assert set(patterns) <= PATTERNS
 
 
-def test_a_pattern_fits_one_kind_of_partition() -> None:
-    for pattern in PATTERNS - {"TENANT#*"}:  # which stands for the index `active` alone, named by its ARN
+def test_each_pattern_matches_one_kind_of_partition() -> None:
+    # TENANT#* is for the index `active` only, which the statement names by its ARN.
+    for pattern in PATTERNS - {"TENANT#*"}:
         assert sum(fnmatchcase(partition, pattern) for partition in PARTITIONS) == 1
 
 
-def test_nothing_switches_off_that_a_request_must_name_its_partition() -> None:
-    """As it is deployed: no parameter and no condition touches such a line, or the document that it stands in."""
+def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> None:
+    """As deployed: no parameter and no condition affects such a line or its document."""
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
@@ -220,13 +221,13 @@ def test_the_functions_share_one_build() -> None:
 
 
 GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
-"""What stays as it is for as long as the stack is there; the keys in the secrets change with CursorKeysVersion."""
+"""Values that stay the same for the life of the stack. The keys in the secrets change with CursorKeysVersion."""
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
 def named(value: object) -> set[str]:
-    """Return what intrinsic functions in a value refer to: parameters, conditions, resources, outputs."""
+    """Return the parameters, conditions, resources and outputs that intrinsic functions in a value refer to."""
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
             return {name}
@@ -244,27 +245,29 @@ def named(value: object) -> set[str]:
 
 
 @each_function
-def test_whatever_a_deployment_changes_of_a_function_is_a_version_and_the_alias_goes_there(name: str) -> None:
+def test_every_change_of_a_function_makes_a_version_and_moves_the_alias(name: str) -> None:
     everywhere = templates.service()["Globals"]["Function"]
     assert everywhere["AutoPublishAlias"] == "live"
-    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "SAM makes a version of new code alone"
+    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "otherwise SAM makes a version only for new code"
     assert "AutoPublishAlias" not in FUNCTIONS[name]
-    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", "or the version before a parameter changed were gone"
-    assert "DeletionPolicy" not in RESOURCES[name], "it were that of versions too"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", (
+        "otherwise a changed parameter deletes the earlier version"
+    )
+    assert "DeletionPolicy" not in RESOURCES[name], "it would apply to the versions too"
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
     wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}
     described = named(FUNCTIONS[name]["VersionDescription"])
-    assert described == wanted, "SAM makes no version where a parameter changes, Lambda none where nothing does"
+    assert described == wanted, "the description must have every changing value, or no new version is made"
 
 
 @each_function
-def test_the_description_of_a_version_is_not_too_long(name: str) -> None:
+def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> None:
     parameters = templates.service()["Parameters"]
 
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
-            return 90  # as RestoredTable says
+            return 90  # the limit in RestoredTable's pattern
         of = parameters[one]
         if "AllowedValues" in of:
             return max(map(len, map(str, of["AllowedValues"])))
@@ -276,16 +279,16 @@ def test_the_description_of_a_version_is_not_too_long(name: str) -> None:
     assert sum(longest(one) + 1 for one in named({"Fn::Sub": text})) <= 256
 
 
-def test_an_operator_starts_what_the_schedule_starts() -> None:
+def test_the_operator_s_output_and_the_schedule_use_the_same_alias() -> None:
     output = templates.service()["Outputs"]["ScheduleMetricsFunction"]["Value"]
     assert output == {"Ref": "ScheduleMetrics.Alias"}
 
 
-def test_the_table_is_kept_safe() -> None:
+def test_the_table_is_protected_from_loss() -> None:
     resource = templates.read(templates.STORAGE)["Resources"]["Incidents"]
     table = resource["Properties"]
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
-        "no rollback stops at it"
+        "a rollback must not fail at the table"
     )
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
@@ -294,8 +297,8 @@ def test_the_table_is_kept_safe() -> None:
     assert templates.service()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_the_service_can_serve_from_a_table_that_was_restored() -> None:
-    """Everything that names the table asks the nested stack for it, which names one of two."""
+def test_the_service_can_use_a_restored_table() -> None:
+    """Every user of the table gets it from the nested stack, which returns one of two tables."""
     outputs = templates.read(templates.STORAGE)["Outputs"]
     for output, restored in (
         ("TableName", {"Ref": "RestoredTable"}),
@@ -313,7 +316,7 @@ def test_the_service_can_serve_from_a_table_that_was_restored() -> None:
         assert templates.service()["Parameters"][name]["Default"] == ""
 
 
-def test_the_rules_bring_what_there_is_an_adapter_for_and_never_our_own_events() -> None:
+def test_the_rules_match_every_event_with_an_adapter_and_never_our_own_events() -> None:
     rules = {
         name: one["Properties"]["EventPattern"]
         for name, one in templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"].items()
@@ -336,7 +339,7 @@ def test_the_rules_bring_what_there_is_an_adapter_for_and_never_our_own_events()
 
 
 @pytest.mark.parametrize(("name", "queue"), [("IngestFinding", "Queue"), ("ComputeMetrics", "MetricsQueue")])
-def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take(name: str, queue: str) -> None:
+def test_the_visibility_timeout_is_six_times_the_function_s_timeout(name: str, queue: str) -> None:
     (event,) = FUNCTIONS[name]["Events"].values()
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["Eventing", f"Outputs.{queue}Arn"]}
@@ -345,7 +348,7 @@ def test_a_message_is_hidden_for_six_times_as_long_as_its_function_may_take(name
     assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Timeout"]
 
 
-def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
+def test_only_the_template_s_rules_may_send_to_the_queue() -> None:
     resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
     (statement,) = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
@@ -356,7 +359,7 @@ def test_the_queue_admits_the_rules_of_the_template_alone() -> None:
 
 
 def readers() -> dict[str, dict[str, Any]]:
-    """Return how the stream is read, by the function that it is read for."""
+    """Return the properties of each reader of the stream, by its function."""
     explicit = [one["Properties"] for one in RESOURCES.values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
     events = [(name, event) for name, one in FUNCTIONS.items() for event in one.get("Events", {}).values()]
     return {name: event["Properties"] for name, event in events if event["Type"] == "DynamoDB"} | {
@@ -364,12 +367,12 @@ def readers() -> dict[str, dict[str, Any]]:
     }
 
 
-# An incident that is erased for good is not announced, but it leaves its days.
+# A final erasure is not published, but it marks its days.
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("FollowIncidents", {})],
 )
-def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever(name: str, wanted: dict[str, object]) -> None:
+def test_a_failing_stream_record_does_not_block_others_forever(name: str, wanted: dict[str, object]) -> None:
     stream = readers()[name]
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert stream["BisectBatchOnFunctionError"] is True
@@ -379,12 +382,12 @@ def test_a_record_of_the_stream_that_fails_holds_up_no_other_for_ever(name: str,
     assert json.loads(only["Pattern"]) == wanted | {"dynamodb": {"Keys": {"pk": {"S": [{"suffix": "#INCIDENT"}]}}}}
 
 
-def test_the_stream_has_two_readers_which_is_all_that_it_takes() -> None:
+def test_the_stream_has_only_two_readers() -> None:
     assert set(readers()) == {"PublishIncidentEvents", "FollowIncidents"}
 
 
-def test_the_reader_whose_function_was_renamed_sends_to_the_alias_of_the_new_one() -> None:
-    """With this name and no other: `tests/agreements/test_updates.py`. FunctionName is none of what replaces it."""
+def test_the_old_stream_reader_calls_the_alias_of_the_renamed_function() -> None:
+    """The reader must keep its name: see `tests/agreements/test_updates.py`. A new FunctionName does not replace it."""
     assert RESOURCES["MarkMetricDaysStream"]["Properties"]["FunctionName"] == {"Ref": "FollowIncidents.Alias"}
     assert "FunctionName" not in only_at_creation("AWS::Lambda::EventSourceMapping")
-    assert "MarkMetricDays" not in RESOURCES, "SAM would make a second one of its event"
+    assert "MarkMetricDays" not in RESOURCES, "SAM would make a second reader from its event"

@@ -1,7 +1,7 @@
-"""What holds data keeps its identity from one version of the templates to the next.
+"""Resources that hold data keep their identity from one version of the templates to the next.
 
-CloudFormation replaces a resource whose logical id, or a property that only a creation can set, is another one: an
-empty table in the place of a full one. Whoever changes a line here decides to do that to every stack that is deployed.
+CloudFormation replaces a resource if its logical id changes, or a property that only a creation can set: then a full
+table becomes an empty one. A changed line here decides to do that to every deployed stack.
 """
 
 from typing import Any
@@ -23,10 +23,11 @@ QUEUES = {
 DEPLOYED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("template.yaml", "Storage"): ("AWS::Serverless::Application", {}),
     ("template.yaml", "Eventing"): ("AWS::Serverless::Application", {}),
-    ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # its id is in the URL that callers know
+    ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # callers know its id from the URL
     ("template.yaml", "CursorKey"): ("AWS::SecretsManager::Secret", {}),
     ("template.yaml", "CursorKeyBefore"): ("AWS::SecretsManager::Secret", {}),
-    # Only so does it know how far it had read. It was MarkMetricDays's event Stream, of which SAM made this name.
+    # With the same name, the reader continues where it had stopped. SAM made the name for MarkMetricDays's event
+    # Stream.
     ("template.yaml", "MarkMetricDaysStream"): (
         "AWS::Lambda::EventSourceMapping",
         {"EventSourceArn": {"Fn::GetAtt": ["Storage", "Outputs.StreamArn"]}, "StartingPosition": "TRIM_HORIZON"},
@@ -42,23 +43,23 @@ INDEXES = {"active", "active-by-status", "active-by-app", "by-detected-day", "by
 
 
 def only_at_creation(kind: str) -> set[str]:
-    """Return the properties of a resource whose change replaces it, as its provider's schema says."""
+    """Return the properties whose change replaces a resource, from its provider's schema."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     named = [*schema.get("createOnlyProperties", []), *schema.get("conditionalCreateOnlyProperties", [])]
     return {one.split("/")[2] for one in named}
 
 
 @pytest.mark.parametrize("place", DEPLOYED, ids="/".join)
-def test_what_holds_data_is_the_resource_that_it_was(place: tuple[str, str]) -> None:
+def test_a_resource_that_holds_data_keeps_its_identity(place: tuple[str, str]) -> None:
     (file, name), (kind, identity) = place, DEPLOYED[place]
     resource = templates.read(templates.CHECKOUT / file)["Resources"][name]
     assert resource["Type"] == kind
     if kind.startswith("AWS::Serverless::"):
-        return  # SAM's own: its logical id is all there is to keep
+        return  # SAM's own type: only its logical id must stay
     replacing = only_at_creation(kind)
     assert set(identity) <= replacing
     assert {one: value for one, value in resource["Properties"].items() if one in replacing} == identity
 
 
-def test_an_update_of_the_stack_removes_no_index_that_code_reads() -> None:
+def test_an_update_of_the_stack_keeps_every_index() -> None:
     assert {index["IndexName"] for index in templates.table()["GlobalSecondaryIndexes"]} == INDEXES

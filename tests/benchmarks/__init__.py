@@ -1,17 +1,17 @@
-"""What a start, a call and a growing table cost, beside other ways of doing the same work, all in one run.
+"""Measure the cost of a start, of a call and of a growing table, next to other ways of doing the same work.
 
-Nothing here fails because of a time: what can be repeated exactly (modules, bytes, units) is held by tests, and what
-cannot is measured here and shown as ratios, with its spread. How each figure is taken stands in its module:
+One run measures everything. No time makes a benchmark fail: tests check the exactly repeatable figures (modules, bytes,
+units), and the benchmarks show all others as ratios with their spread. Each module says how it measures:
 
-``artifacts``      what is measured: this service as `incidents build` makes it, the peers as `sam build` leaves them
-``canned``         a table that answers what DynamoDB Local once answered, so that its own noise is out
-``worker``         the process that is measured, as Lambda would run it
-``starts``, ``calls``, ``instructions``   what a start and a call cost
-``units``, ``growth``, ``packages``       what the table and the deployment cost
-``targets``, ``report``                   what was promised, and the table, the JSON file and the picture
+``artifacts``      the subjects: this service as `incidents build` makes it, the peers as `sam build` leaves them
+``canned``         a table with recorded answers of DynamoDB Local, to exclude the noise of DynamoDB Local itself
+``worker``         the measured process, which runs as on Lambda
+``starts``, ``calls``, ``instructions``   the cost of a start and of a call
+``units``, ``growth``, ``packages``       the cost of the table and of the deployment
+``targets``, ``report``                   the targets, and the table, the JSON file and the picture
 """
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "functions"))  # where the handlers lie, as at /var/task
+sys.path.append(str(Path(__file__).parents[2] / "functions"))  # the folder of the handlers, as at /var/task

@@ -1,4 +1,4 @@
-"""`uv run python -m tests.benchmarks`: measure everything in one run, print the table, write figures and picture."""
+"""`uv run python -m tests.benchmarks`: measure everything in one run; print the table and write figures and picture."""
 
 import os
 import platform
@@ -31,14 +31,14 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the figures, the table and the picture go.")] = CHECKOUT
     / ".benchmarks",
 ) -> None:
-    """Measure this service beside other ways of doing the same work. About half an hour; each part goes alone too."""
+    """Measure this service next to other ways of doing the same work, in about half an hour. --only selects parts."""
     if missing := dynamodb_local.what_is_missing():
         raise typer.BadParameter(missing)
     wanted = set(only or SORTS)
     if unknown := wanted - set(SORTS):
-        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SORTS)}")
+        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(SORTS)}")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]  # whoever runs this may have an account
+        del os.environ[name]  # the user may have an AWS account
     figures: dict[str, Any] = {
         "python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(),
         "runs": runs, "rounds": rounds,

@@ -1,4 +1,4 @@
-"""What is measured: each subject in a folder of its own, as it would lie at /var/task."""
+"""The subjects of the measurements: each one in a folder of its own, as at /var/task."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ _MODULES = {"get": "get_incident", "list": "list_incidents", "create": "create_i
 
 
 class Subject(NamedTuple):
-    """A way of doing the work: where it lies as it is deployed, and the same with byte code."""
+    """A way of doing the work: its folder as deployed, and its folder with byte code."""
 
     name: str
     as_built: Path
@@ -37,7 +37,7 @@ class Subject(NamedTuple):
 
 
 def build(folder: Path) -> list[Subject]:
-    """Build all subjects into a folder. Ours comes with byte code; the others get it in a copy of their own."""
+    """Build all subjects into a folder. Our artifact has byte code; the others get byte code in a copy."""
     parameters = sam.host_parameters()
     sam.build(parameters, folder / "ours")
     (ours,) = (one for one in artifact.artifacts(folder / "ours") if (one / "incidents").is_dir())
@@ -52,7 +52,7 @@ def build(folder: Path) -> list[Subject]:
 
 
 def runtime(folder: Path) -> Path:
-    """Install what Lambda has loaded before any function: its bootstrap, with byte code."""
+    """Install the packages that Lambda loads before any function: its bootstrap, with byte code."""
     place = folder / "runtime"
     requirements = folder / "runtime.txt"
     requirements.write_text(_exported("lambda-runtime"))

@@ -1,4 +1,4 @@
-"""What every measurement stands on: the subjects, a table for each, their processes, and the scenes to replay."""
+"""The basis of every measurement: the subjects, a table for each, their processes, and the scenes to replay."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from tests.benchmarks.artifacts import Subject
 from tests.support import dynamodb_local, templates
 
 WORKER = Path(__file__).parent / "worker.py"
-INCIDENTS = 101  # in each table: a page of 100, and one that says that there is another
+INCIDENTS = 101  # in each table: a page of 100, and one more for a next page
 
 
 class Scene(NamedTuple):
@@ -32,7 +32,7 @@ SCENES = (Scene("get"), Scene("create"), Scene("update"), Scene("list", 50), Sce
 
 
 class Bench(NamedTuple):
-    """All of it, ready to be measured."""
+    """All subjects, tables and servers, ready for the measurements."""
 
     subjects: list[Subject]
     runtime: Path
@@ -41,13 +41,13 @@ class Bench(NamedTuple):
     incident_ids: dict[str, str]
 
     def environment(self, subject: Subject, url: str) -> dict[str, str]:
-        """Return what a function knows; off Lambda, Tracer sends nothing, which is to its advantage."""
+        """Return a function's environment variables. Off Lambda, Tracer sends nothing, which is to its advantage."""
         return {
             "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_ENDPOINT_URL_DYNAMODB": url,
             "TABLE_NAME": table_of(subject), "CURSOR_KEY": "the key of the benchmarks",
             "POWERTOOLS_SERVICE_NAME": "incidents", "POWERTOOLS_LOG_LEVEL": "INFO",
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",  # /var/task takes no byte code
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",  # nothing can write byte code to /var/task
         }  # fmt: skip
 
     def event(self, subject: Subject, scene: Scene) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Bench(NamedTuple):
 
     @contextmanager
     def worker(self, subject: Subject, place: Path, url: str, *options: str) -> Iterator["Worker"]:
-        """Run a subject's process, from a folder, on a table at a URL."""
+        """Run a subject's process from a folder, with the table at a URL."""
         command = (sys.executable, "-P", "-s", "-S", str(WORKER), str(place), str(self.runtime), *options)
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(subject, url)
@@ -115,7 +115,7 @@ def _fill(bench: Bench, subject: Subject) -> None:
 
 
 def _record(bench: Bench, subject: Subject) -> None:
-    """Record every scene, and see that the subject did its work."""
+    """Record every scene, and check that the subject did its work."""
     for scene in SCENES:
         bench.set_scene(subject, scene, record=True)
         with bench.worker(subject, subject.compiled, bench.canned_url) as worker:

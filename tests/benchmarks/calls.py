@@ -1,4 +1,4 @@
-"""What a call costs once the function is warm: seconds of CPU, all subjects in turn, on canned answers and for real."""
+"""The cost of a call to a warm function, in CPU seconds: all subjects in turn, with canned answers and with a table."""
 
 from collections import defaultdict
 from contextlib import ExitStack
@@ -7,11 +7,12 @@ from typing import Any
 from tests.benchmarks.bench import SCENES, Bench
 
 WARM_UP = 20
-CALLS = {"get": 40, "create": 40, "update": 40, "list 50": 8, "list 100": 4}  # a round of each takes a part of a second
+# The calls of one round, so that a round of each scene takes a fraction of a second.
+CALLS = {"get": 40, "create": 40, "update": 40, "list 50": 8, "list 100": 4}
 
 
 def measure(bench: Bench, rounds: int, *, canned: bool) -> dict[str, Any]:
-    """Return, by scene and subject, the seconds of CPU and of the clock of a call, one figure a round."""
+    """Return the CPU seconds and the wall-clock seconds of a call, by scene and subject, one figure for each round."""
     seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     url = bench.canned_url if canned else bench.dynamodb_url
     with ExitStack() as stack:

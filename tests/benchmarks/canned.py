@@ -1,8 +1,8 @@
-"""A table that answers what DynamoDB Local once answered: the same bytes each time, with next to no work.
+"""A table with recorded answers of DynamoDB Local: the same bytes each time, with almost no work.
 
-`python -m tests.benchmarks.canned URL` serves on a free port of loopback, which it prints. ``POST /_scene`` with
-``{"scene": NAME, "record": BOOL}`` says what comes next: requests are passed on to URL, and the answers kept under the
-scene and the operation, or are answered with what was kept.
+`python -m tests.benchmarks.canned URL` serves on a free port of loopback, and prints the port. ``POST /_scene`` with
+``{"scene": NAME, "record": BOOL}`` sets the scene of the next requests. While it records, the server passes requests on
+to URL, and keeps the answers by scene and operation. Otherwise it answers with the recorded ones.
 """
 
 import http.client
@@ -22,7 +22,7 @@ _now = {"scene": "", "record": False}
 
 @contextmanager
 def serving(upstream: str) -> Iterator[str]:
-    """Run a server of canned answers before a DynamoDB; yield its URL."""
+    """Run a server of canned answers for a DynamoDB; yield its URL."""
     command = (sys.executable, "-m", "tests.benchmarks.canned", upstream)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -33,7 +33,7 @@ def serving(upstream: str) -> Iterator[str]:
 
 
 def scene(url: str, name: str, *, record: bool = False) -> None:
-    """Say what the server is asked next."""
+    """Set the scene of the next requests."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     connection.request("POST", "/_scene", json.dumps({"scene": name, "record": record}))
     assert connection.getresponse().status == 200

@@ -1,4 +1,4 @@
-"""What a larger tenant and more tenants change: calls, units and seconds of one operation, on DynamoDB Local."""
+"""The effect of a larger tenant and of more tenants on DynamoDB Local: calls, units and seconds of one operation."""
 
 import io
 import json
@@ -40,7 +40,7 @@ _TABLE = "incidents"
 
 
 def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
-    """Return, by how many incidents the tenant has and by how many tenants there are, what each operation uses."""
+    """Return what each operation uses, by the tenant's number of incidents and by the number of tenants."""
     return {
         "incidents": {str(size): _measured({"acme": size}) for size in sizes},
         "tenants": {
@@ -51,7 +51,7 @@ def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
 
 
 def _measured(sizes: dict[str, int]) -> dict[str, Any]:
-    """Fill a new table and measure in the tenant acme. A new DynamoDB Local: it goes slower the more it ever held."""
+    """Fill a new table and measure in the tenant acme. DynamoDB Local is new too: it slows with all it ever held."""
     with dynamodb_local.running() as url:
         os.environ |= {
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1",
@@ -64,7 +64,7 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         client = boto3.client("dynamodb")
         client.create_table(TableName=_TABLE, **templates.table(), **templates.stream())
         stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
-        with redirect_stdout(io.StringIO()):  # where the jobs tell CloudWatch their metrics
+        with redirect_stdout(io.StringIO()):  # the jobs print their metrics for CloudWatch
             return _operations(stored["acme"])
 
 
@@ -72,7 +72,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
     caller = claims("acme")
     middle = stored[len(stored) // 2]["id"]["S"]
     queue = Queue()
-    queues.client = lambda: cast("Any", queue)  # type: ignore[assignment]  # stands where SQS is, as in the tests
+    queues.client = lambda: cast("Any", queue)  # type: ignore[assignment]  # a replacement for SQS, as in the tests
     changed = [record(one, one | {"severity": {"S": "low"}}, n) for n, one in enumerate(stored[:: A_DAY // 2][:10])]
 
     def answered(handler: Any, event: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
 
 
 def _one(operation: Callable[[], None]) -> dict[str, Any]:
-    operation()  # what comes first makes counters, connections and marks
+    operation()  # the first call makes counters, connections and marks
     with units.of_calls() as used:
         operation()
     seconds = []
@@ -109,7 +109,7 @@ def _one(operation: Callable[[], None]) -> dict[str, Any]:
 
 
 def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form.Item]:
-    """Give a tenant incidents, ten a day; every third is closed, and every fifth of the rest is of a high severity."""
+    """Store a tenant's incidents, ten a day; every third is closed, and every fifth of the others has severity high."""
     found = []
     for n in range(count):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)

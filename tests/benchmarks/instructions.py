@@ -1,6 +1,7 @@
-"""Instructions of a start and of a call, counted by valgrind: the same within a percent on a busy machine too.
+"""Instructions of a start and of a call, counted by valgrind: the same within a percent even on a busy machine.
 
-A start is counted over that of the bootstrap alone. A call is what ten more calls add to a process that has made three.
+The count of a start is without the bootstrap's instructions. The count of a call is the difference that ten more calls
+make in a process that has made three.
 """
 
 import json
@@ -23,7 +24,7 @@ def available() -> bool:
 
 
 def of_starts(bench: Bench) -> dict[str, dict[str, int]]:
-    """Return the instructions of a start with byte code, over the bootstrap's, by subject and operation."""
+    """Return the instructions of a start with byte code, without the bootstrap's, by subject and operation."""
     bootstrap = _count(bench, bench.subjects[0], [])
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for subject in bench.subjects:

@@ -1,4 +1,4 @@
-"""Bytes of what is deployed: the folder, and the zip file that is sent, packed as tightly as zip can."""
+"""The bytes of a deployment: the folder, and the zip file to upload, with zip's best compression."""
 
 import io
 import zipfile

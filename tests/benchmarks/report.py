@@ -1,4 +1,4 @@
-"""What a run prints and writes: the table, all figures as JSON, and a picture."""
+"""The output of a run: the table, all figures as JSON, and a picture."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _SCENES = ("get", "create", "update", "list 50", "list 100")
 
 
 def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the table; write figures.json, table.md and, where starts and calls were measured, picture.png."""
+    """Print the table; write figures.json, table.md and, if starts and calls were measured, picture.png."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures.json").write_text(json.dumps(figures, indent=1))
     found = [*rows(figures)]

@@ -1,7 +1,7 @@
-"""What a start costs: fresh processes, import and first call, CPU and clock, all subjects in turn.
+"""The cost of a start: fresh processes, import and first call, CPU and wall-clock time, all subjects in turn.
 
-The bootstrap, which every function of Lambda has loaded before, is loaded before and does not count. The first call
-goes to canned answers, so that a client that is made late gains nothing.
+Lambda loads the bootstrap before any function. So it is loaded before the measurement and does not count. The first
+call gets canned answers, so a subject gains nothing if it makes its client late.
 """
 
 import gc
@@ -11,11 +11,11 @@ from typing import Any
 from tests.benchmarks.artifacts import FLOOR, OPERATIONS, OURS
 from tests.benchmarks.bench import Bench, Scene
 
-PEERS_OPERATIONS = ("get", "create")  # a peer is one function: its operations start alike
+PEERS_OPERATIONS = ("get", "create")  # a peer is one function: all its operations start in the same way
 
 
 def measure(bench: Bench, runs: int) -> dict[str, Any]:
-    """Return, by subject, form and operation, the seconds of CPU and of the clock of each run."""
+    """Return the CPU seconds and wall-clock seconds of each run, by subject, form and operation."""
     seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list))))
     gc.disable()
     for _ in range(runs):
@@ -36,7 +36,7 @@ def measure(bench: Bench, runs: int) -> dict[str, Any]:
 
 
 def look_into(bench: Bench) -> dict[str, Any]:
-    """Return what a start loads, by subject and operation: files opened, sources compiled, modules, bytes resident."""
+    """Return what a start loads, by subject and operation: files opened, sources compiled, modules, resident bytes."""
     found: dict[str, Any] = defaultdict(dict)
     for subject in bench.subjects:
         for operation in OPERATIONS if subject.name == OURS else PEERS_OPERATIONS:
@@ -44,7 +44,7 @@ def look_into(bench: Bench) -> dict[str, Any]:
             bench.set_scene(subject, scene)
             asked = {"start": subject.module(operation), "event": bench.event(subject, scene)}
             with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
-                resident = worker.ask(**asked)["resident"]  # without the audit, which has a price
+                resident = worker.ask(**asked)["resident"]  # without the audit hook, which needs memory itself
             with bench.worker(subject, subject.compiled, bench.canned_url, "--audit") as worker:
                 said = worker.ask(**asked)
             found[subject.name][operation] = {

@@ -1,4 +1,4 @@
-"""What was promised of each figure, and what came of it."""
+"""The target of each figure, and the measured result."""
 
 from collections.abc import Iterator
 from statistics import median, quantiles
@@ -16,15 +16,15 @@ WHY_NOT = {
         "up its number by chance. Two bare requests of our client are three quarters of the create."
     ),
 }
-"""Why a target is not reached, by its row."""
+"""The reason for a target that is not reached, by its row."""
 
 
 class Goal(NamedTuple):
-    """One figure beside its target; both are to be read as "at most"."""
+    """One figure and its target. The figure should be at most the target."""
 
     what: str
     figure: float
-    beside: str  # the same in CPU, with its spread, where the figure is instructions
+    beside: str  # the CPU ratio with its spread, if the figure counts instructions
     target: float
     form: str = "{:.2f}"
 
@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
 
 def rows(figures: dict[str, Any]) -> Iterator[Goal]:
-    """Yield a row for each target of which something was measured."""
+    """Yield a row for each target with a measured figure."""
     if "starts" in figures:
         yield from _starts(figures)
     if "loads" in figures:
@@ -112,7 +112,7 @@ def _units(units: dict[str, Any]) -> Iterator[Goal]:
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:
-    """Return the ratio of each round: both of a round were measured within the same moments."""
+    """Return the ratio of each round: both values of a round were measured at nearly the same time."""
     return [one / other for one, other in zip(ours, peers, strict=True)]
 
 

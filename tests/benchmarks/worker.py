@@ -1,10 +1,10 @@
-"""The process that is measured: an interpreter, Lambda's bootstrap, and one artifact. Of the standard library alone.
+"""The measured process: an interpreter, Lambda's bootstrap and one artifact. It uses only the standard library.
 
-`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on the standard input, each answered by one line:
+`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on standard input. Each gets one line as answer:
 
-``{"start": MODULE, "event": EVENT}``   import the module and call it once: what both took
-``{"load": MODULE}``                    import it; what follows calls it
-``{"calls": N, "event": EVENT}``        call it N times: seconds of CPU and of the clock for one call
+``{"start": MODULE, "event": EVENT}``   import the module and call it once: the cost of both together
+``{"load": MODULE}``                    import the module for the calls that follow
+``{"calls": N, "event": EVENT}``        call it N times: the CPU seconds and wall-clock seconds of one call
 """
 
 import json
@@ -16,7 +16,7 @@ sys.path[:0] = [ARTIFACT, RUNTIME]
 
 
 class LambdaContext:
-    """What Lambda hands to a handler beside the event."""
+    """The context object that Lambda passes to a handler with the event."""
 
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
     function_name = "incidents"
@@ -46,7 +46,7 @@ def start(module, event):
 
 
 def resident():
-    """Bytes of memory, where the system says so; getrusage would count what the parent had at the fork."""
+    """Return the resident bytes, if the system reports them. getrusage would include the parent's at the fork."""
     try:
         with open("/proc/self/status") as status:  # noqa: PTH123
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
@@ -65,7 +65,7 @@ def calls(handler, count, event):
 
 
 def main():
-    import awslambdaric.bootstrap  # noqa: F401  # what Lambda has loaded before any function
+    import awslambdaric.bootstrap  # noqa: F401  # Lambda loads it before any function
 
     handler, out = None, sys.stdout
     sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123  # the functions log there

@@ -1,4 +1,4 @@
-"""The client's types hold a user to it: mypy over users' files, with the client as it is installed. Part of `.ci/run`.
+"""Check the client's types as its users do: mypy over users' files with the installed client. Part of `.ci/run`.
 
 `uv run python -m tests.client.checked`
 """
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from tests.support.templates import CHECKOUT
 
 RIGHT = Path(__file__).with_name("uses_every_method.py")
-WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # no .py: it is not to be checked with the rest
+WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # no .py, so that the other checks skip it
 REVEALS = "from grc_client import Client\n\nreveal_type(Client().grc.incidents.get('inc_1').title)\n"
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         complaints = installed.result() + developed.result()
     if complaints:
         sys.exit("\n".join(complaints))
-    sys.stdout.write("The client's types hold its users to it.\n")
+    sys.stdout.write("mypy accepts the right uses of the client and refuses the wrong ones.\n")
 
 
 def in_a_users_own_project(folder: Path) -> list[str]:
@@ -40,7 +40,7 @@ def in_a_users_own_project(folder: Path) -> list[str]:
     wanted = {n: found[1] for n, line in enumerate(wrong.read_text().splitlines(), 1)
               if (found := re.search(r"  # (.+)$", line))}  # fmt: skip
     missed = [
-        f"mypy does not say {complaint!r} of line {n} of {WRONG}:\n{said}"
+        f"mypy does not report {complaint!r} at line {n} of {WRONG}:\n{said}"
         for n, complaint in wanted.items()
         if not re.search(rf"^wrong\.py:{n}: .*{re.escape(complaint)}", said, re.MULTILINE)
     ]
@@ -59,7 +59,7 @@ def in_the_development_environment(folder: Path) -> list[str]:
 
 
 def wheel(folder: Path) -> Path:
-    """The client as a user installs it, unpacked."""
+    """Return the folder of the unpacked client, as a user installs it."""
     shutil.copytree(CHECKOUT / "client", folder / "client")  # setuptools leaves its own folders there
     uv = os.environ.get("UV", "uv")
     subprocess.run([uv, "build", "--wheel", "-q", "--out-dir", folder, folder / "client"], check=True)
@@ -70,7 +70,7 @@ def wheel(folder: Path) -> Path:
 
 
 def mypy(folder: Path, *files: Path, **more: str) -> str:
-    """Return what mypy says about a user's files, in strict mode and without this project's settings."""
+    """Return mypy's output for a user's files, in strict mode and without this project's settings."""
     names = [file.name for file in files]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", folder / "cache", *names],

@@ -1,4 +1,4 @@
-"""When a request is sent again, and what an answer means: the rule that both clients follow, without a network."""
+"""The exchange that both clients share, without a network: when it retries a request, and how it reads an answer."""
 
 import copy
 import pickle
@@ -43,7 +43,7 @@ def broken(kind: type[httpx.RequestError]) -> httpx.RequestError:
 
 
 def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float = 30) -> list[float]:
-    """Return the pauses that were asked for, until the exchange gave up."""
+    """Return the pauses before each attempt, until the exchange gives up."""
     steps = exchange.exchange(call, retry_for)
     pauses = [next(steps)]
     try:
@@ -56,9 +56,7 @@ def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for:
 
 @pytest.mark.parametrize("call", [GET, CREATE, UPDATE, DELETE], ids=["get", "create", "update", "delete"])
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_can_be_repeated_is_repeated_until_the_time_is_up(
-    call: Call[Any], status: int, clock: list[float]
-) -> None:
+def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], status: int, clock: list[float]) -> None:
     pauses = run(call, lambda: answer(status, {}), clock)
 
     assert pauses[:8] == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
@@ -79,32 +77,32 @@ def test_what_can_be_repeated_is_repeated_until_the_time_is_up(
         (lambda: broken(httpx.RemoteProtocolError), False),
     ],
 )
-def test_under_a_condition_only_what_cannot_have_been_done_is_repeated(
+def test_a_conditional_request_is_retried_only_if_it_cannot_have_been_done(
     call: Call[Any], came: Callable[[], Any], again: bool, clock: list[float]
 ) -> None:
     assert (len(run(call, came, clock)) > 1) is again
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 413, 415, 422, 418])
-def test_a_refusal_is_not_repeated(status: int, clock: list[float]) -> None:
+def test_a_refused_request_is_not_retried(status: int, clock: list[float]) -> None:
     assert run(GET, lambda: answer(status, {}), clock) == [0]
 
 
 @pytest.mark.parametrize("kind", [httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects])
-def test_a_request_that_cannot_be_sent_is_not_repeated(kind: type[httpx.RequestError], clock: list[float]) -> None:
+def test_a_request_that_cannot_be_sent_is_not_retried(kind: type[httpx.RequestError], clock: list[float]) -> None:
     assert run(GET, lambda: broken(kind), clock) == [0]
 
 
-def test_never_again_with_no_time_for_it(clock: list[float]) -> None:
+def test_a_request_without_retry_time_is_not_retried(clock: list[float]) -> None:
     assert run(GET, lambda: answer(503, {}), clock, retry_for=0) == [0]
 
 
-def test_no_pause_is_shorter_than_the_api_asked_for(clock: list[float]) -> None:
+def test_no_pause_is_shorter_than_the_api_s_retry_after(clock: list[float]) -> None:
     assert run(GET, lambda: answer(503, {}, retry_after="7"), clock)[1] == 7.1
 
 
 @pytest.mark.parametrize("form", [lambda at: format_datetime(at, usegmt=True), lambda at: f"{at:%a %b %d %H:%M:%S %Y}"])
-def test_a_date_is_a_pause_too(form: Callable[[datetime], str], clock: list[float]) -> None:
+def test_a_retry_after_may_be_a_date(form: Callable[[datetime], str], clock: list[float]) -> None:
     at = form(datetime.now(UTC) + timedelta(seconds=20))
     assert 18 < run(GET, lambda: answer(429, {}, retry_after=at), clock)[1] <= 20.1
 
@@ -112,12 +110,12 @@ def test_a_date_is_a_pause_too(form: Callable[[datetime], str], clock: list[floa
 @pytest.mark.parametrize(
     "header", ["", "soon", "-1", "1e9", "٣", "Mon, 99 Nov 2026 00:00:00 GMT", f"Mon, 23 Nov 2076 00:00:00 +{10**16}"]
 )
-def test_a_retry_after_that_says_nothing_is_passed_over(header: str, clock: list[float]) -> None:
+def test_an_unreadable_retry_after_is_ignored(header: str, clock: list[float]) -> None:
     came = httpx.Response(503, json={}, headers=[(b"retry-after", header.encode())], request=REQUEST)
     assert run(GET, lambda: came, clock)[1] == 0.1
 
 
-def test_it_does_not_wait_for_what_comes_too_late(clock: list[float]) -> None:
+def test_the_client_gives_up_if_the_retry_after_is_too_late(clock: list[float]) -> None:
     assert run(GET, lambda: answer(429, {}, retry_after="31"), clock) == [0]
 
 
@@ -145,16 +143,16 @@ def failure(came: Any) -> grc_client.GrcError:
 
 
 @pytest.mark.parametrize("status", OF_STATUS)
-def test_each_status_is_an_error_of_its_own(status: int) -> None:
+def test_each_status_raises_its_own_error(status: int) -> None:
     assert type(failure(answer(status, {}))) is OF_STATUS[status]
 
 
-def test_a_status_that_is_not_known_is_still_one_of_the_tree() -> None:
+def test_an_unknown_status_raises_an_error_of_the_same_tree() -> None:
     assert type(failure(answer(418, {}))) is grc_client.ApiError
     assert type(failure(answer(502, {}))) is grc_client.ServerError
 
 
-def test_an_error_tells_everything_that_the_problem_does() -> None:
+def test_an_error_has_everything_in_the_problem() -> None:
     error = failure(answer(422, {
         "type": "urn:problem-type:incidents:invalid-incident", "title": "Invalid incident", "status": 422,
         "detail": "The incident breaks 1 rule.", "request_id": "abc=",
@@ -169,14 +167,14 @@ def test_an_error_tells_everything_that_the_problem_does() -> None:
     )
 
 
-def test_the_gateways_own_refusal_has_its_request_id_too() -> None:
+def test_a_refusal_by_the_gateway_has_its_request_id() -> None:
     error = failure(answer(401, {"message": "Unauthorized"}, apigw_requestid="xyz="))
 
     assert isinstance(error, grc_client.NotAuthenticated)
     assert str(error) == "401 NotAuthenticated: Unauthorized [request xyz=]"
 
 
-def test_a_conflict_lists_where_the_status_can_go() -> None:
+def test_a_conflict_lists_the_allowed_transitions() -> None:
     error = failure(answer(409, {"title": "Illegal transition", "allowed_transitions": ["closed", "review"]}))
     assert isinstance(error, grc_client.Conflict)
     assert error.allowed_transitions == ("closed", "review")
@@ -194,11 +192,11 @@ def test_a_conflict_lists_where_the_status_can_go() -> None:
         httpx.Response(200, json=None, request=REQUEST),
     ],
 )
-def test_what_is_no_answer_of_this_api_says_so(came: httpx.Response) -> None:
+def test_an_answer_of_another_server_raises_unexpected_answer(came: httpx.Response) -> None:
     error = failure(came)
     assert type(error) is grc_client.UnexpectedAnswer
     assert str(came.status_code) in str(error)
-    assert "hotel" not in str(error), "a page of somebody else's is not for logs"
+    assert "hotel" not in str(error), "the error must not contain a foreign page"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +208,7 @@ def test_what_is_no_answer_of_this_api_says_so(came: httpx.Response) -> None:
         httpx.Response(429, json={"errors": [{"code": 7}, None, "x"]}, request=REQUEST),
     ],
 )
-def test_a_failure_of_what_stands_in_between_is_a_failure(came: httpx.Response) -> None:
+def test_a_failure_of_a_proxy_is_a_server_error(came: httpx.Response) -> None:
     error = failure(came)
     assert type(error) in (grc_client.ServerError, grc_client.Busy, grc_client.RateLimited)
     assert isinstance(error, grc_client.ApiError)
@@ -218,14 +216,14 @@ def test_a_failure_of_what_stands_in_between_is_a_failure(came: httpx.Response) 
     assert "No reason was given." in str(error)
 
 
-def test_what_cannot_be_read_is_not_quoted() -> None:
+def test_the_error_does_not_quote_an_unreadable_answer() -> None:
     secret = {"id": 5, "title": "the merger with Initech"}
     error = failure(httpx.Response(200, json=secret, request=REQUEST))
     assert "tenant_id" in str(error)
     assert "merger" not in str(error)
 
 
-def test_a_connection_that_broke_says_with_whom() -> None:
+def test_the_error_of_a_broken_connection_names_the_host() -> None:
     error = failure(broken(httpx.ReadTimeout))
     assert type(error) is grc_client.ConnectionFailed
     assert str(error) == "no answer from api.example: ReadTimeout broken. Check base_url and the network."
@@ -235,7 +233,7 @@ def test_a_connection_that_broke_says_with_whom() -> None:
     )
 
 
-def test_what_cannot_be_decoded_is_no_answer_of_this_api() -> None:
+def test_an_undecodable_answer_raises_unexpected_answer() -> None:
     assert type(failure(broken(httpx.DecodingError))) is grc_client.UnexpectedAnswer
 
 
@@ -246,7 +244,7 @@ def test_an_error_can_be_copied_and_sent_to_another_process(again: Callable[[Any
     assert str(again(error)) == str(error)
 
 
-def test_a_refusal_without_words_is_still_what_its_status_says() -> None:
+def test_a_refusal_without_a_problem_raises_the_error_of_its_status() -> None:
     for status, kind in ((401, grc_client.NotAuthenticated), (403, grc_client.NotPermitted)):
         error = failure(httpx.Response(status, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
         assert type(error) is kind
@@ -255,20 +253,20 @@ def test_a_refusal_without_words_is_still_what_its_status_says() -> None:
     assert "[request R=]" in str(strange)
 
 
-def test_a_status_that_is_no_list_of_transitions() -> None:
+def test_a_conflict_without_a_list_of_transitions_has_an_empty_one() -> None:
     error = failure(answer(409, {"allowed_transitions": None}))
     assert isinstance(error, grc_client.Conflict)
     assert error.allowed_transitions == ()
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_json_without_end_is_no_answer(status: int) -> None:
+def test_json_nested_too_deeply_is_not_a_valid_answer(status: int) -> None:
     error = failure(httpx.Response(status, content=b"[" * 100_000, request=REQUEST))
     assert type(error) is (grc_client.UnexpectedAnswer if status == 200 else grc_client.ServerError)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
-def test_a_delete_is_done_only_when_the_api_says_so(status: int) -> None:
+def test_a_delete_answered_with_a_page_of_another_server_fails(status: int) -> None:
     steps = exchange.exchange(DELETE, 0)
     next(steps)
     with pytest.raises(grc_client.UnexpectedAnswer):

@@ -1,4 +1,4 @@
-"""A user's own file. It is never run: mypy reads it in strict mode, with the client as it is installed."""
+"""A user's own file. It is never run: mypy reads it in strict mode, with the installed client."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

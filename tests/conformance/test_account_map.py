@@ -1,4 +1,4 @@
-"""The account map, on AWS's own DynamoDB Local, with the client that functions have."""
+"""The account map on AWS's own DynamoDB Local, with the functions' own client."""
 
 import pytest
 from create_incident import handler as create
@@ -15,7 +15,7 @@ def system(service: str) -> AccountMap:
     return AccountMap(dynamodb.client(), service)
 
 
-def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: AccountMap) -> None:
+def test_an_account_belongs_to_its_last_linked_tenant(system: AccountMap) -> None:
     assert system.tenant_of("111122223333") is None
 
     system.link("111122223333", "globex")
@@ -30,13 +30,13 @@ def test_an_account_belongs_to_the_tenant_that_it_was_linked_to_last(system: Acc
 
 
 @pytest.mark.parametrize(("account", "tenant"), [("1", "acme"), ("x" * 12, "acme"), ("111122223333", "Acme#1")])
-def test_what_is_no_account_or_no_tenant_is_not_linked(system: AccountMap, account: str, tenant: str) -> None:
+def test_an_invalid_account_or_tenant_is_not_linked(system: AccountMap, account: str, tenant: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         system.link(account, tenant)
     assert system.links() == []
 
 
-def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: AccountMap) -> None:
+def test_a_producer_may_escalate_for_each_allowed_tenant(system: AccountMap) -> None:
     for tenant in ("globex", "acme"):
         system.allow("111122223333", "example.soc", tenant)
 
@@ -52,7 +52,7 @@ def test_a_producer_escalates_for_the_tenants_that_it_was_allowed_to(system: Acc
         system.allow("111122223333", "aws.guardduty", "acme")
 
 
-def test_one_request_may_serve_the_system_and_then_a_tenant_and_each_reaches_its_own(
+def test_one_request_may_serve_the_system_and_then_a_tenant_each_within_its_own_data(
     system: AccountMap, service: str
 ) -> None:
     create(create_event({"title": "x", "incident_number": "IR-1"}), Context)

@@ -1,4 +1,4 @@
-"""Whatever is sent: never a 5xx, and what is refused leaves the table byte for byte as it was."""
+"""Requests with bad input: none gives a 5xx, and a refused request leaves every byte of the table unchanged."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -105,19 +105,23 @@ def check(client: "DynamoDBClient", handler: Any, event: dict[str, Any]) -> None
 
 @many
 @given(body=bodies, sent=headers)
-def test_create(client: "DynamoDBClient", body: str | bytes, sent: dict[str, str]) -> None:
+def test_no_create_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", body: str | bytes, sent: dict[str, str]
+) -> None:
     check(client, create, http_event(body=body, headers=sent))
 
 
 @many
 @given(body=bodies, sent=headers)
-def test_update(client: "DynamoDBClient", incident_id: str, body: str | bytes, sent: dict[str, str]) -> None:
+def test_no_update_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", incident_id: str, body: str | bytes, sent: dict[str, str]
+) -> None:
     check(client, update, http_event(body=body, headers=sent, path={"incident_id": incident_id}))
 
 
 @many
 @given(sent=headers, name=st.text(max_size=30) | st.none())
-def test_get_delete_and_changes(
+def test_no_other_request_by_id_gives_a_5xx_and_a_refused_one_writes_nothing(
     client: "DynamoDBClient", incident_id: str, sent: dict[str, str], name: str | None
 ) -> None:
     for handler in (get, list_changes, delete):
@@ -127,6 +131,8 @@ def test_get_delete_and_changes(
 
 @many
 @given(query=queries)
-def test_lists(client: "DynamoDBClient", incident_id: str, query: str) -> None:
+def test_no_list_gives_a_5xx_and_a_refused_one_writes_nothing(
+    client: "DynamoDBClient", incident_id: str, query: str
+) -> None:
     check(client, list_, http_event(query=query, content_type=None))
     check(client, list_changes, http_event(query=query, content_type=None, path={"incident_id": incident_id}))

@@ -1,4 +1,4 @@
-"""Creates on AWS's own DynamoDB Local: real conditions, real transactions, real concurrency."""
+"""Creates on AWS's own DynamoDB Local, with real conditions, transactions and concurrency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def everything(dynamodb: "DynamoDBClient", table_name: str) -> Any:
-    """Read the whole table, sorted."""
+    """A function that reads the complete table, sorted."""
 
     def read() -> list[Any]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
@@ -37,7 +37,7 @@ def of_kind(found: list[Any], kind: str, tenant: str = "acme") -> list[Any]:
     return [item for item in found if item["pk"]["S"] == f"TENANT#{tenant}#{kind}"]
 
 
-def test_200_at_once_get_200_numbers(acme: IncidentRepository, everything: Any) -> None:
+def test_200_concurrent_creates_get_200_numbers(acme: IncidentRepository, everything: Any) -> None:
     with ThreadPoolExecutor(32) as pool:
         created = list(pool.map(lambda n: create({"title": f"number {n}"}, acme), range(200)))
 
@@ -53,7 +53,7 @@ def test_200_at_once_get_200_numbers(acme: IncidentRepository, everything: Any) 
     assert len(found) == 3 * 200 + 1
 
 
-def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, everything: Any) -> None:
+def test_concurrent_given_and_generated_numbers_never_collide(acme: IncidentRepository, everything: Any) -> None:
     first = create({"title": "x"}, acme).incident
     year = first["created_at"][:4]
 
@@ -67,7 +67,7 @@ def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, ev
     with ThreadPoolExecutor(32) as pool:
         outcomes = list(pool.map(try_to, range(2, 102)))
 
-    assert all(outcomes[::2]), "a drawn number is never refused"
+    assert all(outcomes[::2]), "a generated number is never refused"
     created = [stored for stored in outcomes if stored]
     numbers = [stored.incident["incident_number"] for stored in created]
     assert len(numbers) == len(set(numbers))
@@ -77,7 +77,7 @@ def test_given_and_drawn_numbers_at_once_never_meet(acme: IncidentRepository, ev
     assert int(above[-6:]) > max(int(number[-6:]) for number in numbers)
 
 
-def test_all_or_nothing(acme: IncidentRepository, everything: Any) -> None:
+def test_a_create_with_a_number_in_use_writes_nothing(acme: IncidentRepository, everything: Any) -> None:
     first = create({"title": "x", "incident_number": "IR-1"}, acme).incident
     before = everything()
 
@@ -87,7 +87,7 @@ def test_all_or_nothing(acme: IncidentRepository, everything: Any) -> None:
     assert acme.get(first["id"]).incident == first
 
 
-def test_the_same_number_in_another_tenant_is_another_number(
+def test_two_tenants_may_use_the_same_number(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
 ) -> None:
     globex = IncidentRepository(Identity("globex", "bob", None, frozenset()), dynamodb, table_name)
@@ -96,7 +96,7 @@ def test_the_same_number_in_another_tenant_is_another_number(
         create({"title": "x", "incident_number": "IR-1"}, tenant)
 
 
-def test_an_incident_of_another_tenant_is_never_written(acme: IncidentRepository, everything: Any) -> None:
+def test_a_repository_never_writes_an_incident_of_another_tenant(acme: IncidentRepository, everything: Any) -> None:
     stored = create({"title": "x"}, acme)
     before = everything()
 
@@ -107,7 +107,7 @@ def test_an_incident_of_another_tenant_is_never_written(acme: IncidentRepository
     assert everything() == before
 
 
-def test_the_largest_incident_fits_with_its_indexes(acme: IncidentRepository) -> None:
+def test_the_largest_incident_with_its_indexes_fits_in_the_table(acme: IncidentRepository) -> None:
     ids = [f"{n:0128}" for n in range(500)]
     large = {"title": "x", "affected_asset_ids": ids, "commander_ids": ids[:400], "status": "closed",
              "detected_at": "2026-01-01T00:00:00Z"}  # fmt: skip
@@ -117,7 +117,7 @@ def test_the_largest_incident_fits_with_its_indexes(acme: IncidentRepository) ->
     assert acme.get(stored.incident["id"]) == stored
 
 
-def test_the_items_carry_the_indexes_of_their_state(acme: IncidentRepository, everything: Any) -> None:
+def test_a_stored_incident_has_the_index_attributes_of_its_state(acme: IncidentRepository, everything: Any) -> None:
     create({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"}, acme)
 
     (item,) = of_kind(everything(), "INCIDENT")

@@ -1,4 +1,4 @@
-"""Findings on AWS's own DynamoDB Local, through the handler that the queue calls: one incident a finding."""
+"""Findings on AWS's own DynamoDB Local, through the handler of the queue: one incident for each finding."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ Finding = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def system(service: str) -> AccountMap:
-    """The account map, in which one account belongs to acme."""
+    """The account map, with one account linked to acme."""
     system = AccountMap(client_module.client(), service)
     system.link(ACCOUNT, "acme")
     return system
@@ -43,7 +43,7 @@ def system(service: str) -> AccountMap:
 
 @pytest.fixture
 def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What the function sends to the dead letters; there is no SQS here, the local stack has the real one."""
+    """Collect the messages that the function sends to the dead letters. SQS is simulated here, unlike in tests/e2e."""
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
     queues.client.cache_clear()
@@ -60,26 +60,26 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 class Answered:
-    """What botocore looks at in an HTTP answer."""
+    """The part of an HTTP response that botocore reads."""
 
     status_code = 200
 
 
 def take(*events: object) -> list[str]:
-    """Return the ids of the messages that come again."""
+    """Return the ids of the messages that the queue delivers again."""
     answer = ingest_finding.handler(sqs_event(*events), Context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def incidents(tenant: str = "acme") -> list[dict[str, Any]]:
-    """Return a tenant's incidents, oldest first, deleted ones too."""
+    """Return a tenant's incidents, oldest first, with the deleted ones."""
     answer = list_(list_event(claims(tenant), include_deleted="true", order="asc"), Context)
     found: list[dict[str, Any]] = json.loads(answer["body"])["items"]
     return found
 
 
 def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c3d4e5f60718") -> dict[str, Any]:
-    """The recorded finding, seen again some minutes later."""
+    """Return the recorded finding, seen again this many minutes later."""
     event = recorded("guardduty")
     later = datetime(2026, 11, 17, 3, tzinfo=UTC) + timedelta(minutes=minutes)
     event["detail"]["updatedAt"] = event["detail"]["service"]["eventLastSeen"] = later.isoformat().replace(
@@ -92,7 +92,7 @@ def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """Return what CloudWatch would count, by outcome, from the embedded metrics that were logged."""
+    """Return the counts for CloudWatch, by outcome, from the embedded metrics in the log."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     counted: Counter[str] = Counter()
     for line in lines:
@@ -110,12 +110,12 @@ def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
 
 
 def soon(**more: float) -> int:
-    """Minutes from the recorded finding's to a moment after now."""
+    """Return the minutes from the recorded finding's time to a moment after now."""
     after = datetime.now(UTC) + timedelta(minutes=1, **more)
     return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
 
 
-def test_a_finding_becomes_an_incident_with_its_own_dates(system: AccountMap) -> None:
+def test_a_finding_becomes_an_incident_with_the_finding_s_dates(system: AccountMap) -> None:
     assert take(guardduty()) == []
 
     (incident,) = incidents()
@@ -128,7 +128,7 @@ def test_a_finding_becomes_an_incident_with_its_own_dates(system: AccountMap) ->
     assert "app_id" not in incident
 
 
-def test_the_same_event_twice_and_an_older_one_change_nothing(
+def test_a_repeated_or_older_event_changes_nothing(
     system: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
     take(guardduty(minutes=5))
@@ -145,7 +145,7 @@ def test_one_finding_through_three_hubs_is_one_incident(system: AccountMap) -> N
     assert len(incidents()) == 1
 
 
-def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(system: AccountMap) -> None:
+def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(system: AccountMap) -> None:
     take(guardduty())
     take(guardduty(minutes=1, severity=9.2, asset="i-second"))
     (raised,) = incidents()
@@ -158,19 +158,17 @@ def test_a_newer_event_attaches_and_raises_the_severity_and_never_lowers_it(syst
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_an_analyst_s_severity_is_not_fought(system: AccountMap) -> None:
+def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(system: AccountMap) -> None:
     take(guardduty(severity=7.5))
     patch(incidents()[0], severity="low")
     take(guardduty(minutes=1, severity=7.5))
-    assert incidents()[0]["severity"] == "low", "no higher than what was seen before"
+    assert incidents()[0]["severity"] == "low", "the severity is not above the highest one seen before"
 
     take(guardduty(minutes=2, severity=9.5))
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_at_500_further_ids_are_not_attached_but_counted(
-    system: AccountMap, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ids_beyond_500_are_counted_and_not_attached(system: AccountMap, capsys: pytest.CaptureFixture[str]) -> None:
     take(guardduty())
     patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
 
@@ -183,7 +181,7 @@ def test_at_500_further_ids_are_not_attached_but_counted(
 
 
 @pytest.mark.parametrize("end", ["closed", "deleted"])
-def test_what_happens_after_the_end_is_a_recurrence_and_what_happened_before_is_late(
+def test_an_event_after_the_incident_s_end_is_a_recurrence_and_an_earlier_one_is_late(
     system: AccountMap, end: str
 ) -> None:
     take(guardduty())
@@ -203,10 +201,10 @@ def test_what_happens_after_the_end_is_a_recurrence_and_what_happened_before_is_
 
     take(guardduty(minutes=soon() + 1, asset="i-attached"))
     assert [incident["id"] for incident in incidents()] == [first["id"], second["id"]]
-    assert "i-attached" in incidents()[1]["affected_asset_ids"], "the pointer stays on the newest"
+    assert "i-attached" in incidents()[1]["affected_asset_ids"], "the finding still points to the newest incident"
 
 
-def test_a_dismissed_finding_is_quiet_for_thirty_days(system: AccountMap) -> None:
+def test_a_dismissed_finding_makes_no_incident_for_thirty_days(system: AccountMap) -> None:
     take(guardduty())
     patch(incidents()[0], status="dismissed")
 
@@ -217,7 +215,7 @@ def test_a_dismissed_finding_is_quiet_for_thirty_days(system: AccountMap) -> Non
     assert len(incidents()) == 2
 
 
-def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: AccountMap) -> None:
+def test_a_finding_attaches_to_its_newest_incident_even_if_an_older_one_is_reopened(system: AccountMap) -> None:
     take(guardduty())
     (first,) = incidents()
     patch(first, status="closed")
@@ -232,7 +230,7 @@ def test_a_reopened_incident_does_not_take_the_place_of_a_newer_one(system: Acco
 
 
 @pytest.mark.parametrize("order", [(1, 2, 1), (2, 1, 2)])
-def test_both_pages_of_a_report_count_in_either_order(system: AccountMap, order: tuple[int, ...]) -> None:
+def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, order: tuple[int, ...]) -> None:
     pages = {
         page: recorded("health_page_2", detail__page=str(page), detail__affectedEntities=[{"entityValue": f"i-{page}"}])
         for page in (1, 2)
@@ -244,8 +242,10 @@ def test_both_pages_of_a_report_count_in_either_order(system: AccountMap, order:
     assert sorted(incident["affected_asset_ids"]) == ["i-1", "i-2"]
 
 
-def test_at_once_from_everywhere_is_one_incident(system: AccountMap, service: str, dynamodb: "DynamoDBClient") -> None:
-    def take_one(n: int) -> list[str]:  # as functions side by side do; one handler takes one batch at a time
+def test_concurrent_events_of_a_finding_make_one_incident(
+    system: AccountMap, service: str, dynamodb: "DynamoDBClient"
+) -> None:
+    def take_one(n: int) -> list[str]:  # as concurrent functions do; one handler takes one batch at a time
         message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
         return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
 
@@ -271,7 +271,7 @@ def test_at_once_from_everywhere_is_one_incident(system: AccountMap, service: st
          "the account belongs to no tenant"),
     ],
 )  # fmt: skip
-def test_what_can_never_be_taken_goes_to_the_dead_letters_at_once_with_its_reason(
+def test_an_event_that_can_never_succeed_becomes_a_dead_letter_with_its_reason(
     dead_letters: list[dict[str, Any]], event: object, reason: str
 ) -> None:
     assert take(event, guardduty()) == []
@@ -282,10 +282,10 @@ def test_what_can_never_be_taken_goes_to_the_dead_letters_at_once_with_its_reaso
     assert reason in said["reason"]
     assert said["reason"]
     assert letter["MessageBody"] == (event if isinstance(event, str) else json.dumps(event))
-    assert len(incidents()) == 1, "its neighbour is taken"
+    assert len(incidents()) == 1, "the other message of the batch must be accepted"
 
 
-def test_an_allowed_producer_escalates_for_the_tenant_that_it_names(
+def test_an_allowed_producer_escalates_for_the_tenant_it_names(
     system: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated")
@@ -298,7 +298,7 @@ def test_an_allowed_producer_escalates_for_the_tenant_that_it_names(
     assert len(dead_letters) == 1
 
 
-def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
+def test_a_producer_must_name_the_tenant_if_it_has_more_than_one(
     system: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated_minimal")
@@ -311,7 +311,7 @@ def test_a_producer_of_one_tenant_need_not_name_it_and_one_of_two_must(
     assert (len(incidents()), incidents("globex"), len(dead_letters)) == (1, [], 1)
 
 
-def test_what_makes_nothing_makes_nothing_and_is_counted_by_its_reason(
+def test_a_skipped_event_writes_nothing_and_is_counted_by_its_reason(
     system: AccountMap, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     archived = guardduty()
@@ -323,7 +323,7 @@ def test_what_makes_nothing_makes_nothing_and_is_counted_by_its_reason(
     assert (incidents(), dead_letters) == ([], [])
 
 
-def test_a_failure_that_may_pass_comes_again_and_holds_up_nobody(
+def test_a_temporary_failure_is_retried_and_delays_no_other_message(
     system: AccountMap, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant_of = AccountMap.tenant_of
@@ -345,7 +345,7 @@ def test_a_failure_that_may_pass_comes_again_and_holds_up_nobody(
 
 
 @pytest.mark.usefixtures("system")
-def test_other_reports_of_one_problem_are_attached_whenever_they_come() -> None:
+def test_further_reports_of_one_problem_are_attached_in_any_order() -> None:
     first, second, older = (recorded("macie_sensitive_data") for _ in range(3))
     for event, name, severity, day in (
         (first, "a", "Low", "18"),
@@ -369,7 +369,7 @@ def test_other_reports_of_one_problem_are_attached_whenever_they_come() -> None:
     assert len(incidents()) == 1
 
 
-def test_one_bad_finding_of_an_event_holds_up_none_of_the_others(dead_letters: list[dict[str, Any]]) -> None:
+def test_one_bad_finding_of_an_event_does_not_stop_the_others(dead_letters: list[dict[str, Any]]) -> None:
     event = recorded("security_hub_asff_several")
     for one in event["detail"]["findings"]:
         one["AwsAccountId"] = ACCOUNT
@@ -383,20 +383,20 @@ def test_one_bad_finding_of_an_event_holds_up_none_of_the_others(dead_letters: l
 
 
 @pytest.mark.usefixtures("system")
-def test_the_highest_severity_ever_seen_is_not_forgotten() -> None:
+def test_the_highest_severity_ever_seen_is_remembered() -> None:
     take(guardduty(severity=9.5))
     take(guardduty(minutes=1, severity=2.0))
     patch(incidents()[0], severity="medium")
     take(guardduty(minutes=2, severity=9.5))
-    assert incidents()[0]["severity"] == "medium", "it was critical before, and an analyst has said otherwise since"
+    assert incidents()[0]["severity"] == "medium", "an analyst lowered the severity after it was critical"
 
 
 @pytest.mark.usefixtures("system")
-def test_a_severity_rises_also_where_no_further_id_fits() -> None:
+def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     take(guardduty(severity=5.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
-    for size in range(32_000, 0, -50):  # the largest that still fits
+    for size in range(32_000, 0, -50):  # the largest size that still fits
         if update(patch_event(incidents()[0]["id"], {"root_cause": "r" * size}), Context)["statusCode"] == 200:
             break
 
@@ -410,12 +410,12 @@ def test_a_severity_rises_also_where_no_further_id_fits() -> None:
 
 
 @pytest.mark.usefixtures("system")
-def test_an_incident_at_its_very_bound_refuses_no_finding() -> None:
+def test_an_incident_of_the_largest_size_refuses_no_finding() -> None:
     take(guardduty(severity=1.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
     incident_id, fits, too_large = incidents()[0]["id"], 0, 32_768
-    while too_large - fits > 1:  # to the byte
+    while too_large - fits > 1:  # down to the byte
         size = (fits + too_large) // 2
         done = update(patch_event(incident_id, {"root_cause": "r" * size}), Context)["statusCode"] == 200
         fits, too_large = (size, too_large) if done else (fits, size)
@@ -429,7 +429,7 @@ def test_an_incident_at_its_very_bound_refuses_no_finding() -> None:
 
 
 @pytest.mark.usefixtures("system")
-def test_a_finding_whose_incident_was_erased_makes_another(service: str, dynamodb: "DynamoDBClient") -> None:
+def test_a_finding_makes_another_incident_after_an_erasure(service: str, dynamodb: "DynamoDBClient") -> None:
     take(guardduty())
     key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incidents()[0]["id"]}}
     dynamodb.delete_item(TableName=service, Key=key)
@@ -440,7 +440,7 @@ def test_a_finding_whose_incident_was_erased_makes_another(service: str, dynamod
 
 
 @pytest.mark.usefixtures("system")
-def test_what_somebody_sends_by_hand_is_not_suppressed() -> None:
+def test_a_finding_sent_by_hand_is_not_suppressed_after_a_dismissal() -> None:
     event = recorded("security_hub_asff_custom_action")
     event["detail"]["findings"][0]["AwsAccountId"] = ACCOUNT
     take(event)
@@ -453,7 +453,7 @@ def test_what_somebody_sends_by_hand_is_not_suppressed() -> None:
 
 @pytest.mark.usefixtures("system")
 @pytest.mark.parametrize("meanwhile", ["closed", "dismissed"])
-def test_an_incident_that_ends_while_a_finding_is_attached_takes_nothing_more(
+def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     take(guardduty())
@@ -473,7 +473,7 @@ def test_an_incident_that_ends_while_a_finding_is_attached_takes_nothing_more(
 
 
 @pytest.mark.usefixtures("system")
-def test_two_recurrences_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_concurrent_recurrences_make_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     take(guardduty())
     patch(incidents()[0], status="closed")
     sighting = IncidentRepository.sighting

@@ -1,4 +1,4 @@
-"""The service against a plain model of it: whatever is done in whatever order, by whomever, both must say the same."""
+"""The service against a plain model: after any operations by any callers in any order, both must agree."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -39,8 +39,8 @@ from tests.support.oracle import Actor, Document
 STEPS = scale.of(short=3_000, full=30_000)
 STEPS_A_LIFE = 75
 
-LIVES_A_SEED = 9  # those after them hypothesis makes from copies of others
-SEEDS = -(-STEPS // (LIVES_A_SEED * (STEPS_A_LIFE - 1)))  # a life's first step prepares it
+LIVES_A_SEED = 9  # hypothesis makes any further lives from copies of earlier ones
+SEEDS = -(-STEPS // (LIVES_A_SEED * (STEPS_A_LIFE - 1)))  # the first step of a life only prepares it
 
 one_seed = settings(
     max_examples=LIVES_A_SEED,
@@ -56,7 +56,7 @@ RULES: list[str] = []
 
 
 def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
-    """A rule that is counted."""
+    """Make a rule, and count its calls."""
 
     def decorate(function: Callable[..., None]) -> Any:
         RULES.append(function.__name__)
@@ -75,14 +75,14 @@ def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 class LifeOfIncidents(RuleBasedStateMachine):
-    """What may happen, in any order."""
+    """All operations that may happen, in any order."""
 
     def __init__(self, tally: TalkCount) -> None:
         super().__init__()
         self.both = Both(tally)
         self.opened: list[Opened] = []
         self.looks = 0
-        self.unsettled = False  # from the beginning of a step to its good end
+        self.unsettled = False  # from the start of a step until it succeeds
 
     @initialize(bodies=st.lists(values, min_size=8, max_size=8), status=statuses)
     def everybody_has_an_incident(self, bodies: list[Document], status: str) -> None:
@@ -102,7 +102,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
 
     @step(who=actors, number=st.sampled_from(NUMBERS) | which, body=values)
     def create_with_a_number(self, who: int, number: str | int, body: Document) -> None:
-        if isinstance(number, int):  # one that somebody, of whatever tenant, has already
+        if isinstance(number, int):  # a number that some tenant already uses
             in_use = sorted(number for _, number in self.both.world.numbers)
             number = in_use[number % len(in_use)] if in_use else "IR-1"
         self.both.create(self.both.actors[who], body | {"title": "x", "incident_number": number})
@@ -226,14 +226,14 @@ class LifeOfIncidents(RuleBasedStateMachine):
 
     @invariant()
     def what_everybody_can_list_is_what_the_model_says(self) -> None:
-        """After whatever asked for a change: everybody in turn."""
+        """After a request for a change, one caller in turn lists everything."""
         if self.both.asked_for_a_change:
             self.both.asked_for_a_change = False
             self.looks += 1
             self.both.turn(self.both.actors[self.looks % 8], {}, 100)
 
     def found(self, aim: Aim, *, deleted: bool = False) -> tuple[Actor, str]:
-        """Return who asks, and for which incident; for a deleted one if wanted, where there is any."""
+        """Return the caller and the incident's id; a deleted incident if ``deleted`` is set and one exists."""
         actor = self.both.actors[aim.who]
         all_of_them = [one for one in self.both.world.records if aim.is_stranger or self.both.world.reach(actor, one)]
         gone = [one for one in all_of_them if self.both.world.records[one].document["is_deleted"]]
@@ -241,7 +241,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return actor, choice[aim.n % len(choice)]
 
     def parameters(self, narrowed: Document) -> Document:
-        """Return filters with moments and numbers of incidents that are there, and ranges the right way round."""
+        """Return filters with moments and numbers of existing incidents, and with the ends of each range in order."""
         parameters, there = dict(narrowed), [record.document for record in self.both.world.records.values()]
         for name, place in narrowed.items():
             field = {"created": "created_at", "detected": "detected_at"}.get(name.partition("_")[0], name)
@@ -254,7 +254,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return parameters
 
     def teardown(self) -> None:
-        """At the end of a life: everything, once as it was made and once as somebody else sees it."""
+        """At the end of a life, read everything: all lists, and each incident and its trail as others see them."""
         if self.unsettled or not self.looks:
             return
         for actor in self.both.actors[1:4] + self.both.actors[5:]:
@@ -264,7 +264,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
             self.both.history(Actor(record.document["tenant_id"], "auditor", None), incident_id, 100)
 
 
-def test_the_service_behaves_as_a_plain_model_of_it_says(
+def test_the_service_behaves_as_its_plain_model(
     service: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)

@@ -1,4 +1,4 @@
-"""Lists on AWS's own DynamoDB Local: paging, and what a page costs at any size of tenant."""
+"""Lists on AWS's own DynamoDB Local: paging, and the cost of a page for a tenant of any size."""
 
 import json
 import random
@@ -31,7 +31,7 @@ LARGE_TENANT = scale.of(short=10_000, full=30_000)
 def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values: Any) -> list[str]:
     """Store incidents, a second apart, as a create would; return their ids, oldest first.
 
-    A value that is a list of texts is given to the incidents in turn.
+    A list of texts as a value is given to the incidents in turn.
     """
     ids = [f"inc_{ULID.from_timestamp((SOME_TIME + n * 1000) / 1000)}" for n in range(count)]
     puts: list[Any] = []
@@ -48,7 +48,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
 
 
 def walk(incidents: IncidentRepository, **given: Any) -> tuple[list[str], int]:
-    """Return the ids of all pages of a list, and how many pages there were."""
+    """Return the ids of all pages of a list, and the number of pages."""
     query = {name: value if isinstance(value, list) else [str(value)] for name, value in given.items()}
     seen, pages = [], 0
     while pages == 0 or "cursor" in query:
@@ -67,7 +67,7 @@ def ids_of(page: JsonPage) -> list[str]:
 
 @pytest.fixture
 def metered(dynamodb: "DynamoDBClient") -> Iterator[list[dict[str, Any]]]:
-    """What each query reads and costs."""
+    """Collect the answer to each query, with its count of items and its cost."""
     answers: list[dict[str, Any]] = []
 
     def ask(params: dict[str, Any], **_: object) -> None:
@@ -83,7 +83,7 @@ def metered(dynamodb: "DynamoDBClient") -> Iterator[list[dict[str, Any]]]:
     dynamodb.meta.events.unregister("after-call.dynamodb.Query", note)
 
 
-def test_the_first_page_of_a_large_tenant_costs_what_that_of_100_incidents_costs(
+def test_a_first_page_costs_the_same_for_a_large_tenant_as_for_100_incidents(
     dynamodb: "DynamoDBClient", table_name: str, metered: list[dict[str, Any]]
 ) -> None:
     costs: dict[str, dict[str, float]] = {}
@@ -116,7 +116,7 @@ def test_the_first_page_of_a_large_tenant_costs_what_that_of_100_incidents_costs
     assert min(costs["large"].values()) > 0
 
 
-def test_deleted_incidents_cost_an_ordinary_list_nothing(
+def test_deleted_incidents_add_no_cost_to_an_ordinary_list(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
 ) -> None:
     fill(dynamodb, table_name, "acme", 1_000, is_deleted=True)
@@ -130,7 +130,7 @@ def test_deleted_incidents_cost_an_ordinary_list_nothing(
     assert len(walk(acme, include_deleted="true", limit=100)[0]) == 1_000
 
 
-def test_a_filter_that_leaves_little_stops_at_the_bound_and_goes_on(
+def test_a_list_with_few_matches_stops_at_its_read_limit_and_continues(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
 ) -> None:
     ids = fill(
@@ -147,7 +147,7 @@ def test_a_filter_that_leaves_little_stops_at_the_bound_and_goes_on(
     assert (seen, pages) == ([ids[-1]], 3)
 
 
-def test_a_filter_reads_about_a_megabyte_before_it_answers(
+def test_a_filtered_list_reads_about_a_megabyte_before_it_answers(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
 ) -> None:
     fill(dynamodb, table_name, "acme", 100, description="x" * 30_000)
@@ -159,7 +159,7 @@ def test_a_filter_reads_about_a_megabyte_before_it_answers(
     assert 128 <= sum(answer["ConsumedCapacity"]["CapacityUnits"] for answer in metered) < 2 * 128 + 8
 
 
-def test_the_bound_holds_for_several_partitions_together(
+def test_the_read_limit_applies_to_several_partitions_together(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
 ) -> None:
     apps = [f"app-{n}" for n in range(10)]
@@ -174,7 +174,7 @@ def test_the_bound_holds_for_several_partitions_together(
     assert walk(acme, app_id=apps, limit=100)[0] == ids[::-1]
 
 
-def test_an_incident_that_moves_while_its_partitions_are_read_is_shown_once_as_it_now_is(
+def test_an_incident_that_changes_partition_during_a_list_appears_once_as_it_is_now(
     acme: IncidentRepository, dynamodb: "DynamoDBClient"
 ) -> None:
     incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
@@ -195,7 +195,7 @@ def test_an_incident_that_moves_while_its_partitions_are_read_is_shown_once_as_i
     assert [json.loads(document)["status"] for document in page.items] == ["investigating"]
 
 
-def test_no_answer_is_larger_than_lambda_carries(acme: IncidentRepository) -> None:
+def test_no_page_exceeds_lambda_s_limit(acme: IncidentRepository) -> None:
     worst = {"title": "x", "description": "\x01" * 21_000}
     for _ in range(60):
         creating.create_incident(worst, acme)
@@ -226,7 +226,7 @@ def test_several_partitions_are_merged_in_order(
     assert seen == (wanted if order == "asc" else wanted[::-1])
 
 
-def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
+def test_pages_have_each_unchanged_incident_once_while_others_change(
     dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository
 ) -> None:
     stable = [creating.create_incident({"title": "stable"}, acme).stored.incident["id"] for _ in range(60)]
@@ -267,7 +267,7 @@ def test_paging_sees_each_stable_incident_once_while_others_come_go_and_move(
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize(("count", "limit"), [(0, 5), (1, 1), (5, 5), (6, 5), (10, 5), (23, 7)])
-def test_pages_hold_each_incident_once(
+def test_the_pages_of_a_list_hold_each_incident_once(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str, count: int, limit: int, order: str
 ) -> None:
     ids = fill(dynamodb, table_name, "acme", count)
@@ -279,11 +279,11 @@ def test_pages_hold_each_incident_once(
     assert pages == max(1, -(-count // limit))
 
 
-def test_a_page_of_large_incidents_ends_early_and_goes_on(
+def test_a_page_of_large_incidents_ends_early_and_the_next_one_continues(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
 ) -> None:
     ids = fill(dynamodb, table_name, "acme", 30)
-    for incident_id in ids:  # over the 1 MB that DynamoDB reads for one page
+    for incident_id in ids:  # more than the 1 MB that DynamoDB reads for one page
         dynamodb.update_item(
             TableName=table_name,
             Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident_id}},

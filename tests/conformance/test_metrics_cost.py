@@ -1,4 +1,4 @@
-"""What the metrics cost: it grows with the days that changed, not with the tenant."""
+"""The cost of the metrics: it grows with the number of changed days, not with the size of the tenant."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ A_DAY = 10
 
 
 def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[stored_form.Item]:
-    """Give a tenant incidents, ten a day, each closed two days later; return them. All that the jobs look at."""
+    """Store incidents, ten a day, each closed two days later; return them. They have only what the jobs read."""
     found = []
     for n in range(count):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
@@ -38,7 +38,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int) -> list[
     return found
 
 
-def test_ten_changes_cost_the_same_in_a_tenant_of_any_size(
+def test_ten_changes_cost_the_same_for_a_tenant_of_any_size(
     world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
 ) -> None:
     world()

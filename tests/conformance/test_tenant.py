@@ -1,4 +1,4 @@
-"""`incidents tenant export` and `erase` on AWS's own DynamoDB Local: nothing lost, nothing doubled, nothing left."""
+"""`incidents tenant export` and `erase` on AWS's own DynamoDB Local: no data lost, duplicated or left behind."""
 
 import io
 import itertools
@@ -52,7 +52,7 @@ def table(at_large: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> Ta
 
 
 def fill(table: Table, number: int) -> None:
-    """Store more incidents, as the service would: copies of one, every tenth of them deleted later."""
+    """Store more incidents, as the service would: copies of one, every tenth of them later deleted."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     model = creating.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
     year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1
@@ -75,7 +75,7 @@ def fill(table: Table, number: int) -> None:
 
 
 def shown(tenant: str, incident_id: str) -> dict[str, Any]:
-    """What the API shows of an incident, and of its changes."""
+    """Return an incident and its changes, as the API shows them."""
     caller = claims(tenant)
     document = get_incident.handler(get_event(incident_id, caller=caller), Context)["body"]
     of_changes = http_event(path={"incident_id": incident_id}, query="limit=100", content_type=None, caller=caller)
@@ -87,7 +87,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line, parse_float=str) for line in file.read_text().splitlines()]
 
 
-def test_an_export_holds_what_the_api_shows(table: Table, tmp_path: Path) -> None:
+def test_an_export_has_the_same_data_as_the_api(table: Table, tmp_path: Path) -> None:
     file = tmp_path / "acme.jsonl"
 
     done = export(table.reader, file, lambda *_: None)
@@ -102,7 +102,7 @@ def test_an_export_holds_what_the_api_shows(table: Table, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_an_export_that_is_cut_off_anywhere_goes_on_and_is_the_same(table: Table, tmp_path: Path) -> None:
+def test_an_export_continues_after_any_interruption_with_the_same_result(table: Table, tmp_path: Path) -> None:
     fill(table, 350)
     whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
     steps = -(-whole.incidents // 100)
@@ -124,7 +124,7 @@ def test_an_export_that_is_cut_off_anywhere_goes_on_and_is_the_same(table: Table
         assert export(table.reader, file, lambda *_: None) == whole
 
 
-def test_an_export_whose_file_was_named_and_no_more_is_finished(table: Table, tmp_path: Path) -> None:
+def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, tmp_path: Path) -> None:
     file = tmp_path / "acme.jsonl"
     whole = export(table.reader, file, lambda *_: None)
     with pytest.raises(StepFailed, match="is there already"):
@@ -139,8 +139,8 @@ def test_an_export_whose_file_was_named_and_no_more_is_finished(table: Table, tm
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_is_changed_meanwhile_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
-    """Between the reads of an incident and of its changes somebody changes it, one way and the other."""
+def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
+    """A rival writes between the reads of an incident and of its changes, in both orders."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     written: list[str] = []
@@ -182,7 +182,7 @@ def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path)
 
 
 def mentions(table: Table, besides: str = "") -> list[dict[str, Any]]:
-    """Everything in the table in which the tenant's name stands, but for another's that begins with it."""
+    """Return every item that contains the tenant's name, except where it is only the start of ``besides``."""
     found = invariants.everything(table.client, table.name)
     return [item for item in found if table.tenant in json.dumps(item).replace(besides, "")]
 
@@ -191,14 +191,14 @@ def erase(table: Table, folder: Path, quiet: float = 0, tell: erasing.Tell = lam
     return erasing.erase(table.reader, folder / "proof.json", quiet, tell)
 
 
-def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
+def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
     table: Table, at_large: MetricWorld, tmp_path: Path
 ) -> None:
     other = f"{table.tenant}-b"
     for world_caller, title in ((5, "another tenant's"), (2, "marked")):
         at_large.do("create", world_caller, [{"title": title, "detected_at": "2026-02-01T00:00:00Z"}])
     at_large.deliver(Random(0), everything=True)
-    assert at_large.marked() == ["2026-02-01", "2026-02-01"], "one of each tenant"
+    assert at_large.marked() == ["2026-02-01", "2026-02-01"], "each tenant must have one mark"
     system = AccountMap(table.client, table.name)
     for account, tenant in (("111122223333", table.tenant), ("444455556666", other)):
         system.link(account, tenant)
@@ -231,10 +231,10 @@ def test_an_erasure_leaves_nothing_of_the_tenant_and_all_of_the_others(
         erase(table, tmp_path)
 
 
-def test_what_the_stream_brings_back_is_erased_too(
+def test_an_erasure_also_removes_items_that_stream_jobs_write_later(
     table: Table, at_large: MetricWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The days of erased incidents are marked, and a job that began meanwhile writes their buckets anew."""
+    """The stream marks the days of erased incidents, and a job already running writes their buckets again."""
     marks: list[str] = []
     sleeps = 0
 
@@ -258,7 +258,7 @@ def test_what_the_stream_brings_back_is_erased_too(
     assert mentions(table) == []
 
 
-def test_an_erasure_that_somebody_writes_against_says_so(
+def test_an_erasure_fails_if_the_tenant_still_writes(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
@@ -274,7 +274,7 @@ def test_an_erasure_that_somebody_writes_against_says_so(
     assert erase(table, tmp_path).items["INCIDENT"] == 9 + 3
 
 
-def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
+def test_an_erasure_continues_after_any_interruption_and_counts_everything(
     table: Table, at_large: MetricWorld, tmp_path: Path
 ) -> None:
     found = invariants.everything(table.client, table.name)
@@ -301,7 +301,7 @@ def test_an_erasure_that_is_cut_off_anywhere_goes_on_and_counts_all(
     assert not (tmp_path / "proof.json.checkpoint").exists()
 
 
-def test_nothing_is_erased_that_cannot_be_proved(table: Table, tmp_path: Path) -> None:
+def test_an_erasure_that_cannot_write_its_proof_erases_nothing(table: Table, tmp_path: Path) -> None:
     before = invariants.everything(table.client, table.name)
 
     with pytest.raises(StepFailed, match="cannot be written"):
@@ -311,7 +311,7 @@ def test_nothing_is_erased_that_cannot_be_proved(table: Table, tmp_path: Path) -
     assert invariants.everything(table.client, table.name) == before
 
 
-def test_on_a_disk_that_fills_up_meanwhile_a_page_at_most_is_not_counted(table: Table, tmp_path: Path) -> None:
+def test_an_erasure_on_a_full_disk_stops_with_at_most_one_page_uncounted(table: Table, tmp_path: Path) -> None:
     fill(table, 250)
     kept = Checkpoint(tmp_path / "proof.json.checkpoint", erased=table.tenant, table=table.reader.table_arn())
     kept.save({"started": "2026-02-01T00:00:00.000Z", "items": {}})
@@ -325,7 +325,7 @@ def test_on_a_disk_that_fills_up_meanwhile_a_page_at_most_is_not_counted(table: 
     assert erase(table, tmp_path).items["INCIDENT"] == left
 
 
-def test_a_file_that_cannot_be_written_is_named(
+def test_the_error_names_a_file_that_cannot_be_written(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator(monkeypatch, table, tmp_path)
@@ -347,7 +347,7 @@ def test_a_file_that_cannot_be_written_is_named(
     assert invariants.of_tenant(table.client, table.name, table.tenant)
 
 
-def test_an_export_that_a_full_disk_cuts_off_goes_on(table: Table, tmp_path: Path) -> None:
+def test_an_export_continues_after_a_full_disk(table: Table, tmp_path: Path) -> None:
     fill(table, 150)
     whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
     size = (tmp_path / "whole.jsonl").stat().st_size
@@ -357,11 +357,11 @@ def test_an_export_that_a_full_disk_cuts_off_goes_on(table: Table, tmp_path: Pat
     assert export(table.reader, tmp_path / "again.jsonl", lambda *_: None) == whole
 
 
-def test_what_a_busy_table_leaves_undone_is_asked_again(table: Table, tmp_path: Path) -> None:
+def test_an_erasure_retries_unprocessed_items(table: Table, tmp_path: Path) -> None:
     sent: list[int] = []
 
     def refuse(params: dict[str, Any], **_: object) -> None:
-        """Take one item of what is sent; the rest comes back as not processed."""
+        """Process only the first item of a batch; the others return as unprocessed."""
         request = json.loads(params["body"])["RequestItems"][table.name]
         sent.append(len(request))
         params["body"] = json.dumps({"RequestItems": {table.name: request[:1]}}).encode()
@@ -386,11 +386,11 @@ def test_what_a_busy_table_leaves_undone_is_asked_again(table: Table, tmp_path: 
     assert mentions(table) == []
 
 
-def test_the_commands(
+def test_the_commands_verify_export_and_erase_a_tenant(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     promise: Callable[[str, str], None],
 ) -> None:  # fmt: skip
-    """What an operator does with a tenant that leaves: verify, export, erase."""
+    """The operator's steps for a tenant that leaves: verify, export, erase."""
     fill(table, LARGE)
     operator(monkeypatch, table, tmp_path)
     of = ("--tenant", table.tenant)

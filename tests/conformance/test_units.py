@@ -1,4 +1,4 @@
-"""What each operation costs the table: exact figures, so that no change makes one dearer unnoticed."""
+"""The exact read and write units of each operation, so that a change that makes one more expensive is seen."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from tests.support import units
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Units read and written by operation, of an incident of up to 2 KB and of up to 3 KB with its keys.
+# Units read and written by operation, for incidents of up to 2 KB and up to 3 KB with their keys.
 COSTS = {
     "create": ((0, 14), (0, 18)),
     "create with a key": ((1, 16), (1, 20)),
@@ -25,7 +25,7 @@ COSTS = {
 
 
 @pytest.mark.parametrize(("kilobytes", "column"), [(2, 0), (3, 1)])
-def test_each_operation_costs_just_this(
+def test_each_operation_costs_exactly_these_units(
     dynamodb: "DynamoDBClient", table_name: str, kilobytes: int, column: int
 ) -> None:
     found = units.of_operations(dynamodb, table_name, kilobytes)

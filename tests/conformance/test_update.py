@@ -1,4 +1,4 @@
-"""Races on AWS's own DynamoDB Local: what is promised when many write at once."""
+"""Races on AWS's own DynamoDB Local: the guarantees for concurrent writes."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def versions(incident_id: str, incidents: IncidentRepository) -> list[int]:
 
 
 @pytest.mark.parametrize("body", [{"title": "x"}, {"title": "x", "incident_number": "IR-1"}])
-def test_50_creates_with_one_key_make_one_incident_and_50_answers(
+def test_50_concurrent_creates_with_one_key_make_one_incident(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str, body: dict[str, Any]
 ) -> None:
     def create(_: int) -> Created:
@@ -45,7 +45,7 @@ def test_50_creates_with_one_key_make_one_incident_and_50_answers(
     assert sorted(kind for kind in kinds if kind != "COUNTER") == ["CHANGE", "IDEMPOTENCY", "INCIDENT", "NUMBER"]
 
 
-def test_50_patches_on_one_version_give_one_success(acme: IncidentRepository) -> None:
+def test_only_one_of_50_patches_on_one_version_succeeds(acme: IncidentRepository) -> None:
     incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
 
     def patch(n: int) -> bool:
@@ -64,7 +64,7 @@ def test_50_patches_on_one_version_give_one_success(acme: IncidentRepository) ->
     assert versions(incident_id, acme) == [1, 2]
 
 
-def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) -> None:
+def test_20_concurrent_patches_of_different_fields_are_all_kept(acme: IncidentRepository) -> None:
     incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
     patches: list[dict[str, Any]] = [{field: "text"} for field in TEXTS]
     patches += [{field: ["one"]} for field in LISTS]
@@ -75,7 +75,7 @@ def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) ->
     def send(patch: dict[str, Any]) -> None:
         try:
             updating.update_incident(incident_id, patch, None, acme)
-        except Busy:  # on a slow machine eight tries may not do; a caller sends it again
+        except Busy:  # on a slow machine eight tries may not suffice; a caller sends the request again
             send(patch)
 
     with ThreadPoolExecutor(20) as pool:
@@ -88,7 +88,7 @@ def test_20_patches_of_different_fields_all_survive(acme: IncidentRepository) ->
     assert versions(incident_id, acme) == list(range(1, 22))
 
 
-def test_the_chain_of_changes_has_no_hole_and_each_from_is_the_to_before_it(acme: IncidentRepository) -> None:
+def test_the_trail_has_no_gap_and_each_from_equals_the_previous_to(acme: IncidentRepository) -> None:
     incident_id = creating.create_incident({"title": "0"}, acme).stored.incident["id"]
 
     with ThreadPoolExecutor(4) as pool:
@@ -103,7 +103,7 @@ def test_the_chain_of_changes_has_no_hole_and_each_from_is_the_to_before_it(acme
     assert sorted(change["at"] for change in changes) == [change["at"] for change in changes]
 
 
-def test_deletes_restores_and_patches_at_once_leave_a_whole_incident(
+def test_concurrent_deletes_restores_and_patches_leave_a_consistent_incident(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
 ) -> None:
     from incidents.domain import errors

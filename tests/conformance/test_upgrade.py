@@ -1,4 +1,4 @@
-"""Today's code on the table of a release before it: it answers as that release did, and goes on where that one was."""
+"""Today's code on the table of an earlier release: it gives that release's answers, and continues its work."""
 
 import json
 import time
@@ -38,7 +38,7 @@ WALKED = {
     "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
     "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
 }  # fmt: skip
-"""What `incidents verify` calls the kinds of items."""
+"""The kinds of items, by their names in `incidents verify`."""
 ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
 
 Document = dict[str, Any]
@@ -47,7 +47,7 @@ Verified = Callable[[], tuple[Counter[str], list[Violation]]]
 
 @pytest.fixture
 def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Release:
-    """The first release's table, at the moment at which it was recorded: time stands still."""
+    """The first release's table. The clock is stopped at the time of the recording."""
     loaded = releases.load(dynamodb, service)
     wait(monkeypatch, loaded, seconds=0)
     monkeypatch.setenv("ENABLED_SOURCES", ",".join(findings.OFF_UNLESS_ENABLED))
@@ -56,7 +56,7 @@ def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch) -> MetricWorld:
-    """The jobs of the metrics. The stream begins behind the release's items."""
+    """The metrics' jobs. The stream starts after the release's items."""
     made = world()
     wait(monkeypatch, release, seconds=0)
     return made
@@ -64,7 +64,7 @@ def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest
 
 @pytest.fixture
 def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verified:
-    """Walk all tenants as `incidents verify` does; return how many items it looked at, by kind, and its findings."""
+    """A function that verifies all tenants and returns the number of checked items, by kind, and the violations."""
     monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
 
     def verify() -> tuple[Counter[str], list[Violation]]:
@@ -78,7 +78,7 @@ def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypat
 
 
 def wait(monkeypatch: pytest.MonkeyPatch, release: Release, seconds: int) -> None:
-    """Let it be some seconds after the release was recorded."""
+    """Set the clock to this many seconds after the recording."""
     monkeypatch.setattr(time, "time_ns", lambda: release.moment * 1_000_000 + seconds * 10**9)
 
 
@@ -89,7 +89,7 @@ def asked(release: Release, operation: str) -> list[releases.Recorded]:
 
 
 def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, Document]]:
-    """Return the incidents that the release answered with, and who asked: the deleted ones, or all others."""
+    """Return the incidents in the release's answers, each with its caller: only deleted ones, or all others."""
     told = [(answer.question.caller, json.loads(answer.body)) for answer in asked(release, "get_incident")]
     found = [(caller, incident) for caller, incident in told if incident["is_deleted"] == deleted]
     assert found
@@ -97,7 +97,7 @@ def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, 
 
 
 def now(caller: Caller, incident: Document) -> Document:
-    """Return what the incident is now."""
+    """Return the incident's present document."""
     shown: Document = json.loads(releases.ask(Question("get_incident", caller, incident["id"], {})).body)
     return shown
 
@@ -125,7 +125,7 @@ def created(caller: Caller, sent: Document, **headers: str) -> dict[str, Any]:
 
 
 def again(replay: Replay) -> dict[str, Any]:
-    """Return the answer to a create that the release was sent."""
+    """Return the answer to a create that the release already received."""
     return created(replay.caller, replay.sent, **{"idempotency-key": replay.key})
 
 
@@ -134,21 +134,21 @@ def take(event: Document) -> None:
 
 
 def guardduty(seen_at: str, **changed: object) -> Document:
-    """Return the recorded finding of GuardDuty, seen again."""
+    """Return the recorded GuardDuty finding, seen again."""
     return recorded.event(
         "guardduty", time=seen_at, detail__updatedAt=seen_at, detail__service__eventLastSeen=seen_at, **changed
     )
 
 
 def of_guardduty(release: Release) -> tuple[Caller, Document]:
-    """Return the incident of the recorded finding of GuardDuty."""
+    """Return the incident of the recorded GuardDuty finding."""
     (alert,) = recorded.expected("guardduty")[0].alert_ids
     (found,) = [one for one in incidents(release) if alert in one[1]["triggered_by_alert_ids"]]
     return found
 
 
 def count(release: Release, tenant: str) -> int:
-    """Return what a tenant's counter of this year stands at."""
+    """Return the value of a tenant's counter for this year."""
     (found,) = [item for item in release.items if (item["pk"]["S"], item["sk"]["S"]) == keys.counter(tenant, 2026)]
     return int(found["count"]["N"])
 
@@ -168,22 +168,20 @@ def test_the_table_has_every_kind_of_item_status_field_and_action(
     assert {one["action"] for one in trail} == set(model.ACTIONS)
 
 
-def test_every_question_gets_the_same_answer_to_the_byte(release: Release) -> None:
+def test_every_answer_equals_the_release_s_byte_for_byte(release: Release) -> None:
     assert {answer.question.operation for answer in release.answers} == ASKED
     for question, body in release.answers:
         assert releases.ask(question).body == body, question
 
 
-def test_verify_looks_at_all_and_finds_nothing(release: Release, verified: Verified) -> None:
+def test_verify_checks_all_items_of_the_release_and_finds_no_violation(release: Release, verified: Verified) -> None:
     looked_at, found = verified()
 
     assert found == []
     assert looked_at == {name: sum(release.kinds[kind] for kind in kinds) for name, kinds in WALKED.items()}
 
 
-def test_the_marked_days_are_computed_as_the_release_computed_them(
-    release: Release, jobs: MetricWorld, verified: Verified
-) -> None:
+def test_the_marked_days_give_the_release_s_metrics(release: Release, jobs: MetricWorld, verified: Verified) -> None:
     assert len(jobs.marked()) == release.kinds["marked day"]
 
     jobs.compute()
@@ -194,7 +192,7 @@ def test_the_marked_days_are_computed_as_the_release_computed_them(
     assert verified()[1] == []
 
 
-def test_an_update_changes_what_it_names_and_adds_a_change(
+def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
     release: Release, jobs: MetricWorld, verified: Verified
 ) -> None:
     for caller, before in incidents(release):
@@ -213,9 +211,7 @@ def test_an_update_changes_what_it_names_and_adds_a_change(
     assert verified()[1] == []
 
 
-def test_what_is_not_deleted_can_be_and_what_is_can_be_restored(
-    release: Release, jobs: MetricWorld, verified: Verified
-) -> None:
+def test_an_old_incident_can_be_deleted_and_restored(release: Release, jobs: MetricWorld, verified: Verified) -> None:
     for caller, incident in incidents(release, deleted=True):
         assert patched(caller, incident, is_deleted=False)["is_deleted"] is False
     for caller, incident in incidents(release):
@@ -227,14 +223,14 @@ def test_what_is_not_deleted_can_be_and_what_is_can_be_restored(
     assert verified()[1] == []
 
 
-def test_a_create_takes_the_next_number(release: Release, verified: Verified) -> None:
+def test_a_create_gets_the_number_after_the_release_s_last(release: Release, verified: Verified) -> None:
     for tenant in TENANTS:
         made = json.loads(created({"tenant": tenant}, {"title": "of today"})["body"])
         assert made["incident_number"] == model.generated_number(2026, count(release, tenant) + 1)
     assert verified()[1] == []
 
 
-def test_a_key_of_the_release_brings_its_incident_for_a_day(
+def test_an_idempotency_key_of_the_release_replays_its_incident_for_a_day(
     release: Release, dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert release.replays
@@ -251,7 +247,7 @@ def test_a_key_of_the_release_brings_its_incident_for_a_day(
         assert json.loads(answer["body"])["id"] != replay.incident_id
 
 
-def test_every_finding_that_comes_again_changes_nothing(
+def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     for name in recorded.NAMES:
@@ -261,7 +257,7 @@ def test_every_finding_that_comes_again_changes_nothing(
     assert invariants.everything(dynamodb, service) == release.items
 
 
-def test_a_later_event_of_a_finding_is_attached_to_its_incident(
+def test_a_later_event_of_an_old_finding_is_attached_to_its_incident(
     release: Release, jobs: MetricWorld, verified: Verified
 ) -> None:
     caller, before = of_guardduty(release)
@@ -277,7 +273,7 @@ def test_a_later_event_of_a_finding_is_attached_to_its_incident(
     assert verified()[1] == []
 
 
-def test_an_event_after_the_end_of_its_incident_is_a_recurrence(release: Release) -> None:
+def test_an_event_after_the_end_of_an_old_incident_is_a_recurrence(release: Release) -> None:
     caller, before = of_guardduty(release)
     patched(caller, before, status="closed")
 

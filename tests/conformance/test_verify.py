@@ -1,4 +1,4 @@
-"""`incidents verify` on AWS's own DynamoDB Local: a sound tenant passes, and each kind of damage is named."""
+"""`incidents verify` on AWS's own DynamoDB Local: an intact tenant passes, and each kind of damage is reported."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ _SOUND: list[tuple[str, list[dict[str, Any]]]] = []
 def table(
     request: pytest.FixtureRequest, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Table]:
-    """A sound tenant, made once; what a test does to it is undone."""
+    """An intact tenant, made once. Each test's changes are undone."""
     if not _SOUND:
         world, service = request.getfixturevalue("world")(), request.getfixturevalue("service")
         tenant = live(world, service, dynamodb)
@@ -55,7 +55,7 @@ def verified(table: Table, path: Path, tell: walk.Tell = lambda *_: None) -> tup
     return walk.verify(table.reader, checkpoint, path / "report.jsonl", found.append, tell), found
 
 
-def test_a_sound_tenant_passes(table: Table, tmp_path: Path) -> None:
+def test_verify_accepts_an_intact_tenant(table: Table, tmp_path: Path) -> None:
     outcome, found = verified(table, tmp_path)
 
     assert found == []
@@ -66,7 +66,7 @@ def test_a_sound_tenant_passes(table: Table, tmp_path: Path) -> None:
     assert (tmp_path / "report.jsonl").read_text() == ""
 
 
-def test_a_document_of_an_older_schema_passes(table: Table, tmp_path: Path) -> None:
+def test_verify_accepts_a_document_of_an_older_schema(table: Table, tmp_path: Path) -> None:
     older = {"severity": {"S": "LOW"}, "tags": {"S": "a, b"}}
     table.put(table.titled("nothing known"), "schema_version", **older)
 
@@ -78,13 +78,13 @@ def change(table: Table, title: str, version: int) -> dict[str, Any]:
 
 
 def with_another(item: dict[str, Any], field: str, side: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return a change's item whose record of a field is another."""
+    """Return a change's item with another value on one side of a field."""
     pair = item["changes"]["M"][field]["M"] | {side: value}
     return {"changes": {"M": item["changes"]["M"] | {field: {"M": pair}}}}
 
 
 def and_of(item: dict[str, Any], field: str, to: str) -> dict[str, Any]:
-    """Return a change's item that is of one more field."""
+    """Return a change's item with one more field."""
     pair = {"M": {"from": {"S": "x"}, "to": {"S": to}}}
     return {"changes": {"M": item["changes"]["M"] | {field: pair}}}
 
@@ -234,7 +234,7 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_named(name: str, table: Table, tmp_path: Path) -> None:
+def test_verify_reports_each_kind_of_damage(name: str, table: Table, tmp_path: Path) -> None:
     damage, rules = DAMAGE[name]
 
     damage(table)
@@ -246,7 +246,7 @@ def test_damage_is_named(name: str, table: Table, tmp_path: Path) -> None:
     assert report == [{"tenant_id": table.tenant, **violation._asdict()} for violation in found]
 
 
-def test_a_number_that_names_no_incident_is_told_by_itself(table: Table, tmp_path: Path) -> None:
+def test_verify_reports_a_number_without_an_incident(table: Table, tmp_path: Path) -> None:
     incident, number = table.titled("nothing known"), number_of(table, "nothing known")
     table.put(number, "incident_id")
 
@@ -259,14 +259,14 @@ def test_a_number_that_names_no_incident_is_told_by_itself(table: Table, tmp_pat
     ]
 
 
-def test_a_marked_day_is_due_and_nothing_is_asked_of_it(table: Table, tmp_path: Path) -> None:
+def test_verify_does_not_check_the_bucket_of_a_marked_day(table: Table, tmp_path: Path) -> None:
     table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})
     Marks(keys.METRIC_DAYS, table.client, table.name).mark(table.tenant, "detected", "2026-02-01", now=0)
 
     assert verified(table, tmp_path)[1] == []
 
 
-def test_it_only_reads(table: Table, tmp_path: Path) -> None:
+def test_verify_only_reads(table: Table, tmp_path: Path) -> None:
     operations: set[str] = set()
     table.client.meta.events.register("before-call.dynamodb", lambda model, **_: operations.add(model.name), "watched")
     try:
@@ -277,7 +277,7 @@ def test_it_only_reads(table: Table, tmp_path: Path) -> None:
     assert operations == {"Query", "GetItem", "BatchGetItem"}
 
 
-def test_it_says_how_far_it_has_come(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_reports_its_progress(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "AT_ONCE", 2)
     told: dict[str, list[tuple[int, float | None]]] = {}
 
@@ -295,7 +295,9 @@ class CutOff(Exception):
 
 
 @pytest.mark.parametrize("after", range(1, 8))
-def test_cut_off_anywhere_it_goes_on_and_says_each_violation_once(after: int, table: Table, tmp_path: Path) -> None:
+def test_verify_continues_after_any_interruption_and_reports_each_violation_once(
+    after: int, table: Table, tmp_path: Path
+) -> None:
     for title, damage in (("nothing known", "active_pk"), ("another title", "active_pk")):
         table.put(table.titled(title), damage)
     table.put(bucket(table, "2026-02-01"), rows={"S": "[]"})
@@ -320,7 +322,7 @@ def test_cut_off_anywhere_it_goes_on_and_says_each_violation_once(after: int, ta
     assert (tmp_path / "report.jsonl").read_text() == (tmp_path / "whole" / "report.jsonl").read_text()
 
 
-def test_a_checkpoint_of_another_walk_is_refused(table: Table, tmp_path: Path) -> None:
+def test_verify_refuses_the_checkpoint_of_another_walk(table: Table, tmp_path: Path) -> None:
     Checkpoint(tmp_path / "checkpoint", verified="globex").save({})
 
     with pytest.raises(StepFailed, match="of something else") as refused:
@@ -333,8 +335,8 @@ def test_a_checkpoint_of_another_walk_is_refused(table: Table, tmp_path: Path) -
     assert refused.value.detail == "  exported: x, not none\n  report: none, not r.jsonl"
 
 
-def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path) -> None:
-    """Between the reads of an incident and of its changes, of a number and of its incident, somebody writes."""
+def test_a_write_during_verify_is_not_a_violation(table: Table, tmp_path: Path) -> None:
+    """A rival writes between the reads of an incident and its changes, and of a number and its incident."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     writes = 0
 
@@ -356,7 +358,7 @@ def test_what_is_written_meanwhile_is_no_violation(table: Table, tmp_path: Path)
     assert (writes, found, outcome.violations) == (2, [], {})
 
 
-def test_what_a_busy_table_leaves_out_is_asked_again(table: Table, tmp_path: Path) -> None:
+def test_verify_reads_unprocessed_keys_again(table: Table, tmp_path: Path) -> None:
     refused = 0
 
     def refuse(parsed: dict[str, Any], **_: object) -> None:
@@ -377,7 +379,7 @@ def test_what_a_busy_table_leaves_out_is_asked_again(table: Table, tmp_path: Pat
     assert (refused, found) == (5, [])
 
 
-def test_the_command_says_one_line_a_violation_and_fails(
+def test_the_command_prints_one_line_for_each_violation_and_fails(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator(monkeypatch, table, tmp_path)
@@ -407,7 +409,7 @@ def test_the_command_says_one_line_a_violation_and_fails(
     assert "The tenant id is not valid" in capsys.readouterr().err
 
 
-def test_a_tenant_of_which_there_is_nothing_is_not_said_to_be_sound(
+def test_verify_fails_for_a_tenant_without_any_items(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator(monkeypatch, table, tmp_path)
@@ -419,7 +421,7 @@ def test_a_tenant_of_which_there_is_nothing_is_not_said_to_be_sound(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_table_that_was_restored_without_an_index_is_refused(
+def test_verify_refuses_a_table_without_one_of_its_indexes(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = templates.table()

@@ -1,4 +1,4 @@
-"""What the suites on the local stack share."""
+"""Fixtures of the suites on the local stack."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from tests.support.user_pool import Pool
 
 @pytest.fixture(scope="session")
 def aws(stack: Checkout) -> Callable[[str], Any]:
-    """Make a client of the emulator, as its administrator."""
+    """A function that makes a client of the emulator, as its administrator."""
     status = stack.status
     session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
     return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
@@ -27,7 +27,7 @@ def aws(stack: Checkout) -> Callable[[str], Any]:
 
 @pytest.fixture(scope="session")
 def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
-    """The same build once more, deployed with a user pool and, as on AWS, with versions of its functions."""
+    """The same build, deployed again with a user pool and, as on AWS, with versions of its functions."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("INCIDENTS_HOME", str(tmp_path_factory.mktemp("home")))
         home = StackFolder()
@@ -49,14 +49,15 @@ def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.
 
 
 WINDOW = "?from=2026-02-01&to=2026-02-28&interval=month"
-WITHIN = 180  # seconds, from a write to its numbers
+WITHIN = 180  # seconds from a write to its metrics
 
 
 @pytest.fixture(scope="session")
 def computed(stack: Checkout) -> Iterator["Future[Caller]"]:
-    """A tenant whose two incidents the schedule computes, with nothing but time.
+    """A tenant whose two incidents the schedule computes, without any other help.
 
-    That is up to a minute and more: whoever is before test_metrics.py asks for it too, and does not wait.
+    The schedule may need more than a minute. So suites that run before test_metrics.py request this fixture without
+    waiting for its result.
     """
     closed = {
         "title": "x", "status": "closed", "severity": "high", "occurred_at": "2026-02-02T08:00:00Z",
@@ -81,5 +82,5 @@ def _until_computed(caller: Caller, nobody_waits: threading.Event) -> Caller:
         assert answer.status_code == 200, answer.text
         if (answer.json()["mttd"]["n"], answer.json()["mttr"]["n"]) == (2, 1):
             return caller
-        assert time.monotonic() < deadline, f"no numbers {WITHIN} s after a write"
-        assert not nobody_waits.wait(1), "the run has ended"
+        assert time.monotonic() < deadline, f"no metrics {WITHIN} s after a write"
+        assert not nobody_waits.wait(1), "the test run has ended"

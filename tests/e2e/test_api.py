@@ -17,7 +17,7 @@ def person(stack: Checkout) -> Caller:
     return stack.caller(stack.token())
 
 
-def test_an_incident_with_all_41_fields_comes_back_equal(stack: Checkout) -> None:
+def test_an_incident_with_all_41_fields_is_read_back_equal(stack: Checkout) -> None:
     app = stack.caller(stack.token(app="soc-portal"))
     created = app.post(json=FULL)
 
@@ -42,7 +42,7 @@ def test_an_incident_with_all_41_fields_comes_back_equal(stack: Checkout) -> Non
         assert stack.caller(other).get().json()["items"] == []
 
 
-def test_the_life_of_an_incident(person: Caller) -> None:
+def test_an_incident_is_created_changed_deleted_and_restored_over_http(person: Caller) -> None:
     incident = person.post(json={"title": "x", "detected_at": "2026-11-20T10:00:00Z"}).json()
     path = f"/{incident['id']}"
 
@@ -62,14 +62,14 @@ def test_the_life_of_an_incident(person: Caller) -> None:
     assert first["items"][1]["changes"]["tags"] == {"from": [], "to": ["vip"]}
 
 
-def test_a_create_may_be_sent_again(person: Caller) -> None:
+def test_a_create_with_a_key_may_be_sent_again(person: Caller) -> None:
     first, again = (person.post(json={"title": "once"}, headers={"idempotency-key": "e2e-1"}) for _ in range(2))
 
     assert (first.status_code, again.status_code, again.headers["idempotency-replayed"]) == (201, 201, "true")
     assert first.text == again.text
 
 
-def test_filters_over_http(person: Caller) -> None:
+def test_a_list_is_filtered_over_http(person: Caller) -> None:
     for severity, tag in (("high", "a"), ("low", "b"), ("medium", "c")):
         person.post(json={"title": tag, "severity": severity, "tags": [tag], "category": "filtered"})
 
@@ -80,7 +80,7 @@ def test_filters_over_http(person: Caller) -> None:
     assert one["incident_number"] == number
 
 
-def test_each_family_of_errors_over_http(person: Caller) -> None:
+def test_each_kind_of_error_is_a_problem_over_http(person: Caller) -> None:
     incident = person.post(json={"title": "x", "incident_number": "E2E-1"}).json()
     path = f"/{incident['id']}"
     key = {"idempotency-key": "e2e-2"}
@@ -109,7 +109,7 @@ def test_each_family_of_errors_over_http(person: Caller) -> None:
     assert (gone.status_code, gone.json()["type"]) == (409, "urn:problem-type:incidents:incident-deleted")
 
 
-def test_the_pages_of_a_list(stack: Checkout) -> None:
+def test_the_pages_of_a_list_hold_all_incidents_over_http(stack: Checkout) -> None:
     client = stack.caller(stack.token("umbrella"))
     made = [client.post(json={"title": f"number {n}"}).json()["id"] for n in range(5)]
 
@@ -120,7 +120,7 @@ def test_the_pages_of_a_list(stack: Checkout) -> None:
     assert second["next_cursor"] is None
 
 
-def test_a_bad_body_is_a_problem_that_names_the_field(person: Caller) -> None:
+def test_the_problem_of_a_bad_body_names_the_field(person: Caller) -> None:
     answer = person.post(json={"title": "x", "severity": "urgent"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -136,13 +136,15 @@ def test_a_bad_body_is_a_problem_that_names_the_field(person: Caller) -> None:
         (b'{"title": "' + b"x" * 800_000 + b'"}', "application/json", 413),
     ],
 )
-def test_bodies_that_cannot_be_read(person: Caller, content: str | bytes, content_type: str, status: int) -> None:
+def test_an_unreadable_body_is_refused_over_http(
+    person: Caller, content: str | bytes, content_type: str, status: int
+) -> None:
     answer = person.post(content=content, headers={"content-type": content_type})
 
     assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
-def test_no_token_or_a_bad_one_is_a_401_of_the_gateway(stack: Checkout) -> None:
+def test_the_gateway_answers_401_without_a_valid_token(stack: Checkout) -> None:
     values, foreign_key = stack.status, rsa.generate_private_key(public_exponent=65537, key_size=2048)
     claims = jwt.decode(stack.token(), options={"verify_signature": False})
     forged = jwt.encode(claims, foreign_key, "RS256", headers={"kid": "development"})
@@ -154,7 +156,7 @@ def test_no_token_or_a_bad_one_is_a_401_of_the_gateway(stack: Checkout) -> None:
     assert claims["iss"] == values["issuer"]
 
 
-def test_a_scope_opens_its_own_routes_only(stack: Checkout) -> None:
+def test_a_scope_permits_only_its_own_routes(stack: Checkout) -> None:
     reader, writer = (stack.caller(stack.token(scope=f"incidents:{kind}")) for kind in ("read", "write"))
 
     assert reader.get().status_code == 200
@@ -165,14 +167,14 @@ def test_a_scope_opens_its_own_routes_only(stack: Checkout) -> None:
     assert writer.get(f"/{created.json()['id']}").status_code == 403
 
 
-def test_a_token_without_a_readable_tenant_is_a_403_of_ours(stack: Checkout) -> None:
+def test_our_function_answers_403_to_a_token_without_a_valid_tenant(stack: Checkout) -> None:
     answer = stack.caller(stack.token("Not A Tenant")).get()
 
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
     assert "tenant_id" in answer.json()["detail"]
 
 
-def test_a_browser_may_ask_before_it_calls(stack: Checkout) -> None:
+def test_a_browser_s_preflight_request_is_answered(stack: Checkout) -> None:
     asked = {"origin": "https://grc.example", "access-control-request-method": "POST"}
     answer = stack.caller(None).request("OPTIONS", headers=asked)
 
@@ -182,7 +184,7 @@ def test_a_browser_may_ask_before_it_calls(stack: Checkout) -> None:
     assert "authorization" in answer.headers["access-control-allow-headers"]
 
 
-def test_the_functions_log_one_json_object_a_request_and_nothing_that_was_sent(stack: Checkout) -> None:
+def test_each_request_logs_one_json_object_without_the_request_s_content(stack: Checkout) -> None:
     canary = "canary-51c0"
     caller = stack.caller(stack.token("umbrella", subject=f"{canary}@example.com"))
     sent = {"cookie": canary, "idempotency-key": canary, "user-agent": canary}

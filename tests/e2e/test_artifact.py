@@ -1,4 +1,4 @@
-"""What `incidents build` makes of what `sam build` leaves: less, compiled, and still enough."""
+"""The artifact that `incidents build` makes from the output of `sam build`: smaller, compiled and complete."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ sys.path[:0] = [sys.argv[1]]
 
 @pytest.fixture(scope="module")
 def shared(stack: Checkout) -> Path:
-    """The artifact that all functions of functions/ share."""
+    """The artifact that all functions in functions/ share."""
     (found,) = (one for one in artifact.artifacts(stack.home / "build") if (one / "incidents").is_dir())
     return found
 
@@ -48,7 +48,7 @@ def documentation(stack: Checkout) -> Path:
 
 
 def run(folder: Path, code: str) -> str:
-    """Run code on an artifact alone: no other package, no source compiled, no network, hardly an environment."""
+    """Run code with only the artifact: no other package, no compilation, no network, almost no environment."""
     environment = {
         "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "TABLE_NAME": "x",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -61,15 +61,15 @@ def run(folder: Path, code: str) -> str:
     return done.stdout
 
 
-def test_the_package_is_small(shared: Path) -> None:
+def test_the_package_is_at_most_nine_megabytes_zipped(shared: Path) -> None:
     size = packages.of(shared)
     assert size["zipped"] <= 9_000_000
     assert size["unzipped"] <= 24_000_000
 
 
 @pytest.mark.parametrize("module", LIGHT)
-def test_a_read_or_a_deletion_starts_from_few_files_and_modules(shared: Path, module: str) -> None:
-    """With its first request; that nothing is compiled is looked at below."""
+def test_a_read_or_deletion_opens_few_files_and_loads_few_modules(shared: Path, module: str) -> None:
+    """Including its first request. A test below checks that nothing is compiled."""
     code = f"""
 opened = 0
 
@@ -86,22 +86,22 @@ loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & {{"pydantic
 print(answer["statusCode"], opened, len(sys.modules), loaded)
 """
     status, opened, modules, loaded = run(shared, CONTEXT + code).splitlines()[-1].split(maxsplit=3)
-    assert status == "503"  # it came to ask the network, which is refused here
+    assert status == "503"  # the handler reached the network, which is refused here
     assert 100 < int(opened) <= 600
-    assert 100 < int(modules) <= 402  # beside the bootstrap's own, 420
+    assert 100 < int(modules) <= 402  # in addition to the bootstrap's own, 420
     assert loaded == "[]"
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_handler_imports_from_the_artifact_alone_and_compiles_nothing(shared: Path, module: str) -> None:
+def test_every_handler_imports_from_the_artifact_alone_without_compilation(shared: Path, module: str) -> None:
     assert run(shared, f"import {module}; print(callable({module}.handler))") == "True\n"
 
 
-def test_the_documentation_does_too(documentation: Path) -> None:
+def test_the_documentation_imports_from_its_artifact_alone_without_compilation(documentation: Path) -> None:
     run(documentation, "import get_documentation")
 
 
-def test_every_call_that_a_role_grants_can_be_made_from_the_artifact(shared: Path) -> None:
+def test_the_artifact_can_make_every_call_that_a_role_grants(shared: Path) -> None:
     granted: dict[str, set[str]] = {}
     for resource in templates.service()["Resources"].values():
         if resource["Type"] == "AWS::IAM::Role":
@@ -121,7 +121,8 @@ clients = {{name: sdk.make_client(name).meta for name in {sorted(called)!r}}}
 print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url] for name, one in clients.items()}}))
 """
     known = json.loads(run(shared, code))
-    # What the event source mappings do for the functions is of another service, dynamodbstreams.
+    # Lambda's event source mappings use these actions for the functions; they belong to another service,
+    # dynamodbstreams.
     of_streams = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
     for service in called:
         operations, endpoint = known[service]
@@ -132,7 +133,7 @@ print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url
     assert "PutEvents" in known["events"][0]
 
 
-def test_nothing_is_in_it_that_no_function_reaches(shared: Path, documentation: Path) -> None:
+def test_the_artifact_has_no_unused_service_data(shared: Path, documentation: Path) -> None:
     services = {path.name for path in (shared / "botocore" / "data").iterdir() if path.is_dir()}
     assert services == artifact.services_called()
     assert not list((shared / "botocore" / "data").rglob("endpoint-rule-set-*"))
@@ -140,8 +141,8 @@ def test_nothing_is_in_it_that_no_function_reaches(shared: Path, documentation: 
     assert (documentation / artifact.VIEWER / "swagger-ui-bundle.min.js").exists()
 
 
-def test_the_packages_that_were_linked_are_untouched(shared: Path) -> None:
-    """uv links files from its cache: to write into one would break every other environment of the machine."""
+def test_the_build_does_not_change_the_packages_that_uv_linked(shared: Path) -> None:
+    """uv links files from its cache: a write into such a file would break every other environment of this machine."""
     import botocore
 
     installed = Path(botocore.__file__).parent / "data"

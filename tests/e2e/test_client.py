@@ -1,4 +1,4 @@
-"""The client against the local stack: its README as it stands, and a network that drops and refuses."""
+"""The client against the local stack: the unchanged examples of its README, and a network that cuts and refuses."""
 
 import os
 import random
@@ -27,15 +27,15 @@ CREATES, CLIENTS = 1_000, 8
 
 
 @pytest.mark.parametrize("example", range(len(EXAMPLES)))
-def test_the_examples_of_the_readme_work_as_pasted(stack: Checkout, example: int, tmp_path: Path) -> None:
+def test_the_examples_of_the_client_s_readme_work_as_pasted(stack: Checkout, example: int, tmp_path: Path) -> None:
     (setup,) = SETUP
     code = EXAMPLES[example]
-    if example == 0:  # five lines that say where and who; here that is the local stack
+    if example == 0:  # five lines with a URL and a token; here those of the local stack
         assert len(code.splitlines()) == 5
         code = code.replace('"https://api.example", token="eyJ..."', "")
     (tmp_path / "example.py").write_text(code)
-    setup = setup.replace("--tenant acme", "--tenant readers")  # other tests count what is acme's
-    # `uv run` would only find the environment that these tests run in.
+    setup = setup.replace("--tenant acme", "--tenant readers")  # other tests count the incidents of acme
+    # `uv run` would only find the environment of these tests.
     script = f"set -eu\n{setup.replace('uv run incidents', 'incidents')}\npython -W error {tmp_path / 'example.py'}\n"
     environment = os.environ | {
         "INCIDENTS_HOME": str(stack.home),
@@ -47,8 +47,10 @@ def test_the_examples_of_the_readme_work_as_pasted(stack: Checkout, example: int
 
 
 class Unreliable(ThreadingHTTPServer):
-    """A proxy that cuts 20 % of the connections, before or behind the API or in the middle of its answer, and answers
-    503 to 10 %."""
+    """A proxy that cuts 20 % of the connections and answers 503 to 10 % of the requests.
+
+    It cuts a connection before or after the call to the API, or in the middle of the answer.
+    """
 
     daemon_threads = True
 
@@ -119,7 +121,7 @@ def unreliable(upstream: str) -> Iterator[tuple[str, Unreliable]]:
             proxy.upstream.close()
 
 
-def test_a_thousand_creates_through_a_proxy_that_drops_and_refuses_are_a_thousand_incidents(stack: Checkout) -> None:
+def test_a_thousand_creates_through_an_unreliable_proxy_make_a_thousand_incidents(stack: Checkout) -> None:
     token = stack.token("unreliable")
     upstream = stack.status["api_url"]
     with unreliable(upstream) as (url, proxy), Client(url, token) as client, ThreadPoolExecutor(CLIENTS) as clients:

@@ -1,4 +1,4 @@
-"""The command `incidents`, as a newcomer meets it."""
+"""The command `incidents`, as a new user sees it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.support.checkout import PATH, Checkout, free_port
 from tests.support.waiting import until
 
 
-def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:
+def test_the_three_lines_that_up_prints_work_as_pasted(welcome: str) -> None:
     lines = [line for line in welcome.splitlines() if line.startswith("curl ")]
 
     answers = [subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True) for line in lines]
@@ -30,16 +30,18 @@ def test_the_three_lines_that_it_prints_work_as_pasted(welcome: str) -> None:
     assert all("Host:" not in line for line in lines)
 
 
-def test_samples_are_there_through_the_api(stack: Checkout) -> None:
+def test_the_api_returns_the_samples(stack: Checkout) -> None:
     found = stack.caller(stack.token("acme")).get(params={"order": "asc"}).json()["items"]
 
     assert found[0]["title"] == "Customer export left in a public bucket"
     assert (found[0]["mttd_minutes"], found[0]["mttr_minutes"]) == (3465, 11955)
     assert found[1]["app_id"] == "soc-portal"
-    assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, "through EventBridge"
+    assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, (
+        "these samples come through EventBridge"
+    )
 
 
-def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
+def test_status_prints_only_json(stack: Checkout) -> None:
     values = stack.status
 
     assert list(values) == [
@@ -52,7 +54,7 @@ def test_status_is_json_and_nothing_else(stack: Checkout) -> None:
     assert values["api_url"] in stack.answer("status")
 
 
-def test_the_routes_are_those_of_the_template(stack: Checkout) -> None:
+def test_the_stack_has_exactly_the_routes_of_the_template(stack: Checkout) -> None:
     anonymous = stack.caller(None)
     events = [event["Properties"] for one in templates.operations().values() for event in one["Events"].values()]
 
@@ -63,7 +65,7 @@ def test_the_routes_are_those_of_the_template(stack: Checkout) -> None:
         assert anonymous.request(method, path).status_code == 404
 
 
-def test_logs_hold_one_line_a_request(stack: Checkout) -> None:
+def test_logs_prints_one_line_for_each_request(stack: Checkout) -> None:
     stack.caller(stack.token("logs-tenant")).get()
 
     printed = stack.answer("logs", "list_incidents")
@@ -76,7 +78,7 @@ def test_logs_hold_one_line_a_request(stack: Checkout) -> None:
     assert "list_incidents" in unknown.stderr
 
 
-def test_it_listens_on_loopback_only(stack: Checkout) -> None:
+def test_the_stack_listens_on_loopback_only(stack: Checkout) -> None:
     listening = "0A"
     port = f":{stack.port:04X}"
     addresses = {
@@ -88,7 +90,7 @@ def test_it_listens_on_loopback_only(stack: Checkout) -> None:
     assert addresses == {"0100007F"}
 
 
-def test_a_worker_that_is_killed_does_not_break_the_next_call(stack: Checkout) -> None:
+def test_the_next_call_succeeds_after_a_worker_is_killed(stack: Checkout) -> None:
     client = stack.caller(stack.token("killed"))
     made = client.post(json={"title": "x"}).json()["id"]
     workers = [
@@ -108,7 +110,7 @@ def test_a_worker_that_is_killed_does_not_break_the_next_call(stack: Checkout) -
 
 
 def _has_ended(pid: int) -> bool:
-    """A killed process loses its command line a moment before its parent can see that it has ended."""
+    """Tell whether a process has ended. A killed process loses its command line before its parent can see the end."""
     try:
         state = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -140,7 +142,7 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert [one["title"] for one in samples].count("Customer export left in a public bucket") == 1
 
 
-def test_a_second_checkout_beside_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Checkout(tmp_path_factory.mktemp("other"), free_port(), stack.http)
     try:
         with other.in_foreground() as process:
@@ -190,7 +192,7 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
     assert other.caller(other.token("acme")).get().json()["items"] == []
 
 
-def test_a_kill_while_it_starts_leaves_nothing_behind(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     record = checkout.home / "stack.json"
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
@@ -208,7 +210,7 @@ def test_a_kill_while_it_starts_leaves_nothing_behind(tmp_path: Path, http: http
     assert json.loads(record.read_text())["pid"] is None
 
 
-def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
+def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -229,7 +231,7 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         assert f"Start it: {command('up')}" in done.stderr
 
 
-def test_the_call_that_the_readme_shows_gives_the_answer_that_it_shows(stack: Checkout) -> None:
+def test_the_first_call_in_the_readme_gives_the_answer_shown_there(stack: Checkout) -> None:
     call, (answer,) = readme.blocks("bash")[0], readme.blocks("json")
     environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
 
@@ -248,7 +250,7 @@ def test_the_call_that_the_readme_shows_gives_the_answer_that_it_shows(stack: Ch
     }
 
 
-def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack: Checkout) -> None:
+def test_the_examples_of_the_readme_run_unchanged_in_their_order(stack: Checkout) -> None:
     blocks = readme.blocks("bash")
     first = next(place for place, block in enumerate(blocks) if "field()" in block)
     script = "echo; echo ====\n".join(blocks[first:])
@@ -275,7 +277,7 @@ def test_the_examples_of_the_readme_run_as_they_stand_one_after_the_other(stack:
     assert "acme (account 111122223333)" in explained
 
 
-def test_a_home_that_is_no_folder_is_told_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
     (tmp_path / "home").write_text("a file")
 
     for words in (["up"], ["status"]):

@@ -1,4 +1,4 @@
-"""Findings through the real bus, rules, queue and function; and incidents announced on the bus."""
+"""Findings through the real bus, rules, queue and function; and the events that the service publishes on the bus."""
 
 import json
 import time
@@ -25,7 +25,7 @@ TENANT = "umbrella"
 
 @pytest.fixture(scope="module")
 def put(stack: Checkout, aws: Callable[[str], Any], computed: object) -> Callable[[dict[str, Any]], None]:
-    """Put an event on the bus that its source puts its events on. Meanwhile what test_metrics.py needs is computed."""
+    """Put an event on the bus of its source. In the meantime, the fixture for test_metrics.py is computed."""
     bus = stack.status["event_bus_name"]
 
     def put(event: dict[str, Any]) -> None:
@@ -53,9 +53,9 @@ def dead_letters(stack: Checkout) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
-    """The recorded events by name, all of them on their way at once."""
+    """Send all recorded events at once; return them by name."""
     events = {name: recorded.event(name) for name in recorded.NAMES}
-    account = stack.status["queue_url"].split("/")[-2]  # what the bus says of whoever puts an event
+    account = stack.status["queue_url"].split("/")[-2]  # the account that the bus gives to an event's sender
     own = [event for event in events.values() if not event["source"].startswith("aws.")]
     for event in own:
         event["detail"].setdefault("tenant_id", TENANT)
@@ -69,7 +69,7 @@ def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, di
 
 
 @pytest.mark.parametrize("name", recorded.NAMES)
-def test_a_recorded_event_of_every_source_becomes_the_right_incident(
+def test_a_recorded_event_of_every_source_becomes_its_incident(
     stack: Checkout, sent: dict[str, dict[str, Any]], name: str
 ) -> None:
     event = sent[name]
@@ -80,17 +80,17 @@ def test_a_recorded_event_of_every_source_becomes_the_right_incident(
         made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
-        if not name.startswith("security_hub"):  # another hub's event of the same finding may have been first
+        if not name.startswith("security_hub"):  # the event of another hub for the same finding may have arrived first
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
     if not any(isinstance(one, Finding) for one in wanted):
-        assert name.startswith("inspector"), "the one source that is off by default"
+        assert name.startswith("inspector"), "only this source is off by default"
 
 
 def accounts_of(event: dict[str, Any]) -> set[str]:
     return {one.account_id for one in findings.read(event, findings.OFF_UNLESS_ENABLED) if isinstance(one, Finding)}
 
 
-def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
+def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(
     stack: Checkout, put: Callable[[dict[str, Any]], None]
 ) -> None:
     stack.answer("account", "link", "111122223333", TENANT)
@@ -107,7 +107,7 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
     message_id = line.split()[0]
     shown = json.loads(stack.answer("dlq", "show", message_id))
     assert shown["detail"]["title"] == "of nobody"
-    assert line.split()[0] in "".join(dead_letters(stack)), "reading hides nothing"
+    assert line.split()[0] in "".join(dead_letters(stack)), "a read must not hide the message"
 
     stack.answer("account", "link", "777700007777", TENANT)
     stack.answer("dlq", "redrive", message_id)
@@ -118,7 +118,7 @@ def test_poison_is_among_the_dead_letters_with_its_reason_and_holds_up_nobody(
 
 @pytest.fixture
 def broken_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], None]]:
-    """Take the table from the function that takes findings; call it to mend that."""
+    """Remove the intake function's access to the table. Call the fixture to restore it."""
     function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["ingest_finding"])
     of = {"RoleName": function["Role"].rpartition("/")[2], "PolicyName": "ingest_finding"}
     policy = aws("iam").get_role_policy(**of)["PolicyDocument"]
@@ -134,7 +134,7 @@ def broken_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callab
 
 @contextmanager
 def tried_again_sooner(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[None]:
-    """Five receives take ten seconds, not thirty."""
+    """Shorten the time between receives, so that five receives take ten seconds instead of thirty."""
     queue = {"QueueUrl": stack.status["queue_url"]}
     usual = aws("sqs").get_queue_attributes(**queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     aws("sqs").set_queue_attributes(**queue, Attributes={"VisibilityTimeout": "2"})
@@ -142,7 +142,7 @@ def tried_again_sooner(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[N
     aws("sqs").set_queue_attributes(**queue, Attributes=usual)
 
 
-def test_what_fails_for_a_while_is_taken_later_and_what_fails_always_is_a_dead_letter(
+def test_an_event_is_retried_after_a_failure_and_becomes_a_dead_letter_after_five(
     stack: Checkout, aws: Callable[[str], Any], put: Callable[[dict[str, Any]], None],
     broken_intake: Callable[[], None],
 ) -> None:  # fmt: skip
@@ -161,7 +161,7 @@ def test_what_fails_for_a_while_is_taken_later_and_what_fails_always_is_a_dead_l
     until(lambda: by_title(stack, "fails always"))
 
 
-def test_explain_says_what_would_be_and_writes_nothing(stack: Checkout, tmp_path: Any) -> None:
+def test_explain_prints_the_planned_incident_and_writes_nothing(stack: Checkout, tmp_path: Any) -> None:
     file = tmp_path / "event.json"
     file.write_text(json.dumps(recorded.event("guardduty", detail__title="only explained")))
     stack.answer("account", "link", "111122223333", TENANT)
@@ -177,7 +177,7 @@ def test_explain_says_what_would_be_and_writes_nothing(stack: Checkout, tmp_path
 
 @pytest.fixture
 def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """A subscriber of the bus: a rule and a queue of its own. Call it for all that has come."""
+    """A subscriber of the bus, with a rule and a queue of its own. Call it to get all events so far."""
     queue = aws("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
     arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -201,7 +201,7 @@ def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[
     aws("sqs").delete_queue(QueueUrl=queue)
 
 
-def test_the_life_of_an_incident_is_announced_and_makes_no_incident(
+def test_every_change_of_an_incident_is_published_and_makes_no_new_incident(
     stack: Checkout, announced: Callable[[], list[dict[str, Any]]], put: Callable[[dict[str, Any]], None]
 ) -> None:
     person = stack.caller(stack.token("wonka", subject="charlie"))

@@ -1,4 +1,4 @@
-"""A table that hangs, seen from outside: a problem of ours in time, never the gateway's bare 502."""
+"""A table that hangs, over HTTP: our own problem arrives in time, and never the gateway's bare 502."""
 
 import socket
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.checkout import Checkout
 
 @pytest.fixture
 def hanging(stack: Checkout) -> Iterator[None]:
-    """The function get_incident, for whose table a server stands in that never says a word."""
+    """Replace get_incident's table with a server that never answers."""
     status: dict[str, Any] = stack.status
     session = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
     functions = session.client("lambda", endpoint_url=status["endpoint_url"])
@@ -27,7 +27,7 @@ def hanging(stack: Checkout) -> Iterator[None]:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
-def test_a_table_that_hangs_is_a_503_of_ours(stack: Checkout, hanging: None) -> None:
+def test_a_table_that_hangs_gives_our_own_503(stack: Checkout, hanging: None) -> None:
     caller = stack.caller(stack.token())
 
     answer = caller.get("/inc_01M83J8EHSBKC38ZQ0R08TEPS6")

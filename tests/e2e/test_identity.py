@@ -1,9 +1,9 @@
-"""The user pool on the local stack: its own pages, token endpoint, trigger and keys, and the gateway that trusts it.
+"""The user pool on the local stack: its pages, token endpoint, trigger and keys, and the gateway that trusts it.
 
-All of it is the emulator's: Cognito calls the deployed trigger and signs what comes of it, and the gateway fetches the
-pool's keys. Not there, and so not tried: a second factor, the rule that only administrators make users, the writable
-attributes of a client, who may call the trigger, and refreshing at the token endpoint (the emulator gives the trigger
-no attributes then, so it refuses; the other way to refresh is tried).
+The emulator provides all of it: Cognito calls the deployed trigger and signs the result, and the gateway fetches the
+pool's keys. The emulator lacks some parts, so no test covers them: a second factor, the rule that only administrators
+make users, a client's writable attributes, and who may call the trigger. Nor is a refresh at the token endpoint tested:
+there the emulator passes the trigger no attributes, so the trigger refuses. The other way to refresh is tested.
 """
 
 import json
@@ -19,7 +19,8 @@ from incidents_cli.local.local_stack import NAME
 from tests.support.checkout import Checkout
 from tests.support.user_pool import BOTH, PASSWORD, Pool
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # until it is stopped
+# The emulator runs until the fixture stops it.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def refused(answer: httpx.Response) -> bool:
     return not answer.is_success and "access_token" not in answer.text
 
 
-def test_a_machine_creates_an_incident_of_its_application_and_a_user_of_the_tenant_sees_it(
+def test_a_user_sees_an_incident_that_a_machine_of_the_tenant_created(
     pool: Pool, user: dict[str, str], machine: str
 ) -> None:
     said = pool.claims(machine)
@@ -66,17 +67,19 @@ def test_a_machine_creates_an_incident_of_its_application_and_a_user_of_the_tena
     assert (seen.status_code, seen.json()["title"]) == (200, "Beacon to a known address")
     own = pool.caller(user["access_token"]).post(json={"title": "Laptop lost"})
     assert (own.status_code, own.json()["created_by"], own.json().get("app_id")) == (201, said["sub"], None)
-    assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, "not of its application"
+    assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, (
+        "the incident is not of the machine's application"
+    )
 
 
-def test_a_user_of_another_tenant_sees_none_of_it(pool: Pool, user: dict[str, str]) -> None:
+def test_a_user_of_another_tenant_does_not_see_the_incident(pool: Pool, user: dict[str, str]) -> None:
     incident = pool.caller(user["access_token"]).post(json={"title": "x"}).json()["id"]
     other = pool.caller(pool.sign_in(pool.add_user("bob", "globex")).json()["access_token"])
     assert other.get(f"/{incident}").status_code == 404
     assert other.get().json()["items"] == []
 
 
-def test_a_refreshed_token_says_the_same(pool: Pool, user: dict[str, str]) -> None:
+def test_a_refreshed_token_has_the_same_claims(pool: Pool, user: dict[str, str]) -> None:
     answer = pool.cognito.get_tokens_from_refresh_token(ClientId=pool.users, RefreshToken=user["refresh_token"])
     token = answer["AuthenticationResult"]["AccessToken"]
     same = ("sub", "tenant_id", "scope", "client_id")
@@ -87,22 +90,22 @@ def test_a_refreshed_token_says_the_same(pool: Pool, user: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("scope", ["openid incidents/read", "incidents/read"])
-def test_who_asked_to_read_may_not_write(pool: Pool, scope: str) -> None:
+def test_a_token_for_reading_may_not_write(pool: Pool, scope: str) -> None:
     email = pool.add_user(f"reader-{len(scope)}", "acme")
     reader = pool.caller(pool.sign_in(email, scope).json()["access_token"])
     assert reader.get().status_code == 200
     assert reader.post(json={"title": "x"}).status_code == 403
 
 
-def test_a_user_without_a_tenant_gets_no_token(pool: Pool) -> None:
+def test_the_pool_gives_no_token_to_a_user_without_a_tenant(pool: Pool) -> None:
     assert refused(pool.sign_in(pool.add_user("nobody", None)))
 
 
-def test_a_code_is_worth_nothing_without_its_verifier(pool: Pool) -> None:
+def test_a_code_without_its_verifier_is_refused(pool: Pool) -> None:
     assert refused(pool.sign_in(pool.add_user("eve", "acme"), verifier=secrets.token_urlsafe(48)))
 
 
-def test_a_machine_cannot_ask_for_another_tenant_or_application(pool: Pool) -> None:
+def test_a_machine_cannot_get_a_token_of_another_tenant_or_application(pool: Pool) -> None:
     for identifier, names in (("tenant:initech", ["portal", "*"]), ("tenant:acme:x", ["*"])):
         pool.cognito.create_resource_server(
             UserPoolId=pool.id, Identifier=identifier, Name=identifier.replace(":", " "),
@@ -111,14 +114,14 @@ def test_a_machine_cannot_ask_for_another_tenant_or_application(pool: Pool) -> N
     for scope in ("tenant:initech/portal", "tenant:initech/*", "tenant:acme/*", "tenant:acme/other", "tenant:nobody/*"):
         assert refused(pool.as_machine(pool.machine, scope=f"{BOTH} {scope}")), scope
         both = pool.as_machine(pool.machine, scope=f"{BOTH} {scope} tenant:acme/soc-portal")
-        # A scope that exists nowhere is left out, as on AWS; one that others have is an error.
+        # The emulator and AWS leave out a scope that does not exist. A scope of other clients is an error.
         assert refused(both) or pool.claims(both.json()["access_token"])["app_id"] == "soc-portal"
     metadata = json.dumps({"tenant_id": "initech", "app_id": "portal", "custom:tenant_id": "initech"})
     said = pool.claims(pool.as_machine(pool.machine, aws_client_metadata=metadata).json()["access_token"])
     assert (said["tenant_id"], said["app_id"]) == ("acme", "soc-portal")
 
 
-def test_a_machine_that_names_no_tenant_or_two_gets_no_token(pool: Pool) -> None:
+def test_a_machine_must_name_exactly_one_tenant_to_get_a_token(pool: Pool) -> None:
     assert refused(pool.as_machine(pool.machine, scope=BOTH))
     assert refused(pool.as_machine(pool.add_machine()))
     pool.cognito.create_resource_server(
@@ -127,7 +130,7 @@ def test_a_machine_that_names_no_tenant_or_two_gets_no_token(pool: Pool) -> None
     assert refused(pool.as_machine(pool.add_machine("tenant:acme/soc-portal", "tenant:two/*")))
 
 
-def test_a_client_whose_id_is_not_among_the_audiences_is_not_let_in(pool: Pool) -> None:
+def test_the_token_of_a_client_outside_the_audiences_is_refused(pool: Pool) -> None:
     pool.cognito.create_resource_server(
         UserPoolId=pool.id, Identifier="tenant:hooli", Name="hooli",
         Scopes=[{"ScopeName": "*", "ScopeDescription": "all"}],
@@ -139,7 +142,7 @@ def test_a_client_whose_id_is_not_among_the_audiences_is_not_let_in(pool: Pool) 
     assert pool.caller(token).get().status_code == 401
 
 
-def test_nothing_but_an_access_token_of_the_pool_is_taken(pool: Pool, user: dict[str, str]) -> None:
+def test_only_an_access_token_of_the_pool_is_accepted(pool: Pool, user: dict[str, str]) -> None:
     issuer.publish(pool.stack, pool.home)
     of_the_developer = issuer.token(pool.stack, pool.home, tenant="acme")
     assert pool.caller(of_the_developer).get().status_code == 401
@@ -148,8 +151,8 @@ def test_nothing_but_an_access_token_of_the_pool_is_taken(pool: Pool, user: dict
 
 
 @pytest.mark.parametrize("careless", [False, True])
-def test_a_user_cannot_write_the_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
-    """Not even by a client that an administrator made without saying what users may write through it."""
+def test_a_user_cannot_change_their_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
+    """Nor through a client that an administrator made without a list of writable attributes."""
     token = user["access_token"]
     if careless:
         client = pool.cognito.create_user_pool_client(
@@ -161,7 +164,7 @@ def test_a_user_cannot_write_the_tenant(pool: Pool, user: dict[str, str], carele
         )  # fmt: skip
         token = signed_in["AuthenticationResult"]["AccessToken"]
         assert pool.claims(token)["scope"] == ""
-        assert pool.caller(token).get().status_code == 401, "it is not among the audiences either"
+        assert pool.caller(token).get().status_code == 401, "the client is not among the audiences either"
     with pytest.raises(pool.cognito.exceptions.NotAuthorizedException, match="scopes"):
         pool.cognito.update_user_attributes(
             AccessToken=token, UserAttributes=[{"Name": "custom:tenant_id", "Value": "globex"}]
@@ -176,6 +179,6 @@ def test_the_trigger_writes_its_logs_with_its_own_role(pool: Pool) -> None:
     assert any("has no tenant" in event["message"] for event in events)
 
 
-def test_a_stack_that_was_not_asked_for_a_pool_has_none(stack: Checkout, aws: Callable[[str], Any]) -> None:
+def test_a_stack_has_no_pool_by_default(stack: Checkout, aws: Callable[[str], Any]) -> None:
     assert stack.status["issuer"] == f"http://127.0.0.1:{stack.port}/token-issuer"
     assert aws("cognito-idp").list_user_pools(MaxResults=10)["UserPools"] == []

@@ -1,4 +1,4 @@
-"""`incidents import` on the local stack: killed and run again, twice, with bad rows, and of what another tenant has."""
+"""`incidents import` on the local stack: interrupted, repeated, with bad rows, and with another tenant's export."""
 
 import csv
 import json
@@ -23,12 +23,12 @@ from tests.support.disks import room_for
 from tests.support.drawn import UNKNOWN_ID
 
 ROWS = scale.of(short=160, full=5_000)
-UNNUMBERED, BAD = 7, 20  # every so many rows
+UNNUMBERED, BAD = 7, 20  # one row in this many
 HEADER = ["incident_number", "title", "severity", "status", "detected_at", "closed_at", "tags", "financial_impact"]
 
 
 def everything(caller: Caller) -> list[dict[str, Any]]:
-    """All incidents that a token reaches, deleted ones too, oldest first."""
+    """Return all incidents that the caller may read, with the deleted ones, oldest first."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
@@ -44,22 +44,22 @@ def counts(done: "subprocess.CompletedProcess[str]") -> dict[str, int]:
 
 
 def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signals, caller: Caller) -> int:
-    """Begin an import and end its process once so many incidents are there; return its exit code."""
+    """Start an import and end its process once this many incidents exist; return the exit code."""
     command = [str(Path(sys.executable).with_name("incidents")), "import", *arguments]
     environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process may ignore SIGINT
     ) as process:  # fmt: skip
         while len(everything(caller)) < when:
-            assert process.poll() is None, "it ended early"
+            assert process.poll() is None, "the import ended early"
             time.sleep(0.2)
         process.send_signal(how)
         return process.wait(60)
 
 
 def history(file: Path) -> tuple[list[str], set[str]]:
-    """Write a table of incidents in no order; return the numbers of the good ones, and the titles of the bad ones."""
+    """Write a table of incidents in random order; return the numbers of good ones and the titles of bad ones."""
     chance = random.Random(20261123)
     counted = list(range(1, ROWS + 1))
     chance.shuffle(counted)
@@ -71,7 +71,8 @@ def history(file: Path) -> tuple[list[str], set[str]]:
             number = "" if n % UNNUMBERED == 0 else f"INC-2026-{n:06d}"
             closed = "2025-03-02T11:30:00+01:00" if n % 3 == 0 else ""
             severity = chance.choice(["critical", "high", "low"])
-            if n % BAD == BAD // 2:  # not the highest: nothing then keeps its number from being drawn
+            # Never the highest number, because a bad row does not protect its number from being generated.
+            if n % BAD == BAD // 2:
                 severity = "dire"
                 bad.add(f"Number {n}")
             elif number:
@@ -83,7 +84,7 @@ def history(file: Path) -> tuple[list[str], set[str]]:
     return numbers, bad
 
 
-def test_an_import_that_is_cut_off_twice_goes_on_and_a_second_one_changes_nothing(
+def test_an_import_continues_after_two_interruptions_and_another_one_changes_nothing(
     stack: Checkout, tmp_path: Path
 ) -> None:
     file = tmp_path / "history.csv"
@@ -95,20 +96,20 @@ def test_an_import_that_is_cut_off_twice_goes_on_and_a_second_one_changes_nothin
     assert cut_off(stack, arguments, ROWS // 2, signal.SIGINT, caller) == 130
     third = stack.run("import", *arguments)
 
-    assert third.returncode == 1, "some rows are bad"
+    assert third.returncode == 1, "some rows are bad, so the import must fail"
     assert "is not sent again" in third.stderr
     assert counts(third)["created"] < ROWS * 0.6
     assert sum(counts(third).values()) == ROWS
     stored = everything(caller)
     titles = Counter(incident["title"] for incident in stored)
-    assert set(titles) == {f"Number {n}" for n in range(1, ROWS + 1)} - bad, "nothing is lost"
-    assert set(titles.values()) == {1}, "nothing is doubled"
+    assert set(titles) == {f"Number {n}" for n in range(1, ROWS + 1)} - bad, "no row is lost"
+    assert set(titles.values()) == {1}, "no row is duplicated"
     by_number = {incident["incident_number"]: incident for incident in stored}
     assert set(numbers) < set(by_number)
     drawn = [int(number.removeprefix("INC-2026-")) for number in set(by_number) - set(numbers)]
     highest = max(int(number.removeprefix("INC-2026-")) for number in numbers)
     assert len(drawn) == len(stored) - len(numbers)
-    assert min(drawn) > highest, "no drawn number is one that a later row had"
+    assert min(drawn) > highest, "no generated number may be the number of a later row"
     example = by_number["INC-2026-000003"]
     assert {name: example[name] for name in ("status", "closed_at", "mttr_minutes", "tags", "financial_impact")} == {
         "status": "closed", "closed_at": "2025-03-02T10:30:00.000Z", "mttr_minutes": 1530, "tags": ["old", "paper"],
@@ -118,7 +119,7 @@ def test_an_import_that_is_cut_off_twice_goes_on_and_a_second_one_changes_nothin
     _mended(stack, tmp_path, bad)
     _again(stack, arguments, tmp_path, caller)
     made = caller.post(json={"title": "the next one"}).json()["incident_number"]
-    assert int(made.removeprefix("INC-2026-")) > max(drawn), "the counter is above all of them"
+    assert int(made.removeprefix("INC-2026-")) > max(drawn), "the counter must be above all generated numbers"
 
 
 def _mended(stack: Checkout, folder: Path, bad: set[str]) -> None:
@@ -135,7 +136,7 @@ def _mended(stack: Checkout, folder: Path, bad: set[str]) -> None:
 
 
 def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) -> None:
-    """By the record beside the file; then without it, by the keys."""
+    """Import again with the record next to the file, and then without the record, by the idempotency keys."""
     before = everything(caller)
     good = len(before) - ROWS // BAD
     second = stack.run("import", *arguments)
@@ -146,15 +147,16 @@ def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) 
     assert everything(caller) == before
 
 
-def test_an_import_that_a_full_disk_stops_goes_on(stack: Checkout, tmp_path: Path) -> None:
+def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("title\n" + "".join(f"Number {n}\n" for n in range(120)))
     arguments = ["import", str(file), "--tenant", "import-full"]
 
-    with room_for(12 * 1024):  # of the record, with no rows in it yet; for what is started here, too
+    # Enough for the record without any rows. The limit also applies to the processes that the test starts.
+    with room_for(12 * 1024):
         stopped = stack.run(*arguments)
     assert (stopped.returncode, stopped.stdout) == (1, "")
-    told = "".join(stopped.stderr.split())  # lines are broken anywhere
+    told = "".join(stopped.stderr.split())  # lines may break anywhere
     assert "rows.csv.progresscannotbewritten." in told
     assert "Traceback" not in stopped.stderr
     made = everything(stack.caller(stack.token("import-full")))
@@ -167,15 +169,15 @@ def test_an_import_that_a_full_disk_stops_goes_on(stack: Checkout, tmp_path: Pat
     assert titles == {f"Number {n}": 1 for n in range(120)}
 
 
-# --- what one tenant has, in another
+# --- the export of one tenant, in another tenant
 
 
 DIFFERENT = {"id", "tenant_id", "created_at", "updated_at", "deleted_at"}
-"""What an import cannot bring back (the same person made both): the API stamps it."""
+"""Fields that an import cannot restore, because the API sets them. The same person created both incidents."""
 
 
 def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
-    """Incidents of many kinds; return them by number, and as the lines of an export."""
+    """Create incidents of many kinds; return them by number, and as the lines of an export."""
     person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
     bodies: list[dict[str, Any]] = [
         {"title": "Plain"},
@@ -197,7 +199,7 @@ def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
     return {one["incident_number"]: one for one in map(json.loads, texts)}, lines
 
 
-def test_an_export_makes_the_same_incidents_again(
+def test_the_import_of_an_export_makes_the_same_incidents(
     stack: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, lines = exported(stack, "import-from")
@@ -230,7 +232,7 @@ def test_an_export_makes_the_same_incidents_again(
 
 
 def _by_its_record(stack: Checkout, file: Path, arguments: list[str], receiver: Caller) -> None:
-    """Rows that are noted are looked for, also where what was noted is there no more."""
+    """Import with a record of the rows: each recorded incident is looked up, even if it no longer exists."""
     before, record = everything(receiver), file.with_name(f"{file.name}.progress")
     for as_if in (None, "UPDATE done SET incident_id = ?", "UPDATE import SET is_finished = 0 WHERE place != ?"):
         if as_if is not None:
@@ -246,12 +248,12 @@ def without(incident: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in incident.items() if field not in DIFFERENT}
 
 
-def test_a_number_that_is_taken_is_the_row_s_own_incident_or_an_error(stack: Checkout, tmp_path: Path) -> None:
-    """As a week later, when the keys have gone: these incidents were made without any."""
+def test_a_row_whose_number_is_in_use_matches_its_incident_or_is_an_error(stack: Checkout, tmp_path: Path) -> None:
+    """These incidents were made without keys, as if their keys had expired a week later."""
     caller = stack.caller(stack.token("import-taken"))
     rows = [{"title": f"Number {n}", "incident_number": f"IR-{n}", "financial_impact": n} for n in range(4)]
     ids = [caller.post(json=row).json()["id"] for row in rows]
-    caller.patch(f"/{ids[1]}", {"severity": "high"})  # of which the row says nothing
+    caller.patch(f"/{ids[1]}", {"severity": "high"})  # a field that the row does not contain
     caller.patch(f"/{ids[2]}", {"title": "Changed since", "financial_impact": 0})
     caller.delete(f"/{ids[3]}")
     stamped = '"id": "x", "tenant_id": "x", "created_at": "x", "mttd_minutes": null'
@@ -275,7 +277,7 @@ def test_a_number_that_is_taken_is_the_row_s_own_incident_or_an_error(stack: Che
     assert caller.get(f"/{ids[2]}").json()["title"] == "Changed since"
 
 
-def test_a_token_that_the_api_refuses_stops_the_import_at_once(
+def test_a_refused_token_stops_the_import_at_once(
     stack: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "rows.csv"
@@ -287,7 +289,8 @@ def test_a_token_that_the_api_refuses_stops_the_import_at_once(
 
     _is_told(stack.run(*arguments), token)
     with closing(sqlite3.connect(file.with_name("rows.csv.progress"))) as base, base:
-        base.execute("INSERT INTO done VALUES ('a key', ?)", (UNKNOWN_ID,))  # then it goes on, and looks for that one
+        # With this entry, the import continues and looks up the id.
+        base.execute("INSERT INTO done VALUES ('a key', ?)", (UNKNOWN_ID,))
     _is_told(stack.run(*arguments), token)
     assert everything(stack.caller(token)) == []
 

@@ -1,4 +1,4 @@
-"""Numbers appear by themselves: a write, the stream, the schedule, the queue, the endpoint. And what operators do."""
+"""Metrics appear by themselves: write, stream, schedule, queue, endpoint. And the operators' commands for them."""
 
 import json
 import time
@@ -23,11 +23,11 @@ def numbers(caller: Caller) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def measured(computed: "Future[Caller]") -> Caller:
-    """A tenant whose two incidents were computed by the schedule, with nothing but time."""
+    """A tenant whose two incidents the schedule has computed, without any other help."""
     return computed.result()
 
 
-def test_the_numbers_stand_within_three_minutes_of_a_write(measured: Caller) -> None:
+def test_the_metrics_appear_within_three_minutes_of_a_write(measured: Caller) -> None:
     told = numbers(measured)
     assert told["mttd"] == {
         "n": 2, "mean": 90.0, "p50": 90, "p90": 90, "p95": 90, "min": 90, "max": 90, "imported": 0
@@ -37,13 +37,13 @@ def test_the_numbers_stand_within_three_minutes_of_a_write(measured: Caller) -> 
     assert told["excluded"]["timestamps_missing"] == {"mttd": 0, "mttr": 0, "time_to_contain": 1}
 
 
-def test_nobody_else_sees_them(stack: Checkout, measured: Caller) -> None:
+def test_the_metrics_are_visible_only_within_the_tenant_and_application(stack: Checkout, measured: Caller) -> None:
     for caller in (stack.caller(stack.token("another")), stack.caller(stack.token("measured", app="scanner"))):
         assert numbers(caller)["mttd"]["n"] == 0
     assert stack.caller(stack.token("measured", scope="incidents:write")).get("/metrics").status_code == 403
 
 
-def test_an_operator_sees_them_as_a_table_and_as_a_picture(stack: Checkout, measured: Caller, tmp_path: Path) -> None:
+def test_metrics_show_prints_a_table_and_draws_a_picture(stack: Checkout, measured: Caller, tmp_path: Path) -> None:
     window = ("--from", "2026-02-01", "--to", "2026-02-28")
     picture = tmp_path / "metrics.png"
 
@@ -58,7 +58,7 @@ def test_an_operator_sees_them_as_a_table_and_as_a_picture(stack: Checkout, meas
         assert (done.returncode, named in done.stderr, "Traceback" in done.stderr) == (1, True, False)
 
 
-def test_an_operator_rebuilds_what_was_lost(stack: Checkout, measured: Caller, aws: Callable[[str], Any]) -> None:
+def test_metrics_rebuild_restores_lost_buckets(stack: Checkout, measured: Caller, aws: Callable[[str], Any]) -> None:
     table = stack.status["table_name"]
     buckets = aws("dynamodb").query(
         TableName=table, KeyConditionExpression="pk = :pk",
@@ -69,16 +69,16 @@ def test_an_operator_rebuilds_what_was_lost(stack: Checkout, measured: Caller, a
     assert numbers(measured)["mttd"]["n"] == 0
 
     def marked_and_run() -> bool:
-        """Alone: other tenants may have days left from other tests, and the schedule may come in between."""
+        """Rebuild and run; tell whether the run had only this tenant. Other tests or the schedule may interfere."""
         assert "Marked 2 days" in stack.run("metrics", "rebuild", "--tenant", "measured").stderr
-        time.sleep(3)  # longer than marks settle
+        time.sleep(3)  # longer than the marks' settle time
         return "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
 
     until(marked_and_run)
     until(lambda: numbers(measured)["mttr"]["n"] == 1, 40)
 
 
-def test_what_watches_them_is_deployed(stack: Checkout, aws: Callable[[str], Any]) -> None:
+def test_the_dashboard_and_the_alarms_are_deployed(stack: Checkout, aws: Callable[[str], Any]) -> None:
     dashboard = aws("cloudwatch").get_dashboard(DashboardName="grc-incidents")
     body = json.loads(dashboard["DashboardBody"])
     assert "${" not in dashboard["DashboardBody"]

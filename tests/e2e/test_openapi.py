@@ -1,4 +1,4 @@
-"""The committed OpenAPI document is true of the deployed API, and its page works in a real browser."""
+"""The committed OpenAPI document describes the deployed API correctly, and its page works in a real browser."""
 
 import json
 import os
@@ -37,14 +37,14 @@ def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.
     )  # fmt: skip
 
 
-def test_schemathesis_finds_no_difference(stack: Checkout, tmp_path: Path) -> None:
-    document = Path(shutil.copy(openapi.FILE, tmp_path))  # it leaves its reports where it runs
+def test_schemathesis_finds_no_difference_between_document_and_api(stack: Checkout, tmp_path: Path) -> None:
+    document = Path(shutil.copy(openapi.FILE, tmp_path))  # schemathesis leaves its reports next to the document
     done = schemathesis(stack, document)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"Tested: (\d+)", done.stdout).group(1) == str(operations())  # type: ignore[union-attr]
     assert int(re.search(r"([0-9]+) generated, \1 passed", done.stdout)[1]) > 2_000  # type: ignore[index]
-    assert "returned only 404" not in done.stdout, "it must reach incidents that are there"
+    assert "returned only 404" not in done.stdout, "the requests must reach existing incidents"
 
 
 def operations() -> int:
@@ -52,7 +52,7 @@ def operations() -> int:
 
 
 @pytest.mark.parametrize("lie", ["a status", "a field", "a rule"])
-def test_schemathesis_finds_a_lie(stack: Checkout, tmp_path: Path, lie: str) -> None:
+def test_schemathesis_finds_a_wrong_statement_in_the_document(stack: Checkout, tmp_path: Path, lie: str) -> None:
     document = json.loads(json.dumps(DOCUMENT))
     schemas = document["components"]["schemas"]
     match lie:
@@ -78,7 +78,7 @@ def test_schemathesis_finds_a_lie(stack: Checkout, tmp_path: Path, lie: str) -> 
     assert done.returncode == 1, done.stdout + done.stderr
 
 
-def test_the_document_needs_no_token_and_is_the_committed_one(stack: Checkout) -> None:
+def test_the_document_needs_no_token_and_is_the_committed_file(stack: Checkout) -> None:
     answer = stack.caller(None).get("/openapi.json")
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
@@ -89,9 +89,9 @@ def test_the_document_needs_no_token_and_is_the_committed_one(stack: Checkout) -
 
 
 def browse(url: str, folder: Path) -> tuple[str, str]:
-    """Return a page as it stands once its scripts have run, and what the browser's console said."""
+    """Return a page as it is after its scripts have run, and the lines of the browser's console."""
     if BROWSER is None:
-        pytest.skip("there is no Chromium (Debian: apt install chromium)")
+        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     done = subprocess.run(
         [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
@@ -107,8 +107,8 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
     page, console = browse(f"{stack.status['api_url']}/api/v1/grc/incidents/docs#/incidents/create_incident", tmp_path)
 
-    told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]  # of any link with _
-    assert told == [], "an error, or something that the Content-Security-Policy refused"
+    told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]  # for any link with _
+    assert told == [], "the console has an error or a refusal by the Content-Security-Policy"
     shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
     for methods in DOCUMENT["paths"].values():
         for operation in methods.values():
@@ -118,11 +118,12 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
     assert "Failed to load" not in shown
 
 
-def test_a_script_from_elsewhere_would_be_refused_and_told(stack: Checkout, tmp_path: Path) -> None:
-    """What makes the test above able to fail: this browser does hold a page to its policy, and says so."""
+def test_the_browser_refuses_and_reports_a_foreign_script(stack: Checkout, tmp_path: Path) -> None:
+    """Shows that the test above can fail: this browser applies the page's policy and reports refusals."""
     page = stack.caller(None).get("/docs")
     planted = tmp_path / "planted.html"
-    rules = page.headers["content-security-policy"].replace("; frame-ancestors 'none'", "")  # which a meta may not hold
+    # A meta element may not contain frame-ancestors.
+    rules = page.headers["content-security-policy"].replace("; frame-ancestors 'none'", "")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
     planted.write_text(f"<!doctype html>{policy}<script>document.title = 'planted'</script>")
 

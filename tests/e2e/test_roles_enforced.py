@@ -1,4 +1,4 @@
-"""On the local stack IAM is enforced: every other test here lives on what the functions' own roles grant."""
+"""The local stack enforces IAM: every other test here depends on the grants of the functions' own roles."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.support.checkout import Checkout
 
 @pytest.fixture
 def role(stack: Checkout, aws: Any) -> Iterator[str]:
-    """The role of get_incident, whose policy is put back afterwards."""
+    """The role of get_incident; its policy is restored afterwards."""
     function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["get_incident"])
     name = function["Role"].rpartition("/")[2]
     policy = aws("iam").get_role_policy(RoleName=name, PolicyName="get_incident")["PolicyDocument"]
@@ -19,7 +19,7 @@ def role(stack: Checkout, aws: Any) -> Iterator[str]:
     aws("iam").put_role_policy(RoleName=name, PolicyName="get_incident", PolicyDocument=json.dumps(policy))
 
 
-def test_a_function_can_do_what_its_role_grants_and_nothing_else(stack: Checkout, aws: Any, role: str) -> None:
+def test_a_function_without_a_grant_cannot_read_the_table(stack: Checkout, aws: Any, role: str) -> None:
     caller = stack.caller(stack.token())
     path = f"/{caller.post(json={'title': 'x'}).json()['id']}"
     assert caller.get(path).status_code == 200
@@ -33,10 +33,10 @@ def test_a_function_can_do_what_its_role_grants_and_nothing_else(stack: Checkout
     refused = caller.get(path)
     assert (refused.status_code, refused.json()["title"]) == (500, "Internal error")
     assert "AccessDenied" not in refused.text
-    assert caller.get().status_code == 200, "the other functions have roles of their own"
+    assert caller.get().status_code == 200, "the other functions have their own roles"
 
 
-def test_the_deployed_policies_are_the_template_s_but_for_what_the_emulator_cannot_judge(aws: Any, role: str) -> None:
+def test_the_deployed_policy_grants_only_the_calls_of_its_function(aws: Any, role: str) -> None:
     (read, _) = aws("iam").get_role_policy(RoleName=role, PolicyName="get_incident")["PolicyDocument"]["Statement"]
 
     assert read["Action"] == ["dynamodb:GetItem"]

@@ -1,4 +1,4 @@
-"""A tenant leaves the local stack and comes back: verified, exported, erased and imported, while the jobs run."""
+"""A tenant leaves the local stack and returns: verified, exported, erased and imported, while the jobs run."""
 
 import json
 import random
@@ -10,14 +10,14 @@ from tests.support import scale
 from tests.support.checkout import Caller, Checkout
 
 ROWS = scale.of(short=60, full=10_000)
-EVERY = 12  # so many incidents: one is changed, one closed, one deleted, one an application's
+EVERY = 12  # of this many incidents, one is changed, one closed, one deleted, and one belongs to an application
 
 STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
-"""What an import cannot bring back; people and applications are the same, and so are the numbers."""
+"""Fields that an import cannot restore. People, applications and numbers stay the same."""
 
 
 def rows(file: Path, first: int, last: int) -> None:
-    """Write creates that leave out and give, between them, whatever may be given."""
+    """Write creates that, taken together, have and lack every field that a create may have."""
     chance = random.Random(20261123)
     with file.open("w", encoding="utf-8") as lines:
         for n in range(first, last):
@@ -45,7 +45,7 @@ def rows(file: Path, first: int, last: int) -> None:
 
 
 def live(caller: Caller) -> None:
-    """Do to a part of a tenant's incidents what happens to incidents."""
+    """Change, close and delete a part of a tenant's incidents."""
     page: dict[str, str] = {"limit": "100"}
     n = 0
     while True:
@@ -67,12 +67,12 @@ def live(caller: Caller) -> None:
 def exported(stack: Checkout, file: Path, tenant: str) -> list[dict[str, Any]]:
     digest = stack.answer("tenant", "export", str(file), "--tenant", tenant).split()[0]
     assert digest == sha256(file.read_bytes()).hexdigest()
-    with file.open(encoding="utf-8") as lines:  # a title may hold a separator of lines that is none of JSON Lines
+    with file.open(encoding="utf-8") as lines:  # a title may contain a line separator that JSON Lines does not use
         return [json.loads(line) for line in lines]
 
 
 def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return, by its number, each incident without what is stamped, and whether it was deleted."""
+    """Return each incident by its number, without the fields that the API sets, but with whether it was deleted."""
     return {
         one["incident"]["incident_number"]: {
             name: value is not None if name == "deleted_at" else value
@@ -83,7 +83,7 @@ def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_a_tenant_leaves_and_comes_back(stack: Checkout, tmp_path: Path) -> None:
+def test_a_tenant_leaves_and_returns_with_equal_incidents(stack: Checkout, tmp_path: Path) -> None:
     of, proof = ("--tenant", "leaving"), tmp_path / "proof.json"
     check = ("verify", *of, "--checkpoint", str(tmp_path / "checkpoint"))
     person, app = tmp_path / "person.jsonl", tmp_path / "app.jsonl"
@@ -110,7 +110,7 @@ def test_a_tenant_leaves_and_comes_back(stack: Checkout, tmp_path: Path) -> None
     assert {kind: told["items"][kind] for kind in ("INCIDENT", "CHANGE", "NUMBER")} == {
         "INCIDENT": ROWS, "CHANGE": sum(len(one["changes"]) for one in before), "NUMBER": ROWS,
     }  # fmt: skip
-    assert told["items"]["MARK"] > 0, "the stream told of them"
+    assert told["items"]["MARK"] > 0, "the stream must have marked the erased days"
     assert set(told["remaining"].values()) == {0}
     assert caller.get(params={"include_deleted": "true"}).json()["items"] == []
     assert caller.get(at).status_code == 404

@@ -1,6 +1,6 @@
-"""Deployed as on AWS, what is called is the version that the alias `live` names.
+"""Deployed as on AWS, a call reaches the version that the alias `live` points to.
 
-The steps of docs/runbooks/roll-back.md on one function, and what a deployment does that changes a parameter alone.
+The tests follow docs/runbooks/roll-back.md for one function, and deploy a changed parameter alone.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import pytest
 from tests.support.checkout import Caller
 from tests.support.user_pool import BOTH, Pool
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # until it is stopped
+# The emulator runs until the fixture stops it.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def caller(pool: Pool) -> Caller:
 
 @pytest.fixture
 def function(pool: Pool) -> Iterator[str]:
-    """The function that answers a get; afterwards it is as it was."""
+    """The function that answers a get; it is restored afterwards."""
     name = functions(pool)["get_incident"]
     client = pool.stack.client("lambda")
     handler, version = client.get_function_configuration(FunctionName=name)["Handler"], live(pool, name)
@@ -41,14 +42,12 @@ def live(pool: Pool, function: str) -> str:
 
 
 def settings(pool: Pool, function: str) -> dict[str, Any]:
-    """Return the variables that a caller's request meets."""
+    """Return the environment variables of the version that serves callers."""
     named = pool.stack.client("lambda").get_function_configuration(FunctionName=function, Qualifier="live")
     return dict(named["Environment"]["Variables"])
 
 
-def test_callers_reach_the_version_of_the_alias_and_the_one_before_when_it_is_put_back(
-    pool: Pool, caller: Caller, function: str
-) -> None:
+def test_callers_reach_the_alias_s_version_also_after_a_rollback(pool: Pool, caller: Caller, function: str) -> None:
     client = pool.stack.client("lambda")
     made = caller.post(json={"title": "x"}).json()
     good = live(pool, function)
@@ -57,7 +56,7 @@ def test_callers_reach_the_version_of_the_alias_and_the_one_before_when_it_is_pu
         return caller.get(f"/{made['id']}").status_code
 
     client.update_function_configuration(FunctionName=function, Handler="no_such_module.handler")
-    assert answers() == 200, "what is not published reaches nobody"
+    assert answers() == 200, "unpublished code must not reach callers"
 
     bad = client.publish_version(FunctionName=function)["Version"]
     assert bad != good
@@ -69,7 +68,7 @@ def test_callers_reach_the_version_of_the_alias_and_the_one_before_when_it_is_pu
     assert caller.get(f"/{made['id']}").json() == made
 
 
-def test_whatever_starts_a_function_starts_its_alias(pool: Pool) -> None:
+def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
     stack, client = pool.stack, pool.stack.client("lambda")
     scheduler: Any = stack._session.client("scheduler", endpoint_url=stack.endpoint_url)
     started = [mapping["FunctionArn"] for mapping in client.list_event_source_mappings()["EventSourceMappings"]]
@@ -81,10 +80,8 @@ def test_whatever_starts_a_function_starts_its_alias(pool: Pool) -> None:
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
-def test_a_deployment_of_a_parameter_alone_reaches_callers_and_leaves_other_functions(
-    pool: Pool, caller: Caller
-) -> None:
-    """Rotated cursor keys, as in docs/runbooks/keys.md."""
+def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(pool: Pool, caller: Caller) -> None:
+    """With rotated cursor keys, as in docs/runbooks/keys.md."""
     changed = {"list_incidents", "list_incident_changes"}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 
@@ -96,4 +93,6 @@ def test_a_deployment_of_a_parameter_alone_reaches_callers_and_leaves_other_func
     assert caller.get().status_code == 200
     client = pool.stack.client("lambda")
     kept = client.list_versions_by_function(FunctionName=functions(pool)["list_incidents"])["Versions"]
-    assert before["list_incidents"] in {one["Version"] for one in kept}, "nobody could go back"
+    assert before["list_incidents"] in {one["Version"] for one in kept}, (
+        "the earlier version must remain for a rollback"
+    )

@@ -1,4 +1,4 @@
-"""A clock on which waiting costs nothing, so that a hang of many seconds can be tried at every call."""
+"""A simulated clock: waiting takes no real time, so a hang of many seconds can be tried at every call."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from incidents.runtime import deadline
 
 
 class Clock:
-    """Stands still but for what waits: our pauses, botocore's between its attempts, and injected hangs."""
+    """Advances only for waits: our pauses, botocore's pauses between attempts, and injected hangs."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0

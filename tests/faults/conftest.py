@@ -1,4 +1,4 @@
-"""What the suites on faults share."""
+"""Fixtures of the suites on faults."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""One harness for everything that can go wrong between a function and its table, at every attempt of every SDK call.
+"""A harness for all faults between a function and its table, at every attempt of every SDK call.
 
-It sits where botocore hands a request to the network. ``before`` the table has seen the request, or ``after`` it has
-committed what was asked: from the function's side of the wire the two look the same.
+It works where botocore sends a request to the network. A fault comes ``before`` the table has received the request, or
+``after`` the table has committed it: the function cannot tell which.
 """
 
 import json
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What can go wrong at one attempt."""
+    """A fault at one attempt."""
 
     THROTTLE = "throttle"
     CONFLICT = "conflict with another transaction"
     MEMBER_THROTTLED = "throttled inside a transaction"
-    UNAVAILABLE = "503 of whatever stands in between"
+    UNAVAILABLE = "503 of a proxy"
     ERROR_BEFORE = "500 before commit"
     ERROR_AFTER = "500 after commit"
     CUT_BEFORE = "socket cut before commit"
@@ -43,7 +43,7 @@ _AFTER = (Kind.ERROR_AFTER, Kind.CUT_AFTER, Kind.HANG_AFTER, Kind.END_AFTER)
 
 
 class Attempt(NamedTuple):
-    """One attempt at an SDK call: the how manieth call since the harness began, and the operation."""
+    """One attempt at an SDK call: the call's ordinal number since the harness started, and the operation."""
 
     call: int
     operation: str
@@ -53,7 +53,7 @@ Choose = Callable[[Attempt], Kind | None]
 
 
 class Faults:
-    """Asks ``choose`` at each attempt what goes wrong with it, None for nothing, and makes it so."""
+    """Calls ``choose`` at each attempt, and injects the fault that it returns (None: no fault)."""
 
     def __init__(self, client: "DynamoDBClient", choose: Choose, hang: Callable[[], None]):
         self._client, self._choose, self._hang = client, choose, hang
@@ -82,7 +82,8 @@ class Faults:
         self.injected += 1
         if kind in _AFTER:
             told = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
-            assert told.status_code in (200, 400)  # it was done, or a condition forbade it; and nobody learns which
+            # The table committed the request, or a condition refused it; the function does not learn which.
+            assert told.status_code in (200, 400)
         match kind:
             case Kind.THROTTLE:
                 return _answer(request, 400, "ThrottlingException")
@@ -107,7 +108,7 @@ EXIT_STATUS = 137  # of a process that a fault has ended
 
 
 class _Body:
-    """What a raw HTTP answer is to botocore."""
+    """The body of a raw HTTP response, as botocore reads it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

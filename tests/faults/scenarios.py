@@ -1,4 +1,4 @@
-"""Every operation's requests, beside one incident that is there, each time in a tenant of their own."""
+"""Requests of every operation, each in its own tenant with one existing incident."""
 
 import itertools
 import json
@@ -30,14 +30,15 @@ Event = dict[str, Any]
 
 
 class Scenario(NamedTuple):
-    """An operation and its request, beside one incident that is there; and what there is when it was done once."""
+    """An operation, its request in a tenant with one existing incident, and the data after exactly one run of it."""
 
     handler: http.Handler
-    event: Callable[[dict[str, str], str], Event]  # from the caller's claims and the id of the incident that is there
-    changes: int  # in all
+    # The event, from the caller's claims and the id of the existing incident.
+    event: Callable[[dict[str, str], str], Event]
+    changes: int  # in all, after one run
     incidents: int = 1
     statuses: tuple[int, ...] = (200,)
-    deleted: bool = False  # the incident that is there
+    deleted: bool = False  # whether the existing incident is deleted first
     repeatable: bool = True
 
 
@@ -79,7 +80,7 @@ tenants = (f"tenant-{n}" for n in itertools.count())
 
 
 def prepare(scenario: Scenario) -> tuple[dict[str, str], Event]:
-    """Return a caller of a tenant that is new, with one incident in it, and the scenario's request."""
+    """Return a caller of a new tenant with one incident, and the scenario's request."""
     who = claims(next(tenants))
     first = {"title": "there", "incident_number": "IR-1", "detected_at": "2026-11-20T08:00:00Z"}
     made = json.loads(create_incident.handler(create_event(first, caller=who), Context)["body"])

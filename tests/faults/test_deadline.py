@@ -1,4 +1,4 @@
-"""However slow the table is, and in whatever order things fail: the function answers before Lambda would end it."""
+"""The deadline: however slow the table is and whatever fails, the function answers before Lambda ends it."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ FIGURES: dict[str, float] = {}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_whatever_is_slow_or_fails_an_answer_leaves_in_time(
+def test_an_answer_is_in_time_for_any_delays_and_faults(
     name: str, service: str, clock: Clock, promise: Callable[[str, str], None]
 ) -> None:
     scenario, statuses = SCENARIOS[name], set()
@@ -49,7 +49,7 @@ def test_whatever_is_slow_or_fails_an_answer_leaves_in_time(
         assert waited < FUNCTION_SECONDS
         statuses.add(answer["statusCode"])
     assert statuses <= {*scenario.statuses, 503}
-    assert len(statuses) > 1, "some get through, and some do not"
+    assert len(statuses) > 1, "some requests must succeed and some must not"
     promise(
         "A slow or failing table is a 503 before the function's timeout",
         f"{SEQUENCES} random sequences of delays and faults for each of {len(FIGURES)} requests: "
@@ -62,7 +62,7 @@ Behave = Callable[[socket.socket], None]
 
 @pytest.fixture
 def in_the_table_s_place(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Behave], None]]:
-    """Put a server in the table's place, which does with every connection what it is told."""
+    """Put a server in the table's place; the given function handles each of its connections."""
     with ExitStack() as servers:
 
         def put(behave: Behave) -> None:
@@ -92,7 +92,7 @@ def says_nothing(connection: socket.socket) -> None:
 
 
 def drips(connection: socket.socket) -> None:
-    """Promise an answer of 100 bytes and send one of them a second: no read ever times out."""
+    """Promise an answer of 100 bytes and send one byte a second, so that no single read times out."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 100\r\n\r\n")
     for _ in range(60):
         connection.sendall(b" ")
@@ -118,7 +118,7 @@ read_and_write = pytest.mark.parametrize(("handler", "event"), [READ, WRITE], id
 
 @read_and_write
 @pytest.mark.parametrize("behave", [says_nothing, drips, drips_headers])
-def test_a_table_that_does_not_answer_in_time_is_a_503_in_real_seconds(
+def test_a_table_that_does_not_answer_gives_503_within_seven_real_seconds(
     in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http.Handler, event: Event
 ) -> None:
     class Short(Context):
@@ -152,7 +152,7 @@ def test_a_table_that_does_not_answer_in_time_is_a_503_in_real_seconds(
         answers(200, b"{}", "x-amz-crc32: 1"),
     ],
 )
-def test_whatever_else_answers_in_the_table_s_place_is_a_503_too(
+def test_a_wrong_answer_in_the_table_s_place_gives_503(
     in_the_table_s_place: Callable[[Behave], None], behave: Behave, handler: http.Handler, event: Event
 ) -> None:
     in_the_table_s_place(behave)
@@ -162,7 +162,7 @@ def test_whatever_else_answers_in_the_table_s_place_is_a_503_too(
     assert (answer["statusCode"], answer["headers"].get("retry-after")) == (503, "1")
 
 
-def test_too_little_time_is_a_503_without_a_call(in_the_table_s_place: Callable[[Behave], None]) -> None:
+def test_too_little_remaining_time_gives_503_without_a_call(in_the_table_s_place: Callable[[Behave], None]) -> None:
     class Late(Context):
         @staticmethod
         def get_remaining_time_in_millis() -> int:
@@ -177,7 +177,7 @@ def test_too_little_time_is_a_503_without_a_call(in_the_table_s_place: Callable[
     deadline.require_time()  # the next request has a deadline of its own
 
 
-def test_one_call_and_all_its_attempts_fit_into_the_function_s_time() -> None:
+def test_all_attempts_of_one_call_fit_into_the_function_s_time() -> None:
     pauses = 1 + 2  # of botocore's standard mode, after throttling
     attempts = deadline.bounds().attempts * (deadline.bounds().connect_seconds + deadline.bounds().read_seconds)
     assert attempts + pauses + deadline.bounds().answer_seconds < FUNCTION_SECONDS

@@ -1,6 +1,6 @@
-"""Every operation, every fault, at every call to the table in turn: what must hold afterwards, holds.
+"""Every fault at every call to the table of every operation, and the invariants after it.
 
-After a fault the caller does what the README tells it to: it sends the same request again.
+After a fault the caller follows the README and sends the same request again.
 """
 
 import itertools
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FUNCTION_SECONDS = templates.service()["Globals"]["Function"]["Timeout"]
 
 
-def test_no_operation_is_left_out_here() -> None:
+def test_the_scenarios_cover_every_operation() -> None:
     assert len({scenario.handler for scenario in SCENARIOS.values()}) == len(templates.operations())
 
 
@@ -54,7 +54,7 @@ def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "PlannedFa
 
 
 def check_what_holds(table: list[Any], scenario: Scenario) -> None:
-    """The table is whole, and what was asked has been done once or not at all."""
+    """Check that the table is consistent, and that the request was done once or not at all."""
     assert invariants.violations(table) == []
     assert count(table, "INCIDENT") in (1, scenario.incidents)
     assert count(table, "CHANGE") in (1 + scenario.deleted, scenario.changes)
@@ -70,7 +70,7 @@ def count(table: list[Any], kind: str) -> int:
 
 
 class PlannedFault:
-    """A fault of one kind at one call: at its first attempt, or at every attempt from there on."""
+    """A fault of one kind from one call on: at the first attempt only, or (``lasting``) at every attempt."""
 
     def __init__(self, call: int, kind: Kind, *, lasting: bool) -> None:
         self.call, self.kind, self.lasting = call, kind, lasting
@@ -85,7 +85,7 @@ class PlannedFault:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_what_must_hold_holds(
+def test_the_invariants_hold_after_every_fault_at_every_call(
     name: str, service: str, dynamodb: "DynamoDBClient", clock: Clock, promise: Callable[[str, str], None]
 ) -> None:
     scenario = SCENARIOS[name]
@@ -100,11 +100,11 @@ def test_what_must_hold_holds(
         else:
             answer = under_fault(scenario.handler, event, clock, plan)
             status = answer["statusCode"]
-            if not plan.hits:  # a conflict, where no transaction follows
+            if not plan.hits:  # a conflict, but no transaction follows
                 continue
         waited = clock.seconds - started
         FIGURES[name, call, kind, lasting] = waited
-        assert waited < FUNCTION_SECONDS, "Lambda would have ended the function, and the gateway answered a bare 502"
+        assert waited < FUNCTION_SECONDS, "Lambda would end the function, and the gateway would answer a bare 502"
 
         table = invariants.of_tenant(dynamodb, service, who["tenant_id"])
         check_what_holds(table, scenario)
@@ -118,7 +118,7 @@ def test_what_must_hold_holds(
         if scenario.repeatable:
             assert scenario.handler(event, Context)["statusCode"] in scenario.statuses
             check_what_was_done(invariants.of_tenant(dynamodb, service, who["tenant_id"]), scenario)
-    assert busy > 0, "some of these faults cannot be hidden from the caller"
+    assert busy > 0, "some of these faults must reach the caller as a 503"
     promise(
         "Whatever fails at whichever call, the table stays whole",
         f"{len(FIGURES)} faults: {len(Kind)} kinds, once and lasting, at every call of "
@@ -131,7 +131,7 @@ def test_what_must_hold_holds(
 
 
 @pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one.changes > 1 and one.repeatable])
-def test_a_lost_answer_and_then_a_conflict_are_still_one_write(
+def test_a_lost_answer_before_a_conflict_still_gives_one_write(
     name: str, service: str, dynamodb: "DynamoDBClient", clock: Clock
 ) -> None:
     scenario = SCENARIOS[name]

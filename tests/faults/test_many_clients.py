@@ -1,7 +1,7 @@
-"""Eight clients create at once while calls fail and processes end; then every create is accounted for.
+"""Eight clients create at the same time while calls fail and processes end; then every create is accounted for.
 
-In the manner of Jepsen's set and unique-ids tests: each client is a process that writes down what it sends and what it
-is told. One that was ended is started again, reads its notes, and sends again what it has no answer to.
+Like Jepsen's set and unique-ids tests: each client is a process that records its requests and their answers. A client
+that was ended starts again, reads its record, and sends every request without an answer again.
 """
 
 import json
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 CLIENTS = 8
 CREATES = scale.of(short=200, full=2_000)  # of each client
-RATE = 0.05  # of calls; of those that fail, a third fail at every attempt
+RATE = 0.05  # of all calls; a third of these calls fail at every attempt
 SEED = 20261123
 
 
 def work(client: int, run: int, notes: Path) -> None:
-    """Be one client from where its notes end."""
+    """Run one client from the point where its notes end."""
     client_module.client.cache_clear()  # a connection cannot be shared with the parent
     random = Random(f"{SEED} {client} {run}")
     lasting: dict[int, Kind] = {}
@@ -74,7 +74,7 @@ def read(notes: Path) -> list[dict[str, Any]]:
 
 
 def run_clients(folder: Path) -> int:
-    """Run all clients to their end, each again when it was ended; return how often that was."""
+    """Run all clients to completion and restart each one that a fault ended; return the number of restarts."""
     fork = multiprocessing.get_context("fork")
     ended = 0
     running: dict[Any, tuple[int, int, Any]] = {}
@@ -98,7 +98,7 @@ def run_clients(folder: Path) -> int:
 
 
 @pytest.mark.usefixtures("clock")
-def test_nothing_is_lost_and_nothing_is_doubled(
+def test_no_acknowledged_create_is_lost_or_duplicated(
     service: str, dynamodb: "DynamoDBClient", tmp_path: Path, promise: Callable[[str, str], None]
 ) -> None:
     ended = run_clients(tmp_path)
@@ -116,7 +116,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(
 
     assert {note["status"] for note in answers} <= {201, 503}
     assert len(sent) == CLIENTS * CREATES
-    assert sent == set(acknowledged), "every unknown outcome resolves"
+    assert sent == set(acknowledged), "a retry must resolve every unknown outcome"
     lost = set(acknowledged.values()) - {item["id"]["S"] for item in stored}
     doubled = [title for title, count in times.items() if count > 1]
     assert (lost, doubled) == (set(), [])

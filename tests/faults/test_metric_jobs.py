@@ -1,4 +1,4 @@
-"""The metrics' jobs under every fault, and beside themselves: once all is quiet, every number is right."""
+"""The metrics' jobs under every fault and in parallel: after all jobs have finished, every number is right."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KINDS = [kind for kind in Kind if kind not in OF_TRANSACTIONS]
-if not scale.FULL:  # one that says no, one that lies, one that ends it all
+if not scale.FULL:  # a refusal, an error after the commit, and the end of the process
     KINDS = [Kind.THROTTLE, Kind.ERROR_AFTER, Kind.END_AFTER]
-STRIDE = scale.of(short=3, full=1)  # every how manieth call meets a fault, or another run
+STRIDE = scale.of(short=3, full=1)  # the distance between the calls that meet a fault or another run
 CLOSED = {
     "title": "x", "status": "closed",
     "occurred_at": "2026-02-01T08:00:00Z", "detected_at": "2026-02-02T08:00:00Z", "closed_at": "2026-02-03T08:00:00Z"
@@ -36,7 +36,7 @@ CLOSED = {
 
 @pytest.fixture(autouse=True)
 def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
-    """Everything that a large tenant has in several parts and pages, the few incidents here have too."""
+    """Make the parts and pages so small that the few incidents here need several, as in a large tenant."""
     monkeypatch.setattr(tally, "CHUNK_BYTES", 150)
 
     def few(params: dict[str, Any], **_: object) -> None:
@@ -46,9 +46,9 @@ def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None
 
 
 def begun(world: Callable[[], MetricWorld]) -> MetricWorld:
-    """A world in which some days were computed, and then something changed: an application's incident left its day."""
+    """A world with computed days and two later changes; one moved an application's incident away from its day."""
     here = world()
-    for place in (0, 1, 2):  # of two applications and of a person, in one tenant
+    for place in (0, 1, 2):  # an incident of each of two applications and of a person, in one tenant
         here.do("create", place, [CLOSED])
     here.deliver(Random(1), everything=True)
     here.compute()
@@ -58,7 +58,7 @@ def begun(world: Callable[[], MetricWorld]) -> MetricWorld:
 
 
 def differences(here: MetricWorld) -> list[str]:
-    """Return for whom the metrics are not what they should be."""
+    """Return the tenants and applications with wrong metrics."""
     found = []
     for tenant in here.tenants:
         documents = here.documents(tenant)
@@ -74,13 +74,13 @@ def differences(here: MetricWorld) -> list[str]:
 def settled(here: MetricWorld) -> None:
     here.deliver(Random(2), everything=True)
     here.compute()
-    here.compute()  # an attempt whose answer was lost has left its day to this run
+    here.compute()  # an attempt with a lost answer left its day to this run
     assert here.marked() == []
     assert differences(here) == []
 
 
 class Once:
-    """One fault of one kind, at the first attempt of one call."""
+    """One fault, at the first attempt of one call."""
 
     def __init__(self, call: int, kind: Kind) -> None:
         self.call, self.kind, self.done = call, kind, False
@@ -93,7 +93,7 @@ class Once:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
-def test_whatever_goes_wrong_at_whichever_call_the_numbers_are_right_in_the_end(
+def test_the_metrics_are_right_in_the_end_after_a_fault_at_any_call(
     world: Callable[[], MetricWorld], clock: Clock, kind: Kind, promise: Callable[[str, str], None]
 ) -> None:
     call = 1 - STRIDE + KINDS.index(kind) % STRIDE
@@ -126,13 +126,13 @@ def run_under(plan: "Once", clock: Clock, records: list[dict[str, Any]], tenant:
     """Run the jobs of one tenant under a fault."""
     with Faults(table_client.client(), plan, clock.hang).at_work():
         told = follow_incidents.handler(stream_event(records), Context)
-        if told["batchItemFailures"]:  # the stream brings them again
+        if told["batchItemFailures"]:  # the stream delivers the records again
             mark(records)
         compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context)
 
 
 def ended(run: Callable[[], None]) -> bool:
-    """Run in a process of its own; return whether the fault ended it."""
+    """Run in a separate process; return whether the fault ended it."""
 
     def work() -> None:
         table_client.client.cache_clear()  # a connection cannot be shared with the parent
@@ -147,7 +147,7 @@ def ended(run: Callable[[], None]) -> bool:
 
 @contextmanager
 def interrupted(client: "DynamoDBClient", at: int, by: Callable[[], None]) -> Iterator[list[int]]:
-    """Let something else happen before the how manieth call to the table."""
+    """Call ``by`` before the call to the table with this ordinal number."""
     calls = [0]
 
     def count(**_: object) -> None:
@@ -163,7 +163,7 @@ def interrupted(client: "DynamoDBClient", at: int, by: Callable[[], None]) -> It
 
 
 def changed_and_computed(here: MetricWorld) -> None:
-    """Everything that another run of the jobs can meet and do, from the change to the bucket."""
+    """Make every kind of change that another run can meet, and compute the metrics."""
     here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
     here.do("update", 1, {"severity": "critical"})
     here.do("create", 1, [{"title": "x", "status": "investigating", "detected_at": "2026-02-02T12:00:00Z"}])
@@ -173,14 +173,14 @@ def changed_and_computed(here: MetricWorld) -> None:
 
 
 def changed(here: MetricWorld) -> None:
-    """A change, and its marks, which a run that has begun before must leave to the next."""
+    """Change incidents and mark their days. A run that started earlier must leave these marks to the next run."""
     here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
     here.do("update", 1, {"severity": "critical"})
     here.deliver(Random(3), everything=True)
 
 
 @pytest.mark.parametrize("meanwhile", [changed, changed_and_computed])
-def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
+def test_a_run_that_another_overtakes_at_any_call_leaves_no_wrong_number(
     world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[MetricWorld], None]
 ) -> None:
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
@@ -197,7 +197,7 @@ def test_a_run_that_another_overtakes_at_whichever_call_leaves_no_wrong_number(
     assert at > 12
 
 
-def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
+def test_a_day_stays_marked_until_its_index_has_had_time_to_update(
     world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
@@ -217,7 +217,7 @@ def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
     here.do("create", 0, [CLOSED])
     here.deliver(Random(0), everything=True)
     assert len(later(1)) == 2
-    assert differences(here) != [], "a mark that is younger than the index may lag waits"
+    assert differences(here) != [], "a mark younger than the index's possible lag must wait"
     assert later(300) == []
     assert differences(here) == []
 
@@ -227,14 +227,14 @@ def test_a_day_is_computed_again_until_its_index_had_time_to_show_the_change(
     assert len(later(290)) == 2
     here.do("create", 2, [CLOSED])
     here.deliver(Random(0), everything=True)
-    assert len(later(20)) == 2, "a day that goes on changing is computed, and stays marked"
+    assert len(later(20)) == 2, "a day that keeps changing is computed and stays marked"
     assert differences(here) != []
     hidden.clear()
     assert later(300) == []
     assert differences(here) == []
 
 
-def test_each_day_of_an_answer_is_of_one_moment_whatever_replaces_its_parts_meanwhile(
+def test_each_day_of_an_answer_is_consistent_while_its_parts_are_replaced(
     world: Callable[[], MetricWorld],
 ) -> None:
     at = 0

@@ -1,7 +1,7 @@
-"""A storm of findings: shuffled, doubled, through other hubs, with poison, and the process ended again and again.
+"""A storm of findings: shuffled, duplicated, through other hubs, with poison, while processes end again and again.
 
-Every message comes again until it was handled, as a queue does it. Then each true finding is one incident, all poison
-is among the dead letters with its reason, and nothing else was written.
+As with a queue, every message is delivered again until it was handled. Then each true finding is one incident, all
+poison is in the dead letters with its reason, and nothing else was written.
 """
 
 import itertools
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EVENTS = scale.of(short=1_000, full=10_000)
 ENDS = scale.of(short=10, full=100)
-AT_A_DEAD_LETTER = 0.2  # of the ends; the others are at calls to the table
+AT_A_DEAD_LETTER = 0.2  # share of the ends at a dead letter; all others are at calls to the table
 WORKERS = 4
 SEED = 20261123
 ACCOUNTS = {"111122223333": "acme", "444455556666": "globex"}
@@ -56,7 +56,7 @@ def through_another_hub(n: int) -> dict[str, Any]:
 
 
 def poison(n: int) -> object:
-    """Return an event that can never be taken: of three kinds, in turn."""
+    """Return an event that can never succeed, of one of three kinds in turn."""
     return (
         f'{{"source": "aws.guardduty", "n": {n}',
         event("guardduty", id=f"unmapped-{n}", detail__accountId="999988887777"),
@@ -65,7 +65,7 @@ def poison(n: int) -> object:
 
 
 def storm(random: Random) -> tuple[list[str], int, set[str]]:
-    """Return the bodies in the order of their delivery, how many true findings they are, and which are poison."""
+    """Return the bodies in their order of delivery, the number of true findings, and the poisoned bodies."""
     doubled, elsewhere, bad = (EVENTS * share // 100 for share in (20, 10, 5))
     true = EVENTS - doubled - elsewhere - bad
     findings = [json.dumps(finding(n)) for n in range(true)]
@@ -81,7 +81,7 @@ def storm(random: Random) -> tuple[list[str], int, set[str]]:
 
 
 class End(NamedTuple):
-    """Where a process ends: at the how manieth attempt at a call to the table, or (None) at its first dead letter."""
+    """The point where a process ends: at the attempt with this ordinal number, or (None) at its first dead letter."""
 
     kind: Kind
     attempt: int | None
@@ -93,7 +93,7 @@ def drawn_end(random: Random) -> End:
 
 
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
-    """Handle what the notes do not say is handled, ten at a time; end where it is said, if at all."""
+    """Handle the bodies not yet in the notes, ten at a time; end at the given point, if any."""
     client_module.client.cache_clear()  # a connection cannot be shared with the parent
     queues.client.cache_clear()
     attempts = itertools.count(1)
@@ -132,7 +132,7 @@ def read(path: Path) -> list[str]:
 
 
 def deliver(bodies: list[str], folder: Path, random: Random) -> int:
-    """Let workers handle all of it, each started again when it ended; return how many ended."""
+    """Let workers handle all bodies and restart each worker that ended; return the number of ends."""
     fork = multiprocessing.get_context("fork")
     shares = {worker: bodies[worker::WORKERS] for worker in range(WORKERS)}
     ended = 0
@@ -156,7 +156,7 @@ def deliver(bodies: list[str], folder: Path, random: Random) -> int:
 
 
 @pytest.mark.usefixtures("clock")
-def test_each_true_finding_is_one_incident(
+def test_each_true_finding_becomes_exactly_one_incident(
     service: str, dynamodb: "DynamoDBClient", tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     promise: Callable[[str, str], None],
 ) -> None:  # fmt: skip
@@ -173,8 +173,8 @@ def test_each_true_finding_is_one_incident(
     kinds = Counter(item["pk"]["S"].rpartition("#")[2] for item in found)
     titles = Counter(item["title"]["S"] for item in found if item["pk"]["S"].endswith("#INCIDENT"))
     letters = [json.loads(line) for worker in range(WORKERS) for line in read(tmp_path / f"dead-letters-{worker}")]
-    assert set(titles) == {f"finding {n}" for n in range(true)}, "none is lost"
-    assert set(titles.values()) == {1}, "none is doubled"
+    assert set(titles) == {f"finding {n}" for n in range(true)}, "no finding is lost"
+    assert set(titles.values()) == {1}, "no finding is duplicated"
     assert kinds["INCIDENT"] == kinds["NUMBER"] == kinds["FINDING"] == true
     assert set(kinds) == {"INCIDENT", "CHANGE", "NUMBER", "COUNTER", "FINDING"}
     assert {letter["MessageBody"] for letter in letters} == poisoned

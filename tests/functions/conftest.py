@@ -1,4 +1,4 @@
-"""The handlers on moto, on the table that infra/storage.yaml deploys: a key change cannot pass here and fail in AWS."""
+"""The handlers on moto, with the table that infra/storage.yaml deploys, so that a changed key fails here as in AWS."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def deployed() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _every_answer_is_documented() -> Iterator[None]:
-    """Whatever a test provokes: the status that an operation answers with stands in the OpenAPI document."""
+    """Check after each test that the OpenAPI document has every status that an operation answered."""
     seen: set[tuple[str, int]] = set()
 
     class Listener(logging.Handler):
@@ -53,13 +53,13 @@ def _every_answer_is_documented() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The table's name; the table is empty before each test."""
+    """Return the table's name; the table is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
     client = boto3.client("dynamodb", region_name="us-east-1")
     for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
         for item in page["Items"]:
             client.delete_item(TableName=deployed, Key=item)
-    # moto copies its tables for each transaction, and their streams with them, which would only ever grow
+    # moto copies its tables and their streams for each transaction. A stream that is not cleared would only grow.
     stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
     assert stream is not None
     stream.items.clear()

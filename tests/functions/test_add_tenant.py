@@ -1,4 +1,4 @@
-"""The user pool's trigger: whose a token is, in which scopes, and that nobody without a tenant gets one."""
+"""The user pool's trigger: the tenant and the scopes of a token, and no token for anybody without a tenant."""
 
 import json
 import subprocess
@@ -40,10 +40,10 @@ def event(source: str, scopes: list[str] | None, attributes: dict[str, str] | No
 
 
 def token_of(event: dict[str, Any]) -> dict[str, str]:
-    """Return the access token's claims: what Cognito makes of the trigger's answer."""
+    """Return the access token's claims, as Cognito makes them from the trigger's response."""
     scopes = event["request"].get("scopes", [])
     details = handler(event, None)["response"]["claimsAndScopeOverrideDetails"]
-    assert set(details) == {"accessTokenGeneration"}, "the ID token stays as it is"
+    assert set(details) == {"accessTokenGeneration"}, "the trigger must not change the ID token"
     said = details["accessTokenGeneration"]
     kept = [scope for scope in scopes if scope not in said["scopesToSuppress"]]
     own = {"sub": "client", "token_use": "access", "iss": "pool", "exp": str(int(time.time()) + 60)}
@@ -52,7 +52,7 @@ def token_of(event: dict[str, Any]) -> dict[str, str]:
 
 
 def identity_of(event: dict[str, Any]) -> Identity:
-    """Return whom the functions take the bearer of that token for."""
+    """Return the identity that the functions read from the claims of that token."""
     return from_claims(token_of(event), time.time(), "pool")
 
 
@@ -61,7 +61,7 @@ def identity_of(event: dict[str, Any]) -> Identity:
     [CODE_FLOW, "TokenGeneration_Authentication", "TokenGeneration_NewPasswordChallenge",
      "TokenGeneration_AuthenticateDevice", "TokenGeneration_RefreshTokens"],
 )  # fmt: skip
-def test_a_users_tenant_is_the_attribute(source: str) -> None:
+def test_a_users_tenant_comes_from_the_user_attribute(source: str) -> None:
     user = {"sub": "8a1", "email": "ada@example.com", "custom:tenant_id": "acme"}
     expected = Identity("acme", "client", None, frozenset({"openid", "incidents:read", "incidents:write"}))
     assert identity_of(event(source, ["openid", *ROUTES], user)) == expected
@@ -74,12 +74,12 @@ def test_a_user_without_a_tenant_gets_no_token(tenant: str | None) -> None:
         handler(event(CODE_FLOW, ROUTES, attributes), None)
 
 
-def test_a_machine_is_the_application_that_its_scope_names() -> None:
+def test_a_machine_token_has_the_application_of_its_scope() -> None:
     expected = Identity("acme", "client", "soc-portal", frozenset({"incidents:write"}))
     assert identity_of(event(MACHINE, ["tenant:acme/soc-portal", "incidents/write"])) == expected
 
 
-def test_a_machine_may_be_for_the_whole_tenant() -> None:
+def test_a_machine_token_may_be_for_all_applications_of_a_tenant() -> None:
     assert identity_of(event(MACHINE, ["incidents/read", "tenant:acme/*"])).app_id is None
 
 
@@ -89,7 +89,7 @@ def test_a_machine_may_be_for_the_whole_tenant() -> None:
         None,
         [],
         ROUTES,
-        ["tenant:acme/soc-portal", "tenant:acme/*"],  # else it would choose between the two
+        ["tenant:acme/soc-portal", "tenant:acme/*"],  # otherwise the machine could choose between the two
         ["tenant:acme/a", "tenant:globex/a"],
         ["tenant:acme"],
         ["tenant:acme/"],
@@ -107,7 +107,7 @@ def test_a_machine_whose_scopes_do_not_name_one_tenant_gets_no_token(scopes: lis
         handler(event(MACHINE, scopes, {"custom:tenant_id": "acme"}), None)
 
 
-def test_what_a_caller_says_of_itself_is_not_read() -> None:
+def test_client_metadata_of_the_caller_is_ignored() -> None:
     asked = event(MACHINE, ["tenant:acme/soc-portal"])
     asked["request"]["clientMetadata"] = {"tenant_id": "globex", "app_id": "other", "custom:tenant_id": "globex"}
     assert identity_of(asked)[:3] == ("acme", "client", "soc-portal")
@@ -116,12 +116,12 @@ def test_what_a_caller_says_of_itself_is_not_read() -> None:
         handler(asked, None)
 
 
-def test_a_users_scopes_name_no_tenant_and_no_application() -> None:
+def test_a_tenant_scope_of_a_user_is_ignored() -> None:
     asked = event(CODE_FLOW, ["tenant:globex/other", "incidents/read"], {"custom:tenant_id": "acme"})
     assert identity_of(asked) == Identity("acme", "client", None, frozenset({"incidents:read"}))
 
 
-def test_no_access_token_may_change_the_users_account() -> None:
+def test_an_access_token_has_no_scope_to_change_the_users_account() -> None:
     asked = event("TokenGeneration_Authentication", [OWN_ACCOUNT], {"custom:tenant_id": "acme"})
     assert token_of(asked)["scope"] == ""
 
@@ -135,7 +135,7 @@ SCOPES = st.lists(
 
 
 @given(SCOPES)
-def test_whatever_a_machine_was_granted_its_token_is_of_one_tenant_or_there_is_none(scopes: list[str]) -> None:
+def test_a_machine_with_any_scopes_gets_a_token_of_one_tenant_or_none(scopes: list[str]) -> None:
     named = [scope for scope in scopes if scope.startswith("tenant:")]
     try:
         claims = token_of(event(MACHINE, scopes))
@@ -149,7 +149,7 @@ def test_whatever_a_machine_was_granted_its_token_is_of_one_tenant_or_there_is_n
         assert (spelled in claims["scope"].split()) == (route in scopes or spelled in scopes)
 
 
-def test_it_answers_with_the_event_that_it_was_given() -> None:
+def test_the_trigger_returns_the_event_with_only_the_response_changed() -> None:
     asked = event(CODE_FLOW, ROUTES, {"custom:tenant_id": "acme"})
     before = json.loads(json.dumps(asked))
     answered = json.loads(json.dumps(handler(asked, None)))
@@ -157,7 +157,7 @@ def test_it_answers_with_the_event_that_it_was_given() -> None:
     assert answered == before
 
 
-def test_it_needs_nothing_but_python() -> None:
+def test_the_trigger_imports_only_the_standard_library() -> None:
     folder = templates.CHECKOUT / "infra" / "functions" / "identity"
     code = f"import sys; sys.path[:0] = [{str(folder)!r}]; import add_tenant; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)

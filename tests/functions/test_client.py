@@ -1,4 +1,4 @@
-"""Both clients on the real handlers: what goes out is understood, what comes back is read, exactly."""
+"""Both clients with the real handlers: the handlers accept every request, and the clients read every answer exactly."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
 
 class Both:
-    """The calls of one of the two clients, each waited for; lists as lists."""
+    """The calls of one of the two clients. It waits for each result and returns lists as lists."""
 
     def __init__(self, client: Any, wait: Callable[[Any], Any], gateway: Gateway) -> None:
         self.client, self.wait, self.gateway = client, wait, gateway
@@ -64,7 +64,7 @@ def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
             runner.run(asynchronous.aclose())
 
 
-def test_the_life_of_an_incident(incidents: Both) -> None:
+def test_create_returns_an_incident_with_its_values_and_etag(incidents: Both) -> None:
     made = incidents.create(title="Laptop stolen", severity="high", detected_at="2026-11-20T08:30:00Z", tags=["gdpr"])
     assert isinstance(made, Incident)
     assert (made.title, made.severity, made.status, made.tags) == ("Laptop stolen", "high", "new", ("gdpr",))
@@ -96,7 +96,7 @@ def test_the_life_of_an_incident(incidents: Both) -> None:
     assert len(metrics.trend) == 30
 
 
-def test_every_field_there_and_back(incidents: Both) -> None:
+def test_every_field_of_a_create_is_read_back(incidents: Both) -> None:
     made = incidents.create(**FULL)
     for field, value in FULL.items():
         read = getattr(made, field)
@@ -110,11 +110,11 @@ def test_every_field_there_and_back(incidents: Both) -> None:
         else:
             assert read == value
     assert made == incidents.get(made.id)
-    assert made == incidents.update(made.id, title=FULL["title"]), "what changes nothing leaves the same version"
+    assert made == incidents.update(made.id, title=FULL["title"]), "an update without a change keeps the version"
 
 
 @pytest.mark.parametrize("amount", ["999999999999999.9999", "0.0001", "0", "1000000000000000", "1E+3", "48250.50"])
-def test_money_is_exact(incidents: Both, amount: str) -> None:
+def test_a_client_reads_and_writes_exact_amounts(incidents: Both, amount: str) -> None:
     made = incidents.create(title="x", financial_impact=Decimal(amount))
     assert made.financial_impact == Decimal(amount)
     incidents.update(made.id, financial_impact=None)
@@ -123,7 +123,7 @@ def test_money_is_exact(incidents: Both, amount: str) -> None:
     assert isinstance(last.from_, Decimal)
 
 
-def test_numbers_elsewhere_are_the_usual_ones(incidents: Both) -> None:
+def test_numbers_in_lessons_learned_are_floats_and_integers(incidents: Both) -> None:
     lessons = {"score": 0.1, "of": [1, 2.5, {"deep": 1e-7}], "count": 3, "none": None}
     made = incidents.create(title="x", lessons_learned=lessons)
     assert made.lessons_learned == lessons
@@ -132,20 +132,20 @@ def test_numbers_elsewhere_are_the_usual_ones(incidents: Both) -> None:
     assert incidents.changes(made.id).items[-1].changes["lessons_learned"].from_ == lessons
 
 
-def test_a_moment_of_any_zone(incidents: Both) -> None:
+def test_a_moment_of_any_zone_is_accepted(incidents: Both) -> None:
     moment = datetime(2026, 11, 20, 9, 30, 0, 125_999, tzinfo=timezone(timedelta(hours=-7)))
     made = incidents.create(title="x", detected_at=moment)
     assert made.detected_at == datetime(2026, 11, 20, 16, 30, 0, 125_000, tzinfo=UTC)
     assert len(incidents.list(detected_from=moment - timedelta(seconds=1), detected_to=moment).items) == 1
 
 
-def test_a_moment_without_a_zone_is_refused_by_name(incidents: Both) -> None:
+def test_a_moment_without_a_zone_is_refused_with_its_field(incidents: Both) -> None:
     with pytest.raises(grc_client.ValidationError, match="/detected_at: must be an RFC 3339") as refused:
         incidents.create(title="x", detected_at=datetime(2026, 11, 20))  # noqa: DTZ001
     assert [error.pointer for error in refused.value.errors] == ["/detected_at"]
 
 
-def test_a_list_goes_on_by_itself_and_no_further_than_needed(incidents: Both) -> None:
+def test_a_list_fetches_further_pages_only_as_needed(incidents: Both) -> None:
     made = [incidents.create(title=f"number {n}").id for n in range(7)]
     sent = len(incidents.gateway.requests)
 
@@ -161,7 +161,7 @@ def test_a_list_goes_on_by_itself_and_no_further_than_needed(incidents: Both) ->
     assert [incident.id for incident in incidents.everything(listing)] == made
 
 
-def test_changes_go_on_by_themselves(incidents: Both) -> None:
+def test_a_list_of_changes_fetches_further_pages(incidents: Both) -> None:
     made = incidents.create(title="0")
     for n in range(1, 6):
         incidents.update(made.id, title=str(n))
@@ -169,7 +169,7 @@ def test_changes_go_on_by_themselves(incidents: Both) -> None:
     assert [change.version for change in changes] == [1, 2, 3, 4, 5, 6]
 
 
-def test_filters(incidents: Both) -> None:
+def test_a_client_list_accepts_one_or_several_values_of_a_filter(incidents: Both) -> None:
     high = incidents.create(title="x", severity="high", tags=["a"], source="sensor")
     low = incidents.create(title="x", severity="low", tags=["b"], incident_number="A-7")
     incidents.delete(low.id)
@@ -183,20 +183,20 @@ def test_filters(incidents: Both) -> None:
     assert found(include_deleted=True, incident_number="A-7") == {low.id}
     assert found(created_from=high.created_at, created_to=high.created_at + timedelta(minutes=1)) == {high.id}
 
-    class Source(str, Enum):  # noqa: UP042  # as users have them
+    class Source(str, Enum):  # noqa: UP042  # as callers define their enumerations
         SENSOR = "sensor"
 
     assert found(source=Source.SENSOR) == found(source=[Source.SENSOR]) == {high.id}
 
 
 @pytest.mark.parametrize("filters", [{"tag": []}, {"status": ()}, {"owner_id": None}, {"tag": ["a", None]}])
-def test_a_filter_without_a_value_does_not_show_everything(incidents: Both, filters: dict[str, Any]) -> None:
+def test_a_filter_without_a_value_is_refused(incidents: Both, filters: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must have a value"):
         incidents.wait(incidents.list(**filters))
     assert incidents.gateway.requests == []
 
 
-def test_a_list_goes_on_with_the_filters_that_it_began_with(incidents: Both) -> None:
+def test_a_list_keeps_its_filters_if_the_caller_changes_them(incidents: Both) -> None:
     for n in range(4):
         incidents.create(title=str(n), tags=["a"])
     tags = ["a"]
@@ -205,7 +205,7 @@ def test_a_list_goes_on_with_the_filters_that_it_began_with(incidents: Both) -> 
     assert len(incidents.everything(listing)) == 4
 
 
-def test_a_cursor_of_none_is_the_beginning(incidents: Both) -> None:
+def test_a_cursor_of_none_starts_at_the_first_page(incidents: Both) -> None:
     made = [incidents.create(title=str(n)).id for n in range(3)]
     seen: list[str] = []
     cursor = None
@@ -218,13 +218,13 @@ def test_a_cursor_of_none_is_the_beginning(incidents: Both) -> None:
     assert seen == made
 
 
-def test_a_cursor_that_comes_again_ends_the_list(incidents: Both) -> None:
+def test_a_list_fails_if_its_cursor_repeats(incidents: Both) -> None:
     incidents.gateway.answers_instead = httpx.Response(200, json={"items": [], "next_cursor": "again"})
     with pytest.raises(grc_client.UnexpectedAnswer, match="never end"):
         incidents.everything(incidents.client.grc.incidents.list(cursor="again"))
 
 
-def test_each_refusal_is_an_error_of_its_own(incidents: Both) -> None:
+def test_each_refusal_raises_its_own_error(incidents: Both) -> None:
     made = incidents.create(title="x", incident_number="A-1")
     with pytest.raises(grc_client.NotFound):
         incidents.get(UNKNOWN)
@@ -245,7 +245,7 @@ def test_each_refusal_is_an_error_of_its_own(incidents: Both) -> None:
         incidents.create(title="x", description="é" * 9000, affected_asset_ids=["é" * 120 + str(n) for n in range(500)])
 
 
-def test_a_key_of_ones_own(incidents: Both) -> None:
+def test_a_caller_may_give_an_idempotency_key(incidents: Both) -> None:
     first = incidents.create(title="x", idempotency_key="today's import, row 7")
     again = incidents.create(title="x", idempotency_key="today's import, row 7")
     assert (again, again.replayed) == (first, True)
@@ -258,7 +258,7 @@ def test_a_key_of_ones_own(incidents: Both) -> None:
 
 @pytest.mark.parametrize("wrong", ["INC-2026-000001", "", "..", "metrics", "inc_1/changes", f"{UNKNOWN}\n", "inc_é"])
 @pytest.mark.parametrize("method", ["get", "update", "delete", "restore", "changes"])
-def test_what_is_no_id_is_never_sent(incidents: Both, method: str, wrong: str) -> None:
+def test_a_malformed_incident_id_is_never_sent(incidents: Both, method: str, wrong: str) -> None:
     with pytest.raises(ValueError, match="incident_id must be an id like inc_"):
         incidents.wait(getattr(incidents, method)(wrong))
     assert incidents.gateway.requests == []
@@ -280,7 +280,7 @@ def test_a_wrong_argument_is_a_type_error_and_never_sent(incidents: Both, call: 
     assert incidents.gateway.requests == []
 
 
-def test_a_number_that_json_has_not_is_never_sent(incidents: Both) -> None:
+def test_a_number_that_json_lacks_is_never_sent(incidents: Both) -> None:
     for amount in (float("nan"), Decimal("NaN"), Decimal("Infinity")):
         with pytest.raises(ValueError, match="Out of range"):
             incidents.create(title="x", financial_impact=amount)
@@ -298,7 +298,7 @@ def test_models_are_frozen_and_an_incident_of_a_list_has_no_etag(incidents: Both
         _ = listed.etag
 
 
-def test_what_a_newer_api_adds_is_kept() -> None:
+def test_fields_and_values_of_a_newer_api_are_kept() -> None:
     gateway = Gateway()
     with Client(URL, TOKEN, transport=gateway) as client:
         made = client.grc.incidents.create(title="x")
@@ -312,7 +312,7 @@ def test_what_a_newer_api_adds_is_kept() -> None:
 
 
 class Failing(httpx.BaseTransport):
-    """Fails in one way, for ever."""
+    """Fails every request in the same way."""
 
     def __init__(self, way: Any) -> None:
         self._way = way
@@ -341,7 +341,7 @@ def test_the_token_is_in_no_error_log_or_repr(way: Any, token: Any, caplog: pyte
     assert "eyJ" not in "".join(told)
 
 
-def test_a_token_that_is_echoed_is_not_repeated() -> None:
+def test_an_error_does_not_repeat_a_token_that_the_server_echoes() -> None:
     class Echo(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             return httpx.Response(400, json={"detail": f"bad header: {request.headers['authorization']}"})
@@ -352,7 +352,7 @@ def test_a_token_that_is_echoed_is_not_repeated() -> None:
     assert "eyJ" not in repr(vars(raised.value))
 
 
-def test_a_function_that_gives_no_token_is_told_so() -> None:
+def test_a_token_function_with_a_wrong_result_is_refused() -> None:
     async def later() -> str:
         return TOKEN
 
@@ -376,7 +376,7 @@ def test_no_cookie_is_kept() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "a\nb", "Zeile-é", " "])
-def test_a_header_that_cannot_be_sent_is_named(incidents: Both, value: str) -> None:
+def test_the_error_names_a_header_value_that_cannot_be_sent(incidents: Both, value: str) -> None:
     with pytest.raises(ValueError, match="idempotency_key must be printable ASCII"):
         incidents.create(title="x", idempotency_key=value)
     for method in ("update", "delete", "restore"):
@@ -386,7 +386,7 @@ def test_a_header_that_cannot_be_sent_is_named(incidents: Both, value: str) -> N
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "a\x00b", "=", " "])
-def test_a_token_that_is_none_is_refused_without_being_shown(token: str) -> None:
+def test_a_malformed_token_is_refused_and_not_shown(token: str) -> None:
     gateway = Gateway()
     with Client(URL, token, transport=gateway) as client, pytest.raises(ValueError, match="token must be") as refused:
         client.grc.incidents.list()
@@ -394,7 +394,7 @@ def test_a_token_that_is_none_is_refused_without_being_shown(token: str) -> None
     assert gateway.requests == []
 
 
-def test_a_function_is_asked_for_a_token_before_each_request() -> None:
+def test_a_token_function_is_called_before_each_request() -> None:
     tokens = iter(("first", "second", "third"))
     gateway = Gateway()
     with Client(URL, lambda: next(tokens), transport=gateway) as client:
@@ -403,7 +403,7 @@ def test_a_function_is_asked_for_a_token_before_each_request() -> None:
     assert [request.headers["authorization"] for request in gateway.requests] == ["Bearer first", "Bearer second"]
 
 
-def test_a_coroutine_function_gives_tokens_too() -> None:
+def test_a_token_function_may_be_a_coroutine_function() -> None:
     gateway = Gateway()
 
     async def token() -> str:
@@ -418,7 +418,7 @@ def test_a_coroutine_function_gives_tokens_too() -> None:
     assert gateway.requests[0].headers["authorization"] == "Bearer fresh"
 
 
-def test_the_environment_says_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_gives_the_default_url_and_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRC_BASE_URL", f"{URL}/stage/")
     monkeypatch.setenv("GRC_TOKEN", TOKEN)
     gateway = Gateway()
@@ -450,7 +450,9 @@ def test_the_environment_says_what_is_not_given(monkeypatch: pytest.MonkeyPatch)
         ({"base_url": URL, "token": TOKEN, "retry_for": float("nan")}, "retry_for"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named_and_not_repeated(client: Any, given: dict[str, Any], named: str) -> None:
+def test_the_error_names_a_wrong_argument_and_does_not_repeat_its_value(
+    client: Any, given: dict[str, Any], named: str
+) -> None:
     with pytest.raises(ValueError, match=named) as refused:
         client(**given)
     assert TOKEN not in str(refused.value)
@@ -458,14 +460,14 @@ def test_what_is_missing_or_wrong_is_named_and_not_repeated(client: Any, given: 
 
 
 @pytest.mark.parametrize("url", [f"{URL}/", f" {URL}\n", "HTTPS://api.example", f"{URL}//"])
-def test_a_url_may_be_written_in_more_than_one_way(url: str) -> None:
+def test_a_base_url_is_normalized(url: str) -> None:
     gateway = Gateway()
     with Client(url, TOKEN, transport=gateway) as client:
         client.grc.incidents.list()
     assert str(gateway.requests[0].url) == f"{URL}/api/v1/grc/incidents"
 
 
-def test_a_create_whose_answer_is_lost_is_sent_again_with_the_same_key() -> None:
+def test_a_create_with_a_lost_answer_is_retried_with_the_same_key() -> None:
     class Lossy(Gateway):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             answer = super().handle_request(request)

@@ -1,4 +1,4 @@
-"""What docs/runbooks/costs.md says that requests use of the table is what they use, and its sums are its own."""
+"""The figures in docs/runbooks/costs.md: the table's use by each request is as measured, and the sums are right."""
 
 import json
 import math
@@ -47,7 +47,7 @@ def _size(attribute: dict[str, Any]) -> int:
 
 
 def entry(index: dict[str, Any], item: Item | None) -> Item | None:
-    """Return what of an item an index holds: nothing, if it lacks the index's keys."""
+    """Return the part of an item that an index holds, or None if the item lacks the index's keys."""
     keys = {one["AttributeName"] for one in index["KeySchema"]}
     if item is None or not keys <= set(item):
         return None
@@ -86,7 +86,7 @@ def items(table: str) -> dict[Key, Item]:
 
 
 class Meter:
-    """Counts what the requests made under it write."""
+    """Counts the write units of the requests made through it."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -115,7 +115,7 @@ INCIDENT = {
 
 @pytest.fixture
 def life(table: str) -> tuple[dict[str, int], str]:
-    """The write units of each kind of request, on an incident of 2 KB, and its id."""
+    """Return the write units of each kind of request, on an incident of 2 KB, and the incident's id."""
     meter = Meter(table)
     create(create_event({"title": "the year's first, which makes its counter"}), Context)
     used: dict[str, int] = {}
@@ -129,23 +129,23 @@ def life(table: str) -> tuple[dict[str, int], str]:
     return used, identity
 
 
-def test_the_units_of_a_write_are_those_of_what_it_writes(life: tuple[dict[str, int], str], table: str) -> None:
+def test_the_documented_units_of_a_write_match_the_items_written(life: tuple[dict[str, int], str], table: str) -> None:
     used, identity = life
     stored = items(table)["TENANT#acme#INCIDENT", identity]
     assert 1600 < size(stored) <= 2048
     assert used == {name: costs.REQUESTS[name].writes for name in used}
 
 
-def test_the_units_of_a_read_are_those_of_what_it_reads(table: str) -> None:
+def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None:
     create(create_event(INCIDENT), Context)
     (item,) = [one for (partition, _), one in items(table).items() if partition.endswith("#INCIDENT")]
     assert math.ceil(size(item) / 4096) == costs.REQUESTS["get"].reads
-    of_a_page = 51 * 2048  # one more than it shows, of the largest that two write units take
+    of_a_page = 51 * 2048  # one more than the page shows, each of the largest size for two write units
     assert math.ceil(of_a_page / 4096 + 1) / 2 <= costs.REQUESTS["list of 50"].reads
     assert all(costs.REQUESTS[name].reads == 1 for name in ("update", "update of the status", "closing", "deletion"))
 
 
-def test_the_units_of_a_finding_are_those_of_what_the_intake_writes(table: str) -> None:
+def test_the_documented_units_of_a_finding_match_the_items_written(table: str) -> None:
     create(create_event({"title": "the year's first"}), Context)
     AccountMap(dynamodb.client(), table).link("111122223333", "acme")
     before = items(table)
@@ -164,7 +164,7 @@ def test_the_units_of_a_finding_are_those_of_what_the_intake_writes(table: str) 
     assert (used, len(read)) == (costs.REQUESTS["finding, new"].writes, costs.REQUESTS["finding, new"].reads)
 
 
-def test_what_an_incident_takes_after_its_life_is_what_is_stored(table: str) -> None:
+def test_the_documented_storage_of_an_incident_matches_its_stored_items(table: str) -> None:
     create(create_event({"title": "the year's first"}), Context)
     others = set(items(table))
     incident = json.loads(create(create_event(INCIDENT), Context)["body"])
@@ -177,7 +177,7 @@ def test_what_an_incident_takes_after_its_life_is_what_is_stored(table: str) -> 
     assert [base, indexed] == pytest.approx(list(costs.STORED_KB.values()), abs=0.05)
 
 
-def test_the_page_shows_the_tables_and_no_other() -> None:
+def test_the_cost_page_has_exactly_the_tables_that_the_command_prints() -> None:
     ours = costs.tables()
     for table in ours.values():
         assert table in PAGE, f"uv run incidents costs prints:\n{table}"
@@ -186,12 +186,12 @@ def test_the_page_shows_the_tables_and_no_other() -> None:
     assert costs.DATE in PAGE
 
 
-def test_a_bound_is_counted_for_the_table_and_for_each_index() -> None:
+def test_the_costs_count_the_number_of_indexes_of_the_table() -> None:
     assert len(INDEXES) == costs.INDEXES
 
 
-def test_the_sums_are_sums() -> None:
-    """Recomputed from what the page itself shows, as far as its cents tell."""
+def test_the_totals_are_the_sums_of_their_parts() -> None:
+    """Computed from the printed parts, so exact only within the rounding to cents."""
     for line in costs.tables()["lives"].splitlines()[2:]:
         _, *parts, total = (float(cell.strip(" *$").replace(",", "")) for cell in line.strip("| ").split("|"))
         assert sum(parts) == pytest.approx(total, abs=0.005 * (len(parts) + 1))
@@ -200,7 +200,7 @@ def test_the_sums_are_sums() -> None:
         assert sum(parts) == pytest.approx(total, abs=0.005 * (len(parts) + 1))
 
 
-def test_what_there_is_every_month_is_what_the_templates_make() -> None:
+def test_the_fixed_monthly_costs_match_the_templates() -> None:
     resources = templates.read(templates.CHECKOUT / "infra" / "observability.yaml")["Resources"].values()
     alarms = [one["Properties"] for one in resources if one["Type"] == "AWS::CloudWatch::Alarm"]
     watched = sum(len([q for q in one["Metrics"] if "MetricStat" in q]) if "Metrics" in one else 1 for one in alarms)

@@ -20,7 +20,7 @@ def items(table: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_answers_with_every_field_unset_ones_null_or_empty(table: str) -> None:
+def test_create_returns_every_field_with_unset_fields_null_or_empty(table: str) -> None:
     answer = create(create_event({"title": "Lost badge"}), Context)
 
     assert answer["statusCode"] == 201
@@ -43,7 +43,7 @@ def test_answers_with_every_field_unset_ones_null_or_empty(table: str) -> None:
     assert (incident["tenant_id"], incident["created_by"], incident["updated_by"]) == ("acme", "ada", "ada")
 
 
-def test_keeps_every_value_that_a_caller_gives() -> None:
+def test_create_keeps_every_value_of_the_caller() -> None:
     answer = create(create_event(FULL, caller=claims(app_id="soc-portal")), Context)
 
     assert answer["statusCode"] == 201
@@ -64,7 +64,7 @@ def test_keeps_every_value_that_a_caller_gives() -> None:
 
 
 @pytest.mark.parametrize("amount", ["0", "0.0001", "999999999999999.9999", "1000000000000000", "250.5", "1e3"])
-def test_money_is_exact_in_and_out(amount: str) -> None:
+def test_create_stores_and_returns_exact_amounts(amount: str) -> None:
     answer = create(http_event(body=f'{{"title": "x", "financial_impact": {amount}}}'), Context)
 
     shown = re.search(r'"financial_impact":([^,]+),', answer["body"])
@@ -73,7 +73,7 @@ def test_money_is_exact_in_and_out(amount: str) -> None:
     assert get(get_event(body(answer)["id"]), Context)["body"] == answer["body"]
 
 
-def test_stores_the_incident_its_first_change_and_its_number(table: str) -> None:
+def test_create_stores_the_incident_its_first_change_and_its_number(table: str) -> None:
     incident = body(create(create_event({"title": "Lost badge", "severity": "low"}), Context))
 
     stored = {item["pk"]["S"]: item for item in items(table)}
@@ -97,7 +97,7 @@ def test_numbers_count_up_within_a_tenant_and_start_over_in_another() -> None:
     assert other[-6:] == "000001"
 
 
-def test_a_given_number_that_is_taken_is_a_conflict_and_writes_nothing(table: str) -> None:
+def test_a_given_number_already_in_use_is_a_conflict_and_writes_nothing(table: str) -> None:
     create(create_event({"title": "x", "incident_number": "IR-7"}), Context)
     before = items(table)
 
@@ -109,7 +109,7 @@ def test_a_given_number_that_is_taken_is_a_conflict_and_writes_nothing(table: st
     assert items(table) == before
 
 
-def test_a_given_number_of_the_servers_form_raises_the_counter_past_it() -> None:
+def test_a_given_number_in_the_generated_form_raises_the_counter() -> None:
     year = body(create(create_event({"title": "x"}), Context))["created_at"][:4]
     create(create_event({"title": "x", "incident_number": f"INC-{year}-000041"}), Context)
     create(create_event({"title": "x", "incident_number": f"INC-{year}-000005"}), Context)
@@ -119,7 +119,7 @@ def test_a_given_number_of_the_servers_form_raises_the_counter_past_it() -> None
     assert following == f"INC-{year}-000042"
 
 
-def test_callers_cannot_take_the_numbers_that_the_counter_draws_beyond_them() -> None:
+def test_a_given_number_has_at_most_nine_digits_and_a_generated_one_may_have_more() -> None:
     year = body(create(create_event({"title": "x"}), Context))["created_at"][:4]
     create(create_event({"title": "x", "incident_number": f"INC-{year}-999999999"}), Context)
 
@@ -129,7 +129,7 @@ def test_callers_cannot_take_the_numbers_that_the_counter_draws_beyond_them() ->
     assert body(create(create_event({"title": "x"}), Context))["incident_number"] == f"INC-{year}-1000000000"
 
 
-def test_a_generated_number_that_is_taken_takes_the_next(table: str) -> None:
+def test_create_skips_a_generated_number_already_in_use(table: str) -> None:
     first = body(create(create_event({"title": "x"}), Context))["incident_number"]
     taken = f"{first[:-1]}2"
     boto3.client("dynamodb").put_item(
@@ -192,7 +192,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("sent", "pointer", "right"), BAD)
-def test_a_bad_value_is_named_with_what_would_be_right_and_writes_nothing(
+def test_the_error_of_a_bad_value_names_its_field_and_the_right_values(
     table: str, sent: object, pointer: str, right: str
 ) -> None:
     answer = create(create_event(sent), Context)
@@ -206,7 +206,7 @@ def test_a_bad_value_is_named_with_what_would_be_right_and_writes_nothing(
     assert items(table) == []
 
 
-def test_every_bad_value_is_named_at_once() -> None:
+def test_one_error_names_every_bad_value() -> None:
     answer = create(create_event({"titel": "x", "severity": "urgent", "tags": "gdpr"}), Context)
 
     assert {error["pointer"] for error in body(answer)["errors"]} == {"/title", "/titel", "/severity", "/tags"}
@@ -241,7 +241,7 @@ DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
         (b"x" * 800_000, 413, "768 KiB"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_refused(table: str, sent: str | bytes, status: int, right: str) -> None:
+def test_an_unreadable_body_is_refused(table: str, sent: str | bytes, status: int, right: str) -> None:
     answer = create(http_event(body=sent), Context)
 
     assert answer["statusCode"] == status
@@ -272,7 +272,7 @@ def test_a_body_of_another_type_is_refused(content_type: str | None) -> None:
     assert "application/json" in body(answer)["detail"]
 
 
-def test_a_body_that_the_gateway_encoded_is_decoded() -> None:
+def test_a_body_in_base64_from_the_gateway_is_decoded() -> None:
     event = http_event(body=b'{"title": "\xc3\xa9"}', content_type="Application/JSON; charset=utf-8")
 
     assert body(create(event, Context))["title"] == "é"

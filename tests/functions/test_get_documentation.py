@@ -1,4 +1,4 @@
-"""The documentation's function: two texts, public, and a page that can load and run nothing but itself."""
+"""The documentation's function: two public texts, and a page that can load and run only its own content."""
 
 import base64
 import gzip
@@ -16,7 +16,7 @@ from get_documentation import PATH, handler
 from tests.support import templates
 
 DOCUMENT, PAGE = f"GET {PATH}/openapi.json", f"GET {PATH}/docs"
-ANSWER_MAX = 6_000_000  # of Lambda
+ANSWER_MAX = 6_000_000  # Lambda's limit for a response, in bytes
 
 
 def get(route: str, **headers: str) -> dict[str, Any]:
@@ -54,21 +54,21 @@ def page() -> ReadPage:
     return parsed
 
 
-def test_it_answers_the_routes_of_the_template() -> None:
+def test_the_documentation_answers_the_routes_of_the_template() -> None:
     events = templates.functions()[templates.DOCUMENTATION]["Events"].values()
     assert set(get_documentation.ANSWERS) == {
         f"{event['Properties']['Method']} {event['Properties']['Path']}" for event in events
     }
 
 
-def test_the_document_is_the_committed_one() -> None:
+def test_the_served_document_is_the_committed_file() -> None:
     answer = get(DOCUMENT)
     assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
     assert answer["body"] == (templates.CHECKOUT / "infra" / "functions" / "documentation" / "openapi.json").read_text()
 
 
 @pytest.mark.parametrize("route", [DOCUMENT, PAGE])
-def test_it_comes_compressed_to_who_can_read_that(route: str) -> None:
+def test_the_documentation_is_compressed_on_request(route: str) -> None:
     plain, compressed = get(route), get(route, accept_encoding="gzip, br")
     assert compressed["isBase64Encoded"]
     assert compressed["headers"]["content-encoding"] == "gzip"
@@ -77,19 +77,19 @@ def test_it_comes_compressed_to_who_can_read_that(route: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["gzip", "GZIP", "br, gzip;q=0.1", "gzip ; q=1.0 , br", "deflate,gzip"])
-def test_who_accepts_gzip_gets_it(header: str) -> None:
+def test_an_accept_encoding_with_gzip_gives_gzip(header: str) -> None:
     assert "content-encoding" in get(DOCUMENT, accept_encoding=header)["headers"]
 
 
 @pytest.mark.parametrize(
     "header", ["", "identity", "gzip;q=0", "identity, gzip;q=0.0", "gzipped", "x-gzip", "gzip;q=x"]
 )
-def test_who_does_not_gets_it_as_it_is(header: str) -> None:
+def test_an_accept_encoding_without_gzip_gives_plain_text(header: str) -> None:
     assert "content-encoding" not in get(DOCUMENT, accept_encoding=header)["headers"]
 
 
 @pytest.mark.parametrize("route", [DOCUMENT, PAGE])
-def test_who_has_it_is_told_so(route: str) -> None:
+def test_a_known_etag_gives_304(route: str) -> None:
     etag = get(route)["headers"]["etag"]
     for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*", " * "):
         again = get(route, if_none_match=known)
@@ -100,7 +100,7 @@ def test_who_has_it_is_told_so(route: str) -> None:
 
 @pytest.mark.parametrize("route", [DOCUMENT, PAGE])
 @pytest.mark.parametrize("status", ["200", "304"])
-def test_every_header_is_documented(route: str, status: str) -> None:
+def test_every_header_of_the_documentation_is_documented(route: str, status: str) -> None:
     method, _, path = route.partition(" ")
     document = json.loads(get(DOCUMENT)["body"])
     documented = document["paths"][path][method.lower()]["responses"][status]["headers"]
@@ -108,7 +108,7 @@ def test_every_header_is_documented(route: str, status: str) -> None:
     assert {name.lower() for name in documented} == set(answer["headers"]) - {"content-type"}
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: ReadPage) -> None:
+def test_the_content_security_policy_allows_only_the_page_s_own_content(page: ReadPage) -> None:
     policy = dict(
         directive.strip().split(" ", 1) for directive in get(PAGE)["headers"]["content-security-policy"].split(";")
     )
@@ -123,18 +123,18 @@ def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(page: ReadPa
         "frame-ancestors": "'none'",
     }
     assert len(page.inline["script"]) == 2
-    assert page.handlers == [], "no policy by hash allows these"
+    assert page.handlers == [], "a policy by hash allows no event handlers"
 
 
 def hash_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def test_the_page_asks_no_other_host(page: ReadPage) -> None:
+def test_the_page_requests_no_other_host(page: ReadPage) -> None:
     assert set(page.links) == {"data:,", "openapi.json"}
 
 
-def test_it_starts_without_the_packages_of_the_other_functions() -> None:
+def test_the_documentation_does_not_import_the_packages_of_the_other_functions() -> None:
     code = "import sys, get_documentation; print(*sorted(name.partition('.')[0] for name in sys.modules))"
     folder = templates.CHECKOUT / "infra" / "functions" / "documentation"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ def created(**caller: str) -> dict[str, Any]:
     return incident
 
 
-def test_answers_with_the_incident_and_its_version() -> None:
+def test_get_returns_the_incident_and_its_version() -> None:
     incident = created()
 
     answer = get(get_event(incident["id"]), Context)
@@ -24,7 +24,7 @@ def test_answers_with_the_incident_and_its_version() -> None:
     assert answer["headers"] == {"content-type": "application/json", "etag": '"1"'}
 
 
-def test_unknown_foreign_and_malformed_ids_get_one_and_the_same_answer() -> None:
+def test_unknown_foreign_and_malformed_ids_get_the_same_answer() -> None:
     by_a_person = created()["id"]
     by_an_app = created(app_id="soc-portal")["id"]
     unknown = by_a_person[:-4] + "0000"
@@ -44,7 +44,7 @@ def test_unknown_foreign_and_malformed_ids_get_one_and_the_same_answer() -> None
 
 
 @pytest.mark.parametrize("app", [None, "soc-portal"])
-def test_an_application_reaches_its_own_and_a_person_all(app: str | None) -> None:
+def test_an_application_gets_its_own_incident_and_so_does_a_person(app: str | None) -> None:
     incident = created(app_id="soc-portal")
 
     assert get(get_event(incident["id"], caller=claims(app_id=app)), Context)["statusCode"] == 200

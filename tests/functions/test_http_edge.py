@@ -1,4 +1,4 @@
-"""What every operation does the same way: identity, scope, the log line, and the unforeseen."""
+"""The behavior that all operations share: identity, scope, the log line, and unexpected errors."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 
 
-def test_no_operation_is_left_out_here() -> None:
+def test_these_tests_cover_every_operation() -> None:
     assert len(OPERATIONS) == len(templates.operations())
 
 
@@ -33,7 +33,7 @@ def calls() -> Iterator[list[str]]:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the functions write to their log."""
+    """The functions' log."""
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     return written
@@ -67,7 +67,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
         ({"token_use": "id"}, 401),
     ],
 )
-def test_claims_that_cannot_be_trusted_get_no_further(
+def test_untrusted_claims_are_refused_before_any_call(
     calls: list[str], operation: str, changed: dict[str, str | None], status: int
 ) -> None:
     answer = call(operation, claims(**changed))  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def test_claims_that_cannot_be_trusted_get_no_further(
     assert calls == []
 
 
-def test_a_deployed_function_that_was_told_of_no_issuer_trusts_nobody(
+def test_a_deployed_function_without_an_issuer_refuses_every_token(
     monkeypatch: pytest.MonkeyPatch, calls: list[str]
 ) -> None:
     monkeypatch.delenv("JWT_ISSUER")
@@ -110,7 +110,7 @@ def test_a_request_without_verified_claims_is_not_authenticated(operation: str, 
 
 
 @every_operation
-def test_the_scope_of_the_other_kind_is_not_enough(operation: str) -> None:
+def test_a_read_scope_allows_no_write_and_a_write_scope_no_read(operation: str) -> None:
     needed = OPERATIONS[operation][0].scope
     other = {"incidents:read": "incidents:write", "incidents:write": "incidents:read"}[needed]
 
@@ -118,7 +118,7 @@ def test_the_scope_of_the_other_kind_is_not_enough(operation: str) -> None:
     assert call(operation, claims(scope=f"[openid {needed}]"))["statusCode"] in (200, 201, 404)
 
 
-def test_one_json_line_a_request_without_what_the_caller_wrote(log: io.StringIO) -> None:
+def test_each_request_logs_one_json_line_without_the_caller_s_texts(log: io.StringIO) -> None:
     created = json.loads(call("create", claims())["body"])
     call("get", claims())
 
@@ -133,7 +133,7 @@ def test_one_json_line_a_request_without_what_the_caller_wrote(log: io.StringIO)
     assert "Secret title" not in json.dumps(lines)
 
 
-def test_the_unforeseen_is_a_problem_for_the_caller_and_one_line_for_us(
+def test_an_unexpected_error_gives_a_500_problem_and_one_log_line(
     monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     def fail(*_: object) -> None:
@@ -157,7 +157,7 @@ UNREACHABLE = ConnectTimeoutError(endpoint_url="https://dynamodb.example")
 
 @every_operation
 @pytest.mark.parametrize("refusal", [THROTTLED, UNREACHABLE], ids=["throttled", "unreachable"])
-def test_a_table_that_refuses_is_a_503_with_retry_after(
+def test_an_unavailable_table_gives_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch, operation: str, refusal: Exception
 ) -> None:
     client = dynamodb.client()
@@ -177,7 +177,7 @@ def test_a_table_that_refuses_is_a_503_with_retry_after(
 
 
 @pytest.mark.parametrize("conflicts", [1, 7, 8])
-def test_a_create_that_meets_other_transactions_is_tried_again_eight_times(
+def test_a_create_in_conflict_with_other_transactions_is_tried_eight_times(
     monkeypatch: pytest.MonkeyPatch, conflicts: int
 ) -> None:
     client, met = dynamodb.client(), 0
@@ -201,7 +201,7 @@ def test_a_create_that_meets_other_transactions_is_tried_again_eight_times(
     assert met == min(conflicts + 1, 8)
 
 
-def test_who_has_just_written_reads_it_everywhere_but_in_lists() -> None:
+def test_all_reads_except_lists_of_incidents_are_strongly_consistent() -> None:
     asked: dict[str, bool] = {}
     client = dynamodb.client()
     created = json.loads(call("create", claims())["body"])
@@ -219,7 +219,7 @@ def test_who_has_just_written_reads_it_everywhere_but_in_lists() -> None:
     assert asked == {"GetItem table": True, "Query table": True, "Query active": False}
 
 
-def test_a_transaction_that_is_cancelled_for_another_reason_is_not_tried_again() -> None:
+def test_a_transaction_canceled_for_another_reason_is_not_retried() -> None:
     client, tried = dynamodb.client(), 0
     reasons = [{"Code": "ValidationError"}, {"Code": "None"}, {"Code": "TransactionConflict"}]
     error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
@@ -238,7 +238,7 @@ def test_a_transaction_that_is_cancelled_for_another_reason_is_not_tried_again()
     assert (answer["statusCode"], tried) == (500, 1)
 
 
-def test_reads_and_writes_make_as_few_calls_as_they_can(calls: list[str]) -> None:
+def test_create_makes_two_calls_to_dynamodb_and_get_and_list_one_each(calls: list[str]) -> None:
     created = json.loads(call("create", claims())["body"])
     OPERATIONS["get"][0](get_event(created["id"]), Context)
     call("list", claims())

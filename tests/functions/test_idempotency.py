@@ -27,7 +27,7 @@ def count(table: str, kind: str = "#INCIDENT") -> int:
     return sum(item["pk"]["S"].endswith(kind) for item in found)
 
 
-def test_a_repeat_answers_with_the_incident_as_it_now_stands(table: str) -> None:
+def test_a_repeated_create_returns_the_incident_in_its_current_state(table: str) -> None:
     first = send({"title": "x"})
     incident = json.loads(first["body"])
     assert "idempotency-replayed" not in first["headers"]
@@ -41,7 +41,7 @@ def test_a_repeat_answers_with_the_incident_as_it_now_stands(table: str) -> None
     assert (count(table), count(table, "#NUMBER"), count(table, "#CHANGE")) == (1, 1, 2)
 
 
-def test_the_same_values_written_differently_are_the_same_body() -> None:
+def test_equal_values_in_another_form_are_the_same_body() -> None:
     texts = [
         '{"title": "x", "financial_impact": 1.50, "lessons_learned": {"a": 1, "b": 2}, '
         '"detected_at": "2026-01-01T00:00:00Z"}',
@@ -72,7 +72,7 @@ def test_the_same_key_with_another_body_is_refused(table: str, other: dict[str, 
     assert boto3.client("dynamodb").scan(TableName=table)["Items"] == before
 
 
-def test_amounts_that_differ_beyond_a_double_are_different_bodies() -> None:
+def test_amounts_that_differ_only_beyond_a_double_s_precision_are_different_bodies() -> None:
     def sent(amount: str) -> int:
         body = f'{{"title": "x", "financial_impact": {amount}}}'
         status: int = create(http_event(body=body, headers={"idempotency-key": "k"}), Context)["statusCode"]
@@ -86,10 +86,10 @@ def test_a_key_belongs_to_a_tenant_and_an_application(table: str) -> None:
     incidents = [json.loads(send({"title": "x"}, caller=caller)["body"])["id"] for caller in callers]
 
     assert len(set(incidents)) == 4
-    assert incidents[4] == incidents[0], "two people of a tenant share its keys"
+    assert incidents[4] == incidents[0], "people of one tenant share its keys"
 
 
-def test_a_refused_create_keeps_no_key(table: str) -> None:
+def test_a_refused_create_stores_no_key(table: str) -> None:
     assert send({"title": ""})["statusCode"] == 422
     assert count(table, "#IDEMPOTENCY") == 0
     assert send({"title": "x"})["statusCode"] == 201
@@ -99,14 +99,14 @@ def test_a_refused_create_keeps_no_key(table: str) -> None:
     assert send({"title": "z", "incident_number": "IR-2"}, key="key-3")["statusCode"] == 201
 
 
-def test_a_repeat_with_a_given_number_is_a_repeat_and_not_a_conflict() -> None:
+def test_a_repeated_create_with_a_given_number_is_not_a_conflict() -> None:
     first, again = (send({"title": "x", "incident_number": "IR-1"}) for _ in range(2))
 
     assert again["statusCode"] == 201
     assert again["body"] == first["body"]
 
 
-def test_a_key_is_kept_for_a_day_and_counts_as_absent_then_whether_swept_or_not(table: str) -> None:
+def test_a_key_expires_after_a_day_even_if_its_record_is_still_stored(table: str) -> None:
     send({"title": "x"})
     client = boto3.client("dynamodb")
     (item,) = [one for one in client.scan(TableName=table)["Items"] if one["pk"]["S"].endswith("#IDEMPOTENCY")]
@@ -122,11 +122,11 @@ def test_a_key_is_kept_for_a_day_and_counts_as_absent_then_whether_swept_or_not(
 
 
 @pytest.mark.parametrize(("key", "status"), [("", 400), ("k" * 256, 400), ("k" * 255, 201), ("ключ #*\n", 201)])
-def test_the_length_of_a_key(key: str, status: int) -> None:
+def test_a_key_has_1_to_255_characters(key: str, status: int) -> None:
     assert send({"title": "x"}, key=key)["statusCode"] == status
 
 
-def test_a_repeat_is_a_repeat_whatever_time_has_done_to_its_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_create_is_not_checked_against_the_rules_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = send({"title": "x", "status": "closed", "detected_at": "2026-01-01T00:00:00Z"})
 
     def refuse(*_: object, **__: object) -> list[Violation]:
@@ -144,12 +144,12 @@ def cancelled(*codes: str) -> ClientError:
     return ClientError(error, "TransactWriteItems")
 
 
-def test_a_rival_with_number_and_key_is_replayed_even_if_only_the_number_is_told_of(
+def test_a_conflict_on_the_number_alone_still_finds_a_rival_with_the_same_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = send({"title": "x", "incident_number": "IR-1"})
     find_key, client = IncidentRepository.find_key, table_client.client()
-    looks = iter([None])  # the first look comes before the rival's commit
+    looks = iter([None])  # the first lookup comes before the rival's commit
     monkeypatch.setattr(IncidentRepository, "find_key", lambda *args: next(looks, find_key(*args)))
     answers = iter([cancelled("None", "None", "ConditionalCheckFailed", "TransactionConflict")])
 

@@ -34,7 +34,7 @@ def history(incident_id: str, **parameters: Any) -> dict[str, Any]:
     return page
 
 
-def test_tells_who_changed_what_when_and_from_what() -> None:
+def test_each_change_has_its_author_time_action_and_values() -> None:
     incident = created(**FULL)
     incident_id = incident["id"]
     second = patch(incident_id, {"financial_impact": 0.5, "lessons_learned": ["new"], "tags": None}, sub="grace")
@@ -73,7 +73,7 @@ def test_tells_who_changed_what_when_and_from_what() -> None:
     assert third["closed_at"] is None
 
 
-def test_the_history_taken_back_gives_the_incident_that_was_created() -> None:
+def test_undoing_all_changes_gives_the_created_incident() -> None:
     first = created(severity="low", tags=["a"], lessons_learned={"n": 1})
     for values in (
         {"severity": "high"},
@@ -91,7 +91,7 @@ def test_the_history_taken_back_gives_the_incident_that_was_created() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
-def test_pages_hold_each_change_once(limit: int) -> None:
+def test_the_pages_hold_each_change_once(limit: int) -> None:
     incident_id = created()["id"]
     created()
     for n in range(3):
@@ -106,7 +106,7 @@ def test_pages_hold_each_change_once(limit: int) -> None:
     assert pages == -(-4 // limit)
 
 
-def test_a_cursor_belongs_to_one_incident() -> None:
+def test_a_cursor_of_another_incident_is_refused() -> None:
     one, other = created()["id"], created()["id"]
     for incident_id in (one, other):
         patch(incident_id, {"title": "y"})
@@ -124,7 +124,7 @@ def test_a_cursor_belongs_to_one_incident() -> None:
         ("cursor=1", "unchanged"),
     ],
 )
-def test_a_bad_parameter_is_named(query: str, right: str) -> None:
+def test_the_error_names_a_bad_parameter_of_a_list_of_changes(query: str, right: str) -> None:
     path = {"incident_id": created()["id"]}
     answer = list_changes(http_event(path=path, query=query, content_type=None), Context)
 
@@ -132,7 +132,7 @@ def test_a_bad_parameter_is_named(query: str, right: str) -> None:
     assert right in json.loads(answer["body"])["detail"]
 
 
-def test_the_history_is_for_those_who_may_reach_the_incident() -> None:
+def test_only_a_caller_who_may_read_the_incident_may_read_its_changes() -> None:
     person, app = created(), created(caller=claims(app_id="soc-portal"))
     answers = [
         list_changes(changes_event(person["id"], caller=claims("globex")), Context),
@@ -146,7 +146,7 @@ def test_the_history_is_for_those_who_may_reach_the_incident() -> None:
     assert len(history(app["id"], caller=claims(app_id="soc-portal"))["items"]) == 1
 
 
-def test_a_page_ends_at_four_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_above_the_page_s_size_limit_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     incident_id = created()["id"]
     for n in range(3):
         patch(incident_id, {"title": f"title {n}"})
@@ -162,7 +162,7 @@ def test_a_page_ends_at_four_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [1, 2, 3, 4]
 
 
-def test_changes_of_fields_that_only_a_newer_version_knows_are_shown(table: str) -> None:
+def test_changes_of_fields_of_a_newer_version_are_shown(table: str) -> None:
     incident_id = created()["id"]
     patch(incident_id, {"title": "y"})
     client = boto3.client("dynamodb")

@@ -29,11 +29,11 @@ def ids(found: dict[str, Any]) -> list[str]:
     return [incident["id"] for incident in found["items"]]
 
 
-def test_of_nothing_is_an_empty_page() -> None:
+def test_a_tenant_without_incidents_gets_an_empty_page() -> None:
     assert page() == {"items": [], "next_cursor": None}
 
 
-def test_shows_whole_incidents_newest_first() -> None:
+def test_a_list_has_complete_incidents_newest_first() -> None:
     answer = create(create_event({"title": "first", "tags": ["a"]}), Context)
     (second,) = make(1)
 
@@ -46,7 +46,7 @@ def test_shows_whole_incidents_newest_first() -> None:
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 100])
-def test_pages_hold_each_incident_once_and_the_last_page_is_never_empty(limit: int, order: str) -> None:
+def test_the_pages_hold_each_incident_once_and_no_last_page_is_empty(limit: int, order: str) -> None:
     made = make(6)
     seen, cursor, pages = [], None, 0
     while pages == 0 or cursor:
@@ -59,7 +59,7 @@ def test_pages_hold_each_incident_once_and_the_last_page_is_never_empty(limit: i
     assert pages == -(-6 // limit)
 
 
-def test_fifty_a_page_unless_asked_otherwise(table: str) -> None:
+def test_a_page_has_fifty_incidents_by_default(table: str) -> None:
     (first,) = make(1)
     key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": first}}
     outside = boto3.client("dynamodb")
@@ -74,7 +74,7 @@ def test_fifty_a_page_unless_asked_otherwise(table: str) -> None:
     assert len(page(cursor=found["next_cursor"])["items"]) == 1
 
 
-def test_a_tenant_sees_its_own_and_an_application_sees_its_own() -> None:
+def test_a_list_has_only_the_caller_s_incidents() -> None:
     person, app, other_app = make(1), make(1, app_id="soc-portal"), make(1, app_id="other-app")
     foreign = make(1, tenant="globex")
 
@@ -114,14 +114,14 @@ def test_a_cursor_of_another_tenant_is_refused() -> None:
         ("&".join(f"p{n}=1" for n in range(101)), "at most 100 parameters"),
     ],
 )
-def test_a_bad_parameter_is_named_with_what_would_be_right(query: str, right: str) -> None:
+def test_the_error_names_a_bad_list_parameter_and_the_right_values(query: str, right: str) -> None:
     answer = list_(http_event(query=query, content_type=None), Context)
 
     assert answer["statusCode"] == 400
     assert right in json.loads(answer["body"])["detail"]
 
 
-def test_any_changed_character_of_a_cursor_is_refused() -> None:
+def test_a_cursor_with_a_changed_character_is_refused() -> None:
     make(3)
     cursor = page(limit=1)["next_cursor"]
 
@@ -155,7 +155,7 @@ def test_cursors_outlive_a_rotation_of_the_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("CURSOR_KEY", "the next key")
     assert list_(list_event(cursor=cursor), Context)["statusCode"] == 400
-    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")  # as a file would have it
+    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")  # as if read from a file
     assert len(page(cursor=cursor)["items"]) == 1
     assert page(limit=1)["next_cursor"] != cursor
 
@@ -176,7 +176,7 @@ SEVERAL: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def several() -> dict[str, dict[str, Any]]:
-    """Five incidents by title; d was made by an application, and e was deleted."""
+    """Return five incidents by title: d was made by an application, and e was deleted."""
     made = {}
     for title, values in SEVERAL.items():
         caller = claims(app_id="soc-portal" if title == "d" else None)
@@ -227,7 +227,9 @@ def titles(caller: dict[str, str] | None = None, **parameters: Any) -> str:
     ],
     ids=str,
 )
-def test_filters(several: dict[str, dict[str, Any]], parameters: dict[str, Any], shown: str) -> None:
+def test_a_list_has_exactly_the_incidents_that_match_its_filters(
+    several: dict[str, dict[str, Any]], parameters: dict[str, Any], shown: str
+) -> None:
     assert titles(**parameters) == shown
     seen, cursor = "", None
     while cursor is not None or not seen:
@@ -262,13 +264,13 @@ def test_both_ends_of_a_creation_range_are_included(several: dict[str, dict[str,
     ],
     ids=str,
 )
-def test_an_application_filters_its_own(
+def test_an_application_s_filters_select_only_its_own_incidents(
     several: dict[str, dict[str, Any]], parameters: dict[str, Any], shown: str
 ) -> None:
     assert titles(claims(app_id="soc-portal"), **parameters) == shown
 
 
-def test_a_deleted_incident_is_found_by_its_number_only_when_asked_for(several: dict[str, dict[str, Any]]) -> None:
+def test_a_deleted_incident_is_found_by_its_number_only_on_request(several: dict[str, dict[str, Any]]) -> None:
     number = several["e"]["incident_number"]
 
     assert titles(incident_number=number) == ""
@@ -297,17 +299,17 @@ def test_a_deleted_incident_is_found_by_its_number_only_when_asked_for(several: 
         ("incident_number=1&incident_number=2", "incident_number must be given once"),
     ],
 )
-def test_a_bad_filter_is_named_with_what_would_be_right(query: str, right: str) -> None:
+def test_the_error_names_a_bad_filter_and_the_right_values(query: str, right: str) -> None:
     answer = list_(http_event(query=query, content_type=None), Context)
 
     assert answer["statusCode"] == 400
     assert right in json.loads(answer["body"])["detail"]
 
 
-def test_a_page_ends_at_four_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_incidents_ends_at_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(3)
     document = json.dumps(page()["items"][0], separators=(",", ":"))
-    size = len(json.dumps(document))  # as it travels: a JSON text inside a JSON envelope
+    size = len(json.dumps(document))  # as it is sent: a JSON text inside a JSON envelope
     monkeypatch.setattr(queries, "PAGE_BYTES", 2 * size)
 
     first = page()

@@ -1,4 +1,4 @@
-"""What the metrics' jobs do when something is wrong, and what they tell CloudWatch."""
+"""The metric jobs: their behavior after errors, and their metrics in CloudWatch."""
 
 import json
 import os
@@ -38,7 +38,7 @@ Told = Callable[[], dict[str, list[dict[str, Any]]]]
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """Return the metrics that went to CloudWatch since the last call, by name: dimensions and value, in EMF's lines."""
+    """Return the metrics sent to CloudWatch since the last call, by name, with dimensions and values (EMF lines)."""
 
     def read() -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -83,10 +83,10 @@ def mark(*changes: tuple[Any, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def test_both_days_of_a_change_are_marked_from_both_images() -> None:
+def test_a_changed_date_marks_the_old_day_and_the_new_day() -> None:
     assert mark((item(1, **WHOLE), item(2, **(WHOLE | {"detected_at": "2026-11-19T00:00:00.000Z"})))) == []
 
-    # What it adds to the day on which it was closed is still the same.
+    # The change does not affect the counts of the day on which the incident was closed.
     assert marks() == [("acme", "detected", "2026-11-19"), ("acme", "detected", "2026-11-20")]
 
 
@@ -94,14 +94,14 @@ def test_both_days_of_a_change_are_marked_from_both_images() -> None:
     "changed",
     [{"title": "another"}, {"owner_id": "ada"}, {"tags": ["x"]}, {"reported_at": "2026-11-22T00:00:00.000Z"}],
 )
-def test_a_change_that_makes_no_difference_marks_nothing(changed: dict[str, Any]) -> None:
+def test_a_change_that_affects_no_metric_marks_no_day(changed: dict[str, Any]) -> None:
     mark((item(1, **WHOLE), item(2, **(WHOLE | changed))))
     mark((item(1, **DETECTED, status="new"), item(2, **DETECTED, status="investigating")))
     mark((None, item(1)))
     assert marks() == []
 
 
-def test_an_incident_that_is_erased_leaves_its_days() -> None:
+def test_an_erased_incident_marks_its_days() -> None:
     mark((item(1, **WHOLE), None))
     assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
 
@@ -116,7 +116,7 @@ def test_an_incident_that_is_erased_leaves_its_days() -> None:
         {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": "x"}},
     ],
 )
-def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told, poisoned: stored_form.Item) -> None:
+def test_an_unreadable_record_is_counted_and_stops_no_other(told: Told, poisoned: stored_form.Item) -> None:
     assert mark((None, item(1, **DETECTED)), (None, poisoned), (None, item(1, **WHOLE))) == []
 
     assert marks() == [("acme", "closed", "2026-11-21"), ("acme", "detected", "2026-11-20")]
@@ -124,7 +124,7 @@ def test_a_poisoned_record_stops_nothing_else_and_is_counted(told: Told, poisone
     assert (counted["operation"], counted["UnreadableRecords"]) == ("follow_incidents", [1.0])
 
 
-def test_what_cannot_be_marked_comes_again_and_tells_its_minutes_then(
+def test_a_record_that_cannot_be_marked_is_retried_and_emits_no_minutes_yet(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_one = Marks.mark
@@ -142,7 +142,7 @@ def test_what_cannot_be_marked_comes_again_and_tells_its_minutes_then(
     assert [line["tenant_id"] for line in told()["MTTDMinutes"]] == ["acme"]
 
 
-def test_the_minutes_of_an_incident_are_told_once_when_they_become_known(told: Told) -> None:
+def test_the_minutes_of_an_incident_are_emitted_once_when_they_are_known(told: Told) -> None:
     opened, detected = item(1), item(2, **DETECTED, severity="high")
     contained = item(3, **DETECTED, severity="high", contained_at=WHOLE["contained_at"])
     closed = item(4, **(WHOLE | {"occurred_at": None, "mttd_minutes": None}))
@@ -180,12 +180,12 @@ def test_openings_and_ends_are_counted_by_severity(told: Told) -> None:
 
 
 @pytest.mark.parametrize("left_out", [{"is_deleted": True}, {"status": "dismissed", "closed_at": None}])
-def test_deleted_and_dismissed_incidents_tell_nothing(told: Told, left_out: dict[str, Any]) -> None:
+def test_deleted_and_dismissed_incidents_emit_no_metrics(told: Told, left_out: dict[str, Any]) -> None:
     mark((None, item(1, **(WHOLE | left_out))))
     assert not {"MTTDMinutes", "MTTRMinutes", "TimeToContainMinutes", "IncidentsOpened"} & set(told())
 
 
-def test_a_tenant_whose_computation_fails_stops_nothing_else_and_is_counted(told: Told) -> None:
+def test_a_failed_day_of_one_tenant_is_counted_and_stops_no_other(told: Told) -> None:
     broken = item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}}
     good = {"tenant_id": "globex", **DETECTED}
     put(broken, item(1, **good), item(1, id="inc_01M83J8EHSBKC38ZQ0R08TEPS7", **(WHOLE | {"detected_at": None})))
@@ -206,13 +206,13 @@ def test_a_tenant_whose_computation_fails_stops_nothing_else_and_is_counted(told
 
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", "[]", '{"tenant_id":"A#B"}', '{"tenant_id":null}'])
-def test_a_message_of_no_tenant_fails_alone(body: str) -> None:
+def test_a_message_without_a_tenant_fails_alone(body: str) -> None:
     event = sqs_event(body, {"tenant_id": "acme"})
     answer = compute_metrics.handler(event, Context)
     assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
 
 
-def test_what_a_run_has_no_time_for_waits_for_the_next(told: Told) -> None:
+def test_a_run_without_enough_time_postpones_the_days(told: Told) -> None:
     class Late(Context):
         @staticmethod
         def get_remaining_time_in_millis() -> int:
@@ -224,7 +224,7 @@ def test_what_a_run_has_no_time_for_waits_for_the_next(told: Told) -> None:
     assert [line["outcome"] for line in told()["MetricDays"]] == ["postponed"]
 
 
-def test_all_marks_of_a_tenant_are_read_however_many_pages_they_are() -> None:
+def test_all_pages_of_a_tenant_s_marks_are_read() -> None:
     mark(*((None, item(1, **(WHOLE | {"detected_at": f"2026-11-{day:02d}T08:00:00.000Z"}))) for day in range(1, 20)))
 
     def few(params: dict[str, Any], **_: object) -> None:
@@ -240,7 +240,7 @@ def test_all_marks_of_a_tenant_are_read_however_many_pages_they_are() -> None:
     assert marks() == []
 
 
-def test_a_day_that_is_computed_and_not_settled_waits_again_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_computed_before_its_settle_time_keeps_its_mark_and_waits_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time_ns() // 1_000_000
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
     for ago in (7_200_000, 1_000):
@@ -253,7 +253,7 @@ def test_a_day_that_is_computed_and_not_settled_waits_again_from_then_on(monkeyp
 
 
 @pytest.mark.parametrize("ahead", [10 * 86_400_000, -10 * 86_400_000])
-def test_a_clock_that_was_wrong_by_days_holds_no_day_up(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+def test_a_mark_of_a_clock_wrong_by_days_delays_no_computation(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
     now = time.time_ns() // 1_000_000
     put(item(1, **WHOLE))
@@ -271,7 +271,7 @@ def test_a_clock_that_was_wrong_by_days_holds_no_day_up(monkeypatch: pytest.Monk
     assert json.loads(get_incident_metrics.handler(window, Context)["body"])["mttr"]["n"] == 1
 
 
-def test_a_day_that_always_fails_leaves_no_other_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_that_always_fails_does_not_starve_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     put(item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}})
     mark(*((None, item(1, detected_at=f"2026-11-{day}T08:00:00.000Z")) for day in ("20", "21", "22")))
     for _ in range(60):
@@ -285,7 +285,7 @@ def test_a_day_that_always_fails_leaves_no_other_without_time(monkeypatch: pytes
 
 
 class Queue:
-    """In the place of SQS; takes of each batch all but what it is told to refuse, once."""
+    """A replacement for SQS. It refuses the first ``refuse`` messages of the next batch and accepts all others."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -305,7 +305,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     return made
 
 
-def test_each_tenant_with_marks_gets_one_message_which_holds_the_tenant_alone(queue: Queue, told: Told) -> None:
+def test_the_schedule_sends_one_message_for_each_tenant_with_marks(queue: Queue, told: Told) -> None:
     queue.refuse = 3
     mark(*((None, item(1, **WHOLE, tenant_id=f"tenant-{n}")) for n in range(23)))
     now = time.time_ns() // 1_000_000
@@ -320,7 +320,7 @@ def test_each_tenant_with_marks_gets_one_message_which_holds_the_tenant_alone(qu
     assert told()["OldestMarkMinutes"] == [{"service": "incidents", "stage": "here", "OldestMarkMinutes": [120.0]}]
 
 
-def test_a_queue_that_takes_nothing_fails_the_run(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_accepts_no_message_fails_the_schedule(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     mark((None, item(1, **WHOLE)))
 
     def refuse_all(**sent: Any) -> dict[str, Any]:
@@ -331,7 +331,7 @@ def test_a_queue_that_takes_nothing_fails_the_run(queue: Queue, monkeypatch: pyt
         schedule_metrics.handler({}, Context)
 
 
-def test_a_mark_that_cannot_be_read_keeps_no_other_from_being_seen(queue: Queue) -> None:
+def test_an_unreadable_mark_does_not_hide_the_others(queue: Queue) -> None:
     with guard.serving_system():
         dynamodb.client().put_item(
             TableName=os.environ["TABLE_NAME"],
@@ -346,8 +346,8 @@ def acme() -> MetricRepository:
     return MetricRepository(Identity("acme", "x", None, frozenset()), dynamodb.client(), os.environ["TABLE_NAME"])
 
 
-def test_a_run_that_was_overtaken_leaves_the_mark_of_its_day() -> None:
-    """Whoever overtook it may have been cut off before its buckets were written: then only the mark tells."""
+def test_a_run_that_a_newer_run_overtook_leaves_the_day_s_mark() -> None:
+    """The newer run may have stopped before it wrote its buckets: then only the mark causes another computation."""
     now = time.time_ns() // 1_000_000
     put(item(1, **WHOLE))
     marked_days().mark("acme", "closed", "2026-11-21", now=now)
@@ -359,8 +359,8 @@ def test_a_run_that_was_overtaken_leaves_the_mark_of_its_day() -> None:
     assert marks() == [("acme", "closed", "2026-11-21")]
 
 
-def test_a_bucket_that_misses_a_part_is_no_answer() -> None:
-    """It is read again, in case it was being replaced; what is still not whole is a 503, never a wrong number."""
+def test_a_bucket_with_a_missing_part_is_refused() -> None:
+    """Another run may be replacing the bucket, so it is read again. If it is still incomplete, the answer is 503."""
     rows = '[[[null,null,null],{"minutes":[["mttr",5,1]],"imported":{},"excluded":[],"open_since":[]}]]'
     with guard.serving_tenant("acme"):
         metrics = acme()

@@ -1,4 +1,4 @@
-"""What the stream brings is announced, and what the bus does not take comes again."""
+"""The publisher: it sends an event for each change in the stream, and retries the events that the bus refused."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ def taken(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """The bus: what was sent to it, a list a call, and what it answers."""
+    """The bus: ``calls`` has the list of events of each call, and ``answer`` makes its responses."""
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
     publishing.bus.cache_clear()
@@ -44,7 +44,7 @@ def records(*images: tuple[Any, Any]) -> dict[str, Any]:
     return stream_event([record(old, new, 100 + n) for n, (old, new) in enumerate(images)])
 
 
-def test_a_batch_is_sent_ten_at_a_time(bus: SimpleNamespace) -> None:
+def test_a_batch_is_sent_in_calls_of_ten_events(bus: SimpleNamespace) -> None:
     answer = handler(records(*((item(n), item(n + 1, severity="low")) for n in range(1, 24))), Context)
 
     assert answer == {"batchItemFailures": []}
@@ -59,7 +59,7 @@ def test_a_batch_is_sent_ten_at_a_time(bus: SimpleNamespace) -> None:
     )
 
 
-def test_what_the_bus_did_not_take_is_sent_again_and_nothing_else(bus: SimpleNamespace) -> None:
+def test_only_the_events_that_the_bus_refused_are_sent_again(bus: SimpleNamespace) -> None:
     def half(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
         bus.answer = taken
         return [{"EventId": "1"} if n % 2 else {"ErrorCode": "ThrottlingException"} for n in range(len(entries))]
@@ -70,7 +70,7 @@ def test_what_the_bus_did_not_take_is_sent_again_and_nothing_else(bus: SimpleNam
     assert [len(call) for call in bus.calls] == [4, 2]
 
 
-def test_what_it_never_takes_comes_again_from_the_stream(bus: SimpleNamespace) -> None:
+def test_an_event_that_the_bus_always_refuses_is_reported_to_the_stream(bus: SimpleNamespace) -> None:
     bus.answer = lambda entries: [{"EventId": "1"}, *({"ErrorCode": "InternalFailure"} for _ in entries[1:])]
 
     answer = handler(records((None, item(1)), (None, item(1)), (None, item(1)), (None, item(1))), Context)
@@ -78,7 +78,7 @@ def test_what_it_never_takes_comes_again_from_the_stream(bus: SimpleNamespace) -
     assert answer == {"batchItemFailures": [{"itemIdentifier": "103"}]}
 
 
-def test_a_record_that_cannot_be_read_fails_alone(bus: SimpleNamespace) -> None:
+def test_an_unreadable_record_fails_alone(bus: SimpleNamespace) -> None:
     broken = {**item(2), "version": {"S": "two"}}
 
     assert handler(records((None, item(1)), (item(1), broken)), Context) == {

@@ -1,4 +1,4 @@
-"""Each role grants what its function uses, down to the kind of partition, and nothing else."""
+"""The functions' roles: each grants exactly the calls that its function makes, down to the kind of partition."""
 
 import json
 import os
@@ -45,12 +45,12 @@ Grant = tuple[str, str, str]  # action, table or index, pattern of its partition
 
 
 def pattern(partition: str) -> str:
-    """``TENANT#acme#STATUS#new`` is one of ``TENANT#*#STATUS#*``."""
+    """Return the pattern of a partition key: ``TENANT#acme#STATUS#new`` gives ``TENANT#*#STATUS#*``."""
     return "#".join("*" if place % 2 else name for place, name in enumerate(partition.split("#")))
 
 
 def needed(operation: str, params: dict[str, Any]) -> set[Grant]:
-    """Return what a call to DynamoDB needs. A transaction needs what its members need."""
+    """Return the grants that a call to DynamoDB needs. A transaction needs the grants of its members."""
     match operation:
         case "TransactWriteItems":
             members = [member for write in params["TransactItems"] for member in write.items()]
@@ -65,7 +65,7 @@ def needed(operation: str, params: dict[str, Any]) -> set[Grant]:
 
 @pytest.fixture
 def used() -> Iterator[set[Grant]]:
-    """What the calls that reach DynamoDB need."""
+    """Collect the grants that the calls to DynamoDB need."""
     seen: set[Grant] = set()
     client = dynamodb.client()
 
@@ -83,7 +83,7 @@ def granted(function: str) -> set[Grant]:
         (action, resource, keys)
         for statement in policy["PolicyDocument"]["Statement"]
         for action in statement["Action"]
-        if "Condition" in statement  # the table; a stream is read by Lambda itself
+        if "Condition" in statement  # only the table has a condition; Lambda itself reads the stream
         for resource in [place(statement["Resource"])]
         for keys in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
     }
@@ -97,7 +97,7 @@ def place(resource: dict[str, Any]) -> str:
 
 
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every path of a function that calls DynamoDB in its own way."""
+    """Run every path of a function that makes different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
     match function:
         case "create_incident":
@@ -122,7 +122,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)
         case "publish_incident_events" | "get_documentation":
-            pass  # it has no business with the table
+            pass  # they do not use the table
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)
             get_metrics(metrics_event(app), Context)
@@ -137,15 +137,15 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             moments = {"detected_at": "2026-11-20T08:00:00.000Z", "closed_at": "2026-11-21T08:00:00.000Z"}
             follow_incidents(stream_event([record(None, item(1, **moments))]), Context)
             monkeypatch.setattr(tally, "CHUNK_BYTES", 10)
-            for _ in range(2):  # the second removes the parts of the first
+            for _ in range(2):  # the second computation removes the parts of the first
                 compute_metrics(sqs_event({"tenant_id": "acme"}), Context)
                 follow_incidents(stream_event([record(None, item(1, **moments))]), Context)
         case _:
-            raise AssertionError(f"{function} is new: say here how to exercise it")
+            raise AssertionError(f"{function} is new: add a case that exercises it")
 
 
 @pytest.mark.parametrize("function", templates.functions())
-def test_granted_is_used_and_used_is_granted(
+def test_each_role_grants_exactly_what_its_function_uses(
     used: set[Grant], function: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
@@ -166,7 +166,7 @@ def test_granted_is_used_and_used_is_granted(
 
 
 SHOWN: dict[str, int] = {}
-# What others do first: an operator, a caller, the function that marks.
+# Calls made before the function runs, by an operator, a caller or the function that marks.
 PREPARATION: dict[str, set[Grant]] = {
     "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS")},
     "ComputeMetrics": {

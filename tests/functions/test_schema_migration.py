@@ -1,7 +1,7 @@
-"""The worked example of docs/runbooks/schema-migration.md: version 2 and back, old and new functions side by side.
+"""The example of docs/runbooks/schema-migration.md: version 2 and back, with old and new functions at the same time.
 
-The example's step is taken from the page itself, so that the page cannot say what does not work. "Old" is the code as
-it is; "new" is that code with the example's changes.
+The test takes the example's step from the page itself, so the page cannot show code that does not work. "Old" is the
+present code; "new" is that code with the example's changes.
 """
 
 import json
@@ -37,8 +37,10 @@ def step_of_the_page() -> Step:
 
 @contextmanager
 def new_code() -> Iterator[None]:
-    """Functions of version 2 answer inside, those of version 1 outside."""
-    assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), "version 2 is there: make the example's 3"
+    """Give the functions version 2 within the block."""
+    assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), (
+        "version 2 exists: change the example to version 3"
+    )
     by = Literal["tool", "person"] | None
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(upcasting.STEPS, 1, step_of_the_page())
@@ -80,14 +82,14 @@ def created(**values: Any) -> dict[str, Any]:
     return body(create(create_event({"title": "x"} | values), Context))
 
 
-def test_new_code_reads_what_old_code_wrote_and_stores_it_anew_with_the_next_change(table: str) -> None:
+def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table: str) -> None:
     by_a_tool, by_a_person = created(source="aws.guardduty"), created()
     before = stored(table, by_a_tool)
 
     with new_code():
         assert shown(by_a_tool) == by_a_tool | {"schema_version": 2, "detected_by": "tool"}
         assert shown(by_a_person)["detected_by"] == "person"
-        assert stored(table, by_a_tool) == before, "reading writes nothing"
+        assert stored(table, by_a_tool) == before, "a read must not write"
         listed = body(list_(list_event(), Context))["items"]
         assert {one["detected_by"] for one in listed} == {"tool", "person"}
 
@@ -97,12 +99,12 @@ def test_new_code_reads_what_old_code_wrote_and_stores_it_anew_with_the_next_cha
     assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
 
 
-def test_old_code_works_on_what_new_code_wrote_and_loses_nothing_of_it(table: str) -> None:
+def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> None:
     with new_code():
         incident = created(detected_by="person")
         patched(incident, {"detected_by": "tool"})
 
-    # Rolled back.
+    # Roll back.
     seen = shown(incident)
     assert "detected_by" not in seen
     assert list(seen) == [field for field in model.FIELDS if field != "app_id"]
@@ -111,19 +113,19 @@ def test_old_code_works_on_what_new_code_wrote_and_loses_nothing_of_it(table: st
     assert stored(table, incident)["detected_by"] == {"S": "tool"}
     assert update(patch_event(incident["id"], {"detected_by": "person"}), Context)["statusCode"] == 422
 
-    # And forward again.
+    # Roll forward again.
     with new_code():
         again = patched(incident, {"severity": "low"})
         assert (again["detected_by"], again["title"], again["status"]) == ("tool", "y", "closed")
         assert [version for version, _ in history(incident)] == [1, 2, 3, 4]
         assert history(incident)[1][1] == ["detected_by"]
         ours = created()
-    assert history(incident)[1] == (2, ["detected_by"]), "old code shows the change of a field it does not know"
+    assert history(incident)[1] == (2, ["detected_by"]), "old code must show a change of an unknown field"
     assert stored(table, ours)["schema_version"] == {"N": "2"}
 
 
-def test_functions_of_both_versions_take_turns_on_one_incident(table: str) -> None:
-    """As during a deployment, in which each call may meet either."""
+def test_functions_of_both_versions_change_one_incident_in_turn(table: str) -> None:
+    """During a deployment, each call may reach either version."""
     incident = created(source="aws.macie")
     for turn in range(6):
         title = f"turn {turn}"

@@ -40,7 +40,7 @@ def items(table: str, kind: str = "") -> list[dict[str, Any]]:
     return [item for item in found if item["pk"]["S"].endswith(kind)]
 
 
-def test_changes_what_it_names_and_nothing_else(table: str) -> None:
+def test_an_update_changes_only_the_fields_of_its_patch(table: str) -> None:
     incident = created(**FULL)
     time.sleep(0.002)
 
@@ -57,14 +57,14 @@ def test_changes_what_it_names_and_nothing_else(table: str) -> None:
     assert item["version"] == {"N": "2"}
 
 
-def test_time_never_runs_backwards_in_an_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updated_at_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     incident = created()
     monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)  # another machine's clock, in 2001
 
     assert patched(incident, {"title": "y"})["updated_at"] == incident["updated_at"]
 
 
-def test_plain_json_is_taken_for_a_merge_patch() -> None:
+def test_plain_json_is_accepted_as_a_merge_patch() -> None:
     incident = created()
 
     assert patched(incident, {"severity": "low"}, content_type="application/json")["severity"] == "low"
@@ -84,7 +84,7 @@ def test_a_patch_that_changes_nothing_writes_nothing(table: str, values: dict[st
     assert items(table) == before
 
 
-def test_null_clears() -> None:
+def test_null_clears_a_field() -> None:
     incident = created(**FULL)
     optional = [field for field in FULL if field not in (
         "title", "source", "source_type", "status", "incident_number", "closed_at", "mttd_minutes", "mttr_minutes",
@@ -110,13 +110,13 @@ def test_null_clears() -> None:
         ({"a": 1}, {"a": True}, {"a": True}),
     ],
 )
-def test_lessons_learned_merge_as_rfc_7396_says(stored: object, sent: object, merged: object) -> None:
+def test_lessons_learned_are_merged_by_rfc_7396(stored: object, sent: object, merged: object) -> None:
     incident = created(lessons_learned=stored)
 
     assert json.dumps(patched(incident, {"lessons_learned": sent})["lessons_learned"]) == json.dumps(merged)
 
 
-def test_the_same_lessons_in_another_order_are_no_change(table: str) -> None:
+def test_lessons_learned_in_another_order_are_unchanged(table: str) -> None:
     incident = created(lessons_learned={"a": 1, "b": [True]})
     before = items(table)
 
@@ -149,7 +149,9 @@ def test_the_same_lessons_in_another_order_are_no_change(table: str) -> None:
         (None, "", "must be a JSON object"),
     ],
 )
-def test_a_bad_value_is_named_and_changes_nothing(table: str, values: object, pointer: str, right: str) -> None:
+def test_the_error_of_a_bad_patch_names_its_field_and_changes_nothing(
+    table: str, values: object, pointer: str, right: str
+) -> None:
     incident = created(detected_at=DETECTED)
     before = items(table)
 
@@ -179,7 +181,7 @@ def test_a_number_that_stays_the_same_may_be_sent() -> None:
 
 @pytest.mark.parametrize("start", model.STATUSES)
 @pytest.mark.parametrize("end", model.STATUSES)
-def test_every_move_is_allowed_or_a_conflict_that_lists_the_allowed_ones(start: str, end: str) -> None:
+def test_every_status_change_is_allowed_or_a_conflict_with_the_allowed_ones(start: str, end: str) -> None:
     incident = created(status=start)
 
     status, body = patch(incident, {"status": end})
@@ -192,7 +194,7 @@ def test_every_move_is_allowed_or_a_conflict_that_lists_the_allowed_ones(start: 
         assert [error["pointer"] for error in body["errors"]] == ["/status"]
 
 
-def test_the_first_entry_into_contained_and_the_last_into_closed_are_stamped() -> None:
+def test_the_first_change_to_contained_and_the_last_to_closed_set_timestamps() -> None:
     incident = created(detected_at=DETECTED)
 
     contained = patched(incident, {"status": "contained"})
@@ -209,13 +211,13 @@ def test_the_first_entry_into_contained_and_the_last_into_closed_are_stamped() -
     assert patched(incident, {"status": "closed"})["closed_at"] > closed["closed_at"]
 
 
-def test_a_caller_may_give_the_milestones_of_a_move() -> None:
+def test_a_caller_may_give_the_milestone_of_a_status_change() -> None:
     closed = patched(created(detected_at=DETECTED), {"status": "closed", "closed_at": "2026-11-20T11:30:59Z"})
 
     assert (closed["closed_at"], closed["mttr_minutes"]) == ("2026-11-20T11:30:59.000Z", 90)
 
 
-def test_closed_at_cannot_be_cleared_or_kept_against_the_status() -> None:
+def test_closed_at_must_agree_with_the_status() -> None:
     incident = created(status="closed")
 
     assert patch(incident, {"closed_at": None})[0] == 422
@@ -223,7 +225,7 @@ def test_closed_at_cannot_be_cleared_or_kept_against_the_status() -> None:
     assert patched(incident, {"status": "review", "closed_at": None})["closed_at"] is None
 
 
-def test_leaving_closed_takes_no_minutes_with_it() -> None:
+def test_reopening_clears_the_minutes_to_resolve() -> None:
     incident = created(status="closed", mttr_minutes=9)
 
     status, problem = patch(incident, {"status": "review", "mttr_minutes": 1440})
@@ -231,17 +233,17 @@ def test_leaving_closed_takes_no_minutes_with_it() -> None:
     assert patched(incident, {"status": "review"})["mttr_minutes"] is None
 
 
-def test_minutes_to_an_end_that_the_server_stamps_are_derived_not_refused() -> None:
+def test_given_minutes_are_replaced_if_the_server_sets_closed_at() -> None:
     incident = created(status="closed", detected_at=DETECTED, mttr_minutes=1)
     assert incident["mttr_minutes"] == timestamps.minutes_between(DETECTED, incident["closed_at"])
 
     other = created(detected_at=DETECTED)
     assert patched(other, {"status": "closed", "mttr_minutes": 1})["mttr_minutes"] > 1
-    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null leaves it to the derivation"
+    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null requests the derived value"
     assert patch(other, {"mttr_minutes": 1})[0] == 422
 
 
-def test_an_incident_at_its_bound_can_still_move_and_be_deleted() -> None:
+def test_an_incident_of_the_largest_size_can_still_be_closed_and_deleted() -> None:
     ids = [f"{n:0128}" for n in range(500)]
 
     def sized(characters: int) -> dict[str, Any]:
@@ -259,14 +261,14 @@ def test_an_incident_at_its_bound_can_still_move_and_be_deleted() -> None:
     assert patch(incident, {"root_cause": "longer than null"})[0] == 413
 
 
-def test_a_large_patch_may_leave_little() -> None:
+def test_a_large_patch_may_make_an_incident_small() -> None:
     lessons = {f"lesson {n:06}": 1 for n in range(1600)}
     incident = created(lessons_learned=lessons)
 
     assert patched(incident, {"lessons_learned": dict.fromkeys(lessons)})["lessons_learned"] == {}
 
 
-def test_given_minutes_live_until_derived_and_derived_ones_go_with_their_timestamps() -> None:
+def test_derived_minutes_replace_given_ones_and_go_with_their_timestamps() -> None:
     incident = created(mttd_minutes=7, mttr_minutes=9, status="closed")
     assert (incident["mttd_minutes"], incident["mttr_minutes"]) == (7, 9)
     assert patched(incident, {"title": "y"})["mttd_minutes"] == 7
@@ -302,7 +304,7 @@ def test_given_minutes_live_until_derived_and_derived_ones_go_with_their_timesta
         ('W/"2" , "1"', 200),
     ],
 )
-def test_if_match(table: str, if_match: str, status: int) -> None:
+def test_an_update_with_if_match_needs_the_current_version(table: str, if_match: str, status: int) -> None:
     incident = created()
     before = items(table)
 
@@ -318,7 +320,7 @@ def test_if_match(table: str, if_match: str, status: int) -> None:
     ("if_none_match", "status"),
     [('"1"', 304), ('"01"', 200), ('W/"1"', 304), ("*", 304), ('"0", "1"', 304), ('"2"', 200), ("1", 200), ("", 200)],
 )
-def test_if_none_match(if_none_match: str, status: int) -> None:
+def test_get_with_if_none_match_gives_304_if_the_version_matches(if_none_match: str, status: int) -> None:
     incident = created()
 
     answer = get(get_event(incident["id"], headers={"if-none-match": if_none_match}), Context)
@@ -330,7 +332,7 @@ def test_if_none_match(if_none_match: str, status: int) -> None:
 # --- deletion and restoration
 
 
-def test_deleting_twice_is_deleting_once(table: str) -> None:
+def test_a_second_deletion_changes_nothing(table: str) -> None:
     incident = created(detected_at=DETECTED, status="closed")
 
     assert delete(delete_event(incident["id"], caller=claims(sub="grace")), Context)["statusCode"] == 204
@@ -345,7 +347,7 @@ def test_deleting_twice_is_deleting_once(table: str) -> None:
     assert {name for name in item if name.endswith("_pk")} == {"detected_day_pk", "closed_day_pk"}
 
 
-def test_delete_honours_if_match(table: str) -> None:
+def test_a_deletion_with_if_match_needs_the_current_version(table: str) -> None:
     incident = created()
     before = items(table)
 
@@ -354,7 +356,7 @@ def test_delete_honours_if_match(table: str) -> None:
     assert delete(delete_event(incident["id"], headers={"if-match": '"1"'}), Context)["statusCode"] == 204
 
 
-def test_a_deleted_incident_takes_only_its_restoration(table: str) -> None:
+def test_a_deleted_incident_accepts_only_its_restoration(table: str) -> None:
     incident = created(severity="low")
     delete(delete_event(incident["id"]), Context)
     before = items(table)
@@ -370,17 +372,17 @@ def test_a_deleted_incident_takes_only_its_restoration(table: str) -> None:
     assert (item["active_pk"]["S"], item["active_status_pk"]["S"]) == ("TENANT#acme", "TENANT#acme#STATUS#new")
 
 
-def test_a_patch_may_delete() -> None:
+def test_a_patch_may_delete_an_incident() -> None:
     deleted = patched(created(), {"is_deleted": True})
 
     assert (deleted["is_deleted"], deleted["deleted_by"]) == (True, "ada")
 
 
-# --- who may
+# --- reach
 
 
 @pytest.mark.parametrize("handler", [update, delete], ids=["update", "delete"])
-def test_only_what_a_caller_may_reach_can_be_changed(table: str, handler: Any) -> None:
+def test_a_caller_changes_only_incidents_within_reach(table: str, handler: Any) -> None:
     person, app = created(), created(caller=claims(app_id="soc-portal"))
     before = items(table)
     tries = [
@@ -406,7 +408,7 @@ def test_only_what_a_caller_may_reach_can_be_changed(table: str, handler: Any) -
 # --- documents of other versions
 
 
-def test_a_version_0_document_is_read_and_the_next_change_stores_it_upcast(table: str) -> None:
+def test_a_document_of_version_0_is_read_and_converted_by_its_next_change(table: str) -> None:
     incident = created()
     client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
     item = client.get_item(TableName=table, Key=key)["Item"]
@@ -424,7 +426,7 @@ def test_a_version_0_document_is_read_and_the_next_change_stores_it_upcast(table
     assert stored["tags"] == {"L": [{"S": "gdpr"}, {"S": "s3"}]}
 
 
-def test_what_a_newer_version_wrote_survives_a_patch(table: str) -> None:
+def test_a_patch_keeps_the_fields_of_a_newer_version(table: str) -> None:
     incident = created(tags=["a"])
     client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
     item = client.get_item(TableName=table, Key=key)["Item"]
@@ -443,7 +445,7 @@ def test_what_a_newer_version_wrote_survives_a_patch(table: str) -> None:
     assert "tags" not in stored
 
 
-def test_a_status_that_this_version_does_not_know_can_stay(table: str) -> None:
+def test_an_unknown_status_of_a_newer_version_is_kept(table: str) -> None:
     incident = created()
     client, key = boto3.client("dynamodb"), {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}}
     item = client.get_item(TableName=table, Key=key)["Item"]

@@ -1,4 +1,4 @@
-"""What a function does before its first request, on Lambda and elsewhere."""
+"""A function's work before its first request, on Lambda and elsewhere."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ print(answer["statusCode"])
 
 
 class Table(ThreadingHTTPServer):
-    """Stands where DynamoDB is: it has no item, and remembers who asked for what."""
+    """A replacement for DynamoDB: it has no items, and records all requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[tuple[str, str, int]] = []  # method, path, the port that the connection came from
+        self.asked: list[tuple[str, str, int]] = []  # method, path, the client's port
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -43,7 +43,7 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # as http.server names it
+    def do_GET(self) -> None:  # the name that http.server requires
         self._answer(b"healthy: dynamodb")
 
     def do_POST(self) -> None:
@@ -97,7 +97,7 @@ for module in sys.argv[1:]:
 SERVICE_OF = {
     "TABLE_NAME": "dynamodb", "METRICS_QUEUE_URL": "sqs", "DEAD_LETTERS_URL": "sqs", "EVENT_BUS_NAME": "events",
 }  # fmt: skip
-"""What a function calls, by what its template tells it of."""
+"""The service that a function calls, by the environment variable of its template."""
 
 ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}
 
@@ -111,20 +111,20 @@ def test_on_lambda_the_first_request_finds_an_open_connection(table: Table) -> N
     assert ping[2] == get[2]
 
 
-def test_elsewhere_an_import_asks_for_nothing(table: Table) -> None:
+def test_outside_lambda_an_import_makes_no_request(table: Table) -> None:
     run("import get_incident", table.url)
     assert table.asked == []
 
 
-def test_a_table_that_is_away_does_not_stop_a_start() -> None:
+def test_a_function_starts_without_a_reachable_table() -> None:
     assert run("import get_incident; print(1)", f"http://127.0.0.1:{free_port()}", **ON_LAMBDA) == "1\n"
 
 
-def test_a_function_that_was_told_nothing_starts_and_says_so_later() -> None:
+def test_a_function_starts_without_its_settings() -> None:
     assert run("import get_incident; print(1)", "", TABLE_NAME="", AWS_DEFAULT_REGION="", **ON_LAMBDA) == "1\n"
 
 
-def test_every_function_makes_its_clients_while_lambda_starts_it_and_of_one_session(table: Table) -> None:
+def test_every_function_makes_its_clients_at_its_start_and_from_one_session(table: Table) -> None:
     calls = {
         operation_name(name): sorted(
             {SERVICE_OF[one] for one in given["Environment"]["Variables"] if one in SERVICE_OF}
@@ -142,7 +142,7 @@ def test_every_function_makes_its_clients_while_lambda_starts_it_and_of_one_sess
     assert made == {module: ["1", *services] for module, services in calls.items()}
 
 
-def test_elsewhere_no_client_is_made(table: Table) -> None:
+def test_outside_lambda_an_import_makes_no_client(table: Table) -> None:
     assert run(STARTS, table.url, "ingest_finding", "publish_incident_events") == (
         "ingest_finding 0\npublish_incident_events 0\n"
     )

@@ -1,3 +1,3 @@
-"""What each release left in a table and answered from it, and the program that records both."""
+"""The tables that each release left and its answers from them, and the program that records both."""
 
 import incidents_cli  # noqa: F401  # puts functions/ on the path

@@ -1,13 +1,13 @@
-"""Record the table of a release, and what the release answers from it: every later upgrade test begins with them.
+"""Record the table of a release and the release's answers from it: every later upgrade test starts with them.
 
-``uv run python -m tests.releases.record tests/releases/0.1.0.jsonl`` writes that file and ``0.1.0.answers.json`` beside
-it; ``tests/support/releases.py`` says what they hold. 0.1.0 was recorded at commit fd5dee0, by this program as it was
-then. A later release is recorded at its own commit, and a recorded file is never written again.
+``uv run python -m tests.releases.record tests/releases/0.1.0.jsonl`` writes that file, and ``0.1.0.answers.json`` next
+to it; ``tests/support/releases.py`` describes their content. 0.1.0 was recorded at commit fd5dee0, by this program as
+it was then. A later release is recorded at its own commit, and a recorded file is never written again.
 
-The real handlers write every item, and the operator's own code the account map. Three things are not as on AWS: the
-clock is ours, SQS is a list, and a part of a bucket has 300 bytes at most (250 000 there), so that small days have
-several. Two things are missing: what is published leaves nothing in the table, and no handler can write a document of
-schema version 0.
+The real handlers write every item, and the operator's own code writes the account map. Three things differ from AWS:
+the program sets the clock, SQS is a list, and a part of a bucket has at most 300 bytes (250 000 there), so that small
+days have several parts. Two things are missing: publishing leaves nothing in the table, and no handler can write a
+document of schema version 0.
 """
 
 import json
@@ -50,7 +50,7 @@ ACME_ACCOUNT, GLOBEX_ACCOUNT, PRODUCER_ACCOUNT = "111122223333", "444455556666",
 
 BEGIN = datetime(2026, 11, 23, 6, tzinfo=UTC)
 HOUR, DAY = 3600, 86_400  # seconds
-PAGE = 20  # incidents of the page of a list
+PAGE = 20  # incidents in a page of a list
 WINDOW = {"from": "2026-01-01", "to": "2026-12-31", "group_by": "severity", "interval": "month"}
 
 ENVIRONMENT = {
@@ -70,7 +70,7 @@ Document = dict[str, Any]
 
 
 class Made(NamedTuple):
-    """An incident, and who made it."""
+    """An incident and its creator."""
 
     caller: Caller
     id: str
@@ -97,7 +97,7 @@ def main(file: Path) -> None:
 
 @contextmanager
 def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
-    """Yield the service on DynamoDB Local, its clock, and what undoes all that is changed here."""
+    """Yield the service on DynamoDB Local, its clock, and the monkeypatch that undoes all changes made here."""
     with dynamodb_local.running() as url, pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             patch.setenv(name, value)
@@ -112,7 +112,7 @@ def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
 
 
 def live(world: MetricWorld) -> list[Replay]:
-    """Let the tenants live, and leave some days marked; return the creates that had a key."""
+    """Make the tenants' data, and leave some days marked; return the creates with a key."""
     findings_of_every_source(world)
     for caller in (ACME, SCANNER, GLOBEX):
         one_of_every_status(caller)
@@ -126,7 +126,7 @@ def live(world: MetricWorld) -> list[Replay]:
     world.wait(DAY)
     first = create(ACME, {"title": "of a marked day", "severity": "high", "detected_at": "2026-11-24T01:00:00Z"})
     patch(first, status="closed")
-    patch(titled("Datenabfluss"), severity="low", category="malware")  # of days that were computed before
+    patch(titled("Datenabfluss"), severity="low", category="malware")  # changes days that were computed before
     create(GLOBEX, {"title": "of a marked day", "occurred_at": "2026-11-23T22:00:00Z",
                     "detected_at": "2026-11-24T02:00:00Z"})  # fmt: skip
     mark(world.fetch())
@@ -165,7 +165,7 @@ def one_of_every_status(caller: Caller) -> None:
 
 
 def busy_days(caller: Caller) -> None:
-    """Two days with so many values that their buckets have several parts."""
+    """Make two days with so many values that their buckets have several parts."""
     random = Random(str(caller))
     for n in range(12):
         day = "2026-11-05" if n % 2 else "2026-11-06"
@@ -177,7 +177,7 @@ def busy_days(caller: Caller) -> None:
 
 
 def every_field() -> None:
-    """Every field from the beginning; every field later, and then cleared."""
+    """Create an incident with every field; give another one every field later, and then clear the fields."""
     create(ACME, FULL)
     later = create(GLOBEX, {"title": "nothing known"})
     patch(later, **{name: value for name, value in FULL.items() if name != "incident_number"})
@@ -196,7 +196,7 @@ def numbers_and_minutes_of_callers() -> None:
 
 
 def whole_lives(world: MetricWorld) -> None:
-    """From new to closed and back; dismissed and not; deleted, and restored."""
+    """Make incidents that go from new to closed and back, are dismissed and not, deleted, and restored."""
     for caller in (ACME, SCANNER, GLOBEX):
         longest, wrong, gone, back = (
             create(caller, {"title": title, "severity": "high", "detected_at": "2026-11-23T05:00:00Z"})
@@ -242,7 +242,7 @@ def take(event: Document) -> None:
 
 
 def titled(part: str) -> Made:
-    """Return the incident of acme whose title has this part."""
+    """Return the incident of acme whose title contains this text."""
     items = invariants.of_tenant(boto3.client("dynamodb"), "incidents", "acme")
     (found,) = [item for item in items if kind(item) == "incident" and part in item["title"]["S"]]
     return Made(ACME, found["id"]["S"])
@@ -254,7 +254,7 @@ def everything() -> list[Item]:
 
 
 def questions(items: list[Item]) -> Iterator[Question]:
-    """Yield what is asked of the table: every incident and its changes, and for each caller a list and the metrics."""
+    """Yield the questions to the table: every incident and its changes, and for each caller a list and the metrics."""
     callers = {caller["tenant"]: caller for caller in (ACME, GLOBEX)}
     for item in items:
         if kind(item) == "incident":
@@ -272,7 +272,7 @@ def metrics_questions() -> Iterator[Question]:
 
 
 def next_pages(answers: list[Recorded]) -> list[Recorded]:
-    """Return the second pages of the lists that have one: their cursors must open as long as any release is in use."""
+    """Return the second pages of the lists with one: their cursors must work as long as any release is in use."""
     lists = [answer for answer in answers if answer.question.operation == "list_incidents"]
     cursors = [(one.question, json.loads(one.body)["next_cursor"]) for one in lists]
     return [
@@ -283,7 +283,7 @@ def next_pages(answers: list[Recorded]) -> list[Recorded]:
 
 
 def write(file: Path, items: list[Item]) -> None:
-    """Write the header and the items. Members stay in the order in which the table gave them: answers show it."""
+    """Write the header and the items. Members keep their order from the table, because the recorded answers show it."""
     header = {"release": version("grc-incidents"), "items": dict(sorted(Counter(map(kind, items)).items()))}
     lines = [json.dumps(line, ensure_ascii=False) for line in (header, *items)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

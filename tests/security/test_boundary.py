@@ -1,4 +1,4 @@
-"""The boundary between tenants, and between a tenant's applications: every operation, attacked in every way.
+"""The boundaries between tenants and between a tenant's applications: every operation under every attack.
 
 acme is the victim, globex the attacker's tenant; acme's application soc-portal is attacked by its application other.
 """
@@ -38,18 +38,18 @@ MALFORMED = claims("[acme globex]")
 
 
 class Before(NamedTuple):
-    """What there is before the attack."""
+    """The data that exists before the attack."""
 
     victim: str  # acme's incident, made by a person, numbered IR-1
     portal: str  # acme's incident, made by soc-portal
-    own: str  # the attacker's, in globex
-    other: str  # the attacking application's, in acme
-    list_cursor: str  # of acme's list
-    changes_cursor: str  # of the victim's history
+    own: str  # the attacker's incident, in globex
+    other: str  # the attacking application's incident, in acme
+    list_cursor: str  # the cursor of acme's list
+    changes_cursor: str  # the cursor of the victim's trail
 
 
 class Attacked(NamedTuple):
-    """A function, and whatever its request is made of beside the path and the caller."""
+    """A function, and the parts of its request other than the path and the caller."""
 
     handler: Callable[..., dict[str, Any]]
     body: object = None
@@ -69,7 +69,7 @@ OPERATIONS = {
 
 
 class Attempt(NamedTuple):
-    """One request of the attacker's, and the status that is right."""
+    """One request of the attacker, and the correct status."""
 
     status: int
     caller: dict[str, str]
@@ -80,7 +80,7 @@ class Attempt(NamedTuple):
 
 
 def by_path(done: int, **sent: Any) -> dict[str, Callable[[Before], Attempt]]:
-    """The row of an operation on one incident: what is not the caller's is not there, and all else is not asked."""
+    """Return the attacks on an operation by id: a foreign incident gives 404, and unused parts are ignored."""
     return {
         "another tenant's id": lambda world: Attempt(404, OUTSIDER, world.victim, **sent),
         "another application's id": lambda world: Attempt(404, OTHER_APP, world.portal, **sent),
@@ -134,7 +134,7 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
 }  # fmt: skip
 
 
-def test_no_operation_and_no_attack_is_left_out() -> None:
+def test_every_operation_has_every_attack() -> None:
     names = {properties["Handler"].removesuffix(".handler") for properties in templates.operations().values()}
     assert set(OPERATIONS) == set(ROWS) == names
     assert all(set(row) == set(ATTACKS) for row in ROWS.values())
@@ -194,7 +194,7 @@ SHOWN: set[tuple[str, str]] = set()
 
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_boundary_holds(
+def test_no_attack_on_an_operation_reaches_foreign_data(
     operation: str, attack: str, world: Before, service: str, dynamodb: "DynamoDBClient", calls: list[str],
     promise: Callable[[str, str], None],
 ) -> None:  # fmt: skip
@@ -215,7 +215,7 @@ def test_the_boundary_holds(
         calls.clear()
         nothing = send(operation, attempt._replace(path=UNKNOWN if attempt.path != "IR-1" else "IR-2"))
         assert without_request_id(answer) == without_request_id(nothing)
-        assert made == calls, "what is somebody else's costs what is not there"
+        assert made == calls, "a foreign id must cause the same calls as an unknown id"
     if attack == "forged incident number" and operation == "list_incidents":
         assert json.loads(answer["body"]) == {"items": [], "next_cursor": None}
     SHOWN.add((operation, attack))
@@ -227,9 +227,7 @@ def test_the_boundary_holds(
 
 
 @pytest.mark.parametrize("operation", [name for name, one in OPERATIONS.items() if one.has_path])
-def test_unknown_another_tenant_s_and_another_application_s_are_the_same_404(
-    operation: str, world: Before, calls: list[str]
-) -> None:
+def test_an_unknown_id_and_a_foreign_id_give_the_same_404(operation: str, world: Before, calls: list[str]) -> None:
     seen = []
     for caller, path in (
         (OUTSIDER, world.victim), (OUTSIDER, world.portal), (OTHER_APP, world.victim), (OTHER_APP, world.portal),
@@ -244,13 +242,13 @@ def test_unknown_another_tenant_s_and_another_application_s_are_the_same_404(
     assert seen[0][1] == ["GetItem"]
 
 
-def test_an_application_s_list_shows_its_own_in_every_form(world: Before) -> None:
+def test_an_application_s_list_has_only_its_own_incidents_for_any_filter(world: Before) -> None:
     for query in ("", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal"):
         page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
         assert [incident["id"] for incident in page["items"]] == [world.other]
 
 
-def test_numbers_are_the_tenant_s_so_an_application_learns_that_one_is_taken_and_no_more(world: Before) -> None:
+def test_an_application_learns_only_that_a_number_of_its_tenant_is_in_use(world: Before) -> None:
     taken = send("create_incident", Attempt(409, OTHER_APP, body=BODY | {"incident_number": "IR-1"}))
     assert (taken["statusCode"], world.victim in taken["body"]) == (409, False)
 

@@ -1,4 +1,4 @@
-"""A cursor is taken as it was given or not at all: 10 000 that somebody changed, and none of them reads a thing."""
+"""Cursors are accepted unchanged or refused: 10 000 changed cursors, none of which reads anything."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -30,7 +30,7 @@ def calls(service: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def incident_id(calls: list[str]) -> str:
-    """Of the tenant acme, with a history of two; beside it, two more incidents."""
+    """The id of an incident of acme with two changes; acme has two more incidents."""
     for number in range(2):
         create(create_event({"title": f"number {number}"}), Context)
     made: str = json.loads(create(create_event({"title": "the last"}), Context)["body"])["id"]
@@ -56,7 +56,7 @@ def cursor_of(read: List, query: str = "limit=1", caller: dict[str, str] | None 
 
 
 def tampered(random: Random, cursor: str, other: str) -> Iterator[str]:
-    """Yield cursors that are neither of the two, for ever."""
+    """Yield changed cursors without end, never one of the two given."""
     while True:
         place, length = random.randrange(len(cursor)), random.randrange(1, 8)
         raw = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -77,7 +77,7 @@ def tampered(random: Random, cursor: str, other: str) -> Iterator[str]:
             yield changed
 
 
-def test_a_changed_cursor_is_a_400_and_reads_nothing(
+def test_a_changed_cursor_gives_400_and_reads_nothing(
     incident_id: str, calls: list[str], promise: Callable[[str, str], None]
 ) -> None:
     lists: list[List] = [list_, changes(incident_id)]
@@ -97,7 +97,7 @@ def test_a_changed_cursor_is_a_400_and_reads_nothing(
     promise("A changed cursor is a 400 and reads nothing", f"{TAMPERS} tampers, {len(calls)} calls to the table")
 
 
-def test_a_cursor_is_for_the_list_that_gave_it(incident_id: str, calls: list[str]) -> None:
+def test_a_cursor_works_only_for_its_own_list(incident_id: str, calls: list[str]) -> None:
     page, history = cursor_of(list_), cursor_of(changes(incident_id))
     other_incident = json.loads(create(create_event({"title": "other"}), Context)["body"])["id"]
     calls.clear()

@@ -1,4 +1,4 @@
-"""The wall behind the repository: what names somebody else's partition, or cannot be understood, is never sent."""
+"""The guard behind the repositories: a call that names a foreign partition, or that it cannot parse, is never sent."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -66,12 +66,12 @@ every_call = pytest.mark.parametrize("name", CALLS)
 
 @pytest.fixture
 def sent() -> Iterator[list[str]]:
-    """What was sent to DynamoDB; nothing is."""
+    """The names of the calls that reach DynamoDB's client; none leaves the process."""
     names: list[str] = []
 
     def answer(model: Any, **_: object) -> tuple[object, dict[str, object]]:
         names.append(model.name)
-        return SimpleNamespace(status_code=200), {}  # in the place of what the network would give
+        return SimpleNamespace(status_code=200), {}  # in place of the network's response
 
     dynamodb.client.cache_clear()
     dynamodb.client().meta.events.register("before-call.dynamodb", answer)  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ def sent() -> Iterator[list[str]]:
 
 
 @every_call
-def test_a_tenant_reaches_its_own(sent: list[str], name: str) -> None:
+def test_a_tenant_s_request_may_use_the_tenant_s_partition(sent: list[str], name: str) -> None:
     with guard.serving_tenant("acme"):
         CALLS[name](dynamodb.client(), OWN)
     assert len(sent) == 1
@@ -88,28 +88,28 @@ def test_a_tenant_reaches_its_own(sent: list[str], name: str) -> None:
 
 @every_call
 @pytest.mark.parametrize("key", [FOREIGN, SYSTEM], ids=["another tenant", "the system"])
-def test_a_tenant_reaches_nothing_else(sent: list[str], name: str, key: Any) -> None:
+def test_a_tenant_s_request_may_not_use_any_other_partition(sent: list[str], name: str, key: Any) -> None:
     with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
         CALLS[name](dynamodb.client(), key)
     assert sent == []
 
 
 @every_call
-def test_the_system_reaches_no_tenant(sent: list[str], name: str) -> None:
+def test_the_system_may_not_use_a_tenant_s_partition(sent: list[str], name: str) -> None:
     with guard.serving_system(), pytest.raises(guard.Breach):
         CALLS[name](dynamodb.client(), OWN)
     assert sent == []
 
 
 @every_call
-def test_whoever_serves_nobody_reaches_nothing(sent: list[str], name: str) -> None:
+def test_a_call_outside_any_request_may_not_use_any_partition(sent: list[str], name: str) -> None:
     for key in (OWN, SYSTEM):
         with pytest.raises(guard.Breach):
             CALLS[name](dynamodb.client(), key)
     assert sent == []
 
 
-def test_the_system_reaches_its_own(sent: list[str]) -> None:
+def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
     with guard.serving_system():
         dynamodb.client().get_item(TableName="t", Key=SYSTEM)
         dynamodb.client().delete_item(TableName="t", Key=SYSTEM)
@@ -155,19 +155,21 @@ def test_the_system_reaches_its_own(sent: list[str]) -> None:
         lambda client: client.transact_get_items(TransactItems=[{"Get": {"TableName": "t", "Key": OWN}}]),
     ],
 )
-def test_what_cannot_be_understood_is_refused(sent: list[str], call: Callable[["DynamoDBClient"], object]) -> None:
+def test_a_call_that_the_guard_cannot_parse_is_refused(
+    sent: list[str], call: Callable[["DynamoDBClient"], object]
+) -> None:
     with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
         call(dynamodb.client())
     assert sent == []
 
 
-def test_what_an_update_removes_it_gives_to_nobody(sent: list[str]) -> None:
+def test_an_update_may_remove_an_index_attribute(sent: list[str]) -> None:
     with guard.serving_tenant("acme"):
         update(dynamodb.client(), OWN, "SET #1 = :title REMOVE #0")
     assert sent == ["UpdateItem"]
 
 
-def test_the_forms_of_updates_that_name_no_partition_pass(sent: list[str]) -> None:
+def test_an_update_without_an_index_attribute_passes(sent: list[str]) -> None:
     with guard.serving_tenant("acme"):
         update(dynamodb.client(), OWN, "SET #1 = if_not_exists(#1, :title), b = :title REMOVE c, #0 ADD n :title")
         update(dynamodb.client(), OWN, "ADD n :title, m :title")
@@ -176,7 +178,7 @@ def test_the_forms_of_updates_that_name_no_partition_pass(sent: list[str]) -> No
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_repository_that_mistakes_the_tenant_is_stopped_before_anything_is_sent(
+def test_the_guard_stops_a_repository_with_a_wrong_tenant_before_any_call(
     sent: list[str], monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     def mistaken(self: Request, repository: Callable[[Identity, "DynamoDBClient", str], object]) -> object:

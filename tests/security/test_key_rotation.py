@@ -1,12 +1,12 @@
-"""A key that the issuer has rotated away counts no more, once the gateway has read the key set again.
+"""A token of a retired key is refused, as soon as the gateway has read the key set again.
 
-The emulator keeps a key set for two hours, as AWS does; here it is started anew instead.
+The emulator keeps a key set for two hours, as AWS does; this test restarts the emulator instead.
 """
 
 from tests.support.checkout import Checkout
 
 
-def test_a_key_that_was_rotated_away_counts_no_more(stack: Checkout) -> None:
+def test_a_token_of_a_retired_key_is_refused(stack: Checkout) -> None:
     old = stack.caller(stack.token("acme"))
     seen = old.get()
     assert seen.status_code == 200

@@ -1,4 +1,4 @@
-"""What callers write and who they are stays out of the logs, and out of the problems that they are told of."""
+"""The logs, and the problems in error responses, contain neither callers' texts nor their identities."""
 
 import io
 import json
@@ -60,11 +60,11 @@ BAD_CLAIMS = (
 
 @pytest.fixture
 def log(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What goes to the function's log: its own lines, and whatever any library would say."""
+    """The function's log: its own lines, and those of any library."""
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     anything_else = logging.StreamHandler(written)
-    anything_else.addFilter(lambda record: record.name != logger.name)  # as Powertools does to Lambda's own handler
+    anything_else.addFilter(lambda record: record.name != logger.name)  # as Powertools filters Lambda's own handler
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(anything_else)
     root.setLevel(logging.WARNING)  # as on Lambda
@@ -74,7 +74,7 @@ def log(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 def events(path: str) -> list[dict[str, Any]]:
-    """Return requests with a canary in every place, for an incident of this id or for none."""
+    """Return requests with a canary in every place, for an incident of this id or for an unknown one."""
     usual: dict[str, Any] = {"caller": PERSON, "headers": EVERYWHERE, "path": {"incident_id": path}}
     bodies = (BODY, {"title": CANARY}, {"status": "review"}, {"is_deleted": False}, *BAD_BODIES)
     return [
@@ -94,7 +94,7 @@ def problems(answers: list[dict[str, Any]]) -> list[str]:
     return [answer["body"] + json.dumps(answer["headers"]) for answer in answers if answer["statusCode"] >= 400]
 
 
-def test_no_canary_in_any_log_line_or_problem(log: io.StringIO, promise: Callable[[str, str], None]) -> None:
+def test_no_log_line_and_no_problem_contains_a_canary(log: io.StringIO, promise: Callable[[str, str], None]) -> None:
     assert len(HANDLERS) == len(templates.operations())
     numbered = {"title": CANARY, "incident_number": CANARY}
     made = create_incident.handler(http_event(body=json.dumps(numbered), caller=PERSON), Context)
@@ -122,7 +122,9 @@ def test_no_canary_in_any_log_line_or_problem(log: io.StringIO, promise: Callabl
     )
 
 
-def test_nor_when_the_unforeseen_happens(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_puts_no_canary_in_a_log_line_or_problem(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def explode(params: Any, **_: object) -> None:
         raise ValueError(f"cannot handle {params} of {CANARY}")
 
@@ -141,7 +143,7 @@ def test_nor_when_the_unforeseen_happens(log: io.StringIO, monkeypatch: pytest.M
     assert [set(json.loads(line)) for line in log.getvalue().splitlines()] == [KNOWN] * len(HANDLERS)
 
 
-def test_a_library_s_warning_would_be_seen_here(log: io.StringIO) -> None:
+def test_the_log_of_these_tests_includes_the_warnings_of_libraries(log: io.StringIO) -> None:
     logging.getLogger("botocore.hooks").warning("params %s", CANARY)
 
     assert CANARY in log.getvalue()

@@ -1,4 +1,4 @@
-"""Every mutation of a token over real HTTP, on every operation: none reaches what is not its bearer's."""
+"""Every mutated token over real HTTP, on every operation: none reaches data other than its bearer's."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def url(stack: Checkout) -> str:
 
 @pytest.fixture(scope="module")
 def victims(issuer: Issuer, url: str, http: httpx.Client) -> str:
-    """The id of an incident of the tenant that is attacked."""
+    """The id of an incident of the attacked tenant."""
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
     return str(http.post(url, json=INCIDENT, headers=headers).raise_for_status().json()["id"])
 
@@ -42,16 +42,16 @@ def held() -> list[Mutation]:
 
 @pytest.fixture(scope="module")
 def answered() -> list[int]:
-    """The status of every answer to them."""
+    """The status of every answer to a mutated token."""
     return []
 
 
 @pytest.fixture(scope="module")
 def written_to_others(stack: Checkout) -> Callable[[], Writes]:
-    """Tell what was written to the table since the last call, but for what belongs to bearers of genuine tokens.
+    """A function that returns the writes to the table since its last call, except those to data of genuine bearers.
 
-    The stream tells of every write, so the table need not be read twice for each mutation. What the metrics' jobs write
-    has no part in it: they compute, at any time, what stands in incidents that were written before.
+    The stream has every write, so the table need not be read twice for each mutation. Writes of the metrics' jobs are
+    left out: they may come at any time, and only compute from incidents that were written before.
     """
     status = stack.status
     stream = TableStream(status["endpoint_url"], status["table_name"], status["access_key_id"])
@@ -70,7 +70,7 @@ def is_of_the_jobs(partition: str) -> bool:
 
 
 def requests(victims: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """One request for each operation, those by id at the victim's incident."""
+    """Return one request for each operation; requests by id use the victim's incident."""
     return {
         "list": ("GET", "", {}),
         "get": ("GET", f"/{victims}", {}),
@@ -86,7 +86,7 @@ def is_ours(answer: httpx.Response) -> bool:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_a_token_that_is_not_right_reaches_nothing_but_its_bearers_own(
+def test_a_mutated_token_reaches_no_data_except_its_bearer_s(
     mutation: Mutation, issuer: Issuer, url: str, victims: str, http: httpx.Client,
     written_to_others: Callable[[], Writes], held: list[Mutation], answered: list[int],
 ) -> None:  # fmt: skip
@@ -126,7 +126,7 @@ def belongs_to_its_bearer(operation: str, answer: httpx.Response, claims: dict[s
         assert incident.get("app_id") == (as_text(claims["app_id"]) if "app_id" in claims else None)
 
 
-def test_a_genuine_token_reaches_what_the_mutations_are_after(
+def test_a_genuine_token_reads_the_attacked_incident(
     issuer: Issuer, url: str, victims: str, http: httpx.Client
 ) -> None:
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
@@ -134,7 +134,7 @@ def test_a_genuine_token_reaches_what_the_mutations_are_after(
     assert http.get(f"{url}/{victims}", headers=headers).json()["title"] == INCIDENT["title"]
 
 
-def test_a_single_write_to_what_belongs_to_others_is_seen(
+def test_a_single_write_to_the_attacked_tenant_is_detected(
     issuer: Issuer, url: str, victims: str, http: httpx.Client, written_to_others: Callable[[], Writes]
 ) -> None:
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
@@ -147,7 +147,7 @@ def test_a_single_write_to_what_belongs_to_others_is_seen(
     assert told == {("MODIFY", f"TENANT#{VICTIM}#INCIDENT"), ("INSERT", f"TENANT#{VICTIM}#CHANGE")}
 
 
-def test_the_table_excuses_nothing_without_a_reason() -> None:
+def test_every_mutation_that_is_not_refused_has_a_reason() -> None:
     names = Counter(mutation.name for mutation in MUTATIONS)
     excused = [mutation for mutation in MUTATIONS if mutation.locally in (Locally.FAILS, Locally.OWN_DATA)]
 
@@ -156,7 +156,7 @@ def test_the_table_excuses_nothing_without_a_reason() -> None:
     assert len([mutation for mutation in MUTATIONS if not mutation.legal]) >= 45
 
 
-def test_the_figure_of_the_promise(
+def test_the_promise_on_forged_tokens_at_the_gateway_has_its_figure(
     promise: Callable[[str, str], None], held: list[Mutation], answered: list[int]
 ) -> None:
     wrong = [mutation for mutation in held if not mutation.legal]

@@ -1,4 +1,4 @@
-"""The claims of every mutation at every operation, as a gateway would hand them on that let the token through."""
+"""The claims of every mutated token at every operation, as if the gateway had accepted the token."""
 
 import json
 import time
@@ -27,7 +27,7 @@ PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_table() -> Iterator[None]:
-    """A call that is made in spite of all is counted, and ends nowhere."""
+    """Use an address without a server: a call that should not happen is counted and reaches nothing."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port()}")
@@ -55,19 +55,17 @@ def refused() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("mutation", SHOWING, ids=lambda mutation: mutation.name)
-def test_claims_that_show_what_is_wrong_are_refused_by_every_operation(
-    mutation: Mutation, refused: list[dict[str, str]]
-) -> None:
+def test_wrong_claims_are_refused_by_every_operation(mutation: Mutation, refused: list[dict[str, str]]) -> None:
     assert mutation.parser is not None
     for caller in handed_on(mutation.all_claims(TRUSTED)):
         if mutation.claims == {"app_id": None} and "app_id" not in caller:
-            continue  # as AWS hands it on, it is a person's token: no application is named
+            continue  # AWS passes it as a person's token: it names no application
         assert_refused_everywhere(caller, mutation.parser)
         refused.append(caller)
 
 
 @pytest.mark.parametrize("mutation", LEGAL, ids=lambda mutation: mutation.name)
-def test_claims_with_nothing_wrong_are_taken_as_they_are(mutation: Mutation) -> None:
+def test_right_claims_are_accepted_unchanged(mutation: Mutation) -> None:
     (caller,) = handed_on(mutation.all_claims(TRUSTED))
 
     identity = from_claims(caller, time.time(), ISSUER)
@@ -78,7 +76,7 @@ def test_claims_with_nothing_wrong_are_taken_as_they_are(mutation: Mutation) -> 
 
 
 def may_be(name: str, value: str) -> bool:
-    """Tell whether a claim may have this value: the rule of the README, in other words than the parser's."""
+    """Tell whether a claim may have this value: the README's rule, written independently of the parser."""
     if value in ("null", "true", "false"):
         return False
     first, rest = value[:1], value[1:]
@@ -103,7 +101,7 @@ ALMOST = st.tuples(st.text(LOWER, max_size=3), SIGNS, st.text(LOWER, max_size=3)
     name=st.sampled_from(["tenant_id", "app_id", "sub"]),
     value=st.text(max_size=400) | ALMOST | st.text(PRINTABLE, max_size=300),
 )
-def test_any_text_is_taken_as_it_is_or_refused_by_every_operation(name: str, value: str) -> None:
+def test_any_claim_value_is_accepted_unchanged_or_refused_by_every_operation(name: str, value: str) -> None:
     caller = claims(**{name: value})
     if may_be(name, value):
         identity = from_claims(caller, time.time(), ISSUER)
@@ -122,13 +120,15 @@ NESTED = st.recursive(
 
 @settings(max_examples=scale.of(short=200, full=5_000), deadline=None)
 @given(scope=SCOPE, more=NESTED)
-def test_no_scope_is_read_out_of_an_object_or_a_list_in_a_list(scope: str, more: object) -> None:
+def test_no_scope_is_read_from_an_object_or_a_nested_list(scope: str, more: object) -> None:
     for value in ({"x": scope, "y": more}, {scope: more}, [{"x": scope}, more], [[scope, "c"], more]):
         (caller,) = handed_on(TRUSTED.claims("acme") | {"scope": value})
         assert from_claims(caller, time.time(), ISSUER).scopes == frozenset()
 
 
-def test_the_figure_of_the_promise(promise: Callable[[str, str], None], refused: list[dict[str, str]]) -> None:
+def test_the_promise_on_forged_tokens_at_the_parser_has_its_figure(
+    promise: Callable[[str, str], None], refused: list[dict[str, str]]
+) -> None:
     promise(
         "No forged token reaches data, at the parser",
         f"{len(refused)} claim sets x {len(OPERATIONS)} operations, each refused without a call to DynamoDB;"

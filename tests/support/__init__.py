@@ -1,1 +1,1 @@
-"""What several suites share."""
+"""Helpers that several suites share."""

@@ -1,4 +1,4 @@
-"""The local stack as its user meets it: through the command and over HTTP."""
+"""The local stack as its user sees it: through the command and over HTTP."""
 
 import json
 import os
@@ -28,12 +28,13 @@ def free_port() -> int:
 
 @dataclass
 class Checkout:
-    """One checkout's stack, as its user meets it: through the command and over HTTP."""
+    """The stack of one checkout, as its user sees it: through the command and over HTTP."""
 
     home: Path
     port: int
     http: httpx.Client
-    _told: dict[tuple[str, ...], str] = field(default_factory=dict)  # what a command said, until the next up or down
+    # The output of each command, until the next up or down.
+    _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         if arguments[0] in ("up", "down"):
@@ -48,7 +49,7 @@ class Checkout:
         return done.stdout
 
     def told(self, *arguments: str) -> str:
-        """Return what a command answers as long as the stack is up: it is called once, which takes a second."""
+        """Return the output of a command. Run it once (about a second); cache the output until the next up or down."""
         if arguments not in self._told:
             self._told[arguments] = self.answer(*arguments)
         return self._told[arguments]
@@ -65,17 +66,17 @@ class Checkout:
 
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
-        """`incidents up` as in a terminal: it stays, and Ctrl-C ends it."""
+        """Run `incidents up` as in a terminal: it stays in the foreground until Ctrl-C ends it."""
         self._told.clear()
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process may ignore SIGINT
         ) as process:  # fmt: skip
             assert process.stdout is not None
             try:
-                assert any(line.startswith("Try it") for line in process.stdout), "it ended early"
+                assert any(line.startswith("Try it") for line in process.stdout), "`incidents up` ended early"
                 yield process
             finally:
                 process.kill()
@@ -95,7 +96,7 @@ class Checkout:
 
 
 class Caller:
-    """Whoever holds a token, calling the incidents' API."""
+    """A client of the incidents API that holds a token."""
 
     def __init__(self, http: httpx.Client, url: str, headers: dict[str, str]) -> None:
         self._http, self._url, self._headers = http, url, headers

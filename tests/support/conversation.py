@@ -1,4 +1,4 @@
-"""The real handlers and the plain model, asked the same and held to the same answers."""
+"""A conversation with the real handlers and with the plain model: both must give the same answers."""
 
 import json
 import operator
@@ -31,7 +31,7 @@ from tests.support.oracle import Actor, Document, Life, PlainService, Verdict, c
 
 
 class TalkCount:
-    """What was done, and how it was answered."""
+    """Counts of what the conversation did and of the answers."""
 
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: str
-    between: tuple[str, str]  # the moments of the question and of the answer
+    between: tuple[str, str]  # the times just before the request and just after the answer
 
     @property
     def document(self) -> Document:
@@ -52,12 +52,12 @@ class Answer(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A list that somebody has read in part."""
+    """A list that a caller has read in part."""
 
     actor: Actor
     parameters: Document
     cursor: str
-    behind: str  # the id of the last incident that was shown
+    behind: str  # the id of the last incident on the last page
 
 
 def now() -> str:
@@ -65,7 +65,7 @@ def now() -> str:
 
 
 class Both:
-    """The service and the model of it, for two tenants of their own with the same two people and two applications."""
+    """The service and its model, for two tenants. Both have the same two people and the same two applications."""
 
     def __init__(self, tally: TalkCount) -> None:
         self.tally, self.world = tally, PlainService()
@@ -75,7 +75,7 @@ class Both:
             for one in (tenant, f"{tenant}-b")
             for subject, app in (("ada", None), ("grace", None), ("ada", APPS[0]), ("machine", APPS[1]))
         ]
-        self.sent: list[tuple[Actor, Document, str]] = []  # creates with a key
+        self.sent: list[tuple[Actor, Document, str]] = []  # creates with an idempotency key
         self.refusal: str | None = None
         self.asked_for_a_change = False
 
@@ -152,7 +152,7 @@ class Both:
             opened = self.turn(actor, parameters, limit, opened)
 
     def turn(self, actor: Actor, parameters: Document, limit: int, opened: Opened | None = None) -> Opened | None:
-        """Read a page. No life is so long that a request would reach its bound: every page but the last is full."""
+        """Read a page. The test data never reaches a request's limit, so every page except the last is full."""
         asked = {**parameters, "limit": limit} | ({"cursor": opened.cursor} if opened else {})
         answer = self.ask(list_, list_event(claims_of(actor), **asked))
         self.agree(answer, Verdict(200))
@@ -179,7 +179,7 @@ class Both:
         assert answer.status == verdict.status, (answer, verdict)
         if answer.status >= 400:
             assert answer.document["status"] == answer.status
-        if answer.status == 404:  # whatever is out of reach looks like what does not exist
+        if answer.status == 404:  # an incident out of reach gives the same answer as one that does not exist
             assert answer.body == (self.refusal or answer.body)
             self.refusal = answer.body
         if answer.status == 409:
@@ -193,7 +193,7 @@ class Both:
         assert answer.headers["etag"] == f'"{record.version}"'
 
     def use_elsewhere(self, actor: Actor, parameters: Document, opened: Opened) -> None:
-        """Read on with the cursor of another list: only the same list of the same caller takes it."""
+        """Use the cursor of another list. The service accepts it only for the same list of the same caller."""
         is_theirs = (actor.tenant, actor.app) == (opened.actor.tenant, opened.actor.app)
         if is_theirs and {"order": "desc"} | parameters == {"order": "desc"} | opened.parameters:
             self.turn(actor, parameters, 1, opened)
@@ -201,7 +201,7 @@ class Both:
             self.agree(self.ask(list_, list_event(claims_of(actor), cursor=opened.cursor, **parameters)), Verdict(400))
 
     def versions(self, incident_id: str, match: str) -> tuple[str | None, set[int] | None]:
-        """A header of preconditions, and the versions that it names; None for any."""
+        """Return a precondition header, and the versions that it matches (None for any version)."""
         record = self.world.records.get(incident_id)
         version = record.version if record else 1
         named: dict[str, tuple[str | None, set[int] | None]] = {
@@ -221,7 +221,7 @@ def claims_of(actor: Actor) -> dict[str, str]:
 
 
 def differences(shown: Document, right: Document) -> dict[str, tuple[object, object]]:
-    """What is shown, and what would be right, by field."""
+    """Return the fields that differ, each with its actual and its expected value."""
     if canonical(shown) == canonical(right):
         return {}
     absent = "absent"

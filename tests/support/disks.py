@@ -1,4 +1,4 @@
-"""A disk that is full, as far as this process or one that it starts can tell."""
+"""A simulated full disk, for this process and for the processes that it starts."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """Let no file become larger than this many bytes."""
+    """Limit the size of every file to this many bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

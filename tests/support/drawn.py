@@ -1,4 +1,4 @@
-"""What the callers of a life of incidents send, as hypothesis draws it: mostly in order, often enough not."""
+"""Hypothesis strategies for the requests to incidents: mostly valid, often enough not."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ NUMBERS = ["IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-202
 
 
 def written(n: int, hours: int, digits: str = "") -> str:
-    """The nth moment, as somebody in some offset would write it."""
+    """Return the nth moment as text, in the UTC offset of this many hours."""
     moment = datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(hours=7, minutes=13, seconds=37.251)
     text = moment.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds")
     return text[:-6] + digits + text[-6:] if hours else text.replace("+00:00", digits + "Z")
 
 
 def moments(first: int, last: int) -> st.SearchStrategy[str]:
-    """Mostly between two moments, now and then far in the future; in any offset, with more digits than are kept."""
+    """Draw moments: mostly between two, some far in the future, in any offset, some with more digits than are kept."""
     places = st.integers(first, last) | st.integers(first, last) | st.integers(first, last + 1) | st.just(3000)
     return st.builds(written, places, st.sampled_from([0, 0, 5, -8]), st.sampled_from(["", "999"]))
 
@@ -68,7 +68,7 @@ BAD: list[Document] = [
     {"version": 1},
 ]  # fmt: skip
 
-# Few at a time, or hardly any would agree with each other.
+# Few fields at a time: otherwise the values of a body would almost never agree with each other.
 OFTEN = [
     "mttd_minutes",
     "mttr_minutes",
@@ -76,7 +76,7 @@ OFTEN = [
     "severity",
     "category",
     "tags",
-]  # what rules and filters ask for
+]  # fields that rules and filters use
 one_value = st.sampled_from([*sorted(FIELDS), *OFTEN, *OFTEN]).flatmap(
     lambda name: FIELDS[name].map(lambda value: {name: value})
 )
@@ -116,7 +116,7 @@ keys = st.sampled_from(["key-1", "key 2", "schlüssel"])
 
 
 class Aim(NamedTuple):
-    """Who is after which incident: one in their reach, or for a stranger any of all tenants and applications."""
+    """A caller and the incident to use: one within reach, or for a stranger any one of any tenant and application."""
 
     who: int
     n: int
@@ -127,7 +127,7 @@ aims = st.builds(Aim, actors, which, st.sampled_from([False] * 6 + [True]))
 
 
 def rewritten(body: Document) -> Document:
-    """The same values in another order, and moments in another offset."""
+    """Return the same values in another order, with the moments in another offset."""
     return {name: elsewhere(body[name]) if name in oracle.MOMENTS else body[name] for name in reversed(body)}
 
 

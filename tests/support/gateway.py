@@ -1,4 +1,4 @@
-"""The handlers behind httpx: a request becomes the event that the gateway would make of it."""
+"""The handlers as an httpx transport: each request becomes the event that the gateway would make from it."""
 
 import importlib
 import json
@@ -16,11 +16,12 @@ ROUTES = [
     for method, operation in operations.items()
     if operation["security"]
 ]
-ROUTES.sort(key=lambda route: "(" in route[1].pattern)  # as the gateway: what is written out comes before a variable
+# As in the gateway, a literal path wins over a path with a variable.
+ROUTES.sort(key=lambda route: "(" in route[1].pattern)
 
 
 class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Every caller has the same claims, whatever the token. ``requests`` are all that came."""
+    """Gives every caller the same claims, whatever the token is. ``requests`` holds all requests received."""
 
     def __init__(self, caller: dict[str, str] | None = None) -> None:
         self.requests: list[httpx.Request] = []

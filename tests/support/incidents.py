@@ -5,7 +5,7 @@ from typing import Any, cast
 from incidents.domain import model
 from incidents.storage import stored_form
 
-# Every field that a create may hold, each with a value that would show if it were lost, cut or rounded.
+# Every field that a create may hold. Each value would show if it were lost, cut or rounded.
 FULL: dict[str, Any] = {
     "incident_number": "IR 2026/17",
     "title": "Datenabfluss über ein Backup 🔐",

@@ -1,4 +1,4 @@
-"""What must hold in the table at every moment, whatever went wrong: the rules of `incidents verify`, over all items."""
+"""The invariants of the table, even after a fault: the rules of `incidents verify`, over all items."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ def of_tenant(client: "DynamoDBClient", table: str, tenant: str) -> list[Item]:
 
 
 def violations(found: list[Item]) -> list[str]:
-    """Return what does not hold, in words; an empty list is what everybody hopes for. Metrics are not looked at."""
+    """Return every violation as text; an empty list means that none was found. Metrics are not checked."""
     tenants: dict[str, dict[str, dict[str, Item]]] = {}
     for item in found:
         _, tenant, kind = item["pk"]["S"].split("#")

@@ -1,4 +1,4 @@
-"""Lint every template, as it stands and with its conditions decided: `uv run python -m tests.support.lint`."""
+"""Lint every template as it is, and with its conditions decided: `uv run python -m tests.support.lint`."""
 
 import json
 import os
@@ -13,7 +13,8 @@ from tests.support import rendered, templates
 
 CHECKOV = "checkov@3.3.30"
 
-# A customer's key for logs and secrets: whoever brings none has the services' own. It is a parameter, as for the table.
+# The checks for a customer's KMS key on logs and secrets. Without such a key, the AWS services use their own. The key
+# is a parameter, as for the table.
 WITHOUT_A_KEY = {"CKV_AWS_149", "CKV_AWS_158"}
 
 
@@ -41,7 +42,7 @@ def checkov(files: list[str]) -> str:
     try:
         report: Any = json.loads(done.stdout)
     except ValueError:
-        return f"checkov said no JSON:\n{done.stdout}{done.stderr}"
+        return f"checkov printed no valid JSON:\n{done.stdout}{done.stderr}"
     summary = report["summary"]
     failed = [
         f"{one['check_id']} {one['check_name']}: {one['resource']} in {one['file_path']}"

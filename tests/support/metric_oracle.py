@@ -1,7 +1,6 @@
-"""What the metrics must be, from the documents that callers see: by brute force, over every incident, each time.
+"""The expected metrics, from the documents that callers see: by brute force, over every incident, each time.
 
-Written without a look at how the service does it: floats of no kind, no buckets, no counters, a sorted list for each
-number.
+It does not follow the service's method: no floats, no buckets, no counters, and a sorted list for each number.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +17,7 @@ METRICS = ["mttd", "mttr", "time_to_contain"]
 def answer(
     documents: Iterable[Document], first: str, last: str, group_by: str, interval: str, as_of: str
 ) -> dict[str, Any]:
-    """Return the answer to a question, but for its definitions, from all the incidents that the caller may see."""
+    """Return the expected answer without its definitions, from all the incidents that the caller may see."""
     documents = list(documents)
     groups: list[dict[str, Any]] = []
     if group_by != "none":
@@ -134,7 +133,7 @@ def _mean(values: list[int]) -> float | None:
 
 
 def _nearest_rank(values: list[int], percent: int) -> int | None:
-    """The smallest value such that at least this share of all values is not above it."""
+    """Return the smallest value such that at least this share of all values is not above it."""
     for value in values:
         if 100 * sum(other <= value for other in values) >= percent * len(values):
             return value

@@ -1,4 +1,4 @@
-"""Tenants whose incidents have a history, and the jobs that compute their metrics from what the stream tells of it."""
+"""Tenants whose incidents have a history, and the jobs that compute their metrics from the stream."""
 
 import json
 from datetime import UTC, datetime
@@ -32,14 +32,14 @@ from tests.support.streams import TableStream
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-APPS = ["scanner", "ALL", None]  # an application may have any name
+APPS = ["scanner", "ALL", None]  # an application may have any name, even ALL
 FIRST, LAST = "2026-01-30", "2026-02-14"
 
 _runs = count()
 
 
 class Queue:
-    """Stands where SQS is: the messages that the schedule sends."""
+    """A replacement for SQS: it keeps the messages that the schedule sends."""
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
@@ -50,18 +50,18 @@ class Queue:
 
 
 class MetricClock:
-    """What everybody takes for the time, in nanoseconds since 1970: some day within the window."""
+    """The clock of all code under test, in nanoseconds since 1970. It starts on a day within the metrics' window."""
 
     def __init__(self) -> None:
         self.now = int(datetime(2026, 2, 5, 6, tzinfo=UTC).timestamp() * 1e9)
 
     def __call__(self) -> int:
-        self.now += 1_000_000  # nothing takes no time
+        self.now += 1_000_000  # no two readings are equal
         return self.now
 
 
 class MetricWorld:
-    """Some tenants, what happened to their incidents, and how much of it the stream has told."""
+    """Some tenants with a history of incidents, and the stream records that were delivered and that still wait."""
 
     def __init__(self, stream: TableStream, queue: Queue, clock: MetricClock) -> None:
         self._stream, self._queue, self._clock = stream, queue, clock
@@ -97,17 +97,17 @@ class MetricWorld:
         self._clock.now += int(seconds * 1e9)
 
     def marked(self) -> list[str]:
-        """The days of all tenants that are still marked."""
+        """Return the days of all tenants that are still marked."""
         return [mark.name[1] for mark in marks.metric_days().of_all_tenants()]
 
     def fetch(self) -> list[dict[str, Any]]:
-        """Return what the stream holds and has not brought; whoever takes it, brings it."""
+        """Take the records that wait in the stream; the caller must deliver them."""
         self.waiting += self._stream.incidents()
         taken, self.waiting = self.waiting, []
         return taken
 
     def deliver(self, random: Random, *, everything: bool = False) -> None:
-        """Bring some of what the stream holds: in order for each item, in any order across items, some of it again."""
+        """Deliver some waiting records: in order for each item, in any order across items, some of them twice."""
         self.waiting += self._stream.incidents()
         if self.told and random.random() < 0.3:
             mark(random.choice(self.told))
@@ -153,7 +153,7 @@ def ask(caller: dict[str, str], group_by: str, interval: str, first: str = FIRST
 
 
 def buckets(dynamodb: "DynamoDBClient", table: str, tenants: list[str]) -> list[dict[str, Any]]:
-    """Return every stored part, but for the moment at which it was computed."""
+    """Return every stored part, without the time at which it was computed."""
     found = [
         item
         for tenant in tenants

@@ -1,4 +1,4 @@
-"""Every operation with a request to it, as Lambda calls it, and a count of the calls that reach DynamoDB."""
+"""A request for every operation, as Lambda passes it, and a record of the calls that reach DynamoDB."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ def call(operation: str, caller: dict[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def calls_to_dynamodb() -> Iterator[list[str]]:
-    """Yield the names of the calls that reach DynamoDB meanwhile."""
+    """Yield a list that collects the names of the calls that reach DynamoDB within the block."""
     made: list[str] = []
     client = dynamodb.client()
 

@@ -1,7 +1,7 @@
-"""A plain model of the service, in memory. Written from the README, it shares nothing with the product.
+"""A plain model of the service, in memory. It is written from the README and shares no code with the product.
 
-It says which status is right for a request and what the incident, its version, the lists and the history then are. Two
-things only the service can know, so they are told: a new incident's id, and the moment of a request.
+It returns the correct status for a request, and then the correct incident, version, lists and history. Only the service
+knows the id of a new incident and the time of a request, so the model gets both as arguments.
 """
 
 import json
@@ -28,7 +28,7 @@ SEVERITIES = ["critical", "high", "medium", "low", "informational"]
 
 
 class Actor(NamedTuple):
-    """Who is calling: a person, or an application if ``app`` is set."""
+    """A caller: a person, or an application if ``app`` is set."""
 
     tenant: str
     subject: str
@@ -37,7 +37,7 @@ class Actor(NamedTuple):
 
 @dataclass
 class Life:
-    """One incident as everybody who may see it sees it, and all that was ever done to it."""
+    """One incident with all its changes, as every caller who may see it sees it."""
 
     document: Document
     history: list[Document]
@@ -48,7 +48,7 @@ class Life:
 
 
 class Verdict(NamedTuple):
-    """What is right to answer; ``wrote`` if the request changed anything."""
+    """The correct answer; ``wrote`` if the request changed anything."""
 
     status: int
     record: Life | None = None
@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
 
 
 def canonical(value: object) -> str:
-    """Return one text for one JSON value: the order of members does not count, true is not 1."""
+    """Return one text for one JSON value: the order of members does not count, and true differs from 1."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -70,7 +70,7 @@ def text_of(moment: datetime) -> str:
 
 
 def made_at(incident_id: str) -> str:
-    """Return the millisecond that the first ten characters of a ULID hold, in Crockford's base 32."""
+    """Return the millisecond in the first ten characters of a ULID, which are in Crockford's base 32."""
     milliseconds = 0
     for character in incident_id.removeprefix("inc_")[:10]:
         milliseconds = milliseconds * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(character)
@@ -159,7 +159,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "mttr_minutes": _is_count,
     "tags": _is_tags,
     "financial_impact": _is_amount,
-    "lessons_learned": lambda _: True,  # none of the tests' own is too large or too deep
+    "lessons_learned": lambda _: True,  # no test sends one that is too large or too deep
     "is_deleted": lambda value: isinstance(value, bool),
     **dict.fromkeys(MOMENTS, _is_moment),
     **dict.fromkeys(ID_LISTS, _is_ids),
@@ -170,7 +170,7 @@ USUAL = {"source": "edm", "source_type": "api", "status": "new"}
 
 
 def _read(body: Document) -> Document | None:
-    """Return what a body says, in the form of the answers; None if a value breaks a rule of its own."""
+    """Return the values of a body in the form of the answers; None if a value breaks a rule of its own field."""
     values: Document = {}
     for name, value in body.items():
         if name not in RULES or (name in NEVER_NULL if value is None else not RULES[name](value)):
@@ -187,7 +187,7 @@ def _read(body: Document) -> Document | None:
 
 
 def _merge(target: object, patch: object) -> object:
-    """RFC 7396."""
+    """Return the target with the merge patch applied (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -202,7 +202,7 @@ def _merge(target: object, patch: object) -> object:
 
 
 def _settle(after: Document, given: Document, before: Document | None, moment: str) -> bool:
-    """Stamp what the status asks for and derive the minutes, in place; False if the values contradict each other."""
+    """Set the timestamps for the new status and derive the minutes, in place; False if the values conflict."""
     start, end = (before or {}).get("status"), after["status"]
     stamped = None
     if start != end:
@@ -259,9 +259,9 @@ def _action(before: Document, after: Document) -> str:
 
 @dataclass
 class PlainService:
-    """Everything that every tenant has."""
+    """The model's data of all tenants."""
 
-    records: dict[str, Life] = field(default_factory=dict)  # by id, in the order of their creation
+    records: dict[str, Life] = field(default_factory=dict)  # by id, in order of creation
     numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # (tenant, number): id
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tenant, year)
     keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)  # (values, id)
@@ -357,7 +357,7 @@ class PlainService:
         return True
 
     def select(self, actor: Actor, parameters: Document) -> list[Document]:
-        """Return what a list with these query parameters shows, all pages together."""
+        """Return the items of a list with these query parameters, from all its pages."""
         shown = [
             record.document
             for record in self.records.values()

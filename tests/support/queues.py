@@ -1,4 +1,4 @@
-"""What delivers events to the functions."""
+"""The events that a queue sends to the functions."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 
 def sqs_event(*bodies: object) -> dict[str, Any]:
-    """Return what Lambda gets from a queue that holds these events; a text is a body as it is."""
+    """Return the event that Lambda gets from a queue with these bodies; a text is used as it is."""
     return {
         "Records": [
             {

@@ -1,7 +1,7 @@
-"""The tables that releases left (``tests/releases``), and what each release answered from its own.
+"""The tables that past releases left (``tests/releases``), and the answers that each release gave from its own table.
 
-``<version>.jsonl``: a header (the release, and how many items there are of each kind), then one item a line, in
-DynamoDB's notation, sorted by key. ``<version>.answers.json``: see ``Release``.
+``<version>.jsonl``: a header (the release, and the number of items of each kind), then one item a line, in DynamoDB's
+notation, sorted by key. ``<version>.answers.json``: see ``Release``.
 """
 
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FOLDER = CHECKOUT / "tests" / "releases"
-BATCH = 25  # items that one BatchWriteItem takes
+BATCH = 25  # the most items in one BatchWriteItem
 
 Item = dict[str, Any]
 Caller = dict[str, str]
@@ -28,7 +28,7 @@ Caller = dict[str, str]
 
 
 class Question(NamedTuple):
-    """A request that only reads. ``incident_id`` is empty where the path has none."""
+    """A request that only reads. ``incident_id`` is empty if the path has none."""
 
     operation: str
     caller: Caller
@@ -44,7 +44,7 @@ class Recorded(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """A create with an idempotency key, as it was sent, and the incident that it made."""
+    """A create with an idempotency key, as it was sent, and the id of the incident that it made."""
 
     caller: Caller
     key: str
@@ -53,9 +53,9 @@ class Replay(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A release's table, and its answers. The release answered at ``moment``, in milliseconds since 1970.
+    """A release's table, and the release's answers at ``moment``, in milliseconds since 1970.
 
-    ``computed`` are its answers after it had computed the days that the table still has marked.
+    ``computed`` holds its answers after it had computed the days that are still marked in the table.
     """
 
     version: str
@@ -105,7 +105,7 @@ def ask(question: Question) -> Recorded:
 
 
 def kind(item: Item) -> str:
-    """Return what the drawing in ``keys`` calls an item."""
+    """Return the kind of an item, as the drawing in ``keys`` names it."""
     pk, sk = item["pk"]["S"], item["sk"]["S"]
     if pk.startswith("METRICDUE#"):
         return "marked day"

@@ -1,4 +1,4 @@
-"""Templates with their conditions decided: what CloudFormation would make of them, and linters then see."""
+"""Templates with their conditions decided, as CloudFormation decides them, for the linters."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from typing import Any
 from tests.support import templates
 
 PATHS = [templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml"))]
-KEYLESS = "-keyless"  # in a file's name: nobody brings a key
+KEYLESS = "-keyless"  # part of the file's name if the template has no customer key
 _NOTHING = {"Ref": "AWS::NoValue"}
 _SKIPPED = re.compile(r"^    # checkov:skip=(\w+):(.*)$", re.MULTILINE)
 
 
 def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
-    """Yield what is true and the template then: all conditions, none, and two halves, so that neighbours differ."""
+    """Yield the conditions' values and the template: all true, none true, and two alternating halves."""
     conditions = templates.read(path).get("Conditions", {})
     own = [name for name, rule in conditions.items() if "Condition" not in json.dumps(rule)]
     seen: list[set[str]] = []
@@ -27,7 +27,7 @@ def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every way of every template; return the files, for linters to read."""
+    """Write every variant of every template; return the files, for linters to read."""
     files = []
     for path in PATHS:
         for n, (truth, template) in enumerate(every_way(path)):
@@ -38,14 +38,14 @@ def write(folder: Path) -> list[Path]:
 
 
 def _without_false_alarms(template: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that only a condition asks for is unused once the conditions are decided: cfn-lint's W2001."""
+    """Silence cfn-lint's W2001: a parameter that only a condition uses is unused once the conditions are decided."""
     told = template.setdefault("Metadata", {}).setdefault("cfn-lint", {}).setdefault("config", {})
     told["ignore_checks"] = [*told.get("ignore_checks", []), "W2001"]
     return template
 
 
 def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
-    """Return a template without conditions; checkov's waivers, which are comments, become what it reads in JSON."""
+    """Return a template without conditions. Move checkov's waivers from comments to the metadata that it reads."""
     template = templates.read(path)
     text = path.read_text()
     for section in ("Resources", "Outputs"):
@@ -60,7 +60,7 @@ def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
         if "Location" in resource["Properties"]:
             resource["Properties"]["Location"] = str(path.parent / resource["Properties"]["Location"])
     for parameter in template["Parameters"].values():
-        if parameter.get("Default") == "":  # whoever makes a condition true has given a value
+        if parameter.get("Default") == "":  # a user who makes a condition true has given a value
             del parameter["Default"]
     template.pop("Conditions", None)
     decided: dict[str, Any] = _decide(template, truth)

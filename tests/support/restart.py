@@ -1,6 +1,7 @@
-"""Start a stack's emulator anew, with another key of its issuer. Nothing is built and deployed: the data is kept.
+"""Restart a stack's emulator with a new key of its issuer. Nothing is built or deployed, and the data stays.
 
-`python -m tests.support.restart`, in a process of its own, so that nobody waits for the emulator as for a child.
+`python -m tests.support.restart`, in a process of its own, so that the caller does not wait for the emulator as its
+child.
 """
 
 from dataclasses import replace
@@ -13,7 +14,7 @@ def main() -> None:
     folder = StackFolder()
     stack = emulator.running_stack(folder)
     emulator.stop(stack, folder)
-    folder.issuer_key.unlink()  # who publishes the issuer's documents makes another one
+    folder.issuer_key.unlink()  # publishing the issuer's documents makes a new key
     stack = emulator.start(emulator.install(), stack, folder)
     issuer.publish(stack, folder)
     replace(stack, ready=True).save(folder)

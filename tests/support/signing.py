@@ -40,7 +40,7 @@ class Issuer:
         return cls(status["issuer"], status["audience"], key)
 
     def claims(self, tenant: str) -> dict[str, Any]:
-        """Return what this issuer says of a person who may read and write."""
+        """Return this issuer's claims of a person who may read and write."""
         now = int(time.time())
         return {
             "iss": self.url, "aud": self.audience, "sub": "mallory", "tenant_id": tenant, "scope": SCOPES,
@@ -52,13 +52,13 @@ class Issuer:
 
 
 def changed(usual: Mapping[str, Any], changes: Mapping[str, Any], *arguments: Any) -> dict[str, Any]:
-    """Return the members with changes; ABSENT takes one out, and a function makes its value of the arguments."""
+    """Return the members with changes. ABSENT removes a member; a function gets the arguments and returns the value."""
     made = {name: value(*arguments) if callable(value) else value for name, value in changes.items()}
     return {name: value for name, value in {**usual, **made}.items() if value is not ABSENT}
 
 
 def segment(part: Any) -> str:
-    """Return a part of a token: bytes as they are, anything else as JSON."""
+    """Return one part of a token: bytes as they are, anything else as JSON."""
     content = part if isinstance(part, bytes) else json.dumps(part).encode()
     return urlsafe_b64encode(content).rstrip(b"=").decode()
 
@@ -85,7 +85,7 @@ def ps256(issuer: Issuer, signed: bytes) -> bytes:
 
 
 def by_a_stranger(_: Issuer, signed: bytes) -> bytes:
-    """RS256 by a key that the issuer never had."""
+    """Sign (RS256) with a key that the issuer never had."""
     return strangers_key().sign(signed, padding.PKCS1v15(), SHA256())
 
 
@@ -111,7 +111,7 @@ def cut(issuer: Issuer, signed: bytes) -> bytes:
 
 
 def over_another_payload(issuer: Issuer, _: bytes) -> bytes:
-    """The signature of a genuine token that was read somewhere."""
+    """Return the signature of another genuine token, as if an attacker had read it."""
     header, payload, _signature = genuine(issuer, "visitor").split(".")
     return rs256(issuer, f"{header}.{payload}".encode())
 
@@ -139,7 +139,7 @@ def public_pkcs1(issuer: Issuer) -> bytes:
 
 
 def public_number(issuer: Issuer) -> bytes:
-    """The modulus as the key set spells it."""
+    """Return the modulus as text, as in the key set."""
     number: str = jwk(issuer.key)["n"]
     return number.encode()
 

@@ -1,4 +1,4 @@
-"""The stream of a table, as its readers on Lambda get it."""
+"""A table's stream, as Lambda reads it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import boto3
 
 
 class TableStream:
-    """Reads on from where it was made."""
+    """A reader that starts at the stream's end and continues after its last record."""
 
     def __init__(self, url: str, table: str, key: str = "local") -> None:
         session = boto3.Session(key, key, region_name="us-east-1")

@@ -10,7 +10,7 @@ STORAGE = CHECKOUT / "infra" / "storage.yaml"
 
 
 class _Loader(yaml.CSafeLoader):
-    """A template's YAML. cfn-lint's own reader would take two seconds of every run to import."""
+    """Reads a template's YAML. To import cfn-lint's own reader would take two seconds of every run."""
 
 
 def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -49,11 +49,11 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 DOCUMENTATION = "GetDocumentation"
-"""The one function that answers without a token, and whose code is not in functions/."""
+"""The only function that answers without a token, and whose code is not in functions/."""
 
 
 def operations() -> dict[str, dict[str, Any]]:
-    """Return the properties of each function that answers over HTTP to who has a token, by logical id."""
+    """Return the properties of each function that answers HTTP requests with a token, by logical id."""
     return {
         name: properties
         for name, properties in functions().items()
@@ -62,8 +62,10 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def table() -> dict[str, Any]:
-    """Return the deployed table's keys and indexes, without its stream: for each record that a stream holds,
-    DynamoDB Local answers the next write later."""
+    """Return the keys and indexes of the deployed table, without its stream.
+
+    DynamoDB Local answers a write more slowly for each record of a stream that it has kept.
+    """
     properties = read(STORAGE)["Resources"]["Incidents"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
     indexes = [

@@ -1,4 +1,4 @@
-"""A tenant with some of everything, made by the service's own functions, and the tools of an operator on its table."""
+"""A tenant with items of every kind, made by the service's own functions, and an operator's tools for its table."""
 
 import json
 import sys
@@ -72,7 +72,7 @@ def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
 
 
 class Table:
-    """The table of a tenant, as somebody who may do everything sees it."""
+    """A tenant's table, with the rights to do everything."""
 
     def __init__(self, client: "DynamoDBClient", name: str, tenant: str) -> None:
         self.client, self.name, self.tenant = client, name, tenant
@@ -91,7 +91,7 @@ class Table:
         return item
 
     def put(self, item: dict[str, Any], *without: str, **changed: Any) -> None:
-        """Store an item with some attributes changed, others taken away."""
+        """Store an item with some attributes changed and others removed."""
         left = {name: value for name, value in (item | changed).items() if name not in without}
         self.client.put_item(TableName=self.name, Item=left)
 
@@ -100,7 +100,7 @@ class Table:
             self.client.delete_item(TableName=self.name, Key={"pk": item["pk"], "sk": item["sk"]})
 
     def make_exactly(self, wanted: list[dict[str, Any]]) -> None:
-        """Let the table hold these items and no others."""
+        """Make the table hold these items and no others."""
         places = [(item["pk"]["S"], item["sk"]["S"]) for item in wanted]
         for item in invariants.everything(self.client, self.name):
             if (item["pk"]["S"], item["sk"]["S"]) not in places:
@@ -113,7 +113,7 @@ class Table:
 
 
 class _Deployment:
-    """In the place of the operator's: DynamoDB Local."""
+    """A replacement for the operator's deployment, on DynamoDB Local."""
 
     def __init__(self, table: Table) -> None:
         self._client, self.table_name = table.client, table.name
@@ -124,7 +124,7 @@ class _Deployment:
 
 
 def operator(monkeypatch: pytest.MonkeyPatch, table: Table, folder: Path) -> None:
-    """Let the operator's commands work on this table, in this folder."""
+    """Make the operator's commands work on this table, in this folder."""
     monkeypatch.setattr(tenant_commands, "Deployment", lambda *_: _Deployment(table))
     monkeypatch.chdir(folder)
 

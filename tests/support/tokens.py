@@ -1,7 +1,8 @@
-"""Tokens that are not right, each one change away from a genuine one, and who must refuse them.
+"""Tokens with one wrong part each, made from a genuine token, and which component must refuse them.
 
-The emulator differs from AWS in places: each of these carries the name of that fault. A fault may let a token through
-only where the issuer signed it for its bearer, and then to the bearer's own data.
+The emulator differs from AWS in some places. A token that shows such a difference has its description as ``fault``. A
+fault may let a token through only if the issuer signed the token for its bearer, and then only to the bearer's own
+data.
 """
 
 import json
@@ -21,7 +22,7 @@ READS, WRITES = frozenset({"GET"}), frozenset({"POST", "PATCH", "DELETE"})
 
 
 class Locally(Enum):
-    """What becomes of a token at the local stack."""
+    """What happens to a token at the local stack."""
 
     GATEWAY = "refused by the gateway"
     PARSER = "refused by our parser"
@@ -58,7 +59,7 @@ def as_it_is(token: str) -> str:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change to a genuine token, or to how it is sent."""
+    """One change to a genuine token, or to the way it is sent."""
 
     name: str
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -69,14 +70,14 @@ class Mutation:
     text: Callable[[str], str] = as_it_is
     sent: Callable[[str, str], Sent] = bearer
     locally: Locally = Locally.GATEWAY
-    parser: int | None = None  # what our parser answers to these claims; None: they show nothing
-    fault: str = ""  # where the emulator differs from AWS, its known fault
-    legal: str = ""  # where nothing is wrong with the token, the reason
+    parser: int | None = None  # our parser's status for these claims; None: the claims are not wrong
+    fault: str = ""  # where the emulator differs from AWS: its known fault
+    legal: str = ""  # where nothing is wrong with the token: the reason
     methods: frozenset[str] = READS | WRITES
 
     @property
     def tenant(self) -> str:
-        """Whom a token that gets through is signed for, and whom any other one is after."""
+        """Return the tenant of a token that gets through, or the tenant that any other token attacks."""
         return VISITOR if self.locally is Locally.OWN_DATA else VICTIM
 
     def all_claims(self, issuer: Issuer) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class Mutation:
 
 
 def as_text(value: object) -> str:
-    """Return a claim's value as an HTTP API hands it on."""
+    """Return a claim's value as an HTTP API passes it."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -118,7 +119,7 @@ def hs(bits: int, secret: Callable[[Issuer], bytes]) -> Mutation:
 
 
 def in_header(name: str, value: Any) -> Mutation:
-    """A genuine signature over a header that says something else: the emulator does not read it."""
+    """A genuine signature over a header with another value, which the emulator does not read."""
     fault = f"the emulator ignores the header's {name}; the signature is genuine"
     said = value if isinstance(value, str | list) else "an object"
     return Mutation(f"genuine signature, {name} {said}", header={name: value}, locally=Locally.OWN_DATA, fault=fault)
@@ -315,13 +316,13 @@ SCOPE = [
     claim("token_use", "refresh", "refresh", 401, locally=Locally.PARSER),
 ]
 
-# A value, and the claims that it is right for: sub is a name and nothing more, so it may hold signs.
+# A value, and the claims in which it is valid. sub is only a name, so it may contain signs.
 HOSTILE: list[tuple[str, Any, str]] = [
     ("a list", ["a", "b"], ""),
     ("a list of one", ["acme"], ""),
     ("an empty list", [], ""),
-    ("null", None, ""),  # AWS leaves it out; then a null app_id is none, and its bearer a person
-    ("a number", NUMBER, "tenant_id sub app_id"),  # its text form is that of the text "4711"
+    ("null", None, ""),  # AWS leaves it out; without an app_id the bearer is a person
+    ("a number", NUMBER, "tenant_id sub app_id"),  # its text form equals that of the text "4711"
     ("true", True, ""),
     ("an object", {"acme": 1}, ""),
     ("the text null", "null", ""),

@@ -1,7 +1,7 @@
 """Read and write units of each operation, as AWS counts them.
 
-DynamoDB Local reports a transaction wrongly. AWS's rule is twice the units of the table and once those of the indexes,
-so the writes of a transaction are made one by one here, and each part counted as it is reported.
+DynamoDB Local reports a transaction wrongly. AWS's rule is twice the units of the table plus once the units of the
+indexes. So this module makes the writes of a transaction one by one, and counts each as it is reported.
 """
 
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KB = 1024
-_ROOM = 120  # bytes for what later changes add: stamps, minutes, an index attribute
+_ROOM = 120  # bytes for what later changes add: timestamps, minutes, an index attribute
 
 
 class Units(NamedTuple):
@@ -30,7 +30,7 @@ class Units(NamedTuple):
 
 
 class Metered:
-    """A client of the table that counts, and makes each write of a transaction by itself."""
+    """A client of the table that counts units, and makes each write of a transaction as a separate call."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
@@ -67,7 +67,7 @@ class Metered:
 
 
 class Used:
-    """What was used so far: units, a transaction's as DynamoDB Local counts them, and calls."""
+    """The use so far: units (a transaction's as DynamoDB Local counts them) and calls."""
 
     def __init__(self) -> None:
         self.units = Units(0, 0)
@@ -76,11 +76,12 @@ class Used:
 
 @contextmanager
 def of_calls() -> Iterator[Used]:
-    """Count what the functions' own client uses meanwhile."""
+    """Count what the functions' own client uses within the block."""
     used = Used()
     events = dynamodb.client().meta.events
 
-    def ask(params: dict[str, Any], **_: object) -> None:  # the guard admits this parameter for queries alone
+    # A hook, because the guard admits this parameter for queries only.
+    def ask(params: dict[str, Any], **_: object) -> None:
         params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 
     def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
@@ -100,7 +101,7 @@ def of_calls() -> Iterator[Used]:
 
 
 def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[str, Units]:
-    """Return what each operation costs on incidents of up to so many KB with their keys, in a tenant of its own."""
+    """Return each operation's cost on incidents of up to this many KB with their keys, in a tenant of its own."""
     metered = Metered(client)
     tenant = f"units-{kilobytes}-kb"
 
@@ -141,7 +142,7 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
 
 
 def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
-    """Return the body of a create whose item has so many bytes, of all kinds of attributes."""
+    """Return the body of a create whose item has this many bytes, with all kinds of attributes."""
     body: dict[str, Any] = {
         "title": "Credentials of a build server used from an unknown network",
         "description": "x",

@@ -1,4 +1,4 @@
-"""A stack with a user pool, as its administrators, its users and its machines meet it."""
+"""A stack with a user pool, as its administrators, its users and its machines use it."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ BOTH = "incidents/read incidents/write"
 
 
 class Pool:
-    """The user pool of a stack that is up. ``deploy`` deploys it once more, with other parameters."""
+    """The user pool of a running stack. ``deploy`` deploys the stack again, with other parameters."""
 
     def __init__(self, stack: Stack, home: StackFolder, http: httpx.Client, deploy: Callable[..., Stack]) -> None:
         self.stack, self.home, self.http, self.deploy = stack, home, http, deploy
@@ -46,7 +46,7 @@ class Pool:
         return email
 
     def sign_in(self, email: str, scope: str = f"openid {BOTH}", verifier: str | None = None) -> httpx.Response:
-        """Take the way of a browser or a command line: the page, the code, PKCE; return the answer for the code."""
+        """Sign in as a browser or a command line does (page, code, PKCE); return the response to the code exchange."""
         own = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(own.encode()).digest()).rstrip(b"=").decode()
         asked = {
@@ -80,7 +80,7 @@ class Pool:
         return client
 
     def claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that one of the pool's keys has signed."""
+        """Return the claims of a token after a check of its signature against the pool's keys."""
         keys = self.http.get(f"{self.stack.endpoint_url}/{self.id}/.well-known/jwks.json").json()["keys"]
         kid = jwt.get_unverified_header(token)["kid"]
         (key,) = (jwt.PyJWK(key) for key in keys if key["kid"] == kid)

@@ -1,4 +1,4 @@
-"""Waiting for what comes by itself, and not for ever."""
+"""Waiting for something that happens by itself, up to a limit."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def until(what: Callable[[], Any], seconds: float = 120, *, every: float = 0.3) -> Any:
-    """Ask until the answer is something true, and return it."""
+    """Call until the answer is true, and return the answer."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
-        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        assert time.monotonic() < deadline, f"nothing true within {seconds} s"
         time.sleep(every)
     return found

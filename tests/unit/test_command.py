@@ -1,4 +1,4 @@
-"""The command `incidents` by itself: its version, its tables of costs, how it names its own commands."""
+"""The command `incidents`: its version, its cost tables and the command lines in its hints."""
 
 from importlib.metadata import version
 
@@ -10,21 +10,21 @@ from incidents_cli.main import cli
 from typer.testing import CliRunner
 
 
-def test_it_prints_the_version_of_the_project() -> None:
+def test_the_version_option_prints_the_version_of_the_project() -> None:
     printed = CliRunner().invoke(cli, ["--version"])
     assert (printed.exit_code, printed.output) == (0, f"{version('grc-incidents')}\n")
 
 
-def test_the_client_says_its_version() -> None:
+def test_the_client_has_the_version_of_its_package() -> None:
     assert grc_client.__version__ == version("grc-client")
 
 
-def test_it_prints_the_tables_of_costs() -> None:
+def test_costs_prints_the_cost_tables() -> None:
     printed = CliRunner().invoke(cli, ["costs"])
     assert printed.output == "".join(f"{table}\n" for table in costs.tables().values())
 
 
-def test_a_hint_is_the_command_as_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hint_begins_with_uv_run_if_uv_started_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV", "/usr/bin/uv")
     assert command("up") == "uv run incidents up"
     monkeypatch.delenv("UV")

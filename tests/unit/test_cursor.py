@@ -12,7 +12,7 @@ POSITION = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 with_environment = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500)
 
 
-def test_opens_for_the_same_list_whoever_of_the_tenant_asks() -> None:
+def test_a_cursor_works_for_the_same_list_and_any_person_of_the_tenant() -> None:
     sealed = cursor.seal(POSITION, ADA, "list", "desc")
 
     assert cursor.unseal(sealed, ADA._replace(subject="grace"), "list", "desc") == POSITION
@@ -31,13 +31,13 @@ def test_opens_for_the_same_list_whoever_of_the_tenant_asks() -> None:
         (ADA, ("list", "desc", "")),
     ],
 )
-def test_opens_for_no_other(identity: Identity, about: tuple[str, ...]) -> None:
+def test_a_cursor_fails_for_another_tenant_application_or_list(identity: Identity, about: tuple[str, ...]) -> None:
     with pytest.raises(MalformedRequest):
         cursor.unseal(cursor.seal(POSITION, ADA, "list", "desc"), identity, *about)
 
 
 @pytest.mark.parametrize("key", ["", "{{resolve:secretsmanager:arn}}"])
-def test_a_key_that_anyone_could_know_seals_nothing(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+def test_a_missing_or_unresolved_key_seals_no_cursor(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("CURSOR_KEY", key)
 
     with pytest.raises(RuntimeError, match="CURSOR_KEY"):
@@ -46,14 +46,14 @@ def test_a_key_that_anyone_could_know_seals_nothing(monkeypatch: pytest.MonkeyPa
 
 @with_environment
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda data: data.hex()))
-def test_nothing_that_was_not_sealed_opens(text: str) -> None:
+def test_a_text_that_was_not_sealed_is_refused_as_a_cursor(text: str) -> None:
     with pytest.raises(MalformedRequest):
         cursor.unseal(text, ADA, "list")
 
 
 @with_environment
 @given(st.integers(0, 69), st.characters())
-def test_a_changed_cursor_does_not_open(place: int, character: str) -> None:
+def test_a_changed_cursor_is_refused(place: int, character: str) -> None:
     sealed = cursor.seal(POSITION, ADA, "list")
     changed = sealed[:place] + character + sealed[place + 1 :]
     if changed != sealed:
@@ -62,7 +62,7 @@ def test_a_changed_cursor_does_not_open(place: int, character: str) -> None:
 
 
 @given(st.integers(0, 253_370_764_799_999))
-def test_the_ids_of_a_millisecond_enclose_those_that_are_made_in_it(milliseconds: int) -> None:
+def test_the_id_range_of_a_millisecond_contains_every_id_made_in_it(milliseconds: int) -> None:
     made = ULID.from_bytes(milliseconds.to_bytes(6, "big") + b"\x7f" * 10)
     first, last = keys.ids_made_at(milliseconds)
 

@@ -1,4 +1,4 @@
-"""Reading the dead letters: all of them, to an end, whatever stands in them."""
+"""Reading the dead letters: every message once, without an endless loop, whatever the messages contain."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from incidents_cli.operate import dead_letters
 
 
 class Queue:
-    """In the place of SQS: gives its messages round and round, as it does once their hold is over."""
+    """A replacement for SQS: returns its messages in an endless cycle, as SQS does after the visibility timeout."""
 
     def __init__(self, bodies: list[str], attributes: dict[str, Any] | None = None) -> None:
         self.messages = [
@@ -24,7 +24,7 @@ class Queue:
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
         self.reads += 1
-        assert self.reads < 100, "it never ends"
+        assert self.reads < 100, "the read never ends"
         start = (self.reads - 1) * 10 % max(1, len(self.messages))
         return {"Messages": self.messages[start : start + 10]}
 
@@ -39,7 +39,7 @@ def read(queue: Queue) -> list[dead_letters.DeadLetter]:
         return list(held.values())
 
 
-def test_letters_that_come_again_while_others_are_read_are_read_once_and_given_back() -> None:
+def test_a_letter_received_twice_during_one_read_is_read_once_and_released() -> None:
     queue = Queue([f'{{"source": "s-{n}"}}' for n in range(30)])
     assert {letter.source for letter in read(queue)} == {f"s-{n}" for n in range(30)}
     assert sorted(queue.given_back) == sorted(f"r-{n}" for n in range(30))
@@ -49,11 +49,11 @@ def test_letters_that_come_again_while_others_are_read_are_read_once_and_given_b
     ("body", "source"),
     [("[" * 5_000 + "]" * 5_000, "-"), ("no JSON", "-"), ('{"source": "a\\nb\\u001b[2J"}', "a?b?[2J")],
 )
-def test_whatever_a_letter_holds_is_one_line(body: str, source: str) -> None:
+def test_a_letter_with_any_body_has_a_source_of_one_line(body: str, source: str) -> None:
     (letter,) = read(Queue([body]))
     assert (letter.source, letter.reason) == (source, "failed at every receive")
 
 
-def test_an_attribute_that_is_no_text_is_nobody_s_reason() -> None:
+def test_a_binary_reason_attribute_is_ignored() -> None:
     (letter,) = read(Queue(["{}"], {"reason": {"DataType": "Binary", "BinaryValue": b"x"}}))
     assert letter.reason == "failed at every receive"

@@ -33,7 +33,7 @@ from incidents.findings.nodes import MalformedEvent, Node
         ("1794882411", "2026-11-17T02:26:51.000Z"),
     ],
 )
-def test_every_form_that_a_source_writes(written: Any, utc: str) -> None:
+def test_every_date_format_of_the_sources_is_read(written: Any, utc: str) -> None:
     assert dates.parse(written) == utc
 
 
@@ -48,19 +48,19 @@ def test_every_form_that_a_source_writes(written: Any, utc: str) -> None:
         "Mrz 20, 2023, 6:08:05 PM", "1794882411432000", "\u0661794882411", "Wed Sep 04 16:59:44 UTC 0001",
     ],
 )  # fmt: skip
-def test_anything_else_is_no_date(written: Any) -> None:
+def test_any_other_value_is_not_a_date(written: Any) -> None:
     assert dates.parse(written) is None
 
 
 @given(st.integers(31_536_001_000, timestamps.to_milliseconds("9998-12-31T23:59:59.999Z")))
-def test_milliseconds_are_read_exactly(milliseconds: int) -> None:
+def test_seconds_and_milliseconds_are_read_exactly(milliseconds: int) -> None:
     expected = milliseconds if milliseconds >= 10**11 else milliseconds * 1000
     if expected <= timestamps.to_milliseconds("9998-12-31T23:59:59.999Z"):
         assert dates.parse(milliseconds) == timestamps.from_milliseconds(expected)
 
 
 @given(st.text() | st.floats() | st.integers() | st.from_regex(r"[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4}, [0-9:]{7} [AP]M"))
-def test_whatever_is_written_is_a_date_of_ours_or_none(written: Any) -> None:
+def test_any_value_gives_a_normalized_date_or_none(written: Any) -> None:
     text = dates.parse(written)
 
     assert text is None or timestamps.parse(text) == text
@@ -71,7 +71,7 @@ EARLY, LATE = Node("2026-11-17T01:00:00Z", "detail.early"), Node("2026-11-17T02:
 BAD, ABSENT = Node("soon", "detail.bad"), Node(None, "detail.absent")
 
 
-def test_each_date_says_what_it_was_read_from() -> None:
+def test_each_date_names_the_field_it_was_read_from() -> None:
     settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT, EARLY], detected=[LATE], last_seen=[EARLY, LATE, BAD])
 
     assert settled == (
@@ -82,7 +82,7 @@ def test_each_date_says_what_it_was_read_from() -> None:
     )
 
 
-def test_only_detection_and_order_fall_back_to_the_envelope() -> None:
+def test_only_the_detected_and_seen_dates_fall_back_to_the_envelope() -> None:
     settled = dates.choose_dates(ENVELOPE, occurred=[ABSENT], detected=[BAD], last_seen=[BAD])
 
     assert settled == (
@@ -100,13 +100,13 @@ def test_a_start_after_the_detection_is_dropped_and_not_swapped() -> None:
     assert settled.read_from["occurred_at"] == "detail.late, dropped: later than detected_at"
 
 
-def test_a_start_that_cannot_be_read_is_dropped_and_said() -> None:
+def test_an_unreadable_start_is_dropped_and_recorded() -> None:
     settled = dates.choose_dates(ENVELOPE, occurred=[BAD], detected=[EARLY], last_seen=[LATE])
 
     assert settled.occurred_at is None
     assert settled.read_from["occurred_at"] == "detail.bad, dropped: not a date"
 
 
-def test_an_event_without_any_date_of_detection_is_malformed() -> None:
+def test_an_event_without_a_detection_date_is_malformed() -> None:
     with pytest.raises(MalformedEvent, match=r"detail.bad or time must be a date"):
         dates.choose_dates(Node(None, "time"), occurred=[EARLY], detected=[BAD], last_seen=[EARLY])

@@ -1,4 +1,4 @@
-"""What events make: the recorded ones exactly, and the traps of each source."""
+"""The findings that events give: the exact result for the recorded events, and the special cases of each source."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ INFO = F + "finding_info__"
 
 
 def only(name: str, **changed: Any) -> Finding:
-    """Return the one finding of a recorded event with changes."""
+    """Return the only finding of a recorded event with changes."""
     (one,) = findings.read(event(name, **changed), INSPECTOR)
     assert isinstance(one, Finding)
     return one
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recorded_event_makes_exactly_this(name: str) -> None:
+def test_a_recorded_event_gives_exactly_the_expected_findings(name: str) -> None:
     assert findings.read(event(name), INSPECTOR) == expected(name)
 
 
-def test_one_guardduty_finding_has_one_key_and_one_source_through_every_hub() -> None:
+def test_a_guardduty_finding_is_the_same_directly_and_through_both_hubs() -> None:
     three = [only(name) for name in ("guardduty", "security_hub_asff_guardduty", "security_hub_ocsf_guardduty")]
 
     for field in (
@@ -43,7 +43,7 @@ def test_one_guardduty_finding_has_one_key_and_one_source_through_every_hub() ->
     assert len({(*one.alert_ids, *one.tags) for one in three}) == 1
 
 
-def test_macie_has_one_key_through_the_hub_and_one_a_bucket_and_type() -> None:
+def test_a_macie_key_is_the_same_through_the_hub_and_depends_on_bucket_and_type() -> None:
     direct = only("macie_sensitive_data")
     (_, hub, _) = findings.read(event("security_hub_asff_several"))
     assert isinstance(hub, Finding)
@@ -53,7 +53,7 @@ def test_macie_has_one_key_through_the_hub_and_one_a_bucket_and_type() -> None:
     assert only("macie_policy", detail__id="another").key != only("macie_policy").key
 
 
-def test_the_account_is_the_findings_own_and_never_guessed() -> None:
+def test_the_account_comes_from_the_finding_and_never_from_the_envelope() -> None:
     assert event("guardduty")["account"] == "999988887777"
     assert only("guardduty").account_id == "111122223333"
     for missing in (GONE, None, "", "1111222233334", 111122223333):
@@ -61,7 +61,7 @@ def test_the_account_is_the_findings_own_and_never_guessed() -> None:
             findings.read(event("guardduty", detail__accountId=missing))
 
 
-def test_health_names_the_account_that_is_affected_and_else_its_recipient() -> None:
+def test_a_health_finding_has_the_affected_account_or_else_the_recipient() -> None:
     assert (event("health")["account"], only("health").account_id) == ("999988887777", "111122223333")
     assert only("health_abuse").account_id == "111122223333"
     assert only("health", detail__affectedAccount="444455556666").key != only("health").key
@@ -74,11 +74,11 @@ def test_health_names_the_account_that_is_affected_and_else_its_recipient() -> N
     [(10, "critical"), (9.0, "critical"), (8.9, "high"), (7, "high"), (6.9, "medium"), (4.0, "medium"), (3.9, "low"),
      (1, "low"), (0.9, "informational"), ("8", None), (True, None), (None, None), (10**400, None)],
 )  # fmt: skip
-def test_severity_of_guardduty_is_a_number(value: Any, severity: str | None) -> None:
+def test_a_guardduty_severity_is_read_from_a_number(value: Any, severity: str | None) -> None:
     assert only("guardduty", detail__severity=value).severity == severity
 
 
-def test_a_hub_names_severities_in_words_or_in_numbers() -> None:
+def test_a_hub_severity_is_read_from_a_word_or_a_number() -> None:
     asff, ocsf = "security_hub_asff_guardduty", "security_hub_ocsf_guardduty"
     for normalized, severity in ((0, "informational"), (1, "low"), (40, "medium"), (70, "high"), (90, "critical")):
         assert only(asff, **{F + "Severity": {"Normalized": normalized}}).severity == severity
@@ -95,13 +95,13 @@ def test_a_hub_names_severities_in_words_or_in_numbers() -> None:
     assert only(asff, **{F + "Severity": {}}).severity is None
 
 
-def test_a_custom_action_takes_what_is_archived_and_is_as_new_as_itself() -> None:
+def test_a_custom_action_accepts_an_archived_finding_and_sets_the_time_seen() -> None:
     chosen = only("security_hub_asff_custom_action", **{F + "RecordState": "ARCHIVED"})
 
     assert chosen.seen_at == "2026-11-19T12:30:00.000Z"
 
 
-def test_a_product_of_aws_alone_may_give_an_arn_as_the_key() -> None:
+def test_only_an_aws_product_may_give_an_arn_as_the_key() -> None:
     arn = only("guardduty").key
     for product in ("product/111122223333/default", "product/kestrel-labs/kestrel-endpoint"):
         forged = only(
@@ -111,7 +111,7 @@ def test_a_product_of_aws_alone_may_give_an_arn_as_the_key() -> None:
         assert forged.key != arn
 
 
-def test_ocsf_has_milliseconds_beside_its_texts() -> None:
+def test_an_ocsf_date_is_read_from_milliseconds_if_its_text_is_absent() -> None:
     texts = dict.fromkeys((INFO + "created_time_dt", INFO + "first_seen_time_dt", INFO + "modified_time_dt"), GONE)
 
     assert only("security_hub_ocsf_guardduty", **texts)[9:12] == only("security_hub_ocsf_guardduty")[9:12]
@@ -120,24 +120,24 @@ def test_ocsf_has_milliseconds_beside_its_texts() -> None:
 @pytest.mark.parametrize(
     "data", ["", "no json", "[" * 100_000, "9" * 5000, "{}", '{"startDate":"soon"}', None, {"a": 1}]
 )
-def test_reason_data_of_an_alarm_is_a_json_text_or_tells_no_start(data: Any) -> None:
+def test_alarm_reason_data_without_a_readable_start_gives_no_occurrence(data: Any) -> None:
     alarm = only("cloudwatch_alarm", detail__state__reasonData=data)
 
     assert alarm.occurred_at is None
     assert alarm.detected_at == "2026-11-20T13:56:40.987Z"
 
 
-def test_severity_of_an_alarm_is_the_first_word_of_its_name() -> None:
+def test_the_first_word_of_an_alarm_s_name_gives_its_severity() -> None:
     assert only("cloudwatch_alarm", detail__alarmName="[HIGH] queue age").severity == "high"
     assert only("cloudwatch_alarm", detail__alarmName="highest-queue-age").severity is None
     assert only("cloudwatch_alarm", detail__alarmName="4711").severity is None
 
 
-def test_an_alarm_that_was_never_anything_else_is_taken() -> None:
+def test_an_alarm_without_a_previous_state_is_accepted() -> None:
     assert only("cloudwatch_alarm", detail__previousState=GONE).severity == "critical"
 
 
-def test_pages_of_a_health_event_share_key_and_order_and_are_told_apart() -> None:
+def test_pages_of_a_health_event_share_key_and_time_and_have_their_numbers() -> None:
     first = only("health_page_2", detail__page="1", detail__affectedEntities=[{"entityValue": "i-1"}])
     second = only("health_page_2")
 
@@ -147,7 +147,7 @@ def test_pages_of_a_health_event_share_key_and_order_and_are_told_apart() -> Non
     assert [only("health", detail__page=page).page for page in odd] == [3, 1, 1, 1, 1, 1]
 
 
-def test_a_planned_start_is_no_occurrence() -> None:
+def test_a_planned_start_is_not_the_time_of_occurrence() -> None:
     planned = only(
         "health", detail__eventTypeCategory="scheduledChange", detail__startTime="Fri, 20 Nov 2026 05:00:00 GMT",
         detail__eventTypeCode="AWS_EC2_MAINTENANCE_SCHEDULED",
@@ -157,13 +157,13 @@ def test_a_planned_start_is_no_occurrence() -> None:
     assert planned.dates["occurred_at"] == "detail.startTime, dropped: later than detected_at"
 
 
-def test_macie_tells_no_start_but_that_of_a_call() -> None:
+def test_a_macie_finding_has_a_start_only_if_an_api_call_has_one() -> None:
     assert only("macie_sensitive_data").occurred_at is None
     assert only("macie_policy").occurred_at == "2026-11-16T15:31:40.000Z"
     assert only("macie_policy", detail__policyDetails=None).occurred_at is None
 
 
-def test_a_bad_secondary_date_fails_nothing() -> None:
+def test_a_bad_secondary_date_does_not_refuse_a_finding() -> None:
     bad = only("guardduty", detail__service__eventFirstSeen="once", detail__createdAt=[], detail__updatedAt={})
 
     assert (bad.occurred_at, bad.detected_at) == (None, "2026-11-17T02:45:03.000Z")
@@ -179,19 +179,19 @@ def test_a_bad_secondary_date_fails_nothing() -> None:
     [("aws.guardduty", "Alert Escalated"), ("aws.ec2", "EC2 Instance State-change Notification"),
      ("acme.soc", "GuardDuty Finding"), ("acme.soc", "Alert escalated"), ("*", "GuardDuty Finding")],
 )  # fmt: skip
-def test_what_no_adapter_takes_is_unknown(source: str, detail_type: str) -> None:
+def test_an_event_without_an_adapter_is_unknown(source: str, detail_type: str) -> None:
     with pytest.raises(UnknownEvent, match="no adapter takes this source and detail-type"):
         findings.read(event("guardduty", source=source, **{"detail-type": detail_type}))
 
 
 @pytest.mark.parametrize("whole", [None, 1, "text", [], {}, {"source": 1}, {"source": "aws.guardduty"}])
-def test_what_is_no_event_is_malformed(whole: Any) -> None:
+def test_a_value_that_is_not_an_event_is_malformed(whole: Any) -> None:
     with pytest.raises(MalformedEvent):
         findings.read(whole)
 
 
 @pytest.mark.parametrize("name", ["security_hub_asff_several", "security_hub_ocsf_guardduty"])
-def test_one_bad_finding_of_several_is_refused_alone_by_its_place_and_not_by_its_values(name: str) -> None:
+def test_one_bad_finding_is_refused_alone_and_the_error_has_its_place_without_values(name: str) -> None:
     whole = event(name)
     bad = {"ProductArn": "arn:aws:securityhub:eu-central-1::product/aws/guardduty", "AwsAccountId": "secret"}
     whole["detail"]["findings"].insert(1, bad)
@@ -216,19 +216,19 @@ def test_one_bad_finding_of_several_is_refused_alone_by_its_place_and_not_by_its
         ("security_hub_ocsf_guardduty", INFO + "title", {"detail__findings__0__status_id": 5}),
     ],
 )
-def test_what_is_archived_makes_nothing_whatever_else_it_lacks(name: str, title: str, archived: dict[str, Any]) -> None:
+def test_an_archived_finding_is_skipped_even_without_a_title(name: str, title: str, archived: dict[str, Any]) -> None:
     (one,) = findings.read(event(name, **{title: GONE}, **archived))
     assert isinstance(one, Skipped)
     assert one.reason == "archived"
 
 
-def test_a_date_long_after_the_envelope_s_counts_for_nothing() -> None:
+def test_a_date_long_after_the_envelope_s_date_is_ignored() -> None:
     one = only("guardduty", detail__updatedAt="2999-01-01T00:00:00Z", detail__createdAt="2999-01-01T00:00:00Z")
     assert (one.seen_at[:10], one.detected_at[:10]) == ("2026-11-17", "2026-11-17")
     assert one.dates["detected_at"] == "time"
 
 
-def test_an_alarm_s_severity_is_among_the_first_two_words_of_its_name() -> None:
+def test_the_severity_may_follow_the_word_incident_in_an_alarm_s_name() -> None:
     for name, severity in (
         ("critical-orders-5xx", "critical"), ("incident-critical-orders-5xx", "critical"), ("Incident_LOW_disk", "low"),
         ("orders-are-critical", None), ("incident-orders", None),
@@ -236,14 +236,14 @@ def test_an_alarm_s_severity_is_among_the_first_two_words_of_its_name() -> None:
         assert only("cloudwatch_alarm", detail__alarmName=name).severity == severity
 
 
-def test_reports_that_share_a_key_say_so() -> None:
+def test_findings_that_may_share_a_key_are_marked_as_grouped() -> None:
     grouped = {
         name for name in NAMES for one in findings.read(event(name), INSPECTOR) if getattr(one, "grouped", False)
     }
     assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}
 
 
-def test_a_simulated_event_of_aws_is_taken_as_from_aws_and_no_other() -> None:
+def test_only_a_simulated_event_of_an_aws_source_is_treated_as_from_aws() -> None:
     simulated = {**event("guardduty"), "source": "simulated.aws.guardduty"}
     assert findings.as_from_aws(simulated) == event("guardduty")
     assert simulated["source"] == "simulated.aws.guardduty"

@@ -1,4 +1,4 @@
-"""Whatever an event holds, it is refused by name or makes findings that a create accepts."""
+"""An event with any content is refused with a reason, or gives findings that a create accepts."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ anything = st.recursive(
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to every member of a JSON value."""
+    """Yield the path to every member of a JSON value."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, member in pairs:
         yield (*way, name)
@@ -43,7 +43,7 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """Return a recorded event of which up to four members are gone or are something else."""
+    """Return a recorded event with one to four members removed or replaced."""
     changed = copy.deepcopy(draw(st.sampled_from(EVENTS)))
     for _ in range(draw(st.integers(1, 4))):
         ways = list(places(changed))
@@ -70,7 +70,7 @@ def read(whole: Any) -> list[findings.Report]:
 
 
 def check(one: findings.Report) -> None:
-    """Check that a create accepts the finding, with room left for what the server stamps."""
+    """Check that a create accepts the finding, with room left for the fields that the server sets."""
     if isinstance(one, Skipped):
         assert one.reason in findings.REASONS
         one.source.encode()
@@ -98,20 +98,20 @@ def check(one: findings.Report) -> None:
 
 @settings(deadline=None, max_examples=400)
 @given(mutated())
-def test_a_recorded_event_with_anything_changed(whole: Any) -> None:
+def test_a_recorded_event_with_random_changes_is_refused_or_gives_valid_findings(whole: Any) -> None:
     for one in read(whole):
         check(one)
 
 
 @settings(deadline=None)
 @given(anything)
-def test_anything_at_all(whole: Any) -> None:
+def test_any_value_is_refused_or_gives_valid_findings(whole: Any) -> None:
     for one in read(whole):
         check(one)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_member_gone_or_something_else(name: str) -> None:
+def test_a_recorded_event_with_one_wrong_member_is_refused_or_gives_valid_findings(name: str) -> None:
     recorded = event(name)
     others: list[Any] = [None, 7, "", "x", [], {}, [[]], [{}], True, float("nan")]
     for *way, last in list(places(recorded)):
@@ -125,7 +125,7 @@ def test_each_member_gone_or_something_else(name: str) -> None:
                 check(one)
 
 
-def test_size_refuses_nothing() -> None:
+def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
     huge = event("alert_escalated")
     many = [f"{n:0>300}\u00fc" for n in range(2000)]
     huge["detail"] |= {

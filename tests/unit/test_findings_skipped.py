@@ -1,4 +1,4 @@
-"""What makes nothing, and the word that is counted for it."""
+"""Events that give no finding, and the reason that is counted for each."""
 
 from typing import Any
 
@@ -55,13 +55,15 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("name", "changed", "reason", "source"), SKIPS)
-def test_what_makes_nothing_says_why(name: str, changed: dict[str, Any], reason: Any, source: str) -> None:
+def test_a_skipped_event_has_its_reason_and_source(
+    name: str, changed: dict[str, Any], reason: Any, source: str
+) -> None:
     assert findings.read(event(name, **changed), INSPECTOR) == [Skipped(reason, source)]
 
 
-def test_every_reason_has_its_case() -> None:
+def test_every_reason_for_a_skip_is_tested() -> None:
     assert {reason for _, _, reason, _ in SKIPS} | {"disabled"} == set(findings.REASONS)
 
 
-def test_inspector_is_off_unless_it_is_enabled() -> None:
+def test_inspector_is_disabled_by_default() -> None:
     assert findings.read(event("inspector")) == [Skipped("disabled", "aws.inspector2")]

@@ -9,21 +9,21 @@ ISSUER = "https://issuer.example"
 CLAIMS = {"tenant_id": "acme", "sub": "auth0|ada", "scope": "incidents:read", "exp": "1795000001", "iss": ISSUER}
 
 
-def test_a_person() -> None:
+def test_the_claims_of_a_person_give_an_identity_without_an_application() -> None:
     assert from_claims(CLAIMS, NOW, ISSUER) == Identity("acme", "auth0|ada", None, frozenset({"incidents:read"}))
 
 
 @pytest.mark.parametrize("exp", ["1795000001", "1795000000.5", "999999999999999"])
-def test_an_expiry_that_lies_ahead(exp: str) -> None:
+def test_a_future_expiry_is_accepted(exp: str) -> None:
     assert from_claims(CLAIMS | {"exp": exp}, NOW, ISSUER).tenant_id == "acme"
 
 
-def test_scopes_may_come_as_scp() -> None:
+def test_scopes_are_also_read_from_the_claim_scp() -> None:
     claims = {name: value for name, value in CLAIMS.items() if name != "scope"} | {"scp": "[incidents:read a]"}
     assert from_claims(claims, NOW, ISSUER).scopes == {"incidents:read", "a"}
 
 
-def test_an_application() -> None:
+def test_the_claim_app_id_gives_the_application() -> None:
     assert from_claims(CLAIMS | {"app_id": "soc-portal"}, NOW, ISSUER).app_id == "soc-portal"
 
 
@@ -38,7 +38,7 @@ def test_an_application() -> None:
         ("incidents:read\tincidents:write", set()),
     ],
 )
-def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
+def test_scopes_are_read_as_complete_words(scope: str, scopes: set[str]) -> None:
     assert from_claims(CLAIMS | {"scope": scope}, NOW, ISSUER).scopes == scopes
 
 
@@ -59,7 +59,7 @@ def test_scopes_are_whole_words(scope: str, scopes: set[str]) -> None:
         None,
     ],
 )
-def test_an_expiry_that_is_past_or_unreadable_is_not_authenticated(exp: object) -> None:
+def test_a_past_or_unreadable_expiry_is_not_authenticated(exp: object) -> None:
     with pytest.raises(NotAuthenticated):
         from_claims(CLAIMS | {"exp": exp}, NOW, ISSUER)
 
@@ -79,7 +79,7 @@ def test_an_id_token_is_not_authenticated() -> None:
 
 
 @given(st.sampled_from(["tenant_id", "sub", "app_id"]), st.text() | st.none() | st.lists(st.text()) | st.integers())
-def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: object) -> None:
+def test_a_claim_is_accepted_unchanged_or_refused(name: str, value: object) -> None:
     try:
         identity = from_claims(CLAIMS | {name: value}, NOW, ISSUER)
     except NotPermitted as refused:
@@ -90,12 +90,12 @@ def test_a_claim_is_taken_as_it_is_or_refused_never_repaired(name: str, value: o
         assert isinstance(value, str)
         assert not set(value) & set("\x00\n")
         assert value == value.strip(" ")
-        assert name == "sub" or not set(value) & set("#*/"), "it becomes a part of keys"
+        assert name == "sub" or not set(value) & set("#*/"), "the value becomes part of keys"
         assert not value.startswith(("[", "{"))
 
 
 @pytest.mark.parametrize("name", ["tenant_id", "sub", "app_id"])
 @pytest.mark.parametrize("value", ["[a b]", "[acme]", '{"a":"b"}', "null", "true", "false"])
-def test_what_is_no_text_in_the_token_is_refused_in_its_text_form(name: str, value: str) -> None:
+def test_the_text_form_of_a_claim_that_was_not_text_is_refused(name: str, value: str) -> None:
     with pytest.raises(NotPermitted, match=name):
         from_claims(CLAIMS | {name: value}, NOW, ISSUER)

@@ -1,4 +1,4 @@
-"""The command `incidents import`, before it calls anybody."""
+"""The checks of the command `incidents import` before its first request."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tests.support.disks import room_for
 
-URL = "http://127.0.0.1:9"  # which nobody serves
+URL = "http://127.0.0.1:9"  # no server listens there
 
 
 def run(file: Path, *arguments: str) -> Result:
@@ -41,7 +41,7 @@ def token(**claims: str) -> str:
         (token(tenant_id="acme", app_id="other"), "not a token of application scanner"),
     ],
 )
-def test_a_token_that_is_not_the_one_for_it_is_not_used(
+def test_import_refuses_a_token_of_another_tenant_or_application(
     file: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, told: str
 ) -> None:
     if given is None:
@@ -55,14 +55,14 @@ def test_a_token_that_is_not_the_one_for_it_is_not_used(
     assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
 
 
-def test_a_url_that_is_none_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_reports_an_invalid_url(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRC_TOKEN", token(tenant_id="acme"))
     refused = run(file, "--url", "api.example").exception
     assert isinstance(refused, StepFailed)
     assert "base_url must be" in refused.detail
 
 
-def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
+def test_a_dry_run_needs_no_stack_and_writes_only_the_wrong_rows(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
@@ -83,7 +83,7 @@ def test_a_dry_run_needs_no_stack_and_leaves_only_what_is_wrong(
     assert sorted(path.name for path in tmp_path.iterdir()) == [file.name, errors.name, f"{errors.name}.before"]
 
 
-def test_errors_are_not_written_over_the_rows(file: Path) -> None:
+def test_import_does_not_write_errors_over_its_rows_or_its_record(file: Path) -> None:
     refused = run(file, "--dry-run", "--errors", str(file)).exception
     assert isinstance(refused, StepFailed)
     assert file.read_text().startswith("title")
@@ -94,7 +94,7 @@ def test_errors_are_not_written_over_the_rows(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["folder", "pipe", "link"])
-def test_what_is_no_errors_file_stays_where_it_is(file: Path, name: str) -> None:
+def test_import_refuses_an_errors_path_that_is_not_a_regular_file(file: Path, name: str) -> None:
     there = file.parent / name
     if name == "folder":
         there.mkdir()
@@ -109,7 +109,7 @@ def test_what_is_no_errors_file_stays_where_it_is(file: Path, name: str) -> None
     assert sorted(path.name for path in file.parent.iterdir()) == sorted(["rows.csv", name])
 
 
-def test_errors_that_cannot_be_written_are_told_before_anything_is_sent(file: Path) -> None:
+def test_import_reports_an_unwritable_errors_file_before_it_sends_a_request(file: Path) -> None:
     for errors in ("nowhere/errors.jsonl", "rows.csv/errors.jsonl", "x" * 300):
         refused = run(file, "--errors", str(file.parent / errors)).exception
         assert isinstance(refused, StepFailed)
@@ -120,13 +120,13 @@ def test_errors_that_cannot_be_written_are_told_before_anything_is_sent(file: Pa
     assert refused.what.endswith("rows.csv.errors.jsonl cannot be written.")
 
 
-def test_where_nothing_fails_no_errors_file_is_left(file: Path) -> None:
+def test_a_dry_run_without_errors_leaves_no_errors_file(file: Path) -> None:
     file.write_text("title\nfine\n")
     assert run(file, "--dry-run").exit_code == 0
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(tmp_path: Path) -> None:
+def test_import_skips_or_adopts_incidents_of_other_applications_only_on_request(tmp_path: Path) -> None:
     file = tmp_path / "export.jsonl"
     line = '{{"incident": {{"title": "x", "is_deleted": false{}}}, "changes": []}}\n'
     file.write_text(line.format("") + line.format(', "app_id": "scanner"') * 2 + line.format(', "app_id": "other"'))
@@ -151,7 +151,7 @@ def test_incidents_of_applications_are_left_out_or_adopted_only_if_one_says_so(t
     assert as_scanner.stdout.split() == ["valid", "2", "failed", "0", "left", "out", "2"]
 
 
-def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path: Path) -> None:
+def test_a_row_stays_unchanged_through_several_errors_files(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     given = r'{"titel": "\ud800 ä", "financial_impact": 123456789012345.1200, "lessons_learned": {"b": 1e2}}'
     file.write_text(f"{given}\n{{\n", encoding="utf-8")
@@ -165,6 +165,6 @@ def test_a_row_stays_as_it_was_given_through_any_number_of_errors_files(tmp_path
         assert file.stat().st_mode & 0o077 == 0
 
 
-def test_rows_of_no_export_become_the_application_s_whose_token_it_is(file: Path) -> None:
+def test_rows_without_an_application_are_accepted_for_any_application(file: Path) -> None:
     done = run(file, "--dry-run", "--app", "scanner")
     assert done.stdout.split() == ["valid", "1", "failed", "1"]

@@ -1,4 +1,4 @@
-"""The record of an import, and whether an incident is the row's own."""
+"""The record of an import's progress, and the check that an incident matches its row."""
 
 import json
 import subprocess
@@ -21,14 +21,14 @@ from tests.unit.test_import_rows import STAMPS, bodies, settled
 PLACE = "acme  http://127.0.0.1"
 
 
-def test_rows_that_say_the_same_are_counted_anew_in_each_reading() -> None:
+def test_equal_rows_are_counted_from_one_again_in_each_reading() -> None:
     with Progress(None) as progress:
         assert [progress.nth(one) for one in (b"a", b"b", b"a", b"a", b"b")] == [1, 1, 2, 3, 2]
         progress.read_again()
         assert progress.nth(b"a") == 1
 
 
-def test_only_an_unfinished_import_into_the_same_place_goes_on(tmp_path: Path) -> None:
+def test_only_an_unfinished_import_into_the_same_place_continues(tmp_path: Path) -> None:
     file = tmp_path / "progress"
     with Progress(file) as progress:
         assert not progress.begin(PLACE)
@@ -44,14 +44,14 @@ def test_only_an_unfinished_import_into_the_same_place_goes_on(tmp_path: Path) -
         assert progress.made("key") == "inc_1"
 
 
-def test_two_imports_of_a_file_at_once_are_refused(tmp_path: Path) -> None:
+def test_a_second_import_of_a_file_at_the_same_time_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "progress"
     with Progress(file), pytest.raises(StepFailed, match="cannot be opened") as refused:
         Progress(file)
     assert "the other import" in refused.value.advice
 
 
-def test_what_is_no_record_of_an_import_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_import_record_is_not_changed(tmp_path: Path) -> None:
     file = tmp_path / "progress"
     file.write_text("somebody's notes\n" * 1000)
     with pytest.raises(StepFailed, match="is not the record of an import"):
@@ -59,7 +59,7 @@ def test_what_is_no_record_of_an_import_is_left_as_it_is(tmp_path: Path) -> None
     assert file.read_text().startswith("somebody's notes")
 
 
-def test_what_a_process_noted_a_second_before_it_was_killed_is_there(tmp_path: Path) -> None:
+def test_entries_older_than_a_second_survive_a_kill(tmp_path: Path) -> None:
     file = tmp_path / "progress"
     script = (
         "import os, sys, time; from pathlib import Path\n"
@@ -81,7 +81,7 @@ def note(file: Path, rows: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 3600], ids=["at a row", "at the end"])
-def test_on_a_full_disk_it_says_so_and_goes_on_from_what_was_written(
+def test_an_import_reports_a_full_disk_and_continues_after_its_last_written_row(
     seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("incidents_cli.operate.importing.progress._SECONDS", seconds)
@@ -101,7 +101,7 @@ def test_on_a_full_disk_it_says_so_and_goes_on_from_what_was_written(
         assert progress.made(f"{999:064}") is None
 
 
-# --- is it the row's own?
+# --- does the incident match the row?
 
 
 def read_back(incident: Any) -> Incident:
@@ -110,7 +110,7 @@ def read_back(incident: Any) -> Incident:
 
 @settings(deadline=None, max_examples=40)
 @given(bodies)
-def test_what_a_row_made_says_what_the_row_says(body: dict[str, Any]) -> None:
+def test_an_incident_made_from_a_row_has_no_differing_field(body: dict[str, Any]) -> None:
     values = payloads.new_incident(json_text.loads(json.dumps(body)))
     assert differing(values, read_back(settled(body))) == []
 
@@ -128,7 +128,7 @@ FULL = {
     "tags": ["a", "b"],
     "commander_ids": ["c"],
 }
-OTHER = {  # in the forms of the model
+OTHER = {  # in the model's form
     "title": "y",
     "incident_number": "IR-2",
     "status": "review",
@@ -144,7 +144,7 @@ OTHER = {  # in the forms of the model
 
 
 @pytest.mark.parametrize("field", FULL)
-def test_a_value_that_differs_is_told(field: str) -> None:
+def test_a_differing_field_is_named(field: str) -> None:
     values = payloads.new_incident(json_text.loads(json.dumps(FULL)))
     there: Any = model.unset_fields() | values | STAMPS
 

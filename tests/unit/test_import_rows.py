@@ -1,4 +1,4 @@
-"""The rows of a file: every form is read as what it says, and what cannot be read is told with its line."""
+"""The rows of an import file: every format gives the right values, and an error names its line."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def problems(row: Row) -> list[tuple[str, str]]:
 # --- CSV
 
 
-def test_a_cell_is_read_as_its_field_s_kind(tmp_path: Path) -> None:
+def test_a_cell_is_read_with_the_type_of_its_field(tmp_path: Path) -> None:
     header = "title,tags,commander_ids,mttd_minutes,financial_impact,lessons_learned,severity"
     (row,) = rows(tmp_path, "a.csv", f'{header}\nA title,a; b;c,"[""x;y""]",17,999999999999999.1234,"{{""a"": 1}}",\n')
 
@@ -52,7 +52,7 @@ def test_a_cell_is_read_as_its_field_s_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("cell", "held"), [("true", "true"), ("12", "12"), ("No backups", '"No backups"')])
-def test_lessons_are_json_or_else_a_text(tmp_path: Path, cell: str, held: str) -> None:
+def test_lessons_learned_are_read_as_json_or_else_as_text(tmp_path: Path, cell: str, held: str) -> None:
     (row,) = rows(tmp_path, "a.csv", f"title,lessons_learned\nx,{cell}\n")
     assert checking.check(row, NOW)["lessons_learned"] == held
 
@@ -70,14 +70,14 @@ def test_lessons_are_json_or_else_a_text(tmp_path: Path, cell: str, held: str) -
         ("closed_at", "2026-01-01T00:00:00Z", "must be left out unless status is closed"),
     ],
 )
-def test_a_wrong_cell_is_told_by_its_field(tmp_path: Path, field: str, cell: str, wanted: str) -> None:
+def test_the_error_of_a_wrong_cell_names_its_field(tmp_path: Path, field: str, cell: str, wanted: str) -> None:
     (row,) = rows(tmp_path, "a.csv", f"title,{field}\nx,{cell}\n")
     ((pointer, detail),) = problems(row)
     assert pointer.startswith(f"/{field}")
     assert wanted in detail
 
 
-def test_an_incident_that_is_too_large_is_told_before_it_is_sent(tmp_path: Path) -> None:
+def test_an_incident_that_is_too_large_is_found_before_it_is_sent(tmp_path: Path) -> None:
     ids = json.dumps([f"{n:0128}" for n in range(500)])
     fields = sorted(model.ID_LISTS)[:3]
     body = f'{{"title": "x", {", ".join(f"{json.dumps(field)}: {ids}" for field in fields)}}}'
@@ -85,7 +85,7 @@ def test_an_incident_that_is_too_large_is_told_before_it_is_sent(tmp_path: Path)
     assert problems(row) == [("", "must be at most 128 KiB as JSON.")]
 
 
-def test_lines_are_those_of_the_file_also_behind_cells_of_several(tmp_path: Path) -> None:
+def test_line_numbers_are_right_after_a_cell_of_several_lines(tmp_path: Path) -> None:
     found = rows(tmp_path, "a.csv", '\ufefftitle,"description"\r\nfirst,"one\r\ntwo"\r\n\r\nsecond,\r\nthird,x\r\n')
     assert [(row.line, row.body) for row in found] == [
         (2, {"title": "first", "description": "one\r\ntwo"}),
@@ -95,7 +95,7 @@ def test_lines_are_those_of_the_file_also_behind_cells_of_several(tmp_path: Path
 
 
 @pytest.mark.parametrize(("record", "count"), [("x", 1), ("x,high,more,and more", 4)])
-def test_a_record_of_another_length_is_refused_alone(tmp_path: Path, record: str, count: int) -> None:
+def test_a_record_with_too_few_or_too_many_cells_is_refused_alone(tmp_path: Path, record: str, count: int) -> None:
     wrong, right = rows(tmp_path, "a.csv", f"title,severity\n{record}\nfine,low\n")
     assert problems(wrong) == [("", f"must have 2 cells, like the header, not {count}")]
     assert checking.check(right, NOW)["title"] == "fine"
@@ -117,7 +117,7 @@ def test_a_record_of_another_length_is_refused_alone(tmp_path: Path, record: str
         (b"title\n\xe4\n", "UTF-8"),
     ],
 )
-def test_a_file_that_is_wrong_as_a_whole_is_refused_as_a_whole(tmp_path: Path, content: str | bytes, told: str) -> None:
+def test_a_csv_file_with_a_wrong_header_or_syntax_is_refused(tmp_path: Path, content: str | bytes, told: str) -> None:
     with pytest.raises(StepFailed) as failed:
         rows(tmp_path, "a.csv", content)
     assert told in f"{failed.value.what}\n{failed.value.detail}"
@@ -132,18 +132,18 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused_as_a_whole(tmp_path: Path, c
         ('title\n"x"y\n', "write a quote twice"),
     ],
 )
-def test_what_can_be_done_about_such_a_file_is_told(tmp_path: Path, content: str, advice: str) -> None:
+def test_the_error_of_a_refused_file_says_what_to_do(tmp_path: Path, content: str, advice: str) -> None:
     with pytest.raises(StepFailed) as failed:
         rows(tmp_path, "a.csv", content)
     assert advice in failed.value.advice
 
 
-def test_lines_of_empty_cells_as_a_spreadsheet_ends_are_no_rows(tmp_path: Path) -> None:
+def test_lines_of_empty_cells_are_skipped(tmp_path: Path) -> None:
     found = rows(tmp_path, "a.csv", "title,severity,tags\nfirst,,\n,,\n,high,\n,,\n,,,,\n")
     assert [(row.line, row.body) for row in found] == [(2, {"title": "first"}), (4, {"severity": "high"})]
 
 
-def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
+def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="unknown file format"):
         rows(tmp_path, "a.xlsx", "x")
 
@@ -167,7 +167,7 @@ def test_a_form_that_is_not_known_is_told(tmp_path: Path) -> None:
         (b"[" * 5000, "", "nested too deeply"),
     ],
 )
-def test_a_wrong_line_is_refused_alone(tmp_path: Path, line: bytes, pointer: str, told: str) -> None:
+def test_a_wrong_line_of_json_is_refused_alone(tmp_path: Path, line: bytes, pointer: str, told: str) -> None:
     wrong, right = rows(tmp_path, "a.jsonl", line + b'\n\n{"title": "fine"}\n')
     assert any(one == pointer and told in detail for one, detail in problems(wrong))
     assert (right.line, checking.check(right, NOW)["title"]) == (3, "fine")
@@ -180,18 +180,18 @@ BODY = '{"titel": "ä \\ud800", "financial_impact": 123456789012345.1200, "lesso
 @pytest.mark.parametrize(
     "stood", [f'"row": {BODY}', '"row": "{"', '"cells": {"title": "x", "tags": "a; b", "mttd_minutes": "?"}']
 )
-def test_a_line_of_an_errors_file_is_the_row_that_it_holds_digit_by_digit(tmp_path: Path, stood: str) -> None:
+def test_a_line_of_an_errors_file_gives_its_original_row_digit_by_digit(tmp_path: Path, stood: str) -> None:
     (row,) = rows(tmp_path, "errors.jsonl", f'{{"line": 7, "errors": [], {stood}}}')
     assert row.line == 1
     assert row.stood == stood.replace("\\ud800", "\ud800")
     assert problems(row)
 
 
-# --- what is exported can be imported
+# --- an export can be imported
 
 
 def settled(body: dict[str, Any]) -> model.Incident:
-    """What the service makes of a create."""
+    """Return the incident that the service makes from a create."""
     values = payloads.new_incident(json_text.loads(json.dumps(body)))
     incident: Any = model.unset_fields() | values | STAMPS | {"incident_number": "INC-2026-000042"}
     assume(not model.apply_rules(incident, values, NOW))
@@ -199,7 +199,7 @@ def settled(body: dict[str, Any]) -> model.Incident:
 
 
 def patched(incident: model.Incident, patch: dict[str, Any]) -> model.Incident:
-    """What the service makes of a patch."""
+    """Return the incident that the service makes from a patch."""
     values = payloads.patch(json_text.loads(json.dumps(patch)), incident)
     after: Any = {**incident, **values}
     assume(not model.apply_rules(after, values, LATER, before=incident))
@@ -218,7 +218,7 @@ patches = st.lists(
 
 @settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
 @given(bodies, patches, st.booleans())
-def test_whatever_an_incident_became_its_export_makes_it_again(
+def test_the_export_of_a_changed_incident_gives_the_same_incident_again(
     tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any], changes: list[dict[str, Any]], is_deleted: bool
 ) -> None:
     incident = settled(body)
@@ -237,7 +237,7 @@ def test_whatever_an_incident_became_its_export_makes_it_again(
 
 @settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
 @given(bodies)
-def test_a_csv_of_an_incident_s_fields_makes_it_again(
+def test_a_csv_of_an_incident_s_fields_gives_the_same_incident_again(
     tmp_path_factory: pytest.TempPathFactory, body: dict[str, Any]
 ) -> None:
     incident: Any = settled(body)
@@ -253,23 +253,23 @@ def test_a_csv_of_an_incident_s_fields_makes_it_again(
 
 
 def cell(field: str, value: Any) -> str:
-    """A cell as somebody's script would write it: a text as it is, anything else as JSON."""
+    """Return a cell as a customer's script would write it: a text as it is, anything else as JSON."""
     text = wire_form.dump_value(field, value)
     return "" if text == "null" else value if isinstance(value, str) and field != "lessons_learned" else text
 
 
 def remade(row: Row) -> dict[str, Any]:
-    """The fields that a caller can write, as a create at another time settles them."""
+    """Return the fields that a caller can write, after a create with the row at a later time."""
     values = checking.check(row, LATER)
     incident: Any = model.unset_fields() | values
     assert not model.apply_rules(incident, values, LATER)
     return {field: incident[field] for field in payloads.NewIncident.model_fields}
 
 
-# --- which row it is
+# --- the fingerprint of a row
 
 
-def test_a_row_is_known_by_what_it_says_however_it_is_written(tmp_path: Path) -> None:
+def test_a_row_s_fingerprint_depends_on_its_values_and_not_on_its_form(tmp_path: Path) -> None:
     first, second, third, fourth = rows(
         tmp_path, "a.jsonl",
         '{"title": "a", "financial_impact": 1.50, "occurred_at": "2026-01-01T00:00:00Z"}\n'

@@ -23,7 +23,7 @@ STAMPS = {
 
 
 @given(anything, amounts, st.text(max_size=300))
-def test_what_a_caller_sends_comes_back_the_same_through_the_table(lessons: Any, amount: Decimal, text: str) -> None:
+def test_a_caller_s_values_are_the_same_after_storing_and_reading(lessons: Any, amount: Decimal, text: str) -> None:
     sent = f'{{"title": "x", "financial_impact": {amount}, "lessons_learned": {json.dumps(lessons)}}}'
     body = json_text.loads(sent) | {"description": text}
     incident = cast("Incident", model.unset_fields() | payloads.new_incident(body) | STAMPS)
@@ -40,7 +40,7 @@ def test_what_a_caller_sends_comes_back_the_same_through_the_table(lessons: Any,
 
 
 @given(st.text() | anything.map(json.dumps))
-def test_a_text_is_read_as_json_or_refused_and_nothing_else(text: str) -> None:
+def test_a_text_is_read_as_json_or_refused(text: str) -> None:
     try:
         value = json_text.loads(text)
     except MalformedRequest:
@@ -63,11 +63,11 @@ def test_any_body_gives_a_draft_or_named_violations(body: Any) -> None:
 @pytest.mark.parametrize(
     "text", ['{"a": 1, "b": 2, "a": 3}', '[{"x": {"a": 1, "a": 1}}]', "NaN", "[Infinity]", "", "{'a': 1}"]
 )
-def test_what_is_not_strict_json_is_refused(text: str) -> None:
+def test_a_text_that_is_not_strict_json_is_refused(text: str) -> None:
     with pytest.raises(MalformedRequest, match="must"):
         json_text.loads(text)
 
 
-def test_the_member_that_is_named_is_the_first_that_comes_again() -> None:
+def test_the_error_names_the_first_repeated_member() -> None:
     with pytest.raises(MalformedRequest, match='A line must name each member once; "b" appears twice'):
         json_text.loads('{"a": 1, "b": 2, "b": 3, "a": 4, "a": 5}', "A line")

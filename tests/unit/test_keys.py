@@ -16,7 +16,7 @@ def incident(**values: Any) -> Incident:
     return cast("Incident", model.unset_fields() | {"tenant_id": "acme", "id": "inc_1", "status": "new"} | values)
 
 
-def test_every_partition_begins_with_the_tenant_and_tells_the_kind() -> None:
+def test_every_partition_key_has_the_tenant_and_the_kind_of_item() -> None:
     primary = [
         keys.incident("acme", "inc_1"),
         keys.change("acme", "inc_1", 12),
@@ -54,13 +54,11 @@ def test_every_partition_begins_with_the_tenant_and_tells_the_kind() -> None:
         ),
     ],
 )
-def test_an_incident_is_in_the_indexes_of_its_state_and_absent_from_the_others(
-    values: dict[str, Any], attributes: dict[str, str]
-) -> None:
+def test_an_incident_is_only_in_the_indexes_of_its_state(values: dict[str, Any], attributes: dict[str, str]) -> None:
     assert keys.index_attributes(incident(**values)) == attributes
 
 
-def test_the_indexes_are_those_of_the_deployed_table() -> None:
+def test_the_deployed_table_has_the_same_indexes() -> None:
     deployed = {
         index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
         for index in templates.table()["GlobalSecondaryIndexes"]
@@ -72,8 +70,8 @@ def test_the_indexes_are_those_of_the_deployed_table() -> None:
     assert {sort for _, sort in deployed.values()} == {"id"}
 
 
-def test_the_partitions_of_a_tenant_are_all_that_its_keys_have_but_for_its_marks() -> None:
-    """What erases a tenant looks into these."""
+def test_the_tenant_s_partitions_are_complete_except_for_its_marks() -> None:
+    """`incidents tenant erase` reads these partitions."""
     made = {
         name: function(*["acme" if parameter == "tenant_id" else 1 if hint is int else "x"
                          for parameter, hint in typing.get_type_hints(function).items() if parameter != "return"])
@@ -92,10 +90,10 @@ def test_the_partitions_of_a_tenant_are_all_that_its_keys_have_but_for_its_marks
 
 
 @pytest.mark.parametrize("tenant", ["ab", "a1", "acme-corp", "0" * 63])
-def test_tenant_ids(tenant: str) -> None:
+def test_a_valid_tenant_id_is_accepted(tenant: str) -> None:
     assert model.TENANT_ID.fullmatch(tenant)
 
 
 @pytest.mark.parametrize("tenant", ["", "a", "-ab", "Acme", "a#b", "a*", "a b", "a/b", "ab\n", "a" * 64, "аcme"])  # noqa: RUF001
-def test_what_is_no_tenant_id(tenant: str) -> None:
+def test_an_invalid_tenant_id_is_refused(tenant: str) -> None:
     assert not model.TENANT_ID.fullmatch(tenant)

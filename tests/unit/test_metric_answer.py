@@ -1,4 +1,4 @@
-"""A question's parameters, and what an answer says where there is little or nothing to say."""
+"""The parameters of a metrics question, and the answer's values for little or no data."""
 
 import time
 from collections import Counter
@@ -32,7 +32,7 @@ def one(**changed: Any) -> Facts:
 
 
 def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
-    """The answer about incidents that were all detected, and if closed then closed, on 2026-11-23."""
+    """Return the answer about incidents that were all detected on 2026-11-23, and closed that day if closed."""
     closed = [incident for incident in incidents if incident.closed_at]
     of_day = {
         "detected": tally.totals_by_group("detected", incidents),
@@ -42,7 +42,7 @@ def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
     return metric_answer.get_incident_metrics(asked(**given_once), lambda kind, *_: known[kind])
 
 
-def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
+def test_the_window_is_the_last_thirty_days_by_default() -> None:
     assert [str(day) for day in asked()[:2]] == ["2026-10-25", "2026-11-23"]
     assert asked()[2:] == ("severity", "day", NOW)
     assert [str(day) for day in asked(to="2027-03-01")[:2]] == ["2027-01-31", "2027-03-01"]
@@ -50,7 +50,7 @@ def test_the_last_thirty_days_are_asked_for_unless_others_are() -> None:
     assert [str(day) for day in asked(from_="2030-01-01", to="2030-12-31")[:2]] == ["2030-01-01", "2030-12-31"]
 
 
-def test_366_days_are_the_most() -> None:
+def test_a_window_has_at_most_366_days() -> None:
     asked(from_="2024-01-01", to="2024-12-31")
     with pytest.raises(MalformedRequest, match="from and to must span at most 366 days"):
         asked(from_="2023-12-31", to="2024-12-31")
@@ -74,7 +74,9 @@ def test_366_days_are_the_most() -> None:
         ({"tenant_id": ["acme"]}, "'tenant_id' is not known; use one of from, to, group_by, interval"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_would_be_right(given_wrong: dict[str, list[str]], named: str) -> None:
+def test_the_error_names_the_wrong_parameter_and_the_right_values(
+    given_wrong: dict[str, list[str]], named: str
+) -> None:
     with pytest.raises(MalformedRequest, match=named):
         parameters.metrics_window(given_wrong)
 
@@ -83,14 +85,14 @@ def no_buckets(*_: str) -> metric_answer.Known:
     return []
 
 
-def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
+def test_a_window_may_reach_the_ends_of_the_calendar() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
     assert (
         len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), no_buckets)["trend"]) == 31
     )
 
 
-def test_nothing_is_null_and_never_zero() -> None:
+def test_a_statistic_without_values_is_null_and_not_zero() -> None:
     told = metric_answer.get_incident_metrics(asked(), no_buckets)
 
     assert list(told) == [
@@ -104,7 +106,7 @@ def test_nothing_is_null_and_never_zero() -> None:
     assert set(told["definitions"]) >= {"mttd", "mttr", "time_to_contain", "percentiles", "open", "excluded", "as_of"}
 
 
-def test_percentiles_are_by_nearest_rank_over_the_values_of_the_whole_window() -> None:
+def test_percentiles_are_nearest_rank_over_all_values_of_the_window() -> None:
     values = {"2026-11-01": range(1, 92), "2026-11-02": [1_000], "2026-11-03": range(92, 100)}
     known = {"detected_at": "x", "occurred_at": "y", "status": "closed"}
     detected = [
@@ -125,7 +127,7 @@ def test_a_mean_is_rounded_once_to_two_decimals() -> None:
     assert told["mttd"]["mean"] == 1.33
 
 
-def test_an_open_incident_has_an_age_and_no_end() -> None:
+def test_an_open_incident_has_an_age_and_no_time_to_resolve() -> None:
     told = answered(
         one(detected_at="2026-11-23T20:00:00.000Z", severity="high"),
         one(detected_at="2026-11-23T23:59:30.000Z"),
@@ -139,7 +141,7 @@ def test_an_open_incident_has_an_age_and_no_end() -> None:
     assert [(group["group"], group["open"]["n"]) for group in told["groups"]] == [("high", 1), (None, 2)]
 
 
-def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
+def test_an_excluded_incident_counts_under_its_first_reason_and_in_no_value() -> None:
     whole = {"detected_at": "2026-11-23T01:00:00.000Z", "occurred_at": "y", "mttd_minutes": 5, "mttr_minutes": 7}
     closed = {**whole, "closed_at": "z", "status": "closed"}
     told = answered(
@@ -162,12 +164,12 @@ def test_the_first_reason_counts_and_what_is_left_out_is_in_no_value() -> None:
         ("month", [("2026-12-30", "2026-12-31"), ("2027-01-01", "2027-01-11")]),
     ],
 )
-def test_a_trend_goes_by_the_calendar_as_far_as_the_window_does(interval: str, spans: list[tuple[str, str]]) -> None:
+def test_a_trend_has_calendar_periods_cut_at_the_window(interval: str, spans: list[tuple[str, str]]) -> None:
     told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), no_buckets)
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 
-def test_groups_go_from_critical_down_and_names_by_name_and_none_last() -> None:
+def test_severity_groups_go_from_critical_down_and_the_null_group_is_last() -> None:
     severities = [None, "low", "informational", "critical", "medium", "high"]
     told = answered(*(one(detected_at="2026-11-23T01:00:00.000Z", severity=severity) for severity in severities))
     assert [group["group"] for group in told["groups"]] == [
@@ -215,7 +217,7 @@ def small_parts() -> Iterator[None]:
 
 
 @given(rows)
-def test_rows_are_the_same_after_they_were_stored_in_however_many_parts(of: tally.Totals) -> None:
+def test_rows_are_the_same_after_storage_in_any_number_of_parts(of: tally.Totals) -> None:
     parts = tally.to_chunks(of)
 
     assert all(len(part) <= 700 + 2 for part in parts)

@@ -16,7 +16,7 @@ def incident(**values: Any) -> Incident:
     return cast("Incident", model.unset_fields() | {"status": "new"} | values)
 
 
-def test_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
+def test_the_model_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
     by_callers = set(NewIncident.model_fields) | {"is_deleted"}
 
     assert len(model.FIELDS) == len(set(model.FIELDS)) == 41
@@ -28,7 +28,9 @@ def test_has_the_41_fields_of_the_contract_each_with_one_writer() -> None:
 
 @pytest.mark.parametrize(("status", "stamped"), [("contained", "contained_at"), ("closed", "closed_at")])
 @pytest.mark.parametrize("milestone", ["occurred_at", "detected_at"])
-def test_a_stamp_is_now_or_the_latest_milestone_before_it(status: str, stamped: str, milestone: str) -> None:
+def test_a_timestamp_set_by_the_server_is_now_or_the_latest_earlier_milestone(
+    status: str, stamped: str, milestone: str
+) -> None:
     for earlier, expected in [(DAYS[0], NOW), ("2030-01-01T00:00:00.000Z", "2030-01-01T00:00:00.000Z")]:
         one = incident(status=status, **{milestone: earlier})
         assert model.apply_rules(one, {}, NOW) == []
@@ -43,21 +45,21 @@ def test_a_given_milestone_is_never_overwritten() -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in model.STATUSES if status != "closed"])
-def test_closed_at_is_for_closed_incidents(status: str) -> None:
+def test_closed_at_is_refused_unless_the_status_is_closed(status: str) -> None:
     violations = model.apply_rules(incident(status=status, closed_at=DAYS[0]), {}, NOW)
 
     assert [violation.pointer for violation in violations] == ["/closed_at"]
 
 
 @pytest.mark.parametrize("status", [status for status in model.STATUSES if status not in ("closed", "contained")])
-def test_other_statuses_stamp_nothing(status: str) -> None:
+def test_other_statuses_set_no_timestamp(status: str) -> None:
     one = incident(status=status)
 
     assert model.apply_rules(one, {}, NOW) == []
     assert (one["contained_at"], one["closed_at"], one["mttr_minutes"]) == (None, None, None)
 
 
-def test_every_pair_of_milestones_that_is_present_must_be_in_order() -> None:
+def test_every_two_milestones_must_be_in_order() -> None:
     order = ["occurred_at", "detected_at", "contained_at", "closed_at"]
     pairs = [*itertools.combinations(order, 2), ("detected_at", "reported_at"), ("occurred_at", "reported_at")]
     for earlier, later in itertools.permutations([*order, "reported_at"], 2):
@@ -67,7 +69,7 @@ def test_every_pair_of_milestones_that_is_present_must_be_in_order() -> None:
         assert pointers == ([f"/{later}"] if (earlier, later) in pairs else []), (earlier, later)
 
 
-def test_equal_milestones_are_in_order_and_give_zero_minutes() -> None:
+def test_equal_milestones_are_allowed_and_give_zero_minutes() -> None:
     one = incident(status="closed", occurred_at=DAYS[0], detected_at=DAYS[0], closed_at=DAYS[0])
 
     assert model.apply_rules(one, {}, NOW) == []
@@ -80,7 +82,7 @@ instants = st.integers(0, 10**10).map(timestamps.from_milliseconds)
 @given(
     st.lists(instants, min_size=3, max_size=3).map(sorted), st.sets(st.sampled_from([0, 1, 2])), st.none() | st.just(7)
 )
-def test_minutes_are_derived_when_both_ends_are_known_else_given_else_null(
+def test_minutes_are_derived_from_both_ends_or_else_as_given_or_else_null(
     moments: list[str], known: set[int], given_minutes: int | None
 ) -> None:
     fields = ["occurred_at", "detected_at", "closed_at"]
@@ -97,7 +99,7 @@ def test_minutes_are_derived_when_both_ends_are_known_else_given_else_null(
     assert (one["mttr_minutes"] is not None) == ({1, 2} <= known)
 
 
-def test_given_minutes_that_contradict_the_timestamps_are_named() -> None:
+def test_given_minutes_that_contradict_the_timestamps_are_refused() -> None:
     given = {"mttd_minutes": 5}
     violations = model.apply_rules(incident(occurred_at=DAYS[0], detected_at=DAYS[1], **given), given, NOW)
 
@@ -107,7 +109,7 @@ def test_given_minutes_that_contradict_the_timestamps_are_named() -> None:
 
 
 @given(st.integers(0, 9999), st.integers(0, 10**12 - 1))
-def test_a_generated_number_is_counted_back(year: int, count: int) -> None:
+def test_a_generated_number_gives_its_year_and_count_back(year: int, count: int) -> None:
     assert model.parse_generated(model.generated_number(year, count)) == (year, count)
 
 
@@ -117,5 +119,5 @@ def test_a_generated_number_is_counted_back(year: int, count: int) -> None:
      "INC-26-000042", "inc-2026-000042", "INC-2026-000042 ", "INC-2026-+00042", "INC-٢٠٢٦-000042", "INC-2026-٠٠٠٠٤٢",
      "INC-2026-000042-1"],
 )  # fmt: skip
-def test_other_numbers_are_not_the_counters(number: str) -> None:
+def test_a_number_in_another_form_is_not_a_generated_number(number: str) -> None:
     assert model.parse_generated(number) is None

@@ -1,4 +1,4 @@
-"""How much of a list one answer carries."""
+"""The number of items in one page of a list."""
 
 import json
 
@@ -8,12 +8,12 @@ from incidents import queries
 
 @pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "\u2028", "🔐"])
 @pytest.mark.parametrize("characters", [30_000, 400_000])
-def test_whatever_a_page_is_made_of_it_ends_within_what_lambda_carries(character: str, characters: int) -> None:
+def test_a_page_of_any_characters_stays_within_lambda_s_limit(character: str, characters: int) -> None:
     documents = [json.dumps(character * characters, ensure_ascii=False)] * 20
     positions = [str(n) for n in range(20)]
 
     carried, position = queries._cut(documents, positions, "the end")
 
     within = [n for n in range(1, 21) if n * len(json.dumps(documents[0])) <= queries.PAGE_BYTES]
-    assert len(carried) == max(within, default=1)  # one goes alone, however large
+    assert len(carried) == max(within, default=1)  # a single document goes alone, however large
     assert position == ("the end" if len(carried) == 20 else positions[len(carried) - 1])

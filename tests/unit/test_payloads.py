@@ -24,10 +24,10 @@ EXAMPLES: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("original", "patch", "result"), EXAMPLES)
-def test_merges_as_the_examples_of_rfc_7396(original: object, patch: object, result: object) -> None:
+def test_merge_gives_the_results_of_rfc_7396_s_examples(original: object, patch: object, result: object) -> None:
     assert payloads.merge(original, patch) == result
 
 
-def test_a_patch_may_hold_what_a_create_may_and_is_deleted() -> None:
+def test_a_patch_may_have_every_field_of_a_create_and_the_field_is_deleted() -> None:
     assert set(payloads.IncidentPatch.model_fields) == set(payloads.NewIncident.model_fields) | {"is_deleted"}
     assert not set(payloads.IncidentPatch.model_fields) & model.STAMPED

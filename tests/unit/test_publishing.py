@@ -1,4 +1,4 @@
-"""Exactly one event a version of an incident, which its published schema describes."""
+"""The events of incidents: exactly one for each version, as the published schema describes it."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ DELETED = {"is_deleted": True, "deleted_at": "2026-11-23T08:00:00.000Z", "delete
         (DELETED, CLOSED, "IncidentRestored", ["closed_at", "deleted_at", "deleted_by", "is_deleted", "status"]),
     ],
 )
-def test_one_event_by_precedence(
+def test_each_version_gives_one_event_with_the_first_matching_type(
     before: dict[str, Any] | None, after: dict[str, Any], detail_type: str, changed: list[str]
 ) -> None:
     told = announcement(None if before is None else item(4, **before), item(1 if before is None else 5, **after))
@@ -45,26 +45,26 @@ def test_one_event_by_precedence(
     assert "secret" not in json.dumps(told.detail)
 
 
-def test_nothing_is_told_of_an_erased_item_nor_of_a_write_that_leaves_the_version() -> None:
+def test_an_erased_item_or_an_unchanged_version_gives_no_event() -> None:
     assert announcement(item(3), None) is None
     assert announcement(item(3), {**item(3), "added": {"S": "by a backfill"}}) is None
 
 
-def test_an_application_s_incident_says_whose_it_is() -> None:
+def test_the_event_of_an_application_s_incident_has_its_app_id() -> None:
     told = announcement(None, item(1, app_id="soc-portal"))
     assert told is not None
     assert told.detail["app_id"] == "soc-portal"
     assert list(VALIDATOR.iter_errors(told.detail)) == []
 
 
-def test_what_is_announced_is_never_taken_in() -> None:
+def test_the_service_s_own_events_are_skipped_at_intake() -> None:
     told = announcement(None, item(1))
     assert told is not None
     for detail_type in ("Alert Escalated", told.detail_type):
         assert read({"source": SOURCE, "detail-type": detail_type, "detail": told.detail}) == [Skipped("own", SOURCE)]
 
 
-def test_the_schema_knows_the_vocabularies_of_the_model() -> None:
+def test_the_event_schema_has_the_model_s_statuses_and_severities() -> None:
     properties = SCHEMA["properties"]
     assert tuple(properties["status"]["enum"]) == model.STATUSES
     assert tuple(properties["severity"]["enum"]) == (*model.SEVERITIES, None)

@@ -22,7 +22,7 @@ def test_any_offset_becomes_utc_with_milliseconds(moment: datetime, separator: s
 
 
 @given(*[st.datetimes(datetime(1970, 1, 2), datetime(9998, 12, 30), timezones=offsets)] * 2)  # noqa: DTZ001
-def test_order_as_text_is_order_in_time(one: datetime, other: datetime) -> None:
+def test_timestamps_sort_as_text_in_order_of_time(one: datetime, other: datetime) -> None:
     to_milliseconds = timedelta(milliseconds=1)
     first, second = ((moment - datetime(1970, 1, 1, tzinfo=UTC)) // to_milliseconds for moment in (one, other))
 
@@ -43,7 +43,7 @@ def test_order_as_text_is_order_in_time(one: datetime, other: datetime) -> None:
         ("9998-12-31T23:59:59.999Z", "9998-12-31T23:59:59.999Z"),
     ],
 )
-def test_texts_and_what_they_mean(text: str, utc: str) -> None:
+def test_a_valid_timestamp_is_converted_to_utc(text: str, utc: str) -> None:
     assert timestamps.parse(text) == utc
 
 
@@ -58,12 +58,12 @@ def test_texts_and_what_they_mean(text: str, utc: str) -> None:
         "٢٠٢٦-11-23T06:16:30Z", "2026-W48-1T06:16:30Z",
     ],
 )  # fmt: skip
-def test_anything_else_is_refused_with_what_would_be_right(text: str) -> None:
+def test_an_invalid_timestamp_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(ValueError, match="must be an RFC 3339 date and time with an offset"):
         timestamps.parse(text)
 
 
-def test_minutes_are_floored_once() -> None:
+def test_minutes_are_rounded_down_once() -> None:
     assert timestamps.minutes_between("2026-01-01T00:00:00.001Z", "2026-01-01T01:00:00.000Z") == 59
     assert timestamps.minutes_between("2026-01-01T00:00:00.000Z", "2026-01-01T01:00:59.999Z") == 60
     assert timestamps.minutes_between("1970-01-01T00:00:00.000Z", "9998-12-31T23:59:59.999Z") < 5_000_000_000

@@ -1,4 +1,4 @@
-"""What every peer stamps on an incident. Copied into each one's artifact."""
+"""The fields that every peer sets on an incident. Copied into each peer's artifact."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

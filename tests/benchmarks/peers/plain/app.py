@@ -1,4 +1,4 @@
-"""Without a framework, as the AWS documentation shows it: json, boto3.resource, one function for all routes."""
+"""Without a framework, as in the AWS documentation: json, boto3.resource, one function for all routes."""
 
 import json
 import os

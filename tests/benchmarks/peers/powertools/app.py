@@ -1,4 +1,4 @@
-"""The usual way, as the documentation of Powertools for AWS Lambda shows it: resolver, validation, Tracer."""
+"""The usual way, as in the documentation of Powertools for AWS Lambda: resolver, validation, Tracer."""
 
 import os
 from decimal import Decimal

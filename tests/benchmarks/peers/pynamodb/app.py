@@ -1,4 +1,4 @@
-"""With PynamoDB, as its documentation shows it: a model of attributes, and json."""
+"""With PynamoDB, as in its documentation: a model of attributes, and json."""
 
 import json
 import os
