@@ -13,7 +13,7 @@ import httpx
 import pytest
 from incidents_cli.console import command
 
-from tests.support import readme, templates
+from tests.support import templates
 from tests.support.checkout import PATH, Checkout, free_port
 from tests.support.waiting import until
 
@@ -229,52 +229,6 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         done = checkout.run(*words)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"Start it: {command('up')}" in done.stderr
-
-
-def test_the_first_call_in_the_readme_gives_the_answer_shown_there(stack: Checkout) -> None:
-    call, (answer,) = readme.blocks("bash")[0], readme.blocks("json")
-    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
-
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", call],
-        env=environment,
-        cwd=templates.CHECKOUT,
-        capture_output=True,
-        check=True,
-    )
-
-    stamped = {"id", "created_at", "updated_at", "contained_at", "incident_number"}
-    shown, seen = json.loads(answer), json.loads(done.stdout)
-    assert {name: seen[name] for name in seen if name not in stamped} == {
-        name: shown[name] for name in shown if name not in stamped
-    }
-
-
-def test_the_examples_of_the_readme_run_unchanged_in_their_order(stack: Checkout) -> None:
-    blocks = readme.blocks("bash")
-    first = next(place for place, block in enumerate(blocks) if "field()" in block)
-    script = "echo; echo ====\n".join(blocks[first:])
-    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
-
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env=environment, cwd=templates.CHECKOUT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-
-    parts = [part.strip() for part in done.stdout.split("====")]
-    _, created, got, updated, deleted, listed, changes, measured, imported, explained = parts
-    assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
-    incident = json.loads(updated)
-    assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
-    restored = json.loads(deleted)
-    assert (restored["id"], restored["is_deleted"]) == (incident["id"], False)
-    assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
-    actions = [one["action"] for one in json.loads(changes)["items"]]
-    assert actions == ["created", "updated", "deleted", "restored"]
-    assert "definitions" in json.loads(measured)
-    assert imported.startswith("created        2\n")
-    assert explained.startswith("adapter        guardduty")
-    assert "acme (account 111122223333)" in explained
 
 
 def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:

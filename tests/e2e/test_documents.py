@@ -1,0 +1,127 @@
+"""The examples of the README and of the pages under docs, run as printed on the local stack."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import documents, templates
+from tests.support.checkout import Checkout
+
+STAMPED = {"id", "created_at", "updated_at", "contained_at", "incident_number"}
+CLIENT = documents.PAGES["client.md"]
+WRONG_VALUE = """
+export const refused = () => client.POST("/api/v1/grc/incidents", {
+  // @ts-expect-error: the compiler must refuse this severity
+  body: { title: "x", severity: "hgh" },
+});
+"""
+
+
+def run(stack: Checkout, script: str, folder: Path = templates.CHECKOUT) -> str:
+    """Run a script in bash, as a reader of the documents would; return what it prints."""
+    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment, cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run_each(stack: Checkout, page: str) -> list[str]:
+    """Run all bash examples of a page in one script, in their order; return what each prints."""
+    parts = run(stack, "echo; echo ====\n".join(documents.blocks(documents.PAGES[page], "bash"))).split("====")
+    return [part.strip() for part in parts]
+
+
+def in_this_environment(script: str) -> str:
+    """Return a script that calls this environment's command: outside the checkout, `uv run` would not find it."""
+    return script.replace("uv run incidents", str(Path(sys.executable).with_name("incidents")))
+
+
+def without_stamps(answer: str) -> dict[str, object]:
+    return {name: value for name, value in json.loads(answer).items() if name not in STAMPED}
+
+
+def test_the_call_of_the_readme_gives_the_answer_that_it_shows(stack: Checkout) -> None:
+    (call,) = [block for block in documents.blocks(documents.README, "bash") if "curl" in block]
+    (answer,) = documents.blocks(documents.README, "json")
+
+    seen = run(stack, call)
+
+    assert list(json.loads(seen)) == list(json.loads(answer))
+    assert without_stamps(seen) == without_stamps(answer)
+
+
+def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -> None:
+    (answer,) = documents.blocks(documents.PAGES["api.md"], "json")
+
+    nothing, complete, created, got, updated, deleted, listed, changes = run_each(stack, "api.md")
+
+    assert nothing == ""
+    assert list(json.loads(complete)) == list(json.loads(answer))
+    assert without_stamps(complete) == without_stamps(answer)
+    assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
+    incident = json.loads(updated)
+    assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
+    restored = json.loads(deleted)
+    assert (restored["id"], restored["is_deleted"]) == (incident["id"], False)
+    assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
+    actions = [one["action"] for one in json.loads(changes)["items"]]
+    assert actions == ["created", "updated", "deleted", "restored"]
+
+
+def test_the_example_of_the_metrics_page_runs(stack: Checkout) -> None:
+    (measured,) = run_each(stack, "metrics.md")
+
+    assert "definitions" in json.loads(measured)
+
+
+def test_the_example_of_the_import_page_runs(stack: Checkout) -> None:
+    (imported,) = run_each(stack, "import.md")
+
+    assert imported.startswith("created        2\n")
+
+
+def test_the_example_of_the_findings_page_runs(stack: Checkout) -> None:
+    (explained,) = run_each(stack, "findings.md")
+
+    assert explained.startswith("adapter        guardduty")
+    assert "acme (account 111122223333)" in explained
+
+
+def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> None:
+    (tokens,) = run_each(stack, "tokens.md")
+
+    assert [token.count(".") for token in tokens.splitlines()] == [2, 2]
+
+
+def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
+    (code,) = documents.blocks(CLIENT, "python")
+    where = '"https://api.example", token="eyJ..."'  # here that is the local stack
+    assert where in code
+    (tmp_path / "example.py").write_text(code.replace(where, ""))
+    setup = documents.blocks(CLIENT, "bash")[0].replace("--tenant acme", "--tenant readers")
+
+    printed = run(stack, f"{in_this_environment(setup)}\n{sys.executable} -W error example.py\n", tmp_path)
+
+    assert printed.startswith("INC-")
+
+
+def test_the_typescript_example_compiles_strictly_and_runs(stack: Checkout, tmp_path: Path) -> None:
+    if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
+        pytest.skip(f"the TypeScript example needs {' and '.join(missing)} on the PATH")
+    setup, generate, compile_and_run = documents.blocks(CLIENT, "bash")
+    (code,) = documents.blocks(CLIENT, "typescript")
+    (tmp_path / "example.ts").write_text(code + WRONG_VALUE)
+    setup = in_this_environment(setup.replace("--tenant acme", "--tenant readers"))
+
+    printed = run(stack, f"{setup}\n{generate}\n{compile_and_run}", tmp_path)
+
+    created, changed, *listed = printed.partition("INC-")[2].splitlines()
+    assert (created.endswith(" new"), changed, len(listed) > 0) == (True, "200 investigating", True)
