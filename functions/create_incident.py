@@ -1,6 +1,6 @@
 """POST /api/v1/grc/incidents: create an incident."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents.commands import creating
 from incidents.edges import http, responses
 from incidents.edges.request import Request

@@ -1,6 +1,6 @@
 """DELETE /api/v1/grc/incidents/{incident_id}: soft-delete an incident."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents.commands import deleting
 from incidents.edges import http, responses
 from incidents.edges.request import Request

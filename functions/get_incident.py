@@ -1,6 +1,6 @@
 """GET /api/v1/grc/incidents/{incident_id}: get one incident."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents.edges import http, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response

@@ -1,6 +1,6 @@
 """GET /api/v1/grc/incidents/metrics: get MTTD, MTTR and time to contain for a window of days."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents.domain.metric_answer import get_incident_metrics
 from incidents.edges import http, parameters, responses
 from incidents.edges.request import Request

@@ -1,6 +1,6 @@
 """GET /api/v1/grc/incidents/{incident_id}/changes: list the changes of an incident, oldest first."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents import queries
 from incidents.edges import http, parameters, responses
 from incidents.edges.request import Request

@@ -1,6 +1,6 @@
 """PATCH /api/v1/grc/incidents/{incident_id}: change an incident with a JSON Merge Patch, or restore it."""
 
-# The docstring above is part of the OpenAPI document: method, path and summary of this operation.
+# The OpenAPI document takes method and path from the docstring above.
 from incidents.commands import updating
 from incidents.edges import http, responses
 from incidents.edges.request import Request

@@ -1,6 +1,6 @@
 """Every fault at every call to the table of every operation, and the invariants after it.
 
-After a fault the caller follows the README and sends the same request again.
+After a fault the caller follows docs/api.md and sends the same request again.
 """
 
 import itertools

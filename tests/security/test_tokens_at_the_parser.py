@@ -76,7 +76,7 @@ def test_right_claims_are_accepted_unchanged(mutation: Mutation) -> None:
 
 
 def may_be(name: str, value: str) -> bool:
-    """Tell whether a claim may have this value: the README's rule, written independently of the parser."""
+    """Tell whether a claim may have this value: the rule of docs/tokens.md, written independently of the parser."""
     if value in ("null", "true", "false"):
         return False
     first, rest = value[:1], value[1:]

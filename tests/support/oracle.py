@@ -1,4 +1,4 @@
-"""A plain model of the service, in memory. It is written from the README and shares no code with the product.
+"""A plain model of the service, in memory. It is written from docs/api.md and shares no code with the product.
 
 It returns the correct status for a request, and then the correct incident, version, lists and history. Only the service
 knows the id of a new incident and the time of a request, so the model gets both as arguments.

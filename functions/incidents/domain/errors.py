@@ -14,8 +14,6 @@ IncidentError
 ├── PreconditionFailed      the incident is not at the version that the caller expects
 ├── KeyReused               the idempotency key belongs to another request
 └── Busy                    the table refused or cannot be reached; the same request may succeed later
-
-The docstring of each leaf is the description of its problem document in the OpenAPI document.
 """
 
 from typing import Any, NamedTuple
