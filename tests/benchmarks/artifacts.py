@@ -102,5 +102,5 @@ def _compile(place: Path) -> None:
 def _run(*command: str) -> str:
     return run(
         command, env=subprocess_environment(), cwd=CHECKOUT, what=f"{command[0]} failed.",
-        advice="Mend what it says, then try again.",
+        advice="Fix the cause that the log names, then try again.",
     )  # fmt: skip
