@@ -279,4 +279,4 @@ def test_the_service_behaves_as_its_plain_model(
     assert set(tally.fired) == set(RULES)
     assert {200, 201, 204, 304, 400, 404, 409, 412, 422} <= set(tally.statuses)
     figure = f"{tally.fired.total():,} steps, 0 differences"
-    promise("The service behaves as a plain model of it says", figure)
+    promise("The service behaves like a plain model of it", figure)

@@ -125,6 +125,6 @@ def test_every_metrics_answer_equals_brute_force(
     check()
     assert telling > compared / 3, "too few answers cover several incidents"
     promise(
-        "Metrics that differ from brute force over the incidents",
+        "Metrics that differ from a brute-force computation",
         f"0 of {compared} answers after {HISTORIES} histories; {telling} of them about several incidents",
     )

@@ -57,6 +57,6 @@ def test_ten_changes_cost_the_same_for_a_tenant_of_any_size(
     assert costs["large"] == costs["small"]
     assert costs["small"].read > 0
     promise(
-        "What the metrics' jobs read for ten changed incidents, on twenty days, in a tenant of any size",
+        "Read units of the metrics jobs for ten changed incidents on twenty days, at any tenant size",
         f"{costs['small'].read:.1f} units with 1 000 incidents, {costs['large'].read:.1f} with {LARGE_TENANT}",
     )

@@ -421,7 +421,7 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
     assert mentions(table) == []
     promise(
-        "A tenant that leaves takes everything along and leaves nothing",
+        "Off-boarding exports everything and erases everything",
         f"{9 + LARGE} incidents: verified in {verified - started:.1f} s, exported in {exported - verified:.1f} s, "
         f"erased in {erased:.1f} s; 0 items left",
     )

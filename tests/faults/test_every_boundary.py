@@ -120,7 +120,7 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
             check_what_was_done(invariants.of_tenant(dynamodb, service, who["tenant_id"]), scenario)
     assert busy > 0, "some of these faults must reach the caller as a 503"
     promise(
-        "Whatever fails at whichever call, the table stays whole",
+        "A fault at any call leaves the table consistent",
         f"{len(FIGURES)} faults: {len(Kind)} kinds, once and lasting, at every call of "
         f"{len({figure[0] for figure in FIGURES})} requests; 0 broken invariants",
     )

@@ -126,7 +126,7 @@ def test_no_acknowledged_create_is_lost_or_duplicated(
     assert faults > attempts * RATE
     assert unknown > ended > 0
     promise(
-        "Nothing acknowledged is lost, nothing is doubled",
+        "No acknowledged write is lost or duplicated",
         f"{CLIENTS} clients x {CREATES} creates, {faults} faults, {ended} processes ended, {unknown} unknown outcomes "
         f"resolved: {len(lost)} lost, {len(doubled)} doubled, {len(stored)} numbers, every incident with change 1",
     )

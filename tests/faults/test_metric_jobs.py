@@ -114,7 +114,7 @@ def test_the_metrics_are_right_in_the_end_after_a_fault_at_any_call(
     assert call > 12
     SHOWN[kind.value] = call // STRIDE
     promise(
-        "Metrics that are wrong after a fault in the jobs that compute them, once these have run again",
+        "Metrics that are wrong after a fault in their jobs and one more run",
         f"0 of {sum(SHOWN.values())} faults: {len(SHOWN)} kinds",
     )
 

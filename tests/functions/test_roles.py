@@ -159,7 +159,7 @@ def test_each_role_grants_exactly_what_its_function_uses(
     assert (unused, ungranted) == (set(), set())
     SHOWN[function] = len(used)
     promise(
-        "A function may do what it does, and nothing else",
+        "Each function has exactly the permissions that it uses",
         f"{len(SHOWN)} roles, {sum(SHOWN.values())} grants of an action on a kind of partition of the table or of an "
         f"index: {len(unused)} granted and unused, {len(ungranted)} used and ungranted",
     )
