@@ -32,7 +32,7 @@ def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
 
 def _table(found: list[Goal]) -> Table:
     table = Table("what (ratios are to Powertools + Tracer + pydantic + boto3.resource)", box=None)
-    for heading in ("measured", "beside it (middle half)", "at most", ""):
+    for heading in ("measured", "CPU or its middle half", "at most", ""):
         table.add_column(heading, justify="right")
     for row in found:
         word = "" if row.met else "missed"
@@ -41,7 +41,7 @@ def _table(found: list[Goal]) -> Table:
 
 
 def _markdown(found: list[Goal]) -> list[str]:
-    lines = ["| what | measured | beside it (middle half) | at most |", "|---|---|---|---|"]
+    lines = ["| what | measured | CPU or its middle half | at most |", "|---|---|---|---|"]
     for row in found:
         figure = row.form.format(row.figure)
         lines.append(f"| {row.what} | {figure if row.met else f'**{figure}**'} | {row.beside} | "

@@ -124,12 +124,12 @@ def broken_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callab
     policy = aws("iam").get_role_policy(**of)["PolicyDocument"]
     left = [one for one in policy["Statement"] if "dynamodb:GetItem" not in one["Action"]]
 
-    def mend() -> None:
+    def restore() -> None:
         aws("iam").put_role_policy(**of, PolicyDocument=json.dumps(policy))
 
     aws("iam").put_role_policy(**of, PolicyDocument=json.dumps({**policy, "Statement": left}))
-    yield mend
-    mend()
+    yield restore
+    restore()
 
 
 @contextmanager

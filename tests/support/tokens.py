@@ -289,7 +289,7 @@ WHOSE = [
     claim("aud", [], "an empty list"),
     claim("aud", {"incidents": True}, "an object"),
     Mutation("another client_id, no aud", claims={"aud": ABSENT, "client_id": "another"}),
-    Mutation("aud wrong beside our client_id", claims={"aud": "another", "client_id": "incidents"}),
+    Mutation("aud wrong next to our client_id", claims={"aud": "another", "client_id": "incidents"}),
     legal("aud a list with ours", "RFC 7519", claims={"aud": ["another", "incidents"]}),
     legal("our client_id, no aud", "as Amazon Cognito does", claims={"aud": ABSENT, "client_id": "incidents"}),
 ]
