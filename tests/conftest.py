@@ -54,8 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.OneForTheStack:
-    return side_by_side.OneForTheStack(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.OneProcessForEachStack:
+    return side_by_side.OneProcessForEachStack(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,8 @@
-"""Three processes for the whole suite: one for whatever uses the local stack, two for every other module.
+"""Three processes for the complete suite. Two of them begin with a local stack each, the third with other modules.
 
-The first waits most of the time, so that two cores do for three.
-A module stays in one process: what its fixtures make, and what its tests remember for the last one, is made once.
-xdist's own groups would do the same, were they not lost with pytest 9.2 (xdist 3.8).
+A test of a stack mostly waits, so two cores are enough for three processes.
+A module stays in one process, because its tests share fixtures and remember facts for the last test.
+xdist's own groups would do the same, but pytest 9.2 loses them (xdist 3.8).
 """
 
 import re
@@ -14,11 +14,13 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.templates import CHECKOUT
 
 PROCESSES = 3
+_STOPPED_OR_CHANGED = re.compile(r"test_(command|identity|versions|key_rotation|hang|openapi)\.py$")
+"""The modules that have the second stack. Most of them stop or change it."""
 QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "client")]
 
 
 def ask_for_them(config: pytest.Config) -> None:
-    """Set xdist's options where all tests are to run, or the quick ones, and nobody said in how many processes."""
+    """Set xdist's options if all tests or the quick tests run, and the user gave no number of processes."""
     option = config.option
     many = option.quick or config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if option.quick:
@@ -31,16 +33,19 @@ def ask_for_them(config: pytest.Config) -> None:
 
 
 @cache
-def uses_the_stack(module: str) -> bool:
-    return re.search(r"\bstack: Checkout\b|\bpool: Pool\b", (CHECKOUT / module).read_text()) is not None
+def stack_of(module: str) -> str | None:
+    """Return which of the two stacks the tests of a module use, or None."""
+    if re.search(r"\bstack: Checkout\b|\bpool: Pool\b", (CHECKOUT / module).read_text()) is None:
+        return None
+    return "second stack" if _STOPPED_OR_CHANGED.search(module) else "first stack"
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Let those of the stack begin first: they take longest."""
-    items.sort(key=lambda item: not uses_the_stack(str(item.path)))
+    """Put the tests of the stacks first, because they take longest."""
+    items.sort(key=lambda item: stack_of(str(item.path)) or "without a stack")
 
 
-class OneForTheStack(LoadScopeScheduling):
+class OneProcessForEachStack(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return "the stack" if uses_the_stack(module) else module
+        return stack_of(module) or module
