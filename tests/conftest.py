@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick", action="store_true", help="what needs no table: tests/unit, tests/agreements, tests/client"
     )
-    parser.addoption("--full", action="store_true", help="the sized tests in full: tens of minutes")
+    parser.addoption("--full", action="store_true", help="run the load tests in full size: up to two hours")
 
 
 @pytest.hookimpl(tryfirst=True)

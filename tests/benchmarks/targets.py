@@ -55,9 +55,11 @@ def rows(figures: dict[str, Any]) -> Iterator[Goal]:
     if "growth" in figures:
         sizes = figures["growth"]["incidents"]
         small, large = (sizes[str(size)]["first page"] for size in (min(map(int, sizes)), max(map(int, sizes))))
-        name = f"first page with {max(map(int, sizes)):,} incidents: ".replace(",", " ")
+        name = f"first page with {max(map(int, sizes)):,} incidents".replace(",", " ")
         for what, form in (("read", "read units"), ("calls", "calls")):
-            yield Goal(f"{name}{form}, to those with {min(map(int, sizes))}", large[what] / small[what], "", 1.0)
+            yield Goal(
+                f"{name}: {form}, as a ratio to {min(map(int, sizes))} incidents", large[what] / small[what], "", 1.0
+            )
     if "packages" in figures:
         ours = figures["packages"][OURS]["with byte code"]
         yield Goal("package, MB zipped", ours["zipped"] / _MB, "", 9, "{:.1f}")
