@@ -1,4 +1,4 @@
-"""The HTTP edge: from an event of the API Gateway to a request, and from a result or an error to an answer.
+"""The HTTP edge. It turns an API Gateway event into a request, and a result or an error into an answer.
 
 ``operation`` wraps every operation. It turns claims into an identity, checks the scope, writes the one log line, and
 turns errors into problem documents. There is no router, because each function has one route.
@@ -87,7 +87,7 @@ def _seconds_left(context: Any) -> float:
 
 
 def _incident_named(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the path's incident id for the log, only if it has the form of one: other text must not be logged."""
+    """Return the path's incident id for the log. A text without the form of an incident id must not be logged."""
     incident_id = (event.get("pathParameters") or {}).get("incident_id", "")
     return {"incident_id": incident_id} if INCIDENT_ID.fullmatch(incident_id) else {}
 

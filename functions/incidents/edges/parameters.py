@@ -1,4 +1,4 @@
-"""The parameters of a query string, for every operation that has some.
+"""Read the parameters of a query string, for every operation that has parameters.
 
 Every error is a MalformedRequest that names the parameter and describes a correct value.
 """
@@ -18,7 +18,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
 CHANGES = ("limit", "cursor")
 METRICS = ("from", "to", "group_by", "interval")
-VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
+VALUES_MAX = 10  # of one parameter; each value of status or app_id costs a query
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
 

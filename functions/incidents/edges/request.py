@@ -45,7 +45,7 @@ class Request:
     def parameters(self) -> dict[str, list[str]]:
         """The parameters of the query string. Raises MalformedRequest.
 
-        They come from the raw query string, because the gateway joins repeated parameters with commas.
+        The method reads the raw query string, because the gateway joins repeated parameters with commas.
         """
         try:
             pairs = parse_qsl(
@@ -83,7 +83,7 @@ class Request:
 
     @property
     def if_match(self) -> frozenset[int] | None:
-        """The versions in the header If-Match; None for any version. Weak tags match none (RFC 9110 13.1.1)."""
+        """The versions in the header If-Match; None for any version. Weak tags match no version (RFC 9110 13.1.1)."""
         header = self._header("if-match")
         if header is None or header.strip() == "*":
             return None
@@ -103,7 +103,7 @@ class Request:
         if sent_as not in media_types:
             raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
         body: str = self._event.get("body") or ""
-        # The gateway encodes a body that it does not consider text. Only the flag tells, not the media type.
+        # The gateway encodes a body in Base64 if it does not consider the body text. Only the flag shows the encoding.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
         if len(sent) > BODY_BYTES:
             raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")
@@ -114,7 +114,7 @@ class Request:
 
 
 def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each entity tag of ours in a header; ``[]`` if the header is malformed."""
+    """Return (is weak, version) of each entity tag with a version; ``[]`` if the header is malformed."""
     if not _ENTITY_TAGS.fullmatch(header):
         return []
     return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]
