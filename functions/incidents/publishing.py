@@ -42,7 +42,7 @@ def bus() -> "EventBridgeClient":
 
 
 class Announcement(NamedTuple):
-    """An event for the bus, as ``incident_event.v1.json`` defines it. The event contains no text that a person wrote."""
+    """An event for the bus, as ``incident_event.v1.json`` defines it. No text that a person wrote is in it."""
 
     detail_type: DetailType
     detail: dict[str, Any]

@@ -8,8 +8,8 @@ from .domain.wire_form import JsonPage
 from .storage import cursor
 from .storage.incident_repository import IncidentRepository
 
-# Lambda limits an answer to 6 MB. This limit applies to the form in which the answer leaves Lambda: a JSON text inside a
-# JSON envelope. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
+# Lambda limits an answer to 6 MB. The answer leaves Lambda as a JSON text inside a JSON envelope, and the limit is for
+# this form. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
 PAGE_BYTES = 4_000_000
 _LONGEST = 12  # the most bytes that one character takes in this form: two escaped surrogates
 

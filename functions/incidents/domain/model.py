@@ -1,6 +1,6 @@
-"""What an incident is: its fields, who may write them, their bounds, and the rules between them.
+"""The definition of an incident: its fields, their writers, their limits, and the rules between the fields.
 
-Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` checks callers' values against the bounds
+Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` checks callers' values against the limits
 in this module.
 """
 
@@ -32,14 +32,14 @@ ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "closed": ("investigating", "review"),
     "dismissed": ("investigating",),
 }
-"""From a status to the statuses that may follow. An incident may keep its status, and a new one may have any status."""
+"""The statuses that may follow each status. An incident may keep its status. A new incident may have any status."""
 
 
 class Incident(TypedDict):
     """An incident with every field, in the order of the answer.
 
     An unset field is None, and an unset list is ``[]``. ``app_id`` exists only if an application created the incident.
-    Timestamps are texts of ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
+    Timestamps are texts from ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
     any JSON, kept as text: a write serializes it once, and a read never parses it.
     """
 
@@ -219,7 +219,10 @@ def _closing_rule(incident: Incident) -> list[Violation]:
 
 
 def _order_of_timestamps(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation for each pair in the wrong order: of the later field, unless only the earlier was sent."""
+    """Return a violation for each pair of timestamps in the wrong order.
+
+    The violation names the later field. It names the earlier field if the caller sent only the earlier field.
+    """
     values: Mapping[str, Any] = incident
     return [
         Violation(f"/{earlier}", f"must not be after {later}, which is {values[later]}")
@@ -237,13 +240,13 @@ def _derive_minutes(
 
     MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2). MTTR is closing minus detection; R means resolve.
 
-    - Both timestamps are known: the derived value replaces the given one, also a null. A given value that differs is a
-      violation, unless the server has just stamped the end.
-    - A timestamp is missing: the caller's value (for example an import's) stays.
-    - A timestamp was removed: the derived value is removed too, unless the caller gives a value.
-    - Nobody gave a value: it is None, never 0.
+    - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
+      is a violation, unless the server has just stamped the second timestamp.
+    - If a timestamp is missing, the caller's value (for example an imported value) stays.
+    - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
+    - If nobody gave a value, the value is None, never 0.
 
-    ``before`` is the incident itself for a new one.
+    ``before`` is the incident before the change. For a new incident, it is ``incident`` itself.
     """
     values: dict[str, Any] = incident  # type: ignore[assignment]  # all of its keys exist
     earlier: Mapping[str, Any] = before
@@ -273,7 +276,7 @@ def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, An
 
 
 def action(before: Incident, after: Incident) -> Action:
-    """Return the one word for a change. Deletion and restoration come before closing and reopening."""
+    """Return the action of a change, such as ``closed``. Deletion and restoration come before closing and reopening."""
     if before["is_deleted"] != after["is_deleted"]:
         return "deleted" if after["is_deleted"] else "restored"
     if "closed" in (before["status"], after["status"]) and before["status"] != after["status"]:

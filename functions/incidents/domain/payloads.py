@@ -1,6 +1,7 @@
-"""Validation of what a caller sends, field by field: types, bounds, and an error text for every violation.
+"""Validate a caller's values field by field: types, limits, and an error text for every violation.
 
-This is the only module that loads pydantic, so only writes pay for it. The bounds are in ``model``.
+This is the only module that loads pydantic, so only functions that write spend time on loading pydantic. The limits
+are in ``model``.
 """
 
 import json
@@ -206,7 +207,7 @@ def _canonical(text: str) -> str:
 
 
 def fingerprint(given: Mapping[str, Any]) -> str:
-    """Return a hash of the values of a create. It does not depend on how their JSON was written."""
+    """Return a hash of the values of a create. The hash does not depend on the formatting of the JSON."""
     canonical = {
         field: wire_form.dump_amount(value) if isinstance(value, Decimal) else value for field, value in given.items()
     }
@@ -235,7 +236,7 @@ def _pointer(location: tuple[str | int, ...]) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    """Return a text that describes a correct value: ours, or pydantic's own where that is good enough."""
+    """Return a text that describes a correct value. Without a text of our own, return pydantic's text."""
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "value_error":

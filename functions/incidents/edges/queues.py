@@ -1,4 +1,4 @@
-"""The SQS client for sending messages. ``schedule`` and ``dead_letters`` use it."""
+"""The SQS client for sending messages. ``schedule`` and ``dead_letters`` use this client."""
 
 from functools import cache
 from typing import TYPE_CHECKING

@@ -103,7 +103,7 @@ class Request:
         if sent_as not in media_types:
             raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
         body: str = self._event.get("body") or ""
-        # The gateway encodes a body in Base64 if it does not consider the body text. Only the flag shows the encoding.
+        # The gateway may encode a body in Base64. Only the flag ``isBase64Encoded`` shows this, not the media type.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
         if len(sent) > BODY_BYTES:
             raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")
@@ -114,7 +114,7 @@ class Request:
 
 
 def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each entity tag with a version; ``[]`` if the header is malformed."""
+    """Return (is weak, version) of each entity tag that contains a version; ``[]`` if the header is malformed."""
     if not _ENTITY_TAGS.fullmatch(header):
         return []
     return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]

@@ -40,7 +40,7 @@ class Response(NamedTuple):
 
 
 def created(made: Created) -> Response:
-    """Return 201 with the incident, its location and its version. A replayed create also has ``idempotency-replayed``."""
+    """Return 201 with the incident, its location and its version. A replayed create has one more header."""
     answer = incident(made.stored)
     more = {"location": f"{PATH}/{made.stored.incident['id']}"}
     if made.replayed:

@@ -41,6 +41,6 @@ def session() -> botocore.session.Session:
 
 
 def _forget_retry_after(response: Any, **_: object) -> None:
-    """Remove an answer's header that asks for a pause of up to five seconds. The deadline leaves no time for a pause."""
+    """Remove an answer's header that asks for a pause of up to five seconds. The deadline allows no such pause."""
     if response is not None:
         response[0].headers.pop("x-amz-retry-after", None)
