@@ -65,7 +65,8 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
             days.mark(*place, now=now)
         except Busy:
             failed |= numbers
-    # The stream delivers the first failed record and all later records again. So only the records before it are sent.
+    # The stream delivers the first failed record and all later records again. So send only the metrics of the records
+    # before the first failed record.
     end = min(map(int, failed), default=inf)
     _tell_cloudwatch([record_news for record_news in news if record_news.sequence_number < end])
     if unreadable := len(records) - len(news):

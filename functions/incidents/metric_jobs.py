@@ -52,7 +52,7 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
         kind, day = cast("tuple[Kind, str]", mark.name)
         try:
             outcomes.append(days.work_off(mark, settle_ms, partial(compute_day, kind, day, metrics)))
-        except Overtaken:  # another run read the incidents later, so it decides about the mark
+        except Overtaken:  # another run read the incidents later, so that run decides about the mark
             outcomes.append("overtaken")
         except Exception as error:  # a failed day must not block the other days
             line = {"tenant_id": tenant_id, "kind": kind, "day": day, "error": type(error).__qualname__}

@@ -114,7 +114,7 @@ STAMPED = frozenset({
     "id", "tenant_id", "app_id", "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "deleted_by",
     "schema_version",
 })  # fmt: skip
-"""Fields that only the server writes. A caller who sends one gets an error."""
+"""Fields that only the server writes. A caller who sends such a field gets an error."""
 
 ID_LISTS = frozenset({
     "realized_risk_ids", "affected_asset_ids", "affected_account_ids", "consolidated_investigation_ids",
@@ -134,7 +134,7 @@ TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
-# Bounds. Characters are Unicode code points; sizes in bytes are of UTF-8.
+# Limits. Characters are Unicode code points. Bytes are bytes of UTF-8.
 TITLE_CHARACTERS = 300
 TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
 JSON_LEVELS = 16  # lessons_learned

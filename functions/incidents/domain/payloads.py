@@ -220,7 +220,7 @@ def _checked(kind: type[Payload], body: object) -> Payload:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
     if odd := [name for name in body if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
-        # pydantic would not name the member
+        # pydantic's error would not name such a member
         raise InvalidIncident(
             [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
         )

@@ -56,7 +56,7 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
             except IncidentError as error:
                 response = responses.problem(error, request_id)
                 line["error"] = type(error).__name__
-            except Exception as error:  # a defect: 500 for the caller, details for the log
+            except Exception as error:  # a defect: the caller gets 500, and the log gets the details
                 response = responses.unforeseen(request_id)
                 line["error"] = type(error).__qualname__
                 # Log the frames without the exception's text, which may quote the caller's data.
@@ -81,7 +81,7 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
 
 
 def _seconds_left(context: Any) -> float:
-    # Lambda's context has this method; the context of a local caller may not.
+    # A local caller's context may lack this method, which Lambda's context has.
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return inf if remaining is None else remaining() / 1000
 

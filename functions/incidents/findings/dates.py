@@ -27,9 +27,10 @@ _SPELLED_OUT = (
 )
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
-_EARLIEST = "1971"  # an earlier date is the number 0 (1970) that a source formatted as a date
+_EARLIEST = "1971"  # a date in 1970 is a zero that a source formatted as a date
 LATEST_MS = 24 * 3_600_000
-"""24 h. A date further after the envelope's time is ignored, because 2999 would make every later event look old."""
+"""A date more than 24 h after the envelope's time is ignored. Otherwise, a date in 2999 would make later events look
+old."""
 _MILLISECONDS_FROM = 10**11  # a higher number is in milliseconds (from 1973), because in seconds it would be after 5138
 
 

@@ -18,7 +18,7 @@ _OF_STATUS_ID: dict[float | None, Reason] = {2: "in_progress", 3: "suppressed", 
 _OF_STATUS: dict[str, Reason] = {
     "in progress": "in_progress", "suppressed": "suppressed", "resolved": "resolved", "archived": "archived",
 }  # fmt: skip
-_CLOSE = 3  # activity_id
+_CLOSE = 3  # the activity_id of a finding that was closed
 
 
 def read(event: Node) -> list[Report]:

@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
     """
 
     connect_seconds: float
-    """Connecting inside a region takes a few milliseconds. After a lost packet, the retransmission comes after 1 s."""
+    """Connecting inside a region takes a few milliseconds. A lost packet is sent again after 1 s."""
     read_seconds: float
     """The slowest normal answer, a page of 1 MB or a transaction under contention, takes a few hundred milliseconds."""
     attempts: int
@@ -81,7 +81,7 @@ def within(seconds: float) -> Iterator[None]:
     """
     left = seconds - bounds().answer_seconds
     token = _ends.set(monotonic() + left)
-    # Only the main thread can receive signals. Lambda runs a handler there.
+    # Only the main thread can receive signals. Lambda runs a handler in the main thread.
     alarmed = left < inf and threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGALRM)
     try:

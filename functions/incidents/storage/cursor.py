@@ -45,7 +45,7 @@ def _keys() -> list[bytes]:
     """Return the current key and then the previous one, so that cursors survive a key rotation."""
     keys = [key for name in ("CURSOR_KEY", "CURSOR_KEY_BEFORE") if (key := os.environ.get(name, "").strip())]
     if not keys or any(key.startswith("{{") for key in keys):
-        raise RuntimeError("CURSOR_KEY is missing, or its secret is not resolved: anybody could forge a cursor")
+        raise RuntimeError("CURSOR_KEY must be a resolved secret; otherwise anybody could forge a cursor")
     return [key.encode() for key in keys]
 
 

@@ -64,7 +64,7 @@ def refusals_as_busy() -> Iterator[None]:
     except (ConnectionError, HTTPClientError) as error:
         raise Busy from error
     except ClientError as error:
-        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # a proxy may answer, too
+        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # also from a proxy
         if not failed and error.response["Error"]["Code"] not in _REFUSALS:
             raise
         raise Busy from error

@@ -93,7 +93,7 @@ def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for partition in _partitions(model.name, params):
         if not owns(partition):
-            raise Breach(f"{model.name} names a partition that is not being served")
+            raise Breach(f"{model.name} names a partition that the served tenant or system does not own")
 
 
 def _partitions(operation: str, params: Parameters) -> list[str]:

@@ -301,7 +301,7 @@ class IncidentRepository:
         return {
             "TableName": self._table,
             "Key": stored_form.key(keys.counter(self._tenant_id, year)),
-            "ExpressionAttributeNames": {"#count": "count"},  # a reserved word
+            "ExpressionAttributeNames": {"#count": "count"},  # ``count`` is a reserved word of DynamoDB
         }
 
     def _require_own_tenant(self, incident: Incident) -> None:

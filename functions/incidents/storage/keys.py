@@ -48,8 +48,9 @@ BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")  # one partition each
-_BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
+# Each tenant has one partition for each kind.
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")
+_BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
 class Key(NamedTuple):

@@ -63,7 +63,7 @@ class Marks:
                 TableName=self._table,
                 Key=stored_form.key(keys.mark(self._kind, tenant_id, *name)),
                 UpdateExpression="SET since = if_not_exists(since, :now), marked_at = :now, #token = :token",
-                ExpressionAttributeNames={"#token": "token"},  # a reserved word
+                ExpressionAttributeNames={"#token": "token"},  # ``token`` is a reserved word of DynamoDB
                 ExpressionAttributeValues={":now": {"N": str(now)}, ":token": {"S": str(uuid4())}},
             )
 

@@ -24,7 +24,7 @@ _INDEX = {
 }
 _TRIES = 4
 MAX_CLOCK_SKEW_MS = 24 * 3_600_000
-"""24 h. A stored ``read_from`` further in the future comes from a wrong clock and may be overwritten."""
+"""A stored ``read_from`` that is more than 24 h in the future comes from a wrong clock. It may be overwritten."""
 _NOBODY_YET, _READ_EARLIER = "attribute_not_exists(read_from)", "read_from < :read_from"
 _NOT_OVERTAKEN = f"{_NOBODY_YET} OR {_READ_EARLIER} OR read_from > :beyond"
 
