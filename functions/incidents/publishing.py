@@ -42,7 +42,7 @@ def bus() -> "EventBridgeClient":
 
 
 class Announcement(NamedTuple):
-    """An event for the bus, as ``incident_event.v1.json`` defines it. No text that a person wrote is in it."""
+    """An event for the bus, as ``incident_event.v1.json`` defines it. Events contain no text that a person wrote."""
 
     detail_type: DetailType
     detail: dict[str, Any]
@@ -109,8 +109,8 @@ def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
 def _put(entries: Mapping[str, Any]) -> set[str]:
     """Put the entries on their bus. Return the names of the entries that failed in every attempt.
 
-    ``entries`` holds each entry by its name. EventBridge may refuse some entries of a batch. Only the refused entries
-    are sent again.
+    ``entries`` maps names to entries. EventBridge may refuse some entries of a batch. Only the refused entries are sent
+    again.
     """
     left = dict(entries)
     for attempt in range(_TRIES):

@@ -1,4 +1,6 @@
-"""All errors that a caller can get, as one tree. The HTTP edge maps each error to a status; this module has no HTTP.
+"""All errors that a caller can get, as one tree.
+
+The HTTP edge maps each error to a status. This module does not depend on HTTP.
 
 IncidentError
 ├── NotAuthenticated        the request has no verified claims of a valid access token
@@ -66,7 +68,7 @@ class UnsupportedContent(IncidentError):
 
 
 class InvalidIncident(IncidentError):
-    """Some values break a rule. The member ``errors`` of the problem document describes a correct value for each."""
+    """Some values break a rule. For each value, the problem's ``errors`` describe what a correct value would be."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__(f"The incident breaks {len(violations)} rule{'s' if len(violations) > 1 else ''}.")
@@ -82,7 +84,7 @@ class IncidentTooLarge(IncidentError):
 
 
 class NumberTaken(IncidentError):
-    """The given incident number belongs to another incident of the tenant, which may be deleted."""
+    """The given incident number belongs to another incident of the tenant, even if the other incident is deleted."""
 
     def __init__(self) -> None:
         super().__init__("The incident_number is taken; numbers are never used again, even after deletion.")

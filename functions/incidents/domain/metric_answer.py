@@ -92,7 +92,7 @@ def _mean(values: Counter[int]) -> float | None:
 def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
     """Return percentiles by nearest rank.
 
-    The 90th percentile is the smallest of the values for which at least 90 % of the values are not larger.
+    For example, the 90th percentile is the smallest value that at least 90 % of the values do not exceed.
     """
     n = values.total()
     ranks = {name: max(1, -(-n * percent // 100)) for name, percent in percents.items()}

@@ -1,7 +1,7 @@
 """The definition of an incident: its fields, their writers, their limits, and the rules between the fields.
 
-Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` checks callers' values against the limits
-in this module.
+This module uses no AWS and no clock. It does not load pydantic, because reads load this module, too. ``payloads``
+checks callers' values against the limits in this module.
 """
 
 import re
@@ -95,7 +95,7 @@ class Incident(TypedDict):
 
 
 class Change(NamedTuple):
-    """One entry of an incident's trail. ``changes`` holds (from, to) by field, in the forms of ``Incident``.
+    """One entry of an incident's trail. ``changes`` holds (from, to) of each changed field.
 
     If a finding created the incident, ``dates`` names the part of the event from which each date was read.
     """
@@ -175,10 +175,11 @@ def apply_rules(
 ) -> list[Violation]:
     """Apply the rules between fields to ``incident``, in place, and return the rules that the values break.
 
-    ``given`` holds the caller's values of this request; they are already merged into ``incident``. ``now`` is the time
-    of the request. ``before`` is the incident before the change, None for a new one.
+    ``given`` holds the caller's values of this request, which are already merged into ``incident``. ``now`` is the time
+    of the request. ``before`` is the incident before the change, or None for a new incident.
 
-    Entering a status stamps its milestone. Leaving ``closed`` clears ``closed_at``. Then the minutes are derived.
+    If the incident enters a status, the milestone of the status is stamped. If the incident leaves ``closed``,
+    ``closed_at`` is cleared. Then the minutes are derived.
     """
     stamped: set[str] = set()
     if before is None or before["status"] != incident["status"]:

@@ -79,7 +79,10 @@ def _json_document(value: object) -> str | None:
 
 
 def _members(value: object) -> Iterator[tuple[object, int]]:
-    """Yield every value inside a JSON value, with its level. Not recursive, because the caller chooses the depth."""
+    """Yield every value inside a JSON value, with its level.
+
+    This function is not recursive, because the caller chooses the depth.
+    """
     pending = [(value, 0)]
     while pending:
         value, level = pending.pop()

@@ -1,6 +1,7 @@
-"""Compute a day's totals: the values and counts of its incidents, by application, severity and category. Pure.
+"""Compute a day's totals: the values and counts of its incidents, by application, severity and category.
 
-A tally keeps each value with its number of occurrences, so that the percentiles of any window are exact.
+This module is pure. A tally keeps each value with its number of occurrences, so that the percentiles of any window are
+exact.
 """
 
 import json

@@ -3,7 +3,7 @@
 ``operation`` wraps every operation. It turns claims into an identity, checks the scope, writes the one log line, and
 turns errors into problem documents. There is no router, because each function has one route.
 
-The docstring of a handler's module begins with ``METHOD /path: ``. The OpenAPI document takes the route from it.
+The docstring of a handler's module begins with ``METHOD /path: ``. The OpenAPI document takes the route from this text.
 """
 
 import os

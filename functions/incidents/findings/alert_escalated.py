@@ -78,7 +78,7 @@ def _id_list(node: Node) -> list[str]:
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:
-    """Return the description with the link as the last paragraph. The description is cut to make room for the link."""
+    """Return the description with the link as the last paragraph. The description is cut if necessary."""
     if not (description and url):
         return description or url
     link = f"\n\n{cut_bytes(url, model.TEXT_BYTES // 4)}"

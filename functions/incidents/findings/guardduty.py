@@ -83,7 +83,7 @@ def severity(value: float | None) -> str | None:
 
 
 def category(finding_type: str | None) -> str | None:
-    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``; None for an unknown one."""
+    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``; None for an unknown purpose."""
     if finding_type and "DenialOfService" in finding_type:
         return "denial_of_service"
     return _CATEGORIES.get((finding_type or "").partition(":")[0])
@@ -95,7 +95,10 @@ def is_sample_title(title: str) -> bool:
 
 
 def _is_sample(additional: Node) -> bool:
-    """Return whether a finding is a generated sample. The flag ``sample`` is a member or in the JSON text ``value``."""
+    """Return whether a finding is a generated sample.
+
+    The flag ``sample`` is a member of ``additional``, or of the JSON text in ``additional.value``.
+    """
     if additional.at("sample").is_true():
         return True
     try:

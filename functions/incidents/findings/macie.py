@@ -53,7 +53,10 @@ def read(event: Node) -> list[Report]:
 
 
 def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str | None) -> str:
-    """Return a finding's canonical key. It contains the bucket and type of sensitive data, else the id."""
+    """Return a finding's canonical key.
+
+    The key contains the bucket and the type of a sensitive data finding, or the id of any other finding.
+    """
     if bucket and finding_type and is_grouped(finding_type):
         return composed_key(SOURCE, account_id, bucket, finding_type)
     return composed_key(SOURCE, account_id, finding_id)

@@ -61,7 +61,7 @@ def bounds() -> Bounds:
 
 
 def for_one_attempt() -> float:
-    """Return the time for ``within``, in seconds, that allows one attempt at a call during a start.
+    """Return a number of seconds for ``within``. This time allows one attempt at a call during a start.
 
     Half a second is for the code before the attempt. Lambda allows ten seconds for a start.
     """

@@ -41,7 +41,7 @@ class AccountMap:
         return self._tenants(keys.producer(account_id, producer))
 
     def link(self, account_id: str, tenant_id: str) -> None:
-        """Assign an AWS account to a tenant. Another tenant loses the account. Raises ValueError for an invalid id."""
+        """Give an AWS account to a tenant. A previous tenant loses the account. Raises ValueError for an invalid id."""
         _require_ids(account_id, tenant_id)
         item = stored_form.key(keys.account(account_id)) | {"tenants": {"SS": [tenant_id]}}
         with guard.serving_system(), refusals_as_busy():

@@ -1,4 +1,7 @@
-"""One tenant's incidents in the table. Each repository has one identity, so no method takes a tenant."""
+"""One tenant's incidents in the table.
+
+A repository has one identity, so no method takes a tenant or a partition key.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,8 +91,9 @@ class IncidentRepository:
     def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
         """Return up to ``limit`` incidents after the incident id ``after``.
 
-        The page is shorter if too few of the items that one request may read pass the filters. The read is eventually
-        consistent. It queries an index, or the table itself if deleted incidents are included.
+        One request reads only a limited number of items. So the page is shorter if too few of these items pass the
+        filters. The read is eventually consistent. It queries an index, or the table itself if deleted incidents are
+        included.
         """
         ids = id_range(filters)
         if filters.incident_number is not None:

@@ -1,4 +1,6 @@
-"""Marks: items that say "compute this again". The guard separates the marks from the items of tenants.
+"""Marks: items that say "compute this again". Marks belong to no tenant.
+
+The guard separates marks from the items of tenants.
 
 A function that sees a change sets a mark. A job computes the result and removes the mark. Each time a mark is set, the
 mark gets a new token. The job reads the mark before the data, and removes the mark only if the token is unchanged. So a
@@ -143,7 +145,7 @@ class Marks:
         return stored_form.key(keys.mark(self._kind, mark.tenant_id, *mark.name))
 
     def _to_mark(self, item: stored_form.Item) -> Mark | None:
-        """Return the mark in an item, or None if it is unreadable. An unreadable mark must not block the others."""
+        """Return the mark in an item, or None for an unreadable item. An unreadable mark must not block other marks."""
         try:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]

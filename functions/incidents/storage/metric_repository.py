@@ -1,4 +1,7 @@
-"""One tenant's day buckets in the table. Each repository has one identity, so no method takes a tenant."""
+"""One tenant's day buckets in the table.
+
+A repository has one identity, so no method takes a tenant or a partition key.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -137,7 +140,7 @@ class MetricRepository:
             self._remove_older(bucket, read_from)
 
     def days(self) -> Iterator[tuple[Kind, str]]:
-        """Yield (kind, day) of every day that has an incident or ever had a bucket. A day may be yielded twice.
+        """Yield (kind, day) of every day that has an incident or ever had a bucket. The same day may be yielded again.
 
         This method is for operators' commands, because it reads all incidents of the tenant.
         """

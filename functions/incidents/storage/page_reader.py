@@ -29,7 +29,7 @@ class Page(NamedTuple):
 
 
 class PageRequest(NamedTuple):
-    """A request for the incidents that pass the filters. Their ids are in a range that includes both ends."""
+    """A request for the incidents that pass the filters and have an id in the range ``ids``, both ends included."""
 
     filters: Filters
     ids: tuple[str, str]
@@ -123,7 +123,7 @@ def id_range(filters: Filters) -> tuple[str, str]:
 
 
 def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return a filter expression, its names and its values. It skips the field that the partition already selects."""
+    """Return a filter expression, its names and its values. They skip the field that the partition selects."""
     parts: list[str] = []
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
