@@ -10,5 +10,5 @@
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
 ``timestamps``          RFC 3339 timestamps as UTC text
-``errors``              all errors that a caller can get, as one tree
+``errors``              everything that can go wrong, as one tree
 """

@@ -170,7 +170,7 @@ def new_incident(body: object) -> dict[str, Any]:
 
 
 def patch(body: object, incident: model.Incident) -> dict[str, Any]:
-    """Return the values that a merge patch (RFC 7396) sets in ``incident``. None clears a field.
+    """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """

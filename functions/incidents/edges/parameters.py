@@ -18,7 +18,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
 CHANGES = ("limit", "cursor")
 METRICS = ("from", "to", "group_by", "interval")
-VALUES_MAX = 10  # of one parameter; each value of status or app_id costs a query
+VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
 

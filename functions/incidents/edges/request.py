@@ -83,7 +83,7 @@ class Request:
 
     @property
     def if_match(self) -> frozenset[int] | None:
-        """The versions in the header If-Match; None for any version. Weak tags match no version (RFC 9110 13.1.1)."""
+        """The versions in the header If-Match; None for any version. Weak tags match none (RFC 9110 13.1.1)."""
         header = self._header("if-match")
         if header is None or header.strip() == "*":
             return None
@@ -114,7 +114,7 @@ class Request:
 
 
 def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each entity tag that contains a version; ``[]`` if the header is malformed."""
+    """Return (is weak, version) of each entity tag of ours in a header; ``[]`` if the header is malformed."""
     if not _ENTITY_TAGS.fullmatch(header):
         return []
     return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]

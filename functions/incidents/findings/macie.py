@@ -17,7 +17,8 @@ _CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"
 def read(event: Node) -> list[Report]:
     """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    Macie's own dates are the dates of the finding. Only the API call in a policy finding shows when the problem began.
+    Macie's own dates show when Macie made the finding. Only the API call in a policy finding shows when the problem
+    began.
     """
     detail = event.at("detail").needed_object()
     if detail.at("archived").is_true():
