@@ -22,7 +22,8 @@ _NUMBERS_TRIED = 8
 class Origin(NamedTuple):
     """The finding that creates an incident.
 
-    ``before`` is the finding's last sighting, None for a new finding. ``dates`` names the event's field of each date.
+    ``before`` is the finding's last sighting, or None for a new finding. ``dates`` names the field of the event from
+    which each date was read.
     """
 
     finding_key: str

@@ -277,7 +277,7 @@ def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, An
 
 
 def action(before: Incident, after: Incident) -> Action:
-    """Return the action of a change, such as ``closed``. Deletion and restoration come before closing and reopening."""
+    """Return the action of a change, such as ``closed``. Deletion and restoration have priority."""
     if before["is_deleted"] != after["is_deleted"]:
         return "deleted" if after["is_deleted"] else "restored"
     if "closed" in (before["status"], after["status"]) and before["status"] != after["status"]:

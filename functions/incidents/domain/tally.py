@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 250_000  # of one stored text; then the complete item is below 300 KB, and DynamoDB allows 400 KB
+CHUNK_BYTES = 250_000  # the largest stored text; its item then stays below 300 KB, and DynamoDB allows 400 KB
 
 
 class Facts(NamedTuple):

@@ -37,7 +37,7 @@ _MILLISECONDS_FROM = 10**11  # a higher number is in milliseconds (from 1973), b
 class Dates(NamedTuple):
     """The three dates of a finding, as texts in the form of ``timestamps``.
 
-    ``read_from`` holds the event's field of each date, by the name of the date.
+    ``read_from`` names the field of the event from which each date was read.
     """
 
     occurred_at: str | None

@@ -25,10 +25,10 @@ OTHER_BYTES = 12 * 1024  # of a document, in addition to the description and the
 class Finding(NamedTuple):
     """A report of a real problem, within the limits of ``model``. All events of the same problem have the same ``key``.
 
-    Dates are texts in the form of ``timestamps``. ``dates`` names the event's field of each date, or the reason why the
-    date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``. For nearly all
-    sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share the key.
-    ``by_hand`` is true if a person sent the finding.
+    Dates are texts in the form of ``timestamps``. ``dates`` names the field of the event from which each date was read,
+    or the reason why the date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``.
+    For nearly all sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share
+    the key. ``by_hand`` is true if a person sent the finding.
     """
 
     source: str

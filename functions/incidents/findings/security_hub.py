@@ -22,7 +22,7 @@ _CATEGORIES = {
     "TTPs": "unauthorized_access",
     "Unusual Behaviors": "unauthorized_access",
 }
-"""The category of each namespace of ASFF types. It is used for products without their own table of categories."""
+"""The category of each namespace of ASFF types. Products without their own table use this table."""
 
 
 class Product(NamedTuple):

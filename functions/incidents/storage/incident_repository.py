@@ -128,8 +128,8 @@ class IncidentRepository:
     def create(self, incident: Incident, *extra_writes: ExtraWrite, dates: Mapping[str, str] | None = None) -> Stored:
         """Write the incident, its first change, its number and the extra writes in one transaction.
 
-        ``dates`` names the event's field of each date of a finding, and is stored in the first change. Raises
-        NumberTaken, Busy, or the ``on_conflict`` of an extra write.
+        If a finding creates the incident, ``dates`` names the field of the event from which each date was read. The
+        first change stores ``dates``. Raises NumberTaken, Busy, or the ``on_conflict`` of an extra write.
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
