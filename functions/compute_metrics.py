@@ -1,4 +1,4 @@
-"""SQS -> day buckets: compute the metrics of one tenant's marked days."""
+"""SQS -> day buckets: compute the metrics of the days that are marked as changed, for one tenant."""
 
 from incidents import metric_jobs
 from incidents.edges import metrics_queue

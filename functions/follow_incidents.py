@@ -1,4 +1,4 @@
-"""Table stream -> marks: mark the days whose metrics a changed incident affects."""
+"""Table stream -> marks: mark the days whose metrics must be computed again."""
 
 from incidents import following
 from incidents.edges import stream

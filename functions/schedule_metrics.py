@@ -1,4 +1,4 @@
-"""Schedule -> SQS: send one message for each tenant with marked days."""
+"""Schedule -> SQS: send one message for each tenant that has days to compute again."""
 
 from incidents import metric_jobs
 from incidents.edges import schedule

@@ -1,4 +1,4 @@
-"""What follows from a change of an incident: days whose metrics must be computed again, and metrics for CloudWatch."""
+"""React to changes of incidents: mark the days whose metrics must be computed again, and send metrics to CloudWatch."""
 
 import time
 from collections import Counter, defaultdict
@@ -21,14 +21,14 @@ Place = tuple[str, Kind, str]  # tenant, kind, day
 
 
 class _Contribution(NamedTuple):
-    """What an incident adds to the totals of a day."""
+    """The totals that one incident adds to a day."""
 
     place: Place
     totals: tally.Totals
 
 
 class _News(NamedTuple):
-    """What one change reports to CloudWatch."""
+    """The metrics that one change of an incident sends to CloudWatch."""
 
     sequence_number: int
     severity: str
@@ -39,13 +39,13 @@ class _News(NamedTuple):
 
 
 def follow_incidents(records: list[Record], days: Marks) -> set[str]:
-    """Mark the days that incidents left and entered; return the sequence numbers of the records whose marks failed.
+    """Mark each day whose totals the records change. Return the sequence numbers of the records whose marks failed.
 
-    CloudWatch receives an incident's minutes with the version in which they became known. It also receives that an
-    incident was opened or ended. Each is sent once, unless the stream delivers the record again.
+    The function also sends metrics to CloudWatch: an incident's minutes when they become known, and the opening and the
+    end of an incident. A record's metrics are sent again only if the stream delivers the record again.
 
-    An unreadable record is logged and counted in UnreadableRecords, and is not retried: it would stay unreadable. The
-    operator can rebuild the tenant's metrics.
+    An unreadable record is logged and counted in UnreadableRecords. It is not retried, because it would stay
+    unreadable. An operator can rebuild the tenant's metrics.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     failed: set[str] = set()
@@ -65,7 +65,8 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
             days.mark(*place, now=now)
         except Busy:
             failed |= numbers
-    # The stream delivers the first failed record and all later ones again.
+    # The stream delivers the first failed record and all later records again. So send only the metrics of the records
+    # before the first failed record.
     end = min(map(int, failed), default=inf)
     _tell_cloudwatch([record_news for record_news in news if record_news.sequence_number < end])
     if unreadable := len(records) - len(news):
@@ -74,7 +75,7 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
 
 
 def _days_touched(record: Record) -> set[Place]:
-    """Return the days whose totals a change affects; an empty set if it affects none."""
+    """Return the days whose totals a change affects."""
     places: set[Place] = set()
     for kind in KINDS:
         before, after = _contribution(kind, record.old), _contribution(kind, record.new)
@@ -84,7 +85,7 @@ def _days_touched(record: Record) -> set[Place]:
 
 
 def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
-    """Return what an incident adds to its day of this kind, or None if it has no such day."""
+    """Return the totals that an incident adds to its day of detection or closing; None if it has no such day."""
     moment = f"{kind}_at"
     if item is None or moment not in item:
         return None
@@ -95,7 +96,7 @@ def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
 
 
 def _news_of(record: Record) -> _News:
-    """Return what a change reports to CloudWatch."""
+    """Return the metrics that a change sends to CloudWatch."""
     item = record.new or record.old or {}
     was_open, is_open = _is_open(record.old), _is_open(record.new)
     return _News(
@@ -124,7 +125,7 @@ def _is_open(item: Item | None) -> bool:
 
 
 def _newly_known(old: Item | None, new: Item) -> dict[str, int]:
-    """Return the minutes that are known since this version and were not known before, by CloudWatch metric."""
+    """Return the minutes that are known now and were unknown before this change, by CloudWatch metric."""
     after = to_facts(new)
     if tally.exclusion(after):
         return {}

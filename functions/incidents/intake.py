@@ -1,10 +1,10 @@
-"""From findings to incidents: one incident per finding, no matter how often and through which hub it is reported.
+"""Turn findings into incidents: one incident per finding, even if several hubs report the finding several times.
 
-HTTP requests and events both create incidents with ``creating.create_incident``. This module holds what only findings
-need: whether the finding is known, and what has happened to its incident since.
+HTTP requests and events both create incidents with ``creating.create_incident``. This module has the steps that only
+findings need. It checks whether a finding already has an incident, and in which state the incident is.
 
-Each outcome is one transaction. So an event may be delivered twice, or its handling may stop at any point: the next
-delivery finds either the complete outcome or nothing.
+Each finding is stored in one transaction. So an event may be delivered twice, and its processing may stop at any point.
+The next delivery finds either the complete result or nothing.
 """
 
 from collections.abc import Callable
@@ -24,25 +24,25 @@ from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
-"""From a tenant and a source to a context in which that tenant's incidents can be reached."""
+"""A function that takes a tenant and a source, and returns a context that gives access to the tenant's incidents."""
 
 Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed"]
 
-DISMISSED_FOR = timedelta(days=30)  # how long a dismissed incident suppresses its finding
+DISMISSED_FOR = timedelta(days=30)  # a dismissed incident suppresses its finding for 30 days
 
 _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
 
 
 class Unmapped(EventRefused):
-    """The account map names no tenant for these findings, and there is no default tenant."""
+    """The account map has no tenant for the finding. There is no default tenant."""
 
 
 def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: frozenset[str]) -> list[str]:
-    """Take every finding of an EventBridge event; return one word for the outcome of each.
+    """Process every finding of an EventBridge event. Return one outcome for each, such as ``created``.
 
-    Raises EventRefused if a finding can never be taken; it does so after all other findings were taken. Raises Busy if
-    a later attempt may succeed.
+    If a finding was skipped, its outcome is the reason. If a finding can never be accepted, the function processes all
+    other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
@@ -64,15 +64,19 @@ def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: 
 
 
 def tenant_of(finding: Finding, accounts: AccountMap) -> str:
-    """Return the tenant that owns the finding, from the account map's accounts or producers. Raises Unmapped.
+    """Return the finding's tenant from the account map. Raises Unmapped if the map does not give exactly one tenant.
 
-    A producer that is allowed for exactly one tenant need not name that tenant.
+    If an event names a tenant, the producer must be allowed for this tenant. The event need not name a tenant if the
+    producer is allowed for exactly one tenant.
     """
     if finding.producer is not None:
         allowed = accounts.tenants_of(finding.account_id, finding.producer)
         named = [finding.tenant_id] if finding.tenant_id is not None else allowed
         if len(named) != 1 or named[0] not in allowed:
-            raise Unmapped("the producer is not allowed to escalate alerts for this tenant")
+            raise Unmapped(
+                "the producer must be allowed to escalate alerts for the tenant in detail.tenant_id or, if the event "
+                "names no tenant, for exactly one tenant"
+            )
         return named[0]
     mapped = accounts.tenant_of(finding.account_id)
     if mapped is None:
@@ -81,18 +85,18 @@ def tenant_of(finding: Finding, accounts: AccountMap) -> str:
 
 
 def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
-    """Create the finding's incident, or update it, and return the outcome. Raises Busy.
+    """Create or update the finding's incident, and return the outcome. Raises Busy.
 
-    - The finding is unknown: create an incident (``created``).
-    - The event is not newer than the newest event that counted: do nothing (``known``). One exception: another report
-      of the same problem, with alert ids of its own, is attached while the incident is open.
-    - The incident is open: attach new alerts, assets and accounts (``attached``), at most 500 of each; report
-      ``attached_in_part`` if some do not fit. Raise the severity only if the event's severity is above every earlier
-      event's and above the incident's current one, which an analyst may have set.
-    - The incident was closed or deleted: an event after that moment is a recurrence. It creates a new incident, tagged
-      with the number of the old one (``recurred``). An earlier event is ``late``.
-    - The incident was dismissed: an event within 30 days of the incident's last change is ``suppressed``. A later event
-      recurs, and so does an event that a person sent by hand.
+    - An unknown finding creates an incident (``created``).
+    - An event that is not newer than the finding's newest accepted event changes nothing (``known``). There is one
+      exception: another report of the same problem, with different alert ids, is attached while the incident is open.
+    - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If some do
+      not fit, the outcome is ``attached_in_part``. The severity rises only if the event's severity is above the
+      severity of all earlier events and above the incident's current severity, which an analyst may have set.
+    - If the incident was closed or deleted, a later event is a recurrence. The recurrence creates a new incident, with
+      the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
+    - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
+      event is a recurrence. An event that a person sent by hand is a recurrence even within the 30 days.
     """
     for attempt in range(_TRIES):
         known = incidents.sighting(finding.key)
@@ -104,7 +108,7 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
 
 
 def incident_of(finding: Finding, recurrence_of: str | None = None) -> dict[str, Any]:
-    """Return the body of the create request for a finding."""
+    """Return a finding as the body of a create request."""
     tags = [*finding.tags, *([f"recurrence-of:{recurrence_of}"[: model.TAG_CHARACTERS]] if recurrence_of else [])]
     values = {
         "title": finding.title, "description": finding.description, "category": finding.category,
@@ -131,7 +135,7 @@ def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository
         return "known"
     try:
         incident = incidents.get(known.incident_id).incident
-    except NotFound:  # erased for good
+    except NotFound:  # the incident was erased
         return _create(finding, known, None, incidents) if is_newer else "known"
     ended_at = _ended_at(incident, finding)
     if not is_newer and (ended_at is not None or {*finding.alert_ids} <= {*incident["triggered_by_alert_ids"]}):
@@ -144,7 +148,7 @@ def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
-    """Return the time after which an event is a recurrence of this ended incident; None while the incident is open."""
+    """Return the time after which an event is a recurrence of the incident; None while the incident is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
     if incident["status"] == "dismissed" and finding.by_hand:
@@ -164,7 +168,7 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
     rises = _rank(finding.severity) > _rank(known.severity)
 
     def raised(incident: Incident, _: str) -> Incident:
-        if _ended_at(incident, finding) is not None:  # it ended since it was read
+        if _ended_at(incident, finding) is not None:  # the incident has ended since ``_meet_again`` read it
             raise SightingMoved
         after = incident.copy()
         if rises and _rank(finding.severity) > _rank(incident["severity"]):
@@ -180,10 +184,10 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
 
     try:
         incident = read_alter_write.change_incident(known.incident_id, attached, None, incidents, sighting).incident
-    except IncidentTooLarge:  # attach nothing, but record the sighting and raise the severity
+    except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(known.incident_id, raised, None, incidents, sighting)
-        except IncidentTooLarge:  # even the longer severity word does not fit; a later event may still raise it
+        except IncidentTooLarge:  # even the new severity does not fit; a later event may raise the severity
             unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
             incidents.write(incidents.sighting_write(finding.key, known, unraised))
         return "attached_in_part"

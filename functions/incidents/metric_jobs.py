@@ -1,7 +1,7 @@
-"""The two jobs that keep the metrics current. Running a job twice, late, or concurrently changes no number.
+"""The two jobs that keep the metrics current. The metrics stay correct if a job runs twice, late or concurrently.
 
-Each UTC day has buckets of two kinds, ``detected`` and ``closed``, with all values and counts of that day. A bucket is
-always computed completely from the day's incidents, never incremented.
+Each UTC day has buckets of two kinds, ``detected`` and ``closed``. A bucket holds all values and counts of the day. A
+job always computes a complete bucket from the day's incidents; it never increments a bucket.
 """
 
 import random
@@ -17,11 +17,11 @@ from .runtime.log import logger
 from .storage.marks import Marks
 from .storage.metric_repository import MetricRepository, Overtaken, UnreadableIncident
 
-_DAY_SECONDS = 10.0  # the most that a large day takes; with less time left, a run starts no other day
+_DAY_SECONDS = 10.0  # the longest time for a large day; with less time left, a run does not start a day
 
 
 def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:
-    """Send a message for each tenant with marked days; return the number of these tenants."""
+    """Send one message for each tenant that has marked days. Return the number of these tenants."""
     now = oldest = time.time_ns() // 1_000_000
     tenants: dict[str, None] = {}
     for mark in days.of_all_tenants():
@@ -33,10 +33,14 @@ def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:
 
 
 def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, settle_ms: int) -> list[str]:
-    """Compute a tenant's days that have been marked for ``settle_ms`` milliseconds; return a word for each mark.
+    """Compute the metrics of a tenant's marked days. Return one outcome for each handled mark, such as ``computed``.
 
-    The wait gives the index time to show the change. A day that keeps being marked is computed too, and keeps its mark
-    until no new mark came for ``settle_ms``.
+    A day is computed only after it has been marked for ``settle_ms`` milliseconds, because the index needs this time to
+    show the change. If the day was marked again within the last ``settle_ms``, it is computed but keeps its mark. So a
+    later run computes the day again.
+
+    If too little time is left for another day, the last outcome is ``postponed``. The remaining marks stay and have no
+    outcomes.
     """
     outcomes = []
     marks = list(days.of_tenant(tenant_id))
@@ -48,9 +52,9 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
         kind, day = cast("tuple[Kind, str]", mark.name)
         try:
             outcomes.append(days.work_off(mark, settle_ms, partial(compute_day, kind, day, metrics)))
-        except Overtaken:  # the run that read later removes the mark, or leaves it to the next run
+        except Overtaken:  # another run read the incidents later, so that run decides about the mark
             outcomes.append("overtaken")
-        except Exception as error:  # a failed day must not block the others
+        except Exception as error:  # a failed day must not block the other days
             line = {"tenant_id": tenant_id, "kind": kind, "day": day, "error": type(error).__qualname__}
             unreadable = {"incident_id": error.incident_id} if isinstance(error, UnreadableIncident) else {}
             logger.error("day failed", extra=line | unreadable)
@@ -59,10 +63,10 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
 
 
 def compute_day(kind: Kind, day: str, metrics: MetricRepository, read_from: int) -> None:
-    """Compute a day's buckets from its current incidents and replace the stored ones.
+    """Compute the buckets of a day from the day's current incidents, and replace the stored buckets.
 
-    A day has a bucket for the tenant and one for each application. ``read_from`` is a moment before the incidents are
-    read, in milliseconds since 1970. Raises Overtaken or Busy.
+    A day has one bucket for the tenant and one bucket for each application. ``read_from`` is a time before the
+    incidents are read, in milliseconds since 1970. Raises Overtaken, UnreadableIncident or Busy.
     """
     totals = tally.totals_by_group(kind, metrics.incidents(kind, day))
     apps = frozenset(group.app for group in totals if group.app is not None)

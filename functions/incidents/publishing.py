@@ -1,4 +1,4 @@
-"""From records of the table's stream to events on the bus: one event for each version of an incident.
+"""Publish the records of the table's stream as events on the bus: one event for each version of an incident.
 
 An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``.
 """
@@ -19,7 +19,7 @@ from .storage.stored_form import Item, Record
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-SOURCE = OWN_SOURCE  # the intake skips this source, so that an incident cannot create another
+SOURCE = OWN_SOURCE  # the intake skips this source, so that an incident cannot create another incident
 SCHEMA_VERSION = 1
 
 DetailType = Literal[
@@ -30,32 +30,32 @@ _OF_ACTION: dict[str, DetailType] = {
     "deleted": "IncidentDeleted", "restored": "IncidentRestored",
 }  # fmt: skip
 
-BATCH = 10  # the most entries in one call to EventBridge
+BATCH = 10  # EventBridge accepts at most ten entries in one call
 _TRIES = 3
 
 
 @cache
 def bus() -> "EventBridgeClient":
-    """Return the client of this process, made on first use."""
+    """Return this process's EventBridge client, which is created on first use."""
     made: EventBridgeClient = sdk.make_client("events")
     return made
 
 
 class Announcement(NamedTuple):
-    """An event for the bus, in the form of ``incident_event.v1.json``. It contains no text that a person wrote."""
+    """An event for the bus, as ``incident_event.v1.json`` defines it. Events contain no text that a person wrote."""
 
     detail_type: DetailType
     detail: dict[str, Any]
 
 
 def publish_incident_events(records: list[Record]) -> set[str]:
-    """Publish an event for each change of an incident; return the sequence numbers of the records that failed."""
+    """Publish one event for each change of an incident. Return the sequence numbers of the records that failed."""
     entries: dict[str, Any] = {}
     failed: set[str] = set()
     for record in records:
         try:
             event = announcement(record.old, record.new)
-        except Exception as error:  # an unreadable record must not block the others
+        except Exception as error:  # an unreadable record must not block the other records
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             failed.add(record.sequence_number)
             continue
@@ -71,11 +71,11 @@ def publish_incident_events(records: list[Record]) -> set[str]:
 
 
 def announcement(old: Item | None, new: Item | None) -> Announcement | None:
-    """Return the event for a record of the stream, from the item before and after; None if there is none to publish.
+    """Return the event for the change of an item from ``old`` to ``new``; None if the change has no event.
 
-    If several types fit, the first of these wins: deleted, restored, closed, reopened, updated. An incident that is
-    created with the status closed is IncidentCreated. There is no event for an erased item, nor for a write that keeps
-    the version.
+    If several types of event fit, the first type in this order is used: deleted, restored, closed, reopened, updated. A
+    new incident gives IncidentCreated, even if its status is closed. An erased item gives no event, and neither does a
+    write that keeps the version.
     """
     if new is None:
         return None
@@ -107,9 +107,10 @@ def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
 
 
 def _put(entries: Mapping[str, Any]) -> set[str]:
-    """Put named entries on their bus; return the names of the entries that failed in every attempt.
+    """Put the entries on their bus. Return the names of the entries that failed in every attempt.
 
-    EventBridge may accept only a part of a batch and reports which. Only the rest is sent again.
+    ``entries`` maps names to entries. EventBridge may refuse some entries of a batch. Only the refused entries are sent
+    again.
     """
     left = dict(entries)
     for attempt in range(_TRIES):

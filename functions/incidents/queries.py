@@ -1,4 +1,4 @@
-"""Read incidents and their changes. This module must not load pydantic: reads start faster without it."""
+"""Read incidents and their changes. This module must not load pydantic, which would slow down the start."""
 
 import json
 
@@ -8,10 +8,10 @@ from .domain.wire_form import JsonPage
 from .storage import cursor
 from .storage.incident_repository import IncidentRepository
 
-# Measured in the form in which the answer leaves Lambda, whose limit is 6 MB: a JSON text inside a JSON envelope. Older
-# runtimes escape that to ASCII, where one control character of an incident takes seven bytes.
+# Lambda limits an answer to 6 MB. The answer leaves Lambda as a JSON text inside a JSON envelope, and the limit is for
+# this form. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
 PAGE_BYTES = 4_000_000
-_LONGEST = 12  # the most bytes that one character takes there: two escaped surrogates
+_LONGEST = 12  # the most bytes that one character takes in this form: two escaped surrogates
 
 
 def list_incidents(request: ListRequest, incidents: IncidentRepository) -> JsonPage:

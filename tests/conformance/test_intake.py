@@ -266,7 +266,7 @@ def test_concurrent_events_of_a_finding_make_one_incident(
         ("[1]", ""),
         ({"source": "aws.unheard", "detail-type": "x", "detail": {}}, ""),
         ({**recorded("guardduty"), "detail": {}}, ""),
-        (recorded("alert_escalated"), "the producer is not allowed to escalate alerts for this tenant"),
+        (recorded("alert_escalated"), "the producer must be allowed to escalate alerts"),
         ({**recorded("guardduty"), "detail": {**recorded("guardduty")["detail"], "accountId": "999988887777"}},
          "the account belongs to no tenant"),
     ],

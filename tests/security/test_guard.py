@@ -163,6 +163,27 @@ def test_a_call_that_the_guard_cannot_parse_is_refused(
     assert sent == []
 
 
+def test_a_breach_names_the_operation_that_is_not_allowed(sent: list[str]) -> None:
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach) as breach:
+        dynamodb.client().scan(TableName="t")
+    assert str(breach.value) == "the operation Scan is not allowed"
+    assert sent == []
+
+
+def test_a_breach_names_the_parameters_that_are_not_allowed(sent: list[str]) -> None:
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach) as breach:
+        dynamodb.client().query(TableName="t", QueryFilter={}, KeyConditions={})
+    assert str(breach.value) == "Query is not allowed with the parameters KeyConditions, QueryFilter"
+    assert sent == []
+
+
+def test_a_breach_names_a_member_of_a_transaction_that_is_not_allowed(sent: list[str]) -> None:
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach) as breach:
+        dynamodb.client().transact_write_items(TransactItems=[{"Delete": {"TableName": "t", "Key": OWN}}])
+    assert str(breach.value) == "the operation Delete is not allowed"
+    assert sent == []
+
+
 def test_an_update_may_remove_an_index_attribute(sent: list[str]) -> None:
     with guard.serving_tenant("acme"):
         update(dynamodb.client(), OWN, "SET #1 = :title REMOVE #0")

@@ -1,9 +1,9 @@
-"""The commands that change incidents, for HTTP and for the intake. One verb per module.
+"""The commands that change incidents, for HTTP and for the intake.
 
-``creating``
-``updating``
-``deleting``
-``read_alter_write``   read an incident, alter it, and write it if nobody else has written since
+``creating``           create an incident
+``updating``           change or restore an incident
+``deleting``           delete an incident
+``read_alter_write``   read an incident, alter it, and write it if nobody else has changed the incident meanwhile
 
 The modules are separate so that a deletion starts without pydantic, as a read does.
 """

@@ -12,16 +12,18 @@ from ..domain.model import Incident
 from ..storage.incident_repository import IncidentRepository, KeyRecord, KeyReserved, Sighting
 from ..storage.stored_form import Created, Stored
 
-KEY_SECONDS = 24 * 3600  # how long an idempotency key is kept
+KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
-# A drawn number is taken only if a caller gave the same number before the counter was raised past it: a short race.
+# The counter's next number is already taken only in a short race: a caller gave the same number, and the counter was
+# not raised past this number yet.
 _NUMBERS_TRIED = 8
 
 
 class Origin(NamedTuple):
     """The finding that creates an incident.
 
-    ``before`` is the finding's last sighting, None if it is new. ``dates`` name the event's field of each date.
+    ``before`` is the finding's last sighting, or None for a new finding. ``dates`` names the field of the event from
+    which each date was read.
     """
 
     finding_key: str
@@ -35,14 +37,15 @@ class Origin(NamedTuple):
 def create_incident(
     body: object, incidents: IncidentRepository, idempotency_key: str | None = None, origin: Origin | None = None
 ) -> Created:
-    """Create an incident from a caller's body, with change 1, its number and its idempotency key, in one transaction.
+    """Create an incident from a caller's body.
 
-    The same key with the same body, within 24 hours, returns the same incident in its current state. ``origin`` is the
-    finding that creates the incident, None if a caller creates it.
+    One transaction stores the incident, its first change, its number and its idempotency key. If the same key was sent
+    with the same body within 24 hours, the earlier incident is returned in its current state. ``origin`` is the finding
+    that creates the incident, or None for a caller's request.
 
-    Raises InvalidIncident, IncidentTooLarge, KeyReused or NumberTaken (only for a number that the caller gave); then
-    nothing is stored. Raises SightingMoved if another event of the ``origin`` finding was faster; nothing is stored.
-    Raises Busy; then the incident may be stored, if the table's answer was lost.
+    Raises InvalidIncident, IncidentTooLarge or KeyReused. Raises NumberTaken only for a number that the caller gave.
+    Raises SightingMoved if another event of the same finding was stored first. After these errors, nothing is stored.
+    Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
     """
     given = payloads.new_incident(body)
     incident = _begin(given, incidents.identity)
@@ -58,7 +61,7 @@ def create_incident(
     wire_form.check_size(incident)
     try:
         return Created(_store(incident, given, incidents, record, origin), replayed=False)
-    except KeyReserved as reserved:  # by a concurrent request
+    except KeyReserved as reserved:  # a concurrent request has the same key
         if record is not None and (earlier := _replay(record, now, incidents)):
             return earlier
         raise Busy from reserved
@@ -76,7 +79,7 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
         "created_by": identity.subject,
         "updated_by": identity.subject,
         "schema_version": model.SCHEMA_VERSION,
-        "incident_number": given.get("incident_number"),  # None until one is drawn
+        "incident_number": given.get("incident_number"),  # None until a number is assigned
     }
     if identity.app_id is not None:
         stamps["app_id"] = identity.app_id
@@ -90,7 +93,7 @@ def _store(
     record: KeyRecord | None,
     origin: Origin | None,
 ) -> Stored:
-    """Store the incident under the given number, or under the next free one."""
+    """Store the incident under the given number, or under the next free number."""
     extra_writes = [incidents.reserve_key(record, incident)] if record else []
     if origin is not None:
         sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)

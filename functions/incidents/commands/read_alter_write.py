@@ -1,4 +1,4 @@
-"""Change an incident: read it, alter it, and write it if nobody else has written since."""
+"""Change an incident: read it, alter it, and write it if nobody else has changed the incident meanwhile."""
 
 import time
 from collections.abc import Callable

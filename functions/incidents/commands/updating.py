@@ -11,8 +11,9 @@ from .read_alter_write import Versions, change_incident
 
 
 def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
-    """Apply a JSON Merge Patch (RFC 7396). It keeps every field that it does not name, also one changed concurrently.
+    """Apply a JSON Merge Patch (RFC 7396) to an incident. Return the stored incident.
 
+    A field that the patch does not name keeps its value, even if another request changes the field concurrently.
     Raises NotFound, PreconditionFailed, IncidentDeleted, InvalidIncident, IllegalTransition, IncidentTooLarge or Busy.
     """
 

@@ -1,12 +1,12 @@
-"""What an incident is, and its rules. Pure: no AWS, no clock.
+"""The definition of an incident, and its rules. Pure: no AWS, no clock.
 
-``model``               the fields of an incident, their bounds, vocabularies and derived values
+``model``               the fields of an incident, their limits, allowed values and derived values
 ``payloads``            validation of what a caller sends; the only module that loads pydantic
-``questions``           what a caller may ask for: filters, pages, windows of days
+``questions``           the requests of a caller: filters, pages, windows of days
 ``identity``            the caller's identity, from verified claims only
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
-``metric_definitions``  the metrics, and a definition of each in words
+``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
 ``timestamps``          RFC 3339 timestamps as UTC text

@@ -1,9 +1,11 @@
-"""Everything that can go wrong, as one tree. The HTTP edge maps each leaf to a status; this module knows no HTTP.
+"""All errors that a caller can get, as one tree.
+
+The HTTP edge maps each error to a status. This module does not depend on HTTP.
 
 IncidentError
 ├── NotAuthenticated        the request has no verified claims of a valid access token
 ├── NotPermitted            the claims do not allow this operation
-├── NotFound                this caller can reach no such incident
+├── NotFound                the caller cannot reach an incident with this id
 ├── MalformedRequest        the request cannot be parsed: syntax, parameters, cursor
 ├── UnsupportedContent      the body has a media type that the operation does not accept
 ├── InvalidIncident         the request can be parsed, but some values break a rule
@@ -13,21 +15,21 @@ IncidentError
 ├── IncidentDeleted         the incident is deleted; only restoring it is allowed
 ├── PreconditionFailed      the incident is not at the version that the caller expects
 ├── KeyReused               the idempotency key belongs to another request
-└── Busy                    the table refused or cannot be reached; the same request may succeed later
+└── Busy                    the table refused the request or cannot be reached; a later attempt may succeed
 """
 
 from typing import Any, NamedTuple
 
 
 class Violation(NamedTuple):
-    """A broken rule: the JSON pointer (RFC 6901) of the value, and what a correct value would be."""
+    """A broken rule. ``pointer`` is the JSON pointer (RFC 6901) of the value. ``detail`` describes a correct value."""
 
     pointer: str
     detail: str
 
 
 class IncidentError(Exception):
-    """Base of the errors whose text is written for the caller."""
+    """The base class of all errors whose text is written for the caller."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -35,7 +37,7 @@ class IncidentError(Exception):
 
     @property
     def members(self) -> dict[str, Any]:
-        """Further members of the problem document, by name."""
+        """The additional members of the problem document, by name."""
         return {}
 
 
@@ -48,7 +50,7 @@ class NotPermitted(IncidentError):
 
 
 class NotFound(IncidentError):
-    """This caller can reach no such incident.
+    """The caller cannot reach an incident with this id.
 
     The answer is the same for an unknown incident, another tenant's incident and another application's incident.
     """
@@ -66,7 +68,7 @@ class UnsupportedContent(IncidentError):
 
 
 class InvalidIncident(IncidentError):
-    """Some values break a rule. The problem's ``errors`` name each value and describe a correct one."""
+    """Some values break a rule. For each value, the problem's ``errors`` describe what a correct value would be."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__(f"The incident breaks {len(violations)} rule{'s' if len(violations) > 1 else ''}.")
@@ -82,7 +84,7 @@ class IncidentTooLarge(IncidentError):
 
 
 class NumberTaken(IncidentError):
-    """The given incident number belongs to another incident of the tenant, which may be deleted."""
+    """The given incident number belongs to another incident of the tenant, even if the other incident is deleted."""
 
     def __init__(self) -> None:
         super().__init__("The incident_number is taken; numbers are never used again, even after deletion.")
@@ -93,7 +95,7 @@ class NumberTaken(IncidentError):
 
 
 class IllegalTransition(IncidentError):
-    """The status cannot change to the given one. ``allowed_transitions`` lists the statuses that may follow."""
+    """The status cannot change to the given status. ``allowed_transitions`` lists the statuses that may follow."""
 
     def __init__(self, status: str, wanted: str, allowed_transitions: tuple[str, ...]) -> None:
         super().__init__(
@@ -108,7 +110,7 @@ class IllegalTransition(IncidentError):
 
 
 class IncidentDeleted(IncidentError):
-    """The incident is deleted. A patch must restore it before or together with other changes."""
+    """The incident is deleted. A patch must restore the incident before, or together with, other changes."""
 
     def __init__(self) -> None:
         super().__init__("The incident is deleted. Send is_deleted: false to restore it, alone or with other changes.")
@@ -129,7 +131,7 @@ class KeyReused(IncidentError):
 
 
 class Busy(IncidentError):
-    """The table refused or could not be reached, also in every retry. The same request may succeed later.
+    """The table refused the request or could not be reached, even after retries. A later attempt may succeed.
 
     A write may have been stored although its answer was lost. With an Idempotency-Key or If-Match, it is safe to send
     the same request again.

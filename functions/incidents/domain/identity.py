@@ -1,4 +1,4 @@
-"""The caller's identity, from verified claims: one pure function, which refuses every claim in doubt."""
+"""Read the caller's identity from verified claims, with one pure function. It refuses every claim in doubt."""
 
 import re
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 class _NotStrict(Exception):
-    """JSON that the module ``json`` accepts but this module does not. The text says what the JSON must be."""
+    """Python's module ``json`` accepts this JSON, but this module does not. The error's text describes correct JSON."""
 
 
 class Number(float):

@@ -1,4 +1,4 @@
-"""The metrics of a window of days. The caller passes in the function that reads the day buckets."""
+"""Compute the metrics of a window of days. The caller passes in the function that reads the day buckets."""
 
 from bisect import bisect
 from calendar import monthrange
@@ -15,13 +15,13 @@ from .questions import Window
 from .tally import Group, Tally
 
 Known = Iterable[tuple[str, Group, Tally]]
-"""The totals of a window in the order of its days: the day (``2026-11-23``), a group, and the group's tally."""
+"""The totals of a window, in the order of the days. Each item has the day (``2026-11-23``), a group, and its tally."""
 
 
 def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Known]) -> dict[str, Any]:
     """Return the metrics of a window, with the members in the order of the answer.
 
-    ``buckets`` returns the totals of one kind from a first to a last day. Its errors pass through.
+    ``buckets`` returns the totals of one kind from a first to a last day. This function does not catch its errors.
     """
     as_of = window.as_of
     groups: dict[str | None, Tally] = {}
@@ -30,7 +30,7 @@ def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Kno
     ]
     for kind in KINDS:
         known = buckets(kind, window.first.isoformat(), window.last.isoformat())
-        # Handle one span after the other, so that the values of only one span are in memory.
+        # Process one span after another, so that the values of only one span are in memory.
         for span, sums in groupby(known, key=lambda day_sum: bisect(trend, day_sum[0], key=itemgetter("from")) - 1):
             tally = Tally()
             for _, by, piece in sums:
@@ -83,14 +83,17 @@ def _mean(values: Counter[int]) -> float | None:
     n = values.total()
     if not n:
         return None
-    # Exact, rounded half to even, like round() of a Fraction. The module fractions would be loaded only for this.
+    # The mean is exact and rounded half to even, like round() of a Fraction. This code avoids loading ``fractions``.
     hundredths, rest = divmod(100 * sum(value * count for value, count in values.items()), n)
     rounds_up = 2 * rest > n or (2 * rest == n and hundredths % 2 == 1)
     return (hundredths + rounds_up) / 100
 
 
 def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
-    """Return percentiles by nearest rank: the smallest v so that at least that percentage of the values is <= v."""
+    """Return percentiles by nearest rank.
+
+    For example, the 90th percentile is the smallest value that at least 90 % of the values do not exceed.
+    """
     n = values.total()
     ranks = {name: max(1, -(-n * percent // 100)) for name, percent in percents.items()}
     percentiles: dict[str, int | None] = dict.fromkeys(percents)
@@ -104,7 +107,7 @@ def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
 
 
 def _rank(group: str | None) -> tuple[bool, int, str]:
-    """Return the sort key of a group: severities from critical down, other groups by name, and last the group None."""
+    """Return the sort key of a group. Severities are first, from critical down, then other names, and None is last."""
     place = model.SEVERITIES.index(group) if group in model.SEVERITIES else len(model.SEVERITIES)
     return group is None, place, group or ""
 

@@ -1,7 +1,8 @@
 """The metrics, and the definitions that each answer contains.
 
 NIST SP 800-61r2 section 3.4.2 measures detection from the start of an incident. AWS's Security Incident Response Guide
-measures containment from detection. The R of MTTR is *resolve*: from detection to the last closing.
+measures containment from detection. The R of MTTR means *resolve*, and MTTR is measured from detection to the last
+closing.
 """
 
 from typing import Literal, get_args
@@ -15,9 +16,9 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 METRICS_OF: dict[Kind, tuple[Metric, ...]] = {"detected": ("mttd", "time_to_contain"), "closed": ("mttr",)}
-"""The metrics by the day to which an incident's value belongs: the day of ``detected_at`` or of ``closed_at``."""
+"""The metrics by kind of day. A value belongs to the day of ``detected_at`` or ``closed_at`` of its incident."""
 
-# Part of every answer. tests/conformance/test_upgrade.py compares these texts with the recorded answers of a release.
+# Every answer has these texts. tests/conformance/test_upgrade.py compares them with the recorded answers of a release.
 DEFINITIONS = {
     "mttd": "Minutes from occurred_at to detected_at, of the incidents detected in the window.",
     "mttr": "Minutes from detected_at to closed_at, of the incidents closed in the window. R is resolve.",

@@ -1,7 +1,7 @@
-"""What an incident is: its fields, who may write them, their bounds, and the rules between them.
+"""The definition of an incident: its fields, their writers, their limits, and the rules between the fields.
 
-Pure: no AWS, no clock, no pydantic (reads load this module too). ``payloads`` checks callers' values against the bounds
-in this module.
+This module uses no AWS and no clock. It does not load pydantic, because reads load this module, too. ``payloads``
+checks callers' values against the limits in this module.
 """
 
 import re
@@ -32,14 +32,14 @@ ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "closed": ("investigating", "review"),
     "dismissed": ("investigating",),
 }
-"""From a status to the statuses that may follow. An incident may keep its status, and a new one may have any status."""
+"""The statuses that may follow each status. An incident may keep its status. A new incident may have any status."""
 
 
 class Incident(TypedDict):
     """An incident with every field, in the order of the answer.
 
     An unset field is None, and an unset list is ``[]``. ``app_id`` exists only if an application created the incident.
-    Timestamps are texts of ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
+    Timestamps are texts from ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
     any JSON, kept as text: a write serializes it once, and a read never parses it.
     """
 
@@ -95,7 +95,7 @@ class Incident(TypedDict):
 
 
 class Change(NamedTuple):
-    """One entry of an incident's trail. ``changes`` holds (from, to) by field, in the forms of ``Incident``.
+    """One entry of an incident's trail. ``changes`` holds (from, to) of each changed field.
 
     If a finding created the incident, ``dates`` names the part of the event from which each date was read.
     """
@@ -114,7 +114,7 @@ STAMPED = frozenset({
     "id", "tenant_id", "app_id", "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "deleted_by",
     "schema_version",
 })  # fmt: skip
-"""Fields that only the server writes. A caller who sends one gets an error."""
+"""Fields that only the server writes. A caller who sends such a field gets an error."""
 
 ID_LISTS = frozenset({
     "realized_risk_ids", "affected_asset_ids", "affected_account_ids", "consolidated_investigation_ids",
@@ -134,7 +134,7 @@ TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
-# Bounds. Characters are Unicode code points; sizes in bytes are of UTF-8.
+# Limits. Characters are Unicode code points. Bytes are bytes of UTF-8.
 TITLE_CHARACTERS = 300
 TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
 JSON_LEVELS = 16  # lessons_learned
@@ -175,10 +175,11 @@ def apply_rules(
 ) -> list[Violation]:
     """Apply the rules between fields to ``incident``, in place, and return the rules that the values break.
 
-    ``given`` holds the caller's values of this request; they are already merged into ``incident``. ``now`` is the time
-    of the request. ``before`` is the incident before the change, None for a new one.
+    ``given`` holds the caller's values of this request, which are already merged into ``incident``. ``now`` is the time
+    of the request. ``before`` is the incident before the change, or None for a new incident.
 
-    Entering a status stamps its milestone. Leaving ``closed`` clears ``closed_at``. Then the minutes are derived.
+    If the incident enters a status, the milestone of the status is stamped. If the incident leaves ``closed``,
+    ``closed_at`` is cleared. Then the minutes are derived.
     """
     stamped: set[str] = set()
     if before is None or before["status"] != incident["status"]:
@@ -219,7 +220,10 @@ def _closing_rule(incident: Incident) -> list[Violation]:
 
 
 def _order_of_timestamps(incident: Incident, given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation for each pair in the wrong order: of the later field, unless only the earlier was sent."""
+    """Return a violation for each pair of timestamps in the wrong order.
+
+    The violation names the later field. It names the earlier field if the caller sent only the earlier field.
+    """
     values: Mapping[str, Any] = incident
     return [
         Violation(f"/{earlier}", f"must not be after {later}, which is {values[later]}")
@@ -237,13 +241,13 @@ def _derive_minutes(
 
     MTTD is detection minus occurrence (NIST SP 800-61r2 3.4.2). MTTR is closing minus detection; R means resolve.
 
-    - Both timestamps are known: the derived value replaces the given one, also a null. A given value that differs is a
-      violation, unless the server has just stamped the end.
-    - A timestamp is missing: the caller's value (for example an import's) stays.
-    - A timestamp was removed: the derived value is removed too, unless the caller gives a value.
-    - Nobody gave a value: it is None, never 0.
+    - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
+      is a violation, unless the server has just stamped the second timestamp.
+    - If a timestamp is missing, the caller's value (for example an imported value) stays.
+    - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
+    - If nobody gave a value, the value is None, never 0.
 
-    ``before`` is the incident itself for a new one.
+    ``before`` is the incident before the change. For a new incident, it is ``incident`` itself.
     """
     values: dict[str, Any] = incident  # type: ignore[assignment]  # all of its keys exist
     earlier: Mapping[str, Any] = before
@@ -273,7 +277,7 @@ def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, An
 
 
 def action(before: Incident, after: Incident) -> Action:
-    """Return the one word for a change. Deletion and restoration come before closing and reopening."""
+    """Return the action of a change, such as ``closed``. Deletion and restoration have priority."""
     if before["is_deleted"] != after["is_deleted"]:
         return "deleted" if after["is_deleted"] else "restored"
     if "closed" in (before["status"], after["status"]) and before["status"] != after["status"]:

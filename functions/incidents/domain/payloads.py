@@ -1,6 +1,7 @@
-"""Validation of what a caller sends, field by field: types, bounds, and an error text for every violation.
+"""Validate a caller's values field by field: types, limits, and an error text for every violation.
 
-This is the only module that loads pydantic, so only writes pay for it. The bounds are in ``model``.
+This is the only module that loads pydantic, so only functions that write spend time on loading pydantic. The limits
+are in ``model``.
 """
 
 import json
@@ -78,7 +79,10 @@ def _json_document(value: object) -> str | None:
 
 
 def _members(value: object) -> Iterator[tuple[object, int]]:
-    """Yield every value inside a JSON value, with its level. Not recursive, because the caller chooses the depth."""
+    """Yield every value inside a JSON value, with its level.
+
+    This function is not recursive, because the caller chooses the depth.
+    """
     pending = [(value, 0)]
     while pending:
         value, level = pending.pop()
@@ -166,7 +170,7 @@ def new_incident(body: object) -> dict[str, Any]:
 
 
 def patch(body: object, incident: model.Incident) -> dict[str, Any]:
-    """Return the values that a merge patch (RFC 7396) sets in ``incident``. None clears a field.
+    """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
@@ -206,7 +210,7 @@ def _canonical(text: str) -> str:
 
 
 def fingerprint(given: Mapping[str, Any]) -> str:
-    """Return a hash of the values of a create. It does not depend on how their JSON was written."""
+    """Return a hash of the values of a create. The hash does not depend on the formatting of the JSON."""
     canonical = {
         field: wire_form.dump_amount(value) if isinstance(value, Decimal) else value for field, value in given.items()
     }
@@ -219,7 +223,7 @@ def _checked(kind: type[Payload], body: object) -> Payload:
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
     if odd := [name for name in body if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
-        # pydantic would not name the member
+        # pydantic's error would not name such a member
         raise InvalidIncident(
             [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
         )
@@ -235,7 +239,7 @@ def _pointer(location: tuple[str | int, ...]) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    """Return a text that describes a correct value: ours, or pydantic's own where that is good enough."""
+    """Return a text that describes a correct value. Without a text of our own, return pydantic's text."""
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "value_error":

@@ -1,4 +1,4 @@
-"""What a caller may ask for: a page of incidents, a page of changes, or the metrics of a window of days."""
+"""The requests that a caller can send: for a page of incidents, a page of changes, or the metrics of some days."""
 
 import json
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ class Filters(NamedTuple):
     include_deleted: bool
 
     def canonical(self) -> str:
-        """Return a text that is the same for the same filters in any order."""
+        """Return a text that is the same for equal filters, regardless of the order of the filters and values."""
         return json.dumps([sorted((name, sorted(values)) for name, values in self.any_of.items()), *self[1:]])
 
 
 class ListRequest(NamedTuple):
-    """A request for one page of incidents. ``cursor`` is the ``next_cursor`` of an earlier page, None for the first."""
+    """A request for one page of incidents. ``cursor`` is the last page's ``next_cursor``, None for the first page."""
 
     filters: Filters
     limit: int

@@ -1,6 +1,7 @@
-"""The totals of incidents: values and counts of a day, by application, severity and category. Pure.
+"""Compute a day's totals: the values and counts of its incidents, by application, severity and category.
 
-A tally keeps each value with its number of occurrences, so that the percentiles of any window are exact.
+This module is pure. A tally keeps each value with its number of occurrences, so that the percentiles of any window are
+exact.
 """
 
 import json
@@ -12,11 +13,11 @@ from typing import Any, NamedTuple
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 250_000  # of one stored text; with the rest of its item below 300 KB, and DynamoDB allows 400 KB
+CHUNK_BYTES = 250_000  # the largest stored text; its item then stays below 300 KB, and DynamoDB allows 400 KB
 
 
 class Facts(NamedTuple):
-    """The fields of an incident that the metrics use. Timestamps are texts of ``timestamps``, minutes are whole."""
+    """The fields of an incident that the metrics use. Timestamps are texts from ``timestamps``, minutes are whole."""
 
     app_id: str | None
     severity: str | None
@@ -32,7 +33,7 @@ class Facts(NamedTuple):
 
 
 def minutes(metric: Metric, facts: Facts) -> int | None:
-    """Return an incident's value of a metric, or None if it is unknown."""
+    """Return an incident's value of a metric in minutes, or None if the value is unknown."""
     match metric:
         case "mttd":
             return facts.mttd_minutes
@@ -45,13 +46,13 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
 
 
 def exclusion(facts: Facts) -> Reason | None:
-    """Return why an incident is excluded from every metric, regardless of its timestamps; None if it is not."""
+    """Return the reason to exclude an incident from every metric, or None. Missing timestamps are not such a reason."""
     return "deleted" if facts.is_deleted else "dismissed" if facts.status == "dismissed" else None
 
 
 @dataclass
 class Tally:
-    """The totals of a day, of a group of a day, or of a window. ``open_since`` holds milliseconds since 1970."""
+    """The totals of a day, of a group of a day, or of a window. ``open_since`` is in milliseconds since 1970."""
 
     minutes: Counter[tuple[Metric, int]] = field(default_factory=Counter)
     imported: Counter[Metric] = field(default_factory=Counter)
@@ -59,7 +60,7 @@ class Tally:
     open_since: list[int] = field(default_factory=list)
 
     def add(self, kind: Kind, facts: Facts) -> None:
-        """Add an incident to the totals of its day of this kind."""
+        """Add an incident to the totals of its day of detection or closing (``kind``)."""
         excluded = exclusion(facts)
         for metric in METRICS_OF[kind]:
             value = minutes(metric, facts)
@@ -80,7 +81,7 @@ class Tally:
 
 
 class Group(NamedTuple):
-    """The fields by which metrics can be grouped; None if the incident has no value."""
+    """The fields by which metrics can be grouped. A field is None if the incident has no value."""
 
     app: str | None
     severity: str | None
@@ -114,13 +115,13 @@ def to_chunks(totals: Totals) -> list[str]:
 
 
 def from_chunk(chunk: str) -> Iterator[tuple[Group, Tally]]:
-    """Yield the groups of a stored text with their tallies. A large group comes in several pieces."""
+    """Yield the groups of a stored text with their tallies. A large group is yielded in several pieces."""
     for group, stored in json.loads(chunk):
         yield Group(*group), _from_json(stored)
 
 
 def _pieces(group: Group, tally: Tally) -> list[str]:
-    """Return a group as one text, or as several if it is too large for one."""
+    """Return a group with its tally as one text, or as several texts if one text would be too large."""
     text = _to_text(group, tally)
     if len(text) <= CHUNK_BYTES:
         return [text]

@@ -1,4 +1,6 @@
-"""Incidents, changes and pages in the API's form, compact UTF-8 JSON, and the size limit of an incident in this form.
+"""Write incidents, changes and pages as compact UTF-8 JSON, the form of the API.
+
+This module also checks the size of an incident in this form.
 
 Two fields are not plain JSON values in Python and are written separately: ``financial_impact`` is an exact Decimal, and
 ``lessons_learned`` is already a JSON text.

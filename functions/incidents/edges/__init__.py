@@ -5,10 +5,10 @@
 ``parameters``      the parameters of a query string
 ``responses``       answers and problem documents
 ``findings_queue``  SQS messages that contain EventBridge events
-``dead_letters``    the queue for events that can never be taken
-``metrics_queue``   SQS messages that name a tenant with marked days
-``sqs``             the code that both queues share: a batch of messages, each handled or retried on its own
-``queues``          the SQS client of the senders
+``dead_letters``    the queue for events that can never be accepted
+``metrics_queue``   SQS messages that each name a tenant with marked days
+``sqs``             the code for both queues: a batch of messages, each handled or retried on its own
+``queues``          the SQS client for sending messages
 ``stream``          records of the table's stream, in order
 ``schedule``        a scheduled run
 """

@@ -1,4 +1,7 @@
-"""Dead letters: the queue for events that can never be taken, with the reason. `incidents dlq` reads it."""
+"""Send the events that can never be accepted to the queue of dead letters, each with the reason.
+
+`incidents dlq` reads this queue.
+"""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +16,7 @@ _ATTRIBUTE_CHARACTERS = 256
 
 
 def send(body: str, envelope: Mapping[str, Any], reason: str) -> None:
-    """Send a message's body unchanged. Its attributes are the reason and the event's account, source and id."""
+    """Send a refused message's body unchanged, with the reason and the event's account, source and id as attributes."""
     said = {"reason": reason, "account": envelope.get("account"), "source": envelope.get("source"),
             "event_id": envelope.get("id")}  # fmt: skip
     attributes: dict[str, MessageAttributeValueTypeDef] = {

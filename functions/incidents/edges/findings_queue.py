@@ -1,8 +1,8 @@
-"""The event edge: SQS messages that contain EventBridge events.
+"""The edge of the findings queue. Each message contains an EventBridge event.
 
-An event that can never succeed (malformed, unknown, or from an unmapped account) goes to the dead letters on its first
-receive, with the reason. After any other error, the queue delivers the message again; it delivers a message at most
-five times. A failed message does not block the other messages of its batch.
+An event that can never succeed is sent to the dead letters at the first attempt, with the reason. Such an event is
+malformed, unknown, or from an account without a tenant. After any other error, the queue delivers the message again. A
+message is delivered at most five times. A failed message does not block the other messages of its batch.
 """
 
 import json
@@ -24,7 +24,7 @@ from . import dead_letters, queues, sqs
 
 
 class Message:
-    """One message of the queue, and what its handling may use: the account map, and one tenant's incidents."""
+    """One message of the findings queue. It gives access to the account map and to one tenant's incidents."""
 
     def __init__(self, record: SQSRecord) -> None:
         self.message_id = record.message_id
@@ -52,7 +52,7 @@ class Message:
 
     @contextmanager
     def serving(self, tenant_id: str, source: str) -> Iterator[IncidentRepository]:
-        """Yield a tenant's incidents. Changes are made in the name ``system:<source>``."""
+        """Yield the repository of a tenant's incidents. ``system:<source>`` is the author of all its changes."""
         identity = Identity(tenant_id, f"system:{source}", None, frozenset())
         with guard.serving_tenant(tenant_id):
             yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
@@ -62,7 +62,7 @@ Operate = Callable[[Message], list[str]]
 
 
 def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler from an operation on one message, which returns one word for each finding."""
+    """Make a Lambda handler from an operation that takes one message and returns one outcome for each finding."""
     start.prepare(dynamodb.warm_up, queues.client)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:

@@ -1,9 +1,9 @@
-"""The HTTP edge: from an event of the API Gateway to a request, and from a result or an error to an answer.
+"""The HTTP edge. It turns an API Gateway event into a request, and a result or an error into an answer.
 
 ``operation`` wraps every operation. It turns claims into an identity, checks the scope, writes the one log line, and
 turns errors into problem documents. There is no router, because each function has one route.
 
-The docstring of a handler's module begins with ``METHOD /path: ``. The OpenAPI document takes the route from it.
+The docstring of a handler's module begins with ``METHOD /path: ``. The OpenAPI document takes the route from this text.
 """
 
 import os
@@ -56,7 +56,7 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
             except IncidentError as error:
                 response = responses.problem(error, request_id)
                 line["error"] = type(error).__name__
-            except Exception as error:  # a defect: 500 for the caller, details for the log
+            except Exception as error:  # a defect: the caller gets 500, and the log gets the details
                 response = responses.unforeseen(request_id)
                 line["error"] = type(error).__qualname__
                 # Log the frames without the exception's text, which may quote the caller's data.
@@ -81,13 +81,13 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
 
 
 def _seconds_left(context: Any) -> float:
-    # Lambda's context has this method; the context of a local caller may not.
+    # A local caller's context may lack this method, which Lambda's context has.
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return inf if remaining is None else remaining() / 1000
 
 
 def _incident_named(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the path's incident id for the log, only if it has the form of one: other text must not be logged."""
+    """Return the path's incident id for the log. A text without the form of an incident id must not be logged."""
     incident_id = (event.get("pathParameters") or {}).get("incident_id", "")
     return {"incident_id": incident_id} if INCIDENT_ID.fullmatch(incident_id) else {}
 

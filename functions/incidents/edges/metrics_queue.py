@@ -1,4 +1,4 @@
-"""The edge of the metrics queue: each message names a tenant whose marked days must be computed."""
+"""The edge of the metrics queue. Each message asks for the metrics of one tenant's marked days."""
 
 import json
 import os
@@ -17,21 +17,21 @@ from . import sqs
 
 
 class Message:
-    """One message: the tenant, and what its handling may use."""
+    """One message of the metrics queue. It gives access to the tenant's marks and metrics."""
 
     def __init__(self, body: str) -> None:
         self.tenant_id: str = json.loads(body)["tenant_id"]
         if not TENANT_ID.fullmatch(self.tenant_id):
             raise ValueError("the message's tenant_id is not valid")
         self.marked_days = marks.metric_days()
-        # How long an index may lag behind the stream.
+        # An index may lag behind the stream for this time.
         self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)
         identity = Identity(self.tenant_id, "system:metrics", None, frozenset())
         self.metrics = MetricRepository(identity, dynamodb.client(), dynamodb.table_name())
 
 
 def consumer(operate: Callable[[Message], list[str]]) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler from an operation on one tenant's message, which returns one word for each day."""
+    """Make a Lambda handler from an operation that takes one tenant's message and returns one outcome for each day."""
     start.prepare(dynamodb.warm_up)
 
     def take(record: SQSRecord, line: sqs.Line) -> list[str]:

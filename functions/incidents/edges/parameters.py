@@ -1,4 +1,4 @@
-"""The parameters of a query string, for every operation that has some.
+"""Read the parameters of a query string, for every operation that has parameters.
 
 Every error is a MalformedRequest that names the parameter and describes a correct value.
 """
@@ -101,7 +101,7 @@ def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _choice(single: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
-    """Return a parameter's value, or the first of its choices if it is not given. Raises MalformedRequest."""
+    """Return a parameter's value, or the first choice if the parameter is not given. Raises MalformedRequest."""
     value = single.get(name, choices[0])
     if value not in choices:
         listed = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"

@@ -1,4 +1,4 @@
-"""The SQS client of the senders: the schedule and the dead letters."""
+"""The SQS client for sending messages. ``schedule`` and ``dead_letters`` use this client."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 @cache
 def client() -> "SQSClient":
-    """Return the client of this process, made on first use."""
+    """Return this process's SQS client, which is created on first use."""
     made: SQSClient = sdk.make_client("sqs")
     return made

@@ -45,7 +45,7 @@ class Request:
     def parameters(self) -> dict[str, list[str]]:
         """The parameters of the query string. Raises MalformedRequest.
 
-        They come from the raw query string, because the gateway joins repeated parameters with commas.
+        The method reads the raw query string, because the gateway joins repeated parameters with commas.
         """
         try:
             pairs = parse_qsl(
@@ -103,7 +103,7 @@ class Request:
         if sent_as not in media_types:
             raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
         body: str = self._event.get("body") or ""
-        # The gateway encodes a body that it does not consider text. Only the flag tells, not the media type.
+        # The gateway may encode a body in Base64. Only the flag ``isBase64Encoded`` shows this, not the media type.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
         if len(sent) > BODY_BYTES:
             raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")

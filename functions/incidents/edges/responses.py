@@ -1,4 +1,4 @@
-"""The answers of operations: incidents, pages, metrics, and errors as problem documents (RFC 9457)."""
+"""Build the answers of operations: incidents, pages, metrics, and errors as problem documents (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Response(NamedTuple):
 
 
 def created(made: Created) -> Response:
-    """Return 201 with the incident, its location and its version. A replayed create has an additional header."""
+    """Return 201 with the incident, its location and its version. A replayed create has one more header."""
     answer = incident(made.stored)
     more = {"location": f"{PATH}/{made.stored.incident['id']}"}
     if made.replayed:
@@ -63,7 +63,7 @@ def incident_or_304(request: Request, stored: Stored) -> Response:
 
 
 def deleted(stored: Stored) -> Response:
-    """Return 204."""
+    """Return 204 for a deleted incident."""
     return Response(204, "", {}, stored.incident["id"])
 
 
@@ -106,7 +106,7 @@ def _problem_document(
         "request_id": request_id,
         **(more or {}),
     }
-    # json.dumps escapes to ASCII: a detail may quote a caller's text that cannot be encoded as UTF-8.
+    # json.dumps escapes to ASCII. A detail may quote a caller's text that could not be encoded as UTF-8.
     return Response(
         status, json.dumps(document), {"content-type": "application/problem+json", **_MORE_HEADERS.get(status, {})}
     )

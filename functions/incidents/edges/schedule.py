@@ -1,4 +1,4 @@
-"""The schedule edge: a scheduled run, which sends messages to the metrics queue."""
+"""The schedule edge. A scheduled run sends messages to the metrics queue."""
 
 import json
 import os
@@ -13,24 +13,24 @@ from ..runtime.log import logger
 from ..storage import dynamodb, marks
 from . import queues
 
-_BATCH = 10  # the most messages in one call to SQS
+_BATCH = 10  # SQS accepts at most ten messages in one call
 
 
 class Run:
-    """One run of the schedule."""
+    """One scheduled run. It gives access to the marks of all tenants."""
 
     def __init__(self) -> None:
         self.marked_days = marks.metric_days()
 
     def send(self, tenants: Iterable[str]) -> None:
-        """Send one message for each tenant. Raises Busy if a message is still refused after all attempts."""
+        """Send one message for each tenant. Raises Busy if SQS still refuses a message after all attempts."""
         left = [json.dumps({"tenant_id": tenant_id}) for tenant_id in tenants]
         while left:
             batch, left = left[:_BATCH], left[_BATCH:]
             self._send(batch)
 
     def _send(self, bodies: list[str]) -> None:
-        """Send one batch. SQS may accept only a part of it; only the rest is sent again. Raises Busy."""
+        """Send one batch, and send refused messages again. Raises Busy if SQS still refuses one after all attempts."""
         for attempt in range(deadline.bounds().attempts):
             answer = queues.client().send_message_batch(
                 QueueUrl=os.environ["METRICS_QUEUE_URL"],
@@ -44,7 +44,7 @@ class Run:
 
 
 def consumer(operate: Callable[[Run], int]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
-    """Make a Lambda handler from a scheduled operation. It returns the number of tenants with marked days."""
+    """Make a Lambda handler from an operation that takes a scheduled run and returns the number of marked tenants."""
     start.prepare(dynamodb.warm_up, queues.client)
 
     @wraps(operate)

@@ -1,4 +1,4 @@
-"""The queue edge: SQS messages, each handled or retried on its own, and counted by outcome."""
+"""The code that the queue edges share. Each SQS message succeeds or is retried on its own. Outcomes are counted."""
 
 import time
 from collections import Counter
@@ -18,15 +18,15 @@ Take = Callable[[SQSRecord, Line], list[str]]
 
 
 class PartlyFailed(Exception):
-    """A part of a message failed; its other parts are done."""
+    """A part of a message failed. The other parts of the message succeeded."""
 
 
 def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str, Any], Any], Any]:
-    """Make a Lambda handler from ``take``, which handles one message and returns one word for each outcome.
+    """Make a Lambda handler from ``take``, which handles one message and returns its outcomes, such as ``created``.
 
-    ``take`` may add members to the message's log line. If it raises, or if ``failed`` is one of the words, SQS delivers
-    the message again; the other messages of the batch are not affected. The words are counted in the metric
-    ``counted_as``.
+    ``take`` may add members to the message's log line. If ``take`` raises an error or returns the outcome ``failed``,
+    SQS delivers the message again. The other messages of the batch are not affected. The metric ``counted_as`` counts
+    the outcomes.
     """
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     outcomes: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The stream edge: records of the table's stream, in order. Failed records are delivered again."""
+"""The stream edge. It handles the records of the table's stream in order. Lambda delivers failed records again."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 def consumer(*clients: Callable[[], object]) -> Callable[[Operate], Handler]:
-    """Make a Lambda handler from an operation on records, which returns the sequence numbers of the failed records.
+    """Make a Lambda handler from an operation that takes records and returns the failed records' sequence numbers.
 
-    ``clients`` are functions that make the operation's clients during the start. Lambda resumes at the first failed
-    record and delivers it and all later records again. So delivery is at least once.
+    ``clients`` are functions that create the operation's clients during the start. Lambda delivers the first failed
+    record and all later records again. So delivery is at least once.
     """
     start.prepare(*clients)
 

@@ -1,14 +1,14 @@
-"""From an event to findings, without AWS and without a clock. There is one adapter per source:
+"""Read the findings in an event. This package uses neither AWS nor a clock. It has one adapter per source:
 
 ``guardduty``           GuardDuty, directly from the detector
 ``security_hub_asff``   Security Hub CSPM: imported findings, and findings that a person sent by a custom action
 ``security_hub_ocsf``   Security Hub's second version
-``security_hub``        the code that both versions share
+``security_hub``        the code that both Security Hub adapters share
 ``cloudwatch_alarm``    CloudWatch alarms
 ``health``              AWS Health, including abuse reports
 ``macie``               Macie
 ``inspector``           Inspector; off by default
-``alert_escalated``     our own event, from producers on the custom bus; ``alert_escalated.v1.json`` is its schema
+``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
 The adapters share three modules:
 
@@ -73,13 +73,13 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
     (inspector.SOURCE, "Inspector2 Finding"): inspector.read,
     (ANY_SOURCE, "Alert Escalated"): alert_escalated.read,
 }
-"""The adapters by source and detail-type. ``ANY_SOURCE`` matches every source except ``aws.*``, which only AWS uses."""
+"""The adapters by source and detail-type. ``ANY_SOURCE`` matches every source except the sources ``aws.*`` of AWS."""
 
 OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
 
 
 def as_from_aws(event: Any) -> Any:
-    """Return an event of the source ``simulated.aws.*`` with the source ``aws.*``; any other event unchanged.
+    """Return an event of the source ``simulated.aws.*`` with the source ``aws.*``. Return any other event unchanged.
 
     Only AWS can put events of the source ``aws.*`` on a bus. So a person who tries out a stack sends simulated events.
     """
@@ -90,11 +90,11 @@ def as_from_aws(event: Any) -> Any:
 
 
 def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
-    """Return the reports of an EventBridge event: each is a finding, skipped with a reason, or refused.
+    """Return the reports of an EventBridge event. Each report is a finding, a reason to skip, or an error.
 
-    ``enabled`` names the sources of ``OFF_UNLESS_ENABLED`` to take. The service's own events are always skipped, so
-    that an incident cannot create another. Raises UnknownEvent if no adapter takes the event, and MalformedEvent if it
-    cannot be read.
+    ``enabled`` names the sources of ``OFF_UNLESS_ENABLED`` that are switched on. The service's own events are always
+    skipped, so that an incident cannot create another incident. Raises UnknownEvent if there is no adapter for the
+    event, and MalformedEvent if the event cannot be read.
     """
     whole = Node(event).needed_object()
     source, detail_type = whole.at("source").needed_text(), whole.at("detail-type").needed_text()
@@ -109,6 +109,6 @@ def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
 
 
 def adapter(source: str, detail_type: str) -> Adapter | None:
-    """Return the adapter for a source and detail-type, or None."""
+    """Return the adapter for a source and a detail-type, or None if there is no adapter."""
     wildcard = None if source.startswith("aws.") else ADAPTERS.get((ANY_SOURCE, detail_type))
     return ADAPTERS.get((source, detail_type)) or wildcard

@@ -1,4 +1,4 @@
-"""Our own event ``Alert Escalated``, version 1, from any producer on the custom bus.
+"""Read this service's own event ``Alert Escalated``, version 1, from any producer on the custom bus.
 
 This module refuses exactly the events that the schema ``alert_escalated.v1.json`` refuses. It drops a date that cannot
 be read, cuts a value that is too long, and ignores members that version 1 does not define.
@@ -59,7 +59,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
-    """Return a key from the producer's dedup_key or, without one, from the set of alert ids."""
+    """Return a key from the producer's dedup_key or, without a dedup_key, from the set of alert ids."""
     if dedup_key:
         return composed_key(producer, dedup_key)
     if not alert_ids:
@@ -78,7 +78,7 @@ def _id_list(node: Node) -> list[str]:
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:
-    """Return the description with the link as its last paragraph. If it is too long, the description is cut."""
+    """Return the description with the link as the last paragraph. The description is cut if necessary."""
     if not (description and url):
         return description or url
     link = f"\n\n{cut_bytes(url, model.TEXT_BYTES // 4)}"

@@ -1,8 +1,9 @@
-"""CloudWatch alarms that enter the state ALARM. Fields as in "Alarm events and EventBridge", CloudWatch user guide.
+"""Read the events of CloudWatch alarms that enter the state ALARM.
 
-An alarm has no severity. If one of the first two words of its name is a severity, the finding gets that severity:
-``critical-orders-5xx``, ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to OK
-is skipped.
+"Alarm events and EventBridge" in the CloudWatch user guide describes the fields. An alarm has no severity. If one of
+the first two words of the alarm's name is a severity, the finding gets this severity. Examples are
+``critical-orders-5xx`` and ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to
+OK is skipped.
 """
 
 import json
@@ -19,7 +20,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent."""
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
     name = detail.at("alarmName").needed_text()
     state = detail.at("state.value").text()
@@ -56,7 +57,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _reason_data(detail: Node) -> Node:
-    """Return the value of the JSON text ``reasonData``, with the path of the text; None if it is not JSON."""
+    """Return the JSON value in the text ``reasonData`` as a node. The value is None if the text is not JSON."""
     node = detail.at("state.reasonData")
     try:
         return Node(json.loads(node.text() or "null"), node.path)
@@ -65,7 +66,7 @@ def _reason_data(detail: Node) -> Node:
 
 
 def _dimensions(detail: Node) -> list[str | None]:
-    """Return the values of all dimensions. A composite alarm has none."""
+    """Return the values of all dimensions of an alarm. A composite alarm has no dimensions."""
     dimensions = [metric.at("metricStat.metric.dimensions") for metric in detail.at("configuration.metrics").each()]
     return [
         Node(value).text()

@@ -1,7 +1,7 @@
-"""The dates of an event: all forms in which sources write dates, and the choice of a finding's dates.
+"""Read an event's dates, in all forms that sources write, and choose the dates of the finding.
 
-``occurred_at`` comes from a first-seen field or is None. ``detected_at``, which every finding needs, and ``seen_at``,
-which only orders the events of a finding, fall back to the envelope's time.
+``occurred_at`` comes from a first-seen field or is None. Every finding needs ``detected_at``. ``seen_at`` only orders
+the events of a finding. ``detected_at`` and ``seen_at`` come from the envelope's time if their own fields are missing.
 """
 
 import re
@@ -22,19 +22,23 @@ _SPELLED_OUT = (
     rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} {_ZONE}",
     # Wed Sep 04 16:59:44.356 UTC 2024
     rf"[A-Z][a-z]{{2}} {_MONTH} (?P<day>[0-9]{{1,2}}) {_CLOCK} (?:GMT|UTC) (?P<year>[0-9]{{4}})",
-    # Mar 20, 2023, 6:08:05 PM; since Java 20 with a narrow no-break space before AM and PM
+    # Mar 20, 2023, 6:08:05 PM. Java 20 and later write a narrow no-break space before AM and PM.
     rf"{_MONTH} (?P<day>[0-9]{{1,2}}), (?P<year>[0-9]{{4}}), {_CLOCK}[ \u00a0\u202f](?P<half>[AP]M)",
 )
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
 _DIGITS = re.compile(r"[0-9]{9,14}")
-_EARLIEST = "1971"  # an earlier date is a zero that was written as a date
+_EARLIEST = "1971"  # a date in 1970 is a zero that a source formatted as a date
 LATEST_MS = 24 * 3_600_000
-"""Ignore event dates more than 24 h after the envelope's: a date in 2999 would make every later event look old."""
-_MILLISECONDS_FROM = 10**11  # the year 5138 in seconds, the year 1973 in milliseconds
+"""A date more than 24 h after the envelope's time is ignored. Otherwise, a date in 2999 would make later events look
+old."""
+_MILLISECONDS_FROM = 10**11  # a higher number is in milliseconds (from 1973), because in seconds it would be after 5138
 
 
 class Dates(NamedTuple):
-    """The three dates of a finding, as texts of ``timestamps``, and the source of each date by its name."""
+    """The three dates of a finding, as texts in the form of ``timestamps``.
+
+    ``read_from`` names the field of the event from which each date was read.
+    """
 
     occurred_at: str | None
     detected_at: str
@@ -98,9 +102,10 @@ def _from_number(number: float) -> str | None:
 def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Node], last_seen: Sequence[Node]) -> Dates:
     """Return the dates of a finding. Raises MalformedEvent if no date can be read for ``detected_at``.
 
-    ``occurred_at`` and ``detected_at`` come from the first readable of their fields, ``seen_at`` from the newest of its
-    fields. ``time`` is the envelope's time. A date in ``detected`` or ``last_seen`` is ignored if it is more than 24 h
-    after ``time``. An ``occurred_at`` after ``detected_at`` is dropped, because the clocks disagree.
+    ``occurred_at`` is the first readable date in ``occurred``, and ``detected_at`` is the first readable date in
+    ``detected``. ``seen_at`` is the newest date in ``last_seen``. ``time`` is the envelope's time. A date in
+    ``detected`` or ``last_seen`` is ignored if it is more than 24 h after ``time``. An ``occurred_at`` after
+    ``detected_at`` is dropped, because the clocks disagree.
     """
     now = next((text for text, _ in _readable([time])), None)
     latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)

@@ -1,4 +1,4 @@
-"""The results of an adapter: findings, which become incidents, and skipped reports.
+"""The results of an adapter. A finding becomes an incident, and a skipped report does not.
 
 A value that is longer than the model allows is cut here, so that a real finding is never refused for its size.
 """
@@ -23,12 +23,12 @@ OTHER_BYTES = 12 * 1024  # of a document, in addition to the description and the
 
 
 class Finding(NamedTuple):
-    """A report of a real problem, within the bounds of ``model``. All events of the same problem have the same ``key``.
+    """A report of a real problem, within the limits of ``model``. All events of the same problem have the same ``key``.
 
-    Dates are texts of ``timestamps``. ``dates`` names the field of the event from which each date was read, or why the
-    date was dropped. ``page`` distinguishes the events of one report with the same ``seen_at``; it is 1 for nearly all
-    sources. ``grouped`` is true if several reports with their own alert ids share the key. ``by_hand`` is true if a
-    person sent the finding.
+    Dates are texts in the form of ``timestamps``. ``dates`` names the field of the event from which each date was read,
+    or the reason why the date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``.
+    For nearly all sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share
+    the key. ``by_hand`` is true if a person sent the finding.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A report that creates no incident: the reason, a word that is counted, and the product that sent it."""
+    """A report that creates no incident. A metric counts ``reason``. ``source`` is the product that sent the report."""
 
     reason: Reason
     source: str
@@ -111,11 +111,11 @@ def build_finding(
 
 
 Report = Finding | Skipped | MalformedEvent
-"""The result of one report: a finding, a skip with its reason, or a refusal of this report only."""
+"""The result of reading one report: a finding, a skipped report, or the error that refuses this report only."""
 
 
 def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:
-    """Read the reports of an event one by one. A malformed report does not affect the others.
+    """Read the reports of an event one by one. A malformed report does not affect the other reports.
 
     Raises MalformedEvent if all reports are malformed.
     """
@@ -132,12 +132,12 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 
 
 def composed_key(*parts: str) -> str:
-    """Return one key for several parts. The parts are framed, so that different parts never give the same key."""
+    """Return one key for several parts. The key is a JSON list, so that different parts never give the same key."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def severity_named(word: str | None) -> str | None:
-    """Return the severity with this name, in upper or lower case, or None."""
+    """Return the severity that ``word`` names in upper or lower case; None for any other word."""
     return word.lower() if word and word.lower() in model.SEVERITIES else None
 
 
@@ -147,7 +147,7 @@ def cut_bytes(text: str, size: int) -> str:
 
 
 def cut_id(identifier: str) -> str:
-    """Return an id cut to its bound. A cut id ends with a hash of the original, so that two long ids stay different."""
+    """Return an id cut to its maximum length. A cut id ends with a hash of the full id. So cut ids stay unique."""
     if len(identifier) <= model.ID_CHARACTERS:
         return identifier
     mark = f"~{sha256(identifier.encode()).hexdigest()[:16]}"
@@ -159,7 +159,7 @@ def _ids(identifiers: Iterable[str | None]) -> list[str]:
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:
-    """Return the lists cut to ``left`` bytes of JSON in total. Earlier lists and earlier ids are kept first."""
+    """Return the lists, cut to ``left`` bytes of JSON in total. Later lists and later ids are cut first."""
     kept: list[list[str]] = []
     for identifiers in lists:
         kept.append([])

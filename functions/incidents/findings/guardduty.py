@@ -1,7 +1,8 @@
-"""GuardDuty, directly from the detector. Fields as in the EventBridge examples of the GuardDuty user guide.
+"""Read GuardDuty findings that come directly from the detector.
 
-The severity bands are from "Severity levels of GuardDuty findings" in the same guide: from 9.0 critical, from 7.0 high,
-from 4.0 medium, from 1.0 low. A recurrence keeps the finding's ARN.
+The EventBridge examples in the GuardDuty user guide describe the fields. "Severity levels of GuardDuty findings" in the
+same guide gives the bands: critical from 9.0, high from 7.0, medium from 4.0, low from 1.0. A finding that recurs keeps
+its ARN.
 """
 
 import json
@@ -22,7 +23,7 @@ _CATEGORIES = {
     "PrivilegeEscalation": "unauthorized_access", "Recon": "unauthorized_access", "Stealth": "unauthorized_access",
     "UnauthorizedAccess": "unauthorized_access",
 }  # fmt: skip
-"""Categories by threat purpose, the first word of a finding type."""
+"""The category of each threat purpose. A finding type begins with its threat purpose."""
 
 _ASSETS = (
     "instanceDetails.instanceId", "accessKeyDetails.accessKeyId", "accessKeyDetails.userName", "eksClusterDetails.arn",
@@ -31,10 +32,10 @@ _ASSETS = (
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    The account is from the detail, which names the member account. In an organization, the envelope names the
-    administrator account.
+    The account id comes from ``detail``, which names the member account. In an organization, the envelope names the
+    administrator account instead.
     """
     detail = event.at("detail").needed_object()
     service = detail.at("service")
@@ -75,7 +76,7 @@ def read(event: Node) -> list[Report]:
 
 
 def severity(value: float | None) -> str | None:
-    """Return the severity for GuardDuty's number; None without a number."""
+    """Return the severity for GuardDuty's severity number; None without a number."""
     if value is None:
         return None
     return next((name for lowest, name in _BANDS if value >= lowest), "informational")
@@ -94,7 +95,10 @@ def is_sample_title(title: str) -> bool:
 
 
 def _is_sample(additional: Node) -> bool:
-    """Return whether a finding is a generated sample. The flag is a member, or is inside a JSON text."""
+    """Return whether a finding is a generated sample.
+
+    The flag ``sample`` is a member of ``additional``, or of the JSON text in ``additional.value``.
+    """
     if additional.at("sample").is_true():
         return True
     try:

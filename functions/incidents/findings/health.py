@@ -1,7 +1,7 @@
-"""AWS Health, including abuse reports. Fields as in the EventBridge schema of the AWS Health user guide.
+"""Read AWS Health events, including abuse reports.
 
-An event has no severity. The finding's severity depends on the event's category. It is high for an abuse report and
-for a risk to the account itself.
+The EventBridge schema in the AWS Health user guide describes the fields. An event has no severity, so the finding's
+severity depends on the event's category. The severity is high for an abuse report and for a risk to the account itself.
 """
 
 import re
@@ -25,10 +25,10 @@ _PAGE = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    The pages of one event have the same key and ``seen_at``, but different entities; ``page`` distinguishes them. The
-    event's ARN is not unique, so the key also contains the affected account.
+    One event can have several pages. The pages have the same key and the same ``seen_at``, but different entities and
+    a different ``page``. The event's ARN is not unique, so the key also contains the affected account.
     """
     detail = event.at("detail").needed_object()
     code = detail.at("eventTypeCode").needed_text()
@@ -66,7 +66,7 @@ def read(event: Node) -> list[Report]:
 
 
 def _description(detail: Node) -> str | None:
-    """Return the English description, else the first one."""
+    """Return the English description, or the first description if there is no English one."""
     descriptions = detail.at("eventDescription").each()
     descriptions.sort(key=lambda description: not (description.at("language").text() or "").startswith("en"))
     return next((text for description in descriptions if (text := description.at("latestDescription").text())), None)
@@ -81,5 +81,5 @@ def _category(code: str, category: str | None, is_abuse: bool) -> str | None:
 
 
 def _page(value: Any) -> int:
-    """Return the page number, which Health writes as text; 1 without one."""
+    """Return the page number, which AWS Health writes as text. Return 1 if there is no valid page number."""
     return int(value) if isinstance(value, str | int) and _PAGE.fullmatch(str(value)) else 1

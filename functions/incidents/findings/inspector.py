@@ -1,6 +1,7 @@
-"""Inspector; off by default. A vulnerability is only a risk; it becomes an incident if an exploit is available.
+"""Read Inspector findings. This source is off by default.
 
-Fields as in the EventBridge schema of the Inspector user guide. Its dates have two forms, neither of them ISO 8601.
+A vulnerability is only a risk. It becomes an incident if it is critical and an exploit is available. The EventBridge
+schema in the Inspector user guide describes the fields. The dates have two forms, and neither form is ISO 8601.
 """
 
 from .dates import choose_dates
@@ -13,9 +14,9 @@ _OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppr
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, critical and with an available exploit, or why it is skipped.
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    Raises MalformedEvent.
+    Only a critical finding with an available exploit is accepted.
     """
     detail = event.at("detail").needed_object()
     title = detail.at("title").needed_text()

@@ -1,7 +1,8 @@
-"""Macie, directly from the service. Fields as in the EventBridge event schema of the Macie user guide.
+"""Read Macie findings that come directly from Macie.
 
-The severity is Low, Medium or High; Macie has no critical. A policy finding is updated and keeps its id. A sensitive
-data finding is new for each object and run; all those of one bucket and type are one problem.
+The EventBridge event schema in the Macie user guide describes the fields. The severity is Low, Medium or High; Macie
+has no critical severity. Macie updates a policy finding, which keeps its id. Macie creates a new sensitive data finding
+for each object and run. All sensitive data findings with the same bucket and type are one problem.
 """
 
 from .dates import choose_dates
@@ -14,9 +15,10 @@ _CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"
 
 
 def read(event: Node) -> list[Report]:
-    """Return the one finding of the event, or why it is skipped. Raises MalformedEvent.
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    Macie's own dates say when the finding was made. Only the API call of a policy finding tells when the problem began.
+    Macie's own dates show when Macie made the finding. Only the API call in a policy finding shows when the problem
+    began.
     """
     detail = event.at("detail").needed_object()
     if detail.at("archived").is_true():
@@ -52,7 +54,10 @@ def read(event: Node) -> list[Report]:
 
 
 def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str | None) -> str:
-    """Return the canonical key: bucket and type for a sensitive data finding, else the finding's id."""
+    """Return a finding's canonical key.
+
+    The key contains the bucket and the type of a sensitive data finding, or the id of any other finding.
+    """
     if bucket and finding_type and is_grouped(finding_type):
         return composed_key(SOURCE, account_id, bucket, finding_type)
     return composed_key(SOURCE, account_id, finding_id)

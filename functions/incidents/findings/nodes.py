@@ -1,4 +1,4 @@
-"""Access to an event whose values may have any type. Each value has its path, so that an error can name it."""
+"""Access to an event whose values may have any type. Each value has its path, so that an error can name the path."""
 
 import math
 import re
@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from ..domain.model import ACCOUNT_ID
 
-# Invisible, and six bytes each in JSON: a text at its size limit with them would not fit into a document.
+# Control characters are invisible, but take six bytes each in JSON. So a text within its own size limit could make a
+# document too large.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class EventRefused(Exception):
-    """Base of the errors that refuse an event forever. ``reason`` may name paths in the event, never values."""
+    """The base class of errors that refuse an event forever. ``reason`` may name paths in the event, but no values."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -20,7 +21,7 @@ class EventRefused(Exception):
 
 
 class UnknownEvent(EventRefused):
-    """No adapter takes this source and detail-type."""
+    """There is no adapter for the event's source and detail-type."""
 
     def __init__(self) -> None:
         super().__init__("no adapter takes this source and detail-type")
@@ -37,7 +38,7 @@ class Node(NamedTuple):
     path: str = ""
 
     def at(self, path: str) -> "Node":
-        """Return the node at a dotted path below this one. Its value is None if a step of the path is not an object."""
+        """Return the node at a dotted path below this node. The value is None if a step is not an object."""
         value = self.value
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
@@ -49,14 +50,14 @@ class Node(NamedTuple):
         return [Node(item, f"{self.path}[{place}]") for place, item in enumerate(items)]
 
     def text(self) -> str | None:
-        """Return a text without control characters and lone surrogates; None if nothing is left or it is not a text."""
+        """Return the text without control characters and lone surrogates; None for an empty text or another type."""
         if not isinstance(self.value, str):
             return None
         unicode = self.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return _CONTROL_CHARACTERS.sub("", unicode).strip() or None
 
     def number(self) -> float | None:
-        """Return a finite number, else None. true is not a number."""
+        """Return the value if it is a finite number, else None. ``true`` does not count as a number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             return None
         try:
@@ -90,7 +91,7 @@ class Node(NamedTuple):
         return [item.needed_object() for item in items]
 
     def needed_account_id(self) -> str:
-        """Return an AWS account id, or raise MalformedEvent. A guess could choose the wrong tenant."""
+        """Return an AWS account id, or raise MalformedEvent. A guessed account id could lead to the wrong tenant."""
         text = self.text()
         if text is None or not ACCOUNT_ID.fullmatch(text):
             raise MalformedEvent(f"{self.path} must be an AWS account id of 12 digits")

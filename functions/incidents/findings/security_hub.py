@@ -1,4 +1,4 @@
-"""The code that both formats of Security Hub share: a finding's product, key, type and category."""
+"""Functions for both formats of Security Hub. They return a finding's product, key, type and category."""
 
 import re
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ SOURCE = "aws.securityhub"
 INSPECTOR = "aws.inspector2"
 
 _PRODUCT = re.compile(r".*\bproduct(?:v2)?/([^/:]+)/([^/:]+)")
-_OTHER_NAMES = {"inspector": "inspector2"}  # products whose name in the hub differs from the event source
-# ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce, OCSF UnauthorizedAccess:EC2/SSHBruteForce
+_OTHER_NAMES = {"inspector": "inspector2"}  # products whose name in Security Hub differs from the event source
+# ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce.
+# OCSF writes UnauthorizedAccess:EC2/SSHBruteForce.
 _TYPE = re.compile(r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)")
 _CATEGORIES = {
     "Software and Configuration Checks": "misconfiguration",
@@ -21,13 +22,13 @@ _CATEGORIES = {
     "TTPs": "unauthorized_access",
     "Unusual Behaviors": "unauthorized_access",
 }
-"""Categories by namespace of an ASFF type, for products without their own table."""
+"""The category of each namespace of ASFF types. Products without their own table use this table."""
 
 
 class Product(NamedTuple):
     """The product that found the problem.
 
-    ``source`` is the incident's source. ``is_aws`` is true for a product of AWS; nobody else can send an AWS ARN.
+    ``source`` is the incident's source. ``is_aws`` is true for a product of AWS. Only AWS can send an ARN of AWS.
     """
 
     source: str
@@ -37,7 +38,7 @@ class Product(NamedTuple):
 def product(product_arn: str | None) -> Product:
     """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
 
-    A finding that a customer imports with an account id as the company has no product name. Its source is the hub.
+    A customer's own finding has an account id as the company and no product name. Its source is Security Hub itself.
     """
     match = _PRODUCT.fullmatch(product_arn or "")
     if match is None or match[1].isdecimal():
@@ -49,7 +50,7 @@ def product(product_arn: str | None) -> Product:
 
 
 def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: str | None, bucket: str | None) -> str:
-    """Return the same key for a finding in the product's own event and in both formats of the hub."""
+    """Return a finding's key. The product's own event and both formats of Security Hub give the same key."""
     if who == Product(macie.SOURCE, is_aws=True):
         return macie.key(account_id, finding_id, kind, bucket)
     if who.is_aws and finding_id.startswith("arn:"):
@@ -58,7 +59,10 @@ def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: 
 
 
 def finding_type(types: Sequence[str]) -> str | None:
-    """Return the type in the form of the product's own events; else the first type unchanged, or None."""
+    """Return a finding's type in the form of the product's own events.
+
+    If no type can be converted to that form, return the first type unchanged. Return None without types.
+    """
     for name in types:
         if match := _TYPE.fullmatch(name):
             return f"{match[1]}:{match[2]}/{match[3]}"
@@ -66,7 +70,10 @@ def finding_type(types: Sequence[str]) -> str | None:
 
 
 def category(who: Product, types: Sequence[str]) -> str | None:
-    """Return the category that the product's own event would give, else the category of the namespace, or None."""
+    """Return the category of a finding, or None.
+
+    It is the same category as in the product's own event. Other products get the category of the type's namespace.
+    """
     kind = finding_type(types)
     if who.source == guardduty.SOURCE:
         return guardduty.category(kind)

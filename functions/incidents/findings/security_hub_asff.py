@@ -1,7 +1,8 @@
-"""Security Hub CSPM in the format ASFF, imported or sent by a person. Fields as in the ASFF syntax of its user guide.
+"""Read Security Hub CSPM findings in the format ASFF. A product imported the findings, or a person sent them.
 
-Severity labels are our severities in capitals. A finding without a label has ``Normalized``, with bands from the same
-guide: from 90 critical, from 70 high, from 40 medium, from 1 low, 0 informational.
+The ASFF syntax in the Security Hub user guide describes the fields. The severity labels are this service's severities
+in capitals. Without a label, the severity depends on the number ``Normalized``. The same guide gives the bands:
+critical from 90, high from 70, medium from 40, low from 1, informational for 0.
 """
 
 from . import macie, security_hub
@@ -16,10 +17,10 @@ _OF_WORKFLOW: dict[str | None, Reason] = {"SUPPRESSED": "suppressed", "RESOLVED"
 
 
 def read(event: Node) -> list[Report]:
-    """Return the report of each finding of the event. The guide promises one finding, but the format allows several.
+    """Return one report for each finding of the event. The guide promises one finding, but the format allows several.
 
-    Raises MalformedEvent if none can be read. A finding that a person sent by a custom action is taken in any state,
-    and its ``seen_at`` is at least the time of the action.
+    Raises MalformedEvent if no finding can be read. A finding that a person sent with a custom action is accepted in
+    any state, and its ``seen_at`` is never before the time of the action.
     """
     sent_by_hand = event.at("detail-type").text() == CUSTOM_ACTION
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item, sent_by_hand))
@@ -62,7 +63,7 @@ def _read(event: Node, item: Node, sent_by_hand: bool) -> Finding | Skipped:
 
 
 def _why_not(item: Node, product: security_hub.Product, title: str) -> Reason | None:
-    """Return why an imported finding is skipped, or None. Vulnerabilities are only taken from Inspector itself."""
+    """Return the reason to skip an imported finding, or None. Only Inspector itself may report vulnerabilities."""
     if item.at("RecordState").text() == "ARCHIVED":
         return "archived"
     if reason := _OF_WORKFLOW.get(item.at("Workflow.Status").text()):

@@ -1,8 +1,9 @@
-"""Security Hub in OCSF, the format of its second version. Fields as in "OCSF findings", Security Hub user guide.
+"""Read findings of the second version of Security Hub, in the format OCSF.
 
-The severity ids are OCSF's: 6 fatal, 5 critical, 4 high, 3 medium, 2 low, 1 informational; fatal becomes critical. Only
-class 2004 is taken: a detection, including an exposure. The others are 2002, a vulnerability; 2003, compliance; and
-2006, data security, which Macie reports itself.
+"OCSF findings" in the Security Hub user guide describes the fields. The severity ids are OCSF's: 6 fatal, 5 critical,
+4 high, 3 medium, 2 low, 1 informational. Fatal becomes critical. Only class 2004 is accepted, which is a detection or
+an exposure. Three classes are skipped: 2002 (vulnerability), 2003 (compliance) and 2006 (data security, which Macie
+reports itself).
 """
 
 from . import security_hub
@@ -17,11 +18,11 @@ _OF_STATUS_ID: dict[float | None, Reason] = {2: "in_progress", 3: "suppressed", 
 _OF_STATUS: dict[str, Reason] = {
     "in progress": "in_progress", "suppressed": "suppressed", "resolved": "resolved", "archived": "archived",
 }  # fmt: skip
-_CLOSE = 3  # activity_id
+_CLOSE = 3  # the activity_id of a finding that was closed
 
 
 def read(event: Node) -> list[Report]:
-    """Return the report of each finding of the event. Raises MalformedEvent if none can be read."""
+    """Return one report for each finding of the event. Raises MalformedEvent if no finding can be read."""
     return each(event.at("detail.findings").needed_items(), lambda item: _read(event, item))
 
 
@@ -63,7 +64,7 @@ def _read(event: Node, item: Node) -> Finding | Skipped:
 
 
 def _both_forms(info: Node, name: str) -> list[Node]:
-    """Return the two nodes of a date: the text, and the milliseconds since 1970."""
+    """Return a date's two nodes: the date as text, and the date in milliseconds since 1970."""
     return [info.at(f"{name}_dt"), info.at(name)]
 
 

@@ -1,7 +1,7 @@
-"""What the functions need from Lambda and AWS, other than DynamoDB.
+"""All code that depends on Lambda or AWS, except the code for DynamoDB.
 
-``start``       what a function does once, before its first request
-``deadline``    how long a request may wait
+``start``       the steps that a function runs once, before its first request
+``deadline``    the time limit of a request
 ``sdk``         clients for AWS services
 ``cloudwatch``  this service's own metrics
 ``log``         the one logger

@@ -1,7 +1,7 @@
 """This service's CloudWatch metrics, written as log lines in the embedded metric format.
 
-CloudWatch bills each value of a dimension as a metric. So a dimension has few values: an outcome or a severity, never a
-tenant. The tenant is a property of the log line instead. ``stage`` is the name of the stack.
+CloudWatch bills each value of a dimension as a separate metric. So a dimension has few values, such as the outcomes or
+the severities. The tenant is not a dimension but a property of the log line. ``stage`` is the name of the stack.
 """
 
 import os
@@ -13,7 +13,7 @@ NAMESPACE = "Incidents"
 
 
 def count(metric: str, dimension: str, counts: Mapping[str, int]) -> None:
-    """Write counts, by the values of one dimension."""
+    """Write one count for each value of a dimension."""
     for value, times in counts.items():
         with single_metric(metric, MetricUnit.Count, times, namespace=NAMESPACE) as line:
             line.add_dimension("stage", _stage())
@@ -27,7 +27,7 @@ def gauge(metric: str, value: float) -> None:
 
 
 def minutes(values: Mapping[str, int], severity: str, **properties: str) -> None:
-    """Write the minutes of one incident, by metric name. The properties go into the log line only."""
+    """Write the minutes of one incident, by metric name. The properties are in the log line, but not in the metric."""
     line = EphemeralMetrics(namespace=NAMESPACE)
     line.add_dimension("stage", _stage())
     line.add_dimension("severity", severity)

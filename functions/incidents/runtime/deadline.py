@@ -1,7 +1,7 @@
-"""How long a request may wait, so that the caller gets this service's answer and never the gateway's 502.
+"""The deadline of a request, so that the caller gets this service's answer and never the gateway's 502.
 
 Lambda stops a function at its ``Timeout`` (15 s in the template), and the gateway then answers 502. So each request has
-an earlier deadline. An attempt at a call starts only if it can end before the deadline:
+an earlier deadline. An attempt at a call starts only if the attempt can end before the deadline:
 
     start                            last moment for an attempt              deadline             Timeout
     ──●──────────────────────────────────────────●──────────────────────────────●────────────────────●──▶ time
@@ -23,34 +23,35 @@ from typing import NamedTuple
 from ..domain.errors import Busy
 
 LONGEST_PAUSE_SECONDS = 2.0
-"""The longest pause between attempts: botocore's own in standard mode with three attempts, and the limit for ours."""
+"""The longest pause between two attempts. botocore never pauses longer in standard mode with three attempts, and this
+service's own retries have the same limit."""
 
 
 class Bounds(NamedTuple):
-    """How long one call to a service may take, and how often it is tried. An environment variable can change each.
+    """The time limits and the number of attempts of one call to a service. Environment variables can change them.
 
-    DynamoDB answers within milliseconds. So a call reaches these bounds only if something is wrong, and short bounds
-    leave time for another attempt.
+    DynamoDB answers within milliseconds. So a call reaches these limits only if something is wrong. Short limits leave
+    time for another attempt.
     """
 
     connect_seconds: float
-    """Connecting inside a region takes a few milliseconds. After a lost packet, the retransmission comes after 1 s."""
+    """Connecting inside a region takes a few milliseconds. A lost packet is sent again after 1 s."""
     read_seconds: float
     """The slowest normal answer, a page of 1 MB or a transaction under contention, takes a few hundred milliseconds."""
     attempts: int
-    """All attempts of one call, including the first. More attempts would make an outage worse."""
+    """The number of attempts of one call, including the first. More attempts would make an outage worse."""
     answer_seconds: float
-    """The time that is reserved to write the answer and the log line."""
+    """The time that is reserved for writing the answer and the log line."""
 
     @property
     def attempt_seconds(self) -> float:
-        """The longest time of one attempt and the pause after it."""
+        """The longest possible time of one attempt and the following pause, in seconds."""
         return self.connect_seconds + self.read_seconds + LONGEST_PAUSE_SECONDS
 
 
 @cache
 def bounds() -> Bounds:
-    """Return the bounds of this process."""
+    """Return the time limits and the number of attempts for this process."""
     return Bounds(
         connect_seconds=float(os.environ.get("DYNAMODB_CONNECT_SECONDS", "1")),
         read_seconds=float(os.environ.get("DYNAMODB_READ_SECONDS", "2")),
@@ -60,9 +61,9 @@ def bounds() -> Bounds:
 
 
 def for_one_attempt() -> float:
-    """Return the seconds for ``within`` that allow one attempt at a call, and half a second before it.
+    """Return a number of seconds for ``within``. This time allows one attempt at a call during a start.
 
-    Lambda allows ten seconds for a start.
+    Half a second is for the code before the attempt. Lambda allows ten seconds for a start.
     """
     return bounds().attempt_seconds + bounds().answer_seconds + 0.5
 
@@ -72,15 +73,15 @@ _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Set a deadline for the code inside: ``seconds`` from now, minus ``answer_seconds``.
+    """Set a deadline for the code inside this context: ``seconds`` from now, minus ``answer_seconds``.
 
-    An attempt at a call starts only if it can end before the deadline. An attempt can still take longer, for example if
-    its answer arrives byte by byte and no single read times out. Then an alarm raises Busy at the deadline. Do not nest
-    this context, because there is only one alarm.
+    An attempt at a call starts only if the attempt can end before the deadline. An attempt can still take longer, for
+    example if the answer arrives byte by byte and no single read times out. Then an alarm raises Busy at the deadline.
+    Do not nest this context, because there is only one alarm.
     """
     left = seconds - bounds().answer_seconds
     token = _ends.set(monotonic() + left)
-    # Only the main thread can receive signals. Lambda runs a handler there.
+    # Only the main thread can receive signals. Lambda runs a handler in the main thread.
     alarmed = left < inf and threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGALRM)
     try:
@@ -105,15 +106,15 @@ def left() -> float:
 
 
 def require_time() -> None:
-    """Raise Busy unless another attempt and the pause after it can end before the deadline."""
+    """Raise Busy unless another attempt and the following pause can end before the deadline."""
     if left() < bounds().attempt_seconds:
         raise Busy
 
 
 def pause(attempt: int, *, first: float, longest: float = LONGEST_PAUSE_SECONDS) -> None:
-    """Wait before another attempt: a random time up to a bound that doubles with each attempt (full jitter).
+    """Wait a random time before another attempt. The upper limit doubles with each attempt (full jitter).
 
-    ``attempt`` counts from 0. ``first`` and ``longest`` bound the time, in seconds. Because the time is random, writers
-    that conflicted once do not retry at the same moment.
+    ``attempt`` counts from 0. ``first`` is the upper limit for attempt 0, and ``longest`` is the highest upper limit,
+    both in seconds. Because the time is random, writers that conflicted once do not retry at the same moment.
     """
     sleep(random.uniform(0, min(longest, first * 2**attempt)))  # noqa: S311  # jitter, not a secret

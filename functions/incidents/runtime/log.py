@@ -1,4 +1,4 @@
-"""The one logger of all functions. It writes JSON lines; environment variables set the service's name and the level."""
+"""The one logger of all functions. It writes JSON lines. Environment variables set the service's name and the level."""
 
 from aws_lambda_powertools import Logger
 

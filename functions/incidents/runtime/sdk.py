@@ -1,8 +1,8 @@
-"""Clients for AWS services, each within the bounds of ``deadline``.
+"""Create clients for AWS services, with the time limits of ``deadline``.
 
-- botocore instead of boto3: the clients are the same, and a function starts faster without boto3's layer above them.
+- The clients come from botocore. boto3 would add a layer above the same clients, which makes a start slower.
 - The user agent is fixed. Otherwise botocore builds it twice per request, and a get costs 1.18 times as much.
-- botocore does not validate the parameters: they come from our code, and the service validates them anyway.
+- botocore does not validate parameters, because our code builds them and the AWS service validates them anyway.
 - All clients share one session, because each new session loads botocore's data again.
 """
 
@@ -17,7 +17,7 @@ from . import deadline
 
 
 def make_client(service: str) -> Any:
-    """Return a new client. Before each attempt at a call, it raises Busy if the deadline leaves too little time."""
+    """Return a new client. Before each attempt at a call, the client raises Busy if too little time is left."""
     bounds = deadline.bounds()
     config = Config(
         connect_timeout=bounds.connect_seconds,
@@ -36,11 +36,11 @@ def make_client(service: str) -> Any:
 
 @cache
 def session() -> botocore.session.Session:
-    """Return the session of this process, made on first use."""
+    """Return this process's botocore session, which is created on first use."""
     return botocore.session.get_session()
 
 
 def _forget_retry_after(response: Any, **_: object) -> None:
-    """Remove an answer's request for a pause of up to five seconds, for which the deadline leaves no time."""
+    """Remove an answer's header that asks for a pause of up to five seconds. The deadline allows no such pause."""
     if response is not None:
         response[0].headers.pop("x-amz-retry-after", None)

@@ -1,8 +1,8 @@
-"""What a function does once, while Lambda starts it. The edges call ``prepare`` when they make a handler.
+"""Prepare a function once, while Lambda starts it. The edges call ``prepare`` when they create a handler.
 
-During a start, a function has a full CPU core; during a request, it has a share that depends on its memory. So the
-start creates what the process needs anyway, and the first request does not pay for it. The settings of the log make a
-line a third cheaper.
+During a start, a function has a full CPU core. During a request, the CPU share depends on the function's memory. So the
+clients are created during the start, and the first request does not wait for them. The logging settings make a log line
+a third cheaper.
 """
 
 import logging
@@ -16,7 +16,7 @@ def is_on_lambda() -> bool:
 
 
 def prepare(*clients: Callable[[], object]) -> None:
-    """Set up the process and, on Lambda, make the clients that its requests will use. Never raises."""
+    """Set up logging and, on Lambda, create the clients that later requests use. Never raises."""
     # The log lines contain no source line, thread or process, so do not look these up (logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

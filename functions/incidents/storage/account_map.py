@@ -1,7 +1,7 @@
-"""The account map: the tenant of each AWS account's findings, and the tenants for which a producer may escalate alerts.
+"""The account map. It names the tenant of each AWS account, and the tenants for which a producer may escalate alerts.
 
-The map belongs to no tenant. The guard separates it from every tenant's items: code that finds a tenant here must then
-use that tenant's identity and repository.
+The map belongs to no tenant, and the guard separates the map from all tenants' items. So code that finds a tenant here
+must use this tenant's identity and repository to reach the tenant's items.
 """
 
 import re
@@ -33,7 +33,7 @@ class AccountMap:
         self._table = table_name
 
     def tenant_of(self, account_id: str) -> str | None:
-        """Return the tenant of an AWS account's findings, or None. There is no default tenant."""
+        """Return the tenant of an AWS account's findings; None if the map has none. There is no default tenant."""
         return next(iter(self._tenants(keys.account(account_id))), None)
 
     def tenants_of(self, account_id: str, producer: str) -> list[str]:
@@ -41,7 +41,7 @@ class AccountMap:
         return self._tenants(keys.producer(account_id, producer))
 
     def link(self, account_id: str, tenant_id: str) -> None:
-        """Give an AWS account to a tenant; a previous tenant loses it. Raises ValueError for an invalid id."""
+        """Give an AWS account to a tenant. A previous tenant loses the account. Raises ValueError for an invalid id."""
         _require_ids(account_id, tenant_id)
         item = stored_form.key(keys.account(account_id)) | {"tenants": {"SS": [tenant_id]}}
         with guard.serving_system(), refusals_as_busy():
@@ -64,11 +64,11 @@ class AccountMap:
             )
 
     def unlink(self, account_id: str) -> None:
-        """Remove an AWS account from the map. Its findings then belong to no tenant."""
+        """Remove an AWS account from the map. Then the account's findings belong to no tenant."""
         self._delete(keys.account(account_id))
 
     def disallow(self, account_id: str, producer: str) -> None:
-        """Remove a producer from the map. It can then escalate alerts for no tenant."""
+        """Remove a producer from the map. Then the producer cannot escalate alerts for any tenant."""
         self._delete(keys.producer(account_id, producer))
 
     def links(self) -> list[Link]:

@@ -1,8 +1,8 @@
-"""Cursors: a position in a list, sealed so that only the same list accepts it.
+"""Seal a position in a list as a cursor that only the same list accepts.
 
-A cursor is the position and a MAC, in URL-safe Base64 without padding. The MAC covers the position and everything that
-the list depends on: tenant, application, operation, filters and order. A cursor grants no access: the partition to read
-always comes from the caller's identity. The MAC prevents callers from probing with positions that they invent.
+A cursor contains the position and a MAC, in URL-safe Base64 without padding. The MAC covers the position and everything
+that the list depends on: tenant, application, operation, filters and order. A cursor grants no access, because the
+partition to read always comes from the caller's identity. The MAC prevents callers from using invented positions.
 """
 
 import hmac
@@ -17,7 +17,7 @@ _MAC_BYTES = 16
 
 
 def seal(position: str, identity: Identity, *about: str) -> str:
-    """Return the cursor of a position. ``about`` is what the list depends on, in addition to the identity."""
+    """Return the cursor of a position. ``about`` identifies the list, together with the identity."""
     text = position.encode("ascii")
     return urlsafe_b64encode(text + _mac(_keys()[0], text, identity, about)).decode().rstrip("=")
 
@@ -32,7 +32,7 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
         sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raise refused from None
-    # The decoder ignores spare bits and foreign characters. So accept only a text that encodes back to itself.
+    # The decoder ignores unused bits and invalid characters. So accept only a text that encodes back to itself.
     if urlsafe_b64encode(sealed).decode().rstrip("=") != cursor:
         raise refused
     text, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
@@ -45,7 +45,7 @@ def _keys() -> list[bytes]:
     """Return the current key and then the previous one, so that cursors survive a key rotation."""
     keys = [key for name in ("CURSOR_KEY", "CURSOR_KEY_BEFORE") if (key := os.environ.get(name, "").strip())]
     if not keys or any(key.startswith("{{") for key in keys):
-        raise RuntimeError("CURSOR_KEY is missing, or its secret is not resolved: anybody could forge a cursor")
+        raise RuntimeError("CURSOR_KEY must be a resolved secret; otherwise anybody could forge a cursor")
     return [key.encode() for key in keys]
 
 

@@ -1,4 +1,4 @@
-"""The one DynamoDB client, transactions with retries, and the errors for a table that refuses."""
+"""The one DynamoDB client, transactions with retries, and the errors for refused requests."""
 
 import os
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _KNOWN_REASONS = _PASSING_REASONS | {"ConditionalCheckFailed", "None"}
 
 
 class ConditionFailed(Exception):
-    """A transaction wrote nothing because conditions failed. ``places`` holds the positions of the failed writes."""
+    """A transaction stored nothing, because conditions failed. ``places`` are the positions of the failed writes."""
 
     def __init__(self, places: list[int]) -> None:
         super().__init__(f"conditions failed at {places}")
@@ -36,7 +36,10 @@ class ConditionFailed(Exception):
 
 @cache
 def client() -> "DynamoDBClient":
-    """Return the client of this process: made on first use, watched by the guard, and on the fast path."""
+    """Return this process's DynamoDB client, which is created on first use.
+
+    The guard checks every request of the client. Requests and answers use the fast path.
+    """
     made: DynamoDBClient = sdk.make_client("dynamodb")
     guard.watch(made)
     fast_path.shorten(made)
@@ -44,7 +47,7 @@ def client() -> "DynamoDBClient":
 
 
 def warm_up() -> None:
-    """Make the client, and open the connection for the first request. Raises Busy even on success, as ``ping`` does."""
+    """Create the client, and open the connection for the first request. Raises Busy even on success, like ``ping``."""
     with deadline.within(deadline.for_one_attempt()), guard.serving_system():
         fast_path.ping(client(), table_name(), stored_form.key(keys.account("")))
 
@@ -55,13 +58,13 @@ def table_name() -> str:
 
 @contextmanager
 def refusals_as_busy() -> Iterator[None]:
-    """Raise Busy if the table throttles, fails or cannot be reached, after botocore's own retries."""
+    """Raise Busy if DynamoDB throttles, fails or cannot be reached, even after botocore's own retries."""
     try:
         yield
     except (ConnectionError, HTTPClientError) as error:
         raise Busy from error
     except ClientError as error:
-        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # also a proxy's answer
+        failed = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # also from a proxy
         if not failed and error.response["Error"]["Code"] not in _REFUSALS:
             raise
         raise Busy from error
@@ -69,7 +72,7 @@ def refusals_as_busy() -> Iterator[None]:
 
 @contextmanager
 def only_under_its_condition() -> Iterator[None]:
-    """Ignore a failed condition, because then there is nothing to write. Raises Busy as ``refusals_as_busy`` does."""
+    """Ignore a failed condition, because then nothing needs to be written. Raises Busy like ``refusals_as_busy``."""
     try:
         with refusals_as_busy():
             yield
@@ -79,11 +82,12 @@ def only_under_its_condition() -> Iterator[None]:
 
 
 def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
-    """Write all or nothing. Raises ConditionFailed, or Busy after the last attempt.
+    """Write all items or none, with retries. Raises ConditionFailed, or Busy after the last attempt.
 
-    DynamoDB cancels a transaction that conflicts with another one over an item, and botocore does not retry a canceled
-    transaction. All attempts carry the same token. So if an earlier attempt was stored and its answer was lost, a later
-    attempt succeeds; its conditions, which the first attempt made false, are not checked again.
+    DynamoDB cancels a transaction that conflicts with another transaction over an item. botocore does not retry a
+    canceled transaction. All attempts have the same client request token. If an earlier attempt was stored but its
+    answer was lost, a later attempt succeeds because of the token. DynamoDB does not check the conditions again, which
+    would be false now.
     """
     token = str(uuid4())
     for attempt in range(_TRANSACTION_ATTEMPTS):
@@ -97,7 +101,7 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
             failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
             passing = _PASSING_REASONS.intersection(reasons)
-            # If both reasons occur, the conflict may hide another failed condition: try again.
+            # If both kinds of reason occur, the conflict may hide another failed condition. So try again.
             if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
                 raise ConditionFailed(failed) from error
             if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):

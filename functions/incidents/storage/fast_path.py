@@ -1,9 +1,10 @@
 """A fast path for requests and answers through botocore, built on botocore's own events.
 
-botocore still signs, connects, sends, retries and raises errors. The fast path skips its two most expensive steps,
-serializing the request and parsing the answer, because both are already DynamoDB's JSON.
+botocore still signs, connects, sends, retries and raises errors. The fast path skips botocore's two most expensive
+steps: serializing the request and parsing the answer. The steps are not needed, because this service already uses
+DynamoDB's JSON for requests and answers.
 
-The timeline of one call, left to right. The upper row is what happens; the lower row is the botocore event:
+The timeline shows one call from left to right. The steps are above the line, and botocore's events are below the line:
 
     guard checks   _keep_json       botocore         _send_json       botocore signs,  _read_json       botocore
     the params     params -> JSON   serializes {}    JSON -> body     sends, retries   body -> answer   parses "{}"
@@ -11,12 +12,12 @@ The timeline of one call, left to right. The upper row is what happens; the lowe
     before-parameter-build                          before-call                       before-parse
 
 The guard must run first, because ``_keep_json`` empties the parameters. ``guard.watch`` and ``shorten`` both
-register their handler as the last one, so they must be called in this order. botocore itself parses an answer with a
-status of 300 or above, and turns it into an error.
+register their handler as the last handler. So ``guard.watch`` must be called before ``shorten``. botocore itself parses
+an answer with a status of 300 or above, and raises an error.
 
-Measured in instructions of a warm call (``tests.benchmarks``, Python 3.11). Without ``_read_json``, a get costs 1.37
-times and a list of 50 costs 3.8 times as much. Without ``_keep_json``, a create costs 1.10 times as much, and 1.39
-times with botocore's validation of the parameters.
+The cost was measured in instructions of a warm call (``tests.benchmarks``, Python 3.11). Without ``_read_json``, a get
+costs 1.37 times as much, and a list of 50 costs 3.8 times as much. Without ``_keep_json``, a create costs 1.10 times as
+much. If botocore also validates the parameters, a create costs 1.39 times as much.
 """
 
 import json
@@ -33,7 +34,7 @@ _BODY = "incidents_body"
 
 
 def shorten(client: "DynamoDBClient") -> None:
-    """Send a client's requests on the fast path. Call this after ``guard.watch``."""
+    """Send a client's requests on the fast path. Call this function after ``guard.watch``."""
     events = client.meta.events
     events.register_last("before-parameter-build.dynamodb", _keep_json)
     events.register("before-call.dynamodb", _send_json)
@@ -43,8 +44,8 @@ def shorten(client: "DynamoDBClient") -> None:
 def ping(client: "DynamoDBClient", table_name: str, key: Any) -> None:
     """Open the connection for the first request. Raises Busy even on success, because a ping's answer is not JSON.
 
-    botocore has no ping. So this starts a get and turns it into ``GET /ping``, which needs no permission and reads
-    nothing. The ``key`` is never read, but the guard must allow it.
+    botocore has no ping. So this function starts a GetItem and turns the request into ``GET /ping``. A ping needs no
+    permission and reads nothing. No item is read with ``key``, but the guard must allow ``key``.
     """
     events = client.meta.events
     events.register("before-call.dynamodb.GetItem", _ping_instead)
@@ -55,7 +56,7 @@ def ping(client: "DynamoDBClient", table_name: str, key: Any) -> None:
 
 
 def _keep_json(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    """Keep a request as JSON, and leave botocore's serializer nothing to do."""
+    """Keep a request as JSON, and empty the parameters, so that botocore has nothing to serialize."""
     context[_BODY] = json.dumps(params).encode()
     params.clear()
 

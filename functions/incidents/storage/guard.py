@@ -1,9 +1,9 @@
 """The second wall between tenants: only requests for the items of the tenant being served reach DynamoDB.
 
-The first wall is the repository, which builds every key from its caller's identity. If a key, an index or an expression
-is ever wrong, the guard refuses the request before it is sent. The edge tells the guard who is being served; the
-repository does not. The guard refuses everything that it cannot read: an unlisted operation, an expression in another
-form, and a request while nobody is being served.
+The first wall is the repository, which builds every key from the caller's identity. If a repository ever builds a wrong
+key, index or expression, the guard refuses the request before it is sent. The edge, not the repository, tells the guard
+which tenant is being served. The guard also refuses an operation that is not listed here, an expression that it cannot
+read, and every request outside of ``serving_tenant`` and ``serving_system``.
 """
 
 import re
@@ -21,8 +21,8 @@ Parameters = Mapping[str, Any]
 
 KEY_ATTRIBUTES = frozenset({"pk", *keys.INDEX_ATTRIBUTES})
 
-# The parameters that a request may have. DynamoDB accepts more, such as older forms of conditions and updates. They
-# could name a partition in a way that the guard does not check.
+# The parameters that a request may have. DynamoDB accepts more parameters, such as older forms of conditions. Those
+# parameters could name a partition that the guard does not check.
 _EXPRESSED = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 _PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
@@ -54,7 +54,7 @@ _KEY_CONDITION = re.compile(rf"{_EQUATION}( AND ({_NAME}) (BETWEEN :\w+ AND|>|<|
 
 
 class Breach(Exception):
-    """A request for keys outside of what is being served. This is a defect of the service, never a caller's mistake."""
+    """The guard refused a request to DynamoDB. This is a defect of the service, never a caller's mistake."""
 
 
 def _nobody(partition: str) -> bool:
@@ -66,7 +66,7 @@ _owns: ContextVar[Callable[[str], bool]] = ContextVar("owns", default=_nobody)
 
 @contextmanager
 def serving_tenant(tenant_id: str) -> Iterator[None]:
-    """Inside this context, allow requests for one tenant's items only."""
+    """Inside this context, allow only requests for one tenant's items."""
     token = _owns.set(lambda partition: keys.belongs_to_tenant(tenant_id, partition))
     try:
         yield
@@ -76,7 +76,7 @@ def serving_tenant(tenant_id: str) -> Iterator[None]:
 
 @contextmanager
 def serving_system() -> Iterator[None]:
-    """Inside this context, allow only requests for items of no tenant: the account map and the marks."""
+    """Inside this context, allow only requests for items that belong to no tenant: the account map and the marks."""
     token = _owns.set(keys.belongs_to_system)
     try:
         yield
@@ -85,7 +85,7 @@ def serving_system() -> Iterator[None]:
 
 
 def watch(client: "DynamoDBClient") -> None:
-    """Check every request of a client, as the last step before it is serialized."""
+    """Make the guard check every request of a client, as the last step before the request is serialized."""
     client.meta.events.register_last("before-parameter-build.dynamodb", _refuse_others)
 
 
@@ -93,14 +93,15 @@ def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for partition in _partitions(model.name, params):
         if not owns(partition):
-            raise Breach(f"{model.name} names a partition that is not being served")
+            raise Breach(f"{model.name} names a partition that the served tenant or system does not own")
 
 
 def _partitions(operation: str, params: Parameters) -> list[str]:
     """Return every partition key, of the table or of an index, that a request reads or writes."""
-    unknown = set(params) - _PARAMETERS.get(operation, set())
-    if operation not in _PARAMETERS or unknown:
-        raise Breach(f"{operation} is not allowed, or not with {', '.join(sorted(unknown))}")
+    if operation not in _PARAMETERS:
+        raise Breach(f"the operation {operation} is not allowed")
+    if unknown := set(params) - _PARAMETERS[operation]:
+        raise Breach(f"{operation} is not allowed with the parameters {', '.join(sorted(unknown))}")
     match operation:
         case "PutItem" | "Put":
             return _of_item(params["Item"])
@@ -117,31 +118,31 @@ def _partitions(operation: str, params: Parameters) -> list[str]:
 
 def _of_item(item: Parameters) -> list[str]:
     if "pk" not in item:
-        raise Breach("an item without a partition key")
+        raise Breach("an item must have a partition key")
     return [item[name]["S"] for name in KEY_ATTRIBUTES.intersection(item)]
 
 
 def _of_update(params: Parameters) -> list[str]:
-    """Return the values that an update gives to key attributes. A removed attribute names no partition."""
+    """Return the partition keys that an update sets. A removed key attribute names no partition."""
     expression = _UPDATES.fullmatch(params.get("UpdateExpression", ""))
     if expression is None:
-        raise Breach("an update that cannot be read")
+        raise Breach("the update expression cannot be checked")
     names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
     assigned = re.findall(rf"({_NAME}) = (?:(:\w+)|if_not_exists)", expression["set"] or "")
     added = [(name, "") for name in re.findall(rf"({_NAME}) :", expression["add"] or "")]
     given = [(name, value) for name, value in assigned + added if names.get(name, name) in KEY_ATTRIBUTES]
     if not all(value for _, value in given):
-        raise Breach("an update that sets a partition key to an unreadable value")
+        raise Breach("the update sets a partition key to a value that cannot be checked")
     return [values[value]["S"] for _, value in given]
 
 
 def _of_key_condition(params: Parameters) -> list[str]:
     expression = _KEY_CONDITION.fullmatch(params.get("KeyConditionExpression", ""))
     if expression is None:
-        raise Breach("a key condition that cannot be read")
+        raise Breach("the key condition cannot be checked")
     name, value, _, sort_name, _ = expression.groups()
     names = params.get("ExpressionAttributeNames", {})
     if names.get(name, name) not in KEY_ATTRIBUTES or names.get(sort_name, sort_name) in KEY_ATTRIBUTES:
-        raise Breach("a key condition that does not name one partition first")
+        raise Breach("the key condition must name exactly one partition, and name it first")
     partition: str = params["ExpressionAttributeValues"][value]["S"]
     return [partition]

@@ -1,4 +1,7 @@
-"""One tenant's incidents in the table. A repository has one identity: no method takes a tenant or a partition key."""
+"""One tenant's incidents in the table.
+
+A repository has one identity, so no method takes a tenant or a partition key.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,10 +36,10 @@ class KeyRecord(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """What is known of a finding that became an incident: the newest incident, if there are several.
+    """The newest sighting of a finding.
 
-    ``seen_at`` is the time of the newest event that counted. ``pages`` are the pages of that event that were received.
-    ``severity`` is the highest severity of all events.
+    ``incident_id`` is the finding's newest incident. ``seen_at`` is the time of the newest accepted event. ``pages``
+    are the received pages of that event. ``severity`` is the highest severity of all events.
     """
 
     incident_id: str
@@ -57,7 +60,7 @@ class KeyReserved(Exception):
 
 
 class SightingMoved(Exception):
-    """Another event of the same finding was faster. Nothing was written."""
+    """Another event of the same finding was stored first. Nothing was written."""
 
 
 class StaleVersion(Exception):
@@ -65,7 +68,7 @@ class StaleVersion(Exception):
 
 
 class IncidentRepository:
-    """The incidents that one caller may reach: those of its tenant or, for an application, only its own."""
+    """The incidents that one caller may reach: all of the tenant's or, for an application, only its own incidents."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -74,7 +77,7 @@ class IncidentRepository:
         self._table = table_name
 
     def get(self, incident_id: str) -> Stored:
-        """Return the latest state of an incident, deleted or not. Raises NotFound, also for an id of another form."""
+        """Return the latest state of an incident, deleted or not. Raises NotFound, also for a malformed id."""
         if not model.INCIDENT_ID.fullmatch(incident_id):
             raise NotFound
         item = self._item(keys.incident(self._tenant_id, incident_id))
@@ -88,8 +91,9 @@ class IncidentRepository:
     def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
         """Return up to ``limit`` incidents after the incident id ``after``.
 
-        There are fewer if most of the items that one request may read do not pass the filters. The read is eventually
-        consistent. It uses an index, or the table itself if deleted incidents are included.
+        One request reads only a limited number of items. So the page is shorter if too few of these items pass the
+        filters. The read is eventually consistent. It queries an index, or the table itself if deleted incidents are
+        included.
         """
         ids = id_range(filters)
         if filters.incident_number is not None:
@@ -122,10 +126,10 @@ class IncidentRepository:
         return changes[:limit], len(changes) > limit or "LastEvaluatedKey" in answer
 
     def create(self, incident: Incident, *extra_writes: ExtraWrite, dates: Mapping[str, str] | None = None) -> Stored:
-        """Write the incident, its change 1, its number and the extra writes: all or nothing.
+        """Write the incident, its first change, its number and the extra writes in one transaction.
 
-        ``dates`` goes into change 1: the part of the event from which each of a finding's dates was read. Raises
-        NumberTaken, Busy, or the ``on_conflict`` of an extra write.
+        If a finding creates the incident, ``dates`` names the field of the event from which each date was read. The
+        first change stores ``dates``. Raises NumberTaken, Busy, or the ``on_conflict`` of an extra write.
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
@@ -145,7 +149,7 @@ class IncidentRepository:
         return Stored(incident, 1, item)
 
     def update(self, stored: Stored, incident: Incident, change: Change, *extra_writes: ExtraWrite) -> Stored:
-        """Write the differences between ``stored`` and ``incident``, the change and the extra writes: all or nothing.
+        """Write the new values of ``incident``, the change and the extra writes in one transaction.
 
         Raises StaleVersion if the incident was changed after it was read, Busy, or the ``on_conflict`` of an extra
         write.
@@ -187,7 +191,7 @@ class IncidentRepository:
         return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity["S"] if severity else None)
 
     def sighting_write(self, finding_key: str, before: Sighting | None, now: Sighting) -> ExtraWrite:
-        """Build the write that records a sighting of the finding: ``now`` replaces ``before`` (None if it is new)."""
+        """Build the write that replaces the sighting ``before`` with ``now``. ``before`` is None for a new finding."""
         item = stored_form.key(keys.finding(self._tenant_id, finding_key)) | {
             "incident_id": {"S": now.incident_id},
             "seen_at": {"S": now.seen_at},
@@ -205,14 +209,14 @@ class IncidentRepository:
         return ExtraWrite(self._put(item, still_as_read, read), SightingMoved)
 
     def write(self, extra: ExtraWrite) -> None:
-        """Write an extra write on its own. Raises Busy, or its ``on_conflict``."""
+        """Execute an extra write without a create or an update. Raises Busy, or the write's ``on_conflict``."""
         try:
             transact(self._client, [extra.write])
         except ConditionFailed as failed:
             raise extra.on_conflict from failed
 
     def find_key(self, key: str, now: int) -> KeyRecord | None:
-        """Return the record of an idempotency key, or None. Ignore an expired record that TTL has not deleted yet."""
+        """Return the record of an idempotency key, or None. An expired record that still exists counts as None."""
         item = self._item(self._key_of_record(key))
         if item is None or int(item["expires_at"]["N"]) <= now:
             return None
@@ -232,9 +236,10 @@ class IncidentRepository:
         return ExtraWrite(put, KeyReserved)
 
     def next_count(self, year: int) -> int:
-        """Draw the next count of a year. No two calls get the same count; an unused count leaves a gap.
+        """Return the next count of a year for an incident number. No two calls get the same count.
 
-        This is not part of the create's transaction, because there any two creates of a tenant would conflict.
+        An unused count leaves a gap. The counter is not updated in the transaction of the create, because then any two
+        simultaneous creates of a tenant would conflict.
         """
         with refusals_as_busy():
             answer = self._client.update_item(
@@ -271,7 +276,7 @@ class IncidentRepository:
         return None if item is None else item["incident_id"]["S"]
 
     def _partitions(self, filters: Filters) -> list[OpenPartition]:
-        """Return the smallest partitions that hold every incident that passes the filters."""
+        """Return the smallest partitions that together hold every incident that passes the filters."""
         tenant = self._tenant_id
         if filters.include_deleted:
             return [OpenPartition(None, "pk", keys.incident(tenant, "").pk)]
@@ -300,7 +305,7 @@ class IncidentRepository:
         return {
             "TableName": self._table,
             "Key": stored_form.key(keys.counter(self._tenant_id, year)),
-            "ExpressionAttributeNames": {"#count": "count"},  # a reserved word
+            "ExpressionAttributeNames": {"#count": "count"},  # ``count`` is a reserved word of DynamoDB
         }
 
     def _require_own_tenant(self, incident: Incident) -> None:

@@ -1,28 +1,28 @@
 """The table's keys, as pure functions. No other module builds a key.
 
-The table. ``<t>`` is the tenant's name, which cannot contain ``#``. Each kind of item has its own partition key, so
-that a role can be limited to the kinds that it needs.
+This is the table. ``<t>`` is the tenant's id, which cannot contain ``#``. Each kind of item has its own partition key,
+so that a role can be limited to the kinds that it needs.
 
 | item        | pk                       | sk                              | written by               |
 |-------------|--------------------------|---------------------------------|--------------------------|
 | incident    | TENANT#<t>#INCIDENT      | <incident id>                   | every change             |
 | change      | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change             |
 | number      | TENANT#<t>#NUMBER        | <incident number>               | create                   |
-| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create with a key        |
-| counter     | TENANT#<t>#COUNTER       | <year>                          | create, before the rest  |
+| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create that has a key    |
+| counter     | TENANT#<t>#COUNTER       | <year>                          | create, in advance       |
 | finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
 | bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
-| its parts   | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if large    |
+| part        | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if needed   |
 | metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job              |
 | marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
 | account     | ACCOUNTS                 | <AWS account id>                | an operator              |
 | producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
-The last three kinds belong to no tenant but to the system. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
+The last three kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
 and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
 
-The indexes. Each is sorted by the incident's id, and so by its time of creation. An incident without the attribute is
-not in the index.
+These are the indexes. Each index is sorted by the incident's id, and therefore by the time of creation. An incident
+without the index's attribute is not in the index.
 
 | index            | attribute          | value                        | the attribute exists while             |
 |------------------|--------------------|------------------------------|----------------------------------------|
@@ -48,8 +48,9 @@ BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")  # one partition each
-_BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
+# Each tenant has one partition for each kind.
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")
+_BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
 class Key(NamedTuple):
@@ -60,9 +61,9 @@ class Key(NamedTuple):
 
 
 class MarkKind(NamedTuple):
-    """A kind of mark: the prefix of its partitions, and the parts of a mark's name.
+    """A kind of mark. ``partition`` is the prefix of its partition keys, and ``name_parts`` are the parts of a name.
 
-    A shard accepts 1 000 marks a second.
+    Each of the ``shards`` is one partition, which accepts 1 000 marks a second.
     """
 
     partition: str
@@ -91,7 +92,7 @@ def number(tenant_id: str, incident_number: str) -> Key:
 def idempotency(tenant_id: str, app_id: str | None, operation: str, key: str) -> Key:
     """Return the key of an idempotency record.
 
-    It is a hash, so that the caller's key may contain any character. The hashed parts are framed as a JSON list, so
+    The sort key is a hash, so that the caller's key may contain any character. The hashed parts are a JSON list, so
     that the keys of two callers cannot collide.
     """
     framed = json.dumps([app_id, operation, key])
@@ -103,7 +104,7 @@ def counter(tenant_id: str, year: int) -> Key:
 
 
 def finding(tenant_id: str, finding_key: str) -> Key:
-    """Return the key of a finding. It is a hash, because the canonical key is an external text of any length."""
+    """Return the key of a finding. The sort key is a hash, because the canonical key may have any length."""
     return Key(f"TENANT#{tenant_id}#FINDING", sha256(finding_key.encode()).hexdigest())
 
 
@@ -116,8 +117,8 @@ def producer(account_id: str, source: str) -> Key:
 
 
 def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str) -> Key:
-    """Return the key of a day's bucket: for one application's incidents, or for all of the tenant's."""
-    scope = "ALL" if app_id is None else f"APP#{app_id}"  # the prefix, because an application may be named ALL
+    """Return the key of a day's bucket for one application or, if ``app_id`` is None, for the complete tenant."""
+    scope = "ALL" if app_id is None else f"APP#{app_id}"  # with a prefix, because an application may be named ALL
     return Key(f"TENANT#{tenant_id}#METRIC", f"{scope}#{kind.upper()}#{day}")
 
 
@@ -130,13 +131,16 @@ def metric_chunk(bucket: Key, read_from: int, chunk: int) -> Key:
 
 
 def metric_buckets(tenant_id: str, app_id: str | None, kind: str, first_day: str, last_day: str) -> tuple[Key, Key]:
-    """Return the first and the last possible key of the buckets of these days and their parts."""
+    """Return the first and the last possible key of these days' buckets, including the parts of the buckets."""
     first, last = (metric_bucket(tenant_id, app_id, kind, day) for day in (first_day, last_day))
     return first, last._replace(sk=f"{last.sk}#~")
 
 
 def metric_day(tenant_id: str, kind: str, day: str) -> Key:
-    """Return the key of a day's own item: when its incidents were last read, and which applications have a bucket."""
+    """Return the key of a day's own item.
+
+    The item holds the time at which the day's incidents were last read, and the applications that have a bucket.
+    """
     return Key(f"TENANT#{tenant_id}#METRIC", f"DAY#{kind.upper()}#{day}")
 
 
@@ -203,7 +207,7 @@ INDEX_ATTRIBUTES = frozenset({"active_pk", "active_status_pk", "active_app_pk", 
 
 
 def index_attributes(incident: Incident) -> dict[str, str]:
-    """Return the index attributes of an incident in this state. An attribute that is not returned must be absent."""
+    """Return an incident's index attributes. An index attribute that is not returned must not be in the item."""
     tenant_id = incident["tenant_id"]
     attributes: dict[str, str] = {}
     if not incident["is_deleted"]:

@@ -1,14 +1,16 @@
-"""Marks: items that say "compute this again". They belong to no tenant; the guard separates them from tenants' items.
+"""Marks: items that say "compute this again". Marks belong to no tenant.
 
-A function that sees a change sets a mark, and a job that has computed the result removes it. Each setting gives the
-mark a new token. The job reads the mark before it reads the data, and removes the mark only if the token is unchanged.
-So a change during the computation is never lost:
+The guard separates marks from the items of tenants.
+
+A function that sees a change sets a mark. A job computes the result and removes the mark. Each time a mark is set, the
+mark gets a new token. The job reads the mark before the data, and removes the mark only if the token is unchanged. So a
+change during the computation is never lost:
 
     follow_incidents   mark, token A                  mark again, token B
     ──────────────────────●────────────────────────────────●───────────────────────────────────────▶ time
     compute_metrics              read the mark (A)     compute     remove if A: it is B, so it stays
 
-The mechanism serves everything that is computed from incidents. Each kind of mark is a ``keys.MarkKind``.
+Marks can be used for every result that is computed from incidents. Each kind of mark is a ``keys.MarkKind``.
 """
 
 import time
@@ -29,11 +31,11 @@ Outcome = Literal["settling", "unsettled", "computed"]
 
 
 class Mark(NamedTuple):
-    """A mark of one tenant. Its times are in milliseconds since 1970.
+    """A mark of one tenant. All times are in milliseconds since 1970.
 
-    ``name`` is what is marked; a metric day is (kind, day). ``marked_at`` is when the mark was last set, and ``token``
-    is the token of that setting. ``since`` is when the mark was first set, or when a job last computed its subject and
-    kept the mark.
+    ``name`` identifies the marked subject, such as (kind, day) for a day's metrics. ``marked_at`` is the time at which
+    the mark was last set, and ``token`` is from that time. ``since`` is the time at which the mark was first set. If a
+    job computes the subject and keeps the mark, ``since`` becomes the time of the computation.
     """
 
     tenant_id: str
@@ -49,7 +51,7 @@ def metric_days() -> "Marks":
 
 
 class Marks:
-    """All tenants' marks of one kind."""
+    """All marks of one kind, for all tenants."""
 
     def __init__(self, kind: keys.MarkKind, client: "DynamoDBClient", table_name: str) -> None:
         self._kind = kind
@@ -63,24 +65,24 @@ class Marks:
                 TableName=self._table,
                 Key=stored_form.key(keys.mark(self._kind, tenant_id, *name)),
                 UpdateExpression="SET since = if_not_exists(since, :now), marked_at = :now, #token = :token",
-                ExpressionAttributeNames={"#token": "token"},  # a reserved word
+                ExpressionAttributeNames={"#token": "token"},  # ``token`` is a reserved word of DynamoDB
                 ExpressionAttributeValues={":now": {"N": str(now)}, ":token": {"S": str(uuid4())}},
             )
 
     def work_off(self, mark: Mark, settle_ms: int, compute: Callable[[int], None]) -> Outcome:
-        """Compute what is marked, and remove the mark if it was not set again for ``settle_ms`` milliseconds.
+        """Compute the marked subject, remove the mark if possible, and return the outcome.
 
-        ``compute`` gets a time before everything that it reads, in milliseconds since 1970. Returns:
+        ``compute`` receives a time before all its reads, in milliseconds since 1970. The outcomes are:
 
-        - ``settling``: the mark is younger than ``settle_ms``, and nothing was computed. The index may not show the
-          change yet that the stream reported.
-        - ``unsettled``: computed, and the mark stays, because it was set again within ``settle_ms``.
-        - ``computed``: computed, and the mark is removed, unless it was set again meanwhile.
+        - ``settling``: Nothing was computed, because the mark is younger than ``settle_ms`` milliseconds. The index may
+          not show the reported change yet.
+        - ``unsettled``: The subject was computed. The mark stays, because it was set again in the last ``settle_ms``.
+        - ``computed``: The subject was computed. The mark was removed, unless it was set again in the meantime.
 
-        Raises Busy, and whatever ``compute`` raises.
+        Raises Busy, and the errors of ``compute``.
         """
         now = time.time_ns() // 1_000_000
-        # abs(): a mark from a clock that was far ahead must not delay the work until that time.
+        # abs() is for a mark from a clock that was far ahead. Without abs(), the work would wait until that time.
         if abs(now - mark.since) < settle_ms:
             return "settling"
         compute(now)
@@ -99,7 +101,7 @@ class Marks:
         )
 
     def of_all_tenants(self) -> Iterator[Mark]:
-        """Yield every mark. The marks of one tenant follow each other. Raises Busy."""
+        """Yield every mark, tenant by tenant. Raises Busy."""
         for shard in range(self._kind.shards):
             yield from self._read(
                 KeyConditionExpression="pk = :pk",
@@ -107,7 +109,7 @@ class Marks:
             )
 
     def _wait_again(self, mark: Mark, now: int) -> None:
-        """Restart the waiting time of a mark that was computed and stays. Raises Busy."""
+        """Restart the waiting time of a mark that stays after its computation. Raises Busy."""
         is_still_marked = "attribute_exists(pk)"
         with guard.serving_system(), only_under_its_condition():
             self._client.update_item(
@@ -143,12 +145,12 @@ class Marks:
         return stored_form.key(keys.mark(self._kind, mark.tenant_id, *mark.name))
 
     def _to_mark(self, item: stored_form.Item) -> Mark | None:
-        """Return the mark in an item, or None if it is unreadable. An unreadable mark must not block the others."""
+        """Return the mark in an item, or None for an unreadable item. An unreadable mark must not block other marks."""
         try:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
             if len(name) != len(self._kind.name_parts):
-                raise ValueError("the name does not have the parts of this kind")
+                raise ValueError("the mark's name does not have the parts of its kind")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
             cloudwatch.count("UnreadableRecords", "operation", {"marks": 1})

@@ -1,4 +1,7 @@
-"""One tenant's day buckets in the table. A repository has one identity: no method takes a tenant or a partition key."""
+"""One tenant's day buckets in the table.
+
+A repository has one identity, so no method takes a tenant or a partition key.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -24,7 +27,7 @@ _INDEX = {
 }
 _TRIES = 4
 MAX_CLOCK_SKEW_MS = 24 * 3_600_000
-"""A ``read_from`` further in the future than this comes from a wrong clock, and may be overwritten."""
+"""A stored ``read_from`` that is more than 24 h in the future comes from a wrong clock. It may be overwritten."""
 _NOBODY_YET, _READ_EARLIER = "attribute_not_exists(read_from)", "read_from < :read_from"
 _NOT_OVERTAKEN = f"{_NOBODY_YET} OR {_READ_EARLIER} OR read_from > :beyond"
 
@@ -34,7 +37,7 @@ class Overtaken(Exception):
 
 
 class UnreadableIncident(Exception):
-    """An incident of a day is unreadable; ``incident_id`` names it."""
+    """An incident of a day cannot be read. ``incident_id`` names the incident."""
 
     def __init__(self, incident_id: str) -> None:
         super().__init__(incident_id)
@@ -42,7 +45,7 @@ class UnreadableIncident(Exception):
 
 
 class MetricRepository:
-    """The metrics that one caller may reach: its tenant's or, for an application, those of its own incidents."""
+    """The metrics that one caller may read: the tenant's metrics or, for an application, its own incidents' metrics."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self._identity = identity
@@ -51,9 +54,9 @@ class MetricRepository:
         self._table = table_name
 
     def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[tuple[str, Group, Tally]]:
-        """Yield the tallies of these days, both included, by day and group. A large group comes in several pieces.
+        """Yield (day, group, tally) for the days from ``first_day`` to ``last_day``, both included.
 
-        Eventually consistent. Raises Busy.
+        A large group is yielded in several pieces. The read is eventually consistent. Raises Busy.
         """
         first, last = keys.metric_buckets(self._tenant_id, self._identity.app_id, kind, first_day, last_day)
         for day, of_day in groupby(self._between(first, last), key=lambda item: item["day"]["S"]):
@@ -63,9 +66,9 @@ class MetricRepository:
                     yield day, group, piece
 
     def incidents(self, kind: Kind, day: str) -> Iterator[Facts]:
-        """Yield the incidents of a day, including deleted and dismissed ones. Eventually consistent, as its index is.
+        """Yield the incidents of a day, including deleted and dismissed incidents.
 
-        Raises UnreadableIncident or Busy.
+        The read is eventually consistent, because it queries an index. Raises UnreadableIncident or Busy.
         """
         index, attribute, partition = _INDEX[kind]
         for item in self._query(
@@ -82,8 +85,9 @@ class MetricRepository:
     def take_day(self, kind: Kind, day: str, read_from: int, apps: frozenset[str]) -> frozenset[str]:
         """Begin to replace a day's buckets. Return every application that ever had an incident on that day.
 
-        The buckets of all these applications must be replaced. ``read_from`` is when reading the incidents began, in
-        milliseconds since 1970. ``apps`` are the applications with an incident now. Raises Overtaken or Busy.
+        The caller must replace the buckets of all these applications. ``read_from`` is the time at which reading the
+        incidents began, in milliseconds since 1970. ``apps`` are the applications that have an incident on the day now.
+        Raises Overtaken or Busy.
         """
         expression, values = "SET read_from = :read_from", _reading(read_from)
         if apps:
@@ -105,11 +109,11 @@ class MetricRepository:
         return frozenset(known["apps"]["SS"] if "apps" in known else ())
 
     def replace(self, app_id: str | None, kind: Kind, day: str, read_from: int, chunks: list[str]) -> None:
-        """Replace one bucket with all its parts, or replace nothing. Raises Overtaken or Busy.
+        """Replace a bucket and all its parts at once. Raises Overtaken or Busy; then the old version stays valid.
 
         The bucket's own item is the first part and is written last. The other parts have ``read_from`` in their keys,
-        so they overwrite no part of another version. The one write of the bucket's item then makes all parts valid at
-        once, no matter how many there are:
+        so they do not overwrite parts of another version. When the bucket's item is written, all new parts become valid
+        at once:
 
             put the other parts           put the bucket's item           delete the parts of older versions
             ─────────●──────────────────────────────●───────────────────────────────────●────────────────▶ time
@@ -136,9 +140,9 @@ class MetricRepository:
             self._remove_older(bucket, read_from)
 
     def days(self) -> Iterator[tuple[Kind, str]]:
-        """Yield every day that has an incident or ever had a bucket. A day may repeat.
+        """Yield (kind, day) of every day that has an incident or ever had a bucket. The same day may be yielded again.
 
-        This reads all of the tenant's incidents; it is for operators.
+        This method is for operators' commands, because it reads all incidents of the tenant.
         """
         for item in self._query(**self._everything(keys.incident(self._tenant_id, "").pk)):
             for kind in KINDS:
@@ -149,7 +153,7 @@ class MetricRepository:
             yield next(kind for kind in KINDS if kind.upper() == name), day
 
     def _read_anew(self, kind: Kind, day: str) -> list[str]:
-        """Return the parts of a day's bucket that was replaced while it was read. Raises Busy."""
+        """Read a day's bucket again after it was replaced during a read. Return the texts of its parts. Raises Busy."""
         bucket = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
         for attempt in range(_TRIES):
             chunks = _whole(list(self._between(bucket, bucket._replace(sk=f"{bucket.sk}#~"), ConsistentRead=True)))
@@ -159,7 +163,7 @@ class MetricRepository:
         raise Busy
 
     def _remove_older(self, bucket: keys.Key, read_from: int) -> None:
-        """Delete the parts of older versions of a bucket, which nobody reads anymore."""
+        """Delete the parts of a bucket's older versions. No reader needs these parts anymore."""
         for item in self._between(bucket._replace(sk=f"{bucket.sk}#"), bucket._replace(sk=f"{bucket.sk}#~")):
             if int(item["read_from"]["N"]) < read_from:
                 with refusals_as_busy():
@@ -189,7 +193,10 @@ class MetricRepository:
 
 
 def to_facts(item: stored_form.Item) -> Facts:
-    """Return the metrics' fields of an item, from the table or from a day index, which has fewer attributes."""
+    """Return the fields of an incident that the metrics use.
+
+    ``item`` is the incident's item in the table or in a day index. An index has only some of the attributes.
+    """
 
     def text(name: str) -> str | None:
         return item[name]["S"] if name in item else None
@@ -220,15 +227,15 @@ def _chunk(day: str, read_from: int, chunks: int, text: str) -> stored_form.Item
     return {
         "day": {"S": day},
         "read_from": {"N": str(read_from)},
-        "parts": {"N": str(chunks)},  # the stored names of the first release, which never change
+        "parts": {"N": str(chunks)},  # "parts" and "rows": names that never change, because they are stored
         "rows": {"S": text},
     }
 
 
 def _whole(items: list[stored_form.Item]) -> list[str] | None:
-    """Return the texts of a bucket and its parts; None if a part is missing. Parts of other versions are ignored."""
+    """Return the texts of a bucket and its parts; None if a part is missing. Other versions' parts are ignored."""
     bucket = items[0]
-    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # only parts, of a version whose bucket is not written yet
+    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # only parts; their bucket is not written yet
         return []
     chunks = [item["rows"]["S"] for item in items if item["read_from"] == bucket["read_from"]]
     return chunks if len(chunks) == int(bucket["parts"]["N"]) else None

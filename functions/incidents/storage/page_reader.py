@@ -1,7 +1,8 @@
-"""Read one page of a list from one or several partitions, merged by id, with a limit on what one request reads.
+"""Read one page of a list from one or several partitions, and merge the incidents by id.
 
-A partition is read in growing steps until the page is full. If few items pass the filters, the request stops at the
-limit. It then returns a short page, and the position up to which everything was read.
+A partition is read in growing steps until the page is full. One request may read only a limited number of items. If few
+items pass the filters, the request stops at this limit. Then it returns a short page, and the position up to which all
+items were read.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ITEMS_READ = 1_000
-UNITS_READ = 128  # 1 MB, eventually consistent
+UNITS_READ = 128  # 1 MB in eventually consistent reads
 
 
 class Page(NamedTuple):
-    """Incidents in order, and the id after which the next page continues; None at the end of the list."""
+    """Incidents in order, and the id after which the next page continues. The id is None at the end of the list."""
 
     incidents: list[Incident]
     position: str | None
 
 
 class PageRequest(NamedTuple):
-    """The incidents to list: those that pass the filters, with ids in a range that includes both ends."""
+    """A request for the incidents that pass the filters and have an id in the range ``ids``, both ends included."""
 
     filters: Filters
     ids: tuple[str, str]
@@ -80,7 +81,7 @@ class PageReader:
         """Return up to ``limit`` incidents of all partitions, in order, that come after the id ``after``."""
         newest_first = request.newest_first
         incidents: list[Incident] = []
-        # Read one more than the limit, to know whether there is a next page. Several partitions share the amount.
+        # Read one incident more than the limit, to know whether there is a next page. All partitions share this number.
         step = max(2, -(-(limit + 1) // max(1, len(partitions))))
         while True:
             open_ = [partition for partition in partitions if not partition.ended]
@@ -116,13 +117,13 @@ class PageReader:
 
 
 def id_range(filters: Filters) -> tuple[str, str]:
-    """Return the first and the last possible id of incidents created within ``created``. An id begins with its time."""
+    """Return the first and the last possible id for the filter ``created``. An id begins with the time of creation."""
     first, last = (timestamps.to_milliseconds(end) for end in filters.created)
     return keys.ids_made_at(first)[0], keys.ids_made_at(last)[1]
 
 
 def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return a filter expression with its names and values, without the field that the partition already selects."""
+    """Return a filter expression, its names and its values. They skip the field that the partition selects."""
     parts: list[str] = []
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -152,7 +153,7 @@ def _least_advanced(partitions: list[OpenPartition], newest_first: bool) -> Open
 
 
 def _in_order(partitions: list[OpenPartition], open_: list[OpenPartition], newest_first: bool) -> list[Incident]:
-    """Take the waiting incidents that no unread incident can precede, and return them in order."""
+    """Remove and return the waiting incidents that no unread incident can precede. The result is in order."""
     bound = _least_advanced(open_, newest_first).reached if open_ else None
     taken: dict[str, Stored] = {}
     for partition in partitions:
@@ -163,7 +164,7 @@ def _in_order(partitions: list[OpenPartition], open_: list[OpenPartition], newes
         ]
         partition.waiting = partition.waiting[len(ready) :]
         for stored in ready:
-            # An incident that moves between two partitions while they are read is in both. Keep its newer version.
+            # An incident that moves to another partition during the read may appear twice. Keep the newer version.
             other = taken.setdefault(stored.incident["id"], stored)
             if stored.version > other.version:
                 taken[stored.incident["id"]] = stored

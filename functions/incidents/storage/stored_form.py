@@ -1,7 +1,7 @@
 """The stored form of an incident: native DynamoDB attributes, which operators can read, filter and export.
 
-Nulls and empty lists are not stored. Attribute values are in DynamoDB's own notation (``{"S": "..."}``). Converting the
-few types of an incident here takes a fraction of the time of boto3's general serializer.
+Nulls and empty lists are not stored. Attribute values have DynamoDB's own notation (``{"S": "..."}``). This module
+converts only the few types of an incident, which takes a fraction of the time of boto3's general serializer.
 """
 
 from decimal import Decimal
@@ -55,7 +55,7 @@ def from_incident(incident: Incident, version: int) -> Item:
 
 
 def to_incident(item: Item) -> Stored:
-    """Return the incident in an item of any schema version. Unknown attributes stay in the item only."""
+    """Return the incident in an item of any schema version. Unknown attributes are only in the item."""
     current = upcasting.upcast(item)
     incident = model.unset_fields()
     if app_id := current.get("app_id"):
@@ -72,7 +72,7 @@ def to_incident(item: Item) -> Stored:
 
 
 def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
-    """Return the attributes that an update must set, and the names that it must remove. Unknown attributes stay."""
+    """Return the attributes to set and the attribute names to remove in an update. Unknown attributes stay."""
     known = {*model.FIELDS, *keys.INDEX_ATTRIBUTES}
     changed = {name: attribute for name, attribute in wanted.items() if stored.get(name) != attribute}
     return changed, [name for name in stored if name in known and name not in wanted]
@@ -81,8 +81,8 @@ def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
 def from_change(incident: Incident, change: Change) -> Item:
     """Return the item of one change.
 
-    Change 1, the create, contains no values, because that could double the size of every create. The first value of a
-    field is the ``from`` of the field's first later change or, without such a change, its current value.
+    Change 1 is the create. It contains no values, because values could double the size of every create. A field's first
+    value is in ``from`` of the field's first later change. Without a later change, it is the current value.
     """
     dates = {"dates": {"M": {name: {"S": place} for name, place in change.dates.items()}}} if change.dates else {}
     return (
@@ -152,7 +152,7 @@ def _value(field: str, attribute: Attribute) -> Any:
             return int(value) if value.lstrip("-").isdigit() else float(value)
         case "NULL":
             return None
-        case "M":  # this type and the next occur only in items of a newer schema version
+        case "M":  # "M", "SS" and "NS" occur only in items of a newer schema version
             return {name: _value("", member) for name, member in value.items()}
         case "SS" | "NS":
             return list(value)

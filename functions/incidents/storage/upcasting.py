@@ -1,10 +1,11 @@
 """Convert items of older schema versions to the current form. Each step converts one version to the next.
 
-Reading an item converts it in memory. The next change of the incident stores the converted form. An item of a newer
-version than this code's is read as it is: newer versions only add attributes, and a change keeps unknown attributes.
+An item is converted in memory when it is read. The next change of the incident stores the converted form. An item of a
+newer version than this code's is not converted. This is safe, because newer versions only add attributes, and a change
+keeps unknown attributes.
 
-A list's filters apply to the stored form. So if a step changes a field that lists filter by (as step 0 does), the old
-items must be rewritten before such a filter is reliable. A step that only adds a field does not need this.
+The filters of a list apply to the stored form. If a step changes a field that has a filter (as step 0 does), the filter
+is reliable only after all old items are rewritten. A step that only adds a field needs no rewriting.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,9 @@ Item = dict[str, Any]
 
 
 def from_0(item: Item) -> Item:
-    """Return an item of version 0 in version 1.
+    """Convert an item from version 0 to version 1, and return it.
 
-    Version 0 has no schema_version, severities in capitals, and all tags in one text, separated by commas.
+    An item of version 0 has no schema_version. Its severity is in capitals, and its tags are one text with commas.
     """
     newer = item | {"schema_version": {"N": "1"}}
     if severity := item.get("severity"):
