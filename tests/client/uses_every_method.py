@@ -1,4 +1,7 @@
-"""A user's own file. It is never run: mypy reads it in strict mode, with the installed client."""
+"""A file as a user of the client could write it.
+
+Nobody runs this file. mypy reads it in strict mode, with the installed client.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,7 @@
-"""The documentation's function: two public texts, and a page that can load and run only its own content."""
+"""Tests of the documentation's function.
+
+It returns two public texts, and a page that can load and run only its own content.
+"""
 
 import base64
 import gzip

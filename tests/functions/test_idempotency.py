@@ -149,7 +149,8 @@ def test_a_conflict_on_the_number_alone_still_finds_a_rival_with_the_same_key(
 ) -> None:
     first = send({"title": "x", "incident_number": "IR-1"})
     find_key, client = IncidentRepository.find_key, table_client.client()
-    looks = iter([None])  # the first lookup comes before the rival's commit
+    # The first lookup finds nothing, because the rival has not committed yet.
+    looks = iter([None])
     monkeypatch.setattr(IncidentRepository, "find_key", lambda *args: next(looks, find_key(*args)))
     answers = iter([cancelled("None", "None", "ConditionalCheckFailed", "TransactionConflict")])
 

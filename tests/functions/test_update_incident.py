@@ -59,7 +59,8 @@ def test_an_update_changes_only_the_fields_of_its_patch(table: str) -> None:
 
 def test_updated_at_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     incident = created()
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)  # another machine's clock, in 2001
+    # The clock of another machine shows the year 2001.
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)
 
     assert patched(incident, {"title": "y"})["updated_at"] == incident["updated_at"]
 
@@ -378,7 +379,7 @@ def test_a_patch_may_delete_an_incident() -> None:
     assert (deleted["is_deleted"], deleted["deleted_by"]) == (True, "ada")
 
 
-# --- reach
+# --- access
 
 
 @pytest.mark.parametrize("handler", [update, delete], ids=["update", "delete"])

@@ -1,8 +1,9 @@
-"""Three processes for the whole suite: one for whatever uses the local stack, two for every other module.
+"""Runs the test suite in three processes.
 
-The first waits most of the time, so that two cores do for three.
-A module stays in one process: what its fixtures make, and what its tests remember for the last one, is made once.
-xdist's own groups would do the same, were they not lost with pytest 9.2 (xdist 3.8).
+One process runs all modules that use the local stack, and the other two run all other modules. The first process mostly
+waits, so two cores are enough for three processes. All tests of a module run in one process. So the module's fixtures
+are made only once, and a test can use what earlier tests recorded. xdist's own groups would do the same, but they are
+lost with pytest 9.2 (xdist 3.8).
 """
 
 import re
@@ -18,7 +19,7 @@ QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "cl
 
 
 def ask_for_them(config: pytest.Config) -> None:
-    """Set xdist's options where all tests are to run, or the quick ones, and nobody said in how many processes."""
+    """Set xdist's options if all tests or the quick tests run, and nobody has chosen the number of processes."""
     option = config.option
     many = option.quick or config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if option.quick:
@@ -27,7 +28,7 @@ def ask_for_them(config: pytest.Config) -> None:
         option.numprocesses = PROCESSES
     if option.numprocesses and option.dist == "no":
         option.dist = "loadscope"
-    option.loadscopereorder = False  # as they are sorted here
+    option.loadscopereorder = False  # keeps the order of sort()
 
 
 @cache
@@ -36,7 +37,7 @@ def uses_the_stack(module: str) -> bool:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Let those of the stack begin first: they take longest."""
+    """Put the tests that use the stack first, because they take longest."""
     items.sort(key=lambda item: not uses_the_stack(str(item.path)))
 
 

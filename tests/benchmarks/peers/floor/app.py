@@ -1,4 +1,7 @@
-"""The limit, not a proposal: DynamoDB's protocol by hand, without retries, errors, new credentials or any check."""
+"""A lower limit for the cost, not a proposal: the API with DynamoDB's protocol written by hand.
+
+This peer has no retries, no error handling, no renewal of credentials and no checks.
+"""
 
 import hashlib
 import hmac
