@@ -129,6 +129,6 @@ def test_no_acknowledged_create_is_lost_or_duplicated(
     promise(
         "No acknowledged write is lost or duplicated",
         f"{CLIENTS} clients with {CREATES:,} creates each; {faults:,} faults injected, {ended} processes killed, "
-        f"{unknown} unknown outcomes resolved by a retry: {len(lost)} creates were lost, {len(doubled)} were duplicated, "
-        f"and the {len(stored):,} incidents have {len(stored):,} different numbers and each its first change",
+        f"{unknown} unknown outcomes resolved by a retry: {len(lost)} creates were lost and {len(doubled)} duplicated. "
+        f"All {len(stored):,} incidents have different numbers, and each incident has its first change",
     )

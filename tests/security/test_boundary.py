@@ -224,8 +224,8 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
     SHOWN.add((operation, attack))
     promise(
         "Nobody reaches another tenant's or another application's incidents",
-        f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. A foreign "
-        "id and an unknown id get the same 404, after the same calls",
+        f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. "
+        "A foreign id and an unknown id get the same 404, after the same calls",
     )
 
 

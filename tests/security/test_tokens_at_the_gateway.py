@@ -164,7 +164,7 @@ def test_the_promise_on_forged_tokens_at_the_gateway_has_its_figure(
     faults = [mutation for mutation in wrong if mutation.locally is Locally.OWN_DATA]
     promise(
         "No forged token reaches data through the gateway",
-        f"{len(wrong)} wrong tokens were sent in {len(answered):,} requests: 0 reached data of others, and 0 caused a 5xx "
-        f"of the service. {len(faults)} of these tokens have a valid signature. The emulator accepts them because of "
-        "known bugs, and they reach only the bearer's own data",
+        f"{len(wrong)} wrong tokens were sent in {len(answered):,} requests: 0 reached data of others, and 0 caused "
+        f"a 5xx of the service. {len(faults)} of these tokens have a valid signature. The emulator accepts them "
+        "because of known bugs, and they reach only the bearer's own data",
     )
