@@ -79,7 +79,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Return a function that records a promise that a test has shown, with the figure of this run."""
+    """Return a function that records a kept promise, with the figure of this run."""
 
     def kept(name: str, figure: str) -> None:
         request.config.stash[_FIGURES][name] = figure
@@ -131,7 +131,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 def dynamodb_url() -> Iterator[str]:
     """Yield the URL of DynamoDB Local. Each test module gets a new DynamoDB Local.
 
-    DynamoDB Local becomes slower with everything that it has ever stored.
+    The reason is that DynamoDB Local becomes slower with everything that it has ever stored.
     """
     if missing := dynamodb_local.what_is_missing():
         pytest.skip(missing)
@@ -207,7 +207,7 @@ def http() -> Iterator[httpx.Client]:
 def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
     """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
 
-    So the tests never change a stack that a developer runs from this checkout.
+    So the tests do not change a stack that a developer runs from this checkout.
     """
     checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
     try:

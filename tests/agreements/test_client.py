@@ -51,7 +51,7 @@ def test_the_client_reads_and_writes_every_field() -> None:
     assert tuple(models.Incident.model_fields) == model.FIELDS
     assert set(fields.NewIncident.__annotations__) == set(payloads.NewIncident.model_fields)
     assert set(fields.IncidentPatch.__annotations__) == set(payloads.IncidentPatch.model_fields) - {
-        # A number cannot change. The methods `delete` and `restore` set `is_deleted`.
+        # An incident's number cannot change. The client's methods `delete` and `restore` set `is_deleted`.
         "incident_number", "is_deleted",
     }  # fmt: skip
     assert fields.NewIncident.__required_keys__ == {"title"}

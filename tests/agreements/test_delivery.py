@@ -118,9 +118,9 @@ def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_
 
 
 def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
-    """The statement names its resources by ARN, so the names of the stacks do not matter.
+    """The denial names roles and policies by ARN, so it holds whatever the stacks' names are.
 
-    No parameter can remove the statement.
+    No parameter can remove it.
     """
     denial = DELIVERY["OutOfReach"]
     assert "Condition" not in denial
@@ -159,7 +159,7 @@ LONG = {
 
 
 def filled(value: Any) -> Any:
-    """Return a part of a policy, with its references replaced with long values."""
+    """Return a part of a policy, with each reference replaced with a long value."""
     match value:
         case {"Ref": name}:
             return LONG[name]
@@ -194,11 +194,10 @@ def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
 
 
 def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
-    """CloudFormation gives a resource a name of at most 64 characters, made from the stack's name and the logical id.
+    """CloudFormation makes a resource's name from the stack's name, the logical id and up to 13 more characters.
 
-    The name ends with up to 13 more characters. If the name would be too long, CloudFormation shortens the stack's name
-    in it. But the pipeline may create only roles and functions whose names start with the complete stack name and a
-    hyphen.
+    The name has at most 64 characters. If it would be longer, CloudFormation shortens the stack's name in it. But the
+    pipeline may create only roles and functions whose names start with the complete stack name and a hyphen.
     """
     named = {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Serverless::Function"}
     longest = max(
@@ -235,9 +234,9 @@ def test_the_boundary_permits_exactly_the_actions_of_the_functions() -> None:
         for policy in one["Properties"]["Policies"]
     ] + [one["Properties"]["PolicyDocument"] for one in resources.values() if one["Type"] == "AWS::IAM::ManagedPolicy"]
     needed = {action for policy in policies for statement in policy["Statement"] for action in actions(statement)}
-    # Only the emulator needs this action. On AWS, sqs:SendMessage also permits batches.
+    # Only the emulator needs sqs:SendMessageBatch. On AWS, sqs:SendMessage also permits batches.
     needed -= {"sqs:SendMessageBatch"}
-    # The schedule needs this action. SAM creates its role, so the role is not in the template.
+    # The schedule needs lambda:InvokeFunction. SAM creates the schedule's role, so the role is not in the template.
     needed |= {"lambda:InvokeFunction"}
     assert {action for statement in statements("Boundary") for action in actions(statement)} == needed
 
@@ -252,7 +251,7 @@ def test_cloudformation_may_create_every_kind_of_resource_in_the_templates() -> 
     assert kinds <= set(CREATED_BY), "add the create action here, and grant it in infra/delivery.yaml"
     assert {CREATED_BY[kind] for kind in kinds} <= granted
     for action in ("scheduler:CreateSchedule", "lambda:AddPermission", "lambda:CreateEventSourceMapping"):
-        assert action in granted  # SAM creates these resources from the functions' events
+        assert action in granted  # SAM creates these kinds of resources from the functions' events
 
 
 # --- the workflow
@@ -296,7 +295,7 @@ def test_a_stage_has_one_deployment_at_a_time() -> None:
 def test_the_deploy_script_deploys_the_configured_stage_and_checks_the_gateway(
     tmp_path: Path, answers: str, accepted: bool
 ) -> None:
-    """Replacements for the commands that would reach AWS record their arguments."""
+    """The test replaces the commands that would reach AWS. The replacements record their arguments."""
     said = tmp_path / "said"
     document, list_of = answers.split()
     for command, answer in (

@@ -14,7 +14,7 @@ from tests.support import documents, templates
 
 API, COMMANDS, METRICS = (documents.PAGES[name] for name in ("api.md", "commands.md", "metrics.md"))
 TOP = {name: text for name, text in documents.PAGES.items() if "/" not in name}
-LINES = 120  # the limit for a document that a newcomer reads first
+LINES = 120  # the most lines that README.md and CONTRIBUTING.md may have
 
 
 def routes() -> list[tuple[str, str]]:

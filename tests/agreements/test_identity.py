@@ -83,7 +83,7 @@ def test_only_administrators_make_users_and_set_their_tenant() -> None:
 
 @each_client
 def test_no_client_lets_users_write_their_tenant(name: str) -> None:
-    written = CLIENTS[name]["WriteAttributes"]  # without this list, users may write every attribute
+    written = CLIENTS[name]["WriteAttributes"]  # without WriteAttributes, users may write every attribute
     assert written
     assert not [attribute for attribute in written if attribute.startswith(("custom:", "email"))]
 
@@ -99,7 +99,7 @@ def test_no_client_accepts_a_password_or_gets_a_token_in_a_url(name: str) -> Non
 
 
 def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_changes() -> None:
-    """CloudFormation changes the machine client in place, so the old secret would work for the new tenant.
+    """CloudFormation changes the machine client in place, so the old tenant's secret would work for the new tenant.
 
     A deployment with an empty MachineTenantId deletes the client.
     """

@@ -10,9 +10,9 @@ from tests.support.templates import CHECKOUT
 
 PACKAGES = ("functions", "infra/cli", "infra/functions", "client/src")
 MISLEADING = {
-    # A verb with five meanings, and a noun with four.
+    # The verb "settle" had five meanings, and the noun "part" had four.
     "settle", "Part",
-    # Second words for things that already have a word.
+    # Names for things that already have another name.
     "measures", "drafts", "Draft", "listing", "announcing", "system_repository", "SystemRepository", "MarkedDays",
     # Names that do not match their content.
     "Beside", "sight", "seen", "Seen", "left_out", "counted", "blank", "is_beyond_callers", "not_wanted",
@@ -26,8 +26,8 @@ MODULES_ONCE = {
     "stack", "system_repository", "target", "timeouts", "window",
 }  # fmt: skip
 DATA = {
-    ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a field of a saved report
-    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # the name of a printed count
+    ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a saved report has a field with this name
+    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # the command prints a count under this name
 }
 OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant"}
 """The modules that make or read tokens.

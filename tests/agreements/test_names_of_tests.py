@@ -12,7 +12,7 @@ from tests.support.templates import CHECKOUT
 
 PRODUCT = [CHECKOUT / "functions", CHECKOUT / "infra", CHECKOUT / "client"]
 TESTS = CHECKOUT / "tests"
-PEERS = TESTS / "benchmarks" / "peers"  # other implementations of the service, with the service's names
+PEERS = TESTS / "benchmarks" / "peers"  # the peers implement the same API with the product's names
 LONGEST = 90
 
 

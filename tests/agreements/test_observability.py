@@ -1,6 +1,6 @@
 """Tests that the dashboard and the alarms use only metrics that the code emits.
 
-They also use only queues and functions that the templates define.
+The dashboard and the alarms also use only queues and functions that the templates define.
 """
 
 import json

@@ -135,7 +135,7 @@ VALUES: list[object] = [
     "2026-11-20T08:30:00", "2026-11-20t08:30:00.1234567+14:00", "yesterday", *TEXTS, *model.STATUSES, *model.SEVERITIES,
     *model.SOURCE_TYPES,
 ]  # fmt: skip
-# For these fields, the schema allows values that the service refuses. A schema cannot express a limit in bytes, a
+# The service refuses more values of these two fields than the schema does. A schema cannot express a limit in bytes, a
 # comparison with the stored value, or nulls inside a patch. The description of each field states the rule.
 LAXER = {"incident_number", "lessons_learned"}
 
@@ -183,7 +183,7 @@ PARAMETERS = [
 def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
     operation: str, parameter: dict[str, Any]
 ) -> None:
-    """The service must accept every word of a vocabulary, both limits and the example.
+    """The service must accept every word of a parameter's vocabulary, both limits and the example.
 
     It must refuse values just beyond the limits.
     """

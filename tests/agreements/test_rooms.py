@@ -24,8 +24,8 @@ class House(NamedTuple):
     """A tree of modules with its rooms.
 
     ``floors`` lists the rooms from the top floor down. Rooms on the same floor must not import from each other.
-    ``figure`` is a pattern for the line of a hidden import. The line must contain the measured time that the import
-    saves at a start. None forbids every hidden import.
+    ``figure`` is a pattern. The line of a hidden import must contain it: the pattern matches the measured time that the
+    import saves at a start. If ``figure`` is None, every hidden import is forbidden.
     """
 
     root: Path
@@ -141,8 +141,8 @@ def faults(house: House, modules: Mapping[str, str]) -> list[str]:
 def forbidden(room: str, text: str) -> set[str]:
     """Return the forbidden names in a module of the functions.
 
-    Other ways to import are forbidden everywhere. The rooms ``domain`` and ``findings`` must also not read a clock,
-    ``os`` or ``random``.
+    In every room, other ways to import a module are forbidden. In the rooms ``domain`` and ``findings``, clocks, ``os``
+    and ``random`` are forbidden too.
     """
     nodes = list(ast.walk(ast.parse(text)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}

@@ -1,5 +1,6 @@
-"""Tests that the template agrees with the code: names, routes, roles, environment variables, versions, queues and
-streams.
+"""Tests that the template agrees with the code.
+
+The tests compare names, routes, roles, environment variables, versions, queues and streams.
 """
 
 import importlib
@@ -37,7 +38,7 @@ TABLE_AND_INDEXES = [
     *({"Fn::Sub": f"${{Storage.Outputs.TableArn}}/index/{index['IndexName']}"}
       for index in templates.table()["GlobalSecondaryIndexes"]),
 ]  # fmt: skip
-# The documentation's function answers these routes, and returns only its own files.
+# The documentation's function answers these two routes without a token.
 PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}
 each_http_function = pytest.mark.parametrize("name", templates.operations())
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -198,16 +199,13 @@ def test_a_role_permits_only_requests_for_its_kinds_of_partition(name: str) -> N
 
 
 def test_each_pattern_matches_one_kind_of_partition() -> None:
-    # The pattern TENANT#* is used only for the index `active`. The statement names the index by its ARN.
+    # The pattern TENANT#* is used only for the index `active`. The policy's statement names this index by its ARN.
     for pattern in PATTERNS - {"TENANT#*"}:
         assert sum(fnmatchcase(partition, pattern) for partition in PARTITIONS) == 1
 
 
 def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> None:
-    """The limit is a line with ``dynamodb:LeadingKeys`` in a policy.
-
-    No parameter and no condition may affect such a line or its policy.
-    """
+    """The limit is a line with ``dynamodb:LeadingKeys`` in a policy. No parameter or condition may affect it."""
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
@@ -313,7 +311,7 @@ def test_the_table_is_protected_from_loss() -> None:
 
 
 def test_the_service_can_use_a_restored_table() -> None:
-    """Every resource that uses the table gets its name from the nested stack.
+    """Every resource that uses the table gets the table's name from the nested stack.
 
     The nested stack returns either its own table or the restored table.
     """
@@ -385,8 +383,8 @@ def readers() -> dict[str, dict[str, Any]]:
     }
 
 
-# The service publishes no event for an incident that is erased. But the days of the incident must be marked, so
-# FollowIncidents also gets the records of removals.
+# The service publishes no event for an erased incident, but the days of the incident must be marked. So only the reader
+# FollowIncidents gets the records of removals.
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("FollowIncidents", {})],
@@ -406,9 +404,9 @@ def test_the_stream_has_only_two_readers() -> None:
 
 
 def test_the_old_stream_reader_calls_the_alias_of_the_renamed_function() -> None:
-    """The reader must keep its logical id: see `tests/agreements/test_updates.py`.
+    """The stream reader must keep its logical id: see `tests/agreements/test_updates.py`.
 
-    A new FunctionName changes the reader without a replacement.
+    A change of FunctionName does not replace the reader.
     """
     assert RESOURCES["MarkMetricDaysStream"]["Properties"]["FunctionName"] == {"Ref": "FollowIncidents.Alias"}
     assert "FunctionName" not in only_at_creation("AWS::Lambda::EventSourceMapping")

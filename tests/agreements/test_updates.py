@@ -1,8 +1,8 @@
 """Tests that resources that hold data keep their identity from one version of the templates to the next.
 
 CloudFormation replaces a resource if its logical id changes, or if a property changes that can only be set at creation.
-An empty table would then replace a full table. Whoever changes a line in this module decides on such a replacement in
-every deployed stack.
+The replacement of a full table would be an empty table. Therefore, a change to a line in this module may replace a
+resource in every deployed stack.
 """
 
 from typing import Any
@@ -27,8 +27,8 @@ DEPLOYED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # the callers' URL contains the API's id
     ("template.yaml", "CursorKey"): ("AWS::SecretsManager::Secret", {}),
     ("template.yaml", "CursorKeyBefore"): ("AWS::SecretsManager::Secret", {}),
-    # A reader with the same logical id continues where it stopped. SAM once generated this logical id for the event
-    # Stream of the function MarkMetricDays.
+    # With the same logical id, the stream reader continues where it stopped. SAM once generated this logical id for the
+    # event Stream of the function MarkMetricDays.
     ("template.yaml", "MarkMetricDaysStream"): (
         "AWS::Lambda::EventSourceMapping",
         {"EventSourceArn": {"Fn::GetAtt": ["Storage", "Outputs.StreamArn"]}, "StartingPosition": "TRIM_HORIZON"},
@@ -56,7 +56,7 @@ def test_a_resource_that_holds_data_keeps_its_identity(place: tuple[str, str]) -
     resource = templates.read(templates.CHECKOUT / file)["Resources"][name]
     assert resource["Type"] == kind
     if kind.startswith("AWS::Serverless::"):
-        return  # the type is SAM's own, so only its logical id matters
+        return  # a type of SAM has no such schema, so only the logical id is checked
     replacing = only_at_creation(kind)
     assert set(identity) <= replacing
     assert {one: value for one, value in resource["Properties"].items() if one in replacing} == identity

@@ -15,5 +15,5 @@ describes its method:
 import sys
 from pathlib import Path
 
-# The benchmarks import the handlers from this folder, as Lambda does from /var/task.
+# The benchmarks import the handlers from the folder functions, as Lambda does from /var/task.
 sys.path.append(str(Path(__file__).parents[2] / "functions"))

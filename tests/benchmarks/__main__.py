@@ -1,6 +1,6 @@
-"""The command that runs all benchmarks: `uv run python -m tests.benchmarks`.
+"""Runs all benchmarks with `uv run python -m tests.benchmarks`.
 
-It prints a table of the results, and writes the figures, the table and a picture.
+The command prints a table of the results, and writes the figures, the table and a picture.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""Builds the measured subjects, each in its own folder, as at /var/task on Lambda."""
+"""Builds the measured subjects: this service and its peers.
+
+Each subject has its own folder, as at /var/task on Lambda.
+"""
 
 import shutil
 import subprocess
@@ -39,7 +42,7 @@ class Subject(NamedTuple):
 def build(folder: Path) -> list[Subject]:
     """Build all subjects into a folder and return them.
 
-    Our artifact contains byte code. A copy of each other subject gets byte code.
+    Our artifact contains byte code. For each peer, a copy of the artifact gets byte code.
     """
     parameters = sam.host_parameters()
     sam.build(parameters, folder / "ours")

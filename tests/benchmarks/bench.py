@@ -74,7 +74,7 @@ class Bench(NamedTuple):
 
 
 class Worker:
-    """A process that runs one artifact."""
+    """A process that runs the artifact of one subject."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -95,7 +95,9 @@ def table_of(subject: Subject) -> str:
 
 @contextmanager
 def ready(folder: Path) -> Iterator[Bench]:
-    """Build the subjects, start DynamoDB Local and the canned server, fill the tables and record every scene."""
+    """Build the subjects, start DynamoDB Local and the canned server, fill the tables and record every scene; yield the
+    bench.
+    """
     subjects, runtime = artifacts.build(folder), artifacts.runtime(folder)
     with ExitStack() as stack:
         url = stack.enter_context(dynamodb_local.running())
@@ -137,7 +139,7 @@ def _check(incident: dict[str, Any], subject: Subject, *, patched: bool) -> None
     changed = set(documents.PATCH)
     for field, value in wanted.items():
         if field in changed and (patched or incident[field] != value):
-            # The scene of the update was recorded before the list, so a list shows the changed incident.
+            # The update is recorded before the lists, so a list shows the changed incident.
             assert incident[field] != value, (subject.name, field)
         else:
             got = incident[field]

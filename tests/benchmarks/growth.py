@@ -54,9 +54,9 @@ def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
 
 
 def _measured(sizes: dict[str, int]) -> dict[str, Any]:
-    """Fill a new table, and return the cost of each operation in the tenant acme.
+    """Fill a table, and return the cost of each operation in the tenant acme.
 
-    DynamoDB Local is new too, because it becomes slower with everything that it has ever stored.
+    The table is in a new DynamoDB Local, because DynamoDB Local becomes slower with everything that it has ever stored.
     """
     with dynamodb_local.running() as url:
         os.environ |= {
@@ -103,7 +103,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
 
 
 def _one(operation: Callable[[], None]) -> dict[str, Any]:
-    operation()  # the first call creates counters, connections and marks
+    operation()  # not measured, because the first call creates counters, connections and marks
     with units.of_calls() as used:
         operation()
     seconds = []

@@ -1,8 +1,8 @@
 """Counts the instructions of a start and of a call with valgrind.
 
-Even on a busy machine, two counts differ by less than a percent. The count of a start excludes the instructions of the
-bootstrap. The count of a call comes from two processes: one makes three calls, the other makes thirteen. The difference
-is the count of ten calls.
+Even on a busy machine, repeated counts differ by less than a percent. The count of a start excludes the instructions of
+the bootstrap. The count of a call comes from two processes: one makes three calls, and the other makes thirteen. A
+tenth of the difference is the count of one call.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Measures the CPU and wall-clock time of a start: a fresh process imports the function and makes the first call.
 
-All subjects run in turn. Lambda loads the bootstrap before any function, so the measurement begins after the bootstrap
-is loaded. The first call gets canned answers. It is part of the measurement, so a subject gains nothing if it creates
-its client late.
+All subjects run in turn. The measurement begins after the bootstrap is loaded, because Lambda loads the bootstrap
+before any function. The first call gets canned answers. The measurement includes the first call, so a subject gains
+nothing if it creates its client late.
 """
 
 import gc

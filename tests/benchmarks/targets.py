@@ -24,7 +24,7 @@ class Goal(NamedTuple):
 
     what: str
     figure: float
-    beside: str  # the CPU ratio with its spread, if ``figure`` is a ratio of instructions
+    beside: str  # if ``figure`` is a ratio of instructions, the ratio of CPU seconds with its spread
     target: float
     form: str = "{:.2f}"
 
@@ -112,7 +112,7 @@ def _units(units: dict[str, Any]) -> Iterator[Goal]:
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:
-    """Return the ratio of our value to the peer's value, for each round.
+    """Return our value divided by the peer's value, for each round.
 
     Both values of a round were measured at nearly the same time.
     """

@@ -1,6 +1,6 @@
-"""Tests of the exchange that both clients share, without a network.
+"""Tests when both clients retry a request and how they read an answer, without a network.
 
-They test when the exchange retries a request, and how it reads an answer.
+The module ``exchange`` of the client has this code.
 """
 
 import copy

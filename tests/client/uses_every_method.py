@@ -1,4 +1,4 @@
-"""A file as a user of the client could write it.
+"""Uses every method of the client, as a user's file could.
 
 Nobody runs this file. mypy reads it in strict mode, with the installed client.
 """

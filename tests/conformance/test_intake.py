@@ -48,7 +48,7 @@ def system(service: str) -> AccountMap:
 def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Yield the list of messages that the function sends to the dead letters.
 
-    SQS is simulated here. The tests in tests/e2e use a real queue.
+    SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
     """
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
@@ -116,7 +116,7 @@ def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
 
 
 def soon(**more: float) -> int:
-    """Return the minutes from the time of the recorded finding to a time just after now."""
+    """Return the number of minutes from the recorded finding until shortly after now."""
     after = datetime.now(UTC) + timedelta(minutes=1, **more)
     return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
 
@@ -251,7 +251,7 @@ def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, or
 def test_concurrent_events_of_a_finding_make_one_incident(
     system: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    # Concurrent functions work like this. A single handler takes only one batch at a time.
+    # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
     def take_one(n: int) -> list[str]:
         message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
         return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)

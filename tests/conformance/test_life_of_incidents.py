@@ -42,7 +42,7 @@ from tests.support.oracle import Actor, Document
 STEPS = scale.of(short=3_000, full=30_000)
 STEPS_A_LIFE = 75
 
-# With more lives for a seed, hypothesis would copy earlier lives.
+# With more lives for one seed, hypothesis would copy earlier lives.
 LIVES_A_SEED = 9
 SEEDS = -(-STEPS // (LIVES_A_SEED * (STEPS_A_LIFE - 1)))  # the first step of a life only creates incidents
 
@@ -60,7 +60,7 @@ RULES: list[str] = []
 
 
 def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
-    """Return a decorator that makes a rule of a function, and counts the calls of the rule."""
+    """Return a decorator that makes a rule from a function and counts the calls of the rule."""
 
     def decorate(function: Callable[..., None]) -> Any:
         RULES.append(function.__name__)
@@ -230,7 +230,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
 
     @invariant()
     def what_everybody_can_list_is_what_the_model_says(self) -> None:
-        """After each request for a change, list everything as one caller. The callers take turns."""
+        """After each request for a change, list everything as one caller. The callers take turns from list to list."""
         if self.both.asked_for_a_change:
             self.both.asked_for_a_change = False
             self.looks += 1
@@ -248,7 +248,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return actor, choice[aim.n % len(choice)]
 
     def parameters(self, narrowed: Document) -> Document:
-        """Return the filters, with times and numbers of existing incidents.
+        """Return the filters for a list, with times and numbers of existing incidents.
 
         The two ends of each range are in order.
         """
@@ -264,9 +264,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return parameters
 
     def teardown(self) -> None:
-        """At the end of a life, read everything: all lists, and each incident and its trail as different callers see
-        them.
-        """
+        """At the end of a life, read everything that callers can see: all lists, and each incident and its trail."""
         if self.unsettled or not self.looks:
             return
         for actor in self.both.actors[1:4] + self.both.actors[5:]:

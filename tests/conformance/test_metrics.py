@@ -27,7 +27,10 @@ def moment(minutes: float) -> str:
 
 
 def case(start: int, gaps: tuple[int, int, int], left_out: set[str], status: str, **fields: Any) -> dict[str, Any]:
-    """Return an incident as a caller might report it: its milestones are in order, and some of them are missing."""
+    """Return an incident as a caller might report it.
+
+    The milestones are in order, and some of them are missing.
+    """
     at = [start, start + gaps[0], start + gaps[0] + gaps[1], start + sum(gaps)]
     names = ("occurred_at", "detected_at", "contained_at", "closed_at")
     known = {name: moment(minutes) for name, minutes in zip(names, at, strict=True) if name not in left_out}
@@ -75,7 +78,8 @@ actions = st.one_of(
     st.tuples(st.just("restore"), which, st.none()),
     st.tuples(st.just("deliver"), st.integers(0, 2**16), st.none()),
     st.tuples(st.just("compute"), st.just(0), st.none()),
-    # Time passes. The last step is negative: the next write, mark or computation gets an earlier time.
+    # Each value is a time to wait, in seconds. A negative value sets the clock back for the next write, mark or
+    # computation.
     st.tuples(st.just("wait"), st.just(0), st.sampled_from([0.001, 20.0, 11_000.0, -240.0])),
 )
 
@@ -97,7 +101,7 @@ def test_every_metrics_answer_equals_brute_force(
         for action in history:
             here.do(*action)
         here.deliver(Random(last), everything=True)
-        here.wait(3_600)  # longer than any clock was ahead
+        here.wait(3_600)  # longer than the clock was ever ahead
         for _ in range(3):
             here.compute()
             here.wait(1)

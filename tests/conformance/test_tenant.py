@@ -55,7 +55,7 @@ def table(at_large: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> Ta
 
 
 def fill(table: Table, number: int) -> None:
-    """Store more incidents, as the service would. The incidents are copies of one, and every tenth copy is deleted."""
+    """Store more incidents as the service would: copies of one incident, of which every tenth is deleted."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     model = creating.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
     year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1
@@ -143,7 +143,7 @@ def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, t
 
 
 def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
-    """A second writer changes the incident between the reads of the incident and of its changes, in both orders."""
+    """A second writer changes the incident between two reads: of the incident and of its changes, in both orders."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     written: list[str] = []
@@ -187,7 +187,8 @@ def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path)
 def mentions(table: Table, besides: str = "") -> list[dict[str, Any]]:
     """Return every item that contains the tenant's name.
 
-    The longer name ``besides`` starts with the tenant's name, but does not count.
+    ``besides`` is the name of another tenant that starts with the same letters. Items that contain only this longer
+    name do not count.
     """
     found = invariants.everything(table.client, table.name)
     return [item for item in found if table.tenant in json.dumps(item).replace(besides, "")]
@@ -242,7 +243,7 @@ def test_an_erasure_also_removes_items_that_stream_jobs_write_later(
 ) -> None:
     """The stream marks the days of erased incidents.
 
-    A job that is already running writes the buckets of these days again.
+    A job that is already running then writes the days' buckets again.
     """
     marks: list[str] = []
     sleeps = 0

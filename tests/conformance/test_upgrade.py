@@ -41,7 +41,7 @@ WALKED = {
     "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
     "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
 }  # fmt: skip
-"""The kinds of items that each name in the report of `incidents verify` covers."""
+"""The kinds of items behind each name in the report of `incidents verify`."""
 ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
 
 Document = dict[str, Any]
@@ -64,7 +64,7 @@ def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.Monkey
 def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch) -> MetricWorld:
     """Return the metrics jobs.
 
-    Their stream starts after the release's items, so it contains only later writes.
+    The jobs' stream starts after the release's items, so it contains only later writes.
     """
     made = world()
     wait(monkeypatch, release, seconds=0)
@@ -75,7 +75,7 @@ def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest
 def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verified:
     """Return a function that verifies all tenants.
 
-    The function returns the number of checked items, by kind, and the violations.
+    The function returns the number of checked items of each kind, and the violations.
     """
     monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
 
@@ -140,7 +140,7 @@ def created(caller: Caller, sent: Document, **headers: str) -> dict[str, Any]:
 
 
 def again(replay: Replay) -> dict[str, Any]:
-    """Send a create again that the release already received, and return the answer."""
+    """Send a create that the release already received, and return the answer."""
     return created(replay.caller, replay.sent, **{"idempotency-key": replay.key})
 
 
@@ -163,7 +163,7 @@ def of_guardduty(release: Release) -> tuple[Caller, Document]:
 
 
 def count(release: Release, tenant: str) -> int:
-    """Return the last incident number that the release generated for a tenant in 2026."""
+    """Return the value of a tenant's counter of incident numbers for 2026, from the release's table."""
     (found,) = [item for item in release.items if (item["pk"]["S"], item["sk"]["S"]) == keys.counter(tenant, 2026)]
     return int(found["count"]["N"])
 

@@ -38,9 +38,9 @@ _SOUND: list[tuple[str, list[dict[str, Any]]]] = []
 def table(
     request: pytest.FixtureRequest, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Table]:
-    """Yield the table of an intact tenant, which is made only once.
+    """Yield the table of an intact tenant.
 
-    Before and after each test, the fixture restores the table.
+    The tenant is made only once. Before and after each test, the fixture restores the tenant's items.
     """
     if not _SOUND:
         world, service = request.getfixturevalue("world")(), request.getfixturevalue("service")
@@ -84,13 +84,13 @@ def change(table: Table, title: str, version: int) -> dict[str, Any]:
 
 
 def with_another(item: dict[str, Any], field: str, side: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return the changed attribute of a change's item: one field has another value in ``from`` or ``to``."""
+    """Return the attribute ``changes`` of a change's item, with another value for ``from`` or ``to`` of one field."""
     pair = item["changes"]["M"][field]["M"] | {side: value}
     return {"changes": {"M": item["changes"]["M"] | {field: {"M": pair}}}}
 
 
 def and_of(item: dict[str, Any], field: str, to: str) -> dict[str, Any]:
-    """Return the changed attribute of a change's item: the changes have one more field."""
+    """Return the attribute ``changes`` of a change's item, with one more field."""
     pair = {"M": {"from": {"S": "x"}, "to": {"S": to}}}
     return {"changes": {"M": item["changes"]["M"] | {field: pair}}}
 
@@ -342,7 +342,7 @@ def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path
 
 
 def test_a_write_during_verify_is_not_a_violation(table: Table, tmp_path: Path) -> None:
-    """A second writer acts between the reads of an incident and its changes, and of a number and its incident."""
+    """A second writer acts between two reads: of an incident and its changes, or of a number and its incident."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     writes = 0
 

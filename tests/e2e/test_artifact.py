@@ -1,4 +1,4 @@
-"""Tests that `incidents build` makes the artifact smaller than `sam build`, compiled and complete."""
+"""Tests that the artifact of `incidents build` is smaller than the artifact of `sam build`, compiled and complete."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def documentation(stack: Checkout) -> Path:
 
 
 def run(folder: Path, code: str) -> str:
-    """Run code that can use only the artifact, and return its output.
+    """Run code that can use only the artifact, and return the code's output.
 
     The code has no other package, no compilation, no network and almost no environment variables.
     """
@@ -72,7 +72,7 @@ def test_the_package_is_at_most_nine_megabytes_zipped(shared: Path) -> None:
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_a_read_or_deletion_opens_few_files_and_loads_few_modules(shared: Path, module: str) -> None:
-    """The counts include the first request. Another test checks that nothing is compiled."""
+    """The counts of files and modules include the first request. Another test checks that nothing is compiled."""
     code = f"""
 opened = 0
 
@@ -91,7 +91,7 @@ print(answer["statusCode"], opened, len(sys.modules), loaded)
     status, opened, modules, loaded = run(shared, CONTEXT + code).splitlines()[-1].split(maxsplit=3)
     assert status == "503"  # the handler tried to reach the network, which is blocked here
     assert 100 < int(opened) <= 600
-    assert 100 < int(modules) <= 402  # 420, less the modules of the bootstrap
+    assert 100 < int(modules) <= 402  # with the modules of the bootstrap, the limit is 420
     assert loaded == "[]"
 
 

@@ -106,7 +106,8 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     (code,) = documents.blocks(CLIENT, "python")
-    where = '"https://api.example", token="eyJ..."'  # a placeholder in the page; the test uses the local stack instead
+    # the test replaces this placeholder of the page with the local stack
+    where = '"https://api.example", token="eyJ..."'
     assert where in code
     (tmp_path / "example.py").write_text(code.replace(where, ""))
     setup = documents.blocks(CLIENT, "bash")[0].replace("--tenant acme", "--tenant readers")

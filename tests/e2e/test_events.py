@@ -28,9 +28,9 @@ TENANT = "umbrella"
 
 @pytest.fixture(scope="module")
 def put(stack: Checkout, aws: Callable[[str], Any], computed: object) -> Callable[[dict[str, Any]], None]:
-    """Return a function that puts an event on the bus of its source.
+    """Return a function that puts an event on the bus of the event's source.
 
-    The fixture requests ``computed`` early, so that test_metrics.py does not have to wait for its metrics.
+    The fixture requests ``computed``, so that the metrics for test_metrics.py are computed in the meantime.
     """
     bus = stack.status["event_bus_name"]
 
@@ -61,7 +61,7 @@ def dead_letters(stack: Checkout) -> list[str]:
 def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
     """Send all recorded events at once; return them by name."""
     events = {name: recorded.event(name) for name in recorded.NAMES}
-    account = stack.status["queue_url"].split("/")[-2]  # the bus writes this account into each event
+    account = stack.status["queue_url"].split("/")[-2]  # the bus writes this account into each event that it gets
     own = [event for event in events.values() if not event["source"].startswith("aws.")]
     for event in own:
         event["detail"].setdefault("tenant_id", TENANT)
@@ -86,7 +86,7 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
-        # The event of another hub for the same finding may have arrived first.
+        # For Security Hub, another hub's event for the same finding may have arrived first.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
     if not any(isinstance(one, Finding) for one in wanted):

@@ -1,4 +1,4 @@
-"""Tests over HTTP that a hanging table leads to our own problem in time, and never to the gateway's bare 502."""
+"""Tests over HTTP that a request to a hanging table gets our own 503 in time, and never the gateway's bare 502."""
 
 import socket
 from collections.abc import Iterator

@@ -1,8 +1,7 @@
-"""Tests of the user pool on the local stack: its pages, token endpoint, trigger and keys, and the gateway that trusts
-it.
+"""Tests of the user pool on the local stack: its pages, token endpoint, trigger and keys.
 
-The emulator provides all these parts. Its Cognito calls the deployed trigger and signs the result. Its gateway fetches
-the pool's keys.
+Also tests the gateway that trusts the pool. The emulator provides all these parts. Its Cognito calls the deployed
+trigger and signs the result. Its gateway fetches the pool's keys.
 
 The emulator lacks some features, so no test covers them: a second factor, the rule that only administrators create
 users, a client's writable attributes, and the permission to call the trigger.
@@ -119,7 +118,7 @@ def test_a_machine_cannot_get_a_token_of_another_tenant_or_application(pool: Poo
     for scope in ("tenant:initech/portal", "tenant:initech/*", "tenant:acme/*", "tenant:acme/other", "tenant:nobody/*"):
         assert refused(pool.as_machine(pool.machine, scope=f"{BOTH} {scope}")), scope
         both = pool.as_machine(pool.machine, scope=f"{BOTH} {scope} tenant:acme/soc-portal")
-        # The emulator and AWS remove an unknown scope from a token. They refuse a scope of other clients.
+        # The emulator and AWS leave an unknown scope out of a token, but refuse a scope of another client.
         assert refused(both) or pool.claims(both.json()["access_token"])["app_id"] == "soc-portal"
     metadata = json.dumps({"tenant_id": "initech", "app_id": "portal", "custom:tenant_id": "initech"})
     said = pool.claims(pool.as_machine(pool.machine, aws_client_metadata=metadata).json()["access_token"])
@@ -159,7 +158,7 @@ def test_only_an_access_token_of_the_pool_is_accepted(pool: Pool, user: dict[str
 def test_a_user_cannot_change_their_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
     """The user cannot change the tenant through the template's client.
 
-    Nor does it work through a client that an administrator created without a list of writable attributes.
+    The user also cannot change it through a client that an administrator created without a list of writable attributes.
     """
     token = user["access_token"]
     if careless:

@@ -1,5 +1,6 @@
-"""Tests of `incidents import` on the local stack: interrupted, repeated, with bad rows, and with another tenant's
-export.
+"""Tests of `incidents import` on the local stack.
+
+The imports are interrupted, are repeated, have bad rows, and read another tenant's export.
 """
 
 import csv
@@ -62,8 +63,9 @@ def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signal
 
 
 def history(file: Path) -> tuple[list[str], set[str]]:
-    """Write a CSV file of incidents in random order; return the numbers of the good rows and the titles of the bad
-    rows.
+    """Write a CSV file of incidents in random order.
+
+    Return the numbers of the good rows and the titles of the bad rows.
     """
     chance = random.Random(20261123)
     counted = list(range(1, ROWS + 1))
@@ -141,7 +143,7 @@ def _mended(stack: Checkout, folder: Path, bad: set[str]) -> None:
 
 
 def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) -> None:
-    """Import the file again, first with the record next to the file and then without it.
+    """Import the file again, first with the progress record next to the file and then without this record.
 
     Without the record, the import relies on the idempotency keys.
     """
@@ -160,7 +162,8 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     file.write_text("title\n" + "".join(f"Number {n}\n" for n in range(120)))
     arguments = ["import", str(file), "--tenant", "import-full"]
 
-    # Enough space for the record without any rows. The limit also applies to the processes that the test starts.
+    # The limit leaves enough space for the import's record without any rows. It also applies to the processes that the
+    # test starts.
     with room_for(12 * 1024):
         stopped = stack.run(*arguments)
     assert (stopped.returncode, stopped.stdout) == (1, "")
@@ -177,18 +180,18 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     assert titles == {f"Number {n}": 1 for n in range(120)}
 
 
-# --- the export of one tenant, in another tenant
+# --- the import of another tenant's export
 
 
 DIFFERENT = {"id", "tenant_id", "created_at", "updated_at", "deleted_at"}
 """Fields that an import cannot restore, because the API sets them.
 
-``created_by`` and ``updated_by`` are not among them, because the same person created both incidents.
+The same person created both incidents, so the fields that name a person are not among them.
 """
 
 
 def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
-    """Create incidents of many kinds; return them by number, and the lines of their export."""
+    """Create incidents of many kinds; return the incidents by number, and the lines of an export of them."""
     person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
     bodies: list[dict[str, Any]] = [
         {"title": "Plain"},
@@ -243,7 +246,7 @@ def test_the_import_of_an_export_makes_the_same_incidents(
 
 
 def _by_its_record(stack: Checkout, file: Path, arguments: list[str], receiver: Caller) -> None:
-    """Import with a record of the rows.
+    """Import a file whose rows are already in the progress record.
 
     The import looks up each recorded incident, even if the incident no longer exists.
     """
@@ -265,7 +268,7 @@ def without(incident: dict[str, Any]) -> dict[str, Any]:
 def test_a_row_whose_number_is_in_use_matches_its_incident_or_is_an_error(stack: Checkout, tmp_path: Path) -> None:
     """The incidents were created without idempotency keys.
 
-    The import meets the same state a week after an earlier import, when the keys have expired.
+    The same case occurs if a file is imported again a week later, because the keys have expired.
     """
     caller = stack.caller(stack.token("import-taken"))
     rows = [{"title": f"Number {n}", "incident_number": f"IR-{n}", "financial_impact": n} for n in range(4)]
@@ -306,7 +309,7 @@ def test_a_refused_token_stops_the_import_at_once(
 
     _is_told(stack.run(*arguments), token)
     with closing(sqlite3.connect(file.with_name("rows.csv.progress"))) as base, base:
-        # With this entry, the import continues an earlier one and looks up the incident's id.
+        # This entry makes the next import continue an earlier import and look up the entry's incident.
         base.execute("INSERT INTO done VALUES ('a key', ?)", (UNKNOWN_ID,))
     _is_told(stack.run(*arguments), token)
     assert everything(stack.caller(token)) == []

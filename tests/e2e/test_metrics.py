@@ -77,10 +77,10 @@ def test_metrics_rebuild_restores_lost_buckets(stack: Checkout, measured: Caller
     def marked_and_run() -> bool:
         """Mark and compute the tenant's days; return whether no other tenant had marked days.
 
-        Other tests or the schedule may interfere.
+        Other tests or the schedule may interfere, so the caller tries again.
         """
         assert "Marked 2 days" in stack.run("metrics", "rebuild", "--tenant", "measured").stderr
-        time.sleep(3)  # longer than the wait of the jobs before they compute a mark
+        time.sleep(3)  # longer than the time that the jobs wait before they compute a marked day
         return "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
 
     until(marked_and_run)

@@ -110,7 +110,7 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
     page, console = browse(f"{stack.status['api_url']}/api/v1/grc/incidents/docs#/incidents/create_incident", tmp_path)
 
-    # The page prints this message for any link that contains an underscore.
+    # The page logs "escaping deep link whitespace" for any link that contains an underscore.
     told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]
     assert told == [], "the console has an error or a refusal by the Content-Security-Policy"
     shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
@@ -123,13 +123,10 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
 
 def test_the_browser_refuses_and_reports_a_foreign_script(stack: Checkout, tmp_path: Path) -> None:
-    """Shows that the test of the page can fail.
-
-    The browser applies the page's Content-Security-Policy and reports each refusal.
-    """
+    """Shows that the test of the page can fail: the browser applies the page's policy and reports refusals."""
     page = stack.caller(None).get("/docs")
     planted = tmp_path / "planted.html"
-    # A meta element may not contain frame-ancestors.
+    # A policy in a meta element may not contain frame-ancestors.
     rules = page.headers["content-security-policy"].replace("; frame-ancestors 'none'", "")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
     planted.write_text(f"<!doctype html>{policy}<script>document.title = 'planted'</script>")

@@ -13,11 +13,11 @@ from tests.support import scale
 from tests.support.checkout import Caller, Checkout
 
 ROWS = scale.of(short=60, full=10_000)
-# Of this many incidents, one is changed, one closed and one deleted. One belongs to an application.
+# Of every 12 incidents, one is changed, one is closed, one is deleted, and one belongs to an application.
 EVERY = 12
 
 STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
-"""Fields that an import cannot restore. The people, applications and numbers of incidents stay the same."""
+"""Fields that an import cannot restore. All other fields stay the same, such as people, applications and numbers."""
 
 
 def rows(file: Path, first: int, last: int) -> None:
@@ -76,9 +76,9 @@ def exported(stack: Checkout, file: Path, tenant: str) -> list[dict[str, Any]]:
 
 
 def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return each incident by its number.
+    """Return each incident by its number, without the fields that the API sets.
 
-    The fields that the API sets are removed, except that ``deleted_at`` tells whether the incident is deleted.
+    ``deleted_at`` is kept, but only as true or false.
     """
     return {
         one["incident"]["incident_number"]: {

@@ -1,6 +1,6 @@
 """Tests that a call reaches the version that the alias `live` points to, in a deployment as on AWS.
 
-The tests follow docs/runbooks/roll-back.md for one function. They also deploy the change of a single parameter.
+The tests follow docs/runbooks/roll-back.md for one function. They also deploy a change of a single parameter.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A simulated clock: waiting takes no real time, so a test can try a hang of many seconds at every call."""
+"""A simulated clock. Waiting takes no real time, so a test can try a hang of many seconds at every call."""
 
 from types import SimpleNamespace
 

@@ -1,8 +1,8 @@
 """Injects faults between a function and its table, at any attempt of any SDK call.
 
-The injection is where botocore sends a request to the network. A fault of a kind ``..._BEFORE`` happens before the
-table receives the request. A fault of a kind ``..._AFTER`` happens after the table has committed the request. The
-function cannot distinguish them.
+The faults are injected where botocore sends a request to the network. If the name of a fault's kind ends in
+``_BEFORE``, the table does not receive the request. If the name ends in ``_AFTER``, the table has already committed the
+request. The function cannot tell which of them happened.
 """
 
 import json
@@ -54,7 +54,7 @@ Choose = Callable[[Attempt], Kind | None]
 
 
 class Faults:
-    """Calls ``choose`` at each attempt, and injects the fault that ``choose`` returns (None: no fault)."""
+    """Calls ``choose`` at each attempt, and injects the fault that ``choose`` returns. None means no fault."""
 
     def __init__(self, client: "DynamoDBClient", choose: Choose, hang: Callable[[], None]):
         self._client, self._choose, self._hang = client, choose, hang
@@ -105,7 +105,7 @@ class Faults:
                 os._exit(EXIT_STATUS)
 
 
-EXIT_STATUS = 137  # the exit status of a process that a fault has ended
+EXIT_STATUS = 137  # the exit status of a process that a fault ended
 
 
 class _Body:

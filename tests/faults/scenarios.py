@@ -30,9 +30,9 @@ Event = dict[str, Any]
 
 
 class Scenario(NamedTuple):
-    """An operation, its request, and the data after the request ran exactly once.
+    """An operation, a request to it, and the data after exactly one run of the request.
 
-    The tenant has one existing incident.
+    The tenant of the request has one existing incident.
     """
 
     handler: http.Handler

@@ -1,4 +1,4 @@
-"""Tests that a function answers before Lambda ends it, however slow the table is and whatever fails."""
+"""Tests that a function answers before Lambda ends it, even if the table is slow and calls fail."""
 
 import json
 import socket
@@ -64,7 +64,7 @@ Behave = Callable[[socket.socket], None]
 def in_the_table_s_place(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Behave], None]]:
     """Return a function that puts a server in the table's place.
 
-    The server handles each of its connections with the function that it gets.
+    The function's argument handles each connection to the server.
     """
     with ExitStack() as servers:
 
@@ -177,10 +177,10 @@ def test_too_little_remaining_time_gives_503_without_a_call(in_the_table_s_place
 
     assert answer["statusCode"] == 503
     assert time.monotonic() - started < deadline.bounds().read_seconds
-    deadline.require_time()  # must not fail, because the next request has its own deadline
+    deadline.require_time()  # this call must not fail, because the next request has its own deadline
 
 
 def test_all_attempts_of_one_call_fit_into_the_function_s_time() -> None:
-    pauses = 1 + 2  # in seconds, in botocore's standard mode after throttling
+    pauses = 1 + 2  # botocore's pauses in seconds, in its standard mode after throttling
     attempts = deadline.bounds().attempts * (deadline.bounds().connect_seconds + deadline.bounds().read_seconds)
     assert attempts + pauses + deadline.bounds().answer_seconds < FUNCTION_SECONDS

@@ -70,9 +70,9 @@ def count(table: list[Any], kind: str) -> int:
 
 
 class PlannedFault:
-    """A fault of one kind that starts at one call.
+    """A plan for a fault of one kind at one call.
 
-    It happens only at the first attempt or, if ``lasting``, at every attempt.
+    The fault happens at the first attempt only or, if ``lasting``, at every attempt from then on.
     """
 
     def __init__(self, call: int, kind: Kind, *, lasting: bool) -> None:
@@ -103,7 +103,7 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
         else:
             answer = under_fault(scenario.handler, event, clock, plan)
             status = answer["statusCode"]
-            # The fault needs a transaction, but no transaction follows.
+            # Only a transaction can meet this kind of fault, and no transaction follows.
             if not plan.hits:
                 continue
         waited = clock.seconds - started

@@ -28,7 +28,7 @@ KINDS = [kind for kind in Kind if kind not in OF_TRANSACTIONS]
 # A short run uses three kinds: a refusal, an error after the commit, and the end of the process.
 if not scale.FULL:
     KINDS = [Kind.THROTTLE, Kind.ERROR_AFTER, Kind.END_AFTER]
-# A fault or another run comes at every third call or, in a full run, at every call.
+# In a short run, every third call meets a fault or another run. In a full run, every call does.
 STRIDE = scale.of(short=3, full=1)
 CLOSED = {
     "title": "x", "status": "closed",
@@ -79,13 +79,13 @@ def differences(here: MetricWorld) -> list[str]:
 def settled(here: MetricWorld) -> None:
     here.deliver(Random(2), everything=True)
     here.compute()
-    here.compute()  # if an answer was lost, the first run left its day to this run
+    here.compute()  # if an answer was lost, the first run left its day to the second run
     assert here.marked() == []
     assert differences(here) == []
 
 
 class Once:
-    """Chooses one fault, at the first attempt of one call."""
+    """A plan for one fault, at the first attempt of one call."""
 
     def __init__(self, call: int, kind: Kind) -> None:
         self.call, self.kind, self.done = call, kind, False
@@ -131,7 +131,7 @@ def run_under(plan: "Once", clock: Clock, records: list[dict[str, Any]], tenant:
     """Run the jobs of one tenant under a fault."""
     with Faults(table_client.client(), plan, clock.hang).at_work():
         told = follow_incidents.handler(stream_event(records), Context)
-        if told["batchItemFailures"]:  # in this case, the stream would deliver the records again
+        if told["batchItemFailures"]:  # the stream would deliver the records again
             mark(records)
         compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context)
 
@@ -152,8 +152,9 @@ def ended(run: Callable[[], None]) -> bool:
 
 @contextmanager
 def interrupted(client: "DynamoDBClient", at: int, by: Callable[[], None]) -> Iterator[list[int]]:
-    """Call ``by`` just before the call to the table with the ordinal number ``at``; yield the number of calls, in a
-    list.
+    """Call ``by`` just before call number ``at`` to the table.
+
+    Yield a list with the number of calls so far.
     """
     calls = [0]
 

@@ -1,8 +1,8 @@
-"""Tests that a storm of findings loses and duplicates no finding, while processes end again and again.
+"""Tests that no finding is lost or duplicated in a storm of findings, while processes end again and again.
 
-The findings are shuffled, some come twice, some come through another hub, and invalid events are among them. As in a
-queue, every message is delivered again until a worker has handled it. At the end, each true finding is one incident.
-All invalid events are in the dead letters with a reason. Nothing else was written.
+The findings are shuffled. Some findings come twice, some come through another hub, and invalid events are among them.
+As in a queue, every message is delivered again until a worker has handled it. At the end, each true finding is one
+incident. All invalid events are in the dead letters with a reason. Nothing else was written.
 """
 
 import itertools
@@ -58,7 +58,7 @@ def through_another_hub(n: int) -> dict[str, Any]:
 
 
 def poison(n: int) -> object:
-    """Return an event that can never succeed. There are three kinds of such events, used in turn."""
+    """Return an event that can never succeed. The events have three kinds, which are used in turn."""
     return (
         f'{{"source": "aws.guardduty", "n": {n}',
         event("guardduty", id=f"unmapped-{n}", detail__accountId="999988887777"),
@@ -85,7 +85,7 @@ def storm(random: Random) -> tuple[list[str], int, set[str]]:
 class End(NamedTuple):
     """The point where a process ends: at one of its attempts to reach the table, or at its first dead letter.
 
-    ``attempt`` is the ordinal number of the attempt. None means the first dead letter.
+    ``attempt`` is the ordinal number of the attempt. If it is None, the process ends at its first dead letter.
     """
 
     kind: Kind
@@ -98,8 +98,9 @@ def drawn_end(random: Random) -> End:
 
 
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
-    """Handle the bodies that are not yet in the notes, ten at a time; end the process at the given point, if there is
-    one.
+    """Handle the bodies that are not yet in the notes, ten at a time.
+
+    If ``end`` is given, the process ends at this point.
     """
     client_module.client.cache_clear()  # a process must not share a connection with its parent
     queues.client.cache_clear()

@@ -62,8 +62,8 @@ def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
         for item in page["Items"]:
             client.delete_item(TableName=deployed, Key=item)
-    # For each transaction, moto copies its tables and their streams. Without this clearing, the stream would grow with
-    # every test.
+    # For each transaction, moto copies its tables and the tables' streams. Unless the test clears the stream, the
+    # stream grows with every test.
     stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
     assert stream is not None
     stream.items.clear()

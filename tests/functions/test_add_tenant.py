@@ -55,7 +55,7 @@ def token_of(event: dict[str, Any]) -> dict[str, str]:
 
 
 def identity_of(event: dict[str, Any]) -> Identity:
-    """Return the identity that the functions read from the token that the trigger makes for this event."""
+    """Return the identity that the functions read from the token for this event."""
     return from_claims(token_of(event), time.time(), "pool")
 
 

@@ -28,9 +28,9 @@ UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
 
 class Both:
-    """The calls of one client, either the blocking or the asynchronous client.
+    """The calls of one client, either the blocking client or the asynchronous client.
 
-    It waits for each result, so that tests can use both clients in the same way.
+    Each call waits for its result, so that tests can use both clients in the same way.
     """
 
     def __init__(self, client: Any, wait: Callable[[Any], Any], gateway: Gateway) -> None:

@@ -1,6 +1,6 @@
 """Tests of the figures in docs/runbooks/costs.md.
 
-Each request uses the table as the page says, and the sums of the page are right.
+The page must state the use of the table by each request as the tests measure it. The sums of the page must be right.
 """
 
 import json
@@ -92,7 +92,7 @@ def items(table: str) -> dict[Key, Item]:
 
 
 class Meter:
-    """Counts the write units of the requests that it makes."""
+    """Measures the write units of the requests that are made through it."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -146,7 +146,7 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     create(create_event(INCIDENT), Context)
     (item,) = [one for (partition, _), one in items(table).items() if partition.endswith("#INCIDENT")]
     assert math.ceil(size(item) / 4096) == costs.REQUESTS["get"].reads
-    # One incident more than the page shows. Each has the largest size for two write units.
+    # DynamoDB reads one incident more than the page shows. Each incident has the largest size for two write units.
     of_a_page = 51 * 2048
     assert math.ceil(of_a_page / 4096 + 1) / 2 <= costs.REQUESTS["list of 50"].reads
     assert all(costs.REQUESTS[name].reads == 1 for name in ("update", "update of the status", "closing", "deletion"))

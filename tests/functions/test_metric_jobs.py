@@ -38,7 +38,7 @@ Told = Callable[[], dict[str, list[dict[str, Any]]]]
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """Return a function that returns the metrics sent to CloudWatch since its last call.
+    """Return a function that returns the metrics that were sent to CloudWatch since its last call.
 
     The metrics are by name, with their dimensions and values. The function reads the log lines in CloudWatch's embedded
     metric format.

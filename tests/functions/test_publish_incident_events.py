@@ -1,6 +1,6 @@
 """Tests of the publisher.
 
-It sends an event for each change in the stream, and sends the events again that the bus refused.
+The publisher sends an event for each change in the stream. It sends an event again if the bus refused the event.
 """
 
 import json

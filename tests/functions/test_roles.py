@@ -83,8 +83,8 @@ def granted(function: str) -> set[Grant]:
         (action, resource, keys)
         for statement in policy["PolicyDocument"]["Statement"]
         for action in statement["Action"]
-        # Only statements for the table have a condition. Statements for the stream have none, because Lambda itself
-        # reads it.
+        # Only statements for the table have a condition. A statement for the stream has none, because Lambda itself
+        # reads the stream.
         if "Condition" in statement
         for resource in [place(statement["Resource"])]
         for keys in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]

@@ -1,8 +1,7 @@
-"""Tests the example of docs/runbooks/schema-migration.md: version 2 and back, with old and new functions at the same
-time.
+"""Tests the example of docs/runbooks/schema-migration.md: an upgrade to version 2 and a rollback.
 
-The test reads the example's code from the page itself, so the page cannot show code that does not work. "Old code" is
-the present code. "New code" is the present code with the example's changes.
+Old and new functions run at the same time. The test reads the example's code from the page itself, so the page cannot
+show code that does not work. "Old code" is the present code. "New code" is the present code with the example's changes.
 """
 
 import json

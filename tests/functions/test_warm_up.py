@@ -1,4 +1,4 @@
-"""Tests of a function's work before its first request, on Lambda and elsewhere."""
+"""Tests the work that a function does before its first request, on Lambda and elsewhere."""
 
 import os
 import subprocess
@@ -97,7 +97,7 @@ for module in sys.argv[1:]:
 SERVICE_OF = {
     "TABLE_NAME": "dynamodb", "METRICS_QUEUE_URL": "sqs", "DEAD_LETTERS_URL": "sqs", "EVENT_BUS_NAME": "events",
 }  # fmt: skip
-"""The service that a function calls if its template sets this environment variable."""
+"""For each environment variable of a function, the AWS service that the function then calls."""
 
 ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}
 

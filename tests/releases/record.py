@@ -1,4 +1,4 @@
-"""Records the table of a release and the release's answers from this table, for all later upgrade tests.
+"""Records the table of a release, and the release's answers from this table, for all later upgrade tests.
 
 ``uv run python -m tests.releases.record tests/releases/0.1.0.jsonl`` writes that file, and ``0.1.0.answers.json`` next
 to it. ``tests/support/releases.py`` describes their content. Release 0.1.0 was recorded at commit fd5dee0, with this
@@ -8,7 +8,8 @@ The real handlers write every item, and the operator's own code writes the accou
 The program sets the clock. A list replaces SQS. A part of a bucket has at most 300 bytes (250,000 on AWS), so that
 small days have several parts.
 
-Two things are missing. Publishing leaves nothing in the table. No handler can write a document of schema version 0.
+The recording lacks two things. Publishing leaves nothing in the table. No handler can write a document of schema
+version 0.
 """
 
 import json
@@ -47,12 +48,12 @@ from tests.support.streams import TableStream
 ACME: Caller = {"tenant": "acme"}
 SCANNER: Caller = {"tenant": "acme", "sub": "machine", "app_id": "scanner"}
 GLOBEX: Caller = {"tenant": "globex", "sub": "grace"}
-# the accounts in tests/events
+# the accounts that the events in tests/events name
 ACME_ACCOUNT, GLOBEX_ACCOUNT, PRODUCER_ACCOUNT = "111122223333", "444455556666", "777766665555"
 
 BEGIN = datetime(2026, 11, 23, 6, tzinfo=UTC)
 HOUR, DAY = 3600, 86_400  # in seconds
-PAGE = 20  # the incidents in one page of a list
+PAGE = 20  # the number of incidents in one page of a list
 WINDOW = {"from": "2026-01-01", "to": "2026-12-31", "group_by": "severity", "interval": "month"}
 
 ENVIRONMENT = {
@@ -99,7 +100,10 @@ def main(file: Path) -> None:
 
 @contextmanager
 def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
-    """Yield the service on DynamoDB Local, its clock, and the monkeypatch that undoes all changes made here."""
+    """Yield the service on DynamoDB Local, its clock, and its monkeypatch.
+
+    At the end, the monkeypatch undoes all changes.
+    """
     with dynamodb_local.running() as url, pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             patch.setenv(name, value)
@@ -128,7 +132,7 @@ def live(world: MetricWorld) -> list[Replay]:
     world.wait(DAY)
     first = create(ACME, {"title": "of a marked day", "severity": "high", "detected_at": "2026-11-24T01:00:00Z"})
     patch(first, status="closed")
-    # Changes days whose metrics were already computed.
+    # This patch changes days whose metrics were already computed.
     patch(titled("Datenabfluss"), severity="low", category="malware")
     create(GLOBEX, {"title": "of a marked day", "occurred_at": "2026-11-23T22:00:00Z",
                     "detected_at": "2026-11-24T02:00:00Z"})  # fmt: skip
@@ -142,9 +146,9 @@ def live(world: MetricWorld) -> list[Replay]:
 
 
 def findings_of_every_source(world: MetricWorld) -> None:
-    """Process every recorded event.
+    """Process every recorded event. Then process some events again.
 
-    Then process some again: with another page, with more assets, and as a recurrence.
+    The events that come again have another page, more assets, or a later time that makes them a recurrence.
     """
     system = AccountMap(dynamodb.client(), "incidents")
     system.link(ACME_ACCOUNT, "acme")
@@ -260,9 +264,9 @@ def everything() -> list[Item]:
 
 
 def questions(items: list[Item]) -> Iterator[Question]:
-    """Yield all questions to the table.
+    """Yield all questions to the table: two for each incident, and three for each caller.
 
-    They ask for each incident and its changes and, for each caller, for two lists and the metrics.
+    They ask for the incident and its changes, and for two lists and the metrics of the caller.
     """
     callers = {caller["tenant"]: caller for caller in (ACME, GLOBEX)}
     for item in items:
@@ -283,7 +287,7 @@ def metrics_questions() -> Iterator[Question]:
 def next_pages(answers: list[Recorded]) -> list[Recorded]:
     """Return the second page of each list that has more than one page.
 
-    The cursors of these lists must work as long as any release is in use.
+    The cursors of the first pages must work as long as any release is in use.
     """
     lists = [answer for answer in answers if answer.question.operation == "list_incidents"]
     cursors = [(one.question, json.loads(one.body)["next_cursor"]) for one in lists]

@@ -40,10 +40,10 @@ MALFORMED = claims("[acme globex]")
 class Before(NamedTuple):
     """The data that exists before the attack."""
 
-    victim: str  # created by a person of acme, with the number IR-1
-    portal: str  # created by acme's application soc-portal
-    own: str  # created by the attacker in globex
-    other: str  # created by the attacking application in acme
+    victim: str  # the id of acme's incident IR-1, which a person created
+    portal: str  # the id of acme's incident that soc-portal created
+    own: str  # the id of the attacker's incident in globex
+    other: str  # the id of acme's incident that the attacking application created
     list_cursor: str  # the cursor of acme's list
     changes_cursor: str  # the cursor of the victim's trail
 
@@ -80,9 +80,9 @@ class Attempt(NamedTuple):
 
 
 def by_path(done: int, **sent: Any) -> dict[str, Callable[[Before], Attempt]]:
-    """Return the attacks on an operation with an id in its path, by name.
+    """Return the attacks on an operation that has an id in its path, by name.
 
-    A foreign incident must give 404. A part of the request that the operation does not use must be ignored.
+    A foreign incident must give 404. The operation must ignore the parts of a request that it does not use.
     """
     return {
         "another tenant's id": lambda world: Attempt(404, OUTSIDER, world.victim, **sent),

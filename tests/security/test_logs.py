@@ -64,18 +64,21 @@ def log(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     anything_else = logging.StreamHandler(written)
-    # Powertools adds the same filter to Lambda's handler
+    # Powertools adds the same filter to the log handler of Lambda
     anything_else.addFilter(lambda record: record.name != logger.name)
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(anything_else)
-    root.setLevel(logging.WARNING)  # the level on Lambda
+    root.setLevel(logging.WARNING)  # Lambda uses this level
     yield written
     root.removeHandler(anything_else)
     root.setLevel(level)
 
 
 def events(path: str) -> list[dict[str, Any]]:
-    """Return requests with a canary in every place. ``path`` is the id of an existing or an unknown incident."""
+    """Return requests with a canary in every place, for the incident id ``path``.
+
+    The id belongs to an existing incident or is unknown.
+    """
     usual: dict[str, Any] = {"caller": PERSON, "headers": EVERYWHERE, "path": {"incident_id": path}}
     bodies = (BODY, {"title": CANARY}, {"status": "review"}, {"is_deleted": False}, *BAD_BODIES)
     return [

@@ -27,9 +27,9 @@ PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_table() -> Iterator[None]:
-    """Use an address without a server.
+    """Give the functions a DynamoDB address without a server.
 
-    The tests count an unexpected call, and the call reaches nothing.
+    So the tests notice an unexpected call, but the call reaches no table.
     """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -53,7 +53,7 @@ def assert_refused_everywhere(caller: dict[str, str], status: int) -> None:
 
 @pytest.fixture(scope="module")
 def refused() -> list[dict[str, str]]:
-    """Return the list of claim sets that this run has seen refused."""
+    """Return the list of claim sets that all operations refused in this run."""
     return []
 
 

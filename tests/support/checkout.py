@@ -1,4 +1,4 @@
-"""The local stack as its user sees it: through the command and over HTTP."""
+"""Runs the local stack as its user does: through the command and over HTTP."""
 
 import json
 import os
@@ -28,12 +28,12 @@ def free_port() -> int:
 
 @dataclass
 class Checkout:
-    """The stack of one checkout, as its user sees it: through the command and over HTTP."""
+    """The stack of one checkout, used through the command and over HTTP."""
 
     home: Path
     port: int
     http: httpx.Client
-    # The output of each command, cached until the next up or down.
+    # The output of each command, cached until the next `incidents up` or `incidents down`.
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -49,7 +49,7 @@ class Checkout:
         return done.stdout
 
     def told(self, *arguments: str) -> str:
-        """Return the output of a command, cached until the next up or down.
+        """Return the output of a command, cached until the next `incidents up` or `incidents down`.
 
         The cache saves about a second for each call.
         """

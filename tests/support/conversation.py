@@ -1,4 +1,4 @@
-"""Sends requests to the real handlers and to the plain model, and checks that both give the same answers."""
+"""Sends requests to the real handlers and to the plain model, and checks that the answers are the same."""
 
 import json
 import operator
@@ -158,7 +158,7 @@ class Both:
     def turn(self, actor: Actor, parameters: Document, limit: int, opened: Opened | None = None) -> Opened | None:
         """Read one page of a list and check it; return the rest of the list, or None after the last page.
 
-        The test data is too small for the read limit of a request. So every page except the last is full.
+        Every page except the last must be full, because the test data never reaches the read limit of a request.
         """
         asked = {**parameters, "limit": limit} | ({"cursor": opened.cursor} if opened else {})
         answer = self.ask(list_, list_event(claims_of(actor), **asked))
@@ -201,9 +201,9 @@ class Both:
         assert answer.headers["etag"] == f'"{record.version}"'
 
     def use_elsewhere(self, actor: Actor, parameters: Document, opened: Opened) -> None:
-        """Use the cursor of another list.
+        """Use a cursor for a list that may be another list.
 
-        The service accepts the cursor only for the same list, in the same tenant and application.
+        The service must accept the cursor only for the same list, in the same tenant and application.
         """
         is_theirs = (actor.tenant, actor.app) == (opened.actor.tenant, opened.actor.app)
         if is_theirs and {"order": "desc"} | parameters == {"order": "desc"} | opened.parameters:

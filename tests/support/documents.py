@@ -20,7 +20,10 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def files() -> list[Path]:
-    """Return every Markdown file of the repository, without files that builds and installs leave behind."""
+    """Return every Markdown file of the repository.
+
+    Files that builds and installs leave behind are not included.
+    """
     folders = [CHECKOUT / name for name in ("docs", "client", "functions", "infra", "tests", ".github")]
     found = [*CHECKOUT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))]
     return sorted(path for path in found if not {".venv", "node_modules", "build"} & set(path.parts))
@@ -45,7 +48,7 @@ def anchors(text: str) -> set[str]:
 
 
 def broken_links(path: Path) -> list[str]:
-    """Return the relative links of a file that lead to no file, or to a missing heading."""
+    """Return the relative links of a file that do not lead to an existing file and heading."""
     broken = []
     for target in links(path.read_text()):
         if re.match(r"[a-z][a-z+.-]*:", target):  # a link to another site or a mail address

@@ -21,7 +21,7 @@ def written(n: int, hours: int, digits: str = "") -> str:
 
 
 def moments(first: int, last: int) -> st.SearchStrategy[str]:
-    """Draw moments with numbers from ``first`` to ``last``, in different UTC offsets.
+    """Draw moments: the nth moments, with n from ``first`` to ``last``, in different UTC offsets.
 
     Some moments are far in the future. Some have more digits than the service keeps.
     """
@@ -121,7 +121,7 @@ keys = st.sampled_from(["key-1", "key 2", "schlüssel"])
 class Aim(NamedTuple):
     """A caller and an incident. The incident is within the caller's reach, unless ``is_stranger`` is set.
 
-    A stranger may get any incident of any tenant and application.
+    If ``is_stranger`` is set, the incident may be of any tenant and application.
     """
 
     who: int

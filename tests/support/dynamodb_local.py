@@ -18,7 +18,10 @@ from tests.support.templates import CHECKOUT
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 CACHE = CHECKOUT / ".cache" / "dynamodb-local"
 QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""A run takes only a minute or two. Java's optimizing compiler would use a third of its CPU time and not pay off."""
+"""Java's optimizing compiler does not pay off, because a run takes only a minute or two.
+
+It would use a third of the run's CPU time.
+"""
 
 
 def what_is_missing() -> str | None:
@@ -51,7 +54,7 @@ def running() -> Iterator[str]:
 
 def _fetch() -> None:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
-    # Of several processes, one downloads the package. The others wait.
+    # One process downloads the package, and all others wait for it.
     with (
         (CACHE.parent / "dynamodb-local.lock").open("w") as lock,
         tempfile.TemporaryDirectory(dir=CACHE.parent) as folder,

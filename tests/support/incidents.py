@@ -5,8 +5,7 @@ from typing import Any, cast
 from incidents.domain import model
 from incidents.storage import stored_form
 
-# An incident with every field that a create may have. The values are chosen so that a test notices if one is lost, cut
-# or rounded.
+# An incident with every field that a create may have. A test would notice any value that is lost, cut or rounded.
 FULL: dict[str, Any] = {
     "incident_number": "IR 2026/17",
     "title": "Datenabfluss über ein Backup 🔐",

@@ -1,6 +1,6 @@
 """Runs the linters on every template as it is, and on variants in which each condition is true or false.
 
-Run it with `uv run python -m tests.support.lint`.
+The command is `uv run python -m tests.support.lint`.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.support import rendered, templates
 
 CHECKOV = "checkov@3.3.30"
 
-# These checks require a customer's KMS key for logs and secrets. Without such a key, the AWS services use their own
+# These two checks require a customer's KMS key for logs and secrets. Without such a key, the AWS services use their own
 # keys. The customer's key is an optional parameter, as for the table.
 WITHOUT_A_KEY = {"CKV_AWS_149", "CKV_AWS_158"}
 

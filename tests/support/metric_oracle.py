@@ -1,6 +1,6 @@
 """Computes the expected metrics by brute force, from all documents that a caller sees.
 
-It does not follow the service's method. It uses no floats, no buckets and no counters, and it sorts all values for each
+It does not use the service's method. It has no floats, no buckets and no counters, and it sorts all values for each
 figure.
 """
 
@@ -134,7 +134,7 @@ def _mean(values: list[int]) -> float | None:
 
 
 def _nearest_rank(values: list[int], percent: int) -> int | None:
-    """Return the smallest value for which at least this percentage of the values is not larger."""
+    """Return the smallest value for which at least ``percent`` percent of all values are not larger."""
     for value in values:
         if 100 * sum(other <= value for other in values) >= percent * len(values):
             return value

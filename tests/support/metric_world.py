@@ -56,12 +56,15 @@ class MetricClock:
         self.now = int(datetime(2026, 2, 5, 6, tzinfo=UTC).timestamp() * 1e9)
 
     def __call__(self) -> int:
-        self.now += 1_000_000  # so no two readings are equal
+        self.now += 1_000_000  # the step makes every reading of the clock different
         return self.now
 
 
 class MetricWorld:
-    """Some tenants with a history of incidents, and the stream records that were delivered or still wait."""
+    """Some tenants with a history of incidents, and the records of their stream.
+
+    Some records were delivered, and the others still wait.
+    """
 
     def __init__(self, stream: TableStream, queue: Queue, clock: MetricClock) -> None:
         self._stream, self._queue, self._clock = stream, queue, clock

@@ -61,7 +61,10 @@ class Verdict(NamedTuple):
 
 
 def canonical(value: object) -> str:
-    """Return the same text for equal JSON values: the order of members does not matter, but true differs from 1."""
+    """Return a text that is the same for equal JSON values.
+
+    The order of members does not matter, and true differs from 1.
+    """
     return json.dumps(value, sort_keys=True)
 
 
@@ -264,10 +267,11 @@ def _action(before: Document, after: Document) -> str:
 class PlainService:
     """The model of the service, with the data of all tenants."""
 
-    records: dict[str, Life] = field(default_factory=dict)  # by id, in order of creation
+    records: dict[str, Life] = field(default_factory=dict)  # the incidents by id, in order of creation
     numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # the incident's id, by tenant and number
-    counters: Counter[tuple[str, str]] = field(default_factory=Counter)  # the last number, by tenant and year
-    # the values and the incident's id, by tenant, application and key
+    # the counter of incident numbers, by tenant and year
+    counters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # The values and the id of a created incident, by tenant, application and idempotency key.
     keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)
 
     def reach(self, actor: Actor, incident_id: str) -> Life | None:

@@ -1,7 +1,8 @@
 """Reads the recorded tables of past releases (``tests/releases``), and the answers that each release gave.
 
-``<version>.jsonl`` has a header with the release and the number of items of each kind. After the header, it has one
-item a line in DynamoDB's notation, sorted by key. ``Release`` describes ``<version>.answers.json``.
+``<version>.jsonl`` begins with a header that has the release and the number of items of each kind. After the header,
+the file has one item a line in DynamoDB's notation, sorted by key. The class ``Release`` describes
+``<version>.answers.json``.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Makes variants of the templates without conditions, for the linters.
 
-Each condition is true or false, as CloudFormation would decide it.
+In each variant, every condition is replaced with true or false, as CloudFormation would do.
 """
 
 import json
@@ -12,15 +12,15 @@ from typing import Any
 from tests.support import templates
 
 PATHS = [templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml"))]
-KEYLESS = "-keyless"  # marks the file of a template without a customer's key
+KEYLESS = "-keyless"  # the end of the file's name if the template has no customer's key
 _NOTHING = {"Ref": "AWS::NoValue"}
 _SKIPPED = re.compile(r"^    # checkov:skip=(\w+):(.*)$", re.MULTILINE)
 
 
 def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
-    """Yield the conditions' values and the template, for each variant.
+    """Yield up to four variants of a template: the values of its conditions, and the template without conditions.
 
-    In the variants, all conditions are true, none is true, or one of two alternating halves is true.
+    The variants have all conditions true, none true, every second one true, and only the other ones true.
     """
     conditions = templates.read(path).get("Conditions", {})
     own = [name for name, rule in conditions.items() if "Condition" not in json.dumps(rule)]
@@ -44,9 +44,9 @@ def write(folder: Path) -> list[Path]:
 
 
 def _without_false_alarms(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the template with cfn-lint's check W2001 silenced.
+    """Turn off cfn-lint's check W2001 in a template, and return the template.
 
-    W2001 reports unused parameters. A parameter that only a condition uses is unused in a variant without conditions.
+    W2001 reports unused parameters. If only a condition uses a parameter, a variant without conditions does not use it.
     """
     told = template.setdefault("Metadata", {}).setdefault("cfn-lint", {}).setdefault("config", {})
     told["ignore_checks"] = [*told.get("ignore_checks", []), "W2001"]
@@ -56,7 +56,7 @@ def _without_false_alarms(template: dict[str, Any]) -> dict[str, Any]:
 def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
     """Return a template without conditions.
 
-    checkov reads its waivers from metadata in this form, so they are moved there from the comments.
+    checkov's waivers move from comments to metadata, because checkov reads only the metadata of such a file.
     """
     template = templates.read(path)
     text = path.read_text()

@@ -1,7 +1,6 @@
 """Restarts a stack's emulator with a new key of its issuer. Nothing is built or deployed, and the data stays.
 
-`python -m tests.support.restart` runs it in a separate process, so that the caller does not wait for the emulator as
-its child.
+`python -m tests.support.restart` is a separate process, so that the emulator is not a child of the test process.
 """
 
 from dataclasses import replace

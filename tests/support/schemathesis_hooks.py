@@ -1,4 +1,4 @@
-"""Tells schemathesis facts about this API that its schema cannot express.
+"""Hooks that tell schemathesis facts about this API that the API's schema cannot express.
 
 tests/e2e/test_openapi.py starts the process that uses these hooks.
 """

@@ -1,9 +1,9 @@
-"""Runs the test suite in three processes.
+"""Distributes the tests over three processes.
 
 One process runs all modules that use the local stack, and the other two run all other modules. The first process mostly
 waits, so two cores are enough for three processes. All tests of a module run in one process. So the module's fixtures
-are made only once, and a test can use what earlier tests recorded. xdist's own groups would do the same, but they are
-lost with pytest 9.2 (xdist 3.8).
+are made only once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same,
+but pytest 9.2 loses them (xdist 3.8).
 """
 
 import re
@@ -28,7 +28,7 @@ def ask_for_them(config: pytest.Config) -> None:
         option.numprocesses = PROCESSES
     if option.numprocesses and option.dist == "no":
         option.dist = "loadscope"
-    option.loadscopereorder = False  # keeps the order of sort()
+    option.loadscopereorder = False  # keeps the order that the function sort gives the tests
 
 
 @cache

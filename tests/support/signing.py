@@ -52,9 +52,9 @@ class Issuer:
 
 
 def changed(usual: Mapping[str, Any], changes: Mapping[str, Any], *arguments: Any) -> dict[str, Any]:
-    """Return the members with changes.
+    """Return the members after some changes.
 
-    ABSENT removes a member. If the new value is a function, it is called with ``arguments``.
+    ABSENT removes a member. If a new value is a function, the function gets ``arguments`` and returns the value.
     """
     made = {name: value(*arguments) if callable(value) else value for name, value in changes.items()}
     return {name: value for name, value in {**usual, **made}.items() if value is not ABSENT}

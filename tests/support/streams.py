@@ -20,7 +20,10 @@ class TableStream:
         )["ShardIterator"]
 
     def incidents(self) -> list[dict[str, Any]]:
-        """Return the records of incidents since the last call, in order. The template has the same filter."""
+        """Return the records of incidents since the last call, in order.
+
+        The template filters the stream in the same way.
+        """
         return [one for one in self.records() if one["dynamodb"]["Keys"]["pk"]["S"].endswith("#INCIDENT")]
 
     def records(self) -> list[dict[str, Any]]:

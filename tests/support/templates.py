@@ -76,6 +76,6 @@ def table() -> dict[str, Any]:
 
 
 def stream() -> dict[str, Any]:
-    """Return the stream of the deployed table, in the form that CreateTable and UpdateTable take."""
+    """Return the definition of the deployed table's stream, as CreateTable and UpdateTable take it."""
     specification = read(STORAGE)["Resources"]["Incidents"]["Properties"]["StreamSpecification"]
     return {"StreamSpecification": {"StreamEnabled": True, **specification}}

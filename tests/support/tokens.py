@@ -73,7 +73,7 @@ class Mutation:
     parser: int | None = None  # our parser's status for these claims, or None if nothing is wrong with the claims
     # A known bug of the emulator, if the emulator differs from AWS for this token.
     fault: str = ""
-    # The reason why nothing is wrong with the token, if it is valid.
+    # The reason why the token is valid, if nothing is wrong with it.
     legal: str = ""
     methods: frozenset[str] = READS | WRITES
 
@@ -124,7 +124,7 @@ def hs(bits: int, secret: Callable[[Issuer], bytes]) -> Mutation:
 
 
 def in_header(name: str, value: Any) -> Mutation:
-    """Return a mutation with another value in the header and a genuine signature.
+    """Return a token with a genuine signature and another value in its header.
 
     The emulator does not read this value.
     """
@@ -331,7 +331,7 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("a list of one", ["acme"], ""),
     ("an empty list", [], ""),
     ("null", None, ""),  # AWS leaves a null out; without an app_id, the bearer is a person
-    ("a number", NUMBER, "tenant_id sub app_id"),  # the text form of the number equals the text "4711"
+    ("a number", NUMBER, "tenant_id sub app_id"),  # valid, because an HTTP API passes the number as the text "4711"
     ("true", True, ""),
     ("an object", {"acme": 1}, ""),
     ("the text null", "null", ""),

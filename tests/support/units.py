@@ -71,7 +71,7 @@ class Metered:
 class Used:
     """The units and calls that were used so far.
 
-    The units of a transaction are as DynamoDB Local counts them.
+    The units of a transaction are those that DynamoDB Local reports.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ def of_calls() -> Iterator[Used]:
     used = Used()
     events = dynamodb.client().meta.events
 
-    # A hook adds this parameter, because the guard permits it for queries only.
+    # A hook adds ReturnConsumedCapacity, because the guard permits this parameter for queries only.
     def ask(params: dict[str, Any], **_: object) -> None:
         params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 

@@ -1,4 +1,4 @@
-"""A stack with a user pool, as its administrators, users and machines use it."""
+"""Uses the user pool of a stack as the pool's administrators, users and machines do."""
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 """Tests that a read of the dead letters returns every message once, whatever the messages contain.
 
-The read must never loop endlessly.
+The read must also end, although the queue returns its messages again and again.
 """
 
 from typing import Any

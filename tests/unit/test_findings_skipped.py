@@ -1,4 +1,4 @@
-"""Tests of the events that give no finding, and of the reason that is counted for each event."""
+"""Tests of the events that give no finding. A metric counts each such event by its reason."""
 
 from typing import Any
 

@@ -128,7 +128,7 @@ FULL = {
     "tags": ["a", "b"],
     "commander_ids": ["c"],
 }
-OTHER = {  # other values than in FULL, in the model's form
+OTHER = {  # values that differ from the values in FULL, in the model's form
     "title": "y",
     "incident_number": "IR-2",
     "status": "review",
