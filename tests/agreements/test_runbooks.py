@@ -40,7 +40,9 @@ def test_every_alarm_has_its_runbook_section_and_links_to_it() -> None:
     assert {section.splitlines()[0] for section in sections} == expected
     for section in sections:
         assert "**Means:**" in section
-        assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), f"what to do: {section[:40]}"
+        assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), (
+            f"the section must say what to do: {section[:40]}"
+        )
     for properties in alarms.values():
         pointer = f" Runbook: docs/runbooks/alarms.md#{names(properties, 'AlarmName')}"
         assert str(properties["AlarmDescription"]).endswith(f".{pointer}")

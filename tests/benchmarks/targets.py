@@ -24,7 +24,8 @@ class Goal(NamedTuple):
 
     what: str
     figure: float
-    beside: str  # if ``figure`` is a ratio of instructions, the ratio of CPU seconds with its spread
+    # The CPU ratio and its spread, which the report shows next to the figure.
+    beside: str
     target: float
     form: str = "{:.2f}"
 

@@ -40,7 +40,7 @@ def test_the_examples_of_the_client_s_readme_work_as_pasted(stack: Checkout, exa
     (tmp_path / "example.py").write_text(code)
     # Other tests count the incidents of acme, so this test uses another tenant.
     setup = setup.replace("--tenant acme", "--tenant readers")
-    # `uv run` would find only the environment of these tests. So the script calls `incidents` without `uv run`.
+    # The script calls `incidents` directly, because its PATH begins with the environment of these tests.
     script = f"set -eu\n{setup.replace('uv run incidents', 'incidents')}\npython -W error {tmp_path / 'example.py'}\n"
     environment = os.environ | {
         "INCIDENTS_HOME": str(stack.home),

@@ -86,7 +86,7 @@ def test_a_key_belongs_to_a_tenant_and_an_application(table: str) -> None:
     incidents = [json.loads(send({"title": "x"}, caller=caller)["body"])["id"] for caller in callers]
 
     assert len(set(incidents)) == 4
-    assert incidents[4] == incidents[0], "people of one tenant share its keys"
+    assert incidents[4] == incidents[0], "the people of one tenant share idempotency keys"
 
 
 def test_a_refused_create_stores_no_key(table: str) -> None:

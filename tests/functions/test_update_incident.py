@@ -240,7 +240,7 @@ def test_given_minutes_are_replaced_if_the_server_sets_closed_at() -> None:
 
     other = created(detected_at=DETECTED)
     assert patched(other, {"status": "closed", "mttr_minutes": 1})["mttr_minutes"] > 1
-    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null requests the derived value"
+    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null must request the derived value"
     assert patch(other, {"mttr_minutes": 1})[0] == 422
 
 

@@ -14,14 +14,14 @@ NUMBERS = ["IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-202
 
 
 def written(n: int, hours: int, digits: str = "") -> str:
-    """Return the nth moment as text, in the UTC offset of this many hours."""
+    """Return the moment number ``n`` as text, in the UTC offset of this many hours."""
     moment = datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(hours=7, minutes=13, seconds=37.251)
     text = moment.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds")
     return text[:-6] + digits + text[-6:] if hours else text.replace("+00:00", digits + "Z")
 
 
 def moments(first: int, last: int) -> st.SearchStrategy[str]:
-    """Draw moments: the nth moments, with n from ``first`` to ``last``, in different UTC offsets.
+    """Draw moments with numbers from ``first`` to ``last``, in different UTC offsets.
 
     Some moments are far in the future. Some have more digits than the service keeps.
     """

@@ -1,6 +1,7 @@
-"""A lower limit for the cost, not a proposal: the API with DynamoDB's protocol written by hand.
+"""The API without any library for DynamoDB: a lower limit for the cost, and not a proposal.
 
-This peer has no retries, no error handling, no renewal of credentials and no checks.
+The code speaks DynamoDB's protocol itself. It has no retries, no error handling, no renewal of credentials and no
+checks.
 """
 
 import hashlib
