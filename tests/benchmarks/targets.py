@@ -11,9 +11,10 @@ _MB = 1_000_000
 
 WHY_NOT = {
     "warm create": (
-        "a create needs two requests. The first request assigns the incident's number. Inside the transaction, all "
-        "creates of a tenant would conflict at the counter of the numbers. The peer needs one request, because its "
-        "numbers are random. Two bare requests of our client take three quarters of the time of a create."
+        "a create pays botocore's cost of a request twice, because its first request assigns the incident's number. "
+        "Inside the transaction, all creates of a tenant would conflict at the counter of the numbers. The peer pays "
+        "this cost once, because its numbers are random. Two bare requests of our client take three quarters of the "
+        "time of a create."
     ),
 }
 """The reason for each missed target, by the name of the figure."""
