@@ -1,6 +1,6 @@
-"""Tests when both clients retry a request and how they read an answer, without a network.
+"""Tests of the client's module ``exchange``, which both clients share. The tests use no network.
 
-The module ``exchange`` of the client has this code.
+They test when a client retries a request, and how it reads an answer.
 """
 
 import copy

@@ -1,6 +1,7 @@
 """Tests of the figures in docs/runbooks/costs.md.
 
-The page must state the use of the table by each request as the tests measure it. The sums of the page must be right.
+The page must state the units and bytes that each request uses, as the tests measure them. The page's sums must be
+right.
 """
 
 import json

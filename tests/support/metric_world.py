@@ -100,7 +100,7 @@ class MetricWorld:
         self._clock.now += int(seconds * 1e9)
 
     def marked(self) -> list[str]:
-        """Return the days of all tenants that are still marked."""
+        """Return all days that are still marked, of all tenants."""
         return [mark.name[1] for mark in marks.metric_days().of_all_tenants()]
 
     def fetch(self) -> list[dict[str, Any]]:

@@ -124,7 +124,7 @@ def hs(bits: int, secret: Callable[[Issuer], bytes]) -> Mutation:
 
 
 def in_header(name: str, value: Any) -> Mutation:
-    """Return a token with a genuine signature and another value in its header.
+    """Return a mutation that has a genuine signature and another value in the token's header.
 
     The emulator does not read this value.
     """
