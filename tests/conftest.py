@@ -1,4 +1,7 @@
-"""Fixtures that several suites share, the rule on skips (in CI a skip is a failure), and the promises' figures."""
+"""Fixtures that several suites share, the rule for skipped tests, and the figures of the promises.
+
+In CI, a skipped test fails.
+"""
 
 import os
 import sys
@@ -33,7 +36,9 @@ _FIGURES = pytest.StashKey[dict[str, str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--quick", action="store_true", help="what needs no table: tests/unit, tests/agreements, tests/client"
+        "--quick",
+        action="store_true",
+        help="run only the tests that need no table: tests/unit, tests/agreements, tests/client",
     )
     parser.addoption("--full", action="store_true", help="run the load tests in full size: up to two hours")
 
@@ -45,9 +50,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
-    if os.environ.pop(
-        "PYTHONDONTWRITEBYTECODE", ""
-    ):  # otherwise each command that a test starts would compile its libraries again
+    # Without byte code, each command that a test starts would compile its libraries again.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         sys.dont_write_bytecode = False
     if config.getoption("--full"):
         os.environ["INCIDENTS_TESTS_FULL"] = "1"
@@ -75,7 +79,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Record a promise that a test has shown, with the figure of this run."""
+    """Return a function that records a kept promise, with the figure of this run."""
 
     def kept(name: str, figure: str) -> None:
         request.config.stash[_FIGURES][name] = figure
@@ -88,12 +92,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} was skipped, but in CI no test may be skipped: {report.longrepr}"
     return report  # type: ignore[return-value]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the promises that this run has shown, and the reasons for skips: one line a reason."""
+    """Print the promises that this run has shown. For skipped tests, print one line for each reason."""
     figures = config.stash[_FIGURES]
     if figures:
         size = "in full" if config.getoption("--full") else "shortened; in full with --full"
@@ -110,8 +114,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the AWS account of the person who runs the tests: no test may reach it."""
-    sdk.session.cache_clear()  # the cache holds a session with earlier credentials
+    """Remove the AWS credentials of the person who runs the tests, so that no test can reach an AWS account."""
+    sdk.session.cache_clear()  # the cache may hold a session with the removed credentials
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -125,7 +129,10 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def dynamodb_url() -> Iterator[str]:
-    """The URL of DynamoDB Local. Each module gets a new one: it becomes slower with everything it has ever held."""
+    """Yield the URL of DynamoDB Local. Each test module gets a new DynamoDB Local.
+
+    The reason is that DynamoDB Local becomes slower with everything that it has ever stored.
+    """
     if missing := dynamodb_local.what_is_missing():
         pytest.skip(missing)
     with dynamodb_local.running() as url:
@@ -134,14 +141,17 @@ def dynamodb_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def dynamodb(dynamodb_url: str) -> "DynamoDBClient":
-    """A client of DynamoDB Local. Its access key id must be alphanumeric."""
+    """Return a client of DynamoDB Local.
+
+    DynamoDB Local requires an alphanumeric access key id.
+    """
     session = boto3.Session("local", "local", region_name="us-east-1")
     return session.client("dynamodb", endpoint_url=dynamodb_url)
 
 
 @pytest.fixture
 def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
-    """The name of an empty table, as infra/storage.yaml deploys it, but without a stream."""
+    """Yield the name of an empty table. The table is as infra/storage.yaml deploys it, but without a stream."""
     name = dynamodb.create_table(TableName="incidents", **templates.table())["TableDescription"]["TableName"]
     yield name
     dynamodb.delete_table(TableName=name)
@@ -149,7 +159,7 @@ def table_name(dynamodb: "DynamoDBClient") -> Iterator[str]:
 
 @pytest.fixture
 def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The table's name, with the handlers on DynamoDB Local and the client that they have on Lambda."""
+    """Connect the handlers to DynamoDB Local, with the client that they have on Lambda; yield the table's name."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
@@ -163,7 +173,7 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 def world(
     service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], MetricWorld]:
-    """A function that makes a new world of metrics, in tenants of its own."""
+    """Return a function that makes a new metrics world with its own tenants."""
     dynamodb.update_table(TableName=service, **templates.stream())
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
@@ -183,7 +193,7 @@ def world(
 
 @pytest.fixture
 def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
-    """The repository of a person of the tenant acme."""
+    """Return the repository of a person of the tenant acme."""
     return IncidentRepository(Identity("acme", "ada", None, frozenset()), dynamodb, table_name)
 
 
@@ -195,7 +205,10 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
-    """A stack on a port and in a folder of its own, so that a stack of this checkout is not touched."""
+    """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
+
+    So the tests do not change a stack that a developer runs from this checkout.
+    """
     checkout = Checkout(tmp_path_factory.mktemp("home"), free_port(), http)
     try:
         yield checkout.up(), checkout
@@ -205,7 +218,7 @@ def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Clie
 
 @pytest.fixture(scope="session")
 def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
-    """The output of `incidents up`."""
+    """Return the output of `incidents up`."""
     return welcome_and_stack[0]
 
 

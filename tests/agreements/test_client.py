@@ -1,4 +1,7 @@
-"""The client has the service's operations, fields, filters and errors. tests/client/checked.py checks its types."""
+"""Tests that the client has the service's operations, fields, filters and errors.
+
+tests/client/checked.py checks the client's types.
+"""
 
 from inspect import iscoroutinefunction, signature
 from typing import get_args
@@ -15,7 +18,7 @@ from incidents_cli.local.local_stack import operation_name
 from tests.support import templates
 from tests.support.templates import CHECKOUT
 
-# One operation, two methods: the client has a method of its own for the patch that restores an incident.
+# The client has two methods for the update operation: `update`, and `restore` for the patch that restores an incident.
 ALSO = {"restore_incident"}
 METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
@@ -48,7 +51,8 @@ def test_the_client_reads_and_writes_every_field() -> None:
     assert tuple(models.Incident.model_fields) == model.FIELDS
     assert set(fields.NewIncident.__annotations__) == set(payloads.NewIncident.model_fields)
     assert set(fields.IncidentPatch.__annotations__) == set(payloads.IncidentPatch.model_fields) - {
-        "incident_number", "is_deleted",  # a number cannot change; delete and restore have their own methods
+        # An incident's number cannot change. The client's methods `delete` and `restore` set `is_deleted`.
+        "incident_number", "is_deleted",
     }  # fmt: skip
     assert fields.NewIncident.__required_keys__ == {"title"}
     assert not fields.IncidentPatch.__required_keys__

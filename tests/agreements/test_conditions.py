@@ -1,4 +1,7 @@
-"""The linters try each condition of the templates with both values: `uv run python -m tests.support.lint`."""
+"""Tests that the linters try each condition of the templates with both values.
+
+`uv run python -m tests.support.lint` runs the linters.
+"""
 
 import json
 

@@ -1,4 +1,8 @@
-"""The rights to deploy: one repository and environment, through CloudFormation, with every role in its boundary."""
+"""Tests of the rights to deploy.
+
+Only one environment of one repository may deploy, and only through CloudFormation. Every role that a deployment creates
+has the permissions boundary.
+"""
 
 import json
 import os
@@ -55,7 +59,7 @@ CREATED_BY = {
 
 
 def statements(name: str) -> list[dict[str, Any]]:
-    """Return the statements of a policy, or of a role and its managed policies; also those under a condition."""
+    """Return all statements of a policy or a role, including conditional statements and a role's managed policies."""
     properties = DELIVERY[name]["Properties"]
     managed = [DELIVERY[one["Ref"]]["Properties"] for one in properties.get("ManagedPolicyArns", [])]
     documents = [one["PolicyDocument"] for one in properties.get("Policies", managed or [properties])]
@@ -114,7 +118,10 @@ def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_
 
 
 def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
-    """The policy uses the ARNs, so the names of the stacks do not matter, and no parameter can remove it."""
+    """The denial names roles and policies by ARN, so it holds whatever the stacks' names are.
+
+    No parameter can remove it.
+    """
     denial = DELIVERY["OutOfReach"]
     assert "Condition" not in denial
     assert denial["Properties"]["Roles"] == [{"Ref": "CloudFormationRole"}]
@@ -152,7 +159,7 @@ LONG = {
 
 
 def filled(value: Any) -> Any:
-    """Return a part of a policy with its references replaced by long values."""
+    """Return a part of a policy, with each reference replaced with a long value."""
     match value:
         case {"Ref": name}:
             return LONG[name]
@@ -169,7 +176,7 @@ def filled(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", [name for name, one in DELIVERY.items() if one["Type"] == "AWS::IAM::ManagedPolicy"])
 def test_each_managed_policy_has_room_for_more_statements(name: str) -> None:
-    """IAM's limit is 6,144 characters without white space."""
+    """IAM allows a managed policy at most 6,144 characters, without white space."""
     document = filled(DELIVERY[name]["Properties"]["PolicyDocument"])
     assert len(json.dumps(document, separators=(",", ":"))) < 5_000
 
@@ -187,10 +194,10 @@ def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
 
 
 def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
-    """CloudFormation makes names of at most 64 characters from a stack's name, a logical id and up to 13 characters.
+    """CloudFormation makes a resource's name from the stack's name, the logical id and up to 13 more characters.
 
-    If the name is too long, it cuts the stack's name. The pipeline may only make roles and functions whose names start
-    with the complete stack's name and a hyphen.
+    The name has at most 64 characters. If it would be longer, CloudFormation shortens the stack's name in it. But the
+    pipeline may create only roles and functions whose names start with the complete stack name and a hyphen.
     """
     named = {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Serverless::Function"}
     longest = max(
@@ -227,8 +234,10 @@ def test_the_boundary_permits_exactly_the_actions_of_the_functions() -> None:
         for policy in one["Properties"]["Policies"]
     ] + [one["Properties"]["PolicyDocument"] for one in resources.values() if one["Type"] == "AWS::IAM::ManagedPolicy"]
     needed = {action for policy in policies for statement in policy["Statement"] for action in actions(statement)}
-    needed -= {"sqs:SendMessageBatch"}  # for the emulator only; on AWS, sqs:SendMessage grants both
-    needed |= {"lambda:InvokeFunction"}  # for the schedule, whose role SAM makes
+    # Only the emulator needs sqs:SendMessageBatch. On AWS, sqs:SendMessage also permits batches.
+    needed -= {"sqs:SendMessageBatch"}
+    # The schedule needs lambda:InvokeFunction. SAM creates the schedule's role, so the role is not in the template.
+    needed |= {"lambda:InvokeFunction"}
     assert {action for statement in statements("Boundary") for action in actions(statement)} == needed
 
 
@@ -242,7 +251,7 @@ def test_cloudformation_may_create_every_kind_of_resource_in_the_templates() -> 
     assert kinds <= set(CREATED_BY), "add the create action here, and grant it in infra/delivery.yaml"
     assert {CREATED_BY[kind] for kind in kinds} <= granted
     for action in ("scheduler:CreateSchedule", "lambda:AddPermission", "lambda:CreateEventSourceMapping"):
-        assert action in granted  # SAM makes these from events
+        assert action in granted  # SAM creates these kinds of resources from the functions' events
 
 
 # --- the workflow
@@ -286,7 +295,7 @@ def test_a_stage_has_one_deployment_at_a_time() -> None:
 def test_the_deploy_script_deploys_the_configured_stage_and_checks_the_gateway(
     tmp_path: Path, answers: str, accepted: bool
 ) -> None:
-    """Replacements for the commands that would reach AWS record their arguments."""
+    """The test replaces the commands that would reach AWS. The replacements record their arguments."""
     said = tmp_path / "said"
     document, list_of = answers.split()
     for command, answer in (

@@ -1,4 +1,4 @@
-"""The documents say what is true: fields, statuses, moves, filters, routes, commands, links."""
+"""Tests that the documents match the product: fields, statuses, transitions, filters, routes, commands and links."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from tests.support import documents, templates
 
 API, COMMANDS, METRICS = (documents.PAGES[name] for name in ("api.md", "commands.md", "metrics.md"))
 TOP = {name: text for name, text in documents.PAGES.items() if "/" not in name}
-LINES = 120  # of a document that a newcomer reads first
+LINES = 120  # the most lines that README.md and CONTRIBUTING.md may have
 
 
 def routes() -> list[tuple[str, str]]:
-    """Return each route and the scope that it asks for, or the word for none."""
+    """Return each route with the scope that it requires; the scope is "none" if the route requires none."""
     events = [
         event["Properties"]
         for function in templates.functions().values()
@@ -50,12 +50,12 @@ def test_every_field_that_a_caller_may_send_is_explained(field: str) -> None:
     assert f"`{field}`" in API
 
 
-def test_every_status_of_ours_is_explained() -> None:
+def test_every_http_status_of_the_service_is_explained() -> None:
     for status in {status for status, _ in responses.STATUS_OF.values()}:
         assert f"\n| {status} | " in API
 
 
-def test_the_moves_of_the_status_are_those_of_the_model() -> None:
+def test_the_status_transitions_are_those_of_the_model() -> None:
     for status, allowed in model.ALLOWED_TRANSITIONS.items():
         assert f"\n| `{status}` | {', '.join(f'`{one}`' for one in allowed)} |\n" in API
 
@@ -124,7 +124,7 @@ def test_the_first_documents_are_short(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TOP)
-def test_a_page_begins_with_whom_it_is_for(name: str) -> None:
+def test_a_page_begins_with_its_audience(name: str) -> None:
     title, empty, whom = TOP[name].splitlines()[:3]
     assert (title[:2], empty, whom[:4]) == ("# ", "", "For ")
 
@@ -134,7 +134,7 @@ def test_the_readme_leads_to_every_page(name: str) -> None:
     assert f"docs/{name}" in documents.links(documents.README)
 
 
-def test_the_changelog_groups_what_is_unreleased() -> None:
+def test_the_changelog_groups_its_unreleased_changes() -> None:
     text = (templates.CHECKOUT / "CHANGELOG.md").read_text()
     unreleased = text.split("\n## ")[1]
     assert unreleased.startswith("Unreleased\n")

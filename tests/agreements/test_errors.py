@@ -1,4 +1,4 @@
-"""Every error has one status and a description."""
+"""Tests that every error has one status and a description."""
 
 from collections.abc import Iterator
 

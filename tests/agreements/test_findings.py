@@ -1,4 +1,4 @@
-"""The adapters, the table of sources, the recorded events and the published schema agree."""
+"""Tests that the adapters, the table of sources, the recorded events and the published schema agree."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""The emulator's templates equal the built ones, except for the differences listed here."""
+"""Tests that the emulator's templates equal the built templates, except for the differences listed here."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,10 @@ WITHOUT_VERSIONS = {
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A folder as `sam build` leaves it: intrinsic functions in their long form, packages next to the templates."""
+    """Return a folder with templates as `sam build` leaves them.
+
+    Intrinsic functions have their long form, and the packages are next to the templates.
+    """
     service = templates.service()
     for name in NESTED:
         (tmp_path / name).mkdir()
@@ -53,7 +56,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of every member of a template that is neither a dictionary nor a list."""
+    """Yield the path and the value of every leaf of a template. A leaf is neither a dictionary nor a list."""
     named = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else None
     if named is None:
         yield path, part
@@ -63,7 +66,7 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def changes(folder: Path) -> dict[str, Any]:
-    """Return the values that differ between the emulator's template and the built one, by path."""
+    """Return, by path, the values that differ between the emulator's template and the built template."""
     before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))
     after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))
     assert set(after) <= set(before), "the emulator's template must add nothing"

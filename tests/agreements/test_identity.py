@@ -1,4 +1,4 @@
-"""The user pool and its trigger match the routes and functions, and no caller can choose a tenant."""
+"""Tests that the user pool and its trigger match the routes and functions, and that no caller can choose a tenant."""
 
 import re
 
@@ -45,11 +45,11 @@ def test_the_trigger_runs_before_every_access_token_of_users_and_machines() -> N
     assert POOL["LambdaConfig"] == {
         "PreTokenGenerationConfig": {"LambdaArn": {"Fn::GetAtt": ["AddTenant", "Arn"]}, "LambdaVersion": "V3_0"}
     }
-    assert POOL["UserPoolTier"] == "ESSENTIALS", "version 3 of the event needs at least this tier"
+    assert POOL["UserPoolTier"] == "ESSENTIALS", "version 3 of the trigger's event needs at least this tier"
     function = RESOURCES["AddTenant"]["Properties"]
     assert function["Handler"] == f"{add_tenant.__name__}.handler"
     assert (templates.CHECKOUT / "infra" / function["Code"] / "add_tenant.py").exists()
-    assert function["Timeout"] <= 5, "Cognito waits at most 5 s"
+    assert function["Timeout"] <= 5, "Cognito waits at most 5 s for the trigger"
 
 
 def test_only_this_pool_may_call_the_trigger() -> None:
@@ -83,7 +83,7 @@ def test_only_administrators_make_users_and_set_their_tenant() -> None:
 
 @each_client
 def test_no_client_lets_users_write_their_tenant(name: str) -> None:
-    written = CLIENTS[name]["WriteAttributes"]  # if it is absent, users may write every attribute
+    written = CLIENTS[name]["WriteAttributes"]  # without WriteAttributes, users may write every attribute
     assert written
     assert not [attribute for attribute in written if attribute.startswith(("custom:", "email"))]
 
@@ -93,16 +93,19 @@ def test_no_client_accepts_a_password_or_gets_a_token_in_a_url(name: str) -> Non
     client = CLIENTS[name]
     assert client["AllowedOAuthFlows"] == [{"UserClient": "code", "MachineClient": "client_credentials"}[name]]
     assert client["GenerateSecret"] is (name == "MachineClient")
-    assert client["ExplicitAuthFlows"], "if it is absent, several flows are allowed"
+    assert client["ExplicitAuthFlows"], "without this list, Cognito allows several flows"
     assert not {"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"} & set(client["ExplicitAuthFlows"])
     assert client["PreventUserExistenceErrors"] == "ENABLED"
 
 
 def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_changes() -> None:
-    """CloudFormation changes the client in place and keeps its secret. Without MachineTenantId there is no client."""
+    """CloudFormation changes the machine client in place, so the old tenant's secret would work for the new tenant.
+
+    A deployment with an empty MachineTenantId deletes the client.
+    """
     client = RESOURCES["MachineClient"]
     assert only_at_creation(client["Type"]) == {"UserPoolId", "GenerateSecret"}, (
-        "another property now makes a new client: change the advice"
+        "a change of another property now makes a new client: change the advice"
     )
     assert client["Properties"]["UserPoolId"] == {"Ref": "UserPool"}
     assert client["Condition"] == RESOURCES["MachineTenant"]["Condition"] == "HasMachine"
@@ -112,7 +115,7 @@ def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_change
     runbook = (templates.CHECKOUT / "docs" / "runbooks" / "deploy.md").read_text()
     (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
     assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (
-        "the runbook must show how to pass SAM an empty value"
+        "the runbook must first show how to pass SAM an empty value"
     )
 
 
@@ -127,7 +130,7 @@ def test_users_need_a_second_factor_and_their_tokens_are_short_lived() -> None:
 def test_the_pool_is_protected_from_deletion() -> None:
     pool = RESOURCES["UserPool"]
     assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
-        "a rollback must not fail at the pool"
+        "a rollback must not try to delete the protected pool"
     )
     assert pool["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
 

@@ -1,4 +1,7 @@
-"""The modules that a function loads determine the cost of its start, and the pure modules stay pure."""
+"""Tests which libraries each function loads, because they determine the cost of a start.
+
+Also tests that the pure modules load no AWS library.
+"""
 
 import re
 import subprocess
@@ -13,7 +16,8 @@ ALL = sorted(path.stem for path in (CHECKOUT / "functions").glob("*.py"))
 LIGHT = [name for name in ALL if re.match(r'"""(GET|DELETE) ', (CHECKOUT / "functions" / f"{name}.py").read_text())]
 
 
-# The slowest libraries are loaded once, and each module in a fork of that process. No test looks for these libraries.
+# The script loads the slowest libraries once. Then it forks a process for each module, which imports the module. No
+# test checks for the libraries that are loaded before the fork.
 COPIES = """
 import botocore.session, aws_lambda_powertools
 import importlib, os, sys
@@ -36,7 +40,7 @@ def run(script: str, *modules: str) -> str:
 
 @cache
 def loaded() -> dict[str, set[str]]:
-    """Return the modules that each function loads, with the libraries that all functions need."""
+    """Return the modules that each function loads, including the libraries that all functions need."""
     lines = [line.split() for line in run(COPIES, *ALL).splitlines()]
     return {module: set(modules) for module, *modules in lines}
 

@@ -1,4 +1,4 @@
-"""Names that once misled stay out of the product: modules, classes, functions, parameters and variables."""
+"""Tests that misleading names do not return: names of modules, classes, functions, parameters and variables."""
 
 import ast
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from tests.support.templates import CHECKOUT
 
 PACKAGES = ("functions", "infra/cli", "infra/functions", "client/src")
 MISLEADING = {
-    # a verb with five meanings, and a noun with four
+    # The verb "settle" had five meanings, and the noun "part" had four.
     "settle", "Part",
-    # two words for one thing
+    # Names for things that already have another name.
     "measures", "drafts", "Draft", "listing", "announcing", "system_repository", "SystemRepository", "MarkedDays",
-    # not what the name says
+    # Names that do not match their content.
     "Beside", "sight", "seen", "Seen", "left_out", "counted", "blank", "is_beyond_callers", "not_wanted",
     "incident_unless_known", "Home", "Target", "Told", "Selection", "Partition", "Reader",
-    # not a noun, or not a verb with its object
+    # Names that are not a noun, or not a verb with an object.
     "of", "one", "some", "told", "found", "altered", "again", "_again", "_check", "_bar", "_printable", "_text",
 }  # fmt: skip
 MODULES_ONCE = {
@@ -26,11 +26,14 @@ MODULES_ONCE = {
     "stack", "system_repository", "target", "timeouts", "window",
 }  # fmt: skip
 DATA = {
-    ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a field of a report that people keep
-    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # a count that is printed under this name
+    ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a saved report has a field with this name
+    ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # the command prints a count under this name
 }
 OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant"}
-"""The modules that make or read tokens. A claim is a statement in a token, and nothing else."""
+"""The modules that make or read tokens.
+
+Only these modules may use the word "claim", which means a statement in a token.
+"""
 
 
 def modules() -> Iterator[Path]:
@@ -71,7 +74,7 @@ def test_no_definition_has_a_misleading_name() -> None:
 def test_no_module_has_a_misleading_name() -> None:
     packages = [path.parent for path in modules() if path.name == "__init__.py"]
     names = {path.stem for path in modules()} | {package.name for package in packages}
-    assert names & MODULES_ONCE <= {"local"}, "only the room of the local stack may have such a name"
+    assert names & MODULES_ONCE <= {"local"}, "only the room of the local stack may have one of these names"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Names in the tests: no class has the name of a product class, and a test's name is short enough to read."""
+"""Tests of the names in the tests.
+
+No class has the name of a product class, and each test's name is short enough to read.
+"""
 
 import ast
 from collections import Counter
@@ -9,7 +12,7 @@ from tests.support.templates import CHECKOUT
 
 PRODUCT = [CHECKOUT / "functions", CHECKOUT / "infra", CHECKOUT / "client"]
 TESTS = CHECKOUT / "tests"
-PEERS = TESTS / "benchmarks" / "peers"  # the same service, written in other ways, with the service's names
+PEERS = TESTS / "benchmarks" / "peers"  # the peers implement the same API with the product's names
 LONGEST = 90
 
 

@@ -1,4 +1,7 @@
-"""The dashboard and the alarms use only metrics that the code emits, and queues and functions of the templates."""
+"""Tests that the dashboard and the alarms use only metrics that the code emits.
+
+The dashboard and the alarms also use only queues and functions that the templates define.
+"""
 
 import json
 import re

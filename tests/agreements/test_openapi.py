@@ -1,4 +1,7 @@
-"""The OpenAPI document: generated from the code, valid, and correct for every operation, error and example."""
+"""Tests that the OpenAPI document is generated from the code and is valid.
+
+The document must be correct for every operation, error and example.
+"""
 
 import importlib
 import json
@@ -78,7 +81,7 @@ def test_every_operation_parameter_and_response_has_a_description() -> None:
 
 
 def examples(place: str, node: Any) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Yield each example below a node: its path, its schema and its value."""
+    """Yield the path, the schema and the value of each example below a node of the document."""
     if isinstance(node, dict):
         for name, example in node.get("examples", {}).items():
             yield f"{place}/{name}", node["schema"], example["value"]
@@ -132,8 +135,8 @@ VALUES: list[object] = [
     "2026-11-20T08:30:00", "2026-11-20t08:30:00.1234567+14:00", "yesterday", *TEXTS, *model.STATUSES, *model.SEVERITIES,
     *model.SOURCE_TYPES,
 ]  # fmt: skip
-# The service refuses values for reasons that a schema cannot express: bytes, equality with the stored value, and nulls
-# in a patch. The description names them.
+# The service refuses more values of these two fields than the schema does. A schema cannot express a limit in bytes, a
+# comparison with the stored value, or nulls inside a patch. The description of each field states the rule.
 LAXER = {"incident_number", "lessons_learned"}
 
 
@@ -180,7 +183,10 @@ PARAMETERS = [
 def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
     operation: str, parameter: dict[str, Any]
 ) -> None:
-    """Accepted: every word of a vocabulary, both limits, and the example. Refused: values just beyond the limits."""
+    """The service must accept every word of a parameter's vocabulary, both limits and the example.
+
+    It must refuse values just beyond the limits.
+    """
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
         "list_incidents": parameters.list_request,
         "list_incident_changes": parameters.changes_request,

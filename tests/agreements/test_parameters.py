@@ -1,4 +1,7 @@
-"""The template's parameters: each one explained, in a group, and with valid values for each stage."""
+"""Tests of the template's parameters.
+
+Each parameter has an explanation, a group, and a valid value for each stage.
+"""
 
 import re
 import tomllib
@@ -87,7 +90,7 @@ def test_no_stage_names_an_account_or_a_real_issuer() -> None:
     assert all(overrides(stage)["JwtIssuer"] == f"https://issuer.example.com/{stage}" for stage in STAGES)
 
 
-# --- bounds
+# --- limits
 
 
 def test_throughput_limits_apply_to_the_table_and_every_index_and_are_off_by_default() -> None:

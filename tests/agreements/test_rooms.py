@@ -1,4 +1,7 @@
-"""Imports point down from room to room, in the functions and in the command: no cycles and no hidden imports."""
+"""Tests that a module imports only from its own room or from lower rooms, in the functions and in the command.
+
+Also tests that there are no circular imports and no hidden imports. A hidden import is an import inside a function.
+"""
 
 import ast
 import re
@@ -14,14 +17,15 @@ import pytest
 from tests.support.templates import CHECKOUT
 
 SERVICES = "services"
-"""The room of the modules at the root of the package ``incidents`` and in its package ``commands``."""
+"""The name of the room for the modules at the root of ``incidents`` and in ``incidents.commands``."""
 
 
 class House(NamedTuple):
-    """A tree of modules. ``floors`` are its rooms from the top down; rooms on one floor import nothing of each other.
+    """A tree of modules with its rooms.
 
-    ``figure``: the pattern that the line of a hidden import must contain. It is the measured time that the import saves
-    at a start; None forbids every hidden import.
+    ``floors`` lists the rooms from the top floor down. Rooms on the same floor must not import from each other.
+    ``figure`` is a pattern. The line of a hidden import must contain it: the pattern matches the measured time that the
+    import saves at a start. If ``figure`` is None, every hidden import is forbidden.
     """
 
     root: Path
@@ -30,7 +34,7 @@ class House(NamedTuple):
     figure: str | None
 
     def modules(self) -> dict[str, str]:
-        """Return the text of each module, by its dotted name."""
+        """Return the text of each module, by the module's dotted name."""
         return {
             ".".join(path.relative_to(self.root).with_suffix("").parts).removesuffix(".__init__"): path.read_text()
             for path in sorted(self.root.rglob("*.py"))
@@ -68,7 +72,10 @@ each_house = pytest.mark.parametrize("house", HOUSES, ids=lambda house: house.pa
 
 
 class Import(NamedTuple):
-    """An import of one of a house's modules by another; ``line`` is its line inside a function, or 0 outside."""
+    """An import of one module of a house by another module of the same house.
+
+    ``line`` is the line of an import inside a function. It is 0 for any other import.
+    """
 
     importer: str
     imported: str
@@ -76,7 +83,7 @@ class Import(NamedTuple):
 
 
 def imports(modules: Mapping[str, str]) -> Iterator[Import]:
-    """Yield every import of a module by another, except those for type checkers only."""
+    """Yield every import of a module by another module, except imports for type checkers only."""
     for name, text in modules.items():
         tree = ast.parse(text)
         is_package = any(other.startswith(f"{name}.") for other in modules)
@@ -114,7 +121,7 @@ def _named(node: ast.AST, package: str, modules: Mapping[str, str]) -> set[str]:
 
 
 def faults(house: House, modules: Mapping[str, str]) -> list[str]:
-    """Return the faults in the imports of a house's modules, one line each."""
+    """Return the forbidden imports between the modules of a house, one line each."""
     wrong = []
     below: dict[str, set[str]] = {}
     for importer, imported, line in imports(modules):
@@ -132,7 +139,11 @@ def faults(house: House, modules: Mapping[str, str]) -> list[str]:
 
 
 def forbidden(room: str, text: str) -> set[str]:
-    """Return the forbidden names in a module of the functions: other ways to import, and in the pure rooms a clock."""
+    """Return the forbidden names in a module of the functions.
+
+    In every room, other ways to import a module are forbidden. In the rooms ``domain`` and ``findings``, clocks, ``os``
+    and ``random`` are forbidden too.
+    """
     nodes = list(ast.walk(ast.parse(text)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
@@ -152,7 +163,7 @@ def _line(text: str, line: int) -> str:
 
 
 @each_house
-def test_imports_point_down(house: House) -> None:
+def test_modules_import_only_from_lower_rooms(house: House) -> None:
     modules = house.modules()
     assert {house.room(name) for name in modules} == {room for floor in house.floors for room in floor}
     assert len(list(imports(modules))) > 60, "the test must find the imports"

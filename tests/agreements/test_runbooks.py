@@ -1,4 +1,4 @@
-"""The runbooks name only existing alarms, commands, parameters, queues, functions and files."""
+"""Tests that the runbooks name only existing alarms, commands, parameters, queues, functions and files."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ each_page = pytest.mark.parametrize("page", PAGES)
 
 
 def resources(kind: str) -> dict[str, dict[str, object]]:
-    """Return the properties of every resource of a type, from all templates, by file and logical id."""
+    """Return the properties of all resources of a type in all templates, by file and logical id."""
     return {
         f"{path.name}:{name}": one["Properties"]
         for path in (templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml")))
@@ -40,7 +40,9 @@ def test_every_alarm_has_its_runbook_section_and_links_to_it() -> None:
     assert {section.splitlines()[0] for section in sections} == expected
     for section in sections:
         assert "**Means:**" in section
-        assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), f"what to do: {section[:40]}"
+        assert re.search(r"^1\. |\]\(dead-letters\.md#", section, flags=re.MULTILINE), (
+            f"the section must say what to do: {section[:40]}"
+        )
     for properties in alarms.values():
         pointer = f" Runbook: docs/runbooks/alarms.md#{names(properties, 'AlarmName')}"
         assert str(properties["AlarmDescription"]).endswith(f".{pointer}")
@@ -85,7 +87,7 @@ def test_every_parameter_queue_and_log_group_in_a_runbook_exists(page: str) -> N
     for name in [*re.findall(r"[`\"]([A-Z][A-Za-z]+)=", text), *listed]:
         assert name in PARAMETERS, name
     queues = {names(one, "QueueName") for one in resources("AWS::SQS::Queue").values()}
-    others = {"metrics", "restored-"}  # the schedule of that name; a table that an operator names
+    others = {"metrics", "restored-"}  # the name of the schedule, and the start of a restored table's name
     for name in re.findall(r"\$STACK-([a-z-]+)", text):
         assert name in queues | others, name
     functions = {operation_name(name) for name in templates.functions()}

@@ -1,4 +1,7 @@
-"""The artifact gets exactly the packages of uv.lock, by hash; and every waiver has a reason."""
+"""Tests that the artifact gets exactly the packages of uv.lock, checked by hash.
+
+Also tests that every waiver has a reason.
+"""
 
 import os
 import re
@@ -12,13 +15,16 @@ EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project")
 
 
 def without_comments(requirements: str) -> list[str]:
-    """Return the requirements, each with its hashes on one line. uv's own comments may change with its version."""
+    """Return the requirements, each on one line with its hashes.
+
+    uv's comments are removed, because they may change with uv's version.
+    """
     lines = [line for line in requirements.splitlines() if not line.lstrip().startswith("#")]
     return "\n".join(lines).replace("\\\n", "").splitlines()
 
 
 def test_the_requirements_are_the_export_of_the_lock() -> None:
-    uv = os.environ.get("UV", "uv")  # `uv run` sets this variable
+    uv = os.environ.get("UV", "uv")  # `uv run` sets the variable UV
     done = subprocess.run([uv, *EXPORT], cwd=CHECKOUT, capture_output=True, text=True, check=True)
 
     made_by = f"uv {' '.join(EXPORT)} --output-file functions/requirements.txt"

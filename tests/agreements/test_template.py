@@ -1,4 +1,7 @@
-"""The template agrees with the code: names, routes, roles, environment variables, versions, queues and streams."""
+"""Tests that the template agrees with the code.
+
+The tests compare names, routes, roles, environment variables, versions, queues and streams.
+"""
 
 import importlib
 import json
@@ -35,7 +38,8 @@ TABLE_AND_INDEXES = [
     *({"Fn::Sub": f"${{Storage.Outputs.TableArn}}/index/{index['IndexName']}"}
       for index in templates.table()["GlobalSecondaryIndexes"]),
 ]  # fmt: skip
-PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}  # these routes read only their own files
+# The documentation's function answers these two routes without a token.
+PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}
 each_http_function = pytest.mark.parametrize("name", templates.operations())
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -75,7 +79,7 @@ def test_every_route_except_the_documentation_s_needs_a_token() -> None:
 
 
 def environment(name: str) -> dict[str, Any]:
-    """Return a function's own variables, without those that every function has."""
+    """Return the environment variables of one function, without the variables that all functions share."""
     variables: dict[str, Any] = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     return variables
 
@@ -88,7 +92,10 @@ def test_only_functions_behind_the_authorizer_get_the_issuer(name: str) -> None:
 
 @each_function
 def test_only_functions_with_grants_on_the_table_get_its_name(name: str) -> None:
-    """Without TABLE_NAME, a function that loads the table's client would silently start cold: see ``warm_up``."""
+    """Without TABLE_NAME, a function that uses the table would skip its warm-up without an error.
+
+    See the module ``warm_up``.
+    """
     (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
     uses = any(one["Resource"] in TABLE_AND_INDEXES for one in policy["PolicyDocument"]["Statement"])
     table = {"Fn::GetAtt": ["Storage", "Outputs.TableName"]}
@@ -121,7 +128,7 @@ def test_every_function_has_its_own_role_and_log_group(name: str) -> None:
 def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str) -> None:
     role = RESOURCES[f"{name}Role"]["Properties"]
     if name == templates.DOCUMENTATION:
-        assert "ManagedPolicyArns" not in role, "this function does not use the table"
+        assert "ManagedPolicyArns" not in role, "the documentation's function must not use the table"
     else:
         assert role["ManagedPolicyArns"] == [
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
@@ -134,7 +141,8 @@ def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str)
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
         assert statement["Effect"] == "Allow"
-        if "dynamodb:DeleteItem" in statement["Action"]:  # only for the metrics' items, which can be computed again
+        # A role may delete only the metrics' items, because the jobs can compute them again.
+        if "dynamodb:DeleteItem" in statement["Action"]:
             (pattern,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
             assert (name, pattern) in {("ComputeMetrics", "METRICDUE#*"), ("ComputeMetrics", "TENANT#*#METRIC")}
         if "logs:PutLogEvents" in statement["Action"]:
@@ -191,13 +199,13 @@ def test_a_role_permits_only_requests_for_its_kinds_of_partition(name: str) -> N
 
 
 def test_each_pattern_matches_one_kind_of_partition() -> None:
-    # TENANT#* is for the index `active` only, which the statement names by its ARN.
+    # The pattern TENANT#* is used only for the index `active`. The policy's statement names this index by its ARN.
     for pattern in PATTERNS - {"TENANT#*"}:
         assert sum(fnmatchcase(partition, pattern) for partition in PARTITIONS) == 1
 
 
 def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> None:
-    """As deployed: no parameter and no condition affects such a line or its document."""
+    """The limit is a line with ``dynamodb:LeadingKeys`` in a policy. No parameter or condition may affect it."""
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
@@ -221,7 +229,10 @@ def test_the_functions_share_one_build() -> None:
 
 
 GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
-"""Values that stay the same for the life of the stack. The keys in the secrets change with CursorKeysVersion."""
+"""Values that stay the same for the life of the stack.
+
+The keys in the secrets change only together with the parameter CursorKeysVersion.
+"""
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
@@ -248,17 +259,19 @@ def named(value: object) -> set[str]:
 def test_every_change_of_a_function_makes_a_version_and_moves_the_alias(name: str) -> None:
     everywhere = templates.service()["Globals"]["Function"]
     assert everywhere["AutoPublishAlias"] == "live"
-    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, "otherwise SAM makes a version only for new code"
+    assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True, (
+        "without this property, SAM makes a version only for new code"
+    )
     assert "AutoPublishAlias" not in FUNCTIONS[name]
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", (
-        "otherwise a changed parameter deletes the earlier version"
+        "without this policy, a changed parameter deletes the earlier version"
     )
-    assert "DeletionPolicy" not in RESOURCES[name], "it would apply to the versions too"
+    assert "DeletionPolicy" not in RESOURCES[name], "a DeletionPolicy would apply to the versions too"
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
     wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}
     described = named(FUNCTIONS[name]["VersionDescription"])
-    assert described == wanted, "the description must have every changing value, or no new version is made"
+    assert described == wanted, "without every changing value in the description, no new version is made"
 
 
 @each_function
@@ -267,7 +280,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
 
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
-            return 90  # the limit in RestoredTable's pattern
+            return 90  # the limit in the pattern of the parameter RestoredTable
         of = parameters[one]
         if "AllowedValues" in of:
             return max(map(len, map(str, of["AllowedValues"])))
@@ -288,7 +301,7 @@ def test_the_table_is_protected_from_loss() -> None:
     resource = templates.read(templates.STORAGE)["Resources"]["Incidents"]
     table = resource["Properties"]
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), (
-        "a rollback must not fail at the table"
+        "a rollback must not try to delete the protected table"
     )
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
@@ -298,7 +311,10 @@ def test_the_table_is_protected_from_loss() -> None:
 
 
 def test_the_service_can_use_a_restored_table() -> None:
-    """Every user of the table gets it from the nested stack, which returns one of two tables."""
+    """Every resource that uses the table gets the table's name from the nested stack.
+
+    The nested stack returns either its own table or the restored table.
+    """
     outputs = templates.read(templates.STORAGE)["Outputs"]
     for output, restored in (
         ("TableName", {"Ref": "RestoredTable"}),
@@ -359,7 +375,7 @@ def test_only_the_template_s_rules_may_send_to_the_queue() -> None:
 
 
 def readers() -> dict[str, dict[str, Any]]:
-    """Return the properties of each reader of the stream, by its function."""
+    """Return the properties of each reader of the stream, by the name of the reader's function."""
     explicit = [one["Properties"] for one in RESOURCES.values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
     events = [(name, event) for name, one in FUNCTIONS.items() for event in one.get("Events", {}).values()]
     return {name: event["Properties"] for name, event in events if event["Type"] == "DynamoDB"} | {
@@ -367,7 +383,8 @@ def readers() -> dict[str, dict[str, Any]]:
     }
 
 
-# A final erasure is not published, but it marks its days.
+# The service publishes no event for an erased incident, but the days of the incident must be marked. So only the reader
+# FollowIncidents gets the records of removals.
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("FollowIncidents", {})],
@@ -387,7 +404,10 @@ def test_the_stream_has_only_two_readers() -> None:
 
 
 def test_the_old_stream_reader_calls_the_alias_of_the_renamed_function() -> None:
-    """The reader must keep its name: see `tests/agreements/test_updates.py`. A new FunctionName does not replace it."""
+    """The stream reader must keep its logical id: see `tests/agreements/test_updates.py`.
+
+    A change of FunctionName does not replace the reader.
+    """
     assert RESOURCES["MarkMetricDaysStream"]["Properties"]["FunctionName"] == {"Ref": "FollowIncidents.Alias"}
     assert "FunctionName" not in only_at_creation("AWS::Lambda::EventSourceMapping")
-    assert "MarkMetricDays" not in RESOURCES, "SAM would make a second reader from its event"
+    assert "MarkMetricDays" not in RESOURCES, "SAM would make a second reader from an event of this function"

@@ -1,7 +1,8 @@
-"""Resources that hold data keep their identity from one version of the templates to the next.
+"""Tests that resources that hold data keep their identity from one version of the templates to the next.
 
-CloudFormation replaces a resource if its logical id changes, or a property that only a creation can set: then a full
-table becomes an empty one. A changed line here decides to do that to every deployed stack.
+CloudFormation replaces a resource if its logical id changes, or if a property changes that can only be set at creation.
+The replacement of a full table would be an empty table. Therefore, a change to a line in this module may replace a
+resource in every deployed stack.
 """
 
 from typing import Any
@@ -23,11 +24,11 @@ QUEUES = {
 DEPLOYED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("template.yaml", "Storage"): ("AWS::Serverless::Application", {}),
     ("template.yaml", "Eventing"): ("AWS::Serverless::Application", {}),
-    ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # callers know its id from the URL
+    ("template.yaml", "Api"): ("AWS::Serverless::HttpApi", {}),  # the callers' URL contains the API's id
     ("template.yaml", "CursorKey"): ("AWS::SecretsManager::Secret", {}),
     ("template.yaml", "CursorKeyBefore"): ("AWS::SecretsManager::Secret", {}),
-    # With the same name, the reader continues where it had stopped. SAM made the name for MarkMetricDays's event
-    # Stream.
+    # With the same logical id, the stream reader continues where it stopped. SAM once generated this logical id for the
+    # event Stream of the function MarkMetricDays.
     ("template.yaml", "MarkMetricDaysStream"): (
         "AWS::Lambda::EventSourceMapping",
         {"EventSourceArn": {"Fn::GetAtt": ["Storage", "Outputs.StreamArn"]}, "StartingPosition": "TRIM_HORIZON"},
@@ -43,7 +44,7 @@ INDEXES = {"active", "active-by-status", "active-by-app", "by-detected-day", "by
 
 
 def only_at_creation(kind: str) -> set[str]:
-    """Return the properties whose change replaces a resource, from its provider's schema."""
+    """Return the properties whose change replaces a resource, according to the schema of the resource's provider."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     named = [*schema.get("createOnlyProperties", []), *schema.get("conditionalCreateOnlyProperties", [])]
     return {one.split("/")[2] for one in named}
@@ -55,7 +56,7 @@ def test_a_resource_that_holds_data_keeps_its_identity(place: tuple[str, str]) -
     resource = templates.read(templates.CHECKOUT / file)["Resources"][name]
     assert resource["Type"] == kind
     if kind.startswith("AWS::Serverless::"):
-        return  # SAM's own type: only its logical id must stay
+        return  # a type of SAM has no such schema, so only the logical id is checked
     replacing = only_at_creation(kind)
     assert set(identity) <= replacing
     assert {one: value for one, value in resource["Properties"].items() if one in replacing} == identity

@@ -1,4 +1,7 @@
-"""`uv run python -m tests.benchmarks`: measure everything in one run; print the table and write figures and picture."""
+"""Runs all benchmarks with `uv run python -m tests.benchmarks`.
+
+The command prints a table of the results, and writes the figures, the table and a picture.
+"""
 
 import os
 import platform
@@ -22,23 +25,24 @@ console = Console(stderr=True)
 
 def main(
     only: Annotated[
-        list[str] | None, typer.Option(help=f"Measure only this; repeat it. One of {', '.join(SORTS)}.")
+        list[str] | None,
+        typer.Option(help=f"Measure only this part. You can repeat this option. Parts: {', '.join(SORTS)}."),
     ] = None,
-    runs: Annotated[int, typer.Option(min=2, help="Fresh processes of each start.")] = 20,
-    rounds: Annotated[int, typer.Option(min=2, help="Rounds of warm calls.")] = 15,
-    largest: Annotated[int, typer.Option(min=100, help="Incidents of the largest tenant.")] = 100_000,
-    valgrind: Annotated[bool, typer.Option(help="Count instructions too, where valgrind is there.")] = True,
-    out: Annotated[Path, typer.Option(help="Where the figures, the table and the picture go.")] = CHECKOUT
+    runs: Annotated[int, typer.Option(min=2, help="Number of fresh processes for each start.")] = 20,
+    rounds: Annotated[int, typer.Option(min=2, help="Number of rounds of warm calls.")] = 15,
+    largest: Annotated[int, typer.Option(min=100, help="Number of incidents of the largest tenant.")] = 100_000,
+    valgrind: Annotated[bool, typer.Option(help="Count instructions too, if valgrind is installed.")] = True,
+    out: Annotated[Path, typer.Option(help="Folder for the figures, the table and the picture.")] = CHECKOUT
     / ".benchmarks",
 ) -> None:
-    """Measure this service next to other ways of doing the same work, in about half an hour. --only selects parts."""
+    """Measure this service and other implementations of the same API, in about half an hour. --only selects parts."""
     if missing := dynamodb_local.what_is_missing():
         raise typer.BadParameter(missing)
     wanted = set(only or SORTS)
     if unknown := wanted - set(SORTS):
-        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(SORTS)}")
+        raise typer.BadParameter(f"unknown part: {', '.join(sorted(unknown))}; the parts are {', '.join(SORTS)}")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]  # the user may have an AWS account
+        del os.environ[name]  # the benchmarks must not reach an AWS account of the user
     figures: dict[str, Any] = {
         "python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(),
         "runs": runs, "rounds": rounds,

@@ -1,4 +1,7 @@
-"""The subjects of the measurements: each one in a folder of its own, as at /var/task."""
+"""Builds the measured subjects: this service and its peers.
+
+Each subject has its own folder, as at /var/task on Lambda.
+"""
 
 import shutil
 import subprocess
@@ -26,7 +29,7 @@ _MODULES = {"get": "get_incident", "list": "list_incidents", "create": "create_i
 
 
 class Subject(NamedTuple):
-    """A way of doing the work: its folder as deployed, and its folder with byte code."""
+    """One implementation of the API: its folder as built, and its folder with byte code."""
 
     name: str
     as_built: Path
@@ -37,7 +40,10 @@ class Subject(NamedTuple):
 
 
 def build(folder: Path) -> list[Subject]:
-    """Build all subjects into a folder. Our artifact has byte code; the others get byte code in a copy."""
+    """Build all subjects into a folder and return them.
+
+    Our artifact contains byte code. For each peer, a copy of the artifact gets byte code.
+    """
     parameters = sam.host_parameters()
     sam.build(parameters, folder / "ours")
     (ours,) = (one for one in artifact.artifacts(folder / "ours") if (one / "incidents").is_dir())
@@ -52,7 +58,10 @@ def build(folder: Path) -> list[Subject]:
 
 
 def runtime(folder: Path) -> Path:
-    """Install the packages that Lambda loads before any function: its bootstrap, with byte code."""
+    """Install Lambda's bootstrap with byte code, and return its folder.
+
+    Lambda loads the bootstrap before any function.
+    """
     place = folder / "runtime"
     requirements = folder / "runtime.txt"
     requirements.write_text(_exported("lambda-runtime"))

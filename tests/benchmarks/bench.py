@@ -1,4 +1,4 @@
-"""The basis of every measurement: the subjects, a table for each, their processes, and the scenes to replay."""
+"""Prepares every measurement: a table and a process for each subject, and the recorded scenes to replay."""
 
 import json
 import subprocess
@@ -15,11 +15,11 @@ from tests.benchmarks.artifacts import Subject
 from tests.support import dynamodb_local, templates
 
 WORKER = Path(__file__).parent / "worker.py"
-INCIDENTS = 101  # in each table: a page of 100, and one more for a next page
+INCIDENTS = 101  # in each table: a page of 100, and one more so that there is a next page
 
 
 class Scene(NamedTuple):
-    """A request that all subjects answer."""
+    """A kind of request that every subject answers."""
 
     operation: str
     limit: int = 50
@@ -41,13 +41,17 @@ class Bench(NamedTuple):
     incident_ids: dict[str, str]
 
     def environment(self, subject: Subject, url: str) -> dict[str, str]:
-        """Return a function's environment variables. Off Lambda, Tracer sends nothing, which is to its advantage."""
+        """Return the environment variables of a subject's process.
+
+        Outside Lambda, Tracer sends nothing. So a subject with Tracer costs less here than on Lambda.
+        """
         return {
             "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_ENDPOINT_URL_DYNAMODB": url,
             "TABLE_NAME": table_of(subject), "CURSOR_KEY": "the key of the benchmarks",
             "POWERTOOLS_SERVICE_NAME": "incidents", "POWERTOOLS_LOG_LEVEL": "INFO",
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",  # nothing can write byte code to /var/task
+            # On Lambda, a function cannot write byte code to /var/task.
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
         }  # fmt: skip
 
     def event(self, subject: Subject, scene: Scene) -> dict[str, Any]:
@@ -59,7 +63,7 @@ class Bench(NamedTuple):
 
     @contextmanager
     def worker(self, subject: Subject, place: Path, url: str, *options: str) -> Iterator["Worker"]:
-        """Run a subject's process from a folder, with the table at a URL."""
+        """Run a subject from its folder in a separate process, with DynamoDB at this URL; yield the worker."""
         command = (sys.executable, "-P", "-s", "-S", str(WORKER), str(place), str(self.runtime), *options)
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(subject, url)
@@ -70,7 +74,7 @@ class Bench(NamedTuple):
 
 
 class Worker:
-    """A process that runs one artifact."""
+    """A process that runs the artifact of one subject."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -91,7 +95,9 @@ def table_of(subject: Subject) -> str:
 
 @contextmanager
 def ready(folder: Path) -> Iterator[Bench]:
-    """Build, start DynamoDB Local and the canned server, fill the tables, and record every scene."""
+    """Build the subjects, start DynamoDB Local and the canned server, fill the tables and record every scene; yield the
+    bench.
+    """
     subjects, runtime = artifacts.build(folder), artifacts.runtime(folder)
     with ExitStack() as stack:
         url = stack.enter_context(dynamodb_local.running())
@@ -115,7 +121,7 @@ def _fill(bench: Bench, subject: Subject) -> None:
 
 
 def _record(bench: Bench, subject: Subject) -> None:
-    """Record every scene, and check that the subject did its work."""
+    """Record every scene of a subject, and check the subject's answers."""
     for scene in SCENES:
         bench.set_scene(subject, scene, record=True)
         with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
@@ -133,7 +139,8 @@ def _check(incident: dict[str, Any], subject: Subject, *, patched: bool) -> None
     changed = set(documents.PATCH)
     for field, value in wanted.items():
         if field in changed and (patched or incident[field] != value):
-            assert incident[field] != value, (subject.name, field)  # the scene of the update was recorded before
+            # The update is recorded before the lists, so a list shows the changed incident.
+            assert incident[field] != value, (subject.name, field)
         else:
             got = incident[field]
             assert got == value or (field == "financial_impact" and float(got) == value), (subject.name, field, got)

@@ -1,4 +1,7 @@
-"""The cost of a call to a warm function, in CPU seconds: all subjects in turn, with canned answers and with a table."""
+"""Measures the CPU seconds of a call to a warm function.
+
+All subjects run in turn, once with canned answers and once with a table.
+"""
 
 from collections import defaultdict
 from contextlib import ExitStack
@@ -7,12 +10,14 @@ from typing import Any
 from tests.benchmarks.bench import SCENES, Bench
 
 WARM_UP = 20
-# The calls of one round, so that a round of each scene takes a fraction of a second.
+# The number of calls in a round of each scene. A round takes a fraction of a second.
 CALLS = {"get": 40, "create": 40, "update": 40, "list 50": 8, "list 100": 4}
 
 
 def measure(bench: Bench, rounds: int, *, canned: bool) -> dict[str, Any]:
-    """Return the CPU seconds and the wall-clock seconds of a call, by scene and subject, one figure for each round."""
+    """Return the CPU seconds and the wall-clock seconds of a call, by scene and subject, with one figure for each
+    round.
+    """
     seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     url = bench.canned_url if canned else bench.dynamodb_url
     with ExitStack() as stack:

@@ -1,8 +1,10 @@
-"""A table with recorded answers of DynamoDB Local: the same bytes each time, with almost no work.
+"""A server that replays recorded answers of DynamoDB Local: the same bytes each time, with almost no work.
 
-`python -m tests.benchmarks.canned URL` serves on a free port of loopback, and prints the port. ``POST /_scene`` with
-``{"scene": NAME, "record": BOOL}`` sets the scene of the next requests. While it records, the server passes requests on
-to URL, and keeps the answers by scene and operation. Otherwise it answers with the recorded ones.
+`python -m tests.benchmarks.canned URL` serves on a free port of the loopback interface, and prints the port.
+
+``POST /_scene`` with ``{"scene": NAME, "record": BOOL}`` sets the scene of the next requests. If ``record`` is true,
+the server passes each request on to URL, and stores the answer by scene and operation. Otherwise it returns the stored
+answer.
 """
 
 import http.client
@@ -22,7 +24,7 @@ _now = {"scene": "", "record": False}
 
 @contextmanager
 def serving(upstream: str) -> Iterator[str]:
-    """Run a server of canned answers for a DynamoDB; yield its URL."""
+    """Run a server that replays the answers of the DynamoDB at a URL; yield the server's own URL."""
     command = (sys.executable, "-m", "tests.benchmarks.canned", upstream)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""The incident of all measurements, and the requests as the gateway passes them."""
+"""The incident of all measurements, and the requests in the form in which the gateway passes them."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ INCIDENT: dict[str, Any] = {
     "lessons_learned": "Keys of build roles live for an hour, and every list of keys is compared with the account.",
 }
 
-# %N% becomes the number of the call, so that each call changes a value.
+# The worker replaces %N% with the number of the call, so that each call changes a value.
 PATCH = {
     "owner_id": "team-%N%",
     "root_cause": "A key that lived too long, as look no. %N% at the laptop's image says.",
@@ -46,7 +46,7 @@ PATCH = {
 
 
 def event(operation: str, incident_id: str = "", limit: int = 50) -> dict[str, Any]:
-    """Return a request to an operation, as a gateway with a JWT authorizer passes it (payload 2.0)."""
+    """Return the event of a request to an operation, as a gateway with a JWT authorizer passes it (payload 2.0)."""
     method, path, body = {
         "get": ("GET", f"{PATH}/{incident_id}", None),
         "list": ("GET", PATH, None),

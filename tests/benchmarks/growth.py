@@ -1,4 +1,7 @@
-"""The effect of a larger tenant and of more tenants on DynamoDB Local: calls, units and seconds of one operation."""
+"""Measures how the cost of an operation changes with the size of a tenant and with the number of tenants.
+
+The cost is the calls, units and seconds of one operation on DynamoDB Local.
+"""
 
 import io
 import json
@@ -40,7 +43,7 @@ _TABLE = "incidents"
 
 
 def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
-    """Return what each operation uses, by the tenant's number of incidents and by the number of tenants."""
+    """Return the cost of each operation, by the tenant's number of incidents and by the number of tenants."""
     return {
         "incidents": {str(size): _measured({"acme": size}) for size in sizes},
         "tenants": {
@@ -51,7 +54,10 @@ def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
 
 
 def _measured(sizes: dict[str, int]) -> dict[str, Any]:
-    """Fill a new table and measure in the tenant acme. DynamoDB Local is new too: it slows with all it ever held."""
+    """Fill a table, and return the cost of each operation in the tenant acme.
+
+    The table is in a new DynamoDB Local, because DynamoDB Local becomes slower with everything that it has ever stored.
+    """
     with dynamodb_local.running() as url:
         os.environ |= {
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1",
@@ -64,7 +70,7 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         client = boto3.client("dynamodb")
         client.create_table(TableName=_TABLE, **templates.table(), **templates.stream())
         stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
-        with redirect_stdout(io.StringIO()):  # the jobs print their metrics for CloudWatch
+        with redirect_stdout(io.StringIO()):  # hides the metrics that the jobs print for CloudWatch
             return _operations(stored["acme"])
 
 
@@ -97,7 +103,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
 
 
 def _one(operation: Callable[[], None]) -> dict[str, Any]:
-    operation()  # the first call makes counters, connections and marks
+    operation()  # not measured, because the first call creates counters, connections and marks
     with units.of_calls() as used:
         operation()
     seconds = []
@@ -109,7 +115,10 @@ def _one(operation: Callable[[], None]) -> dict[str, Any]:
 
 
 def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form.Item]:
-    """Store a tenant's incidents, ten a day; every third is closed, and every fifth of the others has severity high."""
+    """Store a tenant's incidents, ten a day, and return their items.
+
+    Every third incident is closed. Every fifth incident has the severity high.
+    """
     found = []
     for n in range(count):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)

@@ -1,7 +1,8 @@
-"""Instructions of a start and of a call, counted by valgrind: the same within a percent even on a busy machine.
+"""Counts the instructions of a start and of a call with valgrind.
 
-The count of a start is without the bootstrap's instructions. The count of a call is the difference that ten more calls
-make in a process that has made three.
+Even on a busy machine, repeated counts differ by less than a percent. The count of a start excludes the instructions of
+the bootstrap. The count of a call comes from two processes: one makes three calls, and the other makes thirteen. A
+tenth of the difference is the count of one call.
 """
 
 import json
@@ -24,7 +25,10 @@ def available() -> bool:
 
 
 def of_starts(bench: Bench) -> dict[str, dict[str, int]]:
-    """Return the instructions of a start with byte code, without the bootstrap's, by subject and operation."""
+    """Return the instructions of a start with byte code, by subject and operation.
+
+    The instructions of the bootstrap are subtracted.
+    """
     bootstrap = _count(bench, bench.subjects[0], [])
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for subject in bench.subjects:

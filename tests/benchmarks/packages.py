@@ -1,4 +1,4 @@
-"""The bytes of a deployment: the folder, and the zip file to upload, with zip's best compression."""
+"""Measures the bytes of a deployment: the folder, and the zip file to upload, with zip's best compression."""
 
 import io
 import zipfile

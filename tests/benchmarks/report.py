@@ -1,4 +1,4 @@
-"""The output of a run: the table, all figures as JSON, and a picture."""
+"""Writes the results of a run: a table, all figures as JSON, and a picture."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,10 @@ _SCENES = ("get", "create", "update", "list 50", "list 100")
 
 
 def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the table; write figures.json, table.md and, if starts and calls were measured, picture.png."""
+    """Print the table, and write figures.json and table.md.
+
+    If starts and calls were measured, also write picture.png.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures.json").write_text(json.dumps(figures, indent=1))
     found = [*rows(figures)]
@@ -50,7 +53,7 @@ def _markdown(found: list[Goal]) -> list[str]:
 
 
 def _growth(figures: dict[str, Any]) -> list[str]:
-    """Return a table of calls and milliseconds by size, as Markdown."""
+    """Return Markdown tables of the calls, read units and milliseconds of each operation, by size."""
     if "growth" not in figures:
         return []
     lines: list[str] = []
@@ -69,7 +72,7 @@ def _growth(figures: dict[str, Any]) -> list[str]:
 
 
 def _picture(figures: dict[str, Any], path: Path) -> None:
-    """Draw the CPU of a start and of a warm call, as ratios to the usual way."""
+    """Draw the CPU time of a start and of a warm call, relative to the peer with Powertools and Tracer."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,7 +1,8 @@
-"""The cost of a start: fresh processes, import and first call, CPU and wall-clock time, all subjects in turn.
+"""Measures the CPU and wall-clock time of a start: a fresh process imports the function and makes the first call.
 
-Lambda loads the bootstrap before any function. So it is loaded before the measurement and does not count. The first
-call gets canned answers, so a subject gains nothing if it makes its client late.
+All subjects run in turn. The measurement begins after the bootstrap is loaded, because Lambda loads the bootstrap
+before any function. The first call gets canned answers. The measurement includes the first call, so a subject gains
+nothing if it creates its client late.
 """
 
 import gc
@@ -11,11 +12,15 @@ from typing import Any
 from tests.benchmarks.artifacts import FLOOR, OPERATIONS, OURS
 from tests.benchmarks.bench import Bench, Scene
 
-PEERS_OPERATIONS = ("get", "create")  # a peer is one function: all its operations start in the same way
+# A peer is one function, so all its operations start in the same way.
+PEERS_OPERATIONS = ("get", "create")
 
 
 def measure(bench: Bench, runs: int) -> dict[str, Any]:
-    """Return the CPU seconds and wall-clock seconds of each run, by subject, form and operation."""
+    """Return the CPU seconds and wall-clock seconds of each run, by subject, form and operation.
+
+    The form is "as built" or "with byte code".
+    """
     seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list))))
     gc.disable()
     for _ in range(runs):
@@ -36,7 +41,7 @@ def measure(bench: Bench, runs: int) -> dict[str, Any]:
 
 
 def look_into(bench: Bench) -> dict[str, Any]:
-    """Return what a start loads, by subject and operation: files opened, sources compiled, modules, resident bytes."""
+    """Return the opened files, compiled sources, modules and resident bytes of a start, by subject and operation."""
     found: dict[str, Any] = defaultdict(dict)
     for subject in bench.subjects:
         for operation in OPERATIONS if subject.name == OURS else PEERS_OPERATIONS:
@@ -44,7 +49,7 @@ def look_into(bench: Bench) -> dict[str, Any]:
             bench.set_scene(subject, scene)
             asked = {"start": subject.module(operation), "event": bench.event(subject, scene)}
             with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
-                resident = worker.ask(**asked)["resident"]  # without the audit hook, which needs memory itself
+                resident = worker.ask(**asked)["resident"]  # measured without the audit hook, which uses memory itself
             with bench.worker(subject, subject.compiled, bench.canned_url, "--audit") as worker:
                 said = worker.ask(**asked)
             found[subject.name][operation] = {

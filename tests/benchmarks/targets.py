@@ -1,4 +1,4 @@
-"""The target of each figure, and the measured result."""
+"""Compares each measured figure with its target."""
 
 from collections.abc import Iterator
 from statistics import median, quantiles
@@ -11,20 +11,22 @@ _MB = 1_000_000
 
 WHY_NOT = {
     "warm create": (
-        "an incident's number is drawn by a request of its own before the transaction (inside it, all creates of a "
-        "tenant would meet there), so a create pays botocore's price of a request twice, and the peer once: it makes "
-        "up its number by chance. Two bare requests of our client are three quarters of the create."
+        "a create pays botocore's cost of a request twice, because its first request assigns the incident's number. "
+        "Inside the transaction, all creates of a tenant would conflict at the counter of the numbers. The peer pays "
+        "this cost once, because its numbers are random. Two bare requests of our client take three quarters of the "
+        "time of a create."
     ),
 }
-"""The reason for a target that is not reached, by its row."""
+"""The reason for each missed target, by the name of the figure."""
 
 
 class Goal(NamedTuple):
-    """One figure and its target. The figure should be at most the target."""
+    """A figure and its target. The target is met if the figure is at most the target."""
 
     what: str
     figure: float
-    beside: str  # the CPU ratio with its spread, if the figure counts instructions
+    # The CPU ratio and its spread, which the report shows next to the figure.
+    beside: str
     target: float
     form: str = "{:.2f}"
 
@@ -38,7 +40,7 @@ class Goal(NamedTuple):
 
 
 def rows(figures: dict[str, Any]) -> Iterator[Goal]:
-    """Yield a row for each target with a measured figure."""
+    """Yield a row for each target whose figure was measured."""
     if "starts" in figures:
         yield from _starts(figures)
     if "loads" in figures:
@@ -114,12 +116,15 @@ def _units(units: dict[str, Any]) -> Iterator[Goal]:
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:
-    """Return the ratio of each round: both values of a round were measured at nearly the same time."""
+    """Return our value divided by the peer's value, for each round.
+
+    Both values of a round were measured at nearly the same time.
+    """
     return [one / other for one, other in zip(ours, peers, strict=True)]
 
 
 def spread(values: list[float]) -> str:
-    """Return the middle half of some values."""
+    """Return the range of the middle half of some values, as text."""
     if len(values) < 2:
         return ""
     low, _, high = quantiles(values, n=4, method="inclusive")

@@ -1,10 +1,11 @@
-"""The measured process: an interpreter, Lambda's bootstrap and one artifact. It uses only the standard library.
+"""The measured process: an interpreter, Lambda's bootstrap and one artifact.
 
-`python -P -s -S worker.py ARTIFACT RUNTIME`, then one request a line on standard input. Each gets one line as answer:
+This module uses only the standard library. Run `python -P -s -S worker.py ARTIFACT RUNTIME`, then write one request a
+line to standard input. The process answers each request with one line:
 
 ``{"start": MODULE, "event": EVENT}``   import the module and call it once: the cost of both together
 ``{"load": MODULE}``                    import the module for the calls that follow
-``{"calls": N, "event": EVENT}``        call it N times: the CPU seconds and wall-clock seconds of one call
+``{"calls": N, "event": EVENT}``        call the module N times: the CPU seconds and wall-clock seconds of one call
 """
 
 import json
@@ -46,7 +47,10 @@ def start(module, event):
 
 
 def resident():
-    """Return the resident bytes, if the system reports them. getrusage would include the parent's at the fork."""
+    """Return the resident bytes of this process, or None if the system does not report them.
+
+    getrusage is not used, because it would include the parent's memory at the fork.
+    """
     try:
         with open("/proc/self/status") as status:  # noqa: PTH123
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))

@@ -1,6 +1,6 @@
-"""Check the client's types as its users do: mypy over users' files with the installed client. Part of `.ci/run`.
+"""Checks the client's types as a user does: mypy checks users' files with the installed client.
 
-`uv run python -m tests.client.checked`
+Run it with `uv run python -m tests.client.checked`. `.ci/run` runs it too.
 """
 
 import os
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from tests.support.templates import CHECKOUT
 
 RIGHT = Path(__file__).with_name("uses_every_method.py")
-WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # no .py, so that the other checks skip it
+WRONG = Path(__file__).with_name("uses_it_wrongly.txt")  # the other checks skip a file that does not end in .py
 REVEALS = "from grc_client import Client\n\nreveal_type(Client().grc.incidents.get('inc_1').title)\n"
 
 
@@ -59,8 +59,9 @@ def in_the_development_environment(folder: Path) -> list[str]:
 
 
 def wheel(folder: Path) -> Path:
-    """Return the folder of the unpacked client, as a user installs it."""
-    shutil.copytree(CHECKOUT / "client", folder / "client")  # setuptools leaves its own folders there
+    """Build the client's wheel, and return the folder of the unpacked client, as a user installs it."""
+    # The build uses a copy, because setuptools leaves its own folders next to the sources.
+    shutil.copytree(CHECKOUT / "client", folder / "client")
     uv = os.environ.get("UV", "uv")
     subprocess.run([uv, "build", "--wheel", "-q", "--out-dir", folder, folder / "client"], check=True)
     (built,) = folder.glob("*.whl")

@@ -1,4 +1,7 @@
-"""The exchange that both clients share, without a network: when it retries a request, and how it reads an answer."""
+"""Tests of the client's module ``exchange``, which both clients share. The tests use no network.
+
+They test when a client retries a request, and how it reads an answer.
+"""
 
 import copy
 import pickle
@@ -43,7 +46,7 @@ def broken(kind: type[httpx.RequestError]) -> httpx.RequestError:
 
 
 def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float = 30) -> list[float]:
-    """Return the pauses before each attempt, until the exchange gives up."""
+    """Run an exchange until it gives up, and return the pause before each attempt."""
     steps = exchange.exchange(call, retry_for)
     pauses = [next(steps)]
     try:
@@ -77,7 +80,7 @@ def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], s
         (lambda: broken(httpx.RemoteProtocolError), False),
     ],
 )
-def test_a_conditional_request_is_retried_only_if_it_cannot_have_been_done(
+def test_a_conditional_request_is_retried_only_if_the_service_cannot_have_done_it(
     call: Call[Any], came: Callable[[], Any], again: bool, clock: list[float]
 ) -> None:
     assert (len(run(call, came, clock)) > 1) is again

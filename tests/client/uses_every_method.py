@@ -1,4 +1,7 @@
-"""A user's own file. It is never run: mypy reads it in strict mode, with the installed client."""
+"""Uses every method of the client, as a user's file could.
+
+Nobody runs this file. mypy reads it in strict mode, with the installed client.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The account map on AWS's own DynamoDB Local, with the functions' own client."""
+"""Tests of the account map on AWS's own DynamoDB Local, with the client that the functions use."""
 
 import pytest
 from create_incident import handler as create

@@ -1,4 +1,7 @@
-"""Requests with bad input: none gives a 5xx, and a refused request leaves every byte of the table unchanged."""
+"""Tests that requests with bad input never get a 5xx.
+
+A refused request leaves every byte of the table unchanged.
+"""
 
 import json
 from typing import TYPE_CHECKING, Any

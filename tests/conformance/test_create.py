@@ -1,4 +1,4 @@
-"""Creates on AWS's own DynamoDB Local, with real conditions, transactions and concurrency."""
+"""Tests of creates on AWS's own DynamoDB Local, with real conditions, transactions and concurrency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def everything(dynamodb: "DynamoDBClient", table_name: str) -> Any:
-    """A function that reads the complete table, sorted."""
+    """Return a function that reads the complete table, sorted by key."""
 
     def read() -> list[Any]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)

@@ -1,4 +1,7 @@
-"""Findings on AWS's own DynamoDB Local, through the handler of the queue: one incident for each finding."""
+"""Tests of findings on AWS's own DynamoDB Local, through the handler of the queue.
+
+Each finding becomes one incident.
+"""
 
 import json
 from collections import Counter
@@ -35,7 +38,7 @@ Finding = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def system(service: str) -> AccountMap:
-    """The account map, with one account linked to acme."""
+    """Return the account map, with one account linked to the tenant acme."""
     system = AccountMap(client_module.client(), service)
     system.link(ACCOUNT, "acme")
     return system
@@ -43,7 +46,10 @@ def system(service: str) -> AccountMap:
 
 @pytest.fixture
 def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Collect the messages that the function sends to the dead letters. SQS is simulated here, unlike in tests/e2e."""
+    """Yield the list of messages that the function sends to the dead letters.
+
+    SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
+    """
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
     queues.client.cache_clear()
@@ -60,26 +66,26 @@ def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 class Answered:
-    """The part of an HTTP response that botocore reads."""
+    """A replacement for an HTTP response, with the part that botocore reads."""
 
     status_code = 200
 
 
 def take(*events: object) -> list[str]:
-    """Return the ids of the messages that the queue delivers again."""
+    """Give the function these events, and return the ids of the messages that the queue would deliver again."""
     answer = ingest_finding.handler(sqs_event(*events), Context)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def incidents(tenant: str = "acme") -> list[dict[str, Any]]:
-    """Return a tenant's incidents, oldest first, with the deleted ones."""
+    """Return a tenant's incidents, oldest first, including the deleted incidents."""
     answer = list_(list_event(claims(tenant), include_deleted="true", order="asc"), Context)
     found: list[dict[str, Any]] = json.loads(answer["body"])["items"]
     return found
 
 
 def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c3d4e5f60718") -> dict[str, Any]:
-    """Return the recorded finding, seen again this many minutes later."""
+    """Return the recorded GuardDuty finding, as if the tool saw it again this many minutes later."""
     event = recorded("guardduty")
     later = datetime(2026, 11, 17, 3, tzinfo=UTC) + timedelta(minutes=minutes)
     event["detail"]["updatedAt"] = event["detail"]["service"]["eventLastSeen"] = later.isoformat().replace(
@@ -110,7 +116,7 @@ def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
 
 
 def soon(**more: float) -> int:
-    """Return the minutes from the recorded finding's time to a moment after now."""
+    """Return the number of minutes from the recorded finding until shortly after now."""
     after = datetime.now(UTC) + timedelta(minutes=1, **more)
     return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
 
@@ -162,7 +168,7 @@ def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(system: AccountM
     take(guardduty(severity=7.5))
     patch(incidents()[0], severity="low")
     take(guardduty(minutes=1, severity=7.5))
-    assert incidents()[0]["severity"] == "low", "the severity is not above the highest one seen before"
+    assert incidents()[0]["severity"] == "low", "the incident's severity must change only if a higher one is seen"
 
     take(guardduty(minutes=2, severity=9.5))
     assert incidents()[0]["severity"] == "critical"
@@ -245,7 +251,8 @@ def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, or
 def test_concurrent_events_of_a_finding_make_one_incident(
     system: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    def take_one(n: int) -> list[str]:  # as concurrent functions do; one handler takes one batch at a time
+    # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
+    def take_one(n: int) -> list[str]:
         message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
         return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
 
@@ -388,7 +395,7 @@ def test_the_highest_severity_ever_seen_is_remembered() -> None:
     take(guardduty(minutes=1, severity=2.0))
     patch(incidents()[0], severity="medium")
     take(guardduty(minutes=2, severity=9.5))
-    assert incidents()[0]["severity"] == "medium", "an analyst lowered the severity after it was critical"
+    assert incidents()[0]["severity"] == "medium", "the tool already reported critical before the analyst's change"
 
 
 @pytest.mark.usefixtures("system")
@@ -396,7 +403,7 @@ def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     take(guardduty(severity=5.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
-    for size in range(32_000, 0, -50):  # the largest size that still fits
+    for size in range(32_000, 0, -50):  # stops at the largest size that still fits
         if update(patch_event(incidents()[0]["id"], {"root_cause": "r" * size}), Context)["statusCode"] == 200:
             break
 
@@ -415,7 +422,7 @@ def test_an_incident_of_the_largest_size_refuses_no_finding() -> None:
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
     incident_id, fits, too_large = incidents()[0]["id"], 0, 32_768
-    while too_large - fits > 1:  # down to the byte
+    while too_large - fits > 1:  # finds the largest size to the byte
         size = (fits + too_large) // 2
         done = update(patch_event(incident_id, {"root_cause": "r" * size}), Context)["statusCode"] == 200
         fits, too_large = (size, too_large) if done else (fits, size)

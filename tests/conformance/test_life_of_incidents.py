@@ -1,4 +1,7 @@
-"""The service against a plain model: after any operations by any callers in any order, both must agree."""
+"""Tests the service against a plain model.
+
+After any operations by any callers in any order, the service and the model must agree.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -39,8 +42,9 @@ from tests.support.oracle import Actor, Document
 STEPS = scale.of(short=3_000, full=30_000)
 STEPS_A_LIFE = 75
 
-LIVES_A_SEED = 9  # hypothesis makes any further lives from copies of earlier ones
-SEEDS = -(-STEPS // (LIVES_A_SEED * (STEPS_A_LIFE - 1)))  # the first step of a life only prepares it
+# With more lives for one seed, hypothesis would copy earlier lives.
+LIVES_A_SEED = 9
+SEEDS = -(-STEPS // (LIVES_A_SEED * (STEPS_A_LIFE - 1)))  # the first step of a life only creates incidents
 
 one_seed = settings(
     max_examples=LIVES_A_SEED,
@@ -56,7 +60,7 @@ RULES: list[str] = []
 
 
 def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a rule, and count its calls."""
+    """Return a decorator that makes a rule from a function and counts the calls of the rule."""
 
     def decorate(function: Callable[..., None]) -> Any:
         RULES.append(function.__name__)
@@ -75,14 +79,14 @@ def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 class LifeOfIncidents(RuleBasedStateMachine):
-    """All operations that may happen, in any order."""
+    """A state machine with all operations that may happen, in any order."""
 
     def __init__(self, tally: TalkCount) -> None:
         super().__init__()
         self.both = Both(tally)
         self.opened: list[Opened] = []
         self.looks = 0
-        self.unsettled = False  # from the start of a step until it succeeds
+        self.unsettled = False  # true from the start of a step until the step succeeds
 
     @initialize(bodies=st.lists(values, min_size=8, max_size=8), status=statuses)
     def everybody_has_an_incident(self, bodies: list[Document], status: str) -> None:
@@ -102,7 +106,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
 
     @step(who=actors, number=st.sampled_from(NUMBERS) | which, body=values)
     def create_with_a_number(self, who: int, number: str | int, body: Document) -> None:
-        if isinstance(number, int):  # a number that some tenant already uses
+        if isinstance(number, int):  # the integer selects a number that some tenant already uses
             in_use = sorted(number for _, number in self.both.world.numbers)
             number = in_use[number % len(in_use)] if in_use else "IR-1"
         self.both.create(self.both.actors[who], body | {"title": "x", "incident_number": number})
@@ -226,14 +230,17 @@ class LifeOfIncidents(RuleBasedStateMachine):
 
     @invariant()
     def what_everybody_can_list_is_what_the_model_says(self) -> None:
-        """After a request for a change, one caller in turn lists everything."""
+        """After each request for a change, list everything as one caller. The callers take turns from list to list."""
         if self.both.asked_for_a_change:
             self.both.asked_for_a_change = False
             self.looks += 1
             self.both.turn(self.both.actors[self.looks % 8], {}, 100)
 
     def found(self, aim: Aim, *, deleted: bool = False) -> tuple[Actor, str]:
-        """Return the caller and the incident's id; a deleted incident if ``deleted`` is set and one exists."""
+        """Return a caller and the id of an incident.
+
+        If ``deleted`` is set and a deleted incident exists, the incident is a deleted one.
+        """
         actor = self.both.actors[aim.who]
         all_of_them = [one for one in self.both.world.records if aim.is_stranger or self.both.world.reach(actor, one)]
         gone = [one for one in all_of_them if self.both.world.records[one].document["is_deleted"]]
@@ -241,7 +248,10 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return actor, choice[aim.n % len(choice)]
 
     def parameters(self, narrowed: Document) -> Document:
-        """Return filters with moments and numbers of existing incidents, and with the ends of each range in order."""
+        """Return the filters for a list, with times and numbers of existing incidents.
+
+        The two ends of each range are in order.
+        """
         parameters, there = dict(narrowed), [record.document for record in self.both.world.records.values()]
         for name, place in narrowed.items():
             field = {"created": "created_at", "detected": "detected_at"}.get(name.partition("_")[0], name)
@@ -254,7 +264,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
         return parameters
 
     def teardown(self) -> None:
-        """At the end of a life, read everything: all lists, and each incident and its trail as others see them."""
+        """At the end of a life, read everything that callers can see: all lists, and each incident and its trail."""
         if self.unsettled or not self.looks:
             return
         for actor in self.both.actors[1:4] + self.both.actors[5:]:
@@ -278,5 +288,5 @@ def test_the_service_behaves_as_its_plain_model(
     assert set(tally.actions) == {"created", "updated", "closed", "reopened", "deleted", "restored"}
     assert set(tally.fired) == set(RULES)
     assert {200, 201, 204, 304, 400, 404, 409, 412, 422} <= set(tally.statuses)
-    figure = f"{tally.fired.total():,} steps, 0 differences"
-    promise("The service behaves like a plain model of it", figure)
+    figure = f"{tally.fired.total():,} steps were compared: 0 differences"
+    promise("The service behaves like a plain model of the service", figure)

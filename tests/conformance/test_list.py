@@ -1,4 +1,4 @@
-"""Lists on AWS's own DynamoDB Local: paging, and the cost of a page for a tenant of any size."""
+"""Tests of lists on AWS's own DynamoDB Local: paging, and the cost of a page for a tenant of any size."""
 
 import json
 import random
@@ -29,9 +29,9 @@ LARGE_TENANT = scale.of(short=10_000, full=30_000)
 
 
 def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values: Any) -> list[str]:
-    """Store incidents, a second apart, as a create would; return their ids, oldest first.
+    """Store incidents one second apart, as a create would, and return their ids, oldest first.
 
-    A list of texts as a value is given to the incidents in turn.
+    A field's value may be a list of texts. Then each incident gets the next text of the list.
     """
     ids = [f"inc_{ULID.from_timestamp((SOME_TIME + n * 1000) / 1000)}" for n in range(count)]
     puts: list[Any] = []
@@ -48,7 +48,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
 
 
 def walk(incidents: IncidentRepository, **given: Any) -> tuple[list[str], int]:
-    """Return the ids of all pages of a list, and the number of pages."""
+    """Read all pages of a list, and return the ids of the incidents and the number of pages."""
     query = {name: value if isinstance(value, list) else [str(value)] for name, value in given.items()}
     seen, pages = [], 0
     while pages == 0 or "cursor" in query:
@@ -67,7 +67,7 @@ def ids_of(page: JsonPage) -> list[str]:
 
 @pytest.fixture
 def metered(dynamodb: "DynamoDBClient") -> Iterator[list[dict[str, Any]]]:
-    """Collect the answer to each query, with its count of items and its cost."""
+    """Yield a list that collects the answer to each query. An answer includes its count of items and its cost."""
     answers: list[dict[str, Any]] = []
 
     def ask(params: dict[str, Any], **_: object) -> None:
@@ -283,7 +283,7 @@ def test_a_page_of_large_incidents_ends_early_and_the_next_one_continues(
     acme: IncidentRepository, dynamodb: "DynamoDBClient", table_name: str
 ) -> None:
     ids = fill(dynamodb, table_name, "acme", 30)
-    for incident_id in ids:  # more than the 1 MB that DynamoDB reads for one page
+    for incident_id in ids:  # makes the incidents larger than the 1 MB that DynamoDB reads for one page
         dynamodb.update_item(
             TableName=table_name,
             Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident_id}},

@@ -1,4 +1,7 @@
-"""`incidents tenant export` and `erase` on AWS's own DynamoDB Local: no data lost, duplicated or left behind."""
+"""Tests of `incidents tenant export` and `erase` on AWS's own DynamoDB Local.
+
+An export loses and duplicates no data. An erasure leaves no data behind.
+"""
 
 import io
 import itertools
@@ -52,7 +55,7 @@ def table(at_large: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> Ta
 
 
 def fill(table: Table, number: int) -> None:
-    """Store more incidents, as the service would: copies of one, every tenth of them later deleted."""
+    """Store more incidents as the service would: copies of one incident, of which every tenth is deleted."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     model = creating.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
     year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1
@@ -140,7 +143,9 @@ def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, t
 
 
 def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
-    """A rival writes between the reads of an incident and of its changes, in both orders."""
+    """A second writer changes the incident after the export has read the incident but not its changes, or the other way
+    round.
+    """
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     written: list[str] = []
@@ -182,7 +187,11 @@ def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path)
 
 
 def mentions(table: Table, besides: str = "") -> list[dict[str, Any]]:
-    """Return every item that contains the tenant's name, except where it is only the start of ``besides``."""
+    """Return every item that contains the tenant's name.
+
+    ``besides`` is the name of another tenant that starts with the same letters. Items that contain only this longer
+    name do not count.
+    """
     found = invariants.everything(table.client, table.name)
     return [item for item in found if table.tenant in json.dumps(item).replace(besides, "")]
 
@@ -234,7 +243,10 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
 def test_an_erasure_also_removes_items_that_stream_jobs_write_later(
     table: Table, at_large: MetricWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stream marks the days of erased incidents, and a job already running writes their buckets again."""
+    """The stream marks the days of erased incidents.
+
+    A job that is already running then writes the days' buckets again.
+    """
     marks: list[str] = []
     sleeps = 0
 
@@ -361,7 +373,7 @@ def test_an_erasure_retries_unprocessed_items(table: Table, tmp_path: Path) -> N
     sent: list[int] = []
 
     def refuse(params: dict[str, Any], **_: object) -> None:
-        """Process only the first item of a batch; the others return as unprocessed."""
+        """Process only the first item of a batch, and return the others as unprocessed."""
         request = json.loads(params["body"])["RequestItems"][table.name]
         sent.append(len(request))
         params["body"] = json.dumps({"RequestItems": {table.name: request[:1]}}).encode()
@@ -390,7 +402,7 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     promise: Callable[[str, str], None],
 ) -> None:  # fmt: skip
-    """The operator's steps for a tenant that leaves: verify, export, erase."""
+    """The test follows the operator's steps when a tenant leaves: verify, export, erase."""
     fill(table, LARGE)
     operator(monkeypatch, table, tmp_path)
     of = ("--tenant", table.tenant)
@@ -421,7 +433,7 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
     assert mentions(table) == []
     promise(
-        "Off-boarding exports everything and erases everything",
-        f"{9 + LARGE} incidents: verified in {verified - started:.1f} s, exported in {exported - verified:.1f} s, "
-        f"erased in {erased:.1f} s; 0 items left",
+        "Off-boarding exports and erases all data of a tenant",
+        f"{9 + LARGE:,} incidents were verified in {verified - started:.1f} s, exported in {exported - verified:.1f} s "
+        f"and erased in {erased:.1f} s: 0 items of the tenant are left",
     )

@@ -1,4 +1,4 @@
-"""The exact read and write units of each operation, so that a change that makes one more expensive is seen."""
+"""Tests the exact read and write units of each operation, so that a more expensive operation does not go unnoticed."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from tests.support import units
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Units read and written by operation, for incidents of up to 2 KB and up to 3 KB with their keys.
+# The read and write units of each operation, for incidents of up to 2 KB and up to 3 KB, including their keys.
 COSTS = {
     "create": ((0, 14), (0, 18)),
     "create with a key": ((1, 16), (1, 20)),

@@ -1,4 +1,4 @@
-"""Races on AWS's own DynamoDB Local: the guarantees for concurrent writes."""
+"""Tests of races on AWS's own DynamoDB Local: the guarantees for concurrent writes."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +75,7 @@ def test_20_concurrent_patches_of_different_fields_are_all_kept(acme: IncidentRe
     def send(patch: dict[str, Any]) -> None:
         try:
             updating.update_incident(incident_id, patch, None, acme)
-        except Busy:  # on a slow machine eight tries may not suffice; a caller sends the request again
+        except Busy:  # on a slow machine eight tries may not suffice; a caller would send the request again
             send(patch)
 
     with ThreadPoolExecutor(20) as pool:

@@ -1,4 +1,7 @@
-"""Today's code on the table of an earlier release: it gives that release's answers, and continues its work."""
+"""Tests today's code on the table of an earlier release.
+
+The code must give the release's answers and continue the release's work.
+"""
 
 import json
 import time
@@ -38,7 +41,7 @@ WALKED = {
     "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
     "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
 }  # fmt: skip
-"""The kinds of items, by their names in `incidents verify`."""
+"""The kinds of items behind each name in the report of `incidents verify`."""
 ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
 
 Document = dict[str, Any]
@@ -47,7 +50,10 @@ Verified = Callable[[], tuple[Counter[str], list[Violation]]]
 
 @pytest.fixture
 def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Release:
-    """The first release's table. The clock is stopped at the time of the recording."""
+    """Load the table of release 0.1.0, and return the release.
+
+    The clock stays at the time of the recording.
+    """
     loaded = releases.load(dynamodb, service)
     wait(monkeypatch, loaded, seconds=0)
     monkeypatch.setenv("ENABLED_SOURCES", ",".join(findings.OFF_UNLESS_ENABLED))
@@ -56,7 +62,10 @@ def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch) -> MetricWorld:
-    """The metrics' jobs. The stream starts after the release's items."""
+    """Return the metrics jobs.
+
+    The jobs' stream starts after the release's items, so it contains only later writes.
+    """
     made = world()
     wait(monkeypatch, release, seconds=0)
     return made
@@ -64,7 +73,10 @@ def jobs(release: Release, world: Callable[[], MetricWorld], monkeypatch: pytest
 
 @pytest.fixture
 def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verified:
-    """A function that verifies all tenants and returns the number of checked items, by kind, and the violations."""
+    """Return a function that verifies all tenants.
+
+    The function returns the number of checked items of each kind, and the violations.
+    """
     monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
 
     def verify() -> tuple[Counter[str], list[Violation]]:
@@ -89,7 +101,10 @@ def asked(release: Release, operation: str) -> list[releases.Recorded]:
 
 
 def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, Document]]:
-    """Return the incidents in the release's answers, each with its caller: only deleted ones, or all others."""
+    """Return the incidents in the release's answers, each with its caller.
+
+    If ``deleted`` is set, return only deleted incidents. Otherwise, return only incidents that are not deleted.
+    """
     told = [(answer.question.caller, json.loads(answer.body)) for answer in asked(release, "get_incident")]
     found = [(caller, incident) for caller, incident in told if incident["is_deleted"] == deleted]
     assert found
@@ -97,7 +112,7 @@ def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, 
 
 
 def now(caller: Caller, incident: Document) -> Document:
-    """Return the incident's present document."""
+    """Return the incident as the service shows it now."""
     shown: Document = json.loads(releases.ask(Question("get_incident", caller, incident["id"], {})).body)
     return shown
 
@@ -116,7 +131,7 @@ def patched(caller: Caller, incident: Document, **values: object) -> Document:
 
 
 def created(caller: Caller, sent: Document, **headers: str) -> dict[str, Any]:
-    """Return the answer to a create."""
+    """Create an incident, and return the answer."""
     answer: dict[str, Any] = create_incident.handler(
         create_event(sent, caller=claims(**caller), headers=headers), Context
     )
@@ -125,7 +140,7 @@ def created(caller: Caller, sent: Document, **headers: str) -> dict[str, Any]:
 
 
 def again(replay: Replay) -> dict[str, Any]:
-    """Return the answer to a create that the release already received."""
+    """Send a create that the release already received, and return the answer."""
     return created(replay.caller, replay.sent, **{"idempotency-key": replay.key})
 
 
@@ -134,21 +149,21 @@ def take(event: Document) -> None:
 
 
 def guardduty(seen_at: str, **changed: object) -> Document:
-    """Return the recorded GuardDuty finding, seen again."""
+    """Return the recorded GuardDuty finding, as if the tool saw it again at this time."""
     return recorded.event(
         "guardduty", time=seen_at, detail__updatedAt=seen_at, detail__service__eventLastSeen=seen_at, **changed
     )
 
 
 def of_guardduty(release: Release) -> tuple[Caller, Document]:
-    """Return the incident of the recorded GuardDuty finding."""
+    """Return the incident of the recorded GuardDuty finding, with its caller."""
     (alert,) = recorded.expected("guardduty")[0].alert_ids
     (found,) = [one for one in incidents(release) if alert in one[1]["triggered_by_alert_ids"]]
     return found
 
 
 def count(release: Release, tenant: str) -> int:
-    """Return the value of a tenant's counter for this year."""
+    """Return the value of a tenant's counter of incident numbers for 2026, from the release's table."""
     (found,) = [item for item in release.items if (item["pk"]["S"], item["sk"]["S"]) == keys.counter(tenant, 2026)]
     return int(found["count"]["N"])
 
@@ -251,7 +266,7 @@ def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     for name in recorded.NAMES:
-        if name != "alert_escalated_minimal":  # it names no tenant, and its producer now has two
+        if name != "alert_escalated_minimal":  # the alert names no tenant, and its producer now has two
             take(recorded.event(name))
 
     assert invariants.everything(dynamodb, service) == release.items

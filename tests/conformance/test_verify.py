@@ -1,4 +1,7 @@
-"""`incidents verify` on AWS's own DynamoDB Local: an intact tenant passes, and each kind of damage is reported."""
+"""Tests of `incidents verify` on AWS's own DynamoDB Local.
+
+An intact tenant passes, and the command reports each kind of damage.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -35,7 +38,10 @@ _SOUND: list[tuple[str, list[dict[str, Any]]]] = []
 def table(
     request: pytest.FixtureRequest, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Table]:
-    """An intact tenant, made once. Each test's changes are undone."""
+    """Yield the table of an intact tenant.
+
+    The tenant is made only once. Before and after each test, the fixture restores the tenant's items.
+    """
     if not _SOUND:
         world, service = request.getfixturevalue("world")(), request.getfixturevalue("service")
         tenant = live(world, service, dynamodb)
@@ -78,13 +84,13 @@ def change(table: Table, title: str, version: int) -> dict[str, Any]:
 
 
 def with_another(item: dict[str, Any], field: str, side: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return a change's item with another value on one side of a field."""
+    """Return the attribute ``changes`` of a change's item, with another value for ``from`` or ``to`` of one field."""
     pair = item["changes"]["M"][field]["M"] | {side: value}
     return {"changes": {"M": item["changes"]["M"] | {field: {"M": pair}}}}
 
 
 def and_of(item: dict[str, Any], field: str, to: str) -> dict[str, Any]:
-    """Return a change's item with one more field."""
+    """Return the attribute ``changes`` of a change's item, with one more field."""
     pair = {"M": {"from": {"S": "x"}, "to": {"S": to}}}
     return {"changes": {"M": item["changes"]["M"] | {field: pair}}}
 
@@ -322,7 +328,7 @@ def test_verify_continues_after_any_interruption_and_reports_each_violation_once
     assert (tmp_path / "report.jsonl").read_text() == (tmp_path / "whole" / "report.jsonl").read_text()
 
 
-def test_verify_refuses_the_checkpoint_of_another_walk(table: Table, tmp_path: Path) -> None:
+def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path) -> None:
     Checkpoint(tmp_path / "checkpoint", verified="globex").save({})
 
     with pytest.raises(StepFailed, match="of something else") as refused:
@@ -336,7 +342,10 @@ def test_verify_refuses_the_checkpoint_of_another_walk(table: Table, tmp_path: P
 
 
 def test_a_write_during_verify_is_not_a_violation(table: Table, tmp_path: Path) -> None:
-    """A rival writes between the reads of an incident and its changes, and of a number and its incident."""
+    """A second writer changes the table between two reads of the command.
+
+    The reads are those of an incident and its changes, or those of a number and its incident.
+    """
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     writes = 0
 

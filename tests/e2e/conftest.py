@@ -1,4 +1,4 @@
-"""Fixtures of the suites on the local stack."""
+"""Fixtures of the suites that use the local stack."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from tests.support.user_pool import Pool
 
 @pytest.fixture(scope="session")
 def aws(stack: Checkout) -> Callable[[str], Any]:
-    """A function that makes a client of the emulator, as its administrator."""
+    """Return a function that makes a client of the emulator, with an administrator's rights."""
     status = stack.status
     session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
     return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
@@ -27,7 +27,10 @@ def aws(stack: Checkout) -> Callable[[str], Any]:
 
 @pytest.fixture(scope="session")
 def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
-    """The same build, deployed again with a user pool and, as on AWS, with versions of its functions."""
+    """Deploy the same build again with a user pool, and yield the pool.
+
+    As on AWS, this deployment publishes versions of the functions.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("INCIDENTS_HOME", str(tmp_path_factory.mktemp("home")))
         home = StackFolder()
@@ -49,15 +52,16 @@ def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.
 
 
 WINDOW = "?from=2026-02-01&to=2026-02-28&interval=month"
-WITHIN = 180  # seconds from a write to its metrics
+WITHIN = 180  # the limit in seconds from a write until its metrics appear
 
 
 @pytest.fixture(scope="session")
 def computed(stack: Checkout) -> Iterator["Future[Caller]"]:
-    """A tenant whose two incidents the schedule computes, without any other help.
+    """Yield the future of a caller. It completes when the schedule has computed the two incidents of the caller's
+    tenant.
 
-    The schedule may need more than a minute. So suites that run before test_metrics.py request this fixture without
-    waiting for its result.
+    Nothing else starts this computation, and the schedule may need more than a minute. So suites that run before
+    test_metrics.py request this fixture, but do not wait for the result.
     """
     closed = {
         "title": "x", "status": "closed", "severity": "high", "occurred_at": "2026-02-02T08:00:00Z",

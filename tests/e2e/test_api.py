@@ -1,4 +1,4 @@
-"""The deployed API over real HTTP, through its JWT authorizer."""
+"""Tests of the deployed API over real HTTP, through its JWT authorizer."""
 
 import json
 
@@ -167,7 +167,7 @@ def test_a_scope_permits_only_its_own_routes(stack: Checkout) -> None:
     assert writer.get(f"/{created.json()['id']}").status_code == 403
 
 
-def test_our_function_answers_403_to_a_token_without_a_valid_tenant(stack: Checkout) -> None:
+def test_the_function_answers_403_to_a_token_without_a_valid_tenant(stack: Checkout) -> None:
     answer = stack.caller(stack.token("Not A Tenant")).get()
 
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")

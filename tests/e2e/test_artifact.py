@@ -1,4 +1,4 @@
-"""The artifact that `incidents build` makes from the output of `sam build`: smaller, compiled and complete."""
+"""Tests that the artifact of `incidents build` is smaller than the artifact of `sam build`, compiled and complete."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ sys.path[:0] = [sys.argv[1]]
 
 @pytest.fixture(scope="module")
 def shared(stack: Checkout) -> Path:
-    """The artifact that all functions in functions/ share."""
+    """Return the artifact that all functions in functions/ share."""
     (found,) = (one for one in artifact.artifacts(stack.home / "build") if (one / "incidents").is_dir())
     return found
 
@@ -48,7 +48,10 @@ def documentation(stack: Checkout) -> Path:
 
 
 def run(folder: Path, code: str) -> str:
-    """Run code with only the artifact: no other package, no compilation, no network, almost no environment."""
+    """Run code that can use only the artifact, and return the code's output.
+
+    The code has no other package, no compilation, no network and almost no environment variables.
+    """
     environment = {
         "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "TABLE_NAME": "x",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -69,7 +72,7 @@ def test_the_package_is_at_most_nine_megabytes_zipped(shared: Path) -> None:
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_a_read_or_deletion_opens_few_files_and_loads_few_modules(shared: Path, module: str) -> None:
-    """Including its first request. A test below checks that nothing is compiled."""
+    """The counts of files and modules include the first request. Another test checks that nothing is compiled."""
     code = f"""
 opened = 0
 
@@ -86,9 +89,9 @@ loaded = sorted({{name.partition(".")[0] for name in sys.modules}} & {{"pydantic
 print(answer["statusCode"], opened, len(sys.modules), loaded)
 """
     status, opened, modules, loaded = run(shared, CONTEXT + code).splitlines()[-1].split(maxsplit=3)
-    assert status == "503"  # the handler reached the network, which is refused here
+    assert status == "503"  # the handler tried to reach the network, which is blocked here
     assert 100 < int(opened) <= 600
-    assert 100 < int(modules) <= 402  # in addition to the bootstrap's own, 420
+    assert 100 < int(modules) <= 402  # with the modules of the bootstrap, the limit is 420
     assert loaded == "[]"
 
 
@@ -121,8 +124,8 @@ clients = {{name: sdk.make_client(name).meta for name in {sorted(called)!r}}}
 print(json.dumps({{name: [[*one.service_model.operation_names], one.endpoint_url] for name, one in clients.items()}}))
 """
     known = json.loads(run(shared, code))
-    # Lambda's event source mappings use these actions for the functions; they belong to another service,
-    # dynamodbstreams.
+    # Lambda's event source mappings use these actions to read the stream for the functions. The actions belong to
+    # another service, dynamodbstreams.
     of_streams = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
     for service in called:
         operations, endpoint = known[service]
@@ -142,7 +145,7 @@ def test_the_artifact_has_no_unused_service_data(shared: Path, documentation: Pa
 
 
 def test_the_build_does_not_change_the_packages_that_uv_linked(shared: Path) -> None:
-    """uv links files from its cache: a write into such a file would break every other environment of this machine."""
+    """uv links files from its cache. A write into such a file would change every other environment of this machine."""
     import botocore
 
     installed = Path(botocore.__file__).parent / "data"

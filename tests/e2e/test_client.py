@@ -1,4 +1,7 @@
-"""The client against the local stack: the unchanged examples of its README, and a network that cuts and refuses."""
+"""Tests of the client on the local stack.
+
+They run the unchanged examples of the client's README, and they use the client through an unreliable proxy.
+"""
 
 import os
 import random
@@ -30,12 +33,14 @@ CREATES, CLIENTS = 1_000, 8
 def test_the_examples_of_the_client_s_readme_work_as_pasted(stack: Checkout, example: int, tmp_path: Path) -> None:
     (setup,) = SETUP
     code = EXAMPLES[example]
-    if example == 0:  # five lines with a URL and a token; here those of the local stack
+    # The first example is five lines. The test removes its URL and token, so that the client uses the local stack.
+    if example == 0:
         assert len(code.splitlines()) == 5
         code = code.replace('"https://api.example", token="eyJ..."', "")
     (tmp_path / "example.py").write_text(code)
-    setup = setup.replace("--tenant acme", "--tenant readers")  # other tests count the incidents of acme
-    # `uv run` would only find the environment of these tests.
+    # Other tests count the incidents of acme, so this test uses another tenant.
+    setup = setup.replace("--tenant acme", "--tenant readers")
+    # The script calls `incidents` directly, because its PATH begins with the environment of these tests.
     script = f"set -eu\n{setup.replace('uv run incidents', 'incidents')}\npython -W error {tmp_path / 'example.py'}\n"
     environment = os.environ | {
         "INCIDENTS_HOME": str(stack.home),
@@ -47,7 +52,7 @@ def test_the_examples_of_the_client_s_readme_work_as_pasted(stack: Checkout, exa
 
 
 class Unreliable(ThreadingHTTPServer):
-    """A proxy that cuts 20 % of the connections and answers 503 to 10 % of the requests.
+    """A proxy that cuts 20 % of the connections and answers 10 % of the requests with 503.
 
     It cuts a connection before or after the call to the API, or in the middle of the answer.
     """

@@ -1,4 +1,4 @@
-"""The command `incidents`, as a new user sees it."""
+"""Tests of the command `incidents`, as a new user sees it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_the_api_returns_the_samples(stack: Checkout) -> None:
     assert (found[0]["mttd_minutes"], found[0]["mttr_minutes"]) == (3465, 11955)
     assert found[1]["app_id"] == "soc-portal"
     assert {incident["source"] for incident in found} >= {"aws.guardduty", "acme.soc"}, (
-        "these samples come through EventBridge"
+        "the incidents of these samples must come through EventBridge"
     )
 
 
@@ -110,7 +110,10 @@ def test_the_next_call_succeeds_after_a_worker_is_killed(stack: Checkout) -> Non
 
 
 def _has_ended(pid: int) -> bool:
-    """Tell whether a process has ended. A killed process loses its command line before its parent can see the end."""
+    """Return whether a process has ended.
+
+    A killed process loses its command line before its parent can see that it ended.
+    """
     try:
         state = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

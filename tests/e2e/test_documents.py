@@ -1,4 +1,4 @@
-"""The examples of the README and of the pages under docs, run as printed on the local stack."""
+"""Tests that run the examples of the README and of the pages under docs on the local stack, as printed."""
 
 import json
 import os
@@ -23,7 +23,7 @@ export const refused = () => client.POST("/api/v1/grc/incidents", {
 
 
 def run(stack: Checkout, script: str, folder: Path = templates.CHECKOUT) -> str:
-    """Run a script in bash, as a reader of the documents would; return what it prints."""
+    """Run a script in bash as a reader of the documents would, and return its output."""
     environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -34,13 +34,16 @@ def run(stack: Checkout, script: str, folder: Path = templates.CHECKOUT) -> str:
 
 
 def run_each(stack: Checkout, page: str) -> list[str]:
-    """Run all bash examples of a page in one script, in their order; return what each prints."""
+    """Run all bash examples of a page in order, in one script; return the output of each example."""
     parts = run(stack, "echo; echo ====\n".join(documents.blocks(documents.PAGES[page], "bash"))).split("====")
     return [part.strip() for part in parts]
 
 
 def in_this_environment(script: str) -> str:
-    """Return a script that calls this environment's command: outside the checkout, `uv run` would not find it."""
+    """Return a script that calls the command of this environment.
+
+    Outside the checkout, `uv run` would not find the command.
+    """
     return script.replace("uv run incidents", str(Path(sys.executable).with_name("incidents")))
 
 
@@ -103,7 +106,8 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     (code,) = documents.blocks(CLIENT, "python")
-    where = '"https://api.example", token="eyJ..."'  # here that is the local stack
+    # the test replaces this placeholder of the page with the local stack
+    where = '"https://api.example", token="eyJ..."'
     assert where in code
     (tmp_path / "example.py").write_text(code.replace(where, ""))
     setup = documents.blocks(CLIENT, "bash")[0].replace("--tenant acme", "--tenant readers")

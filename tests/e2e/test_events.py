@@ -1,4 +1,7 @@
-"""Findings through the real bus, rules, queue and function; and the events that the service publishes on the bus."""
+"""Tests of findings through the real bus, rules, queue and function.
+
+Also tests the events that the service publishes on the bus.
+"""
 
 import json
 import time
@@ -25,7 +28,10 @@ TENANT = "umbrella"
 
 @pytest.fixture(scope="module")
 def put(stack: Checkout, aws: Callable[[str], Any], computed: object) -> Callable[[dict[str, Any]], None]:
-    """Put an event on the bus of its source. In the meantime, the fixture for test_metrics.py is computed."""
+    """Return a function that puts an event on the bus of the event's source.
+
+    The fixture requests ``computed``, so that the metrics for test_metrics.py are computed in the meantime.
+    """
     bus = stack.status["event_bus_name"]
 
     def put(event: dict[str, Any]) -> None:
@@ -55,7 +61,7 @@ def dead_letters(stack: Checkout) -> list[str]:
 def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
     """Send all recorded events at once; return them by name."""
     events = {name: recorded.event(name) for name in recorded.NAMES}
-    account = stack.status["queue_url"].split("/")[-2]  # the account that the bus gives to an event's sender
+    account = stack.status["queue_url"].split("/")[-2]  # the bus writes this account into each event that it gets
     own = [event for event in events.values() if not event["source"].startswith("aws.")]
     for event in own:
         event["detail"].setdefault("tenant_id", TENANT)
@@ -80,10 +86,11 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
-        if not name.startswith("security_hub"):  # the event of another hub for the same finding may have arrived first
+        # For Security Hub, another hub's event for the same finding may have arrived first.
+        if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
     if not any(isinstance(one, Finding) for one in wanted):
-        assert name.startswith("inspector"), "only this source is off by default"
+        assert name.startswith("inspector"), "a source that is on by default must give a finding"
 
 
 def accounts_of(event: dict[str, Any]) -> set[str]:
@@ -107,7 +114,7 @@ def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(
     message_id = line.split()[0]
     shown = json.loads(stack.answer("dlq", "show", message_id))
     assert shown["detail"]["title"] == "of nobody"
-    assert line.split()[0] in "".join(dead_letters(stack)), "a read must not hide the message"
+    assert line.split()[0] in "".join(dead_letters(stack)), "a read must not hide the message from later reads"
 
     stack.answer("account", "link", "777700007777", TENANT)
     stack.answer("dlq", "redrive", message_id)
@@ -118,7 +125,7 @@ def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(
 
 @pytest.fixture
 def broken_intake(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], None]]:
-    """Remove the intake function's access to the table. Call the fixture to restore it."""
+    """Remove the intake function's access to the table, and yield a function that restores the access."""
     function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["ingest_finding"])
     of = {"RoleName": function["Role"].rpartition("/")[2], "PolicyName": "ingest_finding"}
     policy = aws("iam").get_role_policy(**of)["PolicyDocument"]
@@ -177,7 +184,7 @@ def test_explain_prints_the_planned_incident_and_writes_nothing(stack: Checkout,
 
 @pytest.fixture
 def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """A subscriber of the bus, with a rule and a queue of its own. Call it to get all events so far."""
+    """Subscribe to the bus with a separate rule and queue; yield a function that returns all events so far."""
     queue = aws("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
     arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}

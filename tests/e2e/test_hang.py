@@ -1,4 +1,4 @@
-"""A table that hangs, over HTTP: our own problem arrives in time, and never the gateway's bare 502."""
+"""Tests over HTTP that a request to a hanging table gets our own 503 in time, and never the gateway's bare 502."""
 
 import socket
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.checkout import Checkout
 
 @pytest.fixture
 def hanging(stack: Checkout) -> Iterator[None]:
-    """Replace get_incident's table with a server that never answers."""
+    """Replace the table of get_incident with a server that never answers."""
     status: dict[str, Any] = stack.status
     session = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
     functions = session.client("lambda", endpoint_url=status["endpoint_url"])

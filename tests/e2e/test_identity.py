@@ -1,9 +1,13 @@
-"""The user pool on the local stack: its pages, token endpoint, trigger and keys, and the gateway that trusts it.
+"""Tests of the user pool on the local stack: its pages, token endpoint, trigger and keys.
 
-The emulator provides all of it: Cognito calls the deployed trigger and signs the result, and the gateway fetches the
-pool's keys. The emulator lacks some parts, so no test covers them: a second factor, the rule that only administrators
-make users, a client's writable attributes, and who may call the trigger. Nor is a refresh at the token endpoint tested:
-there the emulator passes the trigger no attributes, so the trigger refuses. The other way to refresh is tested.
+Also tests the gateway that trusts the pool. The emulator provides all these parts. Its Cognito calls the deployed
+trigger and signs the result. Its gateway fetches the pool's keys.
+
+The emulator lacks some features, so no test covers them: a second factor, the rule that only administrators create
+users, a client's writable attributes, and the permission to call the trigger.
+
+There is also no test of a refresh at the token endpoint. There the emulator passes no attributes to the trigger, so the
+trigger refuses. The tests cover the other way to refresh.
 """
 
 import json
@@ -19,13 +23,13 @@ from incidents_cli.local.local_stack import NAME
 from tests.support.checkout import Checkout
 from tests.support.user_pool import BOTH, PASSWORD, Pool
 
-# The emulator runs until the fixture stops it.
+# The warning is expected, because the emulator runs until the fixture stops it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 
 @pytest.fixture(scope="module")
 def user(pool: Pool) -> dict[str, str]:
-    """The tokens of a user of acme."""
+    """Return the tokens of a user of acme."""
     answer = pool.sign_in(pool.add_user("ada", "acme"))
     assert answer.status_code == 200
     tokens: dict[str, str] = answer.json()
@@ -34,7 +38,7 @@ def user(pool: Pool) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def machine(pool: Pool) -> str:
-    """The token of the template's machine client: soc-portal of acme."""
+    """Return a token of the template's machine client. This client is the application soc-portal of acme."""
     answer = pool.as_machine(pool.machine)
     assert answer.status_code == 200
     token: str = answer.json()["access_token"]
@@ -68,7 +72,7 @@ def test_a_user_sees_an_incident_that_a_machine_of_the_tenant_created(
     own = pool.caller(user["access_token"]).post(json={"title": "Laptop lost"})
     assert (own.status_code, own.json()["created_by"], own.json().get("app_id")) == (201, said["sub"], None)
     assert pool.caller(machine).get(f"/{own.json()['id']}").status_code == 404, (
-        "the incident is not of the machine's application"
+        "the incident does not belong to the machine's application"
     )
 
 
@@ -114,7 +118,7 @@ def test_a_machine_cannot_get_a_token_of_another_tenant_or_application(pool: Poo
     for scope in ("tenant:initech/portal", "tenant:initech/*", "tenant:acme/*", "tenant:acme/other", "tenant:nobody/*"):
         assert refused(pool.as_machine(pool.machine, scope=f"{BOTH} {scope}")), scope
         both = pool.as_machine(pool.machine, scope=f"{BOTH} {scope} tenant:acme/soc-portal")
-        # The emulator and AWS leave out a scope that does not exist. A scope of other clients is an error.
+        # The emulator and AWS leave an unknown scope out of a token, but refuse a scope of another client.
         assert refused(both) or pool.claims(both.json()["access_token"])["app_id"] == "soc-portal"
     metadata = json.dumps({"tenant_id": "initech", "app_id": "portal", "custom:tenant_id": "initech"})
     said = pool.claims(pool.as_machine(pool.machine, aws_client_metadata=metadata).json()["access_token"])
@@ -152,7 +156,10 @@ def test_only_an_access_token_of_the_pool_is_accepted(pool: Pool, user: dict[str
 
 @pytest.mark.parametrize("careless", [False, True])
 def test_a_user_cannot_change_their_tenant(pool: Pool, user: dict[str, str], careless: bool) -> None:
-    """Nor through a client that an administrator made without a list of writable attributes."""
+    """The user cannot change the tenant through the template's client.
+
+    The user also cannot change it through a client that an administrator created without a list of writable attributes.
+    """
     token = user["access_token"]
     if careless:
         client = pool.cognito.create_user_pool_client(
@@ -164,7 +171,7 @@ def test_a_user_cannot_change_their_tenant(pool: Pool, user: dict[str, str], car
         )  # fmt: skip
         token = signed_in["AuthenticationResult"]["AccessToken"]
         assert pool.claims(token)["scope"] == ""
-        assert pool.caller(token).get().status_code == 401, "the client is not among the audiences either"
+        assert pool.caller(token).get().status_code == 401, "the client must not be among the audiences"
     with pytest.raises(pool.cognito.exceptions.NotAuthorizedException, match="scopes"):
         pool.cognito.update_user_attributes(
             AccessToken=token, UserAttributes=[{"Name": "custom:tenant_id", "Value": "globex"}]

@@ -1,4 +1,7 @@
-"""`incidents import` on the local stack: interrupted, repeated, with bad rows, and with another tenant's export."""
+"""Tests of `incidents import` on the local stack.
+
+The imports are interrupted, are repeated, have bad rows, and read another tenant's export.
+"""
 
 import csv
 import json
@@ -23,12 +26,12 @@ from tests.support.disks import room_for
 from tests.support.drawn import UNKNOWN_ID
 
 ROWS = scale.of(short=160, full=5_000)
-UNNUMBERED, BAD = 7, 20  # one row in this many
+UNNUMBERED, BAD = 7, 20  # one in 7 rows has no number, and one in 20 is bad
 HEADER = ["incident_number", "title", "severity", "status", "detected_at", "closed_at", "tags", "financial_impact"]
 
 
 def everything(caller: Caller) -> list[dict[str, Any]]:
-    """Return all incidents that the caller may read, with the deleted ones, oldest first."""
+    """Return all incidents that the caller may read, oldest first, including deleted incidents."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
@@ -44,12 +47,13 @@ def counts(done: "subprocess.CompletedProcess[str]") -> dict[str, int]:
 
 
 def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signals, caller: Caller) -> int:
-    """Start an import and end its process once this many incidents exist; return the exit code."""
+    """Start an import, end its process once this many incidents exist, and return the exit code."""
     command = [str(Path(sys.executable).with_name("incidents")), "import", *arguments]
     environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process may ignore SIGINT
+        # Without this line, an import in a background process may ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         while len(everything(caller)) < when:
             assert process.poll() is None, "the import ended early"
@@ -59,7 +63,10 @@ def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signal
 
 
 def history(file: Path) -> tuple[list[str], set[str]]:
-    """Write a table of incidents in random order; return the numbers of good ones and the titles of bad ones."""
+    """Write a CSV file of incidents in random order.
+
+    Return the numbers of the good rows and the titles of the bad rows.
+    """
     chance = random.Random(20261123)
     counted = list(range(1, ROWS + 1))
     chance.shuffle(counted)
@@ -71,7 +78,7 @@ def history(file: Path) -> tuple[list[str], set[str]]:
             number = "" if n % UNNUMBERED == 0 else f"INC-2026-{n:06d}"
             closed = "2025-03-02T11:30:00+01:00" if n % 3 == 0 else ""
             severity = chance.choice(["critical", "high", "low"])
-            # Never the highest number, because a bad row does not protect its number from being generated.
+            # The row with the highest number is never bad, because the service may generate the number of a bad row.
             if n % BAD == BAD // 2:
                 severity = "dire"
                 bad.add(f"Number {n}")
@@ -109,7 +116,7 @@ def test_an_import_continues_after_two_interruptions_and_another_one_changes_not
     drawn = [int(number.removeprefix("INC-2026-")) for number in set(by_number) - set(numbers)]
     highest = max(int(number.removeprefix("INC-2026-")) for number in numbers)
     assert len(drawn) == len(stored) - len(numbers)
-    assert min(drawn) > highest, "no generated number may be the number of a later row"
+    assert min(drawn) > highest, "a generated number must not be the number of a later row"
     example = by_number["INC-2026-000003"]
     assert {name: example[name] for name in ("status", "closed_at", "mttr_minutes", "tags", "financial_impact")} == {
         "status": "closed", "closed_at": "2025-03-02T10:30:00.000Z", "mttr_minutes": 1530, "tags": ["old", "paper"],
@@ -136,7 +143,10 @@ def _mended(stack: Checkout, folder: Path, bad: set[str]) -> None:
 
 
 def _again(stack: Checkout, arguments: list[str], folder: Path, caller: Caller) -> None:
-    """Import again with the record next to the file, and then without the record, by the idempotency keys."""
+    """Import the file again, first with the progress record next to the file and then without this record.
+
+    Without the record, the import relies on the idempotency keys.
+    """
     before = everything(caller)
     good = len(before) - ROWS // BAD
     second = stack.run("import", *arguments)
@@ -152,11 +162,12 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     file.write_text("title\n" + "".join(f"Number {n}\n" for n in range(120)))
     arguments = ["import", str(file), "--tenant", "import-full"]
 
-    # Enough for the record without any rows. The limit also applies to the processes that the test starts.
+    # The limit leaves enough space for the import's record without any rows. It also applies to the processes that the
+    # test starts.
     with room_for(12 * 1024):
         stopped = stack.run(*arguments)
     assert (stopped.returncode, stopped.stdout) == (1, "")
-    told = "".join(stopped.stderr.split())  # lines may break anywhere
+    told = "".join(stopped.stderr.split())  # the console may break lines anywhere
     assert "rows.csv.progresscannotbewritten." in told
     assert "Traceback" not in stopped.stderr
     made = everything(stack.caller(stack.token("import-full")))
@@ -169,15 +180,18 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     assert titles == {f"Number {n}": 1 for n in range(120)}
 
 
-# --- the export of one tenant, in another tenant
+# --- the import of another tenant's export
 
 
 DIFFERENT = {"id", "tenant_id", "created_at", "updated_at", "deleted_at"}
-"""Fields that an import cannot restore, because the API sets them. The same person created both incidents."""
+"""Fields that an import cannot restore, because the API sets them.
+
+The same person created both incidents, so the fields that name a person are not among them.
+"""
 
 
 def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
-    """Create incidents of many kinds; return them by number, and as the lines of an export."""
+    """Create incidents of many kinds; return the incidents by number, and the lines of an export of them."""
     person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
     bodies: list[dict[str, Any]] = [
         {"title": "Plain"},
@@ -232,7 +246,10 @@ def test_the_import_of_an_export_makes_the_same_incidents(
 
 
 def _by_its_record(stack: Checkout, file: Path, arguments: list[str], receiver: Caller) -> None:
-    """Import with a record of the rows: each recorded incident is looked up, even if it no longer exists."""
+    """Import a file whose rows are already in the progress record.
+
+    The import looks up each recorded incident, even if the incident no longer exists.
+    """
     before, record = everything(receiver), file.with_name(f"{file.name}.progress")
     for as_if in (None, "UPDATE done SET incident_id = ?", "UPDATE import SET is_finished = 0 WHERE place != ?"):
         if as_if is not None:
@@ -249,11 +266,14 @@ def without(incident: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_row_whose_number_is_in_use_matches_its_incident_or_is_an_error(stack: Checkout, tmp_path: Path) -> None:
-    """These incidents were made without keys, as if their keys had expired a week later."""
+    """The incidents were created without idempotency keys.
+
+    The same case occurs if a file is imported again a week later, because the keys have expired.
+    """
     caller = stack.caller(stack.token("import-taken"))
     rows = [{"title": f"Number {n}", "incident_number": f"IR-{n}", "financial_impact": n} for n in range(4)]
     ids = [caller.post(json=row).json()["id"] for row in rows]
-    caller.patch(f"/{ids[1]}", {"severity": "high"})  # a field that the row does not contain
+    caller.patch(f"/{ids[1]}", {"severity": "high"})  # the row does not contain this field
     caller.patch(f"/{ids[2]}", {"title": "Changed since", "financial_impact": 0})
     caller.delete(f"/{ids[3]}")
     stamped = '"id": "x", "tenant_id": "x", "created_at": "x", "mttd_minutes": null'
@@ -289,7 +309,7 @@ def test_a_refused_token_stops_the_import_at_once(
 
     _is_told(stack.run(*arguments), token)
     with closing(sqlite3.connect(file.with_name("rows.csv.progress"))) as base, base:
-        # With this entry, the import continues and looks up the id.
+        # This entry makes the next import continue an earlier import and look up the entry's incident.
         base.execute("INSERT INTO done VALUES ('a key', ?)", (UNKNOWN_ID,))
     _is_told(stack.run(*arguments), token)
     assert everything(stack.caller(token)) == []

@@ -1,4 +1,7 @@
-"""Metrics appear by themselves: write, stream, schedule, queue, endpoint. And the operators' commands for them."""
+"""Tests that metrics follow a write without help, through stream, schedule, queue and endpoint.
+
+Also tests the operators' metrics commands.
+"""
 
 import json
 import time
@@ -23,7 +26,10 @@ def numbers(caller: Caller) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def measured(computed: "Future[Caller]") -> Caller:
-    """A tenant whose two incidents the schedule has computed, without any other help."""
+    """Return the caller of a tenant whose two incidents the schedule has computed.
+
+    Nothing else started the computation.
+    """
     return computed.result()
 
 
@@ -69,9 +75,12 @@ def test_metrics_rebuild_restores_lost_buckets(stack: Checkout, measured: Caller
     assert numbers(measured)["mttd"]["n"] == 0
 
     def marked_and_run() -> bool:
-        """Rebuild and run; tell whether the run had only this tenant. Other tests or the schedule may interfere."""
+        """Mark and compute the tenant's days; return whether no other tenant had marked days.
+
+        Other tests or the schedule may interfere, so the caller tries again.
+        """
         assert "Marked 2 days" in stack.run("metrics", "rebuild", "--tenant", "measured").stderr
-        time.sleep(3)  # longer than the marks' settle time
+        time.sleep(3)  # longer than the time that the jobs wait before they compute a marked day
         return "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
 
     until(marked_and_run)

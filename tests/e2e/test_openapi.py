@@ -1,4 +1,7 @@
-"""The committed OpenAPI document describes the deployed API correctly, and its page works in a real browser."""
+"""Tests that the committed OpenAPI document describes the deployed API correctly.
+
+Also tests that the document's page works in a real browser.
+"""
 
 import json
 import os
@@ -38,7 +41,7 @@ def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.
 
 
 def test_schemathesis_finds_no_difference_between_document_and_api(stack: Checkout, tmp_path: Path) -> None:
-    document = Path(shutil.copy(openapi.FILE, tmp_path))  # schemathesis leaves its reports next to the document
+    document = Path(shutil.copy(openapi.FILE, tmp_path))  # a copy, because schemathesis writes its reports next to it
     done = schemathesis(stack, document)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,7 +92,7 @@ def test_the_document_needs_no_token_and_is_the_committed_file(stack: Checkout) 
 
 
 def browse(url: str, folder: Path) -> tuple[str, str]:
-    """Return a page as it is after its scripts have run, and the lines of the browser's console."""
+    """Return the HTML of a page after its scripts have run, and the lines of the browser's console."""
     if BROWSER is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
     done = subprocess.run(
@@ -107,7 +110,8 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
     page, console = browse(f"{stack.status['api_url']}/api/v1/grc/incidents/docs#/incidents/create_incident", tmp_path)
 
-    told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]  # for any link with _
+    # The page logs "escaping deep link whitespace" for any link that contains an underscore.
+    told = [line for line in console.splitlines() if "escaping deep link whitespace" not in line]
     assert told == [], "the console has an error or a refusal by the Content-Security-Policy"
     shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
     for methods in DOCUMENT["paths"].values():
@@ -119,10 +123,10 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
 
 
 def test_the_browser_refuses_and_reports_a_foreign_script(stack: Checkout, tmp_path: Path) -> None:
-    """Shows that the test above can fail: this browser applies the page's policy and reports refusals."""
+    """Shows that the test of the page can fail: the browser applies the page's policy and reports refusals."""
     page = stack.caller(None).get("/docs")
     planted = tmp_path / "planted.html"
-    # A meta element may not contain frame-ancestors.
+    # A policy in a meta element may not contain frame-ancestors.
     rules = page.headers["content-security-policy"].replace("; frame-ancestors 'none'", "")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
     planted.write_text(f"<!doctype html>{policy}<script>document.title = 'planted'</script>")

@@ -1,4 +1,7 @@
-"""The local stack enforces IAM: every other test here depends on the grants of the functions' own roles."""
+"""Tests that the local stack enforces IAM.
+
+So every other test on the stack depends on the grants of the functions' own roles.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from tests.support.checkout import Checkout
 
 @pytest.fixture
 def role(stack: Checkout, aws: Any) -> Iterator[str]:
-    """The role of get_incident; its policy is restored afterwards."""
+    """Yield the role of get_incident, and restore its policy after the test."""
     function = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["get_incident"])
     name = function["Role"].rpartition("/")[2]
     policy = aws("iam").get_role_policy(RoleName=name, PolicyName="get_incident")["PolicyDocument"]

@@ -1,4 +1,7 @@
-"""A tenant leaves the local stack and returns: verified, exported, erased and imported, while the jobs run."""
+"""Tests that a tenant can leave the local stack and return while the jobs run.
+
+The tenant is verified, exported, erased and imported.
+"""
 
 import json
 import random
@@ -10,14 +13,15 @@ from tests.support import scale
 from tests.support.checkout import Caller, Checkout
 
 ROWS = scale.of(short=60, full=10_000)
-EVERY = 12  # of this many incidents, one is changed, one closed, one deleted, and one belongs to an application
+# Of every 12 incidents, one is changed, one is closed, one is deleted, and one belongs to an application.
+EVERY = 12
 
 STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
-"""Fields that an import cannot restore. People, applications and numbers stay the same."""
+"""Fields that an import cannot restore. All other fields stay the same, such as people, applications and numbers."""
 
 
 def rows(file: Path, first: int, last: int) -> None:
-    """Write creates that, taken together, have and lack every field that a create may have."""
+    """Write an import file. Together, its rows have and lack every field that a create may have."""
     chance = random.Random(20261123)
     with file.open("w", encoding="utf-8") as lines:
         for n in range(first, last):
@@ -45,7 +49,7 @@ def rows(file: Path, first: int, last: int) -> None:
 
 
 def live(caller: Caller) -> None:
-    """Change, close and delete a part of a tenant's incidents."""
+    """Change, close and delete some of a tenant's incidents."""
     page: dict[str, str] = {"limit": "100"}
     n = 0
     while True:
@@ -72,7 +76,10 @@ def exported(stack: Checkout, file: Path, tenant: str) -> list[dict[str, Any]]:
 
 
 def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return each incident by its number, without the fields that the API sets, but with whether it was deleted."""
+    """Return each incident by its number, without the fields that the API sets.
+
+    ``deleted_at`` is kept, but only as true or false.
+    """
     return {
         one["incident"]["incident_number"]: {
             name: value is not None if name == "deleted_at" else value

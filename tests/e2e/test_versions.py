@@ -1,6 +1,6 @@
-"""Deployed as on AWS, a call reaches the version that the alias `live` points to.
+"""Tests that a call reaches the version that the alias `live` points to, in a deployment as on AWS.
 
-The tests follow docs/runbooks/roll-back.md for one function, and deploy a changed parameter alone.
+The tests follow docs/runbooks/roll-back.md for one function. They also deploy a change of a single parameter.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from tests.support.checkout import Caller
 from tests.support.user_pool import BOTH, Pool
 
-# The emulator runs until the fixture stops it.
+# The warning is expected, because the emulator runs until the fixture stops it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 
@@ -23,7 +23,7 @@ def caller(pool: Pool) -> Caller:
 
 @pytest.fixture
 def function(pool: Pool) -> Iterator[str]:
-    """The function that answers a get; it is restored afterwards."""
+    """Yield the name of the function get_incident, and restore the function after the test."""
     name = functions(pool)["get_incident"]
     client = pool.stack.client("lambda")
     handler, version = client.get_function_configuration(FunctionName=name)["Handler"], live(pool, name)
@@ -47,7 +47,9 @@ def settings(pool: Pool, function: str) -> dict[str, Any]:
     return dict(named["Environment"]["Variables"])
 
 
-def test_callers_reach_the_alias_s_version_also_after_a_rollback(pool: Pool, caller: Caller, function: str) -> None:
+def test_callers_reach_the_version_of_the_alias_also_after_a_rollback(
+    pool: Pool, caller: Caller, function: str
+) -> None:
     client = pool.stack.client("lambda")
     made = caller.post(json={"title": "x"}).json()
     good = live(pool, function)
@@ -81,7 +83,7 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
 
 
 def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(pool: Pool, caller: Caller) -> None:
-    """With rotated cursor keys, as in docs/runbooks/keys.md."""
+    """The test rotates the cursor keys, as in docs/runbooks/keys.md."""
     changed = {"list_incidents", "list_incident_changes"}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 

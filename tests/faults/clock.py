@@ -1,4 +1,4 @@
-"""A simulated clock: waiting takes no real time, so a hang of many seconds can be tried at every call."""
+"""A simulated clock. Waiting takes no real time, so a test can try a hang of many seconds at every call."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from incidents.runtime import deadline
 
 
 class Clock:
-    """Advances only for waits: our pauses, botocore's pauses between attempts, and injected hangs."""
+    """A clock that advances only for waits: our pauses, botocore's pauses between attempts, and injected hangs."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 0.0

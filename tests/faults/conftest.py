@@ -1,4 +1,4 @@
-"""Fixtures of the suites on faults."""
+"""Fixtures of the fault tests."""
 
 import pytest
 

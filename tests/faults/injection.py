@@ -1,7 +1,8 @@
-"""A harness for all faults between a function and its table, at every attempt of every SDK call.
+"""Injects faults between a function and its table, at any attempt of any SDK call.
 
-It works where botocore sends a request to the network. A fault comes ``before`` the table has received the request, or
-``after`` the table has committed it: the function cannot tell which.
+The faults are injected where botocore sends a request to the network. If the name of a fault's kind ends in
+``_BEFORE``, the table does not receive the request. If the name ends in ``_AFTER``, the table has already committed the
+request. The function cannot tell which of them happened.
 """
 
 import json
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """A fault at one attempt."""
+    """A kind of fault that happens at one attempt of an SDK call."""
 
     THROTTLE = "throttle"
     CONFLICT = "conflict with another transaction"
@@ -43,7 +44,7 @@ _AFTER = (Kind.ERROR_AFTER, Kind.CUT_AFTER, Kind.HANG_AFTER, Kind.END_AFTER)
 
 
 class Attempt(NamedTuple):
-    """One attempt at an SDK call: the call's ordinal number since the harness started, and the operation."""
+    """One attempt of an SDK call: the call's ordinal number since the injection started, and the operation."""
 
     call: int
     operation: str
@@ -53,7 +54,7 @@ Choose = Callable[[Attempt], Kind | None]
 
 
 class Faults:
-    """Calls ``choose`` at each attempt, and injects the fault that it returns (None: no fault)."""
+    """Calls ``choose`` at each attempt, and injects the fault that ``choose`` returns. None means no fault."""
 
     def __init__(self, client: "DynamoDBClient", choose: Choose, hang: Callable[[], None]):
         self._client, self._choose, self._hang = client, choose, hang
@@ -82,7 +83,7 @@ class Faults:
         self.injected += 1
         if kind in _AFTER:
             told = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
-            # The table committed the request, or a condition refused it; the function does not learn which.
+            # Either the table committed the request, or a condition refused it. The function does not learn which.
             assert told.status_code in (200, 400)
         match kind:
             case Kind.THROTTLE:
@@ -104,7 +105,7 @@ class Faults:
                 os._exit(EXIT_STATUS)
 
 
-EXIT_STATUS = 137  # of a process that a fault has ended
+EXIT_STATUS = 137  # the exit status of a process that a fault ended
 
 
 class _Body:

@@ -1,4 +1,4 @@
-"""Requests of every operation, each in its own tenant with one existing incident."""
+"""Requests to every operation. Each request runs in its own tenant, which has one existing incident."""
 
 import itertools
 import json
@@ -30,15 +30,18 @@ Event = dict[str, Any]
 
 
 class Scenario(NamedTuple):
-    """An operation, its request in a tenant with one existing incident, and the data after exactly one run of it."""
+    """An operation, a request to it, and the data after exactly one run of the request.
+
+    The tenant of the request has one existing incident.
+    """
 
     handler: http.Handler
-    # The event, from the caller's claims and the id of the existing incident.
+    # Returns the event, from the caller's claims and the id of the existing incident.
     event: Callable[[dict[str, str], str], Event]
-    changes: int  # in all, after one run
+    changes: int  # the number of all changes after one run
     incidents: int = 1
     statuses: tuple[int, ...] = (200,)
-    deleted: bool = False  # whether the existing incident is deleted first
+    deleted: bool = False  # true if the existing incident is deleted before the request
     repeatable: bool = True
 
 
@@ -80,7 +83,7 @@ tenants = (f"tenant-{n}" for n in itertools.count())
 
 
 def prepare(scenario: Scenario) -> tuple[dict[str, str], Event]:
-    """Return a caller of a new tenant with one incident, and the scenario's request."""
+    """Create a tenant with one incident; return its caller and the scenario's request."""
     who = claims(next(tenants))
     first = {"title": "there", "incident_number": "IR-1", "detected_at": "2026-11-20T08:00:00Z"}
     made = json.loads(create_incident.handler(create_event(first, caller=who), Context)["body"])

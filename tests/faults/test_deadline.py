@@ -1,4 +1,4 @@
-"""The deadline: however slow the table is and whatever fails, the function answers before Lambda ends it."""
+"""Tests that a function answers before Lambda ends it, even if the table is slow and calls fail."""
 
 import json
 import socket
@@ -49,11 +49,11 @@ def test_an_answer_is_in_time_for_any_delays_and_faults(
         assert waited < FUNCTION_SECONDS
         statuses.add(answer["statusCode"])
     assert statuses <= {*scenario.statuses, 503}
-    assert len(statuses) > 1, "some requests must succeed and some must not"
+    assert len(statuses) > 1, "some requests must succeed, and some must fail"
     promise(
-        "A slow or failing table is a 503 before the function's timeout",
-        f"{SEQUENCES} random sequences of delays and faults for each of {len(FIGURES)} requests: "
-        f"answered within {max(FIGURES.values()):.1f} s of {FUNCTION_SECONDS} s on a simulated clock",
+        "A slow or failing table is answered with 503 before the function's timeout",
+        f"{SEQUENCES} random sequences of delays and faults were tried for each of {len(FIGURES)} requests: the "
+        f"slowest answer came after {max(FIGURES.values()):.1f} s of at most {FUNCTION_SECONDS} s on a simulated clock",
     )
 
 
@@ -62,7 +62,10 @@ Behave = Callable[[socket.socket], None]
 
 @pytest.fixture
 def in_the_table_s_place(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Behave], None]]:
-    """Put a server in the table's place; the given function handles each of its connections."""
+    """Return a function that puts a server in the table's place.
+
+    The function's argument handles each connection to the server.
+    """
     with ExitStack() as servers:
 
         def put(behave: Behave) -> None:
@@ -92,7 +95,7 @@ def says_nothing(connection: socket.socket) -> None:
 
 
 def drips(connection: socket.socket) -> None:
-    """Promise an answer of 100 bytes and send one byte a second, so that no single read times out."""
+    """Announce an answer of 100 bytes and send one byte a second, so that no single read times out."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 100\r\n\r\n")
     for _ in range(60):
         connection.sendall(b" ")
@@ -174,10 +177,10 @@ def test_too_little_remaining_time_gives_503_without_a_call(in_the_table_s_place
 
     assert answer["statusCode"] == 503
     assert time.monotonic() - started < deadline.bounds().read_seconds
-    deadline.require_time()  # the next request has a deadline of its own
+    deadline.require_time()  # this call must not fail, because the next request has its own deadline
 
 
 def test_all_attempts_of_one_call_fit_into_the_function_s_time() -> None:
-    pauses = 1 + 2  # of botocore's standard mode, after throttling
+    pauses = 1 + 2  # botocore's pauses in seconds, in its standard mode after throttling
     attempts = deadline.bounds().attempts * (deadline.bounds().connect_seconds + deadline.bounds().read_seconds)
     assert attempts + pauses + deadline.bounds().answer_seconds < FUNCTION_SECONDS

@@ -1,6 +1,6 @@
-"""Every fault at every call to the table of every operation, and the invariants after it.
+"""Tests every fault at every call to the table, for every operation, and checks the invariants after each fault.
 
-After a fault the caller follows docs/api.md and sends the same request again.
+After a fault, the caller follows docs/api.md and sends the same request again.
 """
 
 import itertools
@@ -43,7 +43,7 @@ def under_fault(handler: http.Handler, event: Event, clock: Clock, choose: Choos
 
 def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "PlannedFault") -> None:
     def work() -> None:
-        dynamodb.client.cache_clear()  # a connection cannot be shared with the parent
+        dynamodb.client.cache_clear()  # a process must not share a connection with its parent
         with Faults(dynamodb.client(), plan, lambda: None).at_work():
             handler(event, Context)
 
@@ -54,7 +54,7 @@ def in_a_process_that_ends(handler: http.Handler, event: Event, plan: "PlannedFa
 
 
 def check_what_holds(table: list[Any], scenario: Scenario) -> None:
-    """Check that the table is consistent, and that the request was done once or not at all."""
+    """Check that the table is consistent, and that the request had its effect once or not at all."""
     assert invariants.violations(table) == []
     assert count(table, "INCIDENT") in (1, scenario.incidents)
     assert count(table, "CHANGE") in (1 + scenario.deleted, scenario.changes)
@@ -70,7 +70,10 @@ def count(table: list[Any], kind: str) -> int:
 
 
 class PlannedFault:
-    """A fault of one kind from one call on: at the first attempt only, or (``lasting``) at every attempt."""
+    """A plan for a fault of one kind at one call.
+
+    The fault happens at the first attempt only or, if ``lasting``, at every attempt from then on.
+    """
 
     def __init__(self, call: int, kind: Kind, *, lasting: bool) -> None:
         self.call, self.kind, self.lasting = call, kind, lasting
@@ -100,7 +103,8 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
         else:
             answer = under_fault(scenario.handler, event, clock, plan)
             status = answer["statusCode"]
-            if not plan.hits:  # a conflict, but no transaction follows
+            # Only a transaction can meet this kind of fault, and no transaction follows.
+            if not plan.hits:
                 continue
         waited = clock.seconds - started
         FIGURES[name, call, kind, lasting] = waited
@@ -121,12 +125,13 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
     assert busy > 0, "some of these faults must reach the caller as a 503"
     promise(
         "A fault at any call leaves the table consistent",
-        f"{len(FIGURES)} faults: {len(Kind)} kinds, once and lasting, at every call of "
-        f"{len({figure[0] for figure in FIGURES})} requests; 0 broken invariants",
+        f"{len(FIGURES)} faults of {len(Kind)} kinds were injected, once and lasting, at every call of "
+        f"{len({figure[0] for figure in FIGURES})} requests: 0 invariants were broken",
     )
     promise(
-        "A table that hangs is a 503 before the function's timeout",
-        f"one call that hangs: at most {max(FIGURES.values()):.1f} s of {FUNCTION_SECONDS} s on a simulated clock",
+        "A table that hangs is answered with 503 before the function's timeout",
+        f"Any one call to the table hangs: the slowest answer came after {max(FIGURES.values()):.1f} s of at most "
+        f"{FUNCTION_SECONDS} s on a simulated clock",
     )
 
 
@@ -148,4 +153,4 @@ def test_a_lost_answer_before_a_conflict_still_gives_one_write(
 
 
 FIGURES: dict[tuple[str, int, Kind, bool], float] = {}
-"""Seconds of waiting, by request, call, kind of fault and whether it lasted."""
+"""Seconds of waiting, by request, call, kind of fault, and whether the fault lasted."""

@@ -1,7 +1,8 @@
-"""Eight clients create at the same time while calls fail and processes end; then every create is accounted for.
+"""Tests that no create is lost or duplicated while eight clients create incidents, calls fail and processes end.
 
-Like Jepsen's set and unique-ids tests: each client is a process that records its requests and their answers. A client
-that was ended starts again, reads its record, and sends every request without an answer again.
+The method follows the set test and the unique-ids test of Jepsen. Each client is a process that records its requests
+and their answers. After a fault has ended a client, the client starts again and reads its record. Then it repeats every
+request without an answer.
 """
 
 import json
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CLIENTS = 8
-CREATES = scale.of(short=200, full=2_000)  # of each client
-RATE = 0.05  # of all calls; a third of these calls fail at every attempt
+CREATES = scale.of(short=200, full=2_000)  # the number of creates of each client
+RATE = 0.05  # the share of the calls that fail; a third of the failing calls fail at every attempt
 SEED = 20261123
 
 
 def work(client: int, run: int, notes: Path) -> None:
-    """Run one client from the point where its notes end."""
-    client_module.client.cache_clear()  # a connection cannot be shared with the parent
+    """Run one client, starting where the notes of its last run end."""
+    client_module.client.cache_clear()  # a process must not share a connection with its parent
     random = Random(f"{SEED} {client} {run}")
     lasting: dict[int, Kind] = {}
     decided: set[int] = set()
@@ -74,7 +75,7 @@ def read(notes: Path) -> list[dict[str, Any]]:
 
 
 def run_clients(folder: Path) -> int:
-    """Run all clients to completion and restart each one that a fault ended; return the number of restarts."""
+    """Run all clients until they finish, and restart each client that a fault ended; return the number of restarts."""
     fork = multiprocessing.get_context("fork")
     ended = 0
     running: dict[Any, tuple[int, int, Any]] = {}
@@ -127,6 +128,7 @@ def test_no_acknowledged_create_is_lost_or_duplicated(
     assert unknown > ended > 0
     promise(
         "No acknowledged write is lost or duplicated",
-        f"{CLIENTS} clients x {CREATES} creates, {faults} faults, {ended} processes ended, {unknown} unknown outcomes "
-        f"resolved: {len(lost)} lost, {len(doubled)} doubled, {len(stored)} numbers, every incident with change 1",
+        f"{CLIENTS} clients with {CREATES:,} creates each; {faults:,} faults injected, {ended} processes killed, "
+        f"{unknown} unknown outcomes resolved by a retry: {len(lost)} creates were lost and {len(doubled)} duplicated. "
+        f"All {len(stored):,} incidents have different numbers, and each incident has its first change",
     )

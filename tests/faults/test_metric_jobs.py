@@ -1,4 +1,4 @@
-"""The metrics' jobs under every fault and in parallel: after all jobs have finished, every number is right."""
+"""Tests the metrics jobs under every fault and in parallel: after all jobs have finished, every metric is right."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KINDS = [kind for kind in Kind if kind not in OF_TRANSACTIONS]
-if not scale.FULL:  # a refusal, an error after the commit, and the end of the process
+# A short run uses three kinds: a refusal, an error after the commit, and the end of the process.
+if not scale.FULL:
     KINDS = [Kind.THROTTLE, Kind.ERROR_AFTER, Kind.END_AFTER]
-STRIDE = scale.of(short=3, full=1)  # the distance between the calls that meet a fault or another run
+# In a short run, every third call meets a fault or another run. In a full run, every call does.
+STRIDE = scale.of(short=3, full=1)
 CLOSED = {
     "title": "x", "status": "closed",
     "occurred_at": "2026-02-01T08:00:00Z", "detected_at": "2026-02-02T08:00:00Z", "closed_at": "2026-02-03T08:00:00Z"
@@ -36,7 +38,7 @@ CLOSED = {
 
 @pytest.fixture(autouse=True)
 def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
-    """Make the parts and pages so small that the few incidents here need several, as in a large tenant."""
+    """Make parts and pages so small that the few incidents here need several of each, as in a large tenant."""
     monkeypatch.setattr(tally, "CHUNK_BYTES", 150)
 
     def few(params: dict[str, Any], **_: object) -> None:
@@ -46,9 +48,12 @@ def small_parts_and_pages(monkeypatch: pytest.MonkeyPatch, service: str) -> None
 
 
 def begun(world: Callable[[], MetricWorld]) -> MetricWorld:
-    """A world with computed days and two later changes; one moved an application's incident away from its day."""
+    """Return a world with computed days and two later changes.
+
+    One change moved an application's incident to another day.
+    """
     here = world()
-    for place in (0, 1, 2):  # an incident of each of two applications and of a person, in one tenant
+    for place in (0, 1, 2):  # one incident each for two applications and a person, in one tenant
         here.do("create", place, [CLOSED])
     here.deliver(Random(1), everything=True)
     here.compute()
@@ -58,7 +63,7 @@ def begun(world: Callable[[], MetricWorld]) -> MetricWorld:
 
 
 def differences(here: MetricWorld) -> list[str]:
-    """Return the tenants and applications with wrong metrics."""
+    """Return each tenant and application whose metrics are wrong."""
     found = []
     for tenant in here.tenants:
         documents = here.documents(tenant)
@@ -74,13 +79,13 @@ def differences(here: MetricWorld) -> list[str]:
 def settled(here: MetricWorld) -> None:
     here.deliver(Random(2), everything=True)
     here.compute()
-    here.compute()  # an attempt with a lost answer left its day to this run
+    here.compute()  # if an answer was lost, the first run left its day to the second run
     assert here.marked() == []
     assert differences(here) == []
 
 
 class Once:
-    """One fault, at the first attempt of one call."""
+    """A plan for one fault, at the first attempt of one call."""
 
     def __init__(self, call: int, kind: Kind) -> None:
         self.call, self.kind, self.done = call, kind, False
@@ -114,8 +119,8 @@ def test_the_metrics_are_right_in_the_end_after_a_fault_at_any_call(
     assert call > 12
     SHOWN[kind.value] = call // STRIDE
     promise(
-        "Metrics that are wrong after a fault in their jobs and one more run",
-        f"0 of {sum(SHOWN.values())} faults: {len(SHOWN)} kinds",
+        "After a fault in the metrics jobs, one more run makes all metrics right",
+        f"{sum(SHOWN.values())} faults of {len(SHOWN)} kinds were injected: 0 metrics are wrong after one more run",
     )
 
 
@@ -126,16 +131,16 @@ def run_under(plan: "Once", clock: Clock, records: list[dict[str, Any]], tenant:
     """Run the jobs of one tenant under a fault."""
     with Faults(table_client.client(), plan, clock.hang).at_work():
         told = follow_incidents.handler(stream_event(records), Context)
-        if told["batchItemFailures"]:  # the stream delivers the records again
+        if told["batchItemFailures"]:  # the stream would deliver the records again
             mark(records)
         compute_metrics.handler(sqs_event({"tenant_id": tenant}), Context)
 
 
 def ended(run: Callable[[], None]) -> bool:
-    """Run in a separate process; return whether the fault ended it."""
+    """Call a function in a separate process; return whether a fault ended the process."""
 
     def work() -> None:
-        table_client.client.cache_clear()  # a connection cannot be shared with the parent
+        table_client.client.cache_clear()  # a process must not share a connection with its parent
         run()
 
     process = multiprocessing.get_context("fork").Process(target=work)
@@ -147,7 +152,10 @@ def ended(run: Callable[[], None]) -> bool:
 
 @contextmanager
 def interrupted(client: "DynamoDBClient", at: int, by: Callable[[], None]) -> Iterator[list[int]]:
-    """Call ``by`` before the call to the table with this ordinal number."""
+    """Call ``by`` just before call number ``at`` to the table.
+
+    Yield a list with the number of calls so far.
+    """
     calls = [0]
 
     def count(**_: object) -> None:
@@ -173,14 +181,17 @@ def changed_and_computed(here: MetricWorld) -> None:
 
 
 def changed(here: MetricWorld) -> None:
-    """Change incidents and mark their days. A run that started earlier must leave these marks to the next run."""
+    """Change incidents and mark their days.
+
+    A run that started earlier must leave the new marks to the next run.
+    """
     here.do("update", 0, {"detected_at": "2026-02-05T20:00:00Z", "closed_at": "2026-02-06T00:00:00Z"})
     here.do("update", 1, {"severity": "critical"})
     here.deliver(Random(3), everything=True)
 
 
 @pytest.mark.parametrize("meanwhile", [changed, changed_and_computed])
-def test_a_run_that_another_overtakes_at_any_call_leaves_no_wrong_number(
+def test_a_run_that_another_run_overtakes_at_any_call_leaves_no_wrong_metric(
     world: Callable[[], MetricWorld], monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[MetricWorld], None]
 ) -> None:
     monkeypatch.setattr(deadline, "sleep", lambda _: None)

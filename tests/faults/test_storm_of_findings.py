@@ -1,7 +1,8 @@
-"""A storm of findings: shuffled, duplicated, through other hubs, with poison, while processes end again and again.
+"""Tests that no finding is lost or duplicated in a storm of findings, while processes end again and again.
 
-As with a queue, every message is delivered again until it was handled. Then each true finding is one incident, all
-poison is in the dead letters with its reason, and nothing else was written.
+The findings are shuffled. Some findings come twice, some come through another hub, and invalid events are among them.
+As in a queue, every message is delivered again until a worker has handled it. At the end, each true finding is one
+incident. All invalid events are in the dead letters with a reason. Nothing else was written.
 """
 
 import itertools
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 EVENTS = scale.of(short=1_000, full=10_000)
 ENDS = scale.of(short=10, full=100)
-AT_A_DEAD_LETTER = 0.2  # share of the ends at a dead letter; all others are at calls to the table
+# The share of processes that end at a dead letter. All others end at a call to the table.
+AT_A_DEAD_LETTER = 0.2
 WORKERS = 4
 SEED = 20261123
 ACCOUNTS = {"111122223333": "acme", "444455556666": "globex"}
@@ -56,7 +58,7 @@ def through_another_hub(n: int) -> dict[str, Any]:
 
 
 def poison(n: int) -> object:
-    """Return an event that can never succeed, of one of three kinds in turn."""
+    """Return an event that can never succeed. The events have three kinds, which are used in turn."""
     return (
         f'{{"source": "aws.guardduty", "n": {n}',
         event("guardduty", id=f"unmapped-{n}", detail__accountId="999988887777"),
@@ -65,7 +67,7 @@ def poison(n: int) -> object:
 
 
 def storm(random: Random) -> tuple[list[str], int, set[str]]:
-    """Return the bodies in their order of delivery, the number of true findings, and the poisoned bodies."""
+    """Return the bodies in order of delivery, the number of true findings, and the bodies of the invalid events."""
     doubled, elsewhere, bad = (EVENTS * share // 100 for share in (20, 10, 5))
     true = EVENTS - doubled - elsewhere - bad
     findings = [json.dumps(finding(n)) for n in range(true)]
@@ -81,7 +83,10 @@ def storm(random: Random) -> tuple[list[str], int, set[str]]:
 
 
 class End(NamedTuple):
-    """The point where a process ends: at the attempt with this ordinal number, or (None) at its first dead letter."""
+    """The point where a process ends: at one of its attempts to reach the table, or at its first dead letter.
+
+    ``attempt`` is the ordinal number of the attempt. If it is None, the process ends at its first dead letter.
+    """
 
     kind: Kind
     attempt: int | None
@@ -93,8 +98,11 @@ def drawn_end(random: Random) -> End:
 
 
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
-    """Handle the bodies not yet in the notes, ten at a time; end at the given point, if any."""
-    client_module.client.cache_clear()  # a connection cannot be shared with the parent
+    """Handle the bodies that are not yet in the notes, ten at a time.
+
+    If ``end`` is given, the process ends at this point.
+    """
+    client_module.client.cache_clear()  # a process must not share a connection with its parent
     queues.client.cache_clear()
     attempts = itertools.count(1)
 
@@ -132,7 +140,7 @@ def read(path: Path) -> list[str]:
 
 
 def deliver(bodies: list[str], folder: Path, random: Random) -> int:
-    """Let workers handle all bodies and restart each worker that ended; return the number of ends."""
+    """Let workers handle all bodies, and restart each worker that ended; return how many times a worker ended."""
     fork = multiprocessing.get_context("fork")
     shares = {worker: bodies[worker::WORKERS] for worker in range(WORKERS)}
     ended = 0
@@ -182,7 +190,7 @@ def test_each_true_finding_becomes_exactly_one_incident(
     assert ended == ENDS
     promise(
         "Each true finding is exactly one incident, and none is lost",
-        f"{len(bodies)} events, 20 % twice, 10 % through another hub, 5 % poison, {ended} processes ended: "
-        f"{kinds['INCIDENT']} incidents of {true} findings, {len(poisoned)} of {len(poisoned)} poisoned among the dead "
-        "letters with their reasons",
+        f"{len(bodies):,} events ({EVENTS * 20 // 100:,} duplicates, {EVENTS * 10 // 100:,} from a second hub, "
+        f"{len(poisoned)} invalid), {ended} processes killed: {true:,} findings became {kinds['INCIDENT']:,} "
+        f"incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
     )

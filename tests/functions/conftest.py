@@ -1,4 +1,7 @@
-"""The handlers on moto, with the table that infra/storage.yaml deploys, so that a changed key fails here as in AWS."""
+"""Fixtures that run the handlers on moto.
+
+The table is as infra/storage.yaml deploys it, so a change of its keys fails here as on AWS.
+"""
 
 import json
 import logging
@@ -35,7 +38,7 @@ def deployed() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _every_answer_is_documented() -> Iterator[None]:
-    """Check after each test that the OpenAPI document has every status that an operation answered."""
+    """Check after each test that the OpenAPI document has every status that an operation returned."""
     seen: set[tuple[str, int]] = set()
 
     class Listener(logging.Handler):
@@ -53,13 +56,14 @@ def _every_answer_is_documented() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the table's name; the table is empty before each test."""
+    """Return the name of the table, which is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
     client = boto3.client("dynamodb", region_name="us-east-1")
     for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
         for item in page["Items"]:
             client.delete_item(TableName=deployed, Key=item)
-    # moto copies its tables and their streams for each transaction. A stream that is not cleared would only grow.
+    # For each transaction, moto copies its tables and the tables' streams. Unless the test clears the stream, the
+    # stream grows with every test.
     stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
     assert stream is not None
     stream.items.clear()

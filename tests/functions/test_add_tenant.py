@@ -1,4 +1,7 @@
-"""The user pool's trigger: the tenant and the scopes of a token, and no token for anybody without a tenant."""
+"""Tests of the user pool's trigger, which sets the tenant and the scopes of a token.
+
+Nobody without a tenant gets a token.
+"""
 
 import json
 import subprocess
@@ -52,7 +55,7 @@ def token_of(event: dict[str, Any]) -> dict[str, str]:
 
 
 def identity_of(event: dict[str, Any]) -> Identity:
-    """Return the identity that the functions read from the claims of that token."""
+    """Return the identity that the functions read from the token for this event."""
     return from_claims(token_of(event), time.time(), "pool")
 
 
@@ -89,7 +92,7 @@ def test_a_machine_token_may_be_for_all_applications_of_a_tenant() -> None:
         None,
         [],
         ROUTES,
-        ["tenant:acme/soc-portal", "tenant:acme/*"],  # otherwise the machine could choose between the two
+        ["tenant:acme/soc-portal", "tenant:acme/*"],  # refused, because the machine could choose between the two
         ["tenant:acme/a", "tenant:globex/a"],
         ["tenant:acme"],
         ["tenant:acme/"],

@@ -1,4 +1,7 @@
-"""Both clients with the real handlers: the handlers accept every request, and the clients read every answer exactly."""
+"""Tests of both clients with the real handlers.
+
+The handlers accept every request, and the clients read every answer exactly.
+"""
 
 import asyncio
 import logging
@@ -25,7 +28,10 @@ UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
 
 class Both:
-    """The calls of one of the two clients. It waits for each result and returns lists as lists."""
+    """The calls of one client, either the blocking client or the asynchronous client.
+
+    Each call waits for its result, so that tests can use both clients in the same way.
+    """
 
     def __init__(self, client: Any, wait: Callable[[Any], Any], gateway: Gateway) -> None:
         self.client, self.wait, self.gateway = client, wait, gateway
@@ -312,7 +318,7 @@ def test_fields_and_values_of_a_newer_api_are_kept() -> None:
 
 
 class Failing(httpx.BaseTransport):
-    """Fails every request in the same way."""
+    """A transport that fails every request in the same way."""
 
     def __init__(self, way: Any) -> None:
         self._way = way

@@ -1,4 +1,8 @@
-"""The figures in docs/runbooks/costs.md: the table's use by each request is as measured, and the sums are right."""
+"""Tests of the figures in docs/runbooks/costs.md.
+
+The page must state the units and bytes that each request uses, as the tests measure them. The page's sums must be
+right.
+"""
 
 import json
 import math
@@ -24,7 +28,7 @@ PAGE = (templates.CHECKOUT / "docs" / "runbooks" / "costs.md").read_text()
 INDEXES = templates.table()["GlobalSecondaryIndexes"]
 Item = dict[str, Any]
 Key = tuple[str, str]
-OVERHEAD = 100  # bytes that DynamoDB adds to a stored item and index entry
+OVERHEAD = 100  # the bytes that DynamoDB adds to each stored item and index entry
 
 
 def size(item: Item) -> int:
@@ -69,7 +73,10 @@ def units_of_index(index: dict[str, Any], old: Item | None, new: Item | None) ->
 
 
 def units(old: Item | None, new: Item | None) -> int:
-    """Return the write units of one write: twice for the table within a transaction, once for each index."""
+    """Return the write units of one write.
+
+    The table's units count twice in a transaction. Each index counts once.
+    """
     written = _kb(max(size(one) for one in (old, new) if one))
     plain = (new or old or {})["pk"]["S"].split("#")[2] == "COUNTER"
     return written * (1 if plain else 2) + sum(units_of_index(index, old, new) for index in INDEXES)
@@ -86,7 +93,7 @@ def items(table: str) -> dict[Key, Item]:
 
 
 class Meter:
-    """Counts the write units of the requests made through it."""
+    """Measures the write units of the requests that are made through it."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -115,7 +122,7 @@ INCIDENT = {
 
 @pytest.fixture
 def life(table: str) -> tuple[dict[str, int], str]:
-    """Return the write units of each kind of request, on an incident of 2 KB, and the incident's id."""
+    """Return the write units of each kind of request, and the incident's id. The incident has 2 KB."""
     meter = Meter(table)
     create(create_event({"title": "the year's first, which makes its counter"}), Context)
     used: dict[str, int] = {}
@@ -140,7 +147,8 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     create(create_event(INCIDENT), Context)
     (item,) = [one for (partition, _), one in items(table).items() if partition.endswith("#INCIDENT")]
     assert math.ceil(size(item) / 4096) == costs.REQUESTS["get"].reads
-    of_a_page = 51 * 2048  # one more than the page shows, each of the largest size for two write units
+    # DynamoDB reads one incident more than the page shows. Each incident has the largest size for two write units.
+    of_a_page = 51 * 2048
     assert math.ceil(of_a_page / 4096 + 1) / 2 <= costs.REQUESTS["list of 50"].reads
     assert all(costs.REQUESTS[name].reads == 1 for name in ("update", "update of the status", "closing", "deletion"))
 
@@ -191,7 +199,7 @@ def test_the_costs_count_the_number_of_indexes_of_the_table() -> None:
 
 
 def test_the_totals_are_the_sums_of_their_parts() -> None:
-    """Computed from the printed parts, so exact only within the rounding to cents."""
+    """The test adds the printed parts, so the sums are exact only within the rounding to cents."""
     for line in costs.tables()["lives"].splitlines()[2:]:
         _, *parts, total = (float(cell.strip(" *$").replace(",", "")) for cell in line.strip("| ").split("|"))
         assert sum(parts) == pytest.approx(total, abs=0.005 * (len(parts) + 1))

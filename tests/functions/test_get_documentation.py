@@ -1,4 +1,7 @@
-"""The documentation's function: two public texts, and a page that can load and run only its own content."""
+"""Tests of the documentation's function.
+
+It returns two public texts, and a page that can load and run only its own content.
+"""
 
 import base64
 import gzip
@@ -123,7 +126,7 @@ def test_the_content_security_policy_allows_only_the_page_s_own_content(page: Re
         "frame-ancestors": "'none'",
     }
     assert len(page.inline["script"]) == 2
-    assert page.handlers == [], "a policy by hash allows no event handlers"
+    assert page.handlers == [], "a policy with hashes allows no event handlers"
 
 
 def hash_of(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The behavior that all operations share: identity, scope, the log line, and unexpected errors."""
+"""Tests of the behavior that all operations share: identity, scope, the log line, and unexpected errors."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def calls() -> Iterator[list[str]]:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """The functions' log."""
+    """Return the functions' log."""
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     return written

@@ -86,7 +86,7 @@ def test_a_key_belongs_to_a_tenant_and_an_application(table: str) -> None:
     incidents = [json.loads(send({"title": "x"}, caller=caller)["body"])["id"] for caller in callers]
 
     assert len(set(incidents)) == 4
-    assert incidents[4] == incidents[0], "people of one tenant share its keys"
+    assert incidents[4] == incidents[0], "the people of one tenant share idempotency keys"
 
 
 def test_a_refused_create_stores_no_key(table: str) -> None:
@@ -149,7 +149,8 @@ def test_a_conflict_on_the_number_alone_still_finds_a_rival_with_the_same_key(
 ) -> None:
     first = send({"title": "x", "incident_number": "IR-1"})
     find_key, client = IncidentRepository.find_key, table_client.client()
-    looks = iter([None])  # the first lookup comes before the rival's commit
+    # The first lookup finds nothing, because the rival has not committed yet.
+    looks = iter([None])
     monkeypatch.setattr(IncidentRepository, "find_key", lambda *args: next(looks, find_key(*args)))
     answers = iter([cancelled("None", "None", "ConditionalCheckFailed", "TransactionConflict")])
 

@@ -146,7 +146,7 @@ def test_only_a_caller_who_may_read_the_incident_may_read_its_changes() -> None:
     assert len(history(app["id"], caller=claims(app_id="soc-portal"))["items"]) == 1
 
 
-def test_a_change_above_the_page_s_size_limit_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_above_the_page_s_size_limit_is_alone_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     incident_id = created()["id"]
     for n in range(3):
         patch(incident_id, {"title": f"title {n}"})

@@ -155,7 +155,8 @@ def test_cursors_outlive_a_rotation_of_the_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("CURSOR_KEY", "the next key")
     assert list_(list_event(cursor=cursor), Context)["statusCode"] == 400
-    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")  # as if read from a file
+    # the key ends with a line break, as if a file contained it
+    monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")
     assert len(page(cursor=cursor)["items"]) == 1
     assert page(limit=1)["next_cursor"] != cursor
 
@@ -176,7 +177,7 @@ SEVERAL: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def several() -> dict[str, dict[str, Any]]:
-    """Return five incidents by title: d was made by an application, and e was deleted."""
+    """Create five incidents and return them by title: an application created d, and e is deleted."""
     made = {}
     for title, values in SEVERAL.items():
         caller = claims(app_id="soc-portal" if title == "d" else None)
@@ -309,7 +310,7 @@ def test_the_error_names_a_bad_filter_and_the_right_values(query: str, right: st
 def test_a_page_of_incidents_ends_at_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(3)
     document = json.dumps(page()["items"][0], separators=(",", ":"))
-    size = len(json.dumps(document))  # as it is sent: a JSON text inside a JSON envelope
+    size = len(json.dumps(document))  # the size of the incident as sent: a JSON text inside a JSON envelope
     monkeypatch.setattr(queries, "PAGE_BYTES", 2 * size)
 
     first = page()

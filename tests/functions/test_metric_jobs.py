@@ -1,4 +1,4 @@
-"""The metric jobs: their behavior after errors, and their metrics in CloudWatch."""
+"""Tests of the metrics jobs: their behavior after errors, and the metrics that they send to CloudWatch."""
 
 import json
 import os
@@ -38,7 +38,11 @@ Told = Callable[[], dict[str, list[dict[str, Any]]]]
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """Return the metrics sent to CloudWatch since the last call, by name, with dimensions and values (EMF lines)."""
+    """Return a function that returns the metrics that were sent to CloudWatch since its last call.
+
+    The metrics are by name, with their dimensions and values. The function reads the log lines in CloudWatch's embedded
+    metric format.
+    """
 
     def read() -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -253,7 +257,9 @@ def test_a_day_computed_before_its_settle_time_keeps_its_mark_and_waits_again(mo
 
 
 @pytest.mark.parametrize("ahead", [10 * 86_400_000, -10 * 86_400_000])
-def test_a_mark_of_a_clock_wrong_by_days_delays_no_computation(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+def test_a_mark_from_a_clock_that_is_days_off_delays_no_computation(
+    monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
     now = time.time_ns() // 1_000_000
     put(item(1, **WHOLE))
@@ -275,7 +281,7 @@ def test_a_day_that_always_fails_does_not_starve_the_others(monkeypatch: pytest.
     put(item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}})
     mark(*((None, item(1, detected_at=f"2026-11-{day}T08:00:00.000Z")) for day in ("20", "21", "22")))
     for _ in range(60):
-        left = iter([60.0, 0.0, 0.0, 0.0])  # time for one day a run
+        left = iter([60.0, 0.0, 0.0, 0.0])  # each run has time for one day
         with monkeypatch.context() as short:
             short.setattr(metric_jobs, "deadline", SimpleNamespace(left=left.__next__))
             with guard.serving_tenant("acme"):
@@ -285,7 +291,7 @@ def test_a_day_that_always_fails_does_not_starve_the_others(monkeypatch: pytest.
 
 
 class Queue:
-    """A replacement for SQS. It refuses the first ``refuse`` messages of the next batch and accepts all others."""
+    """A replacement for SQS that refuses the first ``refuse`` messages of the next batch and accepts all others."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -347,7 +353,7 @@ def acme() -> MetricRepository:
 
 
 def test_a_run_that_a_newer_run_overtook_leaves_the_day_s_mark() -> None:
-    """The newer run may have stopped before it wrote its buckets: then only the mark causes another computation."""
+    """The newer run may have stopped before it wrote its buckets. Then only the mark causes another computation."""
     now = time.time_ns() // 1_000_000
     put(item(1, **WHOLE))
     marked_days().mark("acme", "closed", "2026-11-21", now=now)
@@ -360,7 +366,10 @@ def test_a_run_that_a_newer_run_overtook_leaves_the_day_s_mark() -> None:
 
 
 def test_a_bucket_with_a_missing_part_is_refused() -> None:
-    """Another run may be replacing the bucket, so it is read again. If it is still incomplete, the answer is 503."""
+    """Another run may be replacing the bucket, so the repository reads the bucket again.
+
+    If the bucket is still incomplete, the answer is 503.
+    """
     rows = '[[[null,null,null],{"minutes":[["mttr",5,1]],"imported":{},"excluded":[],"open_since":[]}]]'
     with guard.serving_tenant("acme"):
         metrics = acme()

@@ -1,4 +1,7 @@
-"""The publisher: it sends an event for each change in the stream, and retries the events that the bus refused."""
+"""Tests of the publisher.
+
+The publisher sends an event for each change in the stream. It sends an event again if the bus refused the event.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +25,10 @@ def taken(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """The bus: ``calls`` has the list of events of each call, and ``answer`` makes its responses."""
+    """Yield a replacement for the bus.
+
+    ``calls`` lists the events of each call, and ``answer`` makes the response to a call.
+    """
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
     publishing.bus.cache_clear()

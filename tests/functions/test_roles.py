@@ -1,4 +1,4 @@
-"""The functions' roles: each grants exactly the calls that its function makes, down to the kind of partition."""
+"""Tests that each function's role grants exactly the calls that the function makes, for each kind of partition."""
 
 import json
 import os
@@ -41,7 +41,7 @@ from tests.support.incidents import item
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
-Grant = tuple[str, str, str]  # action, table or index, pattern of its partition keys
+Grant = tuple[str, str, str]  # an action, a table or index, and a pattern of partition keys
 
 
 def pattern(partition: str) -> str:
@@ -65,7 +65,7 @@ def needed(operation: str, params: dict[str, Any]) -> set[Grant]:
 
 @pytest.fixture
 def used() -> Iterator[set[Grant]]:
-    """Collect the grants that the calls to DynamoDB need."""
+    """Yield a set that collects the grants that the calls to DynamoDB need."""
     seen: set[Grant] = set()
     client = dynamodb.client()
 
@@ -83,7 +83,9 @@ def granted(function: str) -> set[Grant]:
         (action, resource, keys)
         for statement in policy["PolicyDocument"]["Statement"]
         for action in statement["Action"]
-        if "Condition" in statement  # only the table has a condition; Lambda itself reads the stream
+        # Only statements for the table have a condition. A statement for the stream has none, because Lambda itself
+        # reads the stream.
+        if "Condition" in statement
         for resource in [place(statement["Resource"])]
         for keys in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
     }
@@ -97,7 +99,7 @@ def place(resource: dict[str, Any]) -> str:
 
 
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run every path of a function that makes different calls to DynamoDB."""
+    """Call a function so that it makes each of its different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
     match function:
         case "create_incident":
@@ -122,7 +124,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)
         case "publish_incident_events" | "get_documentation":
-            pass  # they do not use the table
+            pass  # these functions do not use the table
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)
             get_metrics(metrics_event(app), Context)
@@ -160,13 +162,13 @@ def test_each_role_grants_exactly_what_its_function_uses(
     SHOWN[function] = len(used)
     promise(
         "Each function has exactly the permissions that it uses",
-        f"{len(SHOWN)} roles, {sum(SHOWN.values())} grants of an action on a kind of partition of the table or of an "
-        f"index: {len(unused)} granted and unused, {len(ungranted)} used and ungranted",
+        f"{len(SHOWN)} roles have {sum(SHOWN.values())} permissions (an action, a table or index, and a kind of "
+        f"partition): {len(unused)} are granted but not used, and {len(ungranted)} are used but not granted",
     )
 
 
 SHOWN: dict[str, int] = {}
-# Calls made before the function runs, by an operator, a caller or the function that marks.
+# Grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
     "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS")},
     "ComputeMetrics": {

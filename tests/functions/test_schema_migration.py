@@ -1,7 +1,7 @@
-"""The example of docs/runbooks/schema-migration.md: version 2 and back, with old and new functions at the same time.
+"""Tests the example of docs/runbooks/schema-migration.md: an upgrade to version 2 and a rollback.
 
-The test takes the example's step from the page itself, so the page cannot show code that does not work. "Old" is the
-present code; "new" is that code with the example's changes.
+Old and new functions run at the same time. The test reads the example's code from the page itself, so the page cannot
+show code that does not work. "Old code" is the present code. "New code" is the present code with the example's changes.
 """
 
 import json
@@ -37,7 +37,7 @@ def step_of_the_page() -> Step:
 
 @contextmanager
 def new_code() -> Iterator[None]:
-    """Give the functions version 2 within the block."""
+    """Let the functions use version 2 of the schema within the block."""
     assert (model.SCHEMA_VERSION, 1 in upcasting.STEPS) == (1, False), (
         "version 2 exists: change the example to version 3"
     )
@@ -104,7 +104,7 @@ def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> No
         incident = created(detected_by="person")
         patched(incident, {"detected_by": "tool"})
 
-    # Roll back.
+    # Roll back to the old code.
     seen = shown(incident)
     assert "detected_by" not in seen
     assert list(seen) == [field for field in model.FIELDS if field != "app_id"]
@@ -113,7 +113,7 @@ def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> No
     assert stored(table, incident)["detected_by"] == {"S": "tool"}
     assert update(patch_event(incident["id"], {"detected_by": "person"}), Context)["statusCode"] == 422
 
-    # Roll forward again.
+    # Roll forward to the new code again.
     with new_code():
         again = patched(incident, {"severity": "low"})
         assert (again["detected_by"], again["title"], again["status"]) == ("tool", "y", "closed")

@@ -59,7 +59,8 @@ def test_an_update_changes_only_the_fields_of_its_patch(table: str) -> None:
 
 def test_updated_at_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     incident = created()
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)  # another machine's clock, in 2001
+    # The clock of another machine shows the year 2001.
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)
 
     assert patched(incident, {"title": "y"})["updated_at"] == incident["updated_at"]
 
@@ -239,7 +240,7 @@ def test_given_minutes_are_replaced_if_the_server_sets_closed_at() -> None:
 
     other = created(detected_at=DETECTED)
     assert patched(other, {"status": "closed", "mttr_minutes": 1})["mttr_minutes"] > 1
-    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null requests the derived value"
+    assert patched(other, {"mttr_minutes": None})["mttr_minutes"] > 1, "null must request the derived value"
     assert patch(other, {"mttr_minutes": 1})[0] == 422
 
 
@@ -378,7 +379,7 @@ def test_a_patch_may_delete_an_incident() -> None:
     assert (deleted["is_deleted"], deleted["deleted_by"]) == (True, "ada")
 
 
-# --- reach
+# --- access
 
 
 @pytest.mark.parametrize("handler", [update, delete], ids=["update", "delete"])

@@ -1,4 +1,4 @@
-"""A function's work before its first request, on Lambda and elsewhere."""
+"""Tests the work that a function does before its first request, on Lambda and elsewhere."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ print(answer["statusCode"])
 
 
 class Table(ThreadingHTTPServer):
-    """A replacement for DynamoDB: it has no items, and records all requests."""
+    """A replacement for DynamoDB that has no items and records all requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[tuple[str, str, int]] = []  # method, path, the client's port
+        self.asked: list[tuple[str, str, int]] = []  # the method, the path and the client's port of each request
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -43,7 +43,7 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # the name that http.server requires
+    def do_GET(self) -> None:  # http.server requires this name
         self._answer(b"healthy: dynamodb")
 
     def do_POST(self) -> None:
@@ -97,7 +97,7 @@ for module in sys.argv[1:]:
 SERVICE_OF = {
     "TABLE_NAME": "dynamodb", "METRICS_QUEUE_URL": "sqs", "DEAD_LETTERS_URL": "sqs", "EVENT_BUS_NAME": "events",
 }  # fmt: skip
-"""The service that a function calls, by the environment variable of its template."""
+"""For each environment variable of a function, the AWS service that the function then calls."""
 
 ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1"}
 

@@ -1,3 +1,3 @@
-"""The tables that each release left and its answers from them, and the program that records both."""
+"""The recorded tables and answers of each release, and the program that records them."""
 
 import incidents_cli  # noqa: F401  # puts functions/ on the path

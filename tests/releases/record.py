@@ -1,13 +1,15 @@
-"""Record the table of a release and the release's answers from it: every later upgrade test starts with them.
+"""Records the table of a release, and the release's answers from this table, for all later upgrade tests.
 
 ``uv run python -m tests.releases.record tests/releases/0.1.0.jsonl`` writes that file, and ``0.1.0.answers.json`` next
-to it; ``tests/support/releases.py`` describes their content. 0.1.0 was recorded at commit fd5dee0, by this program as
-it was then. A later release is recorded at its own commit, and a recorded file is never written again.
+to it. ``tests/support/releases.py`` describes their content. Release 0.1.0 was recorded at commit fd5dee0, with this
+program as it was at that commit. A later release is recorded at its own commit. A recorded file is never written again.
 
-The real handlers write every item, and the operator's own code writes the account map. Three things differ from AWS:
-the program sets the clock, SQS is a list, and a part of a bucket has at most 300 bytes (250 000 there), so that small
-days have several parts. Two things are missing: publishing leaves nothing in the table, and no handler can write a
-document of schema version 0.
+The real handlers write every item, and the operator's own code writes the account map. Three things differ from AWS.
+The program sets the clock. A list replaces SQS. A part of a bucket has at most 300 bytes (250,000 on AWS), so that
+small days have several parts.
+
+The recording lacks two things. Publishing leaves nothing in the table. No handler can write a document of schema
+version 0.
 """
 
 import json
@@ -46,11 +48,12 @@ from tests.support.streams import TableStream
 ACME: Caller = {"tenant": "acme"}
 SCANNER: Caller = {"tenant": "acme", "sub": "machine", "app_id": "scanner"}
 GLOBEX: Caller = {"tenant": "globex", "sub": "grace"}
-ACME_ACCOUNT, GLOBEX_ACCOUNT, PRODUCER_ACCOUNT = "111122223333", "444455556666", "777766665555"  # of tests/events
+# the accounts that the events in tests/events name
+ACME_ACCOUNT, GLOBEX_ACCOUNT, PRODUCER_ACCOUNT = "111122223333", "444455556666", "777766665555"
 
 BEGIN = datetime(2026, 11, 23, 6, tzinfo=UTC)
-HOUR, DAY = 3600, 86_400  # seconds
-PAGE = 20  # incidents in a page of a list
+HOUR, DAY = 3600, 86_400  # in seconds
+PAGE = 20  # the number of incidents in one page of a list
 WINDOW = {"from": "2026-01-01", "to": "2026-12-31", "group_by": "severity", "interval": "month"}
 
 ENVIRONMENT = {
@@ -77,7 +80,7 @@ class Made(NamedTuple):
 
 
 def main(file: Path) -> None:
-    """Record this checkout's release."""
+    """Record the release of this checkout, and write it to a file."""
     with service() as (world, clock, patch):
         replays = live(world)
         world.wait(1)
@@ -97,7 +100,10 @@ def main(file: Path) -> None:
 
 @contextmanager
 def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
-    """Yield the service on DynamoDB Local, its clock, and the monkeypatch that undoes all changes made here."""
+    """Yield the service on DynamoDB Local, its clock, and its monkeypatch.
+
+    At the end, the monkeypatch undoes all changes.
+    """
     with dynamodb_local.running() as url, pytest.MonkeyPatch.context() as patch:
         for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": url}).items():
             patch.setenv(name, value)
@@ -112,7 +118,7 @@ def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
 
 
 def live(world: MetricWorld) -> list[Replay]:
-    """Make the tenants' data, and leave some days marked; return the creates with a key."""
+    """Make the tenants' data and leave some days marked; return the creates with an idempotency key."""
     findings_of_every_source(world)
     for caller in (ACME, SCANNER, GLOBEX):
         one_of_every_status(caller)
@@ -126,7 +132,8 @@ def live(world: MetricWorld) -> list[Replay]:
     world.wait(DAY)
     first = create(ACME, {"title": "of a marked day", "severity": "high", "detected_at": "2026-11-24T01:00:00Z"})
     patch(first, status="closed")
-    patch(titled("Datenabfluss"), severity="low", category="malware")  # changes days that were computed before
+    # This patch changes days whose metrics were already computed.
+    patch(titled("Datenabfluss"), severity="low", category="malware")
     create(GLOBEX, {"title": "of a marked day", "occurred_at": "2026-11-23T22:00:00Z",
                     "detected_at": "2026-11-24T02:00:00Z"})  # fmt: skip
     mark(world.fetch())
@@ -139,7 +146,10 @@ def live(world: MetricWorld) -> list[Replay]:
 
 
 def findings_of_every_source(world: MetricWorld) -> None:
-    """Take every recorded event; then some again: another page, more assets, a recurrence."""
+    """Process every recorded event. Then process some events again.
+
+    The events that come again have another page, more assets, or a later time that makes them a recurrence.
+    """
     system = AccountMap(dynamodb.client(), "incidents")
     system.link(ACME_ACCOUNT, "acme")
     system.link(GLOBEX_ACCOUNT, "globex")
@@ -165,7 +175,7 @@ def one_of_every_status(caller: Caller) -> None:
 
 
 def busy_days(caller: Caller) -> None:
-    """Make two days with so many values that their buckets have several parts."""
+    """Make two days with so many values that each bucket of the days has several parts."""
     random = Random(str(caller))
     for n in range(12):
         day = "2026-11-05" if n % 2 else "2026-11-06"
@@ -177,7 +187,7 @@ def busy_days(caller: Caller) -> None:
 
 
 def every_field() -> None:
-    """Create an incident with every field; give another one every field later, and then clear the fields."""
+    """Create an incident with every field. Give another incident every field later, and then clear its fields."""
     create(ACME, FULL)
     later = create(GLOBEX, {"title": "nothing known"})
     patch(later, **{name: value for name, value in FULL.items() if name != "incident_number"})
@@ -196,7 +206,7 @@ def numbers_and_minutes_of_callers() -> None:
 
 
 def whole_lives(world: MetricWorld) -> None:
-    """Make incidents that go from new to closed and back, are dismissed and not, deleted, and restored."""
+    """Make incidents with different histories: closed and reopened, dismissed and reopened, deleted, and restored."""
     for caller in (ACME, SCANNER, GLOBEX):
         longest, wrong, gone, back = (
             create(caller, {"title": title, "severity": "high", "detected_at": "2026-11-23T05:00:00Z"})
@@ -254,7 +264,10 @@ def everything() -> list[Item]:
 
 
 def questions(items: list[Item]) -> Iterator[Question]:
-    """Yield the questions to the table: every incident and its changes, and for each caller a list and the metrics."""
+    """Yield all questions to the table: two for each incident, and three for each caller.
+
+    They ask for the incident and its changes, and for two lists and the metrics of the caller.
+    """
     callers = {caller["tenant"]: caller for caller in (ACME, GLOBEX)}
     for item in items:
         if kind(item) == "incident":
@@ -272,7 +285,10 @@ def metrics_questions() -> Iterator[Question]:
 
 
 def next_pages(answers: list[Recorded]) -> list[Recorded]:
-    """Return the second pages of the lists with one: their cursors must work as long as any release is in use."""
+    """Return the second page of each list that has more than one page.
+
+    The cursors of the first pages must work as long as any release is in use.
+    """
     lists = [answer for answer in answers if answer.question.operation == "list_incidents"]
     cursors = [(one.question, json.loads(one.body)["next_cursor"]) for one in lists]
     return [
@@ -283,7 +299,10 @@ def next_pages(answers: list[Recorded]) -> list[Recorded]:
 
 
 def write(file: Path, items: list[Item]) -> None:
-    """Write the header and the items. Members keep their order from the table, because the recorded answers show it."""
+    """Write the header and the items to a file.
+
+    The members of an item keep the table's order, because the recorded answers show this order.
+    """
     header = {"release": version("grc-incidents"), "items": dict(sorted(Counter(map(kind, items)).items()))}
     lines = [json.dumps(line, ensure_ascii=False) for line in (header, *items)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

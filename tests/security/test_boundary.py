@@ -1,6 +1,6 @@
-"""The boundaries between tenants and between a tenant's applications: every operation under every attack.
+"""Tests the boundaries between tenants, and between a tenant's applications: every operation under every attack.
 
-acme is the victim, globex the attacker's tenant; acme's application soc-portal is attacked by its application other.
+The tenant globex attacks the tenant acme. Within acme, the application other attacks the application soc-portal.
 """
 
 import json
@@ -40,16 +40,16 @@ MALFORMED = claims("[acme globex]")
 class Before(NamedTuple):
     """The data that exists before the attack."""
 
-    victim: str  # acme's incident, made by a person, numbered IR-1
-    portal: str  # acme's incident, made by soc-portal
-    own: str  # the attacker's incident, in globex
-    other: str  # the attacking application's incident, in acme
+    victim: str  # the id of acme's incident IR-1, which a person created
+    portal: str  # the id of acme's incident that soc-portal created
+    own: str  # the id of the attacker's incident in globex
+    other: str  # the id of acme's incident that the attacking application created
     list_cursor: str  # the cursor of acme's list
     changes_cursor: str  # the cursor of the victim's trail
 
 
 class Attacked(NamedTuple):
-    """A function, and the parts of its request other than the path and the caller."""
+    """A function under attack, and the parts of its request other than the path and the caller."""
 
     handler: Callable[..., dict[str, Any]]
     body: object = None
@@ -69,7 +69,7 @@ OPERATIONS = {
 
 
 class Attempt(NamedTuple):
-    """One request of the attacker, and the correct status."""
+    """One request of the attacker, and the correct status of the answer."""
 
     status: int
     caller: dict[str, str]
@@ -80,7 +80,10 @@ class Attempt(NamedTuple):
 
 
 def by_path(done: int, **sent: Any) -> dict[str, Callable[[Before], Attempt]]:
-    """Return the attacks on an operation by id: a foreign incident gives 404, and unused parts are ignored."""
+    """Return the attacks on an operation that has an id in its path, by name.
+
+    A foreign incident must give 404. The operation must ignore the parts of a request that it does not use.
+    """
     return {
         "another tenant's id": lambda world: Attempt(404, OUTSIDER, world.victim, **sent),
         "another application's id": lambda world: Attempt(404, OTHER_APP, world.portal, **sent),
@@ -221,8 +224,8 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
     SHOWN.add((operation, attack))
     promise(
         "Nobody reaches another tenant's or another application's incidents",
-        f"{len(SHOWN)} of {len(OPERATIONS)} operations x {len(ATTACKS)} attacks; 0 got through, every 404 the same "
-        "answer after the same calls",
+        f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. "
+        "A foreign id and an unknown id get the same 404, after the same calls",
     )
 
 

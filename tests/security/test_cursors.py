@@ -1,4 +1,7 @@
-"""Cursors are accepted unchanged or refused: 10 000 changed cursors, none of which reads anything."""
+"""Tests that a cursor is accepted only unchanged.
+
+The tests try 10,000 changed cursors. Each of them is refused and reads nothing.
+"""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -30,7 +33,7 @@ def calls(service: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def incident_id(calls: list[str]) -> str:
-    """The id of an incident of acme with two changes; acme has two more incidents."""
+    """Create an incident with two changes, and return its id. The same tenant has two more incidents."""
     for number in range(2):
         create(create_event({"title": f"number {number}"}), Context)
     made: str = json.loads(create(create_event({"title": "the last"}), Context)["body"])["id"]
@@ -56,7 +59,7 @@ def cursor_of(read: List, query: str = "limit=1", caller: dict[str, str] | None 
 
 
 def tampered(random: Random, cursor: str, other: str) -> Iterator[str]:
-    """Yield changed cursors without end, never one of the two given."""
+    """Yield changed cursors without end. No yielded cursor equals one of the two given cursors."""
     while True:
         place, length = random.randrange(len(cursor)), random.randrange(1, 8)
         raw = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -94,7 +97,10 @@ def test_a_changed_cursor_gives_400_and_reads_nothing(
             assert answer["statusCode"] == 400, changed
 
     assert calls == []
-    promise("A changed cursor is a 400 and reads nothing", f"{TAMPERS} tampers, {len(calls)} calls to the table")
+    promise(
+        "A changed cursor is answered with 400 and reads nothing",
+        f"{TAMPERS:,} changed cursors were sent: {len(calls)} calls to the table",
+    )
 
 
 def test_a_cursor_works_only_for_its_own_list(incident_id: str, calls: list[str]) -> None:

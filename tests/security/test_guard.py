@@ -1,4 +1,7 @@
-"""The guard behind the repositories: a call that names a foreign partition, or that it cannot parse, is never sent."""
+"""Tests of the guard behind the repositories.
+
+The guard never sends a call that names a foreign partition, or a call that it cannot parse.
+"""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -66,12 +69,12 @@ every_call = pytest.mark.parametrize("name", CALLS)
 
 @pytest.fixture
 def sent() -> Iterator[list[str]]:
-    """The names of the calls that reach DynamoDB's client; none leaves the process."""
+    """Yield the names of the calls that reach DynamoDB's client. No call leaves the process."""
     names: list[str] = []
 
     def answer(model: Any, **_: object) -> tuple[object, dict[str, object]]:
         names.append(model.name)
-        return SimpleNamespace(status_code=200), {}  # in place of the network's response
+        return SimpleNamespace(status_code=200), {}  # replaces the network's response
 
     dynamodb.client.cache_clear()
     dynamodb.client().meta.events.register("before-call.dynamodb", answer)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""A token of a retired key is refused, as soon as the gateway has read the key set again.
+"""Tests that the gateway refuses a token of a retired key as soon as it has read the key set again.
 
-The emulator keeps a key set for two hours, as AWS does; this test restarts the emulator instead.
+The emulator keeps a key set for two hours, as AWS does. The test does not wait, but restarts the emulator.
 """
 
 from tests.support.checkout import Checkout

@@ -1,4 +1,4 @@
-"""The logs, and the problems in error responses, contain neither callers' texts nor their identities."""
+"""Tests that the logs and the problems in error responses contain no caller's texts and no caller's identity."""
 
 import io
 import json
@@ -60,21 +60,25 @@ BAD_CLAIMS = (
 
 @pytest.fixture
 def log(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """The function's log: its own lines, and those of any library."""
+    """Yield the function's log: its own lines and the lines of every library."""
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     anything_else = logging.StreamHandler(written)
-    anything_else.addFilter(lambda record: record.name != logger.name)  # as Powertools filters Lambda's own handler
+    # Powertools adds the same filter to the log handler of Lambda
+    anything_else.addFilter(lambda record: record.name != logger.name)
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(anything_else)
-    root.setLevel(logging.WARNING)  # as on Lambda
+    root.setLevel(logging.WARNING)  # Lambda uses this level
     yield written
     root.removeHandler(anything_else)
     root.setLevel(level)
 
 
 def events(path: str) -> list[dict[str, Any]]:
-    """Return requests with a canary in every place, for an incident of this id or for an unknown one."""
+    """Return requests with a canary in every place, for the incident id ``path``.
+
+    The id belongs to an existing incident or is unknown.
+    """
     usual: dict[str, Any] = {"caller": PERSON, "headers": EVERYWHERE, "path": {"incident_id": path}}
     bodies = (BODY, {"title": CANARY}, {"status": "review"}, {"is_deleted": False}, *BAD_BODIES)
     return [
@@ -116,9 +120,9 @@ def test_no_log_line_and_no_problem_contains_a_canary(log: io.StringIO, promise:
         assert "tenant_id" in line or line["status"] in (401, 403)
         assert "incident_id" not in line or line["incident_id"].startswith("inc_")
     promise(
-        "No secret and no personal data in the logs or in a problem",
-        f"{len(answers)} requests with canaries in headers, bodies, claims, cursors, parameters and paths; "
-        f"{len(lines)} log lines and {len(told)} problems: 0 canaries",
+        "Logs and problems contain no secret and no personal data",
+        f"{len(answers)} requests had canaries in headers, bodies, claims, cursors, parameters and paths: the "
+        f"{len(lines)} log lines and {len(told)} problems contain 0 canaries",
     )
 
 

@@ -1,4 +1,4 @@
-"""The claims of every mutated token at every operation, as if the gateway had accepted the token."""
+"""Tests the claims of every mutated token at every operation, as if the gateway had accepted the token."""
 
 import json
 import time
@@ -27,7 +27,10 @@ PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_table() -> Iterator[None]:
-    """Use an address without a server: a call that should not happen is counted and reaches nothing."""
+    """Give the functions a DynamoDB address without a server.
+
+    So the tests notice an unexpected call, but the call reaches no table.
+    """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port()}")
@@ -50,7 +53,7 @@ def assert_refused_everywhere(caller: dict[str, str], status: int) -> None:
 
 @pytest.fixture(scope="module")
 def refused() -> list[dict[str, str]]:
-    """The sets of claims that this run has seen refused."""
+    """Return the list of claim sets that all operations refused in this run."""
     return []
 
 
@@ -59,7 +62,8 @@ def test_wrong_claims_are_refused_by_every_operation(mutation: Mutation, refused
     assert mutation.parser is not None
     for caller in handed_on(mutation.all_claims(TRUSTED)):
         if mutation.claims == {"app_id": None} and "app_id" not in caller:
-            continue  # AWS passes it as a person's token: it names no application
+            # AWS passes these claims as a person's, because they name no application.
+            continue
         assert_refused_everywhere(caller, mutation.parser)
         refused.append(caller)
 
@@ -76,7 +80,10 @@ def test_right_claims_are_accepted_unchanged(mutation: Mutation) -> None:
 
 
 def may_be(name: str, value: str) -> bool:
-    """Tell whether a claim may have this value: the rule of docs/tokens.md, written independently of the parser."""
+    """Return whether a claim may have this value, by the rule of docs/tokens.md.
+
+    This function is written independently of the parser.
+    """
     if value in ("null", "true", "false"):
         return False
     first, rest = value[:1], value[1:]
@@ -130,7 +137,7 @@ def test_the_promise_on_forged_tokens_at_the_parser_has_its_figure(
     promise: Callable[[str, str], None], refused: list[dict[str, str]]
 ) -> None:
     promise(
-        "No forged token reaches data, at the parser",
-        f"{len(refused)} claim sets x {len(OPERATIONS)} operations, each refused without a call to DynamoDB;"
-        " 0 got through, 0 of our own 5xx",
+        "No forged token reaches data through the parser",
+        f"{len(refused)} wrong sets of claims were sent to each of {len(OPERATIONS)} operations: all were refused "
+        "without a call to DynamoDB, and 0 caused a 5xx",
     )

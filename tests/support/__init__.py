@@ -1,1 +1,1 @@
-"""Helpers that several suites share."""
+"""Helpers that several test suites share."""

@@ -1,4 +1,4 @@
-"""The local stack as its user sees it: through the command and over HTTP."""
+"""Runs the local stack as its user does: through the command and over HTTP."""
 
 import json
 import os
@@ -28,12 +28,12 @@ def free_port() -> int:
 
 @dataclass
 class Checkout:
-    """The stack of one checkout, as its user sees it: through the command and over HTTP."""
+    """The stack of one checkout, used through the command and over HTTP."""
 
     home: Path
     port: int
     http: httpx.Client
-    # The output of each command, until the next up or down.
+    # The output of each command, cached until the next `incidents up` or `incidents down`.
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -49,7 +49,10 @@ class Checkout:
         return done.stdout
 
     def told(self, *arguments: str) -> str:
-        """Return the output of a command. Run it once (about a second); cache the output until the next up or down."""
+        """Return the output of a command, cached until the next `incidents up` or `incidents down`.
+
+        The cache saves about a second for each call.
+        """
         if arguments not in self._told:
             self._told[arguments] = self.answer(*arguments)
         return self._told[arguments]
@@ -66,13 +69,14 @@ class Checkout:
 
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
-        """Run `incidents up` as in a terminal: it stays in the foreground until Ctrl-C ends it."""
+        """Run `incidents up` in the foreground, as in a terminal; yield the process."""
         self._told.clear()
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process may ignore SIGINT
+            # Without this line, a process in the background may ignore SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:  # fmt: skip
             assert process.stdout is not None
             try:

@@ -1,4 +1,4 @@
-"""A conversation with the real handlers and with the plain model: both must give the same answers."""
+"""Sends requests to the real handlers and to the plain model, and checks that the answers are the same."""
 
 import json
 import operator
@@ -31,7 +31,7 @@ from tests.support.oracle import Actor, Document, Life, PlainService, Verdict, c
 
 
 class TalkCount:
-    """Counts of what the conversation did and of the answers."""
+    """Counts of the steps of a conversation and of its answers."""
 
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
@@ -52,12 +52,12 @@ class Answer(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A list that a caller has read in part."""
+    """A list of which a caller has read some pages."""
 
     actor: Actor
     parameters: Document
     cursor: str
-    behind: str  # the id of the last incident on the last page
+    behind: str  # the id of the last incident that the caller has read
 
 
 def now() -> str:
@@ -65,7 +65,10 @@ def now() -> str:
 
 
 class Both:
-    """The service and its model, for two tenants. Both have the same two people and the same two applications."""
+    """The service and its model, with two tenants.
+
+    Each tenant has the same two people and the same two applications.
+    """
 
     def __init__(self, tally: TalkCount) -> None:
         self.tally, self.world = tally, PlainService()
@@ -75,7 +78,8 @@ class Both:
             for one in (tenant, f"{tenant}-b")
             for subject, app in (("ada", None), ("grace", None), ("ada", APPS[0]), ("machine", APPS[1]))
         ]
-        self.sent: list[tuple[Actor, Document, str]] = []  # creates with an idempotency key
+        # All creates with an idempotency key so far.
+        self.sent: list[tuple[Actor, Document, str]] = []
         self.refusal: str | None = None
         self.asked_for_a_change = False
 
@@ -152,7 +156,10 @@ class Both:
             opened = self.turn(actor, parameters, limit, opened)
 
     def turn(self, actor: Actor, parameters: Document, limit: int, opened: Opened | None = None) -> Opened | None:
-        """Read a page. The test data never reaches a request's limit, so every page except the last is full."""
+        """Read one page of a list and check it; return the rest of the list, or None after the last page.
+
+        Every page except the last must be full, because the test data never reaches the read limit of a request.
+        """
         asked = {**parameters, "limit": limit} | ({"cursor": opened.cursor} if opened else {})
         answer = self.ask(list_, list_event(claims_of(actor), **asked))
         self.agree(answer, Verdict(200))
@@ -179,7 +186,8 @@ class Both:
         assert answer.status == verdict.status, (answer, verdict)
         if answer.status >= 400:
             assert answer.document["status"] == answer.status
-        if answer.status == 404:  # an incident out of reach gives the same answer as one that does not exist
+        # An incident outside the caller's reach gives the same answer as an unknown id.
+        if answer.status == 404:
             assert answer.body == (self.refusal or answer.body)
             self.refusal = answer.body
         if answer.status == 409:
@@ -193,7 +201,10 @@ class Both:
         assert answer.headers["etag"] == f'"{record.version}"'
 
     def use_elsewhere(self, actor: Actor, parameters: Document, opened: Opened) -> None:
-        """Use the cursor of another list. The service accepts it only for the same list of the same caller."""
+        """Use a cursor for a list that may be another list.
+
+        The service must accept the cursor only for the same list, in the same tenant and application.
+        """
         is_theirs = (actor.tenant, actor.app) == (opened.actor.tenant, opened.actor.app)
         if is_theirs and {"order": "desc"} | parameters == {"order": "desc"} | opened.parameters:
             self.turn(actor, parameters, 1, opened)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the requests to incidents: mostly valid, often enough not."""
+"""Hypothesis strategies for the requests to the API. Most drawn requests are valid, but many are not."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -14,14 +14,17 @@ NUMBERS = ["IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-202
 
 
 def written(n: int, hours: int, digits: str = "") -> str:
-    """Return the nth moment as text, in the UTC offset of this many hours."""
+    """Return the moment number ``n`` as text, in the UTC offset of this many hours."""
     moment = datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(hours=7, minutes=13, seconds=37.251)
     text = moment.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds")
     return text[:-6] + digits + text[-6:] if hours else text.replace("+00:00", digits + "Z")
 
 
 def moments(first: int, last: int) -> st.SearchStrategy[str]:
-    """Draw moments: mostly between two, some far in the future, in any offset, some with more digits than are kept."""
+    """Draw moments with numbers from ``first`` to ``last``, in different UTC offsets.
+
+    Some moments are far in the future. Some have more digits than the service keeps.
+    """
     places = st.integers(first, last) | st.integers(first, last) | st.integers(first, last + 1) | st.just(3000)
     return st.builds(written, places, st.sampled_from([0, 0, 5, -8]), st.sampled_from(["", "999"]))
 
@@ -68,7 +71,7 @@ BAD: list[Document] = [
     {"version": 1},
 ]  # fmt: skip
 
-# Few fields at a time: otherwise the values of a body would almost never agree with each other.
+# Draw few fields at a time. The values of many fields would almost never satisfy the rules between fields.
 OFTEN = [
     "mttd_minutes",
     "mttr_minutes",
@@ -76,7 +79,7 @@ OFTEN = [
     "severity",
     "category",
     "tags",
-]  # fields that rules and filters use
+]  # the fields that rules and filters use
 one_value = st.sampled_from([*sorted(FIELDS), *OFTEN, *OFTEN]).flatmap(
     lambda name: FIELDS[name].map(lambda value: {name: value})
 )
@@ -116,7 +119,10 @@ keys = st.sampled_from(["key-1", "key 2", "schlüssel"])
 
 
 class Aim(NamedTuple):
-    """A caller and the incident to use: one within reach, or for a stranger any one of any tenant and application."""
+    """A caller and an incident. The incident is within the caller's reach, unless ``is_stranger`` is set.
+
+    If ``is_stranger`` is set, the incident may be of any tenant and application.
+    """
 
     who: int
     n: int
@@ -127,7 +133,7 @@ aims = st.builds(Aim, actors, which, st.sampled_from([False] * 6 + [True]))
 
 
 def rewritten(body: Document) -> Document:
-    """Return the same values in another order, with the moments in another offset."""
+    """Return the same values with the fields in reverse order, and with the moments in another UTC offset."""
     return {name: elsewhere(body[name]) if name in oracle.MOMENTS else body[name] for name in reversed(body)}
 
 

@@ -1,5 +1,7 @@
-"""AWS's own DynamoDB Local: real conditions, transactions and limits. The npm package amplify-dynamodb-simulator ships
-it; it is fetched once into .cache and needs Java 17."""
+"""Runs AWS's own DynamoDB Local, which has real conditions, transactions and limits.
+
+The npm package amplify-dynamodb-simulator contains DynamoDB Local. It is downloaded once into .cache and needs Java 17.
+"""
 
 import fcntl
 import shutil
@@ -16,11 +18,14 @@ from tests.support.templates import CHECKOUT
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 CACHE = CHECKOUT / ".cache" / "dynamodb-local"
 QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""A run lives for a minute or two: the optimizing compiler would take a third of its CPU and not earn it back."""
+"""Java's optimizing compiler does not pay off, because a run takes only a minute or two.
+
+It would use a third of the run's CPU time.
+"""
 
 
 def what_is_missing() -> str | None:
-    """Return what this machine lacks, in one line, or None."""
+    """Return one line that names the missing programs, or None if no program is missing."""
     missing = [program for program in ("java", "npm") if shutil.which(program) is None]
     if (CACHE / "DynamoDBLocal.jar").exists():
         missing = [program for program in missing if program != "npm"]
@@ -29,7 +34,7 @@ def what_is_missing() -> str | None:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run it in memory on a free port of loopback; yield its URL."""
+    """Run DynamoDB Local in memory on a free port of the loopback interface; yield its URL."""
     _fetch()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -49,7 +54,7 @@ def running() -> Iterator[str]:
 
 def _fetch() -> None:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
-    # One of several processes fetches it, and the others wait.
+    # One process downloads the package, and all others wait for it.
     with (
         (CACHE.parent / "dynamodb-local.lock").open("w") as lock,
         tempfile.TemporaryDirectory(dir=CACHE.parent) as folder,

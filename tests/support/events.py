@@ -1,4 +1,4 @@
-"""API Gateway events (payload 2.0), in the form that a gateway with a JWT authorizer sends."""
+"""Makes API Gateway events (payload 2.0), in the form that a gateway with a JWT authorizer sends."""
 
 import base64
 import json
@@ -21,12 +21,16 @@ class Context:
 
 
 def claims(tenant: str = "acme", **changed: str | None) -> dict[str, str]:
-    """Return claims as an HTTP API passes them: every value is text. A claim that is set to None is left out."""
+    """Return claims as an HTTP API passes them: every value is text.
+
+    A claim that is set to None is left out.
+    """
     usual: dict[str, str | None] = {
         "tenant_id": tenant,
         "sub": "ada",
         "scope": SCOPES,
-        "exp": str(int(time.time()) + 86_400),  # longer than any run: some claims are made at import
+        # The expiry is later than the end of any test run, because some claims are made at import.
+        "exp": str(int(time.time()) + 86_400),
         "iss": ISSUER,
     }
     return {name: value for name, value in (usual | changed).items() if value is not None}
@@ -69,7 +73,10 @@ def get_event(incident_id: str, **more: Any) -> dict[str, Any]:
 
 
 def patch_event(incident_id: str, patch: object, **more: Any) -> dict[str, Any]:
-    """Return the event of a merge patch: the gateway treats its media type as binary, so the body is base64."""
+    """Return the event of a merge patch.
+
+    Its body is base64, because the gateway treats the media type as binary.
+    """
     sent = {"body": json.dumps(patch).encode(), "content_type": "application/merge-patch+json"}
     return http_event(path={"incident_id": incident_id}, **(sent | more))
 
@@ -91,7 +98,7 @@ def metrics_event(caller: dict[str, str] | None = None, **parameters: object) ->
 
 
 def record(old: Any, new: Any, number: int = 100) -> dict[str, Any]:
-    """Return one record of the stream, from the item before and after the write."""
+    """Return one record of the stream, from the item before the write and the item after it."""
     images = {"OldImage": old, "NewImage": new}
     return {"dynamodb": {"SequenceNumber": str(number), **{name: item for name, item in images.items() if item}}}
 

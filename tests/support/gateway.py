@@ -1,4 +1,4 @@
-"""The handlers as an httpx transport: each request becomes the event that the gateway would make from it."""
+"""Runs the handlers as an httpx transport. Each request becomes the event that the gateway would make from it."""
 
 import importlib
 import json
@@ -16,12 +16,15 @@ ROUTES = [
     for method, operation in operations.items()
     if operation["security"]
 ]
-# As in the gateway, a literal path wins over a path with a variable.
+# As in the gateway, a literal path takes precedence over a path with a variable.
 ROUTES.sort(key=lambda route: "(" in route[1].pattern)
 
 
 class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Gives every caller the same claims, whatever the token is. ``requests`` holds all requests received."""
+    """A transport that gives every caller the same claims, whatever the token is.
+
+    ``requests`` lists all received requests.
+    """
 
     def __init__(self, caller: dict[str, str] | None = None) -> None:
         self.requests: list[httpx.Request] = []

@@ -1,11 +1,11 @@
-"""Incidents to test with."""
+"""Incidents for the tests."""
 
 from typing import Any, cast
 
 from incidents.domain import model
 from incidents.storage import stored_form
 
-# Every field that a create may hold. Each value would show if it were lost, cut or rounded.
+# An incident with every field that a create may have. A test would notice any value that is lost, cut or rounded.
 FULL: dict[str, Any] = {
     "incident_number": "IR 2026/17",
     "title": "Datenabfluss über ein Backup 🔐",
@@ -48,5 +48,5 @@ OPEN = {
 
 
 def item(version: int, **changed: Any) -> stored_form.Item:
-    """Return the stored form of an incident at a version."""
+    """Return the stored item of an incident at a version."""
     return stored_form.from_incident(cast("model.Incident", model.unset_fields() | OPEN | changed), version)

@@ -1,4 +1,7 @@
-"""The invariants of the table, even after a fault: the rules of `incidents verify`, over all items."""
+"""Checks the invariants of the table, which hold even after a fault.
+
+The invariants are the rules of `incidents verify`, applied to all items.
+"""
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -34,7 +37,7 @@ def of_tenant(client: "DynamoDBClient", table: str, tenant: str) -> list[Item]:
 
 
 def violations(found: list[Item]) -> list[str]:
-    """Return every violation as text; an empty list means that none was found. Metrics are not checked."""
+    """Return every violation as text, or an empty list if there is none. The metrics are not checked."""
     tenants: dict[str, dict[str, dict[str, Item]]] = {}
     for item in found:
         _, tenant, kind = item["pk"]["S"].split("#")

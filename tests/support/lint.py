@@ -1,4 +1,7 @@
-"""Lint every template as it is, and with its conditions decided: `uv run python -m tests.support.lint`."""
+"""Runs the linters on every template as it is, and on variants in which each condition is true or false.
+
+The command is `uv run python -m tests.support.lint`.
+"""
 
 import json
 import os
@@ -13,8 +16,8 @@ from tests.support import rendered, templates
 
 CHECKOV = "checkov@3.3.30"
 
-# The checks for a customer's KMS key on logs and secrets. Without such a key, the AWS services use their own. The key
-# is a parameter, as for the table.
+# These two checks require a customer's KMS key for logs and secrets. Without such a key, the AWS services use their own
+# keys. The customer's key is an optional parameter, as for the table.
 WITHOUT_A_KEY = {"CKV_AWS_149", "CKV_AWS_158"}
 
 

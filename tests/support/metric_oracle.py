@@ -1,6 +1,7 @@
-"""The expected metrics, from the documents that callers see: by brute force, over every incident, each time.
+"""Computes the expected metrics by brute force, from all documents that a caller sees.
 
-It does not follow the service's method: no floats, no buckets, no counters, and a sorted list for each number.
+It does not use the service's method. It has no floats, no buckets and no counters, and it sorts all values for each
+figure.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +18,7 @@ METRICS = ["mttd", "mttr", "time_to_contain"]
 def answer(
     documents: Iterable[Document], first: str, last: str, group_by: str, interval: str, as_of: str
 ) -> dict[str, Any]:
-    """Return the expected answer without its definitions, from all the incidents that the caller may see."""
+    """Return the expected answer without its member ``definitions``, from all incidents that the caller may see."""
     documents = list(documents)
     groups: list[dict[str, Any]] = []
     if group_by != "none":
@@ -133,7 +134,7 @@ def _mean(values: list[int]) -> float | None:
 
 
 def _nearest_rank(values: list[int], percent: int) -> int | None:
-    """Return the smallest value such that at least this share of all values is not above it."""
+    """Return the smallest value for which at least ``percent`` percent of all values are not larger."""
     for value in values:
         if 100 * sum(other <= value for other in values) >= percent * len(values):
             return value

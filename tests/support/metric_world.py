@@ -1,4 +1,4 @@
-"""Tenants whose incidents have a history, and the jobs that compute their metrics from the stream."""
+"""Tenants whose incidents have a history, and the jobs that compute the tenants' metrics from the stream."""
 
 import json
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ _runs = count()
 
 
 class Queue:
-    """A replacement for SQS: it keeps the messages that the schedule sends."""
+    """A replacement for SQS that keeps the messages of the schedule."""
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
@@ -56,12 +56,15 @@ class MetricClock:
         self.now = int(datetime(2026, 2, 5, 6, tzinfo=UTC).timestamp() * 1e9)
 
     def __call__(self) -> int:
-        self.now += 1_000_000  # no two readings are equal
+        self.now += 1_000_000  # the step makes every reading of the clock different
         return self.now
 
 
 class MetricWorld:
-    """Some tenants with a history of incidents, and the stream records that were delivered and that still wait."""
+    """Some tenants with a history of incidents, and the records of their stream.
+
+    Some records were delivered, and the others still wait.
+    """
 
     def __init__(self, stream: TableStream, queue: Queue, clock: MetricClock) -> None:
         self._stream, self._queue, self._clock = stream, queue, clock
@@ -97,17 +100,21 @@ class MetricWorld:
         self._clock.now += int(seconds * 1e9)
 
     def marked(self) -> list[str]:
-        """Return the days of all tenants that are still marked."""
+        """Return all days that are still marked, of all tenants."""
         return [mark.name[1] for mark in marks.metric_days().of_all_tenants()]
 
     def fetch(self) -> list[dict[str, Any]]:
-        """Take the records that wait in the stream; the caller must deliver them."""
+        """Return the records that wait in the stream. The caller must deliver them."""
         self.waiting += self._stream.incidents()
         taken, self.waiting = self.waiting, []
         return taken
 
     def deliver(self, random: Random, *, everything: bool = False) -> None:
-        """Deliver some waiting records: in order for each item, in any order across items, some of them twice."""
+        """Deliver some of the waiting records.
+
+        The records of one item keep their order. The records of different items come in any order, and some records
+        come twice.
+        """
         self.waiting += self._stream.incidents()
         if self.told and random.random() < 0.3:
             mark(random.choice(self.told))
@@ -153,7 +160,7 @@ def ask(caller: dict[str, str], group_by: str, interval: str, first: str = FIRST
 
 
 def buckets(dynamodb: "DynamoDBClient", table: str, tenants: list[str]) -> list[dict[str, Any]]:
-    """Return every stored part, without the time at which it was computed."""
+    """Return every stored part, without the time of its computation."""
     found = [
         item
         for tenant in tenants

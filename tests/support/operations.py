@@ -1,4 +1,4 @@
-"""A request for every operation, as Lambda passes it, and a record of the calls that reach DynamoDB."""
+"""Makes a request for every operation, as Lambda passes it, and records the calls that reach DynamoDB."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

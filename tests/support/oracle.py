@@ -1,7 +1,7 @@
 """A plain model of the service, in memory. It is written from docs/api.md and shares no code with the product.
 
-It returns the correct status for a request, and then the correct incident, version, lists and history. Only the service
-knows the id of a new incident and the time of a request, so the model gets both as arguments.
+For each request, the model returns the correct status, incident, version, lists and history. Only the service knows the
+id of a new incident and the time of a request, so the model gets the id and the time as arguments.
 """
 
 import json
@@ -37,7 +37,7 @@ class Actor(NamedTuple):
 
 @dataclass
 class Life:
-    """One incident with all its changes, as every caller who may see it sees it."""
+    """One incident with all its changes, as every caller with access sees it."""
 
     document: Document
     history: list[Document]
@@ -48,7 +48,7 @@ class Life:
 
 
 class Verdict(NamedTuple):
-    """The correct answer; ``wrote`` if the request changed anything."""
+    """The correct answer to a request. ``wrote`` tells whether the request changed anything."""
 
     status: int
     record: Life | None = None
@@ -61,7 +61,10 @@ class Verdict(NamedTuple):
 
 
 def canonical(value: object) -> str:
-    """Return one text for one JSON value: the order of members does not count, and true differs from 1."""
+    """Return a text that is the same for equal JSON values.
+
+    The order of members does not matter, and true differs from 1.
+    """
     return json.dumps(value, sort_keys=True)
 
 
@@ -70,7 +73,10 @@ def text_of(moment: datetime) -> str:
 
 
 def made_at(incident_id: str) -> str:
-    """Return the millisecond in the first ten characters of a ULID, which are in Crockford's base 32."""
+    """Return the creation time that an incident's id contains.
+
+    The first ten characters of a ULID are the milliseconds since 1970, in Crockford's base 32.
+    """
     milliseconds = 0
     for character in incident_id.removeprefix("inc_")[:10]:
         milliseconds = milliseconds * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(character)
@@ -159,7 +165,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "mttr_minutes": _is_count,
     "tags": _is_tags,
     "financial_impact": _is_amount,
-    "lessons_learned": lambda _: True,  # no test sends one that is too large or too deep
+    "lessons_learned": lambda _: True,  # no test sends lessons that are too large or too deep
     "is_deleted": lambda value: isinstance(value, bool),
     **dict.fromkeys(MOMENTS, _is_moment),
     **dict.fromkeys(ID_LISTS, _is_ids),
@@ -170,7 +176,7 @@ USUAL = {"source": "edm", "source_type": "api", "status": "new"}
 
 
 def _read(body: Document) -> Document | None:
-    """Return the values of a body in the form of the answers; None if a value breaks a rule of its own field."""
+    """Return the values of a body in the form of the answers, or None if a value breaks a rule of its own field."""
     values: Document = {}
     for name, value in body.items():
         if name not in RULES or (name in NEVER_NULL if value is None else not RULES[name](value)):
@@ -202,7 +208,7 @@ def _merge(target: object, patch: object) -> object:
 
 
 def _settle(after: Document, given: Document, before: Document | None, moment: str) -> bool:
-    """Set the timestamps for the new status and derive the minutes, in place; False if the values conflict."""
+    """Set the timestamps for the new status and derive the minutes, in place; return False if the values conflict."""
     start, end = (before or {}).get("status"), after["status"]
     stamped = None
     if start != end:
@@ -259,12 +265,14 @@ def _action(before: Document, after: Document) -> str:
 
 @dataclass
 class PlainService:
-    """The model's data of all tenants."""
+    """The model of the service, with the data of all tenants."""
 
-    records: dict[str, Life] = field(default_factory=dict)  # by id, in order of creation
-    numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # (tenant, number): id
-    counters: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tenant, year)
-    keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)  # (values, id)
+    records: dict[str, Life] = field(default_factory=dict)  # the incidents by id, in order of creation
+    numbers: dict[tuple[str, str], str] = field(default_factory=dict)  # the incident's id, by tenant and number
+    # the counter of incident numbers, by tenant and year
+    counters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # The values and the id of a created incident, by tenant, application and idempotency key.
+    keys: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)
 
     def reach(self, actor: Actor, incident_id: str) -> Life | None:
         record = self.records.get(incident_id)

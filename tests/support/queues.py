@@ -1,4 +1,4 @@
-"""The events that a queue sends to the functions."""
+"""Makes the events that a queue sends to the functions."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 
 def sqs_event(*bodies: object) -> dict[str, Any]:
-    """Return the event that Lambda gets from a queue with these bodies; a text is used as it is."""
+    """Return the event that Lambda gets from a queue with these bodies. A body that is not a text becomes JSON."""
     return {
         "Records": [
             {

@@ -1,4 +1,7 @@
-"""The recorded events of ``tests/events``: in the documented form of real events, with made-up accounts and names."""
+"""Reads the recorded events of ``tests/events``.
+
+They have the documented form of real events, with made-up accounts and names.
+"""
 
 import copy
 import json
@@ -16,7 +19,7 @@ GONE: Any = object()
 
 
 def event(name: str, **changed: Any) -> dict[str, Any]:
-    """Return a recorded event, changed at paths like ``detail__findings__0__Title``; ``GONE`` removes a member."""
+    """Return a recorded event with changes at paths like ``detail__findings__0__Title``; ``GONE`` removes a member."""
     recorded: dict[str, Any] = json.loads(_read(FOLDER / f"{name}.json"))
     for path, value in changed.items():
         *way, last = path.split("__")
@@ -31,7 +34,7 @@ def event(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def expected(name: str) -> list[Finding]:
-    """Return the findings that the recorded event gives, with the sources enabled that are off by default."""
+    """Return the findings that the recorded event must give if all sources are enabled."""
     return [Finding(**one) for one in json.loads(_read(FOLDER / "expected" / f"{name}.json"))]
 
 

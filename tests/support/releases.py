@@ -1,7 +1,8 @@
-"""The tables that past releases left (``tests/releases``), and the answers that each release gave from its own table.
+"""Reads the recorded tables of past releases (``tests/releases``), and the answers that each release gave.
 
-``<version>.jsonl``: a header (the release, and the number of items of each kind), then one item a line, in DynamoDB's
-notation, sorted by key. ``<version>.answers.json``: see ``Release``.
+``<version>.jsonl`` begins with a header that has the release and the number of items of each kind. After the header,
+the file has one item a line in DynamoDB's notation, sorted by key. The class ``Release`` describes
+``<version>.answers.json``.
 """
 
 import json
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FOLDER = CHECKOUT / "tests" / "releases"
-BATCH = 25  # the most items in one BatchWriteItem
+BATCH = 25  # BatchWriteItem takes at most 25 items
 
 Item = dict[str, Any]
 Caller = dict[str, str]
-"""The arguments of ``claims``."""
+"""The arguments of the function ``claims``."""
 
 
 class Question(NamedTuple):
-    """A request that only reads. ``incident_id`` is empty if the path has none."""
+    """A request that only reads. ``incident_id`` is empty if the path has no id."""
 
     operation: str
     caller: Caller
@@ -37,14 +38,14 @@ class Question(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A question, and the body of its answer."""
+    """A question and the body of its answer."""
 
     question: Question
     body: str
 
 
 class Replay(NamedTuple):
-    """A create with an idempotency key, as it was sent, and the id of the incident that it made."""
+    """A create with an idempotency key, as it was sent, and the id of the incident that it created."""
 
     caller: Caller
     key: str
@@ -53,9 +54,10 @@ class Replay(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A release's table, and the release's answers at ``moment``, in milliseconds since 1970.
+    """A release's table, and the answers that the release gave from this table.
 
-    ``computed`` holds its answers after it had computed the days that are still marked in the table.
+    ``moment`` is the time of the answers, in milliseconds since 1970. ``computed`` has the answers after the release
+    computed the days that are still marked in the table.
     """
 
     version: str
@@ -68,7 +70,7 @@ class Release(NamedTuple):
 
 
 def load(client: "DynamoDBClient", table_name: str, version: str = "0.1.0") -> Release:
-    """Put a release's items into an empty table."""
+    """Put a release's items into an empty table, and return the release."""
     release = read(version)
     for some in batches(release.items, BATCH):
         puts = [{"PutRequest": {"Item": item}} for item in some]
@@ -88,7 +90,7 @@ def read(version: str) -> Release:
 
 
 def ask(question: Question) -> Recorded:
-    """Ask the code of this checkout."""
+    """Send a question to the code of this checkout, and return the answer."""
     caller, parameters = claims(**question.caller), question.parameters
     match question.operation:
         case "get_incident":
@@ -105,7 +107,7 @@ def ask(question: Question) -> Recorded:
 
 
 def kind(item: Item) -> str:
-    """Return the kind of an item, as the drawing in ``keys`` names it."""
+    """Return the kind of an item, as the drawing in the module ``keys`` names it."""
     pk, sk = item["pk"]["S"], item["sk"]["S"]
     if pk.startswith("METRICDUE#"):
         return "marked day"

@@ -1,4 +1,7 @@
-"""Templates with their conditions decided, as CloudFormation decides them, for the linters."""
+"""Makes variants of the templates without conditions, for the linters.
+
+In each variant, every condition is replaced with true or false, as CloudFormation would do.
+"""
 
 import json
 import re
@@ -9,13 +12,16 @@ from typing import Any
 from tests.support import templates
 
 PATHS = [templates.CHECKOUT / "template.yaml", *sorted((templates.CHECKOUT / "infra").glob("*.yaml"))]
-KEYLESS = "-keyless"  # part of the file's name if the template has no customer key
+KEYLESS = "-keyless"  # the end of the file's name if the template has no customer's key
 _NOTHING = {"Ref": "AWS::NoValue"}
 _SKIPPED = re.compile(r"^    # checkov:skip=(\w+):(.*)$", re.MULTILINE)
 
 
 def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
-    """Yield the conditions' values and the template: all true, none true, and two alternating halves."""
+    """Yield up to four variants of a template: the values of its conditions, and the template without conditions.
+
+    The variants have all conditions true, none true, every second one true, and only the other ones true.
+    """
     conditions = templates.read(path).get("Conditions", {})
     own = [name for name, rule in conditions.items() if "Condition" not in json.dumps(rule)]
     seen: list[set[str]] = []
@@ -27,7 +33,7 @@ def every_way(path: Path) -> Iterator[tuple[dict[str, bool], dict[str, Any]]]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every variant of every template; return the files, for linters to read."""
+    """Write every variant of every template for the linters, and return the files."""
     files = []
     for path in PATHS:
         for n, (truth, template) in enumerate(every_way(path)):
@@ -38,14 +44,20 @@ def write(folder: Path) -> list[Path]:
 
 
 def _without_false_alarms(template: dict[str, Any]) -> dict[str, Any]:
-    """Silence cfn-lint's W2001: a parameter that only a condition uses is unused once the conditions are decided."""
+    """Turn off cfn-lint's check W2001 in a template, and return the template.
+
+    W2001 reports unused parameters. If only a condition uses a parameter, a variant without conditions does not use it.
+    """
     told = template.setdefault("Metadata", {}).setdefault("cfn-lint", {}).setdefault("config", {})
     told["ignore_checks"] = [*told.get("ignore_checks", []), "W2001"]
     return template
 
 
 def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
-    """Return a template without conditions. Move checkov's waivers from comments to the metadata that it reads."""
+    """Return a template without conditions.
+
+    checkov's waivers move from comments to metadata, because checkov reads only the metadata of such a file.
+    """
     template = templates.read(path)
     text = path.read_text()
     for section in ("Resources", "Outputs"):
@@ -60,7 +72,7 @@ def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
         if "Location" in resource["Properties"]:
             resource["Properties"]["Location"] = str(path.parent / resource["Properties"]["Location"])
     for parameter in template["Parameters"].values():
-        if parameter.get("Default") == "":  # a user who makes a condition true has given a value
+        if parameter.get("Default") == "":  # a user who makes the condition true sets the parameter
             del parameter["Default"]
     template.pop("Conditions", None)
     decided: dict[str, Any] = _decide(template, truth)

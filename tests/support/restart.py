@@ -1,7 +1,6 @@
-"""Restart a stack's emulator with a new key of its issuer. Nothing is built or deployed, and the data stays.
+"""Restarts a stack's emulator with a new key of its issuer. Nothing is built or deployed, and the data stays.
 
-`python -m tests.support.restart`, in a process of its own, so that the caller does not wait for the emulator as its
-child.
+`python -m tests.support.restart` is a separate process, so that the emulator is not a child of the test process.
 """
 
 from dataclasses import replace
@@ -14,7 +13,7 @@ def main() -> None:
     folder = StackFolder()
     stack = emulator.running_stack(folder)
     emulator.stop(stack, folder)
-    folder.issuer_key.unlink()  # publishing the issuer's documents makes a new key
+    folder.issuer_key.unlink()  # the issuer makes a new key when it publishes its documents
     stack = emulator.start(emulator.install(), stack, folder)
     issuer.publish(stack, folder)
     replace(stack, ready=True).save(folder)

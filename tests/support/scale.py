@@ -1,4 +1,4 @@
-"""The size of the sized tests: shortened for every day and for CI, or in full with `pytest --full`."""
+"""The size of the load tests: short for every day and for CI, or full with `pytest --full`."""
 
 import os
 

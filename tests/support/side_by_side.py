@@ -1,8 +1,9 @@
-"""Three processes for the complete suite. Two of them begin with a local stack each, the third with other modules.
+"""Distributes the tests over three processes.
 
-A test of a stack mostly waits, so two cores are enough for three processes.
-A module stays in one process, because its tests share fixtures and remember facts for the last test.
-xdist's own groups would do the same, but pytest 9.2 loses them (xdist 3.8).
+Two processes begin with a local stack each, and the third begins with the other modules. The tests of a stack mostly
+wait, so two cores are enough for three processes. All tests of a module run in one process. So the module's fixtures
+are made only once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same,
+but pytest 9.2 loses them (xdist 3.8).
 """
 
 import re
@@ -29,7 +30,7 @@ def ask_for_them(config: pytest.Config) -> None:
         option.numprocesses = PROCESSES
     if option.numprocesses and option.dist == "no":
         option.dist = "loadscope"
-    option.loadscopereorder = False  # as they are sorted here
+    option.loadscopereorder = False  # keeps the order that the function sort gives the tests
 
 
 @cache

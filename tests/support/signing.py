@@ -1,4 +1,4 @@
-"""JSON Web Tokens as an attacker makes them: any header, any payload, any signature over them."""
+"""Makes JSON Web Tokens as an attacker would: any header, any payload, and any signature over them."""
 
 import hmac
 import json
@@ -40,7 +40,7 @@ class Issuer:
         return cls(status["issuer"], status["audience"], key)
 
     def claims(self, tenant: str) -> dict[str, Any]:
-        """Return this issuer's claims of a person who may read and write."""
+        """Return the claims that this issuer gives to a person who may read and write."""
         now = int(time.time())
         return {
             "iss": self.url, "aud": self.audience, "sub": "mallory", "tenant_id": tenant, "scope": SCOPES,
@@ -52,13 +52,16 @@ class Issuer:
 
 
 def changed(usual: Mapping[str, Any], changes: Mapping[str, Any], *arguments: Any) -> dict[str, Any]:
-    """Return the members with changes. ABSENT removes a member; a function gets the arguments and returns the value."""
+    """Return the members after some changes.
+
+    ABSENT removes a member. If a new value is a function, the function gets ``arguments`` and returns the value.
+    """
     made = {name: value(*arguments) if callable(value) else value for name, value in changes.items()}
     return {name: value for name, value in {**usual, **made}.items() if value is not ABSENT}
 
 
 def segment(part: Any) -> str:
-    """Return one part of a token: bytes as they are, anything else as JSON."""
+    """Return one part of a token. Bytes are encoded as they are, and anything else is encoded as JSON."""
     content = part if isinstance(part, bytes) else json.dumps(part).encode()
     return urlsafe_b64encode(content).rstrip(b"=").decode()
 
@@ -85,7 +88,7 @@ def ps256(issuer: Issuer, signed: bytes) -> bytes:
 
 
 def by_a_stranger(_: Issuer, signed: bytes) -> bytes:
-    """Sign (RS256) with a key that the issuer never had."""
+    """Return a signature (RS256) with a key that the issuer never had."""
     return strangers_key().sign(signed, padding.PKCS1v15(), SHA256())
 
 
@@ -111,7 +114,7 @@ def cut(issuer: Issuer, signed: bytes) -> bytes:
 
 
 def over_another_payload(issuer: Issuer, _: bytes) -> bytes:
-    """Return the signature of another genuine token, as if an attacker had read it."""
+    """Return the signature of another genuine token, as if an attacker had read that token."""
     header, payload, _signature = genuine(issuer, "visitor").split(".")
     return rs256(issuer, f"{header}.{payload}".encode())
 
@@ -139,7 +142,7 @@ def public_pkcs1(issuer: Issuer) -> bytes:
 
 
 def public_number(issuer: Issuer) -> bytes:
-    """Return the modulus as text, as in the key set."""
+    """Return the modulus of the public key as text, as in the key set."""
     number: str = jwk(issuer.key)["n"]
     return number.encode()
 

@@ -1,4 +1,4 @@
-"""A table's stream, as Lambda reads it."""
+"""Reads a table's stream, as Lambda does."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import boto3
 
 
 class TableStream:
-    """A reader that starts at the stream's end and continues after its last record."""
+    """A reader that starts at the end of the stream and continues after the last record that it read."""
 
     def __init__(self, url: str, table: str, key: str = "local") -> None:
         session = boto3.Session(key, key, region_name="us-east-1")
@@ -20,7 +20,10 @@ class TableStream:
         )["ShardIterator"]
 
     def incidents(self) -> list[dict[str, Any]]:
-        """Return the records of incidents since the last call, in order, as the template's filter lets them through."""
+        """Return the records of incidents since the last call, in order.
+
+        The template filters the stream in the same way.
+        """
         return [one for one in self.records() if one["dynamodb"]["Keys"]["pk"]["S"].endswith("#INCIDENT")]
 
     def records(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The templates as data, intrinsic functions in their long form."""
+"""Reads the templates as data, with intrinsic functions in their long form."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ STORAGE = CHECKOUT / "infra" / "storage.yaml"
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads a template's YAML. To import cfn-lint's own reader would take two seconds of every run."""
+    """Reads a template's YAML. The import of cfn-lint's own reader would take two seconds of every run."""
 
 
 def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -49,11 +49,11 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 DOCUMENTATION = "GetDocumentation"
-"""The only function that answers without a token, and whose code is not in functions/."""
+"""The only function that answers without a token. Its code is not in functions/."""
 
 
 def operations() -> dict[str, dict[str, Any]]:
-    """Return the properties of each function that answers HTTP requests with a token, by logical id."""
+    """Return, by logical id, the properties of each function that answers HTTP requests with a token."""
     return {
         name: properties
         for name, properties in functions().items()
@@ -64,7 +64,7 @@ def operations() -> dict[str, dict[str, Any]]:
 def table() -> dict[str, Any]:
     """Return the keys and indexes of the deployed table, without its stream.
 
-    DynamoDB Local answers a write more slowly for each record of a stream that it has kept.
+    With a stream, DynamoDB Local becomes slower with each record that it keeps.
     """
     properties = read(STORAGE)["Resources"]["Incidents"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
@@ -76,6 +76,6 @@ def table() -> dict[str, Any]:
 
 
 def stream() -> dict[str, Any]:
-    """Return the deployed table's stream, as CreateTable and UpdateTable take it."""
+    """Return the definition of the deployed table's stream, as CreateTable and UpdateTable take it."""
     specification = read(STORAGE)["Resources"]["Incidents"]["Properties"]["StreamSpecification"]
     return {"StreamSpecification": {"StreamEnabled": True, **specification}}

@@ -1,4 +1,4 @@
-"""A tenant with items of every kind, made by the service's own functions, and an operator's tools for its table."""
+"""Makes a tenant with items of every kind through the service's own functions, and gives tests an operator's tools."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ HISTORY: list[tuple[str, int, Any]] = [
 
 
 def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
-    """Make a tenant with incidents, trails, keys, a finding, and metrics that are up to date; return its name."""
+    """Make a tenant with incidents, trails, keys, a finding and up-to-date metrics; return the tenant's name."""
     tenant = world.tenants[0]
     for action, n, what in HISTORY:
         world.do(action, n, what)
@@ -72,7 +72,7 @@ def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
 
 
 class Table:
-    """A tenant's table, with the rights to do everything."""
+    """The table of a tenant, with all rights."""
 
     def __init__(self, client: "DynamoDBClient", name: str, tenant: str) -> None:
         self.client, self.name, self.tenant = client, name, tenant
@@ -100,7 +100,7 @@ class Table:
             self.client.delete_item(TableName=self.name, Key={"pk": item["pk"], "sk": item["sk"]})
 
     def make_exactly(self, wanted: list[dict[str, Any]]) -> None:
-        """Make the table hold these items and no others."""
+        """Make the table contain exactly these items."""
         places = [(item["pk"]["S"], item["sk"]["S"]) for item in wanted]
         for item in invariants.everything(self.client, self.name):
             if (item["pk"]["S"], item["sk"]["S"]) not in places:
@@ -113,7 +113,7 @@ class Table:
 
 
 class _Deployment:
-    """A replacement for the operator's deployment, on DynamoDB Local."""
+    """A replacement for the operator's deployment that uses DynamoDB Local."""
 
     def __init__(self, table: Table) -> None:
         self._client, self.table_name = table.client, table.name
@@ -130,7 +130,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, table: Table, folder: Path) -> Non
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """Run the command in this process; return its exit status."""
+    """Run the command `incidents` in this process; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["incidents", *words])
     with pytest.raises(SystemExit) as ended:
         main.app()

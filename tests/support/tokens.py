@@ -1,8 +1,8 @@
-"""Tokens with one wrong part each, made from a genuine token, and which component must refuse them.
+"""Makes tokens with one wrong part from a genuine token, and names the component that must refuse each token.
 
-The emulator differs from AWS in some places. A token that shows such a difference has its description as ``fault``. A
-fault may let a token through only if the issuer signed the token for its bearer, and then only to the bearer's own
-data.
+The emulator differs from AWS in some places. If a token shows such a difference, ``fault`` describes it. Such a fault
+may let a token through only if the issuer signed the token for its bearer. Even then, the token reaches only the
+bearer's own data.
 """
 
 import json
@@ -59,7 +59,7 @@ def as_it_is(token: str) -> str:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change to a genuine token, or to the way it is sent."""
+    """One change to a genuine token, or to the way in which it is sent."""
 
     name: str
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -70,21 +70,23 @@ class Mutation:
     text: Callable[[str], str] = as_it_is
     sent: Callable[[str, str], Sent] = bearer
     locally: Locally = Locally.GATEWAY
-    parser: int | None = None  # our parser's status for these claims; None: the claims are not wrong
-    fault: str = ""  # where the emulator differs from AWS: its known fault
-    legal: str = ""  # where nothing is wrong with the token: the reason
+    parser: int | None = None  # our parser's status for these claims, or None if nothing is wrong with the claims
+    # A known bug of the emulator, if the emulator differs from AWS for this token.
+    fault: str = ""
+    # The reason why the token is valid, if nothing is wrong with it.
+    legal: str = ""
     methods: frozenset[str] = READS | WRITES
 
     @property
     def tenant(self) -> str:
-        """Return the tenant of a token that gets through, or the tenant that any other token attacks."""
+        """Return the tenant that the token names: the visitor if the token gets through, otherwise the victim."""
         return VISITOR if self.locally is Locally.OWN_DATA else VICTIM
 
     def all_claims(self, issuer: Issuer) -> dict[str, Any]:
         return signing.changed(issuer.claims(self.tenant), self.claims, issuer.url)
 
     def request(self, issuer: Issuer) -> Sent:
-        """Return what to send: httpx's arguments."""
+        """Return the arguments of an httpx request with this token."""
         usual = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
         header = signing.changed(usual, self.header, issuer) if self.whole_header is None else self.whole_header
         payload = self.all_claims(issuer) if self.payload is None else self.payload
@@ -102,7 +104,10 @@ def as_text(value: object) -> str:
 
 
 def handed_on(claims: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the forms in which these claims may reach our parser: a null as the text null, and left out."""
+    """Return the forms in which these claims may reach our parser.
+
+    A claim that is null becomes the text null, or is left out.
+    """
     text = {name: as_text(value) for name, value in claims.items()}
     without_nulls = {name: value for name, value in text.items() if claims[name] is not None}
     return [text] if text == without_nulls else [text, without_nulls]
@@ -119,7 +124,10 @@ def hs(bits: int, secret: Callable[[Issuer], bytes]) -> Mutation:
 
 
 def in_header(name: str, value: Any) -> Mutation:
-    """A genuine signature over a header with another value, which the emulator does not read."""
+    """Return a mutation that has a genuine signature and another value in the token's header.
+
+    The emulator does not read this value.
+    """
     fault = f"the emulator ignores the header's {name}; the signature is genuine"
     said = value if isinstance(value, str | list) else "an object"
     return Mutation(f"genuine signature, {name} {said}", header={name: value}, locally=Locally.OWN_DATA, fault=fault)
@@ -316,13 +324,14 @@ SCOPE = [
     claim("token_use", "refresh", "refresh", 401, locally=Locally.PARSER),
 ]
 
-# A value, and the claims in which it is valid. sub is only a name, so it may contain signs.
+# The name of a value, the value, and the claims in which it is valid. The claim sub is only a name, so it may contain
+# special characters.
 HOSTILE: list[tuple[str, Any, str]] = [
     ("a list", ["a", "b"], ""),
     ("a list of one", ["acme"], ""),
     ("an empty list", [], ""),
-    ("null", None, ""),  # AWS leaves it out; without an app_id the bearer is a person
-    ("a number", NUMBER, "tenant_id sub app_id"),  # its text form equals that of the text "4711"
+    ("null", None, ""),  # AWS leaves a null out; without an app_id, the bearer is a person
+    ("a number", NUMBER, "tenant_id sub app_id"),  # valid, because an HTTP API passes the number as the text "4711"
     ("true", True, ""),
     ("an object", {"acme": 1}, ""),
     ("the text null", "null", ""),

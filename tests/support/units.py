@@ -1,7 +1,8 @@
-"""Read and write units of each operation, as AWS counts them.
+"""Measures the read and write units of each operation, as AWS counts them.
 
-DynamoDB Local reports a transaction wrongly. AWS's rule is twice the units of the table plus once the units of the
-indexes. So this module makes the writes of a transaction one by one, and counts each as it is reported.
+DynamoDB Local reports a wrong number of units for a transaction. AWS counts the units of the table twice and the units
+of the indexes once. So this module makes the writes of a transaction one by one, and counts the reported units of each
+write.
 """
 
 import json
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KB = 1024
-_ROOM = 120  # bytes for what later changes add: timestamps, minutes, an index attribute
+# Bytes for the attributes that later changes add: timestamps, minutes, an index attribute.
+_ROOM = 120
 
 
 class Units(NamedTuple):
@@ -67,7 +69,10 @@ class Metered:
 
 
 class Used:
-    """The use so far: units (a transaction's as DynamoDB Local counts them) and calls."""
+    """The units and calls that were used so far.
+
+    The units of a transaction are those that DynamoDB Local reports.
+    """
 
     def __init__(self) -> None:
         self.units = Units(0, 0)
@@ -76,11 +81,11 @@ class Used:
 
 @contextmanager
 def of_calls() -> Iterator[Used]:
-    """Count what the functions' own client uses within the block."""
+    """Count the calls and units of the functions' own client within the block; yield the counts."""
     used = Used()
     events = dynamodb.client().meta.events
 
-    # A hook, because the guard admits this parameter for queries only.
+    # A hook adds ReturnConsumedCapacity, because the guard permits this parameter for queries only.
     def ask(params: dict[str, Any], **_: object) -> None:
         params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 
@@ -101,7 +106,10 @@ def of_calls() -> Iterator[Used]:
 
 
 def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[str, Units]:
-    """Return each operation's cost on incidents of up to this many KB with their keys, in a tenant of its own."""
+    """Return the units of each operation, on incidents of up to this many KB including their keys.
+
+    The incidents belong to a separate tenant.
+    """
     metered = Metered(client)
     tenant = f"units-{kilobytes}-kb"
 
@@ -142,7 +150,7 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
 
 
 def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
-    """Return the body of a create whose item has this many bytes, with all kinds of attributes."""
+    """Return the body of a create whose item has this many bytes and all kinds of attributes."""
     body: dict[str, Any] = {
         "title": "Credentials of a build server used from an unknown network",
         "description": "x",
@@ -159,7 +167,10 @@ def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
 
 
 def size(item: Item) -> int:
-    """Return the bytes of an item as AWS counts them: "DynamoDB item sizes and formats" in its developer guide."""
+    """Return the bytes of an item as AWS counts them.
+
+    Source: "DynamoDB item sizes and formats" in the DynamoDB developer guide.
+    """
     return sum(len(name.encode()) + _size(attribute) for name, attribute in item.items())
 
 
@@ -172,4 +183,4 @@ def _size(attribute: Attribute) -> int:
             return 1 + (len(value.lstrip("-").replace(".", "")) + 1) // 2
         case "L":
             return 3 + sum(1 + _size(one) for one in value)
-    return 1  # BOOL, NULL
+    return 1  # the kinds BOOL and NULL

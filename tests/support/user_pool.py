@@ -1,4 +1,4 @@
-"""A stack with a user pool, as its administrators, its users and its machines use it."""
+"""Uses the user pool of a stack as the pool's administrators, users and machines do."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ BOTH = "incidents/read incidents/write"
 
 
 class Pool:
-    """The user pool of a running stack. ``deploy`` deploys the stack again, with other parameters."""
+    """The user pool of a running stack. ``deploy`` deploys the stack again with other parameters."""
 
     def __init__(self, stack: Stack, home: StackFolder, http: httpx.Client, deploy: Callable[..., Stack]) -> None:
         self.stack, self.home, self.http, self.deploy = stack, home, http, deploy
@@ -35,7 +35,7 @@ class Pool:
         return session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
 
     def add_user(self, name: str, tenant: str | None) -> str:
-        """Make a user as an administrator does; return the name to sign in with."""
+        """Create a user as an administrator does; return the user's name for signing in."""
         email = f"{name}@example.com"
         attributes = [{"Name": "custom:tenant_id", "Value": tenant}] if tenant else []
         self.cognito.admin_create_user(
@@ -71,7 +71,7 @@ class Pool:
         return self.http.post(f"{self.stack.endpoint_url}/oauth2/token", data=form)
 
     def add_machine(self, *scopes: str) -> str:
-        """Make a machine client as an administrator does; return its id."""
+        """Create a machine client as an administrator does; return the client's id."""
         made = self.cognito.create_user_pool_client(
             UserPoolId=self.id, ClientName="another", GenerateSecret=True, AllowedOAuthFlowsUserPoolClient=True,
             AllowedOAuthFlows=["client_credentials"], AllowedOAuthScopes=["incidents/read", "incidents/write", *scopes],
@@ -80,7 +80,7 @@ class Pool:
         return client
 
     def claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token after a check of its signature against the pool's keys."""
+        """Check the signature of a token against the pool's keys, and return the token's claims."""
         keys = self.http.get(f"{self.stack.endpoint_url}/{self.id}/.well-known/jwks.json").json()["keys"]
         kid = jwt.get_unverified_header(token)["kid"]
         (key,) = (jwt.PyJWK(key) for key in keys if key["kid"] == kid)

@@ -1,4 +1,4 @@
-"""The command `incidents`: its version, its cost tables and the command lines in its hints."""
+"""Tests of the command `incidents`: its version, its cost tables, and the command lines in its hints."""
 
 from importlib.metadata import version
 

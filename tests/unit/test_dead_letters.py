@@ -1,4 +1,7 @@
-"""Reading the dead letters: every message once, without an endless loop, whatever the messages contain."""
+"""Tests that a read of the dead letters returns every message once, whatever the messages contain.
+
+The read must also end, although the queue returns its messages again and again.
+"""
 
 from typing import Any
 
@@ -7,7 +10,7 @@ from incidents_cli.operate import dead_letters
 
 
 class Queue:
-    """A replacement for SQS: returns its messages in an endless cycle, as SQS does after the visibility timeout."""
+    """A replacement for SQS that returns its messages again and again, as SQS does after the visibility timeout."""
 
     def __init__(self, bodies: list[str], attributes: dict[str, Any] | None = None) -> None:
         self.messages = [

@@ -1,4 +1,4 @@
-"""The findings that events give: the exact result for the recorded events, and the special cases of each source."""
+"""Tests of the findings in events: the exact result for each recorded event, and the special cases of each source."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""An event with any content is refused with a reason, or gives findings that a create accepts."""
+"""Tests that an event with any content is refused with a reason, or gives findings that a create accepts."""
 
 import copy
 import json
@@ -70,7 +70,7 @@ def read(whole: Any) -> list[findings.Report]:
 
 
 def check(one: findings.Report) -> None:
-    """Check that a create accepts the finding, with room left for the fields that the server sets."""
+    """Check that a create accepts the finding, and that the fields that the server sets still fit."""
     if isinstance(one, Skipped):
         assert one.reason in findings.REASONS
         one.source.encode()

@@ -1,4 +1,4 @@
-"""Events that give no finding, and the reason that is counted for each."""
+"""Tests of the events that give no finding. A metric counts each such event by its reason."""
 
 from typing import Any
 

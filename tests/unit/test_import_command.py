@@ -1,4 +1,4 @@
-"""The checks of the command `incidents import` before its first request."""
+"""Tests of the checks that `incidents import` makes before its first request."""
 
 import json
 import os

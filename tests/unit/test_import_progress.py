@@ -1,4 +1,4 @@
-"""The record of an import's progress, and the check that an incident matches its row."""
+"""Tests of the record of an import's progress, and of the check that an incident matches its row."""
 
 import json
 import subprocess
@@ -128,7 +128,7 @@ FULL = {
     "tags": ["a", "b"],
     "commander_ids": ["c"],
 }
-OTHER = {  # in the model's form
+OTHER = {  # values that differ from the values in FULL, in the model's form
     "title": "y",
     "incident_number": "IR-2",
     "status": "review",

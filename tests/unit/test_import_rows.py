@@ -1,4 +1,4 @@
-"""The rows of an import file: every format gives the right values, and an error names its line."""
+"""Tests of the rows of an import file: every format gives the right values, and an error names its line."""
 
 import csv
 import io
@@ -253,13 +253,13 @@ def test_a_csv_of_an_incident_s_fields_gives_the_same_incident_again(
 
 
 def cell(field: str, value: Any) -> str:
-    """Return a cell as a customer's script would write it: a text as it is, anything else as JSON."""
+    """Return a cell as a customer's script would write it: a text stays as it is, anything else becomes JSON."""
     text = wire_form.dump_value(field, value)
     return "" if text == "null" else value if isinstance(value, str) and field != "lessons_learned" else text
 
 
 def remade(row: Row) -> dict[str, Any]:
-    """Return the fields that a caller can write, after a create with the row at a later time."""
+    """Create an incident from a row at a later time, and return the fields that a caller can write."""
     values = checking.check(row, LATER)
     incident: Any = model.unset_fields() | values
     assert not model.apply_rules(incident, values, LATER)

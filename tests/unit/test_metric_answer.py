@@ -1,4 +1,4 @@
-"""The parameters of a metrics question, and the answer's values for little or no data."""
+"""Tests of the parameters of a request for metrics, and of answers with little or no data."""
 
 import time
 from collections import Counter
@@ -32,7 +32,10 @@ def one(**changed: Any) -> Facts:
 
 
 def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
-    """Return the answer about incidents that were all detected on 2026-11-23, and closed that day if closed."""
+    """Return the answer about some incidents.
+
+    All were detected on 2026-11-23, and closed incidents were closed on that day.
+    """
     closed = [incident for incident in incidents if incident.closed_at]
     of_day = {
         "detected": tally.totals_by_group("detected", incidents),

@@ -1,4 +1,4 @@
-"""The number of items in one page of a list."""
+"""Tests of the number of items in one page of a list."""
 
 import json
 
@@ -15,5 +15,5 @@ def test_a_page_of_any_characters_stays_within_lambda_s_limit(character: str, ch
     carried, position = queries._cut(documents, positions, "the end")
 
     within = [n for n in range(1, 21) if n * len(json.dumps(documents[0])) <= queries.PAGE_BYTES]
-    assert len(carried) == max(within, default=1)  # a single document goes alone, however large
+    assert len(carried) == max(within, default=1)  # a single document is sent alone, however large it is
     assert position == ("the end" if len(carried) == 20 else positions[len(carried) - 1])

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from incidents.domain import model, payloads
 
-# RFC 7396, appendix A: original, patch, result
+# The examples of RFC 7396, appendix A: original, patch and result.
 EXAMPLES: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),
     ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),

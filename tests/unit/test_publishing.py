@@ -1,4 +1,4 @@
-"""The events of incidents: exactly one for each version, as the published schema describes it."""
+"""Tests of the published events: exactly one for each version of an incident, in the form of the published schema."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The fields that every peer sets on an incident. Copied into each peer's artifact."""
+"""Sets the fields that every peer sets on an incident. The build copies this module into each peer's artifact."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

@@ -1,4 +1,8 @@
-"""The limit, not a proposal: DynamoDB's protocol by hand, without retries, errors, new credentials or any check."""
+"""The API without any library for DynamoDB: a lower limit for the cost, and not a proposal.
+
+The code speaks DynamoDB's protocol itself. It has no retries, no error handling, no renewal of credentials and no
+checks.
+"""
 
 import hashlib
 import hmac

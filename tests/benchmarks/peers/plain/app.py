@@ -1,4 +1,4 @@
-"""Without a framework, as in the AWS documentation: json, boto3.resource, one function for all routes."""
+"""The API without a framework, as in the AWS documentation: json, boto3.resource, and one function for all routes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The usual way, as in the documentation of Powertools for AWS Lambda: resolver, validation, Tracer."""
+"""The API in the usual way, as in the documentation of Powertools for AWS Lambda: resolver, validation and Tracer."""
 
 import os
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""With PynamoDB, as in its documentation: a model of attributes, and json."""
+"""The API with PynamoDB, as in the documentation of PynamoDB: a model of attributes, and json."""
 
 import json
 import os
