@@ -1,7 +1,7 @@
 """Create the HTTP API's routes and authorizer on the emulator.
 
-AWS creates them from the OpenAPI body that SAM writes into the template, and the emulator does not. This module creates
-them from the same body, so there is no second list of routes.
+AWS creates them from the OpenAPI body that SAM writes into the template. The emulator ignores this body, so this module
+creates the routes and the authorizer from it. So there is no second list of routes.
 """
 
 import re
@@ -16,7 +16,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 
 def create(stack: Stack) -> list[str]:
-    """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
+    """Create the API's routes again from the OpenAPI body. Return their names, like ``GET /api/v1/grc/incidents``."""
     template = _template(stack)
     body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
     api = stack.client("apigatewayv2")
@@ -80,7 +80,7 @@ def _remove_all(stack: Stack) -> None:
 
 
 class _Resolver:
-    """Resolves the intrinsic functions that SAM leaves in a body."""
+    """Resolves CloudFormation's intrinsic functions, which SAM leaves in the OpenAPI body."""
 
     def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
         cloudformation = stack.client("cloudformation")

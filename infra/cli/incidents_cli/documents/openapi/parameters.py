@@ -1,4 +1,4 @@
-"""Query parameters, path parameters and headers, with the bounds that the service enforces."""
+"""The query parameters, path parameters and headers in the OpenAPI document, with the limits of the service."""
 
 from typing import Any, get_args
 
@@ -121,7 +121,7 @@ def if_none_match() -> Parameter:
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    # Without an example: a tool that sends it with every request would send a used key or an old version.
+    # There is no example. Some tools send the examples, and would send a used key or an old version each time.
     return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 

@@ -1,15 +1,15 @@
-"""The parameters of an import, and its counts."""
+"""The parameters of an import, and its numbers of rows by result."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 OtherApps = Literal["skip", "adopt"]
-"""What to do with exported incidents that are not of the token's application."""
+"""The choice for exported incidents that another application than the token's created."""
 
 
 class Job(NamedTuple):
-    """The parameters of an import. ``app`` is the token's application, None if the token is a person's."""
+    """The parameters of an import. ``app`` is the token's application, or None for the token of a person."""
 
     file: Path
     tenant: str
@@ -20,7 +20,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The number of rows with each result; None for a result that this import cannot have."""
+    """The numbers of rows of an import, by result. None means that this import cannot have the result."""
 
     right: int | None = None
     created: int | None = None
