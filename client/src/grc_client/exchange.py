@@ -1,7 +1,7 @@
-"""One call, from its first request to its result: when to retry, and how to turn an answer into a result or an error.
+"""Run one call: decide when to retry its request, and turn the answer into a result or an error.
 
-``exchange`` does no input or output. It is a generator that yields the pause before each request and receives the
-request's outcome, so the blocking and the asynchronous client share it.
+``exchange`` sends nothing itself. It is a generator: it yields the pause before each request, and receives the outcome
+of the request. So the blocking and the asynchronous client can share it.
 """
 
 import json
@@ -21,7 +21,8 @@ from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_WITHOUT_WORDS = (401, 403, 429)  # errors of the API even without JSON: firewalls and proxies send their own pages
+# These statuses count as the API's errors even without JSON, because firewalls and proxies send pages of their own.
+_WITHOUT_WORDS = (401, 403, 429)
 _MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -31,10 +32,10 @@ Outcome = httpx.Response | httpx.RequestError
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
     """Yield the seconds to wait before each request, receive the request's outcome, and return the call's result.
 
-    A request is sent again until ``retry_for`` seconds have passed. After a 429 or if it was never sent, any request is
-    sent again. After a 5xx or a broken connection, only a repeatable request is, because the first one may have taken
-    effect. The pauses are random, with a bound that doubles each time ("full jitter", AWS Architecture Blog, 2015), and
-    never shorter than the API's Retry-After. Raises GrcError.
+    Retries end when ``retry_for`` seconds have passed. Any request is retried after a 429, or if it was never sent.
+    After a 5xx or a broken connection, the first request may have taken effect. So only a repeatable request is retried
+    then. The pauses are random, with a limit that doubles each time ("full jitter", AWS Architecture Blog, 2015). A
+    pause is never shorter than the API's Retry-After. Raises GrcError.
     """
     ends = time.monotonic() + retry_for
     pause = 0.0
@@ -44,7 +45,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
-            raise _failure(outcome)  # without its cause, because the cause's frames have the token
+            raise _failure(outcome)  # no `from`: the frames of the outcome's traceback have the token
     raise AssertionError("unreachable")
 
 
@@ -55,7 +56,7 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """Return the header Retry-After (RFC 9110 10.2.3), a number or a date, in seconds; 0 without a valid one."""
+    """Return the seconds in the header Retry-After (RFC 9110 10.2.3), a number or a date. Return 0 if it is invalid."""
     header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if header.isascii() and header.isdecimal():
         return float(header)
@@ -95,7 +96,10 @@ def _failure(outcome: Outcome) -> GrcError:
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any] | None:
-    """Return a refusal's JSON object without the token, which a proxy may echo; None if it is not a JSON object."""
+    """Return the JSON object in a refusal, or None if its body is not a JSON object.
+
+    The token is removed from the object, because a proxy may echo the request's headers.
+    """
     token = answer.request.headers.get("authorization", "").removeprefix("Bearer ")
     try:
         text = answer.content.decode()
@@ -106,7 +110,7 @@ def _problem(answer: httpx.Response) -> dict[str, Any] | None:
 
 
 def _request_id(answer: httpx.Response) -> str | None:
-    """Return the request id from the header: the gateway's own refusals have it only there."""
+    """Return the request id from the answer's header. A refusal by the gateway has the id only there."""
     request_id: str | None = answer.headers.get("apigw-requestid")
     return request_id
 

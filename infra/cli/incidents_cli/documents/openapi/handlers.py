@@ -9,7 +9,7 @@ from ...local.local_stack import CHECKOUT
 
 @cache
 def load(operation: str) -> ModuleType:
-    """Return the handler's module of an operation like ``create_incident``. Raises FileNotFoundError if it is missing."""
+    """Return the handler module of an operation like ``create_incident``. Raises FileNotFoundError if it is missing."""
     spec = spec_from_file_location(operation, CHECKOUT / "functions" / f"{operation}.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(operation)
