@@ -84,10 +84,7 @@ class Incident(Model, frozen=True):
 
     @cached_property
     def etag(self) -> str:
-        """The incident's version, for ``if_match``. Raises ValueError if the incident comes from a list.
-
-        Lists have no versions.
-        """
+        """The version, for ``if_match``. Raises ValueError for an incident of a list: a list has no versions."""
         raise ValueError(f"an incident of a list has no etag; read the incident with get({self.id!r})")
 
     @cached_property
@@ -96,10 +93,7 @@ class Incident(Model, frozen=True):
         return False
 
     def _at(self, etag: str | None, *, replayed: bool = False) -> Self:
-        """Store the values of the answer's headers where the cached properties read them, and return the incident.
-
-        These values do not count when two incidents are compared.
-        """
+        """Store the headers' values where the cached properties read them. They do not count for equality."""
         if etag is not None:
             vars(self)["etag"] = etag
         vars(self)["replayed"] = replayed

@@ -137,7 +137,7 @@ def status(
 def token(
     tenant: Annotated[str, typer.Option(help="Set the claim tenant_id.")],
     app: Annotated[str | None, typer.Option(help="Set the claim app_id, for a token of an application.")] = None,
-    subject: Annotated[str, typer.Option(help="Set the claim sub, which names the caller.")] = "developer",
+    subject: Annotated[str, typer.Option(help="Set the claim sub: who calls.")] = "developer",
     scope: Annotated[str, typer.Option(help="Set the claim scope.")] = issuer.SCOPES,
     expires_in: Annotated[int, typer.Option(help="Let the token expire after this number of seconds.")] = issuer.DAY,
 ) -> None:

@@ -47,7 +47,7 @@ def token(
     stack: Stack, folder: StackFolder, *, tenant: str, app: str | None = None, subject: str = "developer",
     scope: str = SCOPES, expires_in: int = DAY,
 ) -> str:  # fmt: skip
-    """Return a signed token of the development issuer. ``expires_in`` is in seconds."""
+    """Return a signed token; ``expires_in`` is in seconds."""
     now = int(time.time())
     claims = {
         "iss": stack.issuer,

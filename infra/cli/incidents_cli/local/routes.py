@@ -16,7 +16,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 
 def create(stack: Stack) -> list[str]:
-    """Create the API's routes again from the OpenAPI body. Return their names, like ``GET /api/v1/grc/incidents``."""
+    """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
     template = _template(stack)
     body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
     api = stack.client("apigatewayv2")
@@ -80,7 +80,7 @@ def _remove_all(stack: Stack) -> None:
 
 
 class _Resolver:
-    """Resolves CloudFormation's intrinsic functions, which SAM leaves in the OpenAPI body."""
+    """Resolves the intrinsic functions that SAM leaves in a body."""
 
     def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
         cloudformation = stack.client("cloudformation")

@@ -55,7 +55,7 @@ def patch() -> dict[str, Any]:
 
 
 def incident() -> Any:
-    """Return the answer of a GET of the sample incident, after the create and the patch."""
+    """Return a GET's answer after the create and the patch."""
     return json.loads(wire_form.dump_incident(_after(stored())))
 
 
@@ -65,7 +65,7 @@ def created() -> Any:
 
 
 def change() -> Any:
-    """Return the entry of the trail that the patch makes."""
+    """Return the patch's entry in the trail."""
     before = stored()
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))

@@ -1,4 +1,4 @@
-"""The query parameters, path parameters and headers in the OpenAPI document, with the limits of the service."""
+"""Query parameters, path parameters and headers, with the bounds that the service enforces."""
 
 from typing import Any, get_args
 
@@ -121,7 +121,7 @@ def if_none_match() -> Parameter:
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    # There is no example. Some tools send the examples, and would send a used key or an old version each time.
+    # Without an example: a tool that sends it with every request would send a used key or an old version.
     return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 

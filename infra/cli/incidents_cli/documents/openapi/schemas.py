@@ -1,7 +1,7 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
-The service refuses every body that a schema refuses, so no schema is stricter than the service. A field's description
-has the rules that a schema cannot express, like the order of timestamps or a number of UTF-8 bytes.
+A schema is never stricter than the service: the service refuses everything that a schema refuses. A description has the
+rules that a schema cannot express, like the order of timestamps or a number of UTF-8 bytes.
 """
 
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
     for field, described in _named(schema["properties"]).items():
         when = _WHEN if described.get("format") == "date-time" else ""
         properties[field] = described | {"description": DESCRIPTIONS[field] + when}
-        if kind is payloads.IncidentPatch:  # in a patch, an absent field changes nothing, so it has no default
+        if kind is payloads.IncidentPatch:  # a patch never uses its defaults
             properties[field].pop("default", None)
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}

@@ -3,9 +3,9 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
-``progress``  records the rows that are done
-``checking``  checks a row and computes its idempotency key
-``rows``      reads the rows of a CSV or JSON Lines file
+``progress``  records which rows are done
+``checking``  checks a row and computes its key
+``rows``      reads the rows of a file of either format
 ``cells``     converts the cells of a CSV file to field values
 ``job``       the parameters of an import, and the numbers of rows by result
 """

@@ -14,10 +14,9 @@ from .rows import Row
 
 
 class CheckedRow(NamedTuple):
-    """A row that the service will accept, unless the row's incident number is taken.
+    """A row that the service will accept unless its number is taken. ``given`` has the values as the model stores them.
 
-    ``given`` has the row's values as the model stores them. ``key`` is the idempotency key. It depends on the tenant
-    and on the row's values, but not on the row's spelling or position in the file.
+    ``key`` depends on the tenant and on the row's values, not on the row's spelling or position.
     """
 
     row: Row
@@ -32,7 +31,7 @@ class CheckedRow(NamedTuple):
 
 
 def check(row: Row, now: str) -> dict[str, Any]:
-    """Check a row, and return its values as the model stores them. Raises InvalidIncident with all invalid values."""
+    """Return the row's values as the model stores them. Raises InvalidIncident, which names each invalid value."""
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))
     given = payloads.new_incident(row.body)

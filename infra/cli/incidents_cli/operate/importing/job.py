@@ -20,7 +20,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The numbers of rows of an import, by result. None means that this import cannot have the result."""
+    """The number of rows with each result; None for a result that this import cannot have."""
 
     right: int | None = None
     created: int | None = None

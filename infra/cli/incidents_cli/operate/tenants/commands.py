@@ -1,4 +1,4 @@
-"""The commands `incidents verify` and `incidents tenant`, which check, export or erase all items of a tenant."""
+"""`incidents verify` and `incidents tenant`: check, export or erase all items of a tenant."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

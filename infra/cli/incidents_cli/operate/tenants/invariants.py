@@ -107,7 +107,7 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
 
 
 def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
-    """Check the item of an incident number against the incident that the item names and against its year's counter."""
+    """Check a number's item against the incident that it names and against the counter of its year."""
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
     violations = of_expiry(number, item)
@@ -212,10 +212,10 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 
 
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
-    """Check that every stored value is a value that a caller may send, and has its stored form."""
+    """Check that every stored value is one that a caller may send, in its stored form."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
     if model.parse_generated(incident["incident_number"] or ""):
-        del given["incident_number"]  # a counter can reach numbers that are too high for a caller to give
+        del given["incident_number"]  # a counter may go beyond the numbers that callers may give
     try:
         accepted = payloads.new_incident(given)
     except InvalidIncident as error:
