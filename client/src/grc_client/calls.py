@@ -80,7 +80,7 @@ def list_incident_changes(incident_id: str, limit: int | None, cursor: str | Non
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
-    """Return the call that reads the page at a cursor. Its other parameters are those of ``call``."""
+    """Return the call that reads another page of the same list: ``call`` with another cursor."""
     others = tuple(parameter for parameter in call.parameters if parameter[0] != "cursor")
     return call._replace(parameters=(*others, ("cursor", cursor)))
 
@@ -150,7 +150,7 @@ def _query(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         values = value if isinstance(value, list | tuple) else (value,)
         if values == (None,) and name == "cursor":  # without a cursor, the API returns the first page
             continue
-        if not values or None in values:  # if the client ignored such a filter, it would return all incidents
+        if not values or None in values:  # if such a filter were ignored, the list would have all incidents
             raise ValueError(f"{name} must have a value; omit it to list without this filter")
         query += [
             (name.rstrip("_"), str.__str__(member) if isinstance(member, str) else _format_value(member))
@@ -167,7 +167,7 @@ def _format_value(value: object) -> str:
             return str(value)
         case date():  # and datetime
             return value.isoformat()
-    raise TypeError(f"{value!r} must be JSON or a date")
+    raise TypeError(f"{value!r} must be a JSON value or a date")
 
 
 def _nothing(answer: httpx.Response) -> None:

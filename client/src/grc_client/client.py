@@ -162,7 +162,7 @@ def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float
         "auth": Bearer(token),
         "timeout": timeout,
         "headers": {"user-agent": f"grc-client/{__version__}", "accept": "application/json"},
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # keep none, because one may outlive the token
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookie is kept, as it may outlive the token
     }
 
 

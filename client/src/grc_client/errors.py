@@ -37,11 +37,11 @@ class GrcError(Exception):
 
 
 class ConnectionFailed(GrcError):
-    """The client received no answer. If it sent the request, the API may have stored the write."""
+    """The client received no answer. If the request was sent, the API may have stored the write."""
 
 
 class UnexpectedAnswer(GrcError):
-    """The client cannot read the answer. It may come from a proxy or from a newer API."""
+    """The client cannot read the answer. The answer may come from a proxy or from a newer API."""
 
 
 class ApiError(GrcError):
@@ -96,7 +96,7 @@ class Conflict(ApiError):
 
 
 class PreconditionFailed(ApiError):
-    """412: the incident's etag differs from ``if_match``, because somebody has changed it. Nothing was changed."""
+    """412: somebody has changed the incident, so its etag differs from ``if_match``. The request changed nothing."""
 
 
 class TooLarge(ApiError):
@@ -104,7 +104,7 @@ class TooLarge(ApiError):
 
 
 class UnsupportedContent(ApiError):
-    """415: the body has an unsupported media type. This client never sends one."""
+    """415: the API does not accept the body's media type. This client never sends such a body."""
 
 
 class ValidationError(ApiError):
@@ -116,7 +116,7 @@ class RateLimited(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the API failed, even after any retries. It may have stored the write nevertheless."""
+    """5xx: the API failed, even after any retries. The API may have stored the write nevertheless."""
 
 
 class Busy(ServerError):

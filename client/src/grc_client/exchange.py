@@ -55,7 +55,10 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """Return the seconds in the header Retry-After (RFC 9110 10.2.3), a number or a date. Return 0 if it is invalid."""
+    """Return the wait of the header Retry-After (RFC 9110 10.2.3) in seconds. Return 0 if it is missing or invalid.
+
+    The header is a number of seconds or a date.
+    """
     header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if header.isascii() and header.isdecimal():
         return float(header)
@@ -72,7 +75,7 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
         return call.read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnexpectedAnswer(
-            f"{_described(answer)} cannot be read: {error!r}. Check for a newer grc-client."
+            f"{_described(answer)} cannot be read: {error!r}. Check whether a newer grc-client exists."
         ) from error
 
 
@@ -95,7 +98,7 @@ def _failure(outcome: Outcome) -> GrcError:
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any] | None:
-    """Return the JSON object in a refusal, or None if its body is not a JSON object.
+    """Return the JSON object in a refusal, or None if the refusal's body is not a JSON object.
 
     The token is removed from the object, because a proxy may echo the request's headers.
     """

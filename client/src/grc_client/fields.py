@@ -64,7 +64,7 @@ class IncidentPatch(_Fields, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """The parameters of ``list``. An incident must match every filter. It matches a filter with one of its values."""
+    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values."""
 
     status: Status | list[Status] | tuple[Status, ...]
     severity: Severity | list[Severity] | tuple[Severity, ...]

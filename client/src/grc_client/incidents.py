@@ -64,7 +64,7 @@ class Incidents:
         return self._run(calls.restore_incident(incident_id, if_match))
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Change]:
-        """Return a page of an incident's changes, oldest first. Iterate over it to get all changes. Raises NotFound."""
+        """Return a page of an incident's changes, oldest first. Iterate over the page to get all. Raises NotFound."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:

@@ -1,4 +1,4 @@
-"""The API's answers as frozen models. A model also accepts and keeps the new fields and words of a newer API.
+"""The API's answers as frozen models. A model also accepts and keeps the new fields and enum values of a newer API.
 
 Timestamps are aware datetimes in UTC. Durations are whole minutes. Money is a Decimal in USD.
 """
@@ -17,7 +17,7 @@ Action = Literal["created", "updated", "closed", "reopened", "deleted", "restore
 
 
 def _with_floats(value: Any) -> Any:
-    """Return a JSON value with floats for its Decimals. All fractions were read as Decimals, which only money needs."""
+    """Return a JSON value with floats instead of Decimals. The client reads fractions as Decimals, because of money."""
     match value:
         case Decimal():
             return float(value)
@@ -138,9 +138,10 @@ def _money(change: dict[str, Any]) -> dict[str, Any]:
 
 
 class Durations(Model, frozen=True):
-    """The distribution of ``n`` durations in minutes, with nearest-rank percentiles. Without durations, they are None.
+    """The distribution of ``n`` durations, in minutes. The percentiles are nearest-rank.
 
-    ``imported`` is the number of durations that a caller gave as minutes.
+    If ``n`` is 0, the mean, the percentiles, the minimum and the maximum are None. ``imported`` is the number of
+    durations that a caller gave as minutes.
     """
 
     n: int
@@ -163,9 +164,9 @@ class OpenIncidents(Model, frozen=True):
 
 
 class MetricsGroup(Model, frozen=True):
-    """The metrics of one group of incidents: those with the same severity, category or application (``group``).
+    """The metrics of one group of incidents. ``group`` is the severity, category or application that they share.
 
-    ``group`` is None for the incidents that have no value in that field.
+    ``group`` is None for the incidents without such a value.
     """
 
     group: str | None
@@ -176,7 +177,7 @@ class MetricsGroup(Model, frozen=True):
 
 
 class MetricsSpan(Model, frozen=True):
-    """The metrics of one day, week or month. It includes both dates."""
+    """The metrics of one day, week or month, from the date ``from_`` to the date ``to``, both included."""
 
     from_: date = Field(alias="from")
     to: date
@@ -186,7 +187,7 @@ class MetricsSpan(Model, frozen=True):
 
 
 class Metrics(Model, frozen=True):
-    """The metrics of a window of UTC days. The window includes both dates. ``definitions`` explains each metric."""
+    """The metrics of a window of UTC days, from ``from_`` to ``to``, both included. ``definitions`` explains them."""
 
     from_: date = Field(alias="from")
     to: date

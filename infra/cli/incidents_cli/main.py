@@ -63,7 +63,7 @@ def app() -> None:
         else:
             who = "The emulator"
             log = StackFolder().logs / "emulator.log"
-            advice = f"Read its output in {log}, or start again with an empty table: {command('up --fresh')}"
+            advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
         show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
         sys.exit(1)
 
@@ -120,7 +120,7 @@ def down() -> None:
 
 @cli.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Print the running stack's URLs, resource names and functions."""
     values = emulator.running_stack(StackFolder()).status()
@@ -233,5 +233,5 @@ def _wait_for_its_end(stack: Stack, folder: StackFolder) -> None:
     now = load(folder)
     if now is not None and now.pid == stack.pid:
         log = folder.logs / "emulator.log"
-        raise StepFailed("The emulator stopped.", "", f"Read its output in {log}, then start it again: {command('up')}")
+        raise StepFailed("The emulator stopped.", "", f"Read its log {log}, then start it again: {command('up')}")
     stderr.print("Another command stopped the stack.")

@@ -22,7 +22,7 @@ PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
 _GZIP = re.compile(r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)", re.IGNORECASE | re.ASCII)
 _ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
-SECONDS_FRESH = 300  # a browser uses its copy for this time, and then asks again with the copy's ETag
+SECONDS_FRESH = 300  # a browser uses its copy for this time; then it asks again, and sends the copy's ETag
 
 
 class Text:

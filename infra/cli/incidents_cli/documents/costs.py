@@ -39,8 +39,8 @@ class Request(NamedTuple):
     reads: float
     milliseconds: float  # run time of a function with 512 MB, including a share of the cold starts
     sent_kb: float
-    changes: bool = False  # whether it changes an incident; an event is then published, and the incident's day marked
-    queued: bool = False  # whether it comes through EventBridge and a queue instead of the API
+    changes: bool = False  # whether the request changes an incident, which also causes an event and a day mark
+    queued: bool = False  # whether the request comes through EventBridge and a queue instead of the API
 
 
 REQUESTS = {
@@ -75,13 +75,13 @@ FIXED = {"alarm metric": 42, "own metric": 39, "dashboard": 1, "secret": 2, "que
 
 The queue requests are Lambda's: five pollers for each of two queues, and each polls three times a minute.
 """
-INDEXES = 5  # each index has its own limit, equal to the table's
+INDEXES = 5  # each index has its own limit, which equals the table's limit
 SIZES = (10**3, 10**6, 10**8)
 _GB_OF_KB = 1 / 1024**2
 
 
 def of_request(request: Request) -> dict[str, float]:
-    """Return the cost of one request in dollars, by cost type. The cost of its work behind the API is included."""
+    """Return the cost of one request and of the work that it causes behind the API, in dollars, by cost type."""
     calls, seconds = 1.0, request.milliseconds / 1000 * MEMORY_GB
     writes, reads, events = request.writes, request.reads, 0.0
     if request.changes:

@@ -108,9 +108,9 @@ def _endpoint_prefixes(data: Path, services: set[str]) -> Iterator[str]:
 
 
 def _without_documentation(value: Any) -> Any:
-    """Return a JSON value without its documentation: without every text member named ``documentation``.
+    """Return a JSON value without its members named ``documentation`` that are texts.
 
-    A member named ``documentation`` that is not a text stays, because it belongs to the description itself.
+    Members with this name that are not texts stay, because they belong to the description of the service.
     """
     match value:
         case dict():

@@ -17,8 +17,8 @@ import httpx
 from ..console import StepFailed, command, run
 from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
 
-# The emulator needs the two additional packages to read SAM templates and to check JWTs. It runs the functions with its
-# own interpreter. So it must have the interpreter for which the functions are built.
+# The two additional packages let the emulator read SAM templates and check JWTs. The emulator runs the functions with
+# its own interpreter. So that must be the interpreter for which the functions are built.
 TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
         "--with", "cryptography")  # fmt: skip
 
@@ -26,7 +26,7 @@ _START_SECONDS, _STOP_SECONDS = 60, 20
 
 
 def install() -> str:
-    """Install the emulator if it is missing. Return the path of the interpreter that can run it."""
+    """Install the emulator if it is missing. Return the path of the interpreter in the emulator's environment."""
     return run(
         (*TOOL, "python", "-c", "import sys, ministack; print(sys.executable)"),
         env=subprocess_environment(), cwd=CHECKOUT, what="The emulator could not be installed.",
@@ -57,7 +57,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "AUTH": "true",  # enforce each function's role, as AWS does
-        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # issue no token if Cognito's trigger refuses it, as AWS does
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # as on AWS, issue no token if Cognito's trigger refuses
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder.state),
@@ -126,7 +126,7 @@ def answers(stack: Stack) -> bool:
 
 
 def running_stack(folder: StackFolder) -> Stack:
-    """Return the running stack. Raises StepFailed if it is stopped, still starting or not answering."""
+    """Return the running stack. Raises StepFailed if the stack is stopped, is still starting or does not answer."""
     stack = load(folder)
     if stack is None or not is_alive(stack):
         raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
@@ -140,7 +140,7 @@ def running_stack(folder: StackFolder) -> Stack:
 
 
 def stop(stack: Stack, folder: StackFolder) -> None:
-    """Let the emulator write its state and exit, and kill it after 20 s. Record in the folder that it is stopped."""
+    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save the stack's record as stopped."""
     if stack.pid is not None and is_alive(stack):
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS

@@ -23,7 +23,7 @@ EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,
     "Resources/MetricsQueue/Properties/VisibilityTimeout": 6,
 }
-# References to the alias of a function. In a deployment without versions, they must name the function itself.
+# References to the alias of a function. In a deployment without versions, these references must name the function.
 ALIASES = {
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
     "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
@@ -55,7 +55,7 @@ def write(folder: Path, *, versions: bool) -> Path:
 def _leave_out_leading_keys(template: dict[str, Any]) -> None:
     """Remove the "Null" conditions from the roles.
 
-    The emulator does not pass DynamoDB's leading keys to the conditions. So with them, it would refuse every request.
+    The emulator does not pass DynamoDB's leading keys to conditions. So it would refuse every request to the table.
     """
     changed = 0
     for role in _of_type(template, "AWS::IAM::Role").values():

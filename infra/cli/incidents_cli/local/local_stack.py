@@ -52,7 +52,7 @@ class StackFolder:
         self.lock = self.path / "lock"
 
     def make(self) -> None:
-        """Create the folder and its subfolders. Only their owner can read them, because they have a signing key."""
+        """Create the folder and its subfolders. Only the owner can read the folder, because it has a signing key."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (self.state, self.objects, self.temporary, self.logs):
             part.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Run `sam build` and `sam deploy`. SAM has its own tool environment, because it requires an exact version of boto3."""
+"""Run `sam build` and `sam deploy`. SAM has its own tool environment, because SAM needs an exact version of boto3."""
 
 import platform
 import re
@@ -47,7 +47,7 @@ def _deployed_version() -> str:
     """Return the version of Python that the template uses by default, like ``3.13``."""
     match = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
     if match is None:
-        raise StepFailed("template.yaml has no default runtime.", "", "Give its parameter PythonRuntime a default.")
+        raise StepFailed("template.yaml has no default runtime.", "", "Give the parameter PythonRuntime a default.")
     return match[1]
 
 

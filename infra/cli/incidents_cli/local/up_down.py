@@ -64,7 +64,7 @@ def up(
             if samples and newest_incident(stack, folder) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, folder)
-                with step("Sending sample findings to EventBridge", "Made incidents of the sample findings"):
+                with step("Sending sample findings to EventBridge", "The sample findings became incidents"):
                     _send_sample_findings(stack, folder, account_map(stack))
             with step("Calling the API", "The API answers"):
                 if newest := newest_incident(stack, folder):
@@ -89,7 +89,7 @@ def down(folder: StackFolder) -> bool:
 
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
-    """Return all template parameters for a deployment to the emulator. ``target`` has those of the build."""
+    """Return all template parameters for a deployment to the emulator. ``target`` has the parameters of the build."""
     local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
     return {**target, **local}
 
@@ -111,7 +111,9 @@ def _alone(folder: StackFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed(
-                "Another `incidents up` of this checkout is running.", "", "Wait until it has ended, then try again."
+                "Another `incidents up` of this checkout is running.",
+                "",
+                "Wait until that command ends, then try again.",
             ) from None
         yield
 
@@ -158,9 +160,9 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs on port {stack.port}.", "",
-                f"To move it: {command('down')}, then {command(f'up --port {port}')}",
+                f"To move the stack: {command('down')}, then {command(f'up --port {port}')}",
             )  # fmt: skip
-        stderr.print(f"The stack runs on port {stack.port}. It is updated with the current code.")
+        stderr.print(f"The stack runs on port {stack.port}. This command updates it with the current code.")
         return stack
     stack = replace(stack, port=port or stack.port, pid=None)
     if not emulator.is_free(stack.port):

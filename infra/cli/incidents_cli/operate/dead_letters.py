@@ -12,7 +12,9 @@ import typer
 from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
-dead_letters = typer.Typer(no_args_is_help=True, help="List, show and resend findings that could not be processed.")
+dead_letters = typer.Typer(
+    no_args_is_help=True, help="List, show and resend dead letters: messages that could not be processed."
+)
 
 _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empty
 _AT_ONCE = 10
@@ -20,7 +22,10 @@ _HELD_SECONDS = 60  # if the command is killed, its messages stay hidden from ot
 
 
 class DeadLetter(NamedTuple):
-    """A message that could not be processed. ``body`` is its event as text; ``-`` is an unknown account or source."""
+    """A message that could not be processed. ``body`` is the message's event as text.
+
+    ``account`` and ``source`` are ``-`` if they are unknown.
+    """
 
     message_id: str
     handle: str
@@ -76,8 +81,8 @@ def redrive(
         letters = [_letter_of(held, message_id) for message_id in message_ids or held]
         for letter in letters:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
-            # Delete only after sending. An interrupt between the two calls leaves the dead letter in the queue, so it
-            # can be sent twice. That is harmless: a finding that is stored already is not stored twice.
+            # Delete only after sending. An interrupt between the two calls leaves the dead letter in the queue, so the
+            # event can be sent twice. That is harmless, because a finding that is stored already is not stored twice.
             queues.delete_message(QueueUrl=deployment.outputs["DeadLettersUrl"], ReceiptHandle=letter.handle)
             del held[letter.message_id]
             sent += 1

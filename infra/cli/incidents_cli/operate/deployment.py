@@ -36,7 +36,7 @@ class Deployment:
         self._local: Stack | None = None if stack else running_stack(StackFolder())
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for an AWS service. It calls the emulator for the local stack, otherwise AWS."""
+        """Return a boto3 client for an AWS service. For the local stack, the client calls the emulator."""
         if self._local is not None:
             return self._local.client(service)  # type: ignore[call-overload]
         return self._session.client(service)  # type: ignore[call-overload]
@@ -74,7 +74,7 @@ class Deployment:
         from botocore.session import get_session
 
         patient = get_session()
-        # A command may take long, so it retries up to 12 times and slows down if AWS throttles it.
+        # A command may take long. So its clients make up to 12 attempts, and slow down when AWS throttles them.
         patient.set_default_client_config(Config(retries={"mode": "adaptive", "total_max_attempts": 12}))
         return boto3.Session(botocore_session=patient, region_name=self._region)
 
@@ -86,7 +86,7 @@ def guarded(client: "DynamoDBClient") -> "DynamoDBClient":
 
 
 def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
-    """Return the account map of a table. The guard checks its requests."""
+    """Return the account map of a table. The guard checks the map's requests."""
     from incidents.storage.account_map import AccountMap  # takes 0.4 s (botocore), so `--help` does not import it
 
     return AccountMap(guarded(client), table_name)

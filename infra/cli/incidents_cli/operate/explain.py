@@ -26,7 +26,7 @@ def explain(
     given = _read(file)
     event = findings.as_from_aws(given)
     if event is not given:
-        stderr.print(f"A stack with TakeSimulatedEvents=true treats this event as one from {event['source']}.")
+        stderr.print(f"A stack with TakeSimulatedEvents=true treats this event as an event from {event['source']}.")
     account_map = deployment.account_map()
     try:
         reports = findings.read(event, findings.OFF_UNLESS_ENABLED)
@@ -39,7 +39,7 @@ def explain(
     for report in reports:
         typer.echo()
         if isinstance(report, Skipped):
-            _say("makes nothing", report.reason)
+            _say("no incident", report.reason)
             continue
         if isinstance(report, EventRefused):
             _say("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")

@@ -72,12 +72,12 @@ def run(stack: StackOption = None, region: RegionOption = None) -> None:
         raise StepFailed(
             "The job failed.", f"  {answer.get('errorType')}", "Read the log of the function schedule_metrics."
         )
-    stderr.print(f"Tenants with marked days: {answer['tenants']}. The queue now has a message for each of them.")
+    stderr.print(f"Tenants with marked days: {answer['tenants']}. The queue now has a message for each tenant.")
 
 
 @metrics.command()
 def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Mark every day of a tenant that has an incident or a day bucket. The jobs then compute its metrics again."""
+    """Mark all days on which a tenant has incidents or day buckets. The jobs then compute these days' metrics again."""
     from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
     deployment = Deployment(stack, region)
@@ -94,7 +94,7 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
-    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s (botocore)
+    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, as above
 
     if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed(

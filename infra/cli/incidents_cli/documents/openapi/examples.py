@@ -89,7 +89,7 @@ def metrics() -> Any:
 
 
 def problem(error: type[errors.IncidentError], operation: str) -> Any:
-    """Return the problem document of an error. It is the answer to a request that causes this error."""
+    """Return the problem document of an error, computed from a request of the operation that causes this error."""
     if error in (errors.NotAuthenticated, errors.NotPermitted):
         return _refused_by_the_edge(error, operation)
     return json.loads(responses.problem(_raised(error, operation), REQUEST_ID).body)
@@ -133,7 +133,7 @@ def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> A
 
 
 def _raised(error: type[errors.IncidentError], operation: str) -> errors.IncidentError:
-    """Return the error, raised by the part of the operation that raises it."""
+    """Return an error of an operation. If possible, let the operation's own code raise the error."""
     large = '"' + " " * request.BODY_BYTES + '"'
     provoke: dict[type[errors.IncidentError], Callable[[], object]] = {
         errors.MalformedRequest: lambda: _READS[operation](),

@@ -32,11 +32,11 @@ def import_(
     app: Annotated[str | None, typer.Option(help="Import as this application (the claim app_id).")] = None,
     url: Annotated[
         str | None,
-        typer.Option(help=f"Use the deployed API at this URL, without /api/v1/grc, with the token in {TOKEN}."),
+        typer.Option(help=f"Use the deployed API at this URL (without /api/v1/grc) and the token in {TOKEN}."),
     ] = None,
     other_apps: Annotated[
         OtherApps | None,
-        typer.Option(help="Skip or adopt exported incidents that another application than the token's created."),
+        typer.Option(help="Skip or adopt exported incidents of other applications than the token's."),
     ] = None,
     errors: Annotated[
         Path | None,
@@ -65,7 +65,7 @@ def import_(
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):
         advice = "Name another file: --errors FILE"
-        raise StepFailed("The errors file would overwrite the import file or its progress.", f"  {errors}", advice)
+        raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency)
@@ -80,7 +80,7 @@ def import_(
 def _import(job: Job, url: str | None, concurrency: int) -> Counts:
     from grc_client import Client, GrcError  # 0.3 s: pydantic
 
-    from . import importer  # takes 0.8 s (pydantic and botocore)
+    from . import importer  # takes 0.8 s, as above
 
     base_url, token = _local(job) if url is None else (url, _given_token())
     job = job._replace(app=_checked_app(job, token))
@@ -105,7 +105,7 @@ def _record(file: Path) -> Path:
 
 
 def _check_that_it_can_be_made(errors: Path) -> None:
-    """Check before the import that the errors file can be written. Raises StepFailed if it cannot.
+    """Check before the import that the errors file can be written. Raises StepFailed if it cannot be written.
 
     The import renames an existing errors file. So the path must be free or name a regular file.
     """
@@ -130,7 +130,7 @@ def _given_token() -> str:
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise StepFailed(
-            f"The environment variable {TOKEN} has no token.", "", f"Set it to a token of the API: export {TOKEN}=..."
+            f"The environment variable {TOKEN} has no token.", "", f"Set it to the API's token: export {TOKEN}=..."
         )
     return token
 

@@ -1,4 +1,4 @@
-"""Import a file by reading it twice. The first reading only checks the rows. The second sends the valid rows.
+"""Import a file by reading it twice. The first reading only checks the rows. The second reading sends the valid rows.
 
 The memory that an import needs depends on the longest row and on the number of concurrent calls, not on the file's
 size. ``progress`` keeps the facts about all rows on disk.
@@ -63,7 +63,7 @@ class ErrorsFile:
         with writing(self._file):
             if self._open is None:
                 self._file.touch(mode=0o600)  # only the file's owner can read it, as with an export
-                # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape in its place.
+                # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
                 self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()

@@ -28,7 +28,7 @@ class Progress:
     """The rows that are done, and how often this reading of the file has met each row. Only one thread may use it."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open or create the record in ``file``, or in memory if that is None. Raises StepFailed if it cannot."""
+        """Open or create the record in ``file``, or in memory if ``file`` is None. Raises StepFailed if that fails."""
         self._file = file
         self._written = time.monotonic()
         try:
@@ -68,7 +68,7 @@ class Progress:
             self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Record that an import into ``place`` begins. Return whether it continues an unfinished import into there."""
+        """Record that an import into ``place`` begins. Return whether it continues an unfinished import into ``place``."""
         before = self._execute("SELECT place, is_finished FROM import").fetchone()
         self._execute("DELETE FROM import")
         self._execute("INSERT INTO import VALUES (?, 0)", (place,))
@@ -84,7 +84,7 @@ class Progress:
         self._execute("DELETE FROM seen")
 
     def nth(self, fingerprint: bytes) -> int:
-        """Return the ordinal number of a row among the equal rows of this reading, from 1. Each call is another row."""
+        """Return the ordinal number of a row among the equal rows of this reading, from 1. Each call counts one row."""
         before = self._execute("SELECT times FROM seen WHERE fingerprint = ?", (fingerprint,)).fetchone()
         times: int = 1 if before is None else before[0] + 1
         self._execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (fingerprint, times))

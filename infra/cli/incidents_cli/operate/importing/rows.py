@@ -81,7 +81,7 @@ def _check_header(file: Path, header: list[str]) -> None:
     if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
         try:
             payloads.new_incident({"title": "a title", **unknown})
-        except InvalidIncident as invalid:  # for a misspelled field, its text names the most similar field
+        except InvalidIncident as invalid:  # for a misspelled field, the error names the most similar field
             wrong = [
                 f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
                 for violation in invalid.violations
@@ -166,7 +166,7 @@ def _member(name: str, value: object) -> str:
 
 
 def _as_read(value: Any, otherwise: str) -> str:
-    """Return a value as JSON, and keep all digits of its numbers. Return ``otherwise`` if it is nested too deeply."""
+    """Return a value as JSON with all digits of its numbers. Return ``otherwise`` if the value is nested too deeply."""
 
     def written(inner: Any) -> str:
         if isinstance(inner, json_text.Number):

@@ -73,7 +73,7 @@ def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
-    """Return the outcome of a row whose number is taken. It is ``already_there`` if that incident equals the row."""
+    """Return the outcome of a row whose number is taken: ``already_there`` if the number's incident equals the row."""
     incident = _of_number(incidents, checked.given["incident_number"])
     if incident is None:
         return _failed(taken)
@@ -104,7 +104,7 @@ def _is_untouched(incident: Incident) -> bool:
 
 
 def differing(given: dict[str, Any], incident: Incident) -> list[str]:
-    """Return the names of the fields in ``given`` whose values differ from those of the incident."""
+    """Return the names of the fields in ``given`` that have other values in the incident."""
     return [field for field in given if not _says_the_same(field, given, incident)]
 
 
@@ -113,7 +113,7 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     if field == "lessons_learned":
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
     # The API derives the minutes if both timestamps are known. If the row gave both, ``check`` has already compared
-    # them with the row's minutes. If the API set one of them, the minutes may differ from the row's.
+    # them with the row's minutes. If the API set one of the timestamps, the minutes may differ from the row's.
     if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))

@@ -54,9 +54,10 @@ class Checkpoint:
 
 @contextmanager
 def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
-    """Cut a file to its first ``size`` bytes, and open it to append. Create a missing file, for its owner only.
+    """Cut a file to its first ``size`` bytes, and open the file to append to it.
 
-    Raises StepFailed if the file is shorter than ``size`` or cannot be written.
+    Create the file if it is missing. Only its owner can then read it. Raises StepFailed if the file is shorter than
+    ``size`` or cannot be written.
     """
     with writing(path):
         file = open(path, "r+b", opener=lambda name, _: os.open(name, os.O_RDWR | os.O_CREAT, 0o600))  # noqa: SIM115
@@ -74,7 +75,10 @@ def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
 
 
 def write_durably(file: IO[bytes], content: bytes) -> int:
-    """Write bytes and sync them to disk before a checkpoint counts them. Return the file's size. Raises StepFailed."""
+    """Write bytes and sync them to disk, so that a checkpoint can rely on them. Return the file's new size.
+
+    Raises StepFailed if the file cannot be written.
+    """
     with writing(Path(file.name)):
         file.write(content)
         file.flush()

@@ -78,7 +78,7 @@ def export(
 
     An interrupted run continues when you run the same command again.
     """
-    from . import export as walk  # takes 50 ms (ulid)
+    from . import export as walk  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     with _show_progress(f"Exporting {tenant_id}") as show:
@@ -114,14 +114,14 @@ def erase(
 
     An interrupted run continues when you run the same command again.
     """
-    from . import erase as walk  # takes 50 ms (ulid)
+    from . import erase as walk  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     stderr.print(
-        f"This erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo this.",
+        f"This command erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo it.",
         markup=False,
     )
-    stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md). Otherwise, it may still write new items.")
+    stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md), so that nobody writes new items for it.")
     if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
         raise StepFailed(
             "The confirmation names another tenant. Nothing was erased.", "", f"To erase the tenant, type {tenant_id}."
@@ -137,7 +137,7 @@ def erase(
 
 
 def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
-    from .reading import TenantReader  # takes 50 ms (ulid)
+    from .reading import TenantReader  # takes 50 ms, so `--help` does not import it
 
     deployment = Deployment(stack, region)
     if not model.TENANT_ID.fullmatch(tenant_id):

@@ -98,7 +98,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All items of a tenant, by kind: those in its partitions, its marks, and its rows of the account map."""
+    """All items of a tenant, by kind: the items in its partitions, its marks, and its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader

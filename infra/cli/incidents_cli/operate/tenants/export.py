@@ -40,7 +40,7 @@ class _Line(NamedTuple):
 
 
 def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
-    """Write a tenant's incidents to a file. Until it is complete, the file has the name ``FILE.part``.
+    """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
     An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, or if an incident
     cannot be read.

@@ -40,9 +40,9 @@ class Violation(NamedTuple):
 
 @dataclass
 class History:
-    """The summary of an incident's changes, with the violations that they have among themselves (``wrong``).
+    """The summary of an incident's changes. ``wrong`` has the violations that the changes show without the incident.
 
-    ``left`` has, for each changed field, the number of its last change and the value after that change.
+    ``left`` has, for each changed field, the number of the last change of the field and the field's value after it.
     """
 
     count: int = 0
@@ -177,7 +177,7 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
         yield Violation("history", incident_id, f"change {numbered} at {change.at}", f"not before {before}")
     for name, (old, new) in change.changes.items():
         if name in _WRITE_ONCE:
-            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change: it is written once")
+            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change, as it is written once")
         if name in so_far.left and so_far.left[name][1] != old:
             version, value = so_far.left[name]
             actual = f"change {numbered} of {name} from {old!r}"

@@ -18,7 +18,7 @@ _REMEMBERED = 100_000
 
 
 class MetricDays:
-    """Checks a tenant's day buckets. It skips the days that have a mark, because a job will compute them again."""
+    """Checks a tenant's day buckets, but not those of marked days, because a job will compute these days again."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
@@ -51,7 +51,7 @@ class MetricDays:
                 _,
                 _,
                 _,
-            ]:  # A part of a bucket. It counts only if the bucket names it. So a part without a bucket is harmless.
+            ]:  # A part of a bucket. A part counts only if its bucket names it, so a part without a bucket is harmless.
                 return []
         return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of a bucket")]
 
@@ -83,7 +83,7 @@ class MetricDays:
             if stored is None or _plain(stored) != _plain(wanted):
                 name = about if app is None else f"{about} of {app}"
                 detail = "a bucket that cannot be read" if stored is None else _sum(stored)
-                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum over its incidents"))
+                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum of its incidents"))
         return violations
 
     def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
