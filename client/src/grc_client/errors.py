@@ -7,7 +7,7 @@ GrcError
     ├── BadRequest          400   a parameter or the JSON cannot be read
     ├── NotAuthenticated    401   the token is missing, has expired, or is from another issuer
     ├── NotPermitted        403   the token lacks the scope
-    ├── NotFound            404   there is no such incident that this token may read
+    ├── NotFound            404   the incident does not exist, or the token may not read it
     ├── Conflict            409   the number is taken, the status cannot move that way, or the incident is deleted
     ├── PreconditionFailed  412   somebody has changed the incident, so its etag differs from if_match
     ├── TooLarge            413   the incident is too large
@@ -55,7 +55,7 @@ class ApiError(GrcError):
         self.title: str = members.get("title") or type(self).__name__
         self.detail: str = members.get("detail") or members.get("message") or "No reason was given."
         self.errors = tuple(_field_errors(members.get("errors")))
-        super().__init__(status, request_id, members)  # the arguments, so that the error can be copied and pickled
+        super().__init__(status, request_id, members)  # copying and pickling an error need its arguments here
 
     def __str__(self) -> str:
         rules = "".join(f"\n  {error.pointer or '(the body)'}: {error.detail}" for error in self.errors)
@@ -82,7 +82,7 @@ class NotPermitted(ApiError):
 
 
 class NotFound(ApiError):
-    """404: there is no such incident that this token may read."""
+    """404: the token may not read an incident with this id, or the incident does not exist."""
 
 
 class Conflict(ApiError):

@@ -44,7 +44,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
-            raise _failure(outcome)  # no `from`: the frames of the outcome's traceback have the token
+            raise _failure(outcome)  # without `from outcome`, because its traceback has the token
     raise AssertionError("unreachable")
 
 
@@ -55,9 +55,9 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """Return the wait of the header Retry-After (RFC 9110 10.2.3) in seconds. Return 0 if it is missing or invalid.
+    """Return the seconds to wait, from the header Retry-After (RFC 9110 10.2.3), which is a number or a date.
 
-    The header is a number of seconds or a date.
+    Return 0 if the header is missing or invalid.
     """
     header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if header.isascii() and header.isdecimal():

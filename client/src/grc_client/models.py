@@ -17,7 +17,7 @@ Action = Literal["created", "updated", "closed", "reopened", "deleted", "restore
 
 
 def _with_floats(value: Any) -> Any:
-    """Return a JSON value with floats instead of Decimals. The client reads fractions as Decimals, because of money."""
+    """Return a JSON value with floats instead of Decimals. The client reads all fractions as Decimals, for money."""
     match value:
         case Decimal():
             return float(value)
@@ -164,7 +164,7 @@ class OpenIncidents(Model, frozen=True):
 
 
 class MetricsGroup(Model, frozen=True):
-    """The metrics of one group of incidents. ``group`` is the severity, category or application that they share.
+    """The metrics of one group of incidents. ``group`` is the incidents' common severity, category or application.
 
     ``group`` is None for the incidents without such a value.
     """
@@ -187,7 +187,10 @@ class MetricsSpan(Model, frozen=True):
 
 
 class Metrics(Model, frozen=True):
-    """The metrics of a window of UTC days, from ``from_`` to ``to``, both included. ``definitions`` explains them."""
+    """The metrics of a window of UTC days, from ``from_`` to ``to``, both included.
+
+    ``definitions`` explains the metrics.
+    """
 
     from_: date = Field(alias="from")
     to: date

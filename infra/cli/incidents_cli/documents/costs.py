@@ -39,7 +39,7 @@ class Request(NamedTuple):
     reads: float
     milliseconds: float  # run time of a function with 512 MB, including a share of the cold starts
     sent_kb: float
-    changes: bool = False  # whether the request changes an incident, which also causes an event and a day mark
+    changes: bool = False  # whether the request changes an incident; each change causes an event and a day mark
     queued: bool = False  # whether the request comes through EventBridge and a queue instead of the API
 
 
@@ -53,7 +53,7 @@ REQUESTS = {
     "closing": Request(14, 1, 60, 3, changes=True),
     "deletion": Request(11, 1, 60, 1, changes=True),
 }
-MEMORY_GB, LOGGED_KB = 0.5, 1.0  # a request is logged in one line of the function, two of Lambda, one of the gateway
+MEMORY_GB, LOGGED_KB = 0.5, 1.0  # per request: one log line of the function, two of Lambda and one of the gateway
 BATCH = 5  # the number of changes that a reader of the table's stream processes at once, on average
 READER_MS = 60  # the run time of each of the stream's two readers, per batch
 MARKED = 1.0  # day marks per change, each with one write unit; a change that affects no metric marks no day

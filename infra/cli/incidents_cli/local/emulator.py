@@ -108,7 +108,7 @@ def is_alive(stack: Stack) -> bool:
     if stack.pid is None:
         return False
     with suppress(ChildProcessError):
-        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # our child process, which has ended
+        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # the emulator was our child process and has ended
             return False
     try:
         os.kill(stack.pid, 0)

@@ -179,7 +179,7 @@ def load(folder: StackFolder) -> Stack | None:
     """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
         recorded = json.loads(folder.record.read_text())
-        known = {field.name for field in fields(Stack)}  # another version may have written more fields
+        known = {field.name for field in fields(Stack)}  # a record of another version may have more fields
         stack = Stack(**{name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
             raise TypeError("port and pid must be whole numbers")

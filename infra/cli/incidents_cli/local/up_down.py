@@ -125,7 +125,7 @@ def _start_over(folder: StackFolder) -> Stack | None:
     """
     try:
         known = load(folder)
-    except StepFailed:  # a broken record is a reason to start again
+    except StepFailed:  # a broken record must not prevent a fresh start
         known = None
     if known is not None:
         emulator.stop(known, folder)

@@ -60,7 +60,7 @@ class Deployment:
 
     @cached_property
     def guarded_dynamodb(self) -> "DynamoDBClient":
-        """A DynamoDB client that refuses requests for the items of any tenant but that of ``guard.serving_tenant``."""
+        """A DynamoDB client that sends only requests for the tenant that ``guard.serving_tenant`` names."""
         return guarded(self.client("dynamodb"))
 
     def account_map(self) -> "AccountMap":

@@ -206,7 +206,7 @@ def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
                 continue
             name = re.sub(r"\W", "", answer["description"].title())
             same = (known for known, other in shared.items() if other == answer)
-            if name in shared and shared[name] != answer:  # the same errors with the operation's own examples
+            if name in shared and shared[name] != answer:  # another operation has the same errors with other examples
                 name = next(same, name + "In" + operation["operationId"].title().replace("_", ""))
             shared[name] = answer
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8
 
 def value(field: str, text: str) -> Any:
     """Convert a cell's text, which must not be empty, to a value of the field's type."""
-    if not isinstance(text, str):  # from an errors file that somebody edited
+    if not isinstance(text, str):  # a person may have written another JSON value into an errors file
         return text
     if field in model.LISTS:
         return _list(text)

@@ -258,7 +258,7 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
 
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return whether the incidents of the earlier import still exist. Check one of them, as an erasure deletes all."""
+    """Return whether the earlier import's incidents still exist. Check only one, because an erasure deletes all."""
     made = progress.any_made()
     if made is None:
         return True

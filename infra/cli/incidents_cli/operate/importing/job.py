@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 OtherApps = Literal["skip", "adopt"]
-"""The choice for exported incidents that another application than the token's created."""
+"""What an import does with exported incidents of other applications than the token's: skip or adopt them."""
 
 
 class Job(NamedTuple):

@@ -62,13 +62,16 @@ class Progress:
         try:
             self._commit()
         except StepFailed:
-            if not isinstance(error, StepFailed):  # otherwise report the first failure
+            if not isinstance(error, StepFailed):  # a StepFailed from inside the block is reported instead
                 raise
         finally:
             self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Record that an import into ``place`` begins. Return whether it continues an unfinished import into ``place``."""
+        """Record that an import into ``place`` begins. Return whether it continues an unfinished import.
+
+        It does if the last import was into the same place and did not finish.
+        """
         before = self._execute("SELECT place, is_finished FROM import").fetchone()
         self._execute("DELETE FROM import")
         self._execute("INSERT INTO import VALUES (?, 0)", (place,))

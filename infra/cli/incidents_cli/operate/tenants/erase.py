@@ -28,7 +28,7 @@ from .reading import TenantReader, batches, give_way
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
 _ROUNDS = 100  # after so many rounds that found new items, somebody must still be writing
-_AT_ONCE = 25  # the items that one BatchWriteItem accepts
+_AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
 
@@ -65,7 +65,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
     state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
-    # Save before any deletion. If the checkpoint cannot be written, the proof cannot be written either.
+    # Save the checkpoint before any deletion. If this fails, the proof could not be written into the folder either.
     checkpoint.save(state)
 
     def gone(kind: str, count: int) -> None:

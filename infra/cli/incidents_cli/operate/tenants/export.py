@@ -68,7 +68,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
-        checkpoint.save(state)  # also for a tenant without incidents
+        checkpoint.save(state)  # again, because the loop saves nothing for a tenant without incidents
         part.replace(file)
     with file.open("rb") as whole:
         sha256 = file_digest(whole, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from incidents.storage.stored_form import Item
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
-# The number of days that are remembered as computed. Without this memory, each incident would cause reads of its days.
+# The most days that are remembered as computed. Because of this memory, most incidents cause no read of their days.
 _REMEMBERED = 100_000
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE = 100  # the items that one BatchGetItem accepts
+AT_ONCE = 100  # the most items that one BatchGetItem accepts
 _TRIES = 12  # after so many tries without progress, the table is not only throttling but down
 _HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -24,10 +24,10 @@ from .reading import AT_ONCE, Progress, TenantReader, batches
 Tell = Callable[[str, int, float | None], None]
 """A function that receives the progress: a kind of items, the number of checked items, and the finished part.
 
-The part is from 0 to 1, or None if it is unknown.
+The finished part is a number from 0 to 1, or None if it is unknown.
 """
 
-PAUSE_SECONDS = 3.0  # before a suspicious item is read again
+PAUSE_SECONDS = 3.0  # the wait before a suspicious item is read again
 
 
 class Outcome(NamedTuple):
