@@ -165,7 +165,7 @@ def _format_value(value: object) -> str:
             return str(value).lower()
         case int():
             return str(value)
-        case date():  # and datetime
+        case date():  # also matches a datetime
             return value.isoformat()
     raise TypeError(f"{value!r} must be a JSON value or a date")
 

@@ -127,7 +127,7 @@ Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
 
 
 class _Items:
-    """The section of a kind of items that can be checked without their neighbors, in batches of any size."""
+    """The section of the items of one kind. Each item is checked without the other items of its kind."""
 
     def __init__(self, reader: TenantReader, kind: str, look: Look, at_once: int = AT_ONCE) -> None:
         self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
