@@ -130,7 +130,7 @@ def test_an_export_continues_after_any_interruption_with_the_same_result(table: 
 def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, tmp_path: Path) -> None:
     file = tmp_path / "acme.jsonl"
     whole = export(table.reader, file, lambda *_: None)
-    with pytest.raises(StepFailed, match="is there already"):
+    with pytest.raises(StepFailed, match="exists already"):
         export(table.reader, file, lambda *_: None)
 
     file.rename(tmp_path / "acme.jsonl.part")
@@ -236,7 +236,7 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
     assert proof == done._asdict()
     assert (proof["tenant"], proof["table"]) == (table.tenant, table.reader.table_arn())
     assert proof["started"] < proof["ended"]
-    with pytest.raises(StepFailed, match="is there already"):
+    with pytest.raises(StepFailed, match="exists already"):
         erase(table, tmp_path)
 
 

@@ -184,7 +184,7 @@ def _comes_back_after_a_crash(other: Checkout, incident: dict[str, Any]) -> None
     again = other.run("up", "--detach", "--no-samples")
 
     assert again.returncode == 0, again.stderr
-    assert "not stopped in order" in again.stderr
+    assert "not stopped cleanly" in again.stderr
     assert other.caller(other.token("acme")).get().json()["items"] == [incident]
 
 

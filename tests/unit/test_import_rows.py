@@ -126,7 +126,7 @@ def test_a_csv_file_with_a_wrong_header_or_syntax_is_refused(tmp_path: Path, con
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
-        ("title;severity\nx;high\n", "Separate the cells by commas"),
+        ("title;severity\nx;high\n", "Separate the cells with commas"),
         ("titel\nx\n", "Rename, remove or add the listed columns"),
         (f"title\n{'x' * (1024 * 1024 + 1)}\n", "Shorten the cell to 1,048,576 characters"),
         ('title\n"x"y\n', "write a quote twice"),

@@ -1,14 +1,14 @@
-"""``client.grc.incidents``: the incidents of a governance, risk and compliance platform.
+"""A Python client for the incidents of a governance, risk and compliance platform: ``Client().grc.incidents``.
 
-``client``     Client and AsyncClient, which differ in how they wait
-``incidents``  the methods of both clients
+``client``     ``Client``, whose calls block, and ``AsyncClient`` for asyncio
+``incidents``  the methods of both clients, such as ``create``
 ``bearer``     adds the token to each request
-``calls``      each operation as a value: the request, and how to read the answer
-``exchange``   one call from its first request to its result, with the retries
-``fields``     the keyword arguments
+``calls``      describes each operation: its request, and how to read its answer
+``exchange``   runs one call, with its retries
+``fields``     the types of the methods' keyword arguments
 ``models``     the API's answers
-``pages``      lists: one page, or all items
-``errors``     the errors, as one tree
+``pages``      one page of a list, or all its items
+``errors``     the tree of errors
 """
 
 from .client import AsyncClient, Client, __version__

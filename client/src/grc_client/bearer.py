@@ -1,7 +1,7 @@
-"""Add the token to each request, without exposing the token.
+"""Add the token to each request, and never show the token.
 
-A function holds the token, so neither ``repr`` nor ``vars`` shows it. The token is never a local variable of a frame
-that raises an error, because tracebacks with local variables end in logs.
+A function holds the token, so neither ``repr`` nor ``vars`` shows it. Some logs have tracebacks with local variables.
+So a frame that raises an error never has the token in a local variable.
 """
 
 import inspect
@@ -14,7 +14,7 @@ _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 
 class Bearer(httpx.Auth):
-    """Adds ``Authorization: Bearer`` to each request. Raises ValueError if the value is not a token."""
+    """Adds the header ``Authorization: Bearer <token>`` to each request. Raises ValueError for an invalid token."""
 
     def __init__(self, token: str | Callable[[], str | Awaitable[str]]) -> None:
         self._ask: Callable[[], str | Awaitable[str]] = (lambda: token()) if callable(token) else (lambda: token)
@@ -32,7 +32,10 @@ class Bearer(httpx.Auth):
 
 
 def _header_of(token: object) -> str | None:
-    """Return the header's value, or None if ``token`` is not valid. This frame has the token, so it raises nothing."""
+    """Return the value of the header, or None if the token is not valid.
+
+    This function raises no error, because its frame has the token in a local variable.
+    """
     if inspect.iscoroutine(token):
         token.close()
     text = token.strip() if isinstance(token, str) else ""  # a token from a file may end with a line break

@@ -1,4 +1,4 @@
-"""Each operation as a value: the request, whether to repeat it, and how to read the answer. Nothing is sent here."""
+"""Describe each operation of the API as a ``Call``. This module sends nothing."""
 
 import json
 import re
@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 
 class Call(NamedTuple, Generic[T]):
-    """One request. ``repeatable``: sending it twice has the same effect as sending it once."""
+    """The description of one request, and the function that reads its answer (``read``).
+
+    ``repeatable`` is true if sending the request twice has the same effect as sending it once.
+    """
 
     method: str
     path: str
@@ -35,7 +38,7 @@ class Call(NamedTuple, Generic[T]):
 
 
 class Slice(NamedTuple, Generic[T]):
-    """The items of one page, and the next page's cursor; None on the last page."""
+    """The items of one page of a list, and the cursor of the next page. The cursor is None on the last page."""
 
     items: tuple[T, ...]
     next_cursor: str | None
@@ -77,7 +80,7 @@ def list_incident_changes(incident_id: str, limit: int | None, cursor: str | Non
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
-    """Return the call for the page at a cursor, with all other parameters of the first call."""
+    """Return the call that reads another page of the same list: ``call`` with another cursor."""
     others = tuple(parameter for parameter in call.parameters if parameter[0] != "cursor")
     return call._replace(parameters=(*others, ("cursor", cursor)))
 
@@ -88,7 +91,10 @@ def get_incident_metrics(window: MetricsWindow) -> Call[Metrics]:
 
 
 def _patch(incident_id: str, if_match: str | None, body: str) -> Call[Incident]:
-    """Return the call of a merge patch. With a condition it is not repeatable: its own first success refuses it."""
+    """Return the call of a JSON Merge Patch. With ``if_match``, the call is not repeatable.
+
+    The first success changes the incident's version. The same request would then fail.
+    """
     condition = _precondition(if_match)
     headers = {"content-type": "application/merge-patch+json", **condition}
     return Call("PATCH", _path(incident_id), _incident, repeatable=not condition, headers=headers, body=body)
@@ -116,7 +122,7 @@ def _path(incident_id: str) -> str:
 
 
 def _known(given: Mapping[str, Any], kind: type) -> None:
-    """Raise TypeError for an unknown keyword argument, as Python does for names in a signature."""
+    """Raise TypeError for an unknown keyword argument, as Python does for a function with named parameters."""
     for name in given:
         if name not in kind.__annotations__:
             closest = get_close_matches(name, kind.__annotations__, n=1)
@@ -125,7 +131,7 @@ def _known(given: Mapping[str, Any], kind: type) -> None:
 
 
 def _json(fields: Mapping[str, Any]) -> str:
-    """Return a JSON object in which a Decimal is a number with all its digits, which a float could lose."""
+    """Return fields as a JSON object. A Decimal becomes a number with all its digits, which a float could lose."""
     return "{" + ", ".join(f"{json.dumps(name)}: {_value(name, value)}" for name, value in fields.items()) + "}"
 
 
@@ -142,9 +148,9 @@ def _query(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     query = []
     for name, value in parameters.items():
         values = value if isinstance(value, list | tuple) else (value,)
-        if values == (None,) and name == "cursor":  # no cursor, or a last page's: the list begins at its first item
+        if values == (None,) and name == "cursor":  # without a cursor, the API returns the first page
             continue
-        if not values or None in values:  # an ignored filter would show all incidents
+        if not values or None in values:  # if such a filter were ignored, the list would have all incidents
             raise ValueError(f"{name} must have a value; omit it to list without this filter")
         query += [
             (name.rstrip("_"), str.__str__(member) if isinstance(member, str) else _format_value(member))
@@ -159,9 +165,9 @@ def _format_value(value: object) -> str:
             return str(value).lower()
         case int():
             return str(value)
-        case date():  # and datetime
+        case date():  # also matches a datetime
             return value.isoformat()
-    raise TypeError(f"{value!r} must be JSON or a date")
+    raise TypeError(f"{value!r} must be a JSON value or a date")
 
 
 def _nothing(answer: httpx.Response) -> None:

@@ -1,4 +1,7 @@
-"""The two clients. They send the same requests and retry in the same way, and differ only in how they wait."""
+"""The clients ``Client`` and ``AsyncClient``. Both send the same requests and retry in the same way.
+
+``Client`` blocks while it waits. ``AsyncClient`` waits with asyncio.
+"""
 
 import asyncio
 import os
@@ -18,34 +21,35 @@ from .incidents import AsyncIncidents, Incidents
 
 __version__ = version("grc-client")
 BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of environment variables
-TIMEOUT = 20.0  # seconds for a connection and for each part of an answer; the API itself takes at most 15
-RETRY_FOR = 60.0  # seconds from a call's beginning; longer than TIMEOUT, so that a lost answer can be retried
+TIMEOUT = 20.0  # seconds for a connection, and for each part of an answer; the API takes at most 15
+RETRY_FOR = 60.0  # seconds from the beginning of a call; longer than TIMEOUT, to allow a retry after a timeout
 
 T = TypeVar("T")
 
 
 class Grc:
-    """The platform's services. This client supports one of them, ``incidents``."""
+    """The platform's services. This client supports only the service ``incidents``."""
 
     def __init__(self, incidents: Incidents) -> None:
         self.incidents = incidents
 
 
 class AsyncGrc:
-    """The platform's services for asyncio. This client supports one of them, ``incidents``."""
+    """The platform's services, for asyncio. This client supports only the service ``incidents``."""
 
     def __init__(self, incidents: AsyncIncidents) -> None:
         self.incidents = incidents
 
 
 class Client:
-    """Calls the API and waits for its answers. Any number of threads can share one instance.
+    """A client of the API that blocks until it has the answer. Threads can share one instance.
 
     ``base_url``: the API's URL without ``/api/v1/grc``. Default: the environment variable GRC_BASE_URL.
-    ``token``: a JWT, or a function that returns a fresh one and is called before each request. Default: GRC_TOKEN.
-    ``timeout``: the seconds that each part of an answer may take.
-    ``retry_for``: the seconds from a call's beginning in which the client retries a call that fails temporarily; 0 for
-    no retries.
+    ``token``: a JWT, or a function that returns a JWT. The client calls the function before each request. Default: the
+    environment variable GRC_TOKEN.
+    ``timeout``: the seconds that a connection and each part of an answer may take.
+    ``retry_for``: the client retries a call that fails temporarily, until this number of seconds has passed since the
+    call began. With 0, it never retries.
     ``transport``: an httpx transport, for proxies, certificates and tests.
 
     Raises ValueError for an argument that is not valid.
@@ -96,7 +100,10 @@ class Client:
 
 
 class AsyncClient:
-    """``Client`` for asyncio. ``token`` may also be a coroutine function. Use one instance per event loop."""
+    """A client of the API for asyncio, with the arguments of ``Client``. Each event loop needs its own instance.
+
+    ``token`` may also be a coroutine function.
+    """
 
     def __init__(
         self,
@@ -155,7 +162,7 @@ def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float
         "auth": Bearer(token),
         "timeout": timeout,
         "headers": {"user-agent": f"grc-client/{__version__}", "accept": "application/json"},
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookies, which could outlive the token
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookie is kept, as it may outlive the token
     }
 
 
@@ -166,7 +173,7 @@ def _checked(base_url: str | None) -> httpx.URL:
         url = httpx.URL()
     right = url.scheme in ("https", "http") and url.host and "/api/v1" not in url.path
     if not right or url.userinfo or url.query or url.fragment:
-        raise ValueError(  # without the value, which may be the token or contain a password
+        raise ValueError(  # the text omits the value, which may be the token or contain a password
             "base_url must be the API's URL without /api/v1/grc, like https://api.example, and without a user, query "
             f"or fragment; pass it, or set the environment variable {BASE_URL}"
         )

@@ -1,23 +1,24 @@
-"""The errors of a call, as one tree.
+"""The errors that a call of the API can raise, as a tree of classes.
 
 GrcError
 ├── ConnectionFailed        no answer: the API was unreachable, or the connection broke or timed out
-├── UnexpectedAnswer        the answer is not one of this API: for example a proxy's page or a newer API's answer
-└── ApiError                the API refused: status, title, detail, request_id, errors
+├── UnexpectedAnswer        the client cannot read the answer, for example a proxy's page or a newer API's answer
+└── ApiError                the API refused the request; the attributes are status, title, detail, request_id, errors
     ├── BadRequest          400   a parameter or the JSON cannot be read
-    ├── NotAuthenticated    401   the token is missing, expired or not of this API's issuer
+    ├── NotAuthenticated    401   the token is missing, has expired, or is from another issuer
     ├── NotPermitted        403   the token lacks the scope
-    ├── NotFound            404   there is no such incident that this token may read
+    ├── NotFound            404   the incident does not exist, or the token may not read it
     ├── Conflict            409   the number is taken, the status cannot move that way, or the incident is deleted
-    ├── PreconditionFailed  412   somebody changed the incident: its etag is no longer the given one
+    ├── PreconditionFailed  412   somebody has changed the incident, so its etag differs from if_match
     ├── TooLarge            413   the incident is too large
-    ├── UnsupportedContent  415   the body is of another media type
-    ├── ValidationError     422   values break a rule: errors names each
-    ├── RateLimited         429   too many requests
-    └── ServerError         5xx   the API failed; its subclass Busy is 503: the same call may succeed later
+    ├── UnsupportedContent  415   the API does not accept the body's media type
+    ├── ValidationError     422   values break rules; errors names each value
+    ├── RateLimited         429   there were too many requests
+    └── ServerError         5xx   the API failed
+        └── Busy            503   the API cannot serve the request now; the same call may succeed later
 
-The text of an ApiError has the request id, with which operators find the request in their logs. No error text has a
-token. An argument that the API could never accept raises ValueError or TypeError before anything is sent.
+The text of an ApiError has the request id. With it, operators find the request in their logs. No error text has the
+token. For an argument that the API could never accept, a method raises ValueError or TypeError and sends nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,26 +26,26 @@ from typing import Any, NamedTuple
 
 
 class FieldError(NamedTuple):
-    """One broken rule: the value's JSON pointer (RFC 6901), like ``/title``, and a text with what would be right."""
+    """A value that breaks a rule: its JSON pointer (RFC 6901), like ``/title``, and the text of the rule."""
 
     pointer: str
     detail: str
 
 
 class GrcError(Exception):
-    """The base class of all errors after a request was sent."""
+    """The base class of all errors that a call can raise after the client has tried to send its request."""
 
 
 class ConnectionFailed(GrcError):
-    """There was no answer. If the request was sent, a write may still have been stored."""
+    """The client received no answer. If the request was sent, the API may have stored the write."""
 
 
 class UnexpectedAnswer(GrcError):
-    """The answer is not one of this API."""
+    """The client cannot read the answer. The answer may come from a proxy or from a newer API."""
 
 
 class ApiError(GrcError):
-    """The API refused. ``members`` is the complete problem document (RFC 9457), or the gateway's JSON answer."""
+    """The API refused the request. ``members`` is the problem document (RFC 9457), or the gateway's JSON answer."""
 
     def __init__(self, status: int, request_id: str | None, members: Mapping[str, Any]) -> None:
         self.status = status
@@ -54,7 +55,7 @@ class ApiError(GrcError):
         self.title: str = members.get("title") or type(self).__name__
         self.detail: str = members.get("detail") or members.get("message") or "No reason was given."
         self.errors = tuple(_field_errors(members.get("errors")))
-        super().__init__(status, request_id, members)  # the arguments, so that the error can be copied and pickled
+        super().__init__(status, request_id, members)  # copying and pickling an error need its arguments here
 
     def __str__(self) -> str:
         rules = "".join(f"\n  {error.pointer or '(the body)'}: {error.detail}" for error in self.errors)
@@ -62,18 +63,18 @@ class ApiError(GrcError):
 
 
 def _field_errors(listed: object) -> Iterator[FieldError]:
-    """Yield the entries that have the API's form: a proxy's answer may have an ``errors`` member of another form."""
+    """Yield the entries of ``errors`` that have the API's form. Entries of a proxy may have another form."""
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict) and {"pointer", "detail"} <= set(entry):
             yield FieldError(str(entry["pointer"]), str(entry["detail"]))
 
 
 class BadRequest(ApiError):
-    """400: a parameter or the JSON cannot be read; ``detail`` names it and says what would be right."""
+    """400: a parameter or the JSON cannot be read. ``detail`` names the fault and gives the right form."""
 
 
 class NotAuthenticated(ApiError):
-    """401: the token is missing, expired, or not of this API's issuer."""
+    """401: the token is missing, has expired, or is from another issuer than the API's."""
 
 
 class NotPermitted(ApiError):
@@ -81,7 +82,7 @@ class NotPermitted(ApiError):
 
 
 class NotFound(ApiError):
-    """404: there is no such incident that this token may read."""
+    """404: the token may not read an incident with this id, or the incident does not exist."""
 
 
 class Conflict(ApiError):
@@ -89,13 +90,13 @@ class Conflict(ApiError):
 
     @property
     def allowed_transitions(self) -> tuple[str, ...]:
-        """The statuses to which the incident can move; empty if the status was not the conflict."""
+        """The statuses to which the incident can move. Empty if the conflict is not about the status."""
         allowed = self.members.get("allowed_transitions")
         return tuple(map(str, allowed)) if isinstance(allowed, list) else ()
 
 
 class PreconditionFailed(ApiError):
-    """412: the incident's etag is no longer the one given as ``if_match``; nothing was changed."""
+    """412: somebody has changed the incident, so its etag differs from ``if_match``. The request changed nothing."""
 
 
 class TooLarge(ApiError):
@@ -103,19 +104,19 @@ class TooLarge(ApiError):
 
 
 class UnsupportedContent(ApiError):
-    """415: the body has an unsupported media type. This client never sends one."""
+    """415: the API does not accept the body's media type. This client never sends such a body."""
 
 
 class ValidationError(ApiError):
-    """422: values break a rule; ``errors`` names each by its JSON pointer and says what would be right."""
+    """422: values break rules. ``errors`` has the JSON pointer of each value, and what would be right."""
 
 
 class RateLimited(ApiError):
-    """429: too many requests, also after any retries."""
+    """429: there were too many requests, even after the retries."""
 
 
 class ServerError(ApiError):
-    """5xx: the API failed, also after any retries. A write may still have been stored."""
+    """5xx: the API failed, even after any retries. The API may have stored the write nevertheless."""
 
 
 class Busy(ServerError):

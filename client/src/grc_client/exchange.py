@@ -1,7 +1,7 @@
-"""One call, from its first request to its result: when to retry, and how to turn an answer into a result or an error.
+"""Run one call: decide when to retry its request, and turn the answer into a result or an error.
 
-``exchange`` does no input or output. It is a generator that yields the pause before each request and receives the
-request's outcome, so the blocking and the asynchronous client share it.
+``exchange`` sends nothing itself. It is a generator: it yields the pause before each request, and receives the outcome
+of the request. So the blocking and the asynchronous client can share it.
 """
 
 import json
@@ -44,7 +44,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
-            raise _failure(outcome)  # without its cause, because the cause's frames have the token
+            raise _failure(outcome)  # without `from outcome`, because its traceback has the token
     raise AssertionError("unreachable")
 
 
@@ -55,7 +55,10 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """Return the header Retry-After (RFC 9110 10.2.3), a number or a date, in seconds; 0 without a valid one."""
+    """Return the seconds to wait, from the header Retry-After (RFC 9110 10.2.3), which is a number or a date.
+
+    Return 0 if the header is missing or invalid.
+    """
     header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if header.isascii() and header.isdecimal():
         return float(header)
@@ -72,7 +75,7 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
         return call.read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnexpectedAnswer(
-            f"{_described(answer)} cannot be read: {error!r}. Check for a newer grc-client."
+            f"{_described(answer)} cannot be read: {error!r}. Check whether a newer grc-client exists."
         ) from error
 
 
@@ -95,7 +98,10 @@ def _failure(outcome: Outcome) -> GrcError:
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any] | None:
-    """Return a refusal's JSON object without the token, which a proxy may echo; None if it is not a JSON object."""
+    """Return the JSON object in a refusal, or None if the refusal's body is not a JSON object.
+
+    The token is removed from the object, because a proxy may echo the request's headers.
+    """
     token = answer.request.headers.get("authorization", "").removeprefix("Bearer ")
     try:
         text = answer.content.decode()
@@ -106,7 +112,7 @@ def _problem(answer: httpx.Response) -> dict[str, Any] | None:
 
 
 def _request_id(answer: httpx.Response) -> str | None:
-    """Return the request id from the header: the gateway's own refusals have it only there."""
+    """Return the request id from the answer's header. A refusal by the gateway has the id only there."""
     request_id: str | None = answer.headers.get("apigw-requestid")
     return request_id
 

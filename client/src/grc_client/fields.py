@@ -1,4 +1,7 @@
-"""The keyword arguments of the calls. The client does not send an omitted argument, so an update keeps its field."""
+"""The types of the methods' keyword arguments.
+
+The client does not send omitted arguments. So an update changes only the fields that it names.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,9 +10,9 @@ from typing import Any, Literal, Required, TypedDict
 from .models import Severity, SourceType, Status
 
 Moment = datetime | str
-"""An aware datetime, or an RFC 3339 text like ``2026-11-23T09:30:00Z``. The API refuses a time without an offset."""
+"""An aware datetime, or an RFC 3339 text like ``2026-11-23T09:30:00Z``. The API refuses times without an offset."""
 Day = date | str
-"""A date, or a text like ``2026-11-23``."""
+"""A date, or a date as text, like ``2026-11-23``."""
 Texts = list[str] | tuple[str, ...]
 
 
@@ -42,7 +45,7 @@ class _Fields(TypedDict, total=False):
 
 
 class NewIncident(_Fields, total=False):
-    """The fields of ``create``."""
+    """The fields that ``create`` accepts."""
 
     title: Required[str]
     incident_number: str | None
@@ -52,7 +55,7 @@ class NewIncident(_Fields, total=False):
 
 
 class IncidentPatch(_Fields, total=False):
-    """The fields of ``update``. None clears a field or empties a list."""
+    """The fields that ``update`` accepts. None clears a field or empties a list."""
 
     title: str
     source: str
@@ -61,7 +64,7 @@ class IncidentPatch(_Fields, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """The parameters of ``list``. An incident must match every filter, and may match any one of a filter's values."""
+    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values."""
 
     status: Status | list[Status] | tuple[Status, ...]
     severity: Severity | list[Severity] | tuple[Severity, ...]
@@ -82,7 +85,7 @@ class IncidentFilters(TypedDict, total=False):
 
 
 class MetricsWindow(TypedDict, total=False):
-    """The parameters of ``metrics``. The window includes ``from_`` and ``to``. Default: the last 30 days."""
+    """The parameters of ``metrics``. The window includes the days ``from_`` and ``to``. Default: the last 30 days."""
 
     from_: Day
     to: Day

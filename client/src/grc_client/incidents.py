@@ -1,4 +1,4 @@
-"""``client.grc.incidents``, blocking and asynchronous: each method makes a call and lets the client run it."""
+"""The methods of ``client.grc.incidents``, blocking and asynchronous. Each method lets the client run one call."""
 
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar, Unpack
@@ -21,7 +21,7 @@ class AsyncRun(Protocol):
 
 
 class Incidents:
-    """The incidents that the token may access. Every method can raise the errors in ``grc_client.errors``."""
+    """The methods for the incidents that the token may access. Each can raise the errors in ``grc_client.errors``."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -29,28 +29,29 @@ class Incidents:
     def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> Incident:
         """Create an incident and return it. Raises ValidationError or Conflict.
 
-        The request has an Idempotency-Key, so a retry never makes a second incident. The API keeps a key for 24 hours:
-        pass your own key to be as safe when your program runs again.
+        The request has an Idempotency-Key, so a retry never creates a second incident. The API keeps the key for 24
+        hours. If your program may run again within that time, pass your own key, and pass the same key again.
         """
         return self._run(calls.create_incident(idempotency_key, fields))
 
     def get(self, incident_id: str) -> Incident:
-        """Return an incident, which may be a deleted one. Raises NotFound."""
+        """Return an incident, even if it is deleted. Raises NotFound."""
         return self._run(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
-        """Return a page of incidents, newest first. Iterate over the page for all incidents. Raises BadRequest.
+        """Return a page of incidents, newest first. Iterate over the page to get all incidents. Raises BadRequest.
 
-        ``limit`` is the size of a page: 1 to 100, by default 50. ``cursor`` is the ``next_cursor`` of an earlier page.
+        ``limit`` is the largest size of a page, from 1 to 100. The default is 50. ``cursor`` is the ``next_cursor`` of
+        an earlier page.
         """
         return self._page(calls.list_incidents(filters))
 
     def update(self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]) -> Incident:
         """Change the given fields and return the changed incident. None clears a field.
 
-        ``if_match=incident.etag`` changes the incident only if nobody has changed it since. If somebody has, it raises
-        PreconditionFailed. With ``if_match``, the client does not retry after a broken connection or a server error.
-        Raises NotFound, ValidationError or Conflict.
+        Pass ``if_match=incident.etag`` to change the incident only if nobody has changed it after you read it. If
+        somebody has, this method raises PreconditionFailed. With ``if_match``, the client does not retry after a broken
+        connection or a server error. Raises NotFound, ValidationError or Conflict.
         """
         return self._run(calls.update_incident(incident_id, if_match, changes))
 
@@ -63,11 +64,14 @@ class Incidents:
         return self._run(calls.restore_incident(incident_id, if_match))
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Change]:
-        """Return a page of an incident's changes, oldest first. Iterate over the page for all. Raises NotFound."""
+        """Return a page of an incident's changes, oldest first. Iterate over the page to get all. Raises NotFound."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
-        """Return MTTD, MTTR and time to contain for a window of UTC days, by default the last 30. Raises BadRequest."""
+        """Return MTTD, MTTR and time to contain for a window of UTC days. The default is the last 30 days.
+
+        Raises BadRequest.
+        """
         return self._run(calls.get_incident_metrics(window))
 
     def _page(self, call: Call[Slice[T]]) -> Page[T]:
@@ -75,43 +79,46 @@ class Incidents:
 
 
 class AsyncIncidents:
-    """``Incidents`` for asyncio. ``list`` and ``changes`` return a Listing: ``await`` a page, or ``async for`` all."""
+    """The methods of ``Incidents`` for asyncio.
+
+    ``list`` and ``changes`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get all items.
+    """
 
     def __init__(self, run: AsyncRun) -> None:
         self._run = run
 
     async def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> Incident:
-        """As ``Incidents.create``."""
+        """Like ``Incidents.create``: create an incident and return it."""
         return await self._run(calls.create_incident(idempotency_key, fields))
 
     async def get(self, incident_id: str) -> Incident:
-        """As ``Incidents.get``."""
+        """Like ``Incidents.get``: return an incident."""
         return await self._run(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Listing[Incident]:
-        """As ``Incidents.list``: ``await`` returns a page, and ``async for`` yields all incidents."""
+        """Like ``Incidents.list``, but ``await`` returns a page, and ``async for`` yields all incidents."""
         return self._listing(calls.list_incidents(filters))
 
     async def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> Incident:
-        """As ``Incidents.update``."""
+        """Like ``Incidents.update``: change the given fields and return the changed incident."""
         return await self._run(calls.update_incident(incident_id, if_match, changes))
 
     async def delete(self, incident_id: str, *, if_match: str | None = None) -> None:
-        """As ``Incidents.delete``."""
+        """Like ``Incidents.delete``: delete an incident softly."""
         await self._run(calls.delete_incident(incident_id, if_match))
 
     async def restore(self, incident_id: str, *, if_match: str | None = None) -> Incident:
-        """As ``Incidents.restore``."""
+        """Like ``Incidents.restore``: restore a deleted incident and return it."""
         return await self._run(calls.restore_incident(incident_id, if_match))
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
-        """As ``Incidents.changes``: ``await`` returns a page, and ``async for`` yields all changes."""
+        """Like ``Incidents.changes``, but ``await`` returns a page, and ``async for`` yields all changes."""
         return self._listing(calls.list_incident_changes(incident_id, limit, cursor))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
-        """As ``Incidents.metrics``."""
+        """Like ``Incidents.metrics``: return the metrics of a window of days."""
         return await self._run(calls.get_incident_metrics(window))
 
     def _listing(self, call: Call[Slice[T]]) -> Listing[T]:

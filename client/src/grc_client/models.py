@@ -1,6 +1,6 @@
-"""The API's answers as frozen models. A model keeps fields and enum values that only a newer API has.
+"""The API's answers as frozen models. A model also accepts and keeps the new fields and enum values of a newer API.
 
-Timestamps are aware datetimes in UTC, durations are whole minutes, and money is a Decimal in USD.
+Timestamps are aware datetimes in UTC. Durations are whole minutes. Money is a Decimal in USD.
 """
 
 from datetime import date, datetime
@@ -17,7 +17,7 @@ Action = Literal["created", "updated", "closed", "reopened", "deleted", "restore
 
 
 def _with_floats(value: Any) -> Any:
-    """Return a JSON value with floats: all numbers were read as exact decimals, which only one field needs."""
+    """Return a JSON value with floats instead of Decimals. The client reads all fractions as Decimals, for money."""
     match value:
         case Decimal():
             return float(value)
@@ -36,7 +36,7 @@ class Model(
 
 
 class Incident(Model, frozen=True):
-    """An incident. Lists of ids keep their order. ``app_id`` is None unless an application made the incident."""
+    """An incident. Lists of ids keep their order. ``app_id`` is None unless an application created the incident."""
 
     id: str
     tenant_id: str
@@ -89,7 +89,7 @@ class Incident(Model, frozen=True):
 
     @cached_property
     def replayed(self) -> bool:
-        """Whether an earlier request with the same idempotency key made this incident, and this ``create`` did not."""
+        """Whether ``create`` returned the incident of an earlier request with the same idempotency key."""
         return False
 
     def _at(self, etag: str | None, *, replayed: bool = False) -> Self:
@@ -104,16 +104,17 @@ class Incident(Model, frozen=True):
 
 
 class FieldChange(Model, frozen=True):
-    """One field before and after a change."""
+    """The value of one field before a change and after it."""
 
     from_: Any = Field(alias="from")
     to: Any
 
 
 class Change(Model, frozen=True):
-    """One entry of the audit trail. Version 1 is the create, and an incident's etag is its last version.
+    """One entry of the audit trail. Version 1 is the create. The last version is the incident's etag.
 
-    ``dates``: for an incident that a finding made, the part of its event from which each date was read.
+    ``dates`` is set only for an incident that a finding created. It names the part of the finding's event from which
+    each date was read.
     """
 
     version: int
@@ -126,7 +127,7 @@ class Change(Model, frozen=True):
     @model_validator(mode="before")
     @classmethod
     def _numbers(cls, entry: Any) -> Any:
-        """Convert an entry's numbers: money to exact Decimals, all others to floats, as in ``lessons_learned``."""
+        """Convert the numbers in an entry: money to exact Decimals, and numbers in ``lessons_learned`` to floats."""
         changes = {name: _money(change) if name == "financial_impact" else _with_floats(change)
                    for name, change in entry["changes"].items()}  # fmt: skip
         return {**entry, "changes": changes}
@@ -137,9 +138,10 @@ def _money(change: dict[str, Any]) -> dict[str, Any]:
 
 
 class Durations(Model, frozen=True):
-    """The distribution of ``n`` durations in minutes: nearest-rank percentiles, all None if ``n`` is 0.
+    """The distribution of ``n`` durations, in minutes. The percentiles are nearest-rank.
 
-    ``imported`` of the ``n`` are minutes that a caller gave.
+    If ``n`` is 0, the mean, the percentiles, the minimum and the maximum are None. ``imported`` is the number of
+    durations that a caller gave as minutes.
     """
 
     n: int
@@ -153,7 +155,7 @@ class Durations(Model, frozen=True):
 
 
 class OpenIncidents(Model, frozen=True):
-    """The number of open incidents, and their age in minutes."""
+    """The number of open incidents, and the distribution of their age in minutes."""
 
     n: int
     p50: int | None
@@ -162,7 +164,10 @@ class OpenIncidents(Model, frozen=True):
 
 
 class MetricsGroup(Model, frozen=True):
-    """The metrics of one severity, category or application. ``group`` is None for the incidents without one."""
+    """The metrics of one group of incidents. ``group`` is the incidents' common severity, category or application.
+
+    ``group`` is None for the incidents without such a value.
+    """
 
     group: str | None
     mttd: Durations
@@ -172,7 +177,7 @@ class MetricsGroup(Model, frozen=True):
 
 
 class MetricsSpan(Model, frozen=True):
-    """The metrics of one day, week or month, which includes both dates."""
+    """The metrics of one day, week or month, from the date ``from_`` to the date ``to``, both included."""
 
     from_: date = Field(alias="from")
     to: date
@@ -182,7 +187,10 @@ class MetricsSpan(Model, frozen=True):
 
 
 class Metrics(Model, frozen=True):
-    """The metrics of a window of UTC days, which includes both dates. ``definitions`` explains each metric."""
+    """The metrics of a window of UTC days, from ``from_`` to ``to``, both included.
+
+    ``definitions`` explains the metrics.
+    """
 
     from_: date = Field(alias="from")
     to: date

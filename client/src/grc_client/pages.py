@@ -1,4 +1,4 @@
-"""Lists: one page, or all items by iteration, which fetches each next page when it is needed."""
+"""The lists that the API returns page by page. Iteration yields all items, and fetches a page when it is needed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ def _check_that_it_goes_on(cursor: str, next_cursor: str | None) -> None:
 
 
 class Page(Generic[T]):
-    """A page of a list. ``items`` has this page's items; iteration yields them and all following items of the list."""
+    """A page of a list. ``items`` has only this page's items. Iteration also yields all later items of the list."""
 
     def __init__(self, page: Slice[T], more: "Callable[[str], Page[T]]") -> None:
         self.items = page.items
@@ -37,7 +37,7 @@ class Page(Generic[T]):
 
 
 class AsyncPage(Generic[T]):
-    """A page of a list. ``items`` has this page's items; ``async for`` yields them and all following items."""
+    """A page of a list. ``items`` has only this page's items. ``async for`` also yields all later items of the list."""
 
     def __init__(self, page: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
         self.items = page.items
@@ -60,7 +60,10 @@ class AsyncPage(Generic[T]):
 
 
 class Listing(Generic[T]):
-    """A list that is not fetched yet: ``await`` returns its page, and ``async for`` yields all items from there on."""
+    """A list that is not fetched yet. ``await`` returns the first page, and ``async for`` yields all items.
+
+    If the list has a cursor, both begin at the cursor.
+    """
 
     def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
         self._fetch = fetch

@@ -1,12 +1,12 @@
-"""The command ``incidents``: the local stack and the operator's commands. It is never shipped to Lambda.
+"""The command ``incidents``, which runs the local stack and has the operator's commands. It is not deployed to Lambda.
 
-``main``       the commands and their options
+``main``       the entry point; it has the commands of the local stack and adds those of ``operate``
 ``operate``    the operator's commands, for the local stack or a stack on AWS
 ``documents``  documents generated from the code: the OpenAPI document and the cost tables
 ``local``      the stack on this machine: the emulator, the build and the token issuer
-``console``    progress on stderr, and failures with advice
+``console``    prints progress, and failures with advice, to stderr
 
-Imports point down. A test checks this:
+A room imports only from the rooms to its right. A test checks this rule:
 
     main  >  operate, documents  >  local  >  console
 """

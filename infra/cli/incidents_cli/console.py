@@ -1,4 +1,7 @@
-"""Progress and failures on stderr, so that stdout has only answers. A failure reports its cause and what to do."""
+"""Print progress and failures to stderr, so that stdout has only results.
+
+A printed failure has its cause and advice for the reader.
+"""
 
 import os
 import subprocess
@@ -16,12 +19,15 @@ _LINES_SHOWN = 20
 
 
 def command(words: str) -> str:
-    """Return one of our commands as the reader types it: ``uv run incidents up`` if `uv run` started this process."""
+    """Return an ``incidents`` command for a message, as the reader must type it.
+
+    The result begins with ``uv run`` if `uv run` started this process: ``uv run incidents up``.
+    """
     return f"uv run incidents {words}" if "UV" in os.environ else f"incidents {words}"
 
 
 class StepFailed(Exception):
-    """A failed step: what failed, the details, and what the reader can do now."""
+    """A step of a command failed. The error has what failed, the details, and advice for the reader."""
 
     def __init__(self, what: str, detail: str, advice: str) -> None:
         super().__init__(what)
@@ -46,7 +52,7 @@ def show_failure(failure: StepFailed) -> None:
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """Turn an OSError into a StepFailed that names the file: the error of a full disk has no file name."""
+    """Turn an OSError into a StepFailed that names the file. The OSError of a full disk does not name the file."""
     try:
         yield
     except OSError as error:
@@ -62,7 +68,7 @@ def run(
             words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        advice = f"Install {words[0]}. uv and uvx come with uv, and `uv run incidents` finds both by itself."
+        advice = f"Install {words[0]}. uv and uvx come with uv, and `uv run incidents` finds them without the PATH."
         raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:

@@ -1,4 +1,4 @@
-"""The commands. Answers go to stdout, and everything else goes to stderr."""
+"""The commands of ``incidents``. A command prints its result to stdout, and everything else to stderr."""
 
 import json
 import os
@@ -43,8 +43,8 @@ cli.command(name="import")(import_)
 
 
 def app() -> None:
-    """Run the command. Print a failure in a few lines, without a stack trace."""
-    os.environ |= no_proxy()  # boto3 would use a proxy even for loopback
+    """Run the command that the user typed. Print a failure in a few lines, without a stack trace."""
+    os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
     try:
         cli()
     except StepFailed as failure:
@@ -63,7 +63,7 @@ def app() -> None:
         else:
             who = "The emulator"
             log = StackFolder().logs / "emulator.log"
-            advice = f"Read its output in {log}, or start again with an empty table: {command('up --fresh')}"
+            advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
         show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
         sys.exit(1)
 
@@ -95,7 +95,7 @@ def up(
     """Build, deploy and run the complete service on this machine, on 127.0.0.1 only."""
     folder = StackFolder()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP must stay ignored
             signal.signal(number, _interrupt)
     stack, started = up_down.up(
         folder, port=port, fresh=fresh, samples=not no_samples,
@@ -120,7 +120,7 @@ def down() -> None:
 
 @cli.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Print the running stack's URLs, resource names and functions."""
     values = emulator.running_stack(StackFolder()).status()
@@ -139,7 +139,7 @@ def token(
     app: Annotated[str | None, typer.Option(help="Set the claim app_id, for a token of an application.")] = None,
     subject: Annotated[str, typer.Option(help="Set the claim sub: who calls.")] = "developer",
     scope: Annotated[str, typer.Option(help="Set the claim scope.")] = issuer.SCOPES,
-    expires_in: Annotated[int, typer.Option(help="Let the token expire after so many seconds.")] = issuer.DAY,
+    expires_in: Annotated[int, typer.Option(help="Let the token expire after this number of seconds.")] = issuer.DAY,
 ) -> None:
     """Print a token of the development issuer for the running stack."""
     folder = StackFolder()
@@ -150,14 +150,14 @@ def token(
 @cli.command()
 def logs(
     function: Annotated[
-        str | None, typer.Argument(help="Print only this function's log, like create_incident. Default: all functions.")
+        str | None, typer.Argument(help="Print only this function's log. Example: create_incident. Default: all.")
     ] = None,
 ) -> None:
     """Print the functions' log events, oldest first."""
     stack = emulator.running_stack(StackFolder())
     functions = sorted(stack.functions or {})
     if function is not None and function not in functions:
-        raise StepFailed(f"There is no function {function}.", "", f"Name one of: {', '.join(functions)}")
+        raise StepFailed(f"There is no function {function}.", "", f"Use one of: {', '.join(functions)}")
     client = stack.client("logs")
     events = [
         (event["timestamp"], name, event["message"].rstrip())
@@ -175,7 +175,7 @@ def build(
         bool, typer.Option("--for-host", help="Build for this machine's Python and architecture.")
     ] = False,
 ) -> None:
-    """Build the functions into .aws-sam/build, for the template's runtime and architecture."""
+    """Build the functions into .aws-sam/build, by default for the template's runtime and architecture."""
     sam.install()
     sam.build(sam.host_parameters() if for_host else {})
     typer.echo(CHECKOUT / ".aws-sam" / "build")
@@ -184,7 +184,7 @@ def build(
 @cli.command()
 def openapi() -> None:
     """Generate the OpenAPI document from the code, and print its path."""
-    from .documents import openapi as generator  # 0.8 s: it loads all modules of the functions
+    from .documents import openapi as generator  # takes 0.8 s, because it imports all modules of the functions
 
     generator.FILE.write_text(generator.text())
     typer.echo(generator.FILE)
@@ -223,7 +223,7 @@ Read the API's documentation and try the API in a browser:
 
 
 def _interrupt(*_: object) -> None:
-    """Handle SIGTERM and SIGHUP like Ctrl-C: stop every process that this command started, in order."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C. The command then stops every process that it started."""
     raise KeyboardInterrupt
 
 
@@ -233,5 +233,5 @@ def _wait_for_its_end(stack: Stack, folder: StackFolder) -> None:
     now = load(folder)
     if now is not None and now.pid == stack.pid:
         log = folder.logs / "emulator.log"
-        raise StepFailed("The emulator stopped.", "", f"Read its output in {log}, then start it again: {command('up')}")
+        raise StepFailed("The emulator stopped.", "", f"Read its log {log}, then start it again: {command('up')}")
     stderr.print("Another command stopped the stack.")

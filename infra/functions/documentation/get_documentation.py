@@ -3,9 +3,9 @@
 GET /api/v1/grc/incidents/openapi.json: the OpenAPI document.
 GET /api/v1/grc/incidents/docs: a page to read the documentation and to try the API.
 
-The module reads only the files in its own folder and the viewer, which is Swagger UI as Powertools ships it. The page
-is one document with the viewer inside. So its Content-Security-Policy can name each script and style by its hash, and
-allow nothing else and no other host.
+The page shows the document with Swagger UI, which is a part of the installed package Powertools. This module reads only
+Swagger UI's files and the files in its own folder. The page contains all its scripts and styles. So the page's
+Content-Security-Policy can allow each script and style by its hash, and forbid all others and all other hosts.
 """
 
 import gzip
@@ -22,18 +22,18 @@ PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
 _GZIP = re.compile(r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)", re.IGNORECASE | re.ASCII)
 _ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
-SECONDS_FRESH = 300  # after this time, a browser asks again, with the ETag of its copy
+SECONDS_FRESH = 300  # a browser uses its copy for this time; then it asks again, and sends the copy's ETag
 
 
 class Text:
-    """A constant text with its headers, ready to be sent."""
+    """A constant text with its response headers, such as the documentation page."""
 
     def __init__(self, text: str, media_type: str, **headers: str) -> None:
         self._bytes = text.encode()
         self._headers = {
             "content-type": media_type,
             "cache-control": f"public, max-age={SECONDS_FRESH}",
-            "etag": f'W/"{sha256(self._bytes).hexdigest()[:32]}"',  # weak: the same for both encodings
+            "etag": f'W/"{sha256(self._bytes).hexdigest()[:32]}"',  # weak, because both encodings have the same ETag
             "vary": "accept-encoding",
             "x-content-type-options": "nosniff",
             "referrer-policy": "no-referrer",
@@ -45,7 +45,10 @@ class Text:
         return gzip.compress(self._bytes, mtime=0)
 
     def answer(self, headers: Mapping[str, str]) -> dict[str, Any]:
-        """Return the gateway's answer: the text, compressed if the caller accepts gzip, or a 304 for a current copy."""
+        """Return the answer for the gateway: the text, or a 304 if the caller's copy is current.
+
+        The text is compressed if the caller accepts gzip.
+        """
         if self._is_known(headers.get("if-none-match", "")):
             return {"statusCode": 304, "headers": self._headers, "body": ""}
         if not _GZIP.search(headers.get("accept-encoding", "")):
@@ -58,7 +61,7 @@ class Text:
         }
 
     def _is_known(self, if_none_match: str) -> bool:
-        """Return whether If-None-Match names this text's ETag, by weak comparison (RFC 9110 13.1.2)."""
+        """Return whether the header If-None-Match names this text's ETag, by weak comparison (RFC 9110 13.1.2)."""
         known = if_none_match.strip()
         return known == "*" or (
             _ENTITY_TAGS.fullmatch(known) is not None
@@ -67,10 +70,10 @@ class Text:
 
 
 def _viewer(name: str) -> str:
-    """Return the text of a file of the viewer, found without importing Powertools. Raises RuntimeError without one."""
+    """Return the text of a file of Swagger UI, without importing Powertools. Raises RuntimeError without Powertools."""
     powertools = find_spec("aws_lambda_powertools")
     if powertools is None or powertools.origin is None:
-        raise RuntimeError("the artifact has no viewer: build it with aws-lambda-powertools, as requirements.txt says")
+        raise RuntimeError("the artifact lacks Swagger UI; build it with aws-lambda-powertools, as in requirements.txt")
     folder = Path(powertools.origin).parent / "event_handler" / "openapi" / "swagger_ui"
     return (folder / name).read_text(encoding="utf-8").strip()
 
@@ -90,8 +93,8 @@ def _policy(styles: list[str], scripts: list[str]) -> str:
         "default-src 'none'",
         f"script-src {' '.join(map(_hash, scripts))}",
         f"style-src {' '.join(map(_hash, styles))}",
-        "img-src data:",  # the viewer's icons
-        "connect-src 'self'",  # for the document and for the calls that a reader tries
+        "img-src data:",  # Swagger UI's icons
+        "connect-src 'self'",  # to load the OpenAPI document, and to try the API
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

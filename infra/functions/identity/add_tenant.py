@@ -1,12 +1,14 @@
-"""Add the tenant to the user pool's access tokens: Cognito's trigger before each token (events V2_0 and V3_0).
+"""Add the tenant to the access tokens of the Cognito user pool. Cognito calls this trigger before it issues a token.
 
-A user's tenant is the attribute ``custom:tenant_id``, which only administrators can write. A machine client's tenant
-and application come from a scope that the client was granted. ``tenant:acme/soc-portal`` is the application soc-portal
-of the tenant acme, and ``tenant:acme/*`` is the complete tenant acme. A client gets only the scopes that an
-administrator granted it, so a client cannot choose its tenant. This module never reads metadata, which a caller writes.
+The trigger reads events of the versions V2_0 and V3_0. A user's tenant is the attribute ``custom:tenant_id``, which
+only administrators can write. A machine client's tenant and application come from one of the client's scopes. The scope
+``tenant:acme/soc-portal`` means the application soc-portal of the tenant acme. ``tenant:acme/*`` means the complete
+tenant acme. A client has only the scopes that an administrator granted it, so it cannot choose its tenant. This module
+never reads the request's metadata, because the caller writes it.
 
-The routes' scopes are ``incidents:read`` and ``incidents:write``; Cognito spells them ``incidents/read`` and
-``incidents/write``. A caller without a tenant gets no token: an exception here makes Cognito refuse the token.
+The API's routes require the scopes ``incidents:read`` and ``incidents:write``. Cognito writes them with a slash:
+``incidents/read`` and ``incidents/write``. If a caller has no tenant, this module raises an exception, and Cognito
+issues no token.
 """
 
 import re
@@ -19,16 +21,16 @@ APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 RESOURCE_SERVER = "incidents/"
 TENANT_SERVER = "tenant:"
 WHOLE_TENANT = "*"
-# The scope to change the user's own account. The API does not need it, and users must not write attributes.
+# With this scope, users could change the attributes of their own accounts, which they must not. No route needs it.
 OWN_ACCOUNT = "aws.cognito.signin.user.admin"
 
 
 class Refused(Exception):
-    """This caller gets no token. Cognito passes the text on to the caller."""
+    """The caller gets no token. Cognito shows the error's text to the caller."""
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Return Cognito's event with the access token's claims and scopes. Raises Refused if there is to be no token."""
+    """Return Cognito's event, with the claims and scopes for the access token. Raises Refused to prevent the token."""
     request = event["request"]
     scopes: Sequence[str] = request.get("scopes") or ()
     claims = of_machine(scopes) if event["triggerSource"] == MACHINE else of_user(request["userAttributes"])
@@ -48,7 +50,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
 
 
 def of_user(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the claims of a person, who can access the complete tenant. Raises Refused without a tenant."""
+    """Return the claims for a user, who can access the complete tenant. Raises Refused if the user has no tenant."""
     tenant = attributes.get("custom:tenant_id", "")
     if not TENANT_ID.fullmatch(tenant):
         raise Refused("This user has no tenant. Ask an administrator to set the attribute custom:tenant_id.")
@@ -56,11 +58,11 @@ def of_user(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_machine(scopes: Sequence[str]) -> dict[str, str]:
-    """Return the claims of a machine client. Raises Refused unless exactly one scope names a tenant."""
+    """Return the claims for a machine client. Raises Refused unless exactly one valid scope names a tenant."""
     granted = [scope for scope in scopes if scope.startswith(TENANT_SERVER)]
     if len(granted) != 1:
         raise Refused(
-            f"This request has {len(granted)} scopes that name a tenant, and needs exactly one: tenant:ID/APP_ID."
+            f"This request has {len(granted)} scopes that name a tenant. It must have exactly one: tenant:ID/APP_ID."
         )
     tenant, _, app = granted[0].removeprefix(TENANT_SERVER).partition("/")
     if not TENANT_ID.fullmatch(tenant) or not (app == WHOLE_TENANT or APP_ID.fullmatch(app)):

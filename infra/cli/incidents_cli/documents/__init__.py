@@ -1,5 +1,5 @@
-"""Documents generated from the service's code.
+"""Generators of documents that must agree with the code.
 
 ``openapi``  the OpenAPI document of the API
-``costs``    the tables of docs/runbooks/costs.md
+``costs``    the cost tables of docs/runbooks/costs.md
 """

@@ -1,7 +1,7 @@
-"""The service's costs: `incidents costs` prints the tables of docs/runbooks/costs.md.
+"""Compute what the service costs on AWS. `incidents costs` prints the result: the tables of docs/runbooks/costs.md.
 
-Put your region's prices in ``PRICES`` and your own traffic in ``LIFE``. The table's units in ``REQUESTS`` are measured:
-a test compares them with the units that the functions use. The functions' run times are assumptions.
+For your own costs, change the prices in ``PRICES`` and the traffic in ``LIFE``. The DynamoDB units in ``REQUESTS`` are
+measured, and a test compares them with the units that the functions use. The functions' run times are assumptions.
 """
 
 from typing import NamedTuple
@@ -30,14 +30,17 @@ REGION, DATE = "us-east-1", "November 2026"
 
 
 class Request(NamedTuple):
-    """The resources of one request: the table's units are measured with incidents of 2 KB, the rest is assumed."""
+    """The resources that one request uses.
+
+    The DynamoDB units (``writes``, ``reads``) are measured with incidents of 2 KB. The other values are assumptions.
+    """
 
     writes: float
     reads: float
     milliseconds: float  # run time of a function with 512 MB, including a share of the cold starts
     sent_kb: float
-    changes: bool = False  # it makes a change: an event is published, and the incident's day is marked
-    queued: bool = False  # it comes through EventBridge and a queue, not through the API
+    changes: bool = False  # whether the request changes an incident; each change causes an event and a day mark
+    queued: bool = False  # whether the request comes through EventBridge and a queue instead of the API
 
 
 REQUESTS = {
@@ -50,29 +53,35 @@ REQUESTS = {
     "closing": Request(14, 1, 60, 3, changes=True),
     "deletion": Request(11, 1, 60, 1, changes=True),
 }
-MEMORY_GB, LOGGED_KB = 0.5, 1.0  # the log has the request's own line, two of Lambda and one of the gateway
-BATCH = 5  # the changes that a reader of the stream processes at once, on average
-READER_MS = 60  # run time of each of the two readers per batch
-MARKED = 1.0  # day marks per change, of one write unit each; a change that affects no metric marks no day
-RECOMPUTED = 2.0  # read units per change, for the day that is computed again
-QUEUE_REQUESTS = 3  # EventBridge sends, Lambda receives and deletes; events of AWS itself on the bus are free
-TRACED = 0.05  # the part of the calls that X-Ray's default rule traces
+MEMORY_GB, LOGGED_KB = 0.5, 1.0  # per request: one log line of the function, two of Lambda and one of the gateway
+BATCH = 5  # the number of changes that a reader of the table's stream processes at once, on average
+READER_MS = 60  # the run time of each of the stream's two readers, per batch
+MARKED = 1.0  # day marks per change, each with one write unit; a change that affects no metric marks no day
+RECOMPUTED = 2.0  # read units per change, to compute the metrics of the marked day again
+QUEUE_REQUESTS = 3  # EventBridge sends, and Lambda receives and deletes; the events of AWS itself on the bus are free
+TRACED = 0.05  # the fraction of the calls that X-Ray traces by default
 
 LIFE = {"create": 1, "get": 20, "list of 50": 4, "update": 3, "update of the status": 2, "closing": 1, "deletion": 0.1}
-"""The average number of each request during an incident's life."""
+"""The average number of requests in the life of one incident, by kind of request."""
 
 STORED_KB = {"incident, number and history": 4.1, "its entries in indexes": 4.7}
-"""The stored KB of an incident after that life, with DynamoDB's 100 bytes per item and index entry. Measured."""
+"""The measured KB that an incident occupies after the requests in ``LIFE``.
+
+DynamoDB's overhead of 100 bytes for each item and each index entry is included.
+"""
 
 FIXED = {"alarm metric": 42, "own metric": 39, "dashboard": 1, "secret": 2, "queue request": 1_300_000, "KMS key": 1}
-"""The monthly quantities without any call: five Lambda pollers for each of two queues poll three times a minute."""
-INDEXES = 5  # each index has the same bound as the table, in addition to it
+"""The monthly quantities that are used even without any request.
+
+The queue requests are Lambda's: five pollers for each of two queues, and each polls three times a minute.
+"""
+INDEXES = 5  # each index has its own limit, which equals the table's limit
 SIZES = (10**3, 10**6, 10**8)
 _GB_OF_KB = 1 / 1024**2
 
 
 def of_request(request: Request) -> dict[str, float]:
-    """Return the dollars of one request by cost type, including the work that it causes behind the API."""
+    """Return the cost of one request and of the work that it causes behind the API, in dollars, by cost type."""
     calls, seconds = 1.0, request.milliseconds / 1000 * MEMORY_GB
     writes, reads, events = request.writes, request.reads, 0.0
     if request.changes:
@@ -92,7 +101,7 @@ def of_request(request: Request) -> dict[str, float]:
 
 
 def of_life() -> dict[str, float]:
-    """Return the dollars of all requests in one incident's life, by cost type."""
+    """Return the cost of all requests in the life of one incident, in dollars, by cost type."""
     parts = dict.fromkeys(of_request(REQUESTS["get"]), 0.0)
     for name, times in LIFE.items():
         for part, dollars in of_request(REQUESTS[name]).items():
@@ -101,7 +110,7 @@ def of_life() -> dict[str, float]:
 
 
 def of_keeping() -> dict[str, float]:
-    """Return the dollars of storing one incident for a month, by cost type."""
+    """Return the cost of storing one incident for a month, in dollars, by cost type."""
     table, indexes = STORED_KB.values()
     return {
         "table": table * _GB_OF_KB * _price("stored GB"),
@@ -111,12 +120,15 @@ def of_keeping() -> dict[str, float]:
 
 
 def of_hour(units: int, kind: str) -> float:
-    """Return the most dollars that the table and its indexes can cost in an hour with a bound of ``units`` a second."""
+    """Return the highest cost of the table and its indexes in an hour, in dollars, for a limit of ``units`` per second.
+
+    ``kind`` is ``read unit`` or ``write unit``.
+    """
     return (1 + INDEXES) * units * 3600 * _price(kind)
 
 
 def tables() -> dict[str, str]:
-    """Return the page's tables as Markdown, by name."""
+    """Return the tables of docs/runbooks/costs.md as Markdown, by name."""
     parts = list(of_life())
     by_request = [
         [name, f"{request.writes:g}", f"{request.reads:g}",

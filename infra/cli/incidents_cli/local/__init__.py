@@ -1,13 +1,13 @@
-"""The stack on this machine.
+"""The local stack: the complete service on this machine, with an emulator of AWS.
 
 ``up_down``       the steps of `incidents up` and `incidents down`
-``sam``           `sam build` and `sam deploy`, in their own tool environment
-``for_emulator``  the built templates, changed for the emulator
-``artifact``      finishes what `sam build` builds: adds byte code and removes unused files
-``routes``        the HTTP API's routes, which the emulator does not create
-``emulator``      the process that emulates AWS
-``issuer``        the development token issuer
-``local_stack``   the stack's record, its folder and its environment
+``sam``           runs `sam build` and `sam deploy` in a tool environment for SAM
+``for_emulator``  changes copies of the built templates for the emulator
+``artifact``      adds byte code to the built functions, and removes their unused files
+``routes``        creates the HTTP API's routes, because the emulator does not create them
+``emulator``      starts and stops the process that emulates AWS
+``issuer``        publishes the keys of the development token issuer, and signs its tokens
+``local_stack``   the stack's record, its folder, and the environment of its processes
 
-`incidents up` loads ``samples.json`` and ``sample_findings.json`` into an empty table.
+If the table is empty, `incidents up` loads the samples in ``samples.json`` and ``sample_findings.json``.
 """

@@ -1,9 +1,12 @@
-"""Finish the artifacts of `sam build`: add byte code, and remove the files that no function can reach.
+"""Finish the artifacts of `sam build`: add byte code, and remove the files that no function needs.
 
-Lambda's disk is read-only. So without byte code, every cold start compiles every module again, and that costs more than
-the rest of the start. botocore includes the descriptions of 400 services, and the functions call three of them. This
-module reads the services to keep from the code, so there is no list that could become wrong. Files are replaced, never
-written in place, because `uv` hard-links them from its cache.
+Lambda's disk is read-only. Without byte code in the artifact, every cold start compiles every module again. That takes
+longer than the rest of the start.
+
+botocore includes the descriptions of 400 AWS services, and the functions call only three of these services. This module
+finds the called services in the functions' code, so there is no list that could become wrong.
+
+`uv` hard-links the files from its cache. So this module replaces files, and never writes into them.
 """
 
 import ast
@@ -22,7 +25,10 @@ VIEWER = Path("aws_lambda_powertools", "event_handler", "openapi", "swagger_ui")
 
 
 def finish(build: Path, python: Path | None) -> None:
-    """Finish every artifact of `sam build` in a folder. ``python`` is an interpreter of their version, or None."""
+    """Finish every artifact of `sam build` in a folder.
+
+    ``python`` is an interpreter of the functions' Python version. None adds no byte code.
+    """
     services = services_called()
     for artifact in artifacts(build):
         if (artifact / "botocore").is_dir():
@@ -34,12 +40,12 @@ def finish(build: Path, python: Path | None) -> None:
 
 
 def artifacts(build: Path) -> list[Path]:
-    """Return the folders that become the functions' packages."""
+    """Return the folders in a build that become the functions' packages."""
     return sorted(requirements.parent for requirements in build.glob("*/requirements.txt"))
 
 
 def pack(artifact: Path, file: Path) -> None:
-    """Write a package's archive. The same files give the same bytes at any time."""
+    """Write a package's archive. The archive's bytes depend only on the packed files, not on the time."""
     with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(path for path in artifact.rglob("*") if path.is_file()):
             entry = ZipInfo(path.relative_to(artifact).as_posix())
@@ -48,9 +54,10 @@ def pack(artifact: Path, file: Path) -> None:
 
 
 def services_called() -> set[str]:
-    """Return the names of the services for which the functions make a client: ``sdk.make_client("dynamodb")``.
+    """Return the names of the AWS services for which the functions make a client: ``sdk.make_client("dynamodb")``.
 
-    Raises StepFailed if a client is made in another way: this function would miss it, and it would fail only on Lambda.
+    Raises StepFailed if the code makes a client in another way. This function could not see its service, so the client
+    would fail on Lambda, and only there.
     """
     services = set()
     for path in (CHECKOUT / "functions").rglob("*.py"):
@@ -73,8 +80,8 @@ def services_called() -> set[str]:
 
 def _unreadable(path: Path, line: int) -> NoReturn:
     raise StepFailed(
-        f"{path.name}, line {line}: the build cannot read for which service this makes a client.", "",
-        'Write sdk.make_client("SERVICE"). The build keeps only the descriptions of services named this way.',
+        f"{path.name}, line {line}: the build cannot read for which AWS service this line makes a client.", "",
+        'Write sdk.make_client("SERVICE"). The build keeps only the descriptions of services in such calls.',
     )  # fmt: skip
 
 
@@ -101,7 +108,10 @@ def _endpoint_prefixes(data: Path, services: set[str]) -> Iterator[str]:
 
 
 def _without_documentation(value: Any) -> Any:
-    """Return a value without its documentation texts. An object named ``documentation`` is a member, and stays."""
+    """Return a JSON value without its members named ``documentation`` that are texts.
+
+    Members with this name that are not texts stay, because they belong to the description of the service.
+    """
     match value:
         case dict():
             return {
@@ -120,7 +130,10 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _compile(artifact: Path, python: Path) -> None:
-    """Compile an artifact. The byte code is unchecked: a package's file times change, and nobody edits its files."""
+    """Add byte code to an artifact. Python does not check this byte code against the files.
+
+    Such a check would use the files' times, which packing changes. It is not needed, because nobody edits the files.
+    """
     run(
         (str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(artifact)),
         env=subprocess_environment(), cwd=CHECKOUT, what="The functions could not be compiled.",
@@ -129,7 +142,7 @@ def _compile(artifact: Path, python: Path) -> None:
 
 
 def interpreter(version: str) -> Path | None:
-    """Return this machine's interpreter of a version like ``3.13``, or print a warning and return None."""
+    """Return the path of this machine's Python of a version like ``3.13``. If there is none, warn and return None."""
     try:
         path = run(
             ("uv", "python", "find", "--no-project", version), env=subprocess_environment(), cwd=CHECKOUT,
@@ -137,8 +150,8 @@ def interpreter(version: str) -> Path | None:
         )  # fmt: skip
     except StepFailed:
         stderr.print(
-            f"This machine has no Python {version}: the functions have no byte code and start in twice the time. "
-            f"Run `uv python install {version}`, then build again."
+            f"This machine has no Python {version}. So the functions get no byte code, and need twice the time to "
+            f"start. To add byte code, run `uv python install {version}`, then build again."
         )
         return None
     return Path(path.strip())

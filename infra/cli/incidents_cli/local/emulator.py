@@ -1,4 +1,4 @@
-"""The emulator: one process that emulates AWS, on loopback only."""
+"""Start, check and stop the emulator: one process that emulates AWS, on loopback only."""
 
 import json
 import os
@@ -17,8 +17,8 @@ import httpx
 from ..console import StepFailed, command, run
 from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
 
-# The emulator needs the two additional packages to read SAM templates and to check JWTs. Its Lambda workers run its own
-# interpreter, so it runs on the interpreter for which the functions are built.
+# The two additional packages let the emulator read SAM templates and check JWTs. The emulator runs the functions with
+# its own interpreter. So that must be the interpreter for which the functions are built.
 TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
         "--with", "cryptography")  # fmt: skip
 
@@ -26,7 +26,7 @@ _START_SECONDS, _STOP_SECONDS = 60, 20
 
 
 def install() -> str:
-    """Fetch the emulator if it is not there, and return the path of its environment's interpreter."""
+    """Install the emulator if it is missing. Return the path of the interpreter in the emulator's environment."""
     return run(
         (*TOOL, "python", "-c", "import sys, ministack; print(sys.executable)"),
         env=subprocess_environment(), cwd=CHECKOUT, what="The emulator could not be installed.",
@@ -45,19 +45,19 @@ def is_free(port: int) -> bool:
 
 
 def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
-    """Start the emulator with its kept data, wait until it answers, and return the stack with its process id.
+    """Start the emulator with the kept data, and wait until it answers. Return the stack with the new process id.
 
-    Raises StepFailed if the emulator does not answer within 60 seconds.
+    Raises StepFailed if the emulator ends, or does not answer within 60 seconds.
     """
-    shutil.rmtree(folder.temporary, ignore_errors=True)  # code that an earlier run's workers unpacked
+    shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that an earlier emulator unpacked
     folder.make()
     _forget_stream_positions(folder)
     environment = subprocess_environment(stack) | {
         "GATEWAY_PORT": str(stack.port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "AUTH": "true",  # a function may do only what its own role grants
-        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # if the trigger refuses, there is no token, as on AWS
+        "AUTH": "true",  # enforce each function's role, as AWS does
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",  # as on AWS, issue no token if Cognito's trigger refuses
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder.state),
@@ -71,16 +71,16 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         process = subprocess.Popen(
             [interpreter, "-m", "ministack"],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,  # Ctrl-C reaches only the command, which then stops the emulator in order
+            start_new_session=True,  # Ctrl-C then reaches only the command, which stops the emulator cleanly
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
     try:
-        stack.save(folder)  # at once: if this process dies, the next command still finds the emulator
+        stack.save(folder)  # at once, so that the next command finds the emulator even if this process dies
         deadline = time.monotonic() + _START_SECONDS
         while True:
             if process.poll() is not None or time.monotonic() > deadline:
                 detail = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-10:])
-                advice = f"Read its complete output in {log}, then try again."
+                advice = f"Read the emulator's complete output in {log}, then try again."
                 raise StepFailed("The emulator did not start.", detail, advice)
             if answers(stack):
                 return stack
@@ -91,10 +91,10 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
 
 
 def _forget_stream_positions(folder: StackFolder) -> None:
-    """Reset the positions of the stream's readers to the beginning of the stream.
+    """Reset the readers of the table's stream to the stream's beginning.
 
-    The emulator keeps the positions, but not the records. Without the reset, the readers would skip as many new records
-    as they had read in all earlier runs.
+    A restart of the emulator keeps the readers' positions, but not the stream's records. Without the reset, a reader
+    would skip as many new records as it has read in all earlier runs.
     """
     kept = folder.state / "lambda.json"
     if kept.exists():
@@ -108,7 +108,7 @@ def is_alive(stack: Stack) -> bool:
     if stack.pid is None:
         return False
     with suppress(ChildProcessError):
-        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # it was our child process, and it has ended
+        if os.waitpid(stack.pid, os.WNOHANG) != (0, 0):  # the emulator was our child process and has ended
             return False
     try:
         os.kill(stack.pid, 0)
@@ -126,7 +126,7 @@ def answers(stack: Stack) -> bool:
 
 
 def running_stack(folder: StackFolder) -> Stack:
-    """Return the running stack. Raises StepFailed if it is stopped, still starting or not answering."""
+    """Return the running stack. Raises StepFailed if the stack is stopped, is still starting or does not answer."""
     stack = load(folder)
     if stack is None or not is_alive(stack):
         raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
@@ -140,13 +140,13 @@ def running_stack(folder: StackFolder) -> Stack:
 
 
 def stop(stack: Stack, folder: StackFolder) -> None:
-    """Ask the emulator to write its state and exit; kill it after 20 s. Record that it is stopped."""
+    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save the stack's record as stopped."""
     if stack.pid is not None and is_alive(stack):
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
-        _kill(stack.pid, signal.SIGKILL, group=True)  # also the workers that outlived the emulator
+        _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
     replace(stack, pid=None, ready=False).save(folder)
 
 

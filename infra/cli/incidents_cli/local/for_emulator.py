@@ -1,7 +1,8 @@
-"""Write copies of the built templates for the emulator: the templates themselves are only for AWS.
+"""Write changed copies of the built templates for the emulator. The templates themselves are only for AWS.
 
-`sam build` writes plain YAML, with intrinsic functions in their long form. This module has all the changes, and a test
-checks that the rest is as it was built. If a value that is to be changed is missing, the deployment stops.
+`sam build` writes the templates as plain YAML, with intrinsic functions in their long form. This module makes all
+changes for the emulator. A test checks that everything else is as built. If the module does not find a value that it
+must change, the deployment stops.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..console import StepFailed
 from . import artifact
 
 FILE = "for-emulator.yaml"
-# A developer waits for these: they are shorter than on AWS.
+# These times are shorter than on AWS, because a developer waits for them.
 SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
@@ -22,7 +23,7 @@ EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,
     "Resources/MetricsQueue/Properties/VisibilityTimeout": 6,
 }
-# References to an alias. Without versions, they name the function itself.
+# References to the alias of a function. In a deployment without versions, these references must name the function.
 ALIASES = {
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
     "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
@@ -30,10 +31,10 @@ ALIASES = {
 
 
 def write(folder: Path, *, versions: bool) -> Path:
-    """Write the emulator's templates next to the built ones in a folder; return the path of the service's template.
+    """Write the emulator's templates next to the built templates. Return the path of the service's template.
 
-    With ``versions``, the functions have versions and aliases as on AWS. The emulator copies the package into each
-    version and keeps all versions.
+    With ``versions``, the functions have versions and aliases, as on AWS. That is slower, because the emulator copies
+    the package into each version and keeps all versions.
     """
     service, eventing, observability = (
         _read(folder / name / "template.yaml") for name in ("", "Eventing", "Observability")
@@ -52,7 +53,10 @@ def write(folder: Path, *, versions: bool) -> Path:
 
 
 def _leave_out_leading_keys(template: dict[str, Any]) -> None:
-    """Remove the roles' "Null" conditions: the emulator passes no leading keys, and would refuse every request."""
+    """Remove the "Null" conditions from the roles.
+
+    The emulator does not pass DynamoDB's leading keys to conditions. So it would refuse every request to the table.
+    """
     changed = 0
     for role in _of_type(template, "AWS::IAM::Role").values():
         for policy in role["Properties"]["Policies"]:
@@ -62,10 +66,10 @@ def _leave_out_leading_keys(template: dict[str, Any]) -> None:
 
 
 def _leave_out_metric_math(template: dict[str, Any]) -> None:
-    """Remove the alarms over several metrics, which the emulator cannot create."""
+    """Remove the alarms that compute with several metrics, because the emulator cannot create them."""
     alarms = _of_type(template, "AWS::CloudWatch::Alarm")
     over_several = [name for name, alarm in alarms.items() if "Metrics" in alarm["Properties"]]
-    _demand(over_several, "an alarm over several metrics")
+    _demand(over_several, "an alarm that computes with several metrics")
     for name in over_several:
         del template["Resources"][name]
 
@@ -77,7 +81,7 @@ def _leave_out_versions(template: dict[str, Any]) -> None:
 
 
 def _pack_once(template: dict[str, Any], folder: Path) -> None:
-    """Pack each built folder once. SAM would pack a folder once per function that uses it."""
+    """Pack each built folder only once. SAM would pack a folder again for each function that uses it."""
     for built in artifact.artifacts(folder):
         archive = folder / f"{built.name}.zip"
         artifact.pack(built, archive)
@@ -93,7 +97,10 @@ def _of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def _set(template: dict[str, Any], values: dict[str, Any], *, before: object = None) -> None:
-    """Set the value at each path. The path must exist, and its value must equal ``before`` if that is given."""
+    """Set the value at each path of a template. Raises StepFailed if a path is missing.
+
+    If ``before`` is given, the old value must equal it.
+    """
     for path, value in values.items():
         *parents, last = path.split("/")
         place: Any = template
@@ -107,7 +114,7 @@ def _set(template: dict[str, Any], values: dict[str, Any], *, before: object = N
 def _demand(is_there: object, what: str) -> None:
     if not is_there:
         raise StepFailed(
-            f"The built templates lack a value that the emulator needs changed: {what}.",
+            f"The built templates lack something that must be changed for the emulator: {what}.",
             "",
             "Adapt for_emulator.py to the templates.",
         )

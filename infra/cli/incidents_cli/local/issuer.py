@@ -1,6 +1,7 @@
-"""The development token issuer: an RSA key, and a discovery document and key set as objects in the emulator's S3.
+"""The development token issuer: an RSA key that signs tokens, and public documents in the emulator's S3.
 
-The API's authorizer checks these tokens like any OIDC issuer's: signature, issuer, audience, expiry and scope.
+The public documents are an OpenID discovery document and a key set. With them, the API's authorizer checks these tokens
+like those of any OIDC issuer: signature, issuer, audience, expiry and scope.
 """
 
 import json
@@ -19,7 +20,7 @@ DAY = 86_400
 
 
 def publish(stack: Stack, folder: StackFolder) -> None:
-    """Publish the discovery document and the key set at the issuer's URL."""
+    """Publish the issuer's OpenID discovery document and key set at the issuer's URL."""
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key(folder).public_key()))
     documents = {
         ".well-known/openid-configuration": {
@@ -35,7 +36,8 @@ def publish(stack: Stack, folder: StackFolder) -> None:
     bucket.delete_public_access_block(Bucket=ISSUER_BUCKET)
     readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
     policy = {"Version": "2012-10-17", "Statement": [readable | {"Resource": f"arn:aws:s3:::{ISSUER_BUCKET}/*"}]}
-    bucket.put_bucket_policy(Bucket=ISSUER_BUCKET, Policy=json.dumps(policy))  # the authorizer reads it unsigned
+    # The authorizer reads the documents with unsigned requests.
+    bucket.put_bucket_policy(Bucket=ISSUER_BUCKET, Policy=json.dumps(policy))
     for name, document in documents.items():
         body = json.dumps(document).encode()
         bucket.put_object(Bucket=ISSUER_BUCKET, Key=name, Body=body, ContentType="application/json")

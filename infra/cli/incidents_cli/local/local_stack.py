@@ -1,4 +1,4 @@
-"""This checkout's stack: its folder, its record, its clients and the environment of its processes."""
+"""The local stack of this checkout: its folder, its record, its AWS clients and the environment of its processes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ REGION = "us-east-1"
 AUDIENCE = "incidents"
 ISSUER_BUCKET = "token-issuer"
 DEFAULT_PORT = 4566
-# The emulator requires a key and accepts any.
+# The emulator requires an access key, and accepts any value.
 ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
 
 CHECKOUT = Path(__file__).parents[4]
@@ -34,7 +34,10 @@ TEMPLATE = CHECKOUT / "template.yaml"
 
 
 class StackFolder:
-    """The folder of a checkout's stack: data, keys, build and logs. ``INCIDENTS_HOME`` names another folder."""
+    """The folder of a checkout's stack, which has its data, keys, build and logs.
+
+    The folder is ``.incidents`` in the checkout, or the one that the variable INCIDENTS_HOME names.
+    """
 
     def __init__(self) -> None:
         self.path = Path(os.environ.get("INCIDENTS_HOME") or CHECKOUT / ".incidents").absolute()
@@ -49,7 +52,7 @@ class StackFolder:
         self.lock = self.path / "lock"
 
     def make(self) -> None:
-        """Create the folders, for their owner only, because they contain a signing key."""
+        """Create the folder and its subfolders. Only the owner can read the folder, because it has a signing key."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (self.state, self.objects, self.temporary, self.logs):
             part.mkdir(exist_ok=True)
@@ -57,7 +60,7 @@ class StackFolder:
 
 @dataclass(frozen=True)
 class Stack:
-    """The record of the checkout's stack. ``pid`` is None after the emulator was stopped in order."""
+    """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop."""
 
     port: int
     pid: int | None = None
@@ -91,7 +94,7 @@ class Stack:
         return f"{self.api_url}/api/v1/grc/incidents"
 
     def status(self) -> dict[str, Any]:
-        """Return the values that a program needs to use the stack."""
+        """Return the URLs, names and keys that a program needs to use the stack."""
         return {
             "api_url": self.api_url,
             "endpoint_url": self.endpoint_url,
@@ -109,7 +112,7 @@ class Stack:
 
     @cached_property
     def _session(self) -> "boto3.Session":
-        import boto3  # 0.5 s, which `incidents token` does not need
+        import boto3  # takes 0.5 s, so `incidents token` does not import it
 
         return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=REGION)
 
@@ -136,7 +139,7 @@ class Stack:
         return f"/{NAME}/{function}"
 
     def discover(self) -> "Stack":
-        """Return the stack with the names that CloudFormation gave to its resources."""
+        """Ask CloudFormation for the names of the stack's resources. Return the stack with these names."""
         listed = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
         described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
@@ -168,15 +171,15 @@ def write(path: Path, content: bytes) -> None:
 
 
 def operation_name(logical_id: str) -> str:
-    """Return the name of a function in the code, ``create_incident`` for ``CreateIncident`` in the template."""
+    """Return the name in the code for a function in the template: ``create_incident`` for ``CreateIncident``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
 
 
 def load(folder: StackFolder) -> Stack | None:
-    """Return the stack that the last `up` recorded, or None. Raises StepFailed for a broken record."""
+    """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
         recorded = json.loads(folder.record.read_text())
-        known = {field.name for field in fields(Stack)}  # another version may have written more fields
+        known = {field.name for field in fields(Stack)}  # a record of another version may have more fields
         stack = Stack(**{name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
             raise TypeError("port and pid must be whole numbers")
@@ -192,14 +195,17 @@ def load(folder: StackFolder) -> Stack | None:
 
 
 def no_proxy() -> dict[str, str]:
-    """Return the variables that exclude loopback from proxies, in addition to the user's own exclusions."""
+    """Return environment variables that keep calls of loopback from a proxy. The user's exclusions are included."""
     return {
         name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost"))) for name in ("NO_PROXY", "no_proxy")
     }
 
 
 def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
-    """Return an environment that points AWS tools at the emulator, without any setting of the user's own account."""
+    """Return the environment variables for a child process, without any AWS setting of the user.
+
+    With ``stack``, AWS tools in the process call the emulator.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
@@ -213,7 +219,7 @@ def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
     }
     if stack is not None:
         environment["AWS_ENDPOINT_URL"] = stack.endpoint_url
-    if uv := os.environ.get("UV"):  # `uv run` sets the path of uv; `sam build` searches the PATH for uv
+    if uv := os.environ.get("UV"):  # `uv run` sets UV to the path of uv, but `sam build` searches the PATH for uv
         environment["PATH"] = f"{Path(uv).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment.pop("VIRTUAL_ENV", None)
     return environment

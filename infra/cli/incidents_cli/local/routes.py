@@ -1,7 +1,7 @@
 """Create the HTTP API's routes and authorizer on the emulator.
 
-AWS creates them from the OpenAPI body that SAM writes into the template, and the emulator does not. This module creates
-them from the same body, so there is no second list of routes.
+AWS creates them from the OpenAPI body that SAM writes into the template. The emulator ignores this body, so this module
+creates the routes and the authorizer from it. So there is no second list of routes.
 """
 
 import re

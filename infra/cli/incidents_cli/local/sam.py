@@ -1,4 +1,4 @@
-"""`sam build` and `sam deploy`, in their own tool environment, because SAM pins an exact version of boto3."""
+"""Run `sam build` and `sam deploy`. SAM has its own tool environment, because SAM needs an exact version of boto3."""
 
 import platform
 import re
@@ -17,7 +17,7 @@ CONFIG = ("--config-file", str(CHECKOUT / "samconfig.toml"))
 
 
 def host_parameters() -> dict[str, str]:
-    """Return the template parameters for this interpreter and this machine."""
+    """Return the template parameters that build the functions for this Python version and this machine."""
     machine = platform.machine().lower()
     return {
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -26,7 +26,7 @@ def host_parameters() -> dict[str, str]:
 
 
 def install() -> None:
-    """Fetch SAM before the build, so that a network failure does not look like a build error."""
+    """Install SAM if it is missing. A separate step keeps a network failure from looking like a build error."""
     advice = "Check that a Python package index is reachable, then try again."
     _sam(("--version",), None, "SAM could not be installed.", advice)
 
@@ -47,20 +47,20 @@ def _deployed_version() -> str:
     """Return the version of Python that the template uses by default, like ``3.13``."""
     match = re.search(r"PythonRuntime:\n(?:    .*\n)*?    Default: python([0-9.]+)\n", TEMPLATE.read_text())
     if match is None:
-        raise StepFailed("template.yaml has no default runtime.", "", "Give its parameter PythonRuntime a default.")
+        raise StepFailed("template.yaml has no default runtime.", "", "Give the parameter PythonRuntime a default.")
     return match[1]
 
 
 def deploy(
     stack: Stack, parameters: Mapping[str, str], folder: Path, log: Path, *, versions: bool = False
 ) -> None:  # fmt: skip
-    """Deploy the built templates to the emulator: with ``versions`` of the functions as on AWS, or faster without."""
-    # When the emulator updates a nested stack, it loses the attributes of unchanged resources. A new tag each time
-    # changes every resource.
+    """Deploy the built templates to the emulator. With ``versions``, the functions have versions, which is slower."""
+    # When the emulator updates a nested stack, it loses the attributes of unchanged resources. So each deployment has a
+    # new tag, which changes every resource.
     tag = ["--tags", f"deployed={time.time_ns()}"]
     template = for_emulator.write(folder, versions=versions)
     arguments = ["deploy", *CONFIG, "--template-file", str(template), *_overrides(parameters), *tag]
-    advice = f"Read its complete output in {log}, or start again with an empty table: {command('up --fresh')}"
+    advice = f"Read SAM's complete output in {log}, or start again with an empty table: {command('up --fresh')}"
     _sam(arguments, stack, "sam deploy failed.", advice, log)
 
 
@@ -69,13 +69,16 @@ def _sam(arguments: Sequence[str], stack: Stack | None, what: str, advice: str, 
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
-    """Return SAM's option for the parameters. The values are quoted, because SAM splits unquoted values at spaces."""
+    """Return SAM's arguments for the template parameters. Each value is quoted, because SAM splits at spaces."""
     given = [f'ParameterKey={name},ParameterValue="{value}"' for name, value in parameters.items()]
     return ["--parameter-overrides", *given] if given else []
 
 
 def _reinstall_for_host(folder: Path) -> None:
-    """Install this machine's own wheels, which the emulator's workers need: SAM always builds for Linux."""
+    """Install this machine's wheels into the built functions. SAM installs wheels for Linux, on any machine.
+
+    The emulator runs the functions on this machine, so it needs this machine's wheels.
+    """
     for built in artifact.artifacts(folder):
         run(
             ("uv", "pip", "install", "--python", sys.executable, "--target", str(built), "--reinstall", "-r",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
 
 AccountMapOf = Callable[[Stack], "AccountMap"]
-"""Returns the account map of a running stack. It is a parameter because the room ``operate`` is above ``local``."""
+"""A function that returns the account map of a running stack.
+
+``up`` has it as a parameter, because ``local`` must not import from ``operate``.
+"""
 
 SAMPLE_ACCOUNT = "111122223333"
 _FINDINGS_SECONDS = 60
@@ -30,10 +33,10 @@ TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
 def up(
     folder: StackFolder, *, port: int | None, fresh: bool, samples: bool, account_map: AccountMapOf
 ) -> tuple[Stack, bool]:
-    """Start or update this checkout's stack with the current code; return it, and whether this call started it.
+    """Start or update this checkout's stack with the current code.
 
-    ``samples`` loads sample incidents if the samples' tenant has no incident. ``account_map`` returns the map in which
-    the samples' account is then linked. Raises StepFailed.
+    Return the stack, and whether this call started it. If ``samples`` is true and the samples' tenant has no incident,
+    load the sample incidents. They need a link of their account in the account map. Raises StepFailed.
     """
     if not TEMPLATE.exists():
         raise StepFailed(
@@ -61,7 +64,7 @@ def up(
             if samples and newest_incident(stack, folder) is None:
                 with step("Loading sample incidents through the API", "Loaded sample incidents through the API"):
                     _load_samples(stack, folder)
-                with step("Sending sample findings to EventBridge", "Made incidents of the sample findings"):
+                with step("Sending sample findings to EventBridge", "The sample findings became incidents"):
                     _send_sample_findings(stack, folder, account_map(stack))
             with step("Calling the API", "The API answers"):
                 if newest := newest_incident(stack, folder):
@@ -76,7 +79,7 @@ def up(
 
 
 def down(folder: StackFolder) -> bool:
-    """Stop this checkout's stack and keep its data; return whether it was running."""
+    """Stop this checkout's stack and keep its data. Return whether the stack was running."""
     stack = load(folder)
     if stack is None or not emulator.is_alive(stack):
         return False
@@ -86,13 +89,13 @@ def down(folder: StackFolder) -> bool:
 
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
-    """Return the template's parameters for a deployment to the emulator."""
+    """Return all template parameters for a deployment to the emulator. ``target`` has the parameters of the build."""
     local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
     return {**target, **local}
 
 
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
-    issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed lookup
+    issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed read of the keys
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, parameters(stack, target), folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
@@ -108,16 +111,21 @@ def _alone(folder: StackFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed(
-                "Another `incidents up` of this checkout is running.", "", "Wait until it has ended, then try again."
+                "Another `incidents up` of this checkout is running.",
+                "",
+                "Wait until that command ends, then try again.",
             ) from None
         yield
 
 
 def _start_over(folder: StackFolder) -> Stack | None:
-    """Stop the stack and remove its data. Return a stack with only its port, or None if none was recorded."""
+    """Stop the stack, and remove its data and its record.
+
+    Return a new stack with the recorded port, or None if there was no readable record.
+    """
     try:
         known = load(folder)
-    except StepFailed:  # a broken record is a reason to start again
+    except StepFailed:  # a broken record must not prevent a fresh start
         known = None
     if known is not None:
         emulator.stop(known, folder)
@@ -128,11 +136,11 @@ def _start_over(folder: StackFolder) -> Stack | None:
 
 
 def _after_a_crash(folder: StackFolder) -> None:
-    """Report which data is lost: the emulator writes its state only when it is stopped in order."""
+    """Report which data a crash lost. The emulator writes its data to disk only when it is stopped cleanly."""
     if (folder.state / "cloudformation.json").exists():
-        stderr.print("The emulator was not stopped in order: all writes since its last orderly stop are lost.")
+        stderr.print("The emulator was not stopped cleanly. All writes since its last clean stop are lost.")
     else:
-        stderr.print("The emulator was never stopped in order: its data is lost, and the stack starts empty.")
+        stderr.print("The emulator was never stopped cleanly. All data is lost, and the stack starts empty.")
         _remove_data(folder)
 
 
@@ -152,9 +160,9 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs on port {stack.port}.", "",
-                f"To move it: {command('down')}, then {command(f'up --port {port}')}",
+                f"To move the stack: {command('down')}, then {command(f'up --port {port}')}",
             )  # fmt: skip
-        stderr.print(f"The stack runs on port {stack.port}. It is updated with the current code.")
+        stderr.print(f"The stack runs on port {stack.port}. This command updates it with the current code.")
         return stack
     stack = replace(stack, port=port or stack.port, pid=None)
     if not emulator.is_free(stack.port):
@@ -178,7 +186,10 @@ def _load_samples(stack: Stack, folder: StackFolder) -> None:
 
 
 def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountMap") -> None:
-    """Put findings on the bus like their producers, and wait up to 60 seconds until they are incidents."""
+    """Put the sample findings on the event bus, and wait until each has become an incident.
+
+    Raises StepFailed after 60 seconds.
+    """
     accounts.link(SAMPLE_ACCOUNT, TENANT)
     events = json.loads(files(__package__).joinpath("sample_findings.json").read_text())
     for event in events:

@@ -1,10 +1,11 @@
-"""The operator's commands. Each works on the local stack, or with ``--stack`` on a stack on AWS.
+"""The operator's commands. Each command uses the local stack, or with ``--stack`` a stack on AWS.
 
-``accounts``      `incidents account`: the tenant of each AWS account's findings
-``dead_letters``  `incidents dlq`: the messages that could not be processed
-``explain``       `incidents explain`: the incident that an event would become
-``metrics``       `incidents metrics`; ``metrics_view`` prints and draws them
-``tenants``       `incidents verify` and `incidents tenant`: all items of a tenant
-``importing``     `incidents import`: incidents from a file, through the API
-``deployment``    the stack that a command works on: its clients and its outputs
+``accounts``      `incidents account` edits the account map: which tenant owns the findings of an AWS account
+``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
+``explain``       `incidents explain` prints the incident that an event would become
+``metrics``       `incidents metrics` shows metrics and starts their computation
+``metrics_view``  prints metrics as tables, and draws them as a picture
+``tenants``       `incidents verify` and `incidents tenant` check, export or erase all items of a tenant
+``importing``     `incidents import` sends the incidents of a file to the API
+``deployment``    the clients and the outputs of the stack that a command uses
 """

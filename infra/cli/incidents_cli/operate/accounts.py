@@ -1,4 +1,4 @@
-"""`incidents account`: the account map, which gives an AWS account's findings to a tenant."""
+"""The commands of `incidents account`, which edit the account map: which tenant owns an AWS account's findings."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
-accounts = typer.Typer(no_args_is_help=True, help="Manage which tenant an AWS account's findings belong to.")
+accounts = typer.Typer(no_args_is_help=True, help="Edit the account map: which tenant owns an AWS account's findings.")
 
 Account = Annotated[str, typer.Argument(help="The AWS account id: 12 digits.")]
 
@@ -18,19 +18,26 @@ def link(
     tenant: Annotated[str, typer.Argument(help="The tenant id, as in the claim tenant_id.")],
     producer: Annotated[
         str | None,
-        typer.Option(help="Allow this event source of the account to escalate alerts for the tenant."),
+        typer.Option(
+            help="Do not link the account. Allow this event source of the account to escalate alerts for the tenant."
+        ),
     ] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Give an AWS account's findings to a tenant, or allow one of its producers to escalate alerts for the tenant."""
+    """Give an AWS account's findings to a tenant.
+
+    With --producer, allow an event source of the account to escalate alerts for the tenant.
+    """
     account_map = Deployment(stack, region).account_map()
     try:
         if producer is None:
             before = account_map.tenant_of(account)
             account_map.link(account, tenant)
             if before not in (None, tenant):
-                stderr.print(f"The account belonged to {before}. Incidents of its earlier findings stay with {before}.")
+                stderr.print(
+                    f"The account belonged to {before}. The incidents of its earlier findings still belong to {before}."
+                )
         else:
             account_map.allow(account, producer, tenant)
     except ValueError as error:
@@ -43,12 +50,15 @@ def link(
 def unlink(
     account: Account,
     producer: Annotated[
-        str | None, typer.Option(help="Unlink only this event source of the account, from all its tenants.")
+        str | None, typer.Option(help="Unlink only this event source of the account, from all tenants.")
     ] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Unlink an AWS account, or one of its producers. Its findings then become dead letters."""
+    """Unlink an AWS account, or with --producer one of its event sources.
+
+    Later findings of an unlinked account or event source become dead letters.
+    """
     account_map = Deployment(stack, region).account_map()
     if not (account_map.tenants_of(account, producer) if producer else account_map.tenant_of(account)):
         raise StepFailed(
@@ -62,7 +72,7 @@ def unlink(
 
 @accounts.command(name="list")
 def list_(stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print one line per link: account, tenants and, for a producer, its source."""
+    """Print one line per link: the account, its tenants and, for the link of a producer, the event source."""
     links = Deployment(stack, region).account_map().links()
     for linked in links:
         typer.echo(f"{linked.account_id}  {','.join(linked.tenants)}  {linked.producer or ''}".rstrip())

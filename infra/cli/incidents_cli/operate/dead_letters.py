@@ -1,4 +1,4 @@
-"""`incidents dlq`: list, show and resend the dead letters, which are messages that could not be processed."""
+"""The commands of `incidents dlq`. They list, show and resend dead letters: messages that could not be processed."""
 
 import json
 import time
@@ -12,15 +12,20 @@ import typer
 from ..console import StepFailed, command, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
-dead_letters = typer.Typer(no_args_is_help=True, help="List, show and resend findings that could not be processed.")
+dead_letters = typer.Typer(
+    no_args_is_help=True, help="List, show and resend dead letters: messages that could not be processed."
+)
 
-_EMPTY_READS = 2  # in a row mean that the queue is empty; a read that waits asks all SQS servers
+_EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empty
 _AT_ONCE = 10
-_HELD_SECONDS = 60  # the longest time that messages stay hidden if the command is killed
+_HELD_SECONDS = 60  # if the command is killed, its messages stay hidden from others for at most this time
 
 
 class DeadLetter(NamedTuple):
-    """One dead letter: its event as text, and the reason, source and account as far as they are known."""
+    """A message that could not be processed. ``body`` is the message's event as text.
+
+    ``account`` and ``source`` are ``-`` if they are unknown.
+    """
 
     message_id: str
     handle: str
@@ -33,7 +38,7 @@ class DeadLetter(NamedTuple):
 
 @dead_letters.command(name="list")
 def list_(stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print one line per dead letter: id, age, reason, source, account."""
+    """Print one line per dead letter, oldest first: id, age, reason, source, account."""
     with _held(Deployment(stack, region)) as held:
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
@@ -61,19 +66,23 @@ def show(
 @dead_letters.command()
 def redrive(
     message_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Resend these. Default: all.")
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Resend only these dead letters. Default: all.")
     ] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Send dead letters to the queue again after you fixed their cause. A finding already stored changes nothing."""
+    """Send dead letters to the queue again, after you have fixed their cause.
+
+    A finding that is stored already is not stored twice.
+    """
     deployment = Deployment(stack, region)
     queues, sent = deployment.client("sqs"), 0
     with _held(deployment) as held:
         letters = [_letter_of(held, message_id) for message_id in message_ids or held]
         for letter in letters:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
-            # Delete after sending: an interrupt here sends the message twice, and the second one changes nothing.
+            # Delete only after sending. An interrupt between the two calls leaves the dead letter in the queue, so the
+            # event can be sent twice. That is harmless, because a finding that is stored already is not stored twice.
             queues.delete_message(QueueUrl=deployment.outputs["DeadLettersUrl"], ReceiptHandle=letter.handle)
             del held[letter.message_id]
             sent += 1
@@ -82,7 +91,10 @@ def redrive(
 
 @contextmanager
 def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
-    """Yield all dead letters by id, hidden from other readers until the end. Those that are left are then visible."""
+    """Yield all dead letters by id. Other readers cannot see them until the end.
+
+    At the end, the dead letters that are still in the dictionary become visible again.
+    """
     queues, url = deployment.client("sqs"), deployment.outputs["DeadLettersUrl"]
     held, empty = dict[str, DeadLetter](), 0
     try:
@@ -91,7 +103,8 @@ def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
                 QueueUrl=url, MaxNumberOfMessages=_AT_ONCE, VisibilityTimeout=_HELD_SECONDS, WaitTimeSeconds=1,
                 MessageSystemAttributeNames=["SentTimestamp"], MessageAttributeNames=["All"],
             ).get("Messages", [])  # fmt: skip
-            # A message that comes a second time outlived its hold. A read of only such messages counts as empty.
+            # WaitTimeSeconds makes SQS ask all its servers. A message that was hidden for _HELD_SECONDS can arrive a
+            # second time. A read with only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
         yield held
@@ -115,7 +128,7 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
 
 
 def _hide_control_characters(text: str) -> str:
-    """Return the first 256 characters, with ``?`` for each unprintable one, so that the text fits on one line."""
+    """Return the first 256 characters of a text, with ``?`` for each unprintable character, to fit on one line."""
     return "".join(character if character.isprintable() else "?" for character in text[:256])
 
 

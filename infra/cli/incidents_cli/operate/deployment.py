@@ -1,6 +1,7 @@
-"""The deployment that an operator's command works on: the local stack, or a stack in the operator's AWS account.
+"""The stack that an operator's command uses: the local stack, or a stack in the operator's AWS account.
 
-Clients for a tenant's incidents and for the account map are behind the functions' own guard (``guarded``).
+Commands use clients that are ``guarded`` for a tenant's metrics and for the account map. ``storage.guard`` checks the
+requests of these clients, as it checks those of the functions.
 """
 
 from functools import cached_property
@@ -23,19 +24,19 @@ RegionOption = Annotated[
     str | None, typer.Option("--region", help="Use this AWS region. Default: the AWS CLI's setting.")
 ]
 TableOption = Annotated[
-    str | None, typer.Option("--table", help="Use this table, like a restored one. Default: the stack's table.")
+    str | None, typer.Option("--table", help="Use this table, for example a restored one. Default: the stack's table.")
 ]
 
 
 class Deployment:
-    """A deployed stack: clients of its services, its outputs by name, and its table's name."""
+    """A deployed stack, with boto3 clients for its AWS services, its outputs and the name of its table."""
 
     def __init__(self, stack: str | None, region: str | None) -> None:
         self._name, self._region = stack, region
         self._local: Stack | None = None if stack else running_stack(StackFolder())
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of a service, for the stack's account and region or for the emulator."""
+        """Return a boto3 client for an AWS service. For the local stack, the client calls the emulator."""
         if self._local is not None:
             return self._local.client(service)  # type: ignore[call-overload]
         return self._session.client(service)  # type: ignore[call-overload]
@@ -59,7 +60,7 @@ class Deployment:
 
     @cached_property
     def guarded_dynamodb(self) -> "DynamoDBClient":
-        """A DynamoDB client that refuses every partition outside the tenant that ``guard`` currently serves."""
+        """A DynamoDB client that sends only requests for the tenant that ``guard.serving_tenant`` names."""
         return guarded(self.client("dynamodb"))
 
     def account_map(self) -> "AccountMap":
@@ -68,24 +69,24 @@ class Deployment:
 
     @cached_property
     def _session(self) -> "boto3.Session":
-        import boto3  # 0.5 s, which `--help` does not need
+        import boto3  # takes 0.5 s, so `--help` does not import it
         from botocore.config import Config
         from botocore.session import get_session
 
         patient = get_session()
-        # A command has time. It slows down when the table throttles it.
+        # A command may take long. So its clients make up to 12 attempts, and slow down when AWS throttles them.
         patient.set_default_client_config(Config(retries={"mode": "adaptive", "total_max_attempts": 12}))
         return boto3.Session(botocore_session=patient, region_name=self._region)
 
 
 def guarded(client: "DynamoDBClient") -> "DynamoDBClient":
-    """Put a client behind the functions' guard, and return the same client."""
+    """Let the guard check every request of a client, as in the functions. Return the same client."""
     guard.watch(client)
     return client
 
 
 def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
-    """Return the account map of a table, read through the guard."""
-    from incidents.storage.account_map import AccountMap  # 0.4 s: botocore's session, which `--help` does not need
+    """Return the account map of a table. The guard checks the map's requests."""
+    from incidents.storage.account_map import AccountMap  # takes 0.4 s (botocore), so `--help` does not import it
 
     return AccountMap(guarded(client), table_name)

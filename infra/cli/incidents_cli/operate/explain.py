@@ -1,4 +1,4 @@
-"""`incidents explain`: print what an event would become, without writing anything."""
+"""The command `incidents explain`. It prints the incident that an event would become, and writes nothing."""
 
 import json
 from pathlib import Path
@@ -19,14 +19,14 @@ def explain(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print what an event would become: adapter, tenant, key, incident. Write nothing."""
-    from incidents import intake  # 0.8 s: pydantic, and botocore's session
+    """Print the incident that an event would become, with its adapter, tenant and key. Write nothing."""
+    from incidents import intake  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     deployment = Deployment(stack, region)
     given = _read(file)
     event = findings.as_from_aws(given)
     if event is not given:
-        stderr.print(f"A stack with TakeSimulatedEvents=true treats this event as one from {event['source']}.")
+        stderr.print(f"A stack with TakeSimulatedEvents=true treats this event as an event from {event['source']}.")
     account_map = deployment.account_map()
     try:
         reports = findings.read(event, findings.OFF_UNLESS_ENABLED)
@@ -39,10 +39,10 @@ def explain(
     for report in reports:
         typer.echo()
         if isinstance(report, Skipped):
-            _say("makes nothing", report.reason)
+            _say("no incident", report.reason)
             continue
         if isinstance(report, EventRefused):
-            _say("refused", f"{report}. The event's other findings are stored; then it becomes a dead letter")
+            _say("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")
             continue
         try:
             decided = f"{intake.tenant_of(report, account_map)} ({_sender(report)})"
@@ -73,5 +73,5 @@ def _read(file: Path) -> Any:
         raise StepFailed(
             f"{file} cannot be read as JSON.",
             f"  {error}",
-            "Name a file that has one event as EventBridge delivers it.",
+            "Name a file with one event as EventBridge delivers it.",
         ) from None

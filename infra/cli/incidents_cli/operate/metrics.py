@@ -1,4 +1,4 @@
-"""`incidents metrics`: print a tenant's metrics, and start the jobs that compute them."""
+"""The commands of `incidents metrics`. They print a tenant's metrics, and start the jobs that compute metrics."""
 
 import json
 import time
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from incidents.storage.metric_repository import MetricRepository
 
 metrics = typer.Typer(
-    no_args_is_help=True, help="Show MTTD, MTTR and time to contain, and run the jobs that compute them."
+    no_args_is_help=True, help="Show MTTD, MTTR and time to contain, or start the jobs that compute these metrics."
 )
 
 Tenant = Annotated[str, typer.Option(help="The tenant id, as in the claim tenant_id.")]
@@ -42,7 +42,7 @@ def show(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Print a tenant's MTTD, MTTR and time to contain as tables and a trend, and draw a picture on request."""
+    """Print a tenant's MTTD, MTTR and time to contain as tables and a trend. With --png, also draw a picture."""
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
     given = {name: [value] for name, value in asked.items() if value is not None}
     try:
@@ -61,7 +61,10 @@ def show(
 
 @metrics.command()
 def run(stack: StackOption = None, region: RegionOption = None) -> None:
-    """Start the scheduled job now. The marked days are computed within about a minute, except very recent marks."""
+    """Start the scheduled job now.
+
+    The metrics of the marked days are then computed within about a minute, except those of very recent marks.
+    """
     deployment = Deployment(stack, region)
     started = deployment.client("lambda").invoke(FunctionName=deployment.outputs["ScheduleMetricsFunction"])
     answer: dict[str, Any] = json.loads(started["Payload"].read())
@@ -69,13 +72,13 @@ def run(stack: StackOption = None, region: RegionOption = None) -> None:
         raise StepFailed(
             "The job failed.", f"  {answer.get('errorType')}", "Read the log of the function schedule_metrics."
         )
-    stderr.print(f"Tenants with marked days: {answer['tenants']}. The queue now has a message for each of them.")
+    stderr.print(f"Tenants with marked days: {answer['tenants']}. The queue now has a message for each tenant.")
 
 
 @metrics.command()
 def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Mark every day that a tenant's incidents or day buckets have, so that the jobs compute the days again."""
-    from incidents.storage.marks import Marks  # 0.4 s: botocore's session
+    """Mark all days on which a tenant has incidents or day buckets. The jobs then compute these days' metrics again."""
+    from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
     deployment = Deployment(stack, region)
     with step("Reading the tenant's incidents", "Read the tenant's incidents"), guard.serving_tenant(tenant):
@@ -85,11 +88,13 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
         for n, (kind, day) in enumerate(days, start=1):
             marked.mark(tenant, kind, day, now=time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(days)}")
-    stderr.print(f"Marked {len(days)} days. The schedule computes them. To compute them now: {command('metrics run')}")
+    stderr.print(
+        f"Marked {len(days)} days. The scheduled job computes their metrics. To start it now: {command('metrics run')}"
+    )
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
-    from incidents.storage.metric_repository import MetricRepository  # 0.4 s: botocore's session
+    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, as above
 
     if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed(

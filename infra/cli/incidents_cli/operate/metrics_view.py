@@ -1,4 +1,4 @@
-"""Metrics for people: tables and a trend in the terminal, and a picture."""
+"""Show metrics to people, as tables and a trend in the terminal or as a picture."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -17,7 +17,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def show(answer: dict[str, Any], tenant: str) -> None:
-    """Print the API's answer for a tenant to stdout, as tables."""
+    """Print a tenant's metrics to stdout as tables. ``answer`` is the body of the API's answer to GET metrics."""
     console = Console(highlight=False)
     console.print(f"[bold]{tenant}[/bold], {answer['from']} to {answer['to']} (UTC), as of {answer['as_of']}\n")
     console.print(_whole(answer))
@@ -74,7 +74,7 @@ def _trend(answer: dict[str, Any]) -> Table:
 
 
 def _as_it_stands(text: str) -> Text:
-    """Return a caller's text for a terminal: markup is plain text, and a control character becomes ``?``."""
+    """Return a caller's text, safe to print: markup has no effect, and ``?`` replaces each control character."""
     return Text("".join(character if character.isprintable() else "?" for character in text))
 
 
@@ -83,12 +83,12 @@ def _table(title: str) -> Table:
 
 
 def _line(values: list[int | None], highest: int) -> str:
-    """Return one character per span: a block for its height, or a dot if it has no value."""
+    """Return one character per value of the trend: a block whose height shows the value, or a dot for None."""
     return "".join("·" if value is None else _BLOCKS[value * (len(_BLOCKS) - 1) // max(highest, 1)] for value in values)
 
 
 def duration(minutes: float | None) -> str:
-    """Return minutes in the two largest units that they fill: ``3d 4h``. From 100 days on, return days only."""
+    """Format minutes in days and hours, or in hours and minutes if below a day: ``3d 4h``. Show days only from 100."""
     if minutes is None:
         return _NOTHING
     days, rest = divmod(round(minutes), 24 * 60)
@@ -99,15 +99,15 @@ def duration(minutes: float | None) -> str:
 
 
 def _short(minutes: int) -> str:
-    """Return minutes in the largest unit that they fill: ``3.2d``."""
+    """Format minutes in one unit, which is days, hours or minutes: ``3.2d``."""
     if minutes < 60:
         return f"{minutes}m"
     return f"{minutes / 60:.1f}h" if minutes < 24 * 60 else f"{minutes / (24 * 60):.1f}d"
 
 
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
-    """Write a picture of the trend: p50 and p90 of each metric, and the number of incidents in each span."""
-    import matplotlib as mpl  # 1.7 s, and only a development dependency
+    """Write a picture of the trend. It shows p50 and p90 of each metric, and the number of incidents in each span."""
+    import matplotlib as mpl  # takes 1.7 s, and is only a development dependency
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"
@@ -145,5 +145,5 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
 
 
 def _width(days: list[date]) -> timedelta:
-    """Return a bar's width: 90 % of the smallest distance between two spans, or of a day if there is only one span."""
+    """Return the width of a bar: 90 % of the smallest distance between two spans, or 90 % of a day for one span."""
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1)) * 0.9

@@ -1,10 +1,10 @@
-"""The OpenAPI document of the API, generated from the service's code.
+"""Generate the OpenAPI document of the API from the service's code.
 
-``operations``  the complete document and its operations; routes and scopes come from the handlers
-``parameters``  query parameters and headers, with the bounds of ``edges.parameters`` and ``questions``
-``schemas``     the bodies: requests from ``payloads``, answers from ``model`` and ``metric_definitions``
+``operations``  the complete document and its operations, with the routes and scopes of the handlers
+``parameters``  the query parameters and headers, with the limits of ``edges.parameters`` and ``questions``
+``schemas``     the bodies of requests from ``payloads``, and of answers from ``model`` and ``metric_definitions``
 ``handlers``    loads the handlers' modules by their path
-``examples``    examples: the results of the service's own functions for a sample
+``examples``    computes examples with the service's own functions, from a sample incident
 """
 
 import json
@@ -16,5 +16,5 @@ FILE = CHECKOUT / "infra" / "functions" / "documentation" / "openapi.json"
 
 
 def text() -> str:
-    """Return the document as JSON, exactly as it is committed."""
+    """Return the OpenAPI document as JSON, in the form of the committed file."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""The document's examples: a sample, and the results of the service's own functions for it."""
+"""The examples in the OpenAPI document: a sample incident, and the results of the service's functions for it."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def new_incident() -> dict[str, Any]:
 
 
 def whole_incident() -> dict[str, Any]:
-    """Return the body of a create with every field except the number, which only one request could use."""
+    """Return the body of a create with every field except the number, because only one request can use a number."""
     rest = {"source": "edm", "source_type": "api", "consolidated_investigation_ids": ["INV-7"],
             "triggered_by_alert_ids": ["alert-4711"]}  # fmt: skip
     given = {**_sample(), **rest}
@@ -60,7 +60,7 @@ def incident() -> Any:
 
 
 def created() -> Any:
-    """Return the create's answer."""
+    """Return the answer of the create."""
     return json.loads(wire_form.dump_incident(stored()))
 
 
@@ -76,7 +76,7 @@ _ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
 
 
 def metrics() -> Any:
-    """Return the metrics of a window in which the sample incident was detected and closed."""
+    """Return the metrics answer for a window in which the sample incident was detected and closed."""
     incident: Mapping[str, Any] = _after(stored())
     facts = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
 
@@ -89,7 +89,7 @@ def metrics() -> Any:
 
 
 def problem(error: type[errors.IncidentError], operation: str) -> Any:
-    """Return an error's problem document, from a case in which the operation raises the error."""
+    """Return the problem document of an error, computed from a request of the operation that causes this error."""
     if error in (errors.NotAuthenticated, errors.NotPermitted):
         return _refused_by_the_edge(error, operation)
     return json.loads(responses.problem(_raised(error, operation), REQUEST_ID).body)
@@ -101,7 +101,7 @@ def internal_error() -> Any:
 
 
 def stored() -> Incident:
-    """Return the incident as the create stores it."""
+    """Return the sample incident as the create stores it."""
     given = payloads.new_incident(new_incident())
     made = cast("Incident", model.unset_fields() | given | _STAMPS)
     _apply_rules(made, given, _MADE)
@@ -133,7 +133,7 @@ def _refused_by_the_edge(error: type[errors.IncidentError], operation: str) -> A
 
 
 def _raised(error: type[errors.IncidentError], operation: str) -> errors.IncidentError:
-    """Return the error, raised by the part of the operation that raises it."""
+    """Return an error of an operation. If possible, let the operation's own code raise the error."""
     large = '"' + " " * request.BODY_BYTES + '"'
     provoke: dict[type[errors.IncidentError], Callable[[], object]] = {
         errors.MalformedRequest: lambda: _READS[operation](),

@@ -1,4 +1,4 @@
-"""Load the handlers' modules by path: they are at the root of the deployed folder and have no package."""
+"""Load the modules of the handlers by their path, because these modules are in no package."""
 
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -9,7 +9,7 @@ from ...local.local_stack import CHECKOUT
 
 @cache
 def load(operation: str) -> ModuleType:
-    """Return the module of an operation like ``create_incident``. Raises FileNotFoundError if there is none."""
+    """Return the handler module of an operation like ``create_incident``. Raises FileNotFoundError if it is missing."""
     spec = spec_from_file_location(operation, CHECKOUT / "functions" / f"{operation}.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(operation)

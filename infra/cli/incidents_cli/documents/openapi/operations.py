@@ -1,4 +1,4 @@
-"""The complete document and the API's operations."""
+"""The complete OpenAPI document, and the API's operations in it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -60,11 +60,11 @@ _DOCUMENTATION = {
     "openapi.json": "Get the OpenAPI document",
     "docs": "Get a page to read the documentation and to try the API",
 }
-"""The summaries of the documentation's own routes, by the end of the path."""
+"""The summaries of the routes that serve the documentation, by the last part of the path."""
 
 
 class Operation(NamedTuple):
-    """The texts, input and answers of an operation. Its route and scope come from its handler."""
+    """The texts, input and answers of an API operation. The operation's route and scope come from its handler."""
 
     summary: str
     description: str
@@ -155,7 +155,7 @@ def _operations() -> dict[str, Operation]:
 
 
 def document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document."""
+    """Return the complete OpenAPI 3.1 document."""
     paths: dict[str, dict[str, Any]] = {}
     for name, operation in _operations().items():
         module = handlers.load(name)
@@ -198,7 +198,7 @@ def document() -> dict[str, Any]:
 
 
 def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Replace each operation's error answers by references, and return the error answers by name."""
+    """Replace the error answers of each operation with references. Return the replaced answers by name."""
     shared: dict[str, Any] = {}
     for operation in (operation for operations in paths.values() for operation in operations.values()):
         for status, answer in operation["responses"].items():
@@ -206,7 +206,7 @@ def _shared(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
                 continue
             name = re.sub(r"\W", "", answer["description"].title())
             same = (known for known, other in shared.items() if other == answer)
-            if name in shared and shared[name] != answer:  # the same errors with the operation's own examples
+            if name in shared and shared[name] != answer:  # another operation has the same errors with other examples
                 name = next(same, name + "In" + operation["operationId"].title().replace("_", ""))
             shared[name] = answer
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
@@ -222,7 +222,10 @@ def _route(docstring: str) -> tuple[str, str]:
 
 
 def _documentation() -> list[tuple[str, str, str, str]]:
-    """Return method, path, summary and media type of the documentation's own routes, which its module lists."""
+    """Return the method, path, summary and media type of each route that serves the documentation.
+
+    The routes are in the docstring of ``get_documentation``.
+    """
     text = (Path(CHECKOUT) / "infra" / "functions" / "documentation" / "get_documentation.py").read_text()
     routes = re.findall(r"^([A-Z]+) (/\S+): ", text, re.MULTILINE)
     return [
@@ -340,7 +343,7 @@ def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dic
 
 
 def _either(causes: list[type[IncidentError]]) -> Schema:
-    """Return the schema of one of several problems, which differ in their ``type``."""
+    """Return the schema of a body that is any one of several problem documents. Their ``type`` tells them apart."""
     schemas = [reference(problem_name(error)) for error in causes]
     if len(schemas) == 1:
         return schemas[0]

@@ -1,4 +1,4 @@
-"""The bodies as JSON Schema (2020-12, which OpenAPI 3.1 uses).
+"""The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
 A schema is never stricter than the service: the service refuses everything that a schema refuses. A description has the
 rules that a schema cannot express, like the order of timestamps or a number of UTF-8 bytes.
@@ -94,7 +94,7 @@ _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceT
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
-# The schema of each check in `payloads`. A check that is missing here stops the generator.
+# The schema that describes each check in `payloads`. The generator fails if the schema of a check is missing here.
 _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
     "_within_bytes": {"maxLength": model.TEXT_BYTES},
@@ -114,13 +114,13 @@ class _OfPayloads(GenerateJsonSchema):
         return super().function_after_schema(schema) | _CHECKS[schema["function"]["function"].__name__]
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
+        raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
 
     def function_wrap_schema(self, schema: core_schema.WrapValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
+        raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
 
     def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"add a schema for this kind of check to _OfPayloads: {schema['function']}")
+        raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
 
     def int_schema(self, schema: core_schema.IntSchema) -> Schema:
         return super().int_schema(schema) | {"format": "int64"}
@@ -136,7 +136,7 @@ class _OfPayloads(GenerateJsonSchema):
 
 
 def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title: str) -> Schema:
-    """Return the schema of the body that a caller may send."""
+    """Return the schema of a request body: a new incident or a patch."""
     schema = kind.model_json_schema(schema_generator=_OfPayloads)
     properties = {}
     for field, described in _named(schema["properties"]).items():
@@ -150,7 +150,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
 
 
 def _named(schema: Any) -> Any:
-    """Return a schema in which a reference to the vocabulary's schema replaces each enum of its words."""
+    """Replace each enum in a schema with a reference to the named schema that has the same words, like ``Status``."""
     match schema:
         case {"enum": words, "type": "string", **more}:
             return more | next(reference(name) for name, known in _WORDS.items() if known == tuple(words))
@@ -163,7 +163,7 @@ def _named(schema: Any) -> Any:
 
 
 def _of_field(field: str, hint: Any) -> Schema:
-    """Return the schema of an incident's field in an answer, from its type and its name."""
+    """Return the schema that a field of an incident has in answers, from the field's type and name."""
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     nullable = NoneType in parts
     if field in _WORDS_OF:
@@ -282,7 +282,7 @@ def problem_name(error: type[errors.IncidentError]) -> str:
 
 
 def _problems() -> dict[str, Schema]:
-    """Return a schema for each error, by its name: a problem document (RFC 9457) with a constant type."""
+    """Return the schema of each error's problem document (RFC 9457), by the schema's name."""
     blamed: Schema = {"type": "array", "items": reference("Violation"), "minItems": 1}
     more: dict[type[errors.IncidentError], dict[str, Schema]] = {
         errors.InvalidIncident: {"errors": blamed},
@@ -314,7 +314,7 @@ def problem(status: int, title: str, description: str, more: Mapping[str, Schema
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Return every schema of the document, by its name."""
+    """Return all schemas of the OpenAPI document, by name."""
     rule = {
         "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) to the value."},
         "detail": {"type": "string", "description": "What would be right."},

@@ -1,11 +1,11 @@
-"""`incidents import`: send the incidents of a file to the API.
+"""The command `incidents import`, which sends the incidents of a file to the API.
 
 ``command``   the command and its options
-``importer``  the two readings of the file: the first only checks, the second sends
+``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
 ``progress``  records which rows are done
 ``checking``  checks a row and computes its key
 ``rows``      reads the rows of a file of either format
 ``cells``     converts the cells of a CSV file to field values
-``job``       the parameters of an import, and its counts
+``job``       the parameters of an import, and the numbers of rows by result
 """

@@ -1,4 +1,7 @@
-"""Convert a CSV file's cells to field values. A cell that cannot be converted stays a text, which the rules refuse."""
+"""Convert the cells of a CSV file to field values.
+
+A cell that cannot be converted stays a text. The later check of the row then reports the text as an invalid value.
+"""
 
 import re
 from typing import Any
@@ -11,8 +14,8 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8
 
 
 def value(field: str, text: str) -> Any:
-    """Return the value that a cell's text, which is not empty, gives to a field."""
-    if not isinstance(text, str):  # from an errors file that somebody edited
+    """Convert a cell's text, which must not be empty, to a value of the field's type."""
+    if not isinstance(text, str):  # a person may have written another JSON value into an errors file
         return text
     if field in model.LISTS:
         return _list(text)
@@ -26,7 +29,10 @@ def value(field: str, text: str) -> Any:
 
 
 def _list(text: str) -> Any:
-    """Return the list of ``a; b`` or of a JSON array, which items with a semicolon or a leading bracket need."""
+    """Return a list from a text like ``a; b``, or from a JSON array.
+
+    The list must be a JSON array if an item has a semicolon or the first item begins with ``[``.
+    """
     if not text.lstrip().startswith("["):
         return [item.strip() for item in text.split(";")]
     try:
@@ -36,7 +42,7 @@ def _list(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
-    """Return the JSON value of a text, or the text itself if it is not JSON: most people mean a plain text."""
+    """Return the JSON value of a text, or the text itself if it is not JSON, because most people write plain text."""
     try:
         return json_text.loads(text)
     except MalformedRequest:

@@ -1,6 +1,6 @@
-"""Check a row and compute its key, without calling the API.
+"""Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are the service's own: this module calls the same modules that check an API caller's input.
+The rules are those of the service, because this module calls the service's own modules.
 """
 
 import json
@@ -25,7 +25,7 @@ class CheckedRow(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields that the client sends."""
+        """The row's values as the client sends them, with ``lessons_learned`` as a JSON value."""
         lessons = self.given.get("lessons_learned")
         return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
 
@@ -46,10 +46,10 @@ def check(row: Row, now: str) -> dict[str, Any]:
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:
-    """Return a hash of the tenant and the row's values: rows with equal values have equal hashes."""
+    """Return a hash of the tenant and the row's values. Rows with equal values have equal hashes."""
     return sha256(json.dumps([tenant, payloads.fingerprint(given), row.is_deleted]).encode()).digest()
 
 
 def key(fingerprint: bytes, nth: int) -> str:
-    """Return the idempotency key of the nth row with this fingerprint: two equal rows are two incidents."""
+    """Return the idempotency key of the nth row with this fingerprint. Equal rows become separate incidents."""
     return "import-" + sha256(fingerprint + nth.to_bytes(8)).hexdigest()

@@ -1,4 +1,4 @@
-"""`incidents import`: its options, its token and its output."""
+"""The command `incidents import`: its options, the choice of the token, and the printed result."""
 
 import os
 from pathlib import Path
@@ -32,39 +32,40 @@ def import_(
     app: Annotated[str | None, typer.Option(help="Import as this application (the claim app_id).")] = None,
     url: Annotated[
         str | None,
-        typer.Option(help=f"Use the deployed API at this URL, without /api/v1/grc. Its token is in {TOKEN}."),
+        typer.Option(help=f"Use the deployed API at this URL (without /api/v1/grc) and the token in {TOKEN}."),
     ] = None,
     other_apps: Annotated[
-        OtherApps | None, typer.Option(help="Skip or adopt exported incidents that are not of the token's application.")
+        OtherApps | None,
+        typer.Option(help="Skip or adopt exported incidents of other applications than the token's."),
     ] = None,
     errors: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the failed rows and their errors here. Default: FILE.errors.jsonl"),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Make at most so many calls at once.")] = 8,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Make at most this number of calls at once.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows. Send nothing.")] = False,
 ) -> None:
     """Import the incidents of a file with their own dates, numbers and statuses.
 
-    CSV: the first line names fields of a create, and an empty cell gives no value.
-    A list is `a; b` or a JSON array. lessons_learned is JSON or, if it is not valid JSON, a text.
+    CSV: the first line has the names of fields, as in the body of a create. An empty cell leaves its field unset.
+    Write a list as `a; b` or as a JSON array. Write lessons_learned as JSON or as plain text.
 
-    JSON Lines: each line is the body of a create, or a line of `incidents tenant export` or of an errors file.
+    JSON Lines: each line is the body of a create, a line of `incidents tenant export`, or a line of an errors file.
 
-    A second import of the same file changes nothing, and an interrupted import continues.
-    The import recognizes a row by its incident_number, or else by FILE.progress. Keep that file next to FILE.
+    A second import of the same file changes nothing. An interrupted import continues when you run it again.
+    The import recognizes a row by its incident_number. For rows without one, keep FILE.progress next to FILE.
 
-    Failed rows go to an errors file. Fix them there and import that file.
+    The import writes failed rows to an errors file. Fix the rows there, then import the errors file.
 
     Without --url, the import uses the local stack.
-    With --url, it uses that API. GRC_TOKEN must have a token of the tenant.
+    With --url, the import uses the API at that URL. GRC_TOKEN must then have a token of the tenant.
     """
-    from . import importer  # 0.8 s: pydantic, and botocore's session
+    from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):
         advice = "Name another file: --errors FILE"
-        raise StepFailed("The errors file would overwrite the import file or its progress.", f"  {errors}", advice)
+        raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency)
@@ -79,7 +80,7 @@ def import_(
 def _import(job: Job, url: str | None, concurrency: int) -> Counts:
     from grc_client import Client, GrcError  # 0.3 s: pydantic
 
-    from . import importer  # 0.8 s: pydantic, and botocore's session
+    from . import importer  # takes 0.8 s, as above
 
     base_url, token = _local(job) if url is None else (url, _given_token())
     job = job._replace(app=_checked_app(job, token))
@@ -95,7 +96,7 @@ def _import(job: Job, url: str | None, concurrency: int) -> Counts:
             raise typer.Exit(130) from None
         except GrcError as error:
             raise StepFailed(
-                "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then run it again."
+                "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then import again."
             ) from None
 
 
@@ -104,14 +105,14 @@ def _record(file: Path) -> Path:
 
 
 def _check_that_it_can_be_made(errors: Path) -> None:
-    """Check, before anything is sent, that the errors file can be written.
+    """Check before the import that the errors file can be written. Raises StepFailed if it cannot be written.
 
-    The import renames an existing errors file. So anything else at that path is refused. Raises StepFailed.
+    The import renames an existing errors file. So the path must be free or name a regular file.
     """
     with writing(errors):
         if errors.is_symlink() or (errors.exists() and not errors.is_file()):
             raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
-        with TemporaryFile(dir=errors.parent):  # it never has a name in the folder
+        with TemporaryFile(dir=errors.parent):  # a file without a name tests whether the folder is writable
             pass
 
 
@@ -122,11 +123,14 @@ def _local(job: Job) -> tuple[str, str]:
 
 
 def _given_token() -> str:
-    """Return the deployed API's token from the environment: process lists and shell histories show arguments."""
+    """Return the deployed API's token from the environment. Raises StepFailed if there is none.
+
+    The token is not an argument, because process lists and shell histories show arguments.
+    """
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise StepFailed(
-            f"The environment variable {TOKEN} has no token.", "", f"Set it to a token of the API: export {TOKEN}=..."
+            f"The environment variable {TOKEN} has no token.", "", f"Set it to the API's token: export {TOKEN}=..."
         )
     return token
 

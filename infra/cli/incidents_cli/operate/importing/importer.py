@@ -1,6 +1,7 @@
-"""A complete import in two readings of the file. The first only checks the rows; the second sends the valid rows.
+"""Import a file by reading it twice. The first reading only checks the rows. The second reading sends the valid rows.
 
-Memory is bounded by the longest row and the number of calls at once. ``progress`` records facts about all rows on disk.
+The memory that an import needs depends on the longest row and on the number of concurrent calls, not on the file's
+size. ``progress`` keeps the facts about all rows on disk.
 """
 
 import json
@@ -30,7 +31,10 @@ from .sending import Outcome, Stopped, send
 
 @dataclass
 class Plan:
-    """What the first reading found. ``first``: by year, the highest generated number's count, and its row."""
+    """The result of the first reading: the numbers of rows by kind, and the rows to send first.
+
+    ``first`` has, by year, the highest count in a number of the form ``INC-<year>-<count>``, and the row that has it.
+    """
 
     rows: int = 0
     wrong: int = 0
@@ -41,9 +45,9 @@ class Plan:
 
 
 class ErrorsFile:
-    """The failed rows, one per line, to be fixed and imported.
+    """The file of failed rows, one per line. A person fixes the rows there and imports the file.
 
-    The first failed row creates the file. An older file is renamed to ``FILE.before``.
+    The file is created with the first failed row. An older file is renamed to ``FILE.before``.
     """
 
     def __init__(self, file: Path) -> None:
@@ -58,8 +62,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                self._file.touch(mode=0o600)  # only its owner can read it, like an export
-                # JSON allows a lone surrogate and UTF-8 does not: it is written as an escape.
+                self._file.touch(mode=0o600)  # only the file's owner can read it, as with an export
+                # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
                 self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
@@ -71,7 +75,10 @@ class ErrorsFile:
 
 
 def dry_run(job: Job) -> Counts:
-    """Check every row, write the invalid rows to the errors file, and send nothing. Raises StepFailed as an import."""
+    """Check every row, and write the invalid rows to the errors file. Send nothing. Return the numbers of rows.
+
+    Raises StepFailed if a file cannot be read or written, or if ``--other-apps`` is missing.
+    """
     errors = ErrorsFile(job.errors)
     with Progress(None) as progress, closing(errors):
         plan = _check_rows(job, progress, errors.add)
@@ -79,16 +86,16 @@ def dry_run(job: Job) -> Counts:
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
-    """Import the file. Raises StepFailed if the API cannot be used; the next run then continues.
+    """Import the file, and return the numbers of rows. Raises StepFailed if the API cannot be used.
 
-    ``place`` identifies the tenant, application and API: only a run with the same place continues an import.
+    The next run continues an unfinished import, but only if it has the same ``place``: tenant, application and API.
     """
     plan = _check_rows(job, progress)
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
-            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress: only that file keeps "
-            "a second import from making these incidents again.",
+            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
+            "second import would create the incidents of these rows again.",
             markup=False,
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
@@ -98,7 +105,10 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
 
 
 def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
-    """Read and check the complete file. Raises StepFailed if it cannot be read, or if ``--other-apps`` is missing."""
+    """Read and check the complete file, and return the plan. ``wrong`` receives each invalid row.
+
+    Raises StepFailed if the file cannot be read, or if ``--other-apps`` is missing.
+    """
     plan = Plan()
     with _make_progress_bar() as bar:
         task = bar.add_task("Reading", total=None)
@@ -122,7 +132,7 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
 
 
 class _Sending:
-    """The second reading. The main thread reads, records and counts; the other threads call the API."""
+    """The second reading, which sends the rows. The main thread reads and counts. The other threads call the API."""
 
     def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
         self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
@@ -156,9 +166,10 @@ class _Sending:
         return self._counts
 
     def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-        """Yield the rows in sending order: first each year's highest number, alone, then the rest as in the file.
+        """Yield the rows in the order of sending: first the row with each year's highest number, then all others.
 
-        The highest number raises the year's counter above all the file's numbers before any other row is sent.
+        Each of the first rows is sent alone. The API then raises the year's counter to that number, so the file's
+        other rows need not raise the counter.
         """
         highest = [checked for _, checked in self._plan.first.values()]
         for checked in highest:
@@ -189,7 +200,7 @@ class _Sending:
             self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
-        """Record the incidents that the last calls made, for an import that ends early."""
+        """Record the incidents that the last calls created. This matters only if the import ends early."""
         for call, checked in self._calls.items():
             if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
                 self._progress.record(checked.key, made)
@@ -202,7 +213,7 @@ class _Sending:
 
 
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-    """Yield every row with its checked form, or with a failed outcome that has the row's errors."""
+    """Yield every row of the file with its checked form, or with an outcome that has the errors of an invalid row."""
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file):
         try:
@@ -215,7 +226,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 
 
 def _is_of_others(job: Job, row: Row) -> bool:
-    """Return whether the row is exported and its application, which may be None, differs from the token's."""
+    """Return whether a row was exported and has another application than the token. Either application may be None."""
     return row.is_exported and row.app_id != job.app
 
 
@@ -238,16 +249,16 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
     listed = ", ".join(f"{app or 'no application'}: {times}" for app, times in plan.others.most_common(10))
     who = f"the application {job.app}" if job.app else "no application"
     return StepFailed(
-        f"Exported incidents of another application than the token's: {plan.others.total()}. The token has {who}.",
+        f"Exported incidents with another application than the token: {plan.others.total()}. The token has {who}.",
         f"  {listed}",
-        "Only a token of an application can make that application's incidents. Use --other-apps skip to leave them out "
-        "and import them later with such a token (locally: --app NAME). Use --other-apps adopt to import all as "
-        "this token's own.",
+        "Only a token of an application can create incidents of that application. Use --other-apps skip to leave these "
+        "incidents out, and import them later with a token of their application (locally: --app NAME). Use "
+        "--other-apps adopt to import all incidents as those of this token.",
     )
 
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return False if an incident that the earlier import made no longer exists, as after an erasure."""
+    """Return whether the earlier import's incidents still exist. Check only one, because an erasure deletes all."""
     made = progress.any_made()
     if made is None:
         return True

@@ -1,15 +1,15 @@
-"""The parameters of an import, and its counts."""
+"""The parameters of an import, and its numbers of rows by result."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 OtherApps = Literal["skip", "adopt"]
-"""What to do with exported incidents that are not of the token's application."""
+"""What an import does with exported incidents of other applications than the token's: skip or adopt them."""
 
 
 class Job(NamedTuple):
-    """The parameters of an import. ``app`` is the token's application, None if the token is a person's."""
+    """The parameters of an import. ``app`` is the token's application, or None for the token of a person."""
 
     file: Path
     tenant: str

@@ -1,7 +1,7 @@
-"""The record of the rows that are done: a small database next to the file, from which an interrupted import continues.
+"""The record of the rows that an import has done: a small SQLite database next to the imported file.
 
-The record identifies a row by its key, not by its line: rows may be added, fixed and moved. As long as the record is
-kept, a second import does not make a row without a number again.
+An interrupted import continues from the record. The record identifies a row by its idempotency key, not by its line, so
+somebody may add, fix and move rows. A second import needs the record to recognize the rows without a number.
 """
 
 import sqlite3
@@ -14,7 +14,9 @@ from typing import Self
 
 from ...console import MAY_YOU_WRITE, StepFailed
 
-_SECONDS = 1.0  # between two commits; rows whose record is lost are sent again, with the same idempotency keys
+# Seconds between two commits. A crash loses the records since the last commit. The next import sends those rows again,
+# with the same idempotency keys.
+_SECONDS = 1.0
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
@@ -23,10 +25,10 @@ _TABLES = (
 
 
 class Progress:
-    """The rows that are done, and how often this reading of the file has seen each row. For one thread."""
+    """The rows that are done, and how often this reading of the file has met each row. Only one thread may use it."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open or create the record in ``file``, or in memory for None. Raises StepFailed."""
+        """Open or create the record in ``file``, or in memory if ``file`` is None. Raises StepFailed if that fails."""
         self._file = file
         self._written = time.monotonic()
         try:
@@ -48,7 +50,7 @@ class Progress:
             raise StepFailed(f"{file} cannot be opened.", f"  {error}", advice) from None
         except sqlite3.DatabaseError as error:
             self._base.close()
-            advice = "Move the file away. The import then makes a new one."
+            advice = "Move the file away. The import then creates a new file."
             raise StepFailed(f"{file} is not the record of an import.", f"  {error}", advice) from None
 
     def __enter__(self) -> Self:
@@ -60,13 +62,16 @@ class Progress:
         try:
             self._commit()
         except StepFailed:
-            if not isinstance(error, StepFailed):  # else the first failure is the one to report
+            if not isinstance(error, StepFailed):  # a StepFailed from inside the block is reported instead
                 raise
         finally:
             self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Begin an import into ``place``. Return whether the last import had the same place and did not finish."""
+        """Record that an import into ``place`` begins. Return whether it continues an unfinished import.
+
+        It does if the last import was into the same place and did not finish.
+        """
         before = self._execute("SELECT place, is_finished FROM import").fetchone()
         self._execute("DELETE FROM import")
         self._execute("INSERT INTO import VALUES (?, 0)", (place,))
@@ -74,7 +79,7 @@ class Progress:
         return bool(before == (place, 0))
 
     def finish(self) -> None:
-        """Record that all rows are done. The next import of the file then checks that each incident still exists."""
+        """Record that all rows are done. The next import of the file then checks whether each incident still exists."""
         self._execute("UPDATE import SET is_finished = 1")
 
     def read_again(self) -> None:
@@ -82,19 +87,19 @@ class Progress:
         self._execute("DELETE FROM seen")
 
     def nth(self, fingerprint: bytes) -> int:
-        """Count a row, and return its ordinal number among the equal rows of this reading, from 1."""
+        """Return the ordinal number of a row among the equal rows of this reading, from 1. Each call counts one row."""
         before = self._execute("SELECT times FROM seen WHERE fingerprint = ?", (fingerprint,)).fetchone()
         times: int = 1 if before is None else before[0] + 1
         self._execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (fingerprint, times))
         return times
 
     def made(self, key: str) -> str | None:
-        """Return the id of the incident that an earlier import made from a row, or None."""
+        """Return the id of the incident that an earlier import created from a row, or None."""
         kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
         return None if kept is None else str(kept[0])
 
     def any_made(self) -> str | None:
-        """Return the id of any incident that an earlier import made, or None."""
+        """Return the id of any one incident that an earlier import created, or None."""
         kept = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
         return None if kept is None else str(kept[0])
 
@@ -114,12 +119,15 @@ class Progress:
 
     @contextmanager
     def _advising(self) -> Iterator[None]:
-        """Turn a database error into a StepFailed. Rows whose record is lost are sent again with the same keys."""
+        """Turn a database error into a StepFailed.
+
+        Its advice is to repeat the command. The repeated import sends unrecorded rows again, with the same keys.
+        """
         try:
             yield
         except sqlite3.OperationalError as error:
             file = self._file or "SQLite's temporary file"
             raise StepFailed(
                 f"{file} cannot be written.", f"  {error}",
-                f"{MAY_YOU_WRITE} Then run the same command again within a day. It continues and makes nothing twice.",
+                f"{MAY_YOU_WRITE} Then run the same command again within a day. It continues without duplicates.",
             ) from None  # fmt: skip

@@ -1,10 +1,13 @@
-"""Read the rows of a file of either format: each row's body for a create, and its original text for an errors file.
+"""Read the rows of a CSV or JSON Lines file. A row has the body of a create, and its original text.
 
-CSV         a header of field names; ``cells`` converts each text to its field's type
-JSON Lines  the body of a create
-            a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
-            a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
-One file may mix the three kinds of JSON line. The reader holds one row at a time, so a file may have any size.
+A CSV file has a header of field names. ``cells`` converts each cell to the type of its field.
+A JSON Lines file may mix three kinds of line:
+
+    the body of a create
+    a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
+    a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
+
+The reader has only one row in memory, so a file may have any size.
 """
 
 import csv
@@ -25,7 +28,10 @@ _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
 class Row(NamedTuple):
-    """One row. ``stood`` is the original row as a member of an errors file: ``"row": ...`` or ``"cells": ...``."""
+    """One row of an import file. ``body`` is the body of a create. ``unreadable`` has the errors of an unreadable row.
+
+    ``stood`` is the original row, as the member ``"row": ...`` or ``"cells": ...`` of a line in an errors file.
+    """
 
     line: int
     stood: str
@@ -37,10 +43,10 @@ class Row(NamedTuple):
 
 
 def read(file: Path) -> Iterator[Row]:
-    """Yield the rows of a file, in order. Raises StepFailed if the file itself cannot be read."""
+    """Yield the rows of a file in order. Raises StepFailed if the complete file cannot be read."""
     form = file.suffix.lower()
     if form not in FORMS:
-        raise StepFailed(f"{file} has an unknown file format.", "", f"Name a file that ends in {' or '.join(FORMS)}.")
+        raise StepFailed(f"{file} has an unknown file format.", "", f"Use a file that ends in {' or '.join(FORMS)}.")
     try:
         yield from _of_csv(file) if form == ".csv" else _of_lines(file)
     except UnicodeDecodeError as error:
@@ -75,7 +81,7 @@ def _check_header(file: Path, header: list[str]) -> None:
     if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
         try:
             payloads.new_incident({"title": "a title", **unknown})
-        except InvalidIncident as invalid:  # its texts name the nearest field
+        except InvalidIncident as invalid:  # for a misspelled field, the error names the most similar field
             wrong = [
                 f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
                 for violation in invalid.violations
@@ -86,7 +92,7 @@ def _check_header(file: Path, header: list[str]) -> None:
     if wrong:
         advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
         if any(";" in name for name in header):
-            advice = "Separate the cells by commas. Spreadsheet programs in some languages write semicolons instead."
+            advice = "Separate the cells with commas. Spreadsheet programs in some languages write semicolons instead."
         raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
 
 
@@ -160,7 +166,7 @@ def _member(name: str, value: object) -> str:
 
 
 def _as_read(value: Any, otherwise: str) -> str:
-    """Return a value as JSON whose numbers keep all digits; return ``otherwise`` if the value is nested too deeply."""
+    """Return a value as JSON with all digits of its numbers. Return ``otherwise`` if the value is nested too deeply."""
 
     def written(inner: Any) -> str:
         if isinstance(inner, json_text.Number):

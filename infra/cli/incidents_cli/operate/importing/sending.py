@@ -1,7 +1,8 @@
-"""Send one row to the API: the incident is created, is already there, or fails. Stateless, so threads may share it.
+"""Send one row of an import to the API. The row's incident is created or is already there, or the row fails.
 
-For 24 hours, the row's idempotency key keeps the row from being made twice. After that, its number does if it has one:
-the API answers that the number is taken, and this module compares the row with the incident that has the number.
+For 24 hours, the row's idempotency key prevents a second incident. After that, only the row's number prevents one, if
+the row has a number. The API answers that the number is taken. This module then compares the row with the incident that
+has the number. The functions keep no state, so threads may call them at the same time.
 """
 
 import time
@@ -15,13 +16,13 @@ from incidents.domain.errors import Violation
 
 from .checking import CheckedRow
 
-_LOOKS = 5  # tries to find a number that was just taken: a list is eventually consistent
+_LOOKS = 5  # tries to find a number that was just taken, because a list is eventually consistent
 _PAUSE = 0.2  # seconds between two tries
 _FIRST = '"1"'  # the ETag of an incident that nobody has changed
 
 
 class Outcome(NamedTuple):
-    """The result of a row. ``violations`` are the reasons of a failure, and ``request_id`` names the failed request."""
+    """The result of sending a row. A failure has its ``violations``, and the ``request_id`` of the failed request."""
 
     kind: Literal["created", "already_there", "failed"]
     incident_id: str | None = None
@@ -30,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 class Stopped(Exception):
-    """The API cannot be used now for any row. ``line`` is the row's line, and ``why`` is the client's error."""
+    """The API cannot be used now, for this row or any other. ``line`` is the row's line, ``why`` the client's error."""
 
     def __init__(self, line: int, why: GrcError) -> None:
         super().__init__(str(why))
@@ -38,9 +39,10 @@ class Stopped(Exception):
 
 
 def send(incidents: Incidents, checked: CheckedRow, made: str | None) -> Outcome:
-    """Create the row's incident unless it exists; ``made`` is the id that an earlier import recorded for the row.
+    """Create the row's incident unless it exists already, and return the outcome.
 
-    Raises Stopped for an error that this row did not cause.
+    ``made`` is the id of the incident that an earlier import recorded for the row, or None. Raises Stopped for an error
+    of the API that is not the fault of this row.
     """
     try:
         if made is not None and _is_there(incidents, made):
@@ -71,13 +73,13 @@ def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
-    """Return the outcome if the number is taken: already there if the incident with the number equals the row."""
+    """Return the outcome of a row whose number is taken: ``already_there`` if the number's incident equals the row."""
     incident = _of_number(incidents, checked.given["incident_number"])
     if incident is None:
         return _failed(taken)
     others = differing(checked.given, incident)
     if not others and checked.row.is_deleted and _is_untouched(incident):
-        incidents.delete(incident.id)  # an import stopped between the create and the delete
+        incidents.delete(incident.id)  # an earlier import stopped between the create and the delete
     elif checked.row.is_deleted != incident.is_deleted:
         others.append("is_deleted")
     if not others:
@@ -88,7 +90,7 @@ def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Out
 
 
 def _of_number(incidents: Incidents, number: str) -> Incident | None:
-    """Return the incident that has a number, or None if this token cannot read it."""
+    """Return the incident that has an incident number, or None if the token cannot read the incident."""
     for attempt in range(_LOOKS):
         if attempt:
             time.sleep(_PAUSE)
@@ -102,7 +104,7 @@ def _is_untouched(incident: Incident) -> bool:
 
 
 def differing(given: dict[str, Any], incident: Incident) -> list[str]:
-    """Return the fields whose values in an incident differ from the row's. Fields that the row lacks do not count."""
+    """Return the names of the fields in ``given`` that have other values in the incident."""
     return [field for field in given if not _says_the_same(field, given, incident)]
 
 
@@ -110,7 +112,9 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     value = getattr(incident, field)
     if field == "lessons_learned":
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
-    if field in model.DERIVED:  # a row's own ends agree with its minutes; the API derives others from stamped ends
+    # The API derives the minutes if both timestamps are known. If the row gave both, ``check`` has already compared
+    # them with the row's minutes. If the API set one of the timestamps, the minutes may differ from the row's.
+    if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))
     if isinstance(value, datetime):

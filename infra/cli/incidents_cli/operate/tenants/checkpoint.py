@@ -1,4 +1,7 @@
-"""The checkpoint of a long walk: a file from which an interrupted walk continues, replaced atomically at each step."""
+"""The checkpoint of a long command: the file from which an interrupted command continues.
+
+Each step of the command replaces the file atomically.
+"""
 
 import json
 import os
@@ -12,14 +15,17 @@ from ...local.local_stack import write
 
 
 class Checkpoint:
-    """The state of one walk. ``about`` identifies the walk: another walk must not continue from this state."""
+    """The saved state of one run of a command, such as `incidents verify`.
+
+    ``about`` identifies the run, for example by its tenant and table. A different run must not continue from the state.
+    """
 
     def __init__(self, path: Path, **about: str) -> None:
         self.path = path
         self._about = about
 
     def load(self) -> dict[str, Any]:
-        """Return the last saved state, {} at the beginning. Raises StepFailed for a broken or another walk's file."""
+        """Return the last saved state, or {} without a file. Raises StepFailed for a broken file or another run's."""
         try:
             kept = json.loads(self.path.read_text())
             about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
@@ -34,8 +40,8 @@ class Checkpoint:
             detail = "\n".join(
                 f"  {name}: {was or 'none'}, not {now or 'none'}" for name, (was, now) in pairs.items() if was != now
             )
-            advice = f"Continue with the values that it names, or remove {self.path} to begin again."
-            raise StepFailed(f"{self.path} is the checkpoint of something else.", detail, advice)
+            advice = f"Run the command with the values of the checkpoint, or remove {self.path} to begin again."
+            raise StepFailed(f"{self.path} is the checkpoint of another command.", detail, advice)
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
@@ -48,9 +54,10 @@ class Checkpoint:
 
 @contextmanager
 def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
-    """Open a file, readable by its owner only, to append after its first ``size`` bytes. Drop any bytes after these.
+    """Cut a file to its first ``size`` bytes, and open the file to append to it.
 
-    Raises StepFailed if the file is shorter than ``size``, or cannot be written.
+    Create the file if it is missing. Only its owner can then read it. Raises StepFailed if the file is shorter than
+    ``size`` or cannot be written.
     """
     with writing(path):
         file = open(path, "r+b", opener=lambda name, _: os.open(name, os.O_RDWR | os.O_CREAT, 0o600))  # noqa: SIM115
@@ -58,17 +65,20 @@ def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
         with writing(path):
             if file.seek(0, os.SEEK_END) < size:
                 advice = "Remove this file and the checkpoint to begin again."
-                raise StepFailed(f"{path} is shorter than its checkpoint says.", "", advice)
+                raise StepFailed(f"{path} is shorter than its checkpoint recorded.", "", advice)
             file.truncate(size)
             file.seek(size)
         yield file
     finally:
         with writing(path):
-            file.close()  # it tries again to write buffered bytes, and may fail
+            file.close()  # writes the bytes that are still in the buffer, so it may fail
 
 
 def write_durably(file: IO[bytes], content: bytes) -> int:
-    """Write and sync to disk, so that a checkpoint can rely on the bytes; return the file's size. Raises StepFailed."""
+    """Write bytes and sync them to disk, so that a checkpoint can rely on them. Return the file's new size.
+
+    Raises StepFailed if the file cannot be written.
+    """
     with writing(Path(file.name)):
         file.write(content)
         file.flush()

@@ -24,7 +24,7 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant id, as i
 def verify(
     tenant_id: TenantOption,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the violations to this file, as JSON Lines.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the broken rules to this file, as JSON Lines.")
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -34,11 +34,11 @@ def verify(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Check all items of a tenant and print one line per violation. Write nothing to the table.
+    """Check all items of a tenant, and print one line for each broken rule. Write nothing to the table.
 
     An interrupted run continues when you run the same command again.
     """
-    from . import verify as walk  # 0.8 s: pydantic, and botocore's session
+    from . import verify as walk  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
@@ -54,28 +54,31 @@ def verify(
     if not outcome.looked_at:
         raise StepFailed(
             f"The table has no items of the tenant {tenant_id}.", f"  {reader.table_arn()}",
-            "Check that --tenant is the claim tenant_id of its tokens. If it is, and the tenant had incidents, this "
-            "table lost them or never had them.",
+            "Check that --tenant is the claim tenant_id of the tenant's tokens. If it is, and the tenant has created "
+            "incidents, this table lost these incidents or never had them.",
         )  # fmt: skip
     if outcome.violations:
         detail = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(
             f"Violations in the tenant {tenant_id}: {sum(outcome.violations.values())}.", detail,
-            "Follow docs/runbooks/restore.md: its table says what to do for each rule.",
+            "Follow docs/runbooks/restore.md. Its table has the remedy for each rule.",
         )  # fmt: skip
     stderr.print(f"[green]✓[/green] The tenant {tenant_id} has no violations.")
 
 
 @tenant.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="The file to make, with one incident per line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="The new file, with one incident per line.")],
     tenant_id: TenantOption,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Write every incident with its trail to a file, deleted incidents included. An interrupted run continues."""
-    from . import export as walk  # 50 ms: ulid
+    """Write every incident of a tenant with its trail to a file. Deleted incidents are included.
+
+    An interrupted run continues when you run the same command again.
+    """
+    from . import export as walk  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     with _show_progress(f"Exporting {tenant_id}") as show:
@@ -101,24 +104,27 @@ def erase(
     ] = None,
     quiet_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="Wait until no item came back for so many seconds. Default: 120."),
+        typer.Option(min=0, help="End after this number of seconds without a new item. Default: 120."),
     ] = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Delete every item of a tenant permanently, and write a proof. An interrupted run continues."""
-    from . import erase as walk  # 50 ms: ulid
+    """Delete every item of a tenant permanently, and write a proof of the deletion to a file.
+
+    An interrupted run continues when you run the same command again.
+    """
+    from . import erase as walk  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     stderr.print(
-        f"This erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo this.",
+        f"This command erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo it.",
         markup=False,
     )
-    stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md): an active writer makes new items.")
+    stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md), so that nobody writes new items for it.")
     if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
         raise StepFailed(
-            "The confirmation names another tenant: nothing was erased.", "", f"To erase the tenant, type {tenant_id}."
+            "The confirmation names another tenant. Nothing was erased.", "", f"To erase the tenant, type {tenant_id}."
         )
     quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
     file = proof or Path(f"erasure-{tenant_id}.json")
@@ -131,7 +137,7 @@ def erase(
 
 
 def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
-    from .reading import TenantReader  # 50 ms: ulid
+    from .reading import TenantReader  # takes 50 ms, so `--help` does not import it
 
     deployment = Deployment(stack, region)
     if not model.TENANT_ID.fullmatch(tenant_id):
@@ -144,7 +150,10 @@ def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | 
 
 @contextmanager
 def _show_progress(doing: str) -> Iterator[Callable[[str, int, float | None], None]]:
-    """Show a walk's progress: the kind of items, their count, and a bar if the finished part is known."""
+    """Yield a function that shows progress: the kind of items, their number, and a bar for the finished part.
+
+    If the finished part is None, the bar only shows that the command is running.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
         task = progress.add_task(doing, total=None)

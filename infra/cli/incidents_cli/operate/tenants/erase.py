@@ -1,9 +1,11 @@
-"""Delete every item of a tenant permanently, and write the proof: a strongly consistent read of each partition.
+"""Delete every item of a tenant permanently, and write the proof: a strongly consistent read that finds no item.
 
-The keys determine the partitions that a tenant can have: one per kind of item, its marks among all marks, and its rows
-of the account map. The table is never scanned. The table's stream reports the deletions, so the incidents' days are
-marked, and a job writes an empty day bucket for each mark. So items can come back. They are erased again until no item
-has come back for longer than a job can run.
+The tenant's id determines where its items are: a partition for each kind of item, a range of the marks, and the
+tenant's rows of the account map. So the table is never scanned.
+
+New items can appear after the deletion. The table's stream reports the deleted incidents, so their days are marked, and
+a job writes an empty day bucket for each mark. The command erases the new items until none has appeared for longer than
+a job can run.
 """
 
 import json
@@ -25,17 +27,20 @@ from .reading import TenantReader, batches, give_way
 
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
-_ROUNDS = 100  # rounds in which an item came back; after so many, somebody is still writing
-_AT_ONCE = 25  # the items that one BatchWriteItem accepts
+_ROUNDS = 100  # after so many rounds that found new items, somebody must still be writing
+_AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
 
 Tell = Callable[[str, int], None]
-"""Receives each step's progress: the kind of items, and how many of them were erased."""
+"""A function that receives the progress of an erasure: a kind of items, and a number of erased items."""
 
 
 class Erased(NamedTuple):
-    """The proof: the numbers of erased ``items`` and of items that the last read found (``remaining``), by kind."""
+    """The proof of an erasure. The times are RFC 3339 texts.
+
+    ``items`` has the number of erased items by kind. ``remaining`` has the number that the last read found, by kind.
+    """
 
     tenant: str
     table: str
@@ -47,19 +52,21 @@ class Erased(NamedTuple):
 
 
 def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased:
-    """Erase a tenant, wait until no item came back for ``quiet`` seconds, and write the proof.
+    """Erase a tenant until ``quiet`` seconds pass without a new item. Then write the proof, and return it.
 
-    An interrupted erasure continues. The checkpoint has the counts of erased items, except of the interrupted step.
-    Raises StepFailed if somebody still writes, if the last read finds an item, or if the proof cannot be written.
+    An interrupted erasure continues from its checkpoint, which has the numbers of erased items. The items of the
+    interrupted step are missing from these numbers. Raises StepFailed if somebody still writes items of the tenant, if
+    the last read finds an item, or if the proof cannot be written.
     """
     if proof.exists():
         raise StepFailed(
-            f"{proof} is there already.", "", "The file proves another erasure. Name a new file: --proof FILE"
+            f"{proof} exists already.", "", "The file proves another erasure. Name a new file: --proof FILE"
         )
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
     state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
-    checkpoint.save(state)  # before any deletion: if the checkpoint cannot be written, the proof cannot either
+    # Save the checkpoint before any deletion. If this fails, the proof could not be written into the folder either.
+    checkpoint.save(state)
 
     def gone(kind: str, count: int) -> None:
         state["items"][kind] = state["items"].get(kind, 0) + count
@@ -75,8 +82,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
             rounds, silent_since = rounds + 1, time.monotonic()
         if rounds == _ROUNDS:
             raise StepFailed(
-                f"Somebody still writes for the tenant {reader.tenant_id}.",
-                f"  Items that came back even after {rounds} rounds: {', '.join(sorted(came_back))}",
+                f"Somebody still writes items of the tenant {reader.tenant_id}.",
+                f"  After {rounds} rounds, there are still new items of these kinds: {', '.join(sorted(came_back))}",
                 "Revoke the tenant's tokens and producers, then run the same command again to continue.",
             )  # fmt: skip
     remaining = partitions.remaining()
@@ -91,15 +98,15 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All items of a tenant, by kind: its own partitions, its marks, and its rows of the account map."""
+    """All items of a tenant, by kind: the items in its partitions, its marks, and its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._client, self._table = reader.client, reader.table_name
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
         self._queries: dict[str, dict[str, Any]] = {
-            # The account map is first, so that no new finding is stored. Incidents are next, so that the stream reports
-            # their deletion early.
+            # The account map is erased first, so that no new finding is stored for the tenant. Incidents are next, so
+            # that the stream reports their deletion early.
             _ACCOUNTS: {
                 "KeyConditionExpression": "pk = :pk", "FilterExpression": "contains(tenants, :tenant)",
                 "ExpressionAttributeValues": of_tenant,
@@ -121,7 +128,7 @@ class _Partitions:
         }  # fmt: skip
 
     def erase(self, gone: Tell) -> set[str]:
-        """Erase all items found now, and report each page to ``gone``; return the kinds of the erased items."""
+        """Erase all items that exist now, and call ``gone`` for each page. Return the kinds of the erased items."""
         kinds: set[str] = set()
         with ThreadPoolExecutor(_THREADS) as pool:
             for kind, query in self._queries.items():
@@ -137,7 +144,7 @@ class _Partitions:
         return kinds
 
     def remaining(self) -> dict[str, int]:
-        """Return the number of items now, by kind, from strongly consistent reads."""
+        """Return the numbers of items that exist now, by kind. The reads are strongly consistent."""
         return {kind: sum(1 for _ in self._reader.query(**query)) for kind, query in self._queries.items()}
 
     def _delete(self, batch: list[Item]) -> None:
@@ -151,7 +158,10 @@ class _Partitions:
                 give_way(attempt)
 
     def _leave(self, row: Item) -> None:
-        """Remove the tenant from a row of the account map; other tenants stay. The next round retries a changed row."""
+        """Remove the tenant from a row of the account map, and keep the row's other tenants.
+
+        If somebody has changed the row, keep it. The next round then tries again.
+        """
         key, tenant = {"pk": row["pk"], "sk": row["sk"]}, {":tenant": {"SS": [self._reader.tenant_id]}}
         try:
             if len(row["tenants"]["SS"]) == 1:

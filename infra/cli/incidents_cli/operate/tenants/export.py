@@ -1,10 +1,10 @@
-"""Export every incident of a tenant to a file: one JSON object per line, in the order of creation.
+"""Export every incident of a tenant to a file, in the order of creation. Each line is a JSON object:
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-``incident`` is the document as a GET shows it; deleted incidents are included. ``changes`` is the complete trail as the
-list of changes shows it, oldest first. Both are of the same moment: there are as many changes as the incident's version
-says. A write during the export may or may not be in the file.
+``incident`` is the incident as a GET shows it. Deleted incidents are included. ``changes`` is the complete trail as the
+list of changes shows it, oldest first. The trail ends with the change that made the incident's exported version. The
+file may or may not have a change that is written during the export.
 """
 
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 
 
 class Exported(NamedTuple):
-    """The counts and the SHA-256 of the file.
+    """The numbers of incidents and changes in an exported file, and the file's SHA-256.
 
-    ``incomplete`` counts incidents whose trail has gaps, and trails whose incident is missing.
+    ``incomplete`` counts the incidents whose trail has gaps and the trails whose incident is missing.
     """
 
     incidents: int
@@ -34,15 +34,16 @@ class Exported(NamedTuple):
 
 class _Line(NamedTuple):
     incident_id: str
-    text: str | None  # None if there are changes but no incident
+    text: str | None  # None if the incident is missing
     changes: int
     is_whole: bool
 
 
 def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
-    """Write the file. An unfinished file is ``FILE.part``, and an interrupted export continues from its checkpoint.
+    """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
-    Raises StepFailed if the file exists already, or if an incident cannot be read.
+    An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, or if an incident
+    cannot be read.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
@@ -50,7 +51,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     state |= checkpoint.load()
     is_named = file.exists() and checkpoint_file.exists() and not part.exists()
     if file.exists() and not is_named:
-        raise StepFailed(f"{file} is there already.", "", "Name another file, or move this file away.")
+        raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
     if not is_named:
         progress = Progress(reader)
         with going_on(part, state["bytes"]) as whole:
@@ -67,7 +68,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
-        checkpoint.save(state)  # also for a tenant without incidents
+        checkpoint.save(state)  # again, because the loop saves nothing for a tenant without incidents
         part.replace(file)
     with file.open("rb") as whole:
         sha256 = file_digest(whole, "sha256").hexdigest()
@@ -83,7 +84,7 @@ def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
             stored_form.to_incident(incident.item),
             [stored_form.to_change(item) for item in incident.changes],
         )
-        if len(changes) < stored.version:  # somebody wrote between the two reads, or the trail is damaged
+        if len(changes) < stored.version:  # somebody has changed the incident between the reads, or the trail has gaps
             _, item, later = reader.incident(incident.incident_id)
             stored, changes = (
                 stored_form.to_incident(item or incident.item),

@@ -1,7 +1,8 @@
-"""The rules that a tenant's items must follow at every moment, after any fault. Pure; ``verify`` and tests check them.
+"""The rules that a tenant's stored items must follow at every moment, even after a fault.
 
-Each function takes an item and the values that the item must agree with, and returns the violations. A rule that the
-service itself applies is called in the service's module (``keys``, ``model``, ``payloads``), never written twice.
+Each function compares an item with other values, and returns the violations. The functions are pure. ``verify`` and
+tests call them. If the service itself applies a rule, this module calls the service's code (``keys``, ``model``,
+``payloads``), so no rule is written twice.
 """
 
 import re
@@ -19,11 +20,14 @@ _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "inciden
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
 _HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
-_SHOWN = 160  # the characters of a value that are printed
+_SHOWN = 160  # a longer value is cut to so many characters when it is printed
 
 
 class Violation(NamedTuple):
-    """One broken rule: its name, the incident's id or other sort key, the value found, and the value wanted."""
+    """A stored item that breaks a rule. ``subject`` is the incident's id or the item's sort key.
+
+    ``found`` describes the stored value, and ``wanted`` the value that the rule requires.
+    """
 
     rule: str
     subject: str
@@ -36,9 +40,9 @@ class Violation(NamedTuple):
 
 @dataclass
 class History:
-    """The summary of an incident's changes.
+    """The summary of an incident's changes. ``wrong`` has the violations that the changes show without the incident.
 
-    ``left``: by field, the number of the change that last set the field, and the value that it set.
+    ``left`` has, for each changed field, the number of the last change of the field and the field's value after it.
     """
 
     count: int = 0
@@ -49,7 +53,7 @@ class History:
 
 
 def history(incident_id: str, changes: Iterable[Item]) -> History:
-    """Summarize an incident's changes, oldest first, with only one of them in memory at a time."""
+    """Summarize and check an incident's changes, which come oldest first. Only one change is in memory at a time."""
     so_far = History()
     for item in changes:
         so_far.wrong += _of_change(incident_id, item, so_far)
@@ -59,7 +63,10 @@ def history(incident_id: str, changes: Iterable[Item]) -> History:
 def of_incident(
     tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None
 ) -> list[Violation]:
-    """Check an incident against its own rules, its trail and its number's item; ``item`` and ``number`` may be None."""
+    """Check an incident's item against the rules, its trail and the item of its incident number.
+
+    ``item`` and ``number`` are None if these items do not exist.
+    """
     if item is None:
         wanted = "the incident, or no changes"
         return (
@@ -92,7 +99,7 @@ def of_incident(
 
 
 def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
-    """Check that a permanent item has no ``expires_at``: DynamoDB's TTL deletes such an item silently."""
+    """Check that a permanent item has no ``expires_at``, because DynamoDB's TTL would silently delete the item."""
     if "expires_at" not in item:
         return []
     actual = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
@@ -129,13 +136,13 @@ def of_counter(year: str, item: Item) -> list[Violation]:
 
 
 def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
-    """Check an idempotency record against the incident that it names."""
+    """Check an idempotency record against the incident that the record names."""
     whole = "fingerprint" in item and item.get("expires_at", {}).get("N", "").isdigit()
     return _of_reference("idempotency", hashed, item, incident, whole=whole)
 
 
 def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
-    """Check a finding's item against the incident that it names."""
+    """Check the item of a finding against the incident that the item names."""
     whole = "seen_at" in item and "pages" in item
     return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
 
@@ -170,7 +177,7 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
         yield Violation("history", incident_id, f"change {numbered} at {change.at}", f"not before {before}")
     for name, (old, new) in change.changes.items():
         if name in _WRITE_ONCE:
-            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change: it is written once")
+            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change, as it is written once")
         if name in so_far.left and so_far.left[name][1] != old:
             version, value = so_far.left[name]
             actual = f"change {numbered} of {name} from {old!r}"
@@ -185,7 +192,7 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
 
 
 def _action(change: Change) -> str:
-    """Return a change's action, derived from the fields that it changed."""
+    """Return the action that a change must have, derived from the fields that it changed."""
     if change.version == 1:
         return "created"
     unset: dict[str, Any] = {"is_deleted": None, "status": None}
@@ -223,7 +230,10 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
 
 
 def _of_milestones(incident: Incident) -> Iterator[Violation]:
-    """Check that the rules of every write, applied again, change nothing; and that the deletion stamps agree."""
+    """Check that the rules of every write change nothing if they are applied again.
+
+    Also check that the deletion stamps agree with each other.
+    """
     derived = incident.copy()
     values: Mapping[str, Any] = incident
     for pointer, detail in model.apply_rules(derived, {}, incident["updated_at"], before=incident):

@@ -1,4 +1,4 @@
-"""Check a tenant's day buckets against its incidents: each day is computed again and compared."""
+"""Check a tenant's day buckets. This module computes each day's buckets from the incidents and compares them."""
 
 from collections.abc import Iterator
 
@@ -13,22 +13,23 @@ from incidents.storage.stored_form import Item
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
-_REMEMBERED = 100_000  # computed days kept in memory, so that not every incident causes a read of its day
+# The most days that are remembered as computed. Because of this memory, most incidents cause no read of their days.
+_REMEMBERED = 100_000
 
 
 class MetricDays:
-    """A tenant's day buckets. A marked day is not checked: it is due to be computed again."""
+    """Checks a tenant's day buckets, but not those of marked days, because a job will compute these days again."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
         self._computed: set[tuple[Kind, str]] = set()
 
     def look(self, batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        """Yield each metric item's sort key and violations."""
+        """Check a batch of metric items. Yield the sort key and the violations of each item."""
         return ((sk := item["sk"]["S"], [*of_expiry(sk, item), *self._of_item(item)]) for item in batch)
 
     def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
-        """Check that each of an incident's days was computed or is marked."""
+        """Check that the metrics of an incident's days were computed, or that the days are marked."""
         days = ((kind, item[f"{kind}_at"]["S"][:10]) for kind in KINDS if f"{kind}_at" in item)
         return [
             Violation("metrics", incident_id, f"{kind} on {day}, a day never computed", "a computed or marked day")
@@ -50,12 +51,15 @@ class MetricDays:
                 _,
                 _,
                 _,
-            ]:  # a part of a bucket: it counts only if the bucket names it, so an unnamed part is harmless
+            ]:  # A part of a bucket. A part counts only if its bucket names it, so a part without a bucket is harmless.
                 return []
         return [Violation("metrics", sk, "an item of another form", "a day, a bucket or a part of a bucket")]
 
     def _of_bucket(self, sk: str, kind: Kind, day: str, app: str | None = None) -> list[Violation]:
-        """Check that the item of its day names a bucket: the next computation replaces all named buckets."""
+        """Check that the item of a day names a bucket of that day.
+
+        The next computation of the day replaces only the named buckets.
+        """
         item = self._reader.item(keys.metric_day(self._reader.tenant_id, kind, day))
         if (item is not None and app in (None, *_apps(item))) or self._is_due(kind, day):
             return []
@@ -79,7 +83,7 @@ class MetricDays:
             if stored is None or _plain(stored) != _plain(wanted):
                 name = about if app is None else f"{about} of {app}"
                 detail = "a bucket that cannot be read" if stored is None else _sum(stored)
-                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum over its incidents"))
+                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum of its incidents"))
         return violations
 
     def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:

@@ -1,4 +1,4 @@
-"""Read all of a tenant's items: page by page, strongly consistent, with only a few pages in memory at once."""
+"""Read all items of a tenant page by page. The reads are strongly consistent. Only a few pages are in memory."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE = 100  # the items that one BatchGetItem accepts
-_TRIES = 12  # tries without progress; after so many, the table does not throttle, it is down
+AT_ONCE = 100  # the most items that one BatchGetItem accepts
+_TRIES = 12  # after so many tries without progress, the table is not only throttling but down
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class IncidentWithTrail(NamedTuple):
-    """An incident's item, None if it is missing, and an iterator over the items of its changes, oldest first."""
+    """An incident's item and the items of its changes, oldest first. ``item`` is None if the incident is missing."""
 
     incident_id: str
     item: Item | None
@@ -41,7 +41,7 @@ class TenantReader:
         self.partitions = keys.partitions(tenant_id)
 
     def items(self, kind: str, after: str | None = None) -> Iterator[Item]:
-        """Yield the items of a kind, or only those after the sort key ``after``."""
+        """Yield the tenant's items of a kind, such as ``INCIDENT``. With ``after``, begin after that sort key."""
         behind, values = "", {":pk": {"S": self.partitions[kind]}}
         if after is not None:
             behind, values = " AND sk > :after", values | {":after": {"S": after}}
@@ -56,7 +56,7 @@ class TenantReader:
         )
 
     def query(self, **parameters: Any) -> Iterator[Item]:
-        """Yield the items of all pages of a query of the table."""
+        """Query the table, and yield the items of all pages."""
         while True:
             answer = self.client.query(TableName=self.table_name, ConsistentRead=True, **parameters)
             yield from answer["Items"]
@@ -70,7 +70,10 @@ class TenantReader:
         )
 
     def references(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, Item]:
-        """Return the existing items among the wanted keys, with only the attributes incident_number and incident_id."""
+        """Return the items that exist for the wanted keys, by key.
+
+        The items have only the attributes pk, sk, incident_number and incident_id.
+        """
         items_by_key: dict[keys.Key, Item] = {}
         for batch in batches(dict.fromkeys(wanted), AT_ONCE):
             left: dict[str, Any] = {
@@ -92,7 +95,7 @@ class TenantReader:
         return items_by_key
 
     def incidents(self, after: str | None = None) -> Iterator[IncidentWithTrail]:
-        """Yield incidents with their changes in the order of ids, and also changes whose incident is missing."""
+        """Yield the incidents with their changes, in the order of ids. Changes without an incident are included."""
         changes_after = keys.change(self.tenant_id, after, 10**10 - 1).sk if after is not None else None
         side_by_side = merge(self.items("INCIDENT", after), self.items("CHANGE", changes_after), key=_incident_id)
         for incident_id, group in groupby(side_by_side, key=_incident_id):
@@ -101,7 +104,10 @@ class TenantReader:
             yield IncidentWithTrail(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
 
     def incident(self, incident_id: str) -> IncidentWithTrail:
-        """Return an incident with all its changes, of one moment: read again if it was written between. Raises Busy."""
+        """Return an incident with all its changes, as they were at one moment.
+
+        If somebody writes the incident between the reads, read again. Raises Busy after 12 attempts.
+        """
         for attempt in range(_TRIES):
             item = self.item(keys.incident(self.tenant_id, incident_id))
             changes = list(self.changes(incident_id))
@@ -111,17 +117,20 @@ class TenantReader:
         raise Busy
 
     def missing_indexes(self) -> set[str]:
-        """Return the indexes that the table lacks: a restore can omit indexes."""
+        """Return the names of the indexes that the table lacks. A restored table may lack some."""
         indexes = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
         return {*keys.INDEXES} - {index["IndexName"] for index in indexes}
 
     def table_arn(self) -> str:
-        """Return the ARN of the table. Raises botocore's ClientError if there is no such table."""
+        """Return the table's ARN. Raises botocore's ClientError if the table does not exist."""
         return self.client.describe_table(TableName=self.table_name)["Table"]["TableArn"]
 
 
 class Progress:
-    """Estimates a walk's progress from a sort key: ids are in the order of time, and hashes are evenly distributed."""
+    """Estimates from a sort key which part of a tenant's items is done.
+
+    The estimate uses that ids are in the order of time, and that hashes are evenly distributed.
+    """
 
     def __init__(self, reader: TenantReader) -> None:
         ends = [
@@ -134,7 +143,7 @@ class Progress:
         self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
 
     def at(self, sk: str) -> float | None:
-        """Return the finished part, from 0 to 1, or None if it is unknown."""
+        """Return the finished part at a sort key, from 0 to 1, or None if it is unknown."""
         if _HASH.fullmatch(sk):
             return int(sk[:8], 16) / 16**8
         now = _made_at(sk.partition("#")[0])
@@ -150,7 +159,10 @@ def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def give_way(attempt: int) -> None:
-    """Wait before the unprocessed part of a batch is sent again. Raises Busy after 12 attempts without progress."""
+    """Wait before the rest of a batch is sent again. ``attempt`` counts the attempts without progress.
+
+    Raises Busy after 12 attempts.
+    """
     if attempt == _TRIES:
         raise Busy
     deadline.pause(attempt, first=0.05, longest=10)

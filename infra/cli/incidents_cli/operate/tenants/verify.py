@@ -1,7 +1,7 @@
-"""Check every item of a tenant against the ``invariants``. The walk only reads, and continues after an interruption.
+"""Check every item of a tenant against the rules in ``invariants``. The check only reads the table.
 
-The walk reads a suspicious item a second time, after a pause, before it reports the item: somebody may have written
-between the reads of two items that belong together.
+An interrupted check continues from its checkpoint. An item can look wrong only because somebody wrote between the reads
+of two items that belong together. So the check waits and reads a suspicious item again before it reports the item.
 """
 
 import json
@@ -22,20 +22,23 @@ from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
 
 Tell = Callable[[str, int, float | None], None]
-"""Receives each step's progress: the kind of items, the number checked, and the finished part, from 0 to 1 or None."""
+"""A function that receives the progress: a kind of items, the number of checked items, and the finished part.
 
-PAUSE_SECONDS = 3.0  # before the second read
+The finished part is a number from 0 to 1, or None if it is unknown.
+"""
+
+PAUSE_SECONDS = 3.0  # the wait before a suspicious item is read again
 
 
 class Outcome(NamedTuple):
-    """The result of a walk: the number of items checked, by kind, and of violations, by rule."""
+    """The result of a check: the numbers of checked items by kind, and the numbers of violations by rule."""
 
     looked_at: dict[str, int]
     violations: dict[str, int]
 
 
 class Step(NamedTuple):
-    """A batch of a section: its last sort key, its number of items, and the sort keys of suspicious items."""
+    """A checked batch of a section: the last sort key, the number of items, and the suspicious items' sort keys."""
 
     last: str
     looked_at: int
@@ -43,19 +46,22 @@ class Step(NamedTuple):
 
 
 class Section(Protocol):
-    """The items of one kind."""
+    """The items of one kind, and how to check them."""
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        """Yield batches of the items after a sort key, in the order of the keys."""
+        """Check the items after a sort key in batches, in the order of the keys. Yield each batch's result."""
 
     def look_again(self, sk: str) -> list[Violation]:
-        """Read one suspicious item again, and return its violations."""
+        """Read a suspicious item again, and return its violations."""
 
 
 def verify(
     reader: TenantReader, checkpoint: Checkpoint, report: Path | None, say: Callable[[Violation], None], tell: Tell,
 ) -> Outcome:  # fmt: skip
-    """Walk a tenant from the checkpoint on, and pass each violation to ``say``; ``report`` gets them as JSON Lines."""
+    """Check a tenant's items from the checkpoint on. Call ``say`` for each violation, and ``tell`` for the progress.
+
+    Write the violations to ``report`` as JSON Lines, unless it is None.
+    """
     state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
     state |= checkpoint.load()
     progress = Progress(reader)
@@ -83,7 +89,7 @@ def verify(
 
 
 class _Incidents:
-    """The section of incidents, each checked with its changes, its number and its days."""
+    """The section of the incidents. Each incident is checked with its changes, its number and its days' metrics."""
 
     def __init__(self, reader: TenantReader, days: MetricDays) -> None:
         self._reader, self._days = reader, days
@@ -117,11 +123,11 @@ class _Incidents:
 
 
 Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
-"""Takes items of one kind, and yields the sort key and the violations of each."""
+"""A function that checks items of one kind. It yields the sort key and the violations of each item."""
 
 
 class _Items:
-    """The section of a kind whose items can be checked in any batches."""
+    """The section of the items of one kind. Each item is checked without the other items of its kind."""
 
     def __init__(self, reader: TenantReader, kind: str, look: Look, at_once: int = AT_ONCE) -> None:
         self._reader, self._kind, self._look, self._at_once = reader, kind, look, at_once
@@ -136,7 +142,10 @@ class _Items:
 
 
 def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
-    """Return the sections in the order of the walk, by kind of items. Changes are checked with their incidents."""
+    """Return the kinds of items with their sections, in the order in which they are checked.
+
+    Changes have no section, because they are checked with their incidents.
+    """
     days = MetricDays(reader)
 
     def named(batch: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
