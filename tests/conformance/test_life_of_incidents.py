@@ -1,7 +1,6 @@
 """The service against a plain model: after any operations by any callers in any order, both must agree."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any, cast
 
@@ -249,7 +248,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
                 parameters[name] = there[place % len(there)][field] or written(4, 0)
         for first, last in (("created_from", "created_to"), ("detected_from", "detected_to")):
             if first in parameters and last in parameters:
-                ends = sorted((parameters[first], parameters[last]), key=datetime.fromisoformat)
+                ends = sorted((parameters[first], parameters[last]), key=oracle.moment_of)
                 parameters |= {first: ends[0], last: ends[1]}
         return parameters
 

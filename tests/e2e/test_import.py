@@ -185,7 +185,8 @@ def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
          "detected_at": "2024-01-02T00:00:00Z", "incident_number": "IR 7", "financial_impact": 10.5},
         {"title": "Minutes given", "mttd_minutes": 5, "tags": ["x;y", "[z]"], "lessons_learned": {"a": [1, 2.5, None]}},
         {"title": "Stamped", "status": "contained"},
-        {"title": "ä \u2028 \"'", "description": "two\nlines", "commander_ids": ["b", "a"], "source_type": "system"},
+        {"title": "ä 👩\u200d💻 \"'", "description": "two\nlines \u2028", "commander_ids": ["b", "a"],
+        "source_type": "system"},
     ]  # fmt: skip
     made = [person.post(json=body).json()["id"] for body in bodies]
     person.patch(f"/{made[0]}", {"status": "closed", "root_cause": "none"})

@@ -22,8 +22,9 @@ scalars: st.SearchStrategy[Any] = (
 )
 telling = st.sampled_from(
     ["ALARM", "true", "[SAMPLE] x", "arn:aws:x", "2026-11-17T02:12:07Z", "111122223333", "0", 1, 2004,
-     10**400, -1, "\ud800", "\x00", " ", "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
-     [f"{n:0>140}" for n in range(600)],
+     10**400, -1, "\ud800", "\x00", " ", "\u200b", "\u202e\ufffd\x85\n", "x" * 299 + "\u0928\u200d\u0928",
+     "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
+     [f"{n:0>140}" for n in range(600)], [f"{n:0>2100}" for n in range(80)],
      [{"Id": f"{n:0>200}", "id": f"{n:0>200}", "uid": f"{n:0>200}", "entityValue": f"{n:0>200}"} for n in range(600)]]
 )  # fmt: skip
 anything = st.recursive(

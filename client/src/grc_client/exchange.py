@@ -31,10 +31,11 @@ Outcome = httpx.Response | httpx.RequestError
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
     """Yield the seconds to wait before each request, receive the request's outcome, and return the call's result.
 
-    A request is sent again until ``retry_for`` seconds have passed. Any request is sent again if it was never sent, after
-    a 429, and after a 408: the server did not receive all of it. After a 5xx or a broken connection, only a repeatable
-    request is, because the first one may have taken effect. The pauses are random, with a bound that doubles each time
-    ("full jitter", AWS Architecture Blog, 2015), and never shorter than the API's Retry-After. Raises GrcError.
+    A request is sent again until ``retry_for`` seconds have passed. Any request is sent again if it was never sent,
+    after a 429, and after a 408: the server did not receive all of it. Only a repeatable request is sent again after a
+    5xx or a broken connection, because the first one may have taken effect. The pauses are random, with a bound that
+    doubles each time ("full jitter", AWS Architecture Blog, 2015), and never shorter than the API's Retry-After. Raises
+    GrcError.
     """
     ends = time.monotonic() + retry_for
     pause = 0.0
