@@ -307,6 +307,34 @@ def test_the_error_names_a_bad_filter_and_the_right_values(query: str, right: st
     assert right in json.loads(answer["body"])["detail"]
 
 
+@pytest.mark.parametrize(
+    "offset",
+    ["+01:00", "+0100", "%2B01:00", "%2B0100", "%2B01", "+01", "%2001:00", ".000000+0000", "z", ",5Z", "-00:00"],
+)
+def test_a_filter_s_date_may_have_its_offset_in_every_form_that_clients_send(offset: str) -> None:
+    made = make(1)
+    for parameter in ("created_from", "detected_to"):
+        answer = list_(http_event(query=f"{parameter}=2026-11-20T10:00:00{offset}", content_type=None), Context)
+        assert answer["statusCode"] == 200, answer["body"]
+    assert list_(http_event(query=f"created_from=2020-11-20T10:00:00{offset}"), Context)["body"].count(made[0]) == 1
+
+
+@pytest.mark.parametrize("moment", ["2026-11-20T10:00:00", "2026-11-20T10:00:00+", "2026-11-20T10:00:00++01:00"])
+def test_a_filter_s_date_without_a_full_offset_is_refused_with_the_right_form(moment: str) -> None:
+    answer = list_(http_event(query=f"created_from={moment}", content_type=None), Context)
+
+    assert answer["statusCode"] == 400
+    assert "with an offset, from 1970 to 9998, like 2026-11-23T06:16:30Z" in json.loads(answer["body"])["detail"]
+
+
+def test_an_incident_is_found_by_a_whole_arn_as_its_tag() -> None:
+    tag = "arn:aws:iam::111122223333:role/" + "r" * 200
+    create(create_event({"title": "x", "tags": [tag]}), Context)
+    make(1)
+
+    assert [one["tags"] for one in page(tag=tag)["items"]] == [[tag]]
+
+
 def test_a_page_of_incidents_ends_at_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(3)
     document = json.dumps(page()["items"][0], separators=(",", ":"))

@@ -101,8 +101,8 @@ def _store(
         extra_writes.append(incidents.sighting_write(origin.finding_key, origin.before, sighting))
     dates = origin.dates if origin else None
     if number := given.get("incident_number"):
-        if counted := model.counted(number):
-            incidents.raise_count(*counted)
+        if raised := model.count_raised_by(number):
+            incidents.raise_count(*raised)
         return incidents.create(incident, *extra_writes, dates=dates)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):

@@ -299,7 +299,7 @@ def parse_generated(incident_number: str) -> tuple[int, int] | None:
     return parsed if incident_number == generated_number(*parsed) else None
 
 
-def counted(incident_number: str) -> tuple[int, int] | None:
+def count_raised_by(incident_number: str) -> tuple[int, int] | None:
     """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
 
     A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's

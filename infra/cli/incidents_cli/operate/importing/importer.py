@@ -233,10 +233,10 @@ def _is_skipped(job: Job, row: Row) -> bool:
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
-    counted = model.counted(number)
-    if counted is None:
+    raised = model.count_raised_by(number)
+    if raised is None:
         return
-    year, count = counted
+    year, count = raised
     today = datetime.now(UTC)
     is_drawn_from = year in {(today + timedelta(days=days)).year for days in (-1, 0, 1)}
     if is_drawn_from and count > plan.first.get(year, (0, checked))[0]:

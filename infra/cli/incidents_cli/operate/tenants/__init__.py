@@ -7,5 +7,6 @@
 ``metric_days``  checks a tenant's day buckets against its incidents
 ``export``       writes every incident and its trail, one JSON object per line
 ``erase``        deletes every item of a tenant permanently, and writes the proof
+``counter``      shows the counters of incident numbers, and lowers a counter
 ``checkpoint``   the position at which an interrupted walk continues
 """

@@ -152,7 +152,7 @@ def counter(
     """
     from . import counter as counting  # 0.8 s: botocore's session
 
-    bound = model.counted(below) if below else None
+    bound = model.count_raised_by(below) if below else None
     if below and (bound is None or bound[0] != lower):
         raise StepFailed(
             "--below does not fit.", f"  {below}", "Name a number like INC-2026-000042, of the year that --lower names."
@@ -160,8 +160,8 @@ def counter(
     reader = _reader(tenant_id, table, stack, region)
     years = {year.year: year for year in counting.read(reader)}
     if lower is None:
-        for one in years.values():
-            typer.echo(_described(one))
+        for each in years.values():
+            typer.echo(_described(each))
         if not years:
             stderr.print(f"The tenant {tenant_id} has no numbers of the form INC-2026-000042.")
         return

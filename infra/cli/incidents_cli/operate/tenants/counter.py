@@ -89,7 +89,7 @@ def lower(reader: TenantReader, client: "DynamoDBClient", year: Year, below: int
         except client.exceptions.ConditionalCheckFailedException:
             raise Moved from None
     time.sleep(SETTLE_SECONDS)
-    (now,) = (one for one in read(reader) if one.year == year.year)
+    now = next(after for after in read(reader) if after.year == year.year)
     if now.highest() > count:
         identity = Identity(reader.tenant_id, "operator", None, frozenset())
         with guard.serving_tenant(reader.tenant_id):

@@ -116,8 +116,8 @@ def of_number(
     elif has != number:
         wanted = f"only the number {has}, which the incident has"
         violations.append(Violation("number", incident_id, f"number {number} of the same incident", wanted))
-    if counted := model.counted(number):
-        year, count = counted
+    if raised := model.count_raised_by(number):
+        year, count = raised
         if (counter is None or counter < count) and (ignored_from is None or count < ignored_from):
             wanted = f"at least {count}, because {number} exists"
             violations.append(Violation("counter", f"{year:04d}", "none" if counter is None else str(counter), wanted))
