@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from incidents import findings
 from incidents.domain import model, payloads, wire_form
 from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
+from incidents.findings.dates import Dates
+from incidents.findings.finding import build_finding
 
 from tests.support.recorded import NAMES, event
 
@@ -124,6 +126,40 @@ def test_a_recorded_event_with_one_wrong_member_is_refused_or_gives_valid_findin
             at[last] = value
             for one in read(changed):
                 check(one)
+
+
+def test_a_finding_with_invisible_characters_is_repaired_and_keeps_its_key() -> None:
+    odd = event("alert_escalated")
+    odd["detail"] |= {
+        "title": "M\ufffdnchen\u202e\r\nport", "category": "\u200b", "description": "a\x9b\nb\ufffd",
+        "dedup_key": "k\u200b", "alert_ids": ["a\u200b", "a", "\u2060", "b\ud800"], "asset_ids": ["i\u0085-1"],
+    }  # fmt: skip
+    (one,) = findings.read(odd)
+    assert isinstance(one, Finding)
+    check(one)
+    assert (one.title, one.category, one.description) == ("M?nchen port", None, one.description)
+    assert (one.description or "").startswith("a\nb?")
+    assert (one.alert_ids, one.asset_ids) == (["a", "b?"], ["i -1"])
+    assert "k\u200b" in one.key
+
+    odd["detail"] |= {"title": "\u200b\u3164", "dedup_key": "k"}
+    (blank,) = findings.read(odd)
+    assert isinstance(blank, Finding)
+    check(blank)
+    assert (blank.title, blank.key == one.key) == ("(untitled)", False)
+
+
+def test_a_finding_s_tags_count_in_its_size() -> None:
+    lists = [f"{n:0>2000}" for n in range(200)]
+    for tags in ([], [f"{n:0>250}" for n in range(60)]):
+        one = build_finding(
+            Dates(None, "2026-11-20T10:00:00.000Z", "2026-11-20T10:00:00.000Z", {}),
+            source="acme.soc", account_id="111122223333", key="k", title="t" * 300, description='"' * 40_000,
+            category=None, severity=None, asset_ids=lists, alert_ids=lists, tags=tags,
+        )  # fmt: skip
+        check(one._replace(dates={"detected_at": "time", "seen_at": "time"}))
+        assert len(one.tags) == min(len(tags), 50)
+        assert sum(map(len, one.alert_ids)) > 16_000
 
 
 def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
