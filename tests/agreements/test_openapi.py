@@ -237,3 +237,12 @@ def test_the_generator_fails_at_an_unknown_validator_of_a_field() -> None:
 
 def test_a_patch_s_schema_has_no_defaults_that_client_generators_would_send() -> None:
     assert "default" not in json.dumps(DOCUMENT["components"]["schemas"]["IncidentPatch"])
+
+
+def test_a_page_of_another_origin_may_read_every_documented_header_and_the_request_id() -> None:
+    _, cors, _ = templates.service()["Resources"]["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
+    answers = [answer for _, _, operation in WITH_A_TOKEN.values() for answer in operation["responses"].values()]
+    refusals = DOCUMENT["components"]["responses"].values()
+    documented = {name.lower() for answer in (*answers, *refusals) for name in answer.get("headers", {})}
+
+    assert set(cors["ExposeHeaders"]) == documented | {"apigw-requestid"}  # the gateway's own header, in each answer
