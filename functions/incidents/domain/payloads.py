@@ -263,8 +263,9 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payl
 
 def _faults_of_texts(body: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (pointer, fault) of each text that holds characters which its field must not hold."""
-    for field in _TEXTS.intersection(body):
-        value = body[field]
+    for field, value in body.items():
+        if field not in _TEXTS:
+            continue
         fault_of = texts.paragraphs_fault if field in model.PARAGRAPHS else texts.line_fault
         if isinstance(value, str):
             faults = {_pointer((field,)): value} if fault_of(value) else {}

@@ -212,14 +212,14 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
     """Check that every stored value is in its stored form, and one that this or an earlier release accepts."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
+    values: Mapping[str, Any] = incident
     try:
-        accepted = payloads.new_incident(given, held=shown)
+        accepted = payloads.new_incident(given, held=values)
     except InvalidIncident as error:
         for pointer, detail in error.violations:
             name = pointer.split("/")[1] if pointer else ""
             yield Violation("fields", incident["id"], f"{name} {given.get(name)!r}", f"it {detail}")
         return
-    values: Mapping[str, Any] = incident
     for name, value in accepted.items():
         if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
             yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, its stored form")
