@@ -144,7 +144,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[ -~]{1,64}", value) is not None and "#" not in value
+    return isinstance(value, str) and bool(re.fullmatch(r"(?=.*[!-~])[ !\"$-~]{1,64}", value))
 
 
 def _year_and_count(number: str) -> tuple[str, int] | None:
