@@ -9,4 +9,5 @@ from incidents.storage.incident_repository import IncidentRepository
 
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
-    return responses.incident_or_304(request, request.reach(IncidentRepository).get(request.incident_id))
+    known = request.known_versions
+    return responses.incident_or_304(request.reach(IncidentRepository).get(request.incident_id), known)

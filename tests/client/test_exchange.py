@@ -58,7 +58,7 @@ def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for:
 
 
 @pytest.mark.parametrize("call", [GET, CREATE, UPDATE, DELETE], ids=["get", "create", "update", "delete"])
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], status: int, clock: list[float]) -> None:
     pauses = run(call, lambda: answer(status, {}), clock)
 
@@ -70,6 +70,7 @@ def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], s
 @pytest.mark.parametrize(
     ("came", "again"),
     [
+        (lambda: answer(408, {}), True),
         (lambda: answer(429, {}), True),
         (lambda: broken(httpx.ConnectError), True),
         (lambda: broken(httpx.ConnectTimeout), True),

@@ -4,7 +4,6 @@ After any operations by any callers in any order, the service and the model must
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any, cast
 
@@ -259,7 +258,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
                 parameters[name] = there[place % len(there)][field] or written(4, 0)
         for first, last in (("created_from", "created_to"), ("detected_from", "detected_to")):
             if first in parameters and last in parameters:
-                ends = sorted((parameters[first], parameters[last]), key=datetime.fromisoformat)
+                ends = sorted((parameters[first], parameters[last]), key=oracle.moment_of)
                 parameters |= {first: ends[0], last: ends[1]}
         return parameters
 

@@ -8,6 +8,7 @@ import pytest
 from incidents import queries
 from incidents.commands import creating, deleting, updating
 from incidents.domain.errors import Busy, PreconditionFailed
+from incidents.domain.questions import Expected
 from incidents.edges import parameters
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Created
@@ -50,7 +51,7 @@ def test_only_one_of_50_patches_on_one_version_succeeds(acme: IncidentRepository
 
     def patch(n: int) -> bool:
         try:
-            updating.update_incident(incident_id, {"title": f"by {n}"}, frozenset({1}), acme)
+            updating.update_incident(incident_id, {"title": f"by {n}"}, Expected(frozenset({1})), acme)
         except PreconditionFailed:
             return False
         return True

@@ -226,6 +226,37 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
     assert verified()[1] == []
 
 
+def test_old_texts_that_are_refused_today_stay_readable_and_patchable(
+    release: Release, dynamodb: "DynamoDBClient", service: str, jobs: MetricWorld, verified: Verified
+) -> None:
+    """The former release accepted blank titles, control characters and equal tags."""
+    caller, before = next(one for one in incidents(release) if len(changes(*one)) == 1)
+    odd = {"title": " ", "owner_id": "a\x00", "category": "", "tags": ["a", "a", "\u200b"], "description": "\ufffd\x1b"}
+    for field, value in odd.items():
+        attribute = {"L": [{"S": item} for item in value]} if isinstance(value, list) else {"S": value}
+        dynamodb.update_item(
+            TableName=service, Key={"pk": {"S": keys.incident(before["tenant_id"], "").pk}, "sk": {"S": before["id"]}},
+            UpdateExpression="SET #field = :value", ExpressionAttributeNames={"#field": field},
+            ExpressionAttributeValues={":value": attribute},
+        )  # fmt: skip
+    assert now(caller, before) == before | odd
+
+    assert patched(caller, before, severity="low") | {"updated_at": "", "updated_by": ""} == before | odd | {
+        "severity": "low", "updated_at": "", "updated_by": "",
+    }  # fmt: skip
+    assert patched(caller, before, **odd)["title"] == " "
+    assert len(changes(caller, before)) == 2
+    mark(jobs.fetch())
+    jobs.compute()
+    assert verified()[1] == []
+    assert patched(caller, before, title="fine", tags=["a", "\u200b", "new"])["tags"] == ["a", "\u200b", "new"]
+    refused = update_incident.handler(patch_event(before["id"], {"title": " "}, caller=claims(**caller)), Context)
+    assert refused["statusCode"] == 422
+    mark(jobs.fetch())
+    jobs.compute()
+    assert verified()[1] == []
+
+
 def test_an_old_incident_can_be_deleted_and_restored(release: Release, jobs: MetricWorld, verified: Verified) -> None:
     for caller, incident in incidents(release, deleted=True):
         assert patched(caller, incident, is_deleted=False)["is_deleted"] is False

@@ -28,7 +28,7 @@ def test_an_incident_with_all_41_fields_is_read_back_equal(stack: Checkout) -> N
         name: value for name, value in FULL.items() if not name.endswith("_at")
     }
     assert (incident["tenant_id"], incident["app_id"], incident["created_by"]) == ("initech", "soc-portal", "developer")
-    assert created.headers["location"] == f"/api/v1/grc/incidents/{incident['id']}"
+    assert created.headers["location"] == f"incidents/{incident['id']}"
 
     shown = app.get(f"/{incident['id']}")
     assert (shown.status_code, shown.text, shown.headers["etag"]) == (200, created.text, '"1"')
@@ -204,3 +204,33 @@ def test_each_request_logs_one_json_object_without_the_request_s_content(stack: 
     assert all({"request_id", "duration_ms", "level", "timestamp"} <= set(line) for line in ours)
     platform = {line.split(" ", 3)[2] for line in logs.splitlines() if " {" not in line}
     assert platform <= {"START", "END", "REPORT"}
+
+
+def test_the_api_takes_what_clients_send_and_refuses_what_is_damaged(stack: Checkout) -> None:
+    """The local gateway replaces bytes that are not valid UTF-8 with U+FFFD."""
+    person = stack.caller(stack.token("as-clients-send"))
+    as_json = {"content-type": "application/json"}
+
+    def post(body: bytes, content_type: str = "application/json") -> int:
+        return person.post(content=body, headers={"content-type": content_type}).status_code
+
+    assert post(b'{"title":"M\xfcnchen"}') in (400, 422)
+    assert post(b'{"title":"M\xfcnchen"}', "application/json; charset=iso-8859-1") == 415
+    assert post(b'{"title":"   "}') == 422
+    assert person.get().json()["items"] == []
+    made = person.post(content=b'\xef\xbb\xbf{"title":"x"}', headers=as_json)
+    assert (made.status_code, made.json()["title"]) == (201, "x")
+
+    for moment in ("2026-11-20T10:00:00+01:00", "2026-11-20T10:00:00%2B0100", "2026-11-20T10:00:00.000000+0000"):
+        assert person.get(f"?created_from={moment}").json()["items"] == [made.json()], moment
+    assert person.get("?created_from=2026-11-20T10:00:00").status_code == 400
+
+    path = f"/{made.json()['id']}"
+    for tag, status in (("1", 400), ("garbage", 400), ('W/"1"', 412), ('"1"', 200)):
+        assert person.patch(path, {"severity": "low"}, {"if-match": tag}).status_code == status, tag
+    assert person.delete(path, {"if-match": "garbage"}).status_code == 400
+    assert person.get(path, headers={"if-none-match": "2"}).status_code == 400
+    assert person.get(path, headers={"if-none-match": 'W/"2"'}).status_code == 304
+
+    address = made.request.url.join(made.headers["location"])
+    assert str(address) == f"{made.request.url}{path}"

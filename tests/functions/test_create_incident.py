@@ -1,8 +1,10 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import boto3
+import httpx
 import pytest
 from create_incident import handler as create
 from get_incident import handler as get
@@ -25,7 +27,7 @@ def test_create_returns_every_field_with_unset_fields_null_or_empty(table: str) 
 
     assert answer["statusCode"] == 201
     incident = body(answer)
-    assert answer["headers"]["location"] == f"/api/v1/grc/incidents/{incident['id']}"
+    assert answer["headers"]["location"] == f"incidents/{incident['id']}"
     assert answer["headers"]["etag"] == '"1"'
     assert answer["headers"]["content-type"] == "application/json"
     assert re.fullmatch(r"INC-\d{4}-000001", incident["incident_number"])
@@ -119,14 +121,43 @@ def test_a_given_number_in_the_generated_form_raises_the_counter() -> None:
     assert following == f"INC-{year}-000042"
 
 
-def test_a_given_number_has_at_most_nine_digits_and_a_generated_one_may_have_more() -> None:
+def test_a_given_number_of_up_to_15_digits_raises_the_counter_and_a_longer_one_does_not() -> None:
     year = body(create(create_event({"title": "x"}), Context))["created_at"][:4]
-    create(create_event({"title": "x", "incident_number": f"INC-{year}-999999999"}), Context)
 
-    assert (
-        create(create_event({"title": "x", "incident_number": f"INC-{year}-1000000000"}), Context)["statusCode"] == 422
-    )
-    assert body(create(create_event({"title": "x"}), Context))["incident_number"] == f"INC-{year}-1000000000"
+    def give(count: int) -> str:
+        made = create(create_event({"title": "x", "incident_number": f"INC-{year}-{count:06d}"}), Context)
+        assert made["statusCode"] == 201
+        following: str = body(create(create_event({"title": "x"}), Context))["incident_number"]
+        return following
+
+    assert give(999_999_999) == f"INC-{year}-1000000000"
+    assert give(10**15) == f"INC-{year}-1000000001"
+    assert give(10**50) == f"INC-{year}-1000000002"
+    assert give(10**15 - 2) == f"INC-{year}-{10**15 - 1}"
+    assert body(create(create_event({"title": "x"}), Context))["incident_number"] == f"INC-{year}-{10**15 + 1}"
+
+
+@pytest.mark.parametrize(
+    "number", ["INC-2026-000042", "INC-1999-123456", "INC-2026-999999999", "INC-2026-1" + "0" * 20]
+)
+def test_an_application_cannot_give_a_number_of_the_server_s_form(table: str, number: str) -> None:
+    app = claims(app_id="soc-portal")
+
+    answer = create(create_event({"title": "x", "incident_number": number}, caller=app), Context)
+
+    assert answer["statusCode"] == 422
+    assert [error["pointer"] for error in body(answer)["errors"]] == ["/incident_number"]
+    assert "server's form" in body(answer)["errors"][0]["detail"]
+    assert items(table) == []
+    assert create(create_event({"title": "x", "incident_number": number}), Context)["statusCode"] == 201
+
+
+@pytest.mark.parametrize("number", ["IR-7", "INC-26-000042", "INC-2026-42", "INC-2026-0000042", "inc-2026-000042"])
+def test_an_application_may_give_a_number_of_another_form(number: str) -> None:
+    app = claims(app_id="soc-portal")
+    made = create(create_event({"title": "x", "incident_number": number}, caller=app), Context)
+    assert (made["statusCode"], body(made)["incident_number"]) == (201, number)
+    assert body(create(create_event({"title": "x"}, caller=app), Context))["incident_number"].endswith("-000001")
 
 
 def test_create_skips_a_generated_number_already_in_use(table: str) -> None:
@@ -163,8 +194,10 @@ BAD = [
     ({"title": "x", "affected_asset_ids": ["a", "b", "a"]}, "/affected_asset_ids", "item 2 repeats item 0"),
     ({"title": "x", "affected_asset_ids": ["a", 1]}, "/affected_asset_ids/1", "must be a text"),
     ({"title": "x", "commander_ids": [str(n) for n in range(501)]}, "/commander_ids", "at most 500 items"),
-    ({"title": "x", "tags": ["t" * 65]}, "/tags/0", "at most 64 characters"),
-    ({"title": "x", "incident_number": "INC-2026-1000000000"}, "/incident_number", "at most 9 digits"),
+    ({"title": "x", "tags": ["t" * 257]}, "/tags/0", "at most 256 characters"),
+    ({"title": "x", "tags": [str(n) for n in range(51)]}, "/tags", "at most 50 different items, not 51"),
+    ({"title": "x", "commander_ids": ["i" * 2049]}, "/commander_ids/0", "at most 2048 characters"),
+    ({"title": "x", "owner_id": "i" * 2049}, "/owner_id", "at most 2048 characters"),
     ({"title": "x", "incident_number": "A#1"}, "/incident_number", "printable ASCII without #"),
     ({"title": "x", "financial_impact": -1}, "/financial_impact", "from 0 to"),
     ({"title": "x", "financial_impact": 0.00001}, "/financial_impact", "at most 4 decimals"),
@@ -235,7 +268,8 @@ DEEP = '{"title": "x", "lessons_learned": ' + "[" * 17 + "]" * 17 + "}"
         ('{"title": "x", "lessons_learned": ' + "9" * 5000 + "}", 400, "too many digits"),
         (DEEP, 422, "16 levels"),
         ("[" * 100_000, 400, "nested too deeply"),
-        ("\ufeff{}", 400, "must be JSON"),
+        ("\ufeff\ufeff{}", 400, "must be JSON"),
+        (b"\xff\xfe{\x00}\x00", 400, "UTF-8"),
         (b'{"title": "\xff"}', 400, "UTF-8"),
         ('{"title": "\ud800"}', 400, "UTF-8"),
         (b"x" * 800_000, 413, "768 KiB"),
@@ -270,6 +304,48 @@ def test_a_body_of_another_type_is_refused(content_type: str | None) -> None:
 
     assert answer["statusCode"] == 415
     assert "application/json" in body(answer)["detail"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json; charset=iso-8859-1", "application/json;charset=ISO-8859-1",
+        'application/json; charset="utf-16"',
+        "application/json; profile=x; Charset=windows-1252", "application/json; charset=",
+        "application/json ; charset = latin1",
+        "application/json; charset=utf-8; charset=utf-16",
+    ],
+)  # fmt: skip
+def test_a_charset_other_than_utf_8_is_refused(table: str, content_type: str) -> None:
+    answer = create(http_event(body=b'{"title": "M\xfcnchen"}', content_type=content_type), Context)
+
+    assert answer["statusCode"] == 415
+    assert "must be UTF-8" in body(answer)["detail"]
+    assert items(table) == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json;charset=UTF-8", 'application/json; charset="utf-8"', "application/json; charset=utf8"],
+)
+def test_utf_8_may_be_declared_in_any_spelling(content_type: str) -> None:
+    assert create(http_event(body='{"title": "x"}', content_type=content_type), Context)["statusCode"] == 201
+
+
+@pytest.mark.parametrize("sent", [b'\xef\xbb\xbf{"title": "M\xc3\xbcnchen"}', '\ufeff{"title": "M\u00fcnchen"}'])
+def test_a_byte_order_mark_before_the_body_is_ignored(sent: str | bytes) -> None:
+    assert body(create(http_event(body=sent), Context))["title"] == "M\u00fcnchen"
+
+
+def test_a_location_resolves_against_the_request_s_url_behind_any_prefix() -> None:
+    location = create(create_event({"title": "x"}), Context)["headers"]["location"]
+    incident_id = location.rpartition("/")[2]
+
+    for prefix in ("https://api.example", "https://example.com/grc/v2", "http://127.0.0.1:4566/restapis/a1/$default"):
+        collection = f"{prefix}/api/v1/grc/incidents"
+        assert urljoin(collection, location) == f"{collection}/{incident_id}"
+        assert str(httpx.URL(collection).join(location)) == f"{collection}/{incident_id}"
+    assert get(get_event(incident_id), Context)["statusCode"] == 200
 
 
 def test_a_body_in_base64_from_the_gateway_is_decoded() -> None:

@@ -284,8 +284,9 @@ def test_a_deleted_incident_is_found_by_its_number_only_on_request(several: dict
         ("status=open", "status must be one of new, investigating"),
         ("status=new&status=open", "status must be one of"),
         ("severity=HIGH", "severity must be one of critical"),
-        ("tag=", "tag must be 1 to 128 characters"),
-        ("owner_id=" + "x" * 129, "owner_id must be 1 to 128 characters"),
+        ("tag=", "tag must be 1 to 2048 characters"),
+        ("owner_id=" + "x" * 2049, "owner_id must be 1 to 2048 characters"),
+        ("app_id=" + "x" * 129, "app_id must be 1 to 128 characters"),
         ("&".join(f"tag={n}" for n in range(11)), "tag must be given at most 10 times"),
         ("created_from=yesterday", "created_from must be an RFC 3339"),
         ("detected_to=2026-01-01T00:00:00", "detected_to must be an RFC 3339"),
@@ -305,6 +306,34 @@ def test_the_error_names_a_bad_filter_and_the_right_values(query: str, right: st
 
     assert answer["statusCode"] == 400
     assert right in json.loads(answer["body"])["detail"]
+
+
+@pytest.mark.parametrize(
+    "offset",
+    ["+01:00", "+0100", "%2B01:00", "%2B0100", "%2B01", "+01", "%2001:00", ".000000+0000", "z", ",5Z", "-00:00"],
+)
+def test_a_filter_s_date_may_have_its_offset_in_every_form_that_clients_send(offset: str) -> None:
+    made = make(1)
+    for parameter in ("created_from", "detected_to"):
+        answer = list_(http_event(query=f"{parameter}=2026-11-20T10:00:00{offset}", content_type=None), Context)
+        assert answer["statusCode"] == 200, answer["body"]
+    assert list_(http_event(query=f"created_from=2020-11-20T10:00:00{offset}"), Context)["body"].count(made[0]) == 1
+
+
+@pytest.mark.parametrize("moment", ["2026-11-20T10:00:00", "2026-11-20T10:00:00+", "2026-11-20T10:00:00++01:00"])
+def test_a_filter_s_date_without_a_full_offset_is_refused_with_the_right_form(moment: str) -> None:
+    answer = list_(http_event(query=f"created_from={moment}", content_type=None), Context)
+
+    assert answer["statusCode"] == 400
+    assert "with an offset, from 1970 to 9998, like 2026-11-23T06:16:30Z" in json.loads(answer["body"])["detail"]
+
+
+def test_an_incident_is_found_by_a_whole_arn_as_its_tag() -> None:
+    tag = "arn:aws:iam::111122223333:role/" + "r" * 200
+    create(create_event({"title": "x", "tags": [tag]}), Context)
+    make(1)
+
+    assert [one["tags"] for one in page(tag=tag)["items"]] == [[tag]]
 
 
 def test_a_page_of_incidents_ends_at_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ class Both:
         self.agree(answer, verdict)
         if verdict.record is not None:
             self.shows(answer, verdict.record)
-            assert answer.headers["location"] == f"/api/v1/grc/incidents/{made['id']}"
+            assert answer.headers["location"] == f"incidents/{made['id']}"
             assert answer.headers.get("idempotency-replayed") == ("true" if verdict.replayed else None)
             if verdict.wrote:
                 assert made["created_at"] == oracle.made_at(made["id"])

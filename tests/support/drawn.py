@@ -10,14 +10,20 @@ from tests.support.oracle import Document
 
 UNKNOWN_ID = "inc_01M83KSHKVDF5861AFEAQ3ZK47"
 APPS = ["scanner", "scanner-2"]
-NUMBERS = ["IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-2025-000009", "INC-2026-001000"]
+NUMBERS = [
+    "IR-1", "IR 2026/17", "INC-2026-000003", "INC-2026-0000004", "INC-2025-000009", "INC-2026-001000",
+    "INC-2026-9999999999999999",
+]  # fmt: skip
 
 
-def written(n: int, hours: int, digits: str = "") -> str:
-    """Return the moment number ``n`` as text, in the UTC offset of this many hours."""
+def written(n: int, hours: int, digits: str = "", form: str = "+05:00") -> str:
+    """Return the moment number ``n`` as text, in the UTC offset of this many hours, in the form of the example."""
     moment = datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(hours=7, minutes=13, seconds=37.251)
     text = moment.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds")
-    return text[:-6] + digits + text[-6:] if hours else text.replace("+00:00", digits + "Z")
+    if not hours:
+        return text.replace("+00:00", digits + "Z")
+    offset = text[-6:].replace("+", form[0])
+    return text[:-6] + digits + {6: offset, 5: offset.replace(":", ""), 3: offset[:3]}[len(form)]
 
 
 def moments(first: int, last: int) -> st.SearchStrategy[str]:
@@ -26,7 +32,8 @@ def moments(first: int, last: int) -> st.SearchStrategy[str]:
     Some moments are far in the future. Some have more digits than the service keeps.
     """
     places = st.integers(first, last) | st.integers(first, last) | st.integers(first, last + 1) | st.just(3000)
-    return st.builds(written, places, st.sampled_from([0, 0, 5, -8]), st.sampled_from(["", "999"]))
+    forms = st.sampled_from(["+05:00", "+0500", " 05:00", " 0500", "+05", " 05"])
+    return st.builds(written, places, st.sampled_from([0, 0, 5, -8]), st.sampled_from(["", "999"]), forms)
 
 
 lessons: st.SearchStrategy[Any] = st.recursive(
@@ -34,7 +41,7 @@ lessons: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from(["", "a", "b"]), inner, max_size=2),
     max_leaves=3,
 )
-words = st.sampled_from(["one", "two", "two-b", "drei ü"])
+words = st.sampled_from(["one", "two", "two-b", "drei ü\u00a0🔐"])
 some = st.lists(words, max_size=3, unique=True)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "title": words,
@@ -56,7 +63,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "mttr_minutes": st.sampled_from([0, 1734, 2167]),
     "financial_impact": st.sampled_from([0, 1.5, 1250000.0001, 10**15]),
     "lessons_learned": lessons,
-    "tags": some,
+    "tags": st.lists(words, max_size=3),  # equal ones too
 }
 for field in oracle.ID_LISTS:
     FIELDS[field] = some
@@ -66,7 +73,10 @@ BAD: list[Document] = [
     {"detected_at": "2026-02-30T00:00:00Z"}, {"detected_at": 5}, {"reported_at": "1969-12-31T23:59:59Z"},
     {"mttr_minutes": True}, {"financial_impact": 0.00001}, {"financial_impact": "5"}, {"commander_ids": ["a", "a"]},
     {"tags": [""]}, {"tags": "a"}, {"owner_id": ""}, {"category": "x" * 65}, {"incident_number": "#"},
-    {"is_deleted": 1}, {"incident_number": "INC-2026-1000000000"}, {"id": UNKNOWN_ID}, {"tenant_id": "other"},
+    {"incident_number": "  "}, {"title": " \u2003"},
+    {"title": "a\u202eb"}, {"category": "a\x00"}, {"category": ""}, {"owner_id": "a\u200b"}, {"source": "a\tb"},
+    {"tags": ["a\x85"]}, {"reportable_to": ["\u2060"]}, {"description": "a\x1b[31m"}, {"root_cause": "M\ufffdnchen"},
+    {"is_deleted": 1}, {"id": UNKNOWN_ID}, {"tenant_id": "other"},
     {"app_id": "scanner"}, {"created_at": "2026-01-01T00:00:00Z"}, {"deleted_at": None}, {"updated_by": "eve"},
     {"version": 1},
 ]  # fmt: skip
@@ -139,4 +149,4 @@ def rewritten(body: Document) -> Document:
 
 def elsewhere(moment: str | None) -> str | None:
     zone = timezone(timedelta(hours=3))
-    return moment and datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="milliseconds")
+    return moment and oracle.moment_of(moment).astimezone(zone).isoformat(timespec="milliseconds")

@@ -9,7 +9,7 @@ from incidents.storage import stored_form
 FULL: dict[str, Any] = {
     "incident_number": "IR 2026/17",
     "title": "Datenabfluss über ein Backup 🔐",
-    "description": 'Line one\nline two\ttab \u0000 null \\ "quoted"',
+    "description": 'Line one\r\nline two\ttab \u2028 separator \u200f right to left \\ "quoted"',
     "root_cause": "=cmd|' /C calc'!A0",
     "category": "data_breach",
     "severity": "critical",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from unicodedata import category
 
 Document = dict[str, Any]
 
@@ -87,8 +88,19 @@ def _minutes(start: str, end: str) -> int:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)) // timedelta(minutes=1)
 
 
-def _text(least: int, most: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and least <= len(value) <= most
+def moment_of(text: str) -> datetime:
+    """Return the time of a text. A bare ``+`` in a query string arrives as a space."""
+    return datetime.fromisoformat(re.sub(r" (?=[0-9:]+$)", "+", text))
+
+
+def _text(most: int) -> Callable[[Any], bool]:
+    """A text of one line: not blank, and without control, format, separator and unassigned characters."""
+    return lambda value: (
+        isinstance(value, str)
+        and 1 <= len(value) <= most
+        and not any(category(letter) in ("Cc", "Cf", "Cn", "Cs", "Zl", "Zp") or letter == "\ufffd" for letter in value)
+        and value.strip() != ""
+    )
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
@@ -96,29 +108,35 @@ def _one_of(*words: str) -> Callable[[Any], bool]:
 
 
 def _long_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value.encode()) <= 32 * 1024
+    if not isinstance(value, str) or len(value.encode()) > 32 * 1024 or "\ufffd" in value:
+        return False
+    return not any(category(letter) == "Cc" and letter not in "\n\r\t" for letter in value)
 
 
 def _is_moment(value: Any) -> bool:
-    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+ -]\d\d(:?\d\d)?)"
     if not isinstance(value, str) or not re.fullmatch(form, value):
         return False
     try:
-        return "1970" <= text_of(datetime.fromisoformat(value))[:4] <= "9998"
+        return "1970" <= text_of(moment_of(value))[:4] <= "9998"
     except ValueError:
         return False
 
 
 def _is_ids(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= 500 and all(map(_text(1, 128), value)) and _once_each(value)
+    return isinstance(value, list) and len(value) <= 500 and all(map(_text(2048), value)) and _once_each(value)
 
 
 def _once_each(value: list[str]) -> bool:
     return len(set(value)) == len(value)
 
 
+def _once(tags: list[str]) -> list[str]:
+    return [tag for place, tag in enumerate(tags) if tag not in tags[:place]]
+
+
 def _is_tags(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= 50 and all(map(_text(1, 64), value))
+    return isinstance(value, list) and all(map(_text(256), value)) and len(set(value)) <= 50
 
 
 def _is_count(value: Any) -> bool:
@@ -132,9 +150,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    if not isinstance(value, str) or not re.fullmatch(r"[ -~]{1,64}", value) or "#" in value:
-        return False
-    return _year_and_count(value) is None or len(value) <= len("INC-2026-123456789")
+    return isinstance(value, str) and bool(re.fullmatch(r"(?=.*[!-~])[ !\"$-~]{1,64}", value))
 
 
 def _year_and_count(number: str) -> tuple[str, int] | None:
@@ -151,15 +167,15 @@ ID_LISTS = [
 LISTS = [*ID_LISTS, "tags"]
 
 RULES: dict[str, Callable[[Any], bool]] = {
-    "title": _text(1, 300),
+    "title": _text(300),
     "incident_number": _is_number,
     "status": _one_of(*MOVES),
     "severity": _one_of(*SEVERITIES),
-    "category": _text(0, 64),
-    "owner_id": _text(1, 128),
+    "category": _text(64),
+    "owner_id": _text(2048),
     "description": _long_text,
     "root_cause": _long_text,
-    "source": _text(1, 64),
+    "source": _text(64),
     "source_type": _one_of("frontend", "backend", "server", "system", "api"),
     "mttd_minutes": _is_count,
     "mttr_minutes": _is_count,
@@ -184,7 +200,7 @@ def _read(body: Document) -> Document | None:
         if value is None:
             values[name] = [] if name in LISTS else None
         elif name in MOMENTS:
-            values[name] = text_of(datetime.fromisoformat(value))
+            values[name] = text_of(moment_of(value))
         elif name == "financial_impact":
             values[name] = int(value) if value == int(value) else value
         else:
@@ -291,9 +307,13 @@ class PlainService:
             earlier, made = self.keys[slot]
             same = earlier == canonical(values)
             return Verdict(201, self.records[made], replayed=True) if same else Verdict(422)
+        sent = canonical(values)
+        values |= {"tags": _once(values["tags"])} if "tags" in values else {}
         unset: Document = {name: [] if name in LISTS else None for name in RULES}
         document = unset | {"is_deleted": False} | values
         if not _settle(document, values, None, moment):
+            return Verdict(422)
+        if actor.app is not None and _year_and_count(values.get("incident_number") or ""):
             return Verdict(422)
         number = self._number(actor.tenant, values.get("incident_number"), moment[:4])
         if (actor.tenant, number) in self.numbers:
@@ -309,14 +329,14 @@ class PlainService:
         record = self.records[new_id] = Life(document, [created])
         self.numbers[actor.tenant, number] = new_id
         if key is not None:
-            self.keys[slot] = (canonical(values), new_id)
+            self.keys[slot] = (sent, new_id)
         return Verdict(201, record, wrote=True)
 
     def _number(self, tenant: str, given: str | None, year: str) -> str:
         if given is None:
             self.counters[tenant, year] += 1
             return f"INC-{year}-{self.counters[tenant, year]:06d}"
-        if counted := _year_and_count(given):
+        if (counted := _year_and_count(given)) and counted[1] < 10**15:
             year, count = counted
             self.counters[tenant, year] = max(self.counters[tenant, year], count)
         return given
@@ -328,6 +348,8 @@ class PlainService:
         if versions is not None and record.version not in versions:
             return Verdict(412)
         before, given = record.document, _read(body)
+        if given and given.get("tags", before["tags"]) != before["tags"]:
+            given["tags"] = _once(given["tags"])
         if given is None or given.get("incident_number", before["incident_number"]) != before["incident_number"]:
             return Verdict(422)
         if before["is_deleted"] and given.get("is_deleted") is not False:
@@ -387,7 +409,7 @@ def _passes(document: Document, parameters: Document) -> bool:
     for name, value in parameters.items():
         kind, _, end = name.rpartition("_")
         if end in ("from", "to") and kind in ("created", "detected"):
-            moment, bound = document[f"{kind}_at"], text_of(datetime.fromisoformat(value))
+            moment, bound = document[f"{kind}_at"], text_of(moment_of(value))
             if moment is None or (moment < bound if end == "from" else moment > bound):
                 return False
     return True

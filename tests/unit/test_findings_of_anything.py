@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from incidents import findings
 from incidents.domain import model, payloads, wire_form
 from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
+from incidents.findings.dates import Dates
+from incidents.findings.finding import build_finding
 
 from tests.support.recorded import NAMES, event
 
@@ -22,8 +24,9 @@ scalars: st.SearchStrategy[Any] = (
 )
 telling = st.sampled_from(
     ["ALARM", "true", "[SAMPLE] x", "arn:aws:x", "2026-11-17T02:12:07Z", "111122223333", "0", 1, 2004,
-     10**400, -1, "\ud800", "\x00", " ", "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
-     [f"{n:0>140}" for n in range(600)],
+     10**400, -1, "\ud800", "\x00", " ", "\u200b", "\u202e\ufffd\x85\n", "x" * 299 + "\u0928\u200d\u0928",
+     "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
+     [f"{n:0>140}" for n in range(600)], [f"{n:0>2100}" for n in range(80)],
      [{"Id": f"{n:0>200}", "id": f"{n:0>200}", "uid": f"{n:0>200}", "entityValue": f"{n:0>200}"} for n in range(600)]]
 )  # fmt: skip
 anything = st.recursive(
@@ -125,6 +128,40 @@ def test_a_recorded_event_with_one_wrong_member_is_refused_or_gives_valid_findin
                 check(one)
 
 
+def test_a_finding_with_invisible_characters_is_repaired_and_keeps_its_key() -> None:
+    odd = event("alert_escalated")
+    odd["detail"] |= {
+        "title": "M\ufffdnchen\u202e\r\nport", "category": "\u200b", "description": "a\x9b\nb\ufffd",
+        "dedup_key": "k\u200b", "alert_ids": ["a\u200b", "a", "\u2060", "b\ud800"], "asset_ids": ["i\u0085-1"],
+    }  # fmt: skip
+    (one,) = findings.read(odd)
+    assert isinstance(one, Finding)
+    check(one)
+    assert (one.title, one.category, one.description) == ("M?nchen port", None, one.description)
+    assert (one.description or "").startswith("a\nb?")
+    assert (one.alert_ids, one.asset_ids) == (["a", "b?"], ["i -1"])
+    assert "k\u200b" in one.key
+
+    odd["detail"] |= {"title": "\u200b\u3164", "dedup_key": "k"}
+    (blank,) = findings.read(odd)
+    assert isinstance(blank, Finding)
+    check(blank)
+    assert (blank.title, blank.key == one.key) == ("(untitled)", False)
+
+
+def test_a_finding_s_tags_count_in_its_size() -> None:
+    lists = [f"{n:0>2000}" for n in range(200)]
+    for tags in ([], [f"{n:0>250}" for n in range(60)]):
+        one = build_finding(
+            Dates(None, "2026-11-20T10:00:00.000Z", "2026-11-20T10:00:00.000Z", {}),
+            source="acme.soc", account_id="111122223333", key="k", title="t" * 300, description='"' * 40_000,
+            category=None, severity=None, asset_ids=lists, alert_ids=lists, tags=tags,
+        )  # fmt: skip
+        check(one._replace(dates={"detected_at": "time", "seen_at": "time"}))
+        assert len(one.tags) == min(len(tags), 50)
+        assert sum(map(len, one.alert_ids)) > 16_000
+
+
 def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
     huge = event("alert_escalated")
     many = [f"{n:0>300}\u00fc" for n in range(2000)]
@@ -135,7 +172,7 @@ def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
     (one,) = findings.read(json.loads(json.dumps(huge)))
     assert isinstance(one, Finding)
     check(one)
-    assert (len(one.title), len(one.category or ""), len(one.account_ids)) == (300, 64, 500)
+    assert (len(one.title), len(one.category or ""), len(one.account_ids)) == (300, 64, 282)
     assert one.key.startswith("sha256:")
     assert model.TEXT_BYTES - 4 < len((one.description or "").encode()) <= model.TEXT_BYTES
     assert len(set(one.account_ids)) == len(one.account_ids)

@@ -151,6 +151,23 @@ def test_import_skips_or_adopts_incidents_of_other_applications_only_on_request(
     assert as_scanner.stdout.split() == ["valid", "2", "failed", "0", "left", "out", "2"]
 
 
+def test_a_dry_run_counts_the_repairs_of_an_export_by_rule(tmp_path: Path) -> None:
+    file = tmp_path / "export.jsonl"
+    documents: list[dict[str, object]] = [
+        {"title": " "}, {"title": "\x00", "tags": ["a", "a"]}, {"title": "fine"}, {"title": "a\u200b",
+        "severity": "dire"},
+    ]  # fmt: skip
+    file.write_text("".join(json.dumps({"incident": one, "changes": []}) + "\n" for one in documents))
+
+    done = run(file, "--dry-run")
+
+    assert done.exit_code == 1
+    assert [line.rsplit(maxsplit=1) for line in done.stdout.splitlines()] == [
+        ["valid", "3"], ["failed", "1"], ["repaired", "3"], ["  blank title replaced by (untitled):", "2"],
+        ["  equal items merged:", "1"], ["  control or invisible characters removed:", "1"],
+    ]  # fmt: skip
+
+
 def test_a_row_stays_unchanged_through_several_errors_files(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     given = r'{"titel": "\ud800 ä", "financial_impact": 123456789012345.1200, "lessons_learned": {"b": 1e2}}'

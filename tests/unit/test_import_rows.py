@@ -5,7 +5,8 @@ import io
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents.domain.errors import InvalidIncident
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking
+from incidents_cli.operate.importing import checking, repairing, sending
 from incidents_cli.operate.importing.rows import Row, read
 
 from tests.support import drawn, scale
@@ -192,7 +193,7 @@ def test_a_line_of_an_errors_file_gives_its_original_row_digit_by_digit(tmp_path
 
 def settled(body: dict[str, Any]) -> model.Incident:
     """Return the incident that the service makes from a create."""
-    values = payloads.new_incident(json_text.loads(json.dumps(body)))
+    values = payloads.tags_once(payloads.new_incident(json_text.loads(json.dumps(body))))
     incident: Any = model.unset_fields() | values | STAMPS | {"incident_number": "INC-2026-000042"}
     assume(not model.apply_rules(incident, values, NOW))
     return incident  # type: ignore[no-any-return]
@@ -264,6 +265,79 @@ def remade(row: Row) -> dict[str, Any]:
     incident: Any = model.unset_fields() | values
     assert not model.apply_rules(incident, values, LATER)
     return {field: incident[field] for field in payloads.NewIncident.model_fields}
+
+
+# --- an export of an earlier release, and one with long numbers
+
+
+def exported(**values: Any) -> str:
+    return json.dumps({"incident": {"title": "x", **STAMPS} | values, "changes": []})
+
+
+@pytest.mark.parametrize(
+    ("values", "repaired", "rules"),
+    [
+        ({"title": " \x00"}, {"title": "(untitled)"}, [repairing.BLANK_TITLE]),
+        ({"title": "a\u202eb\n"}, {"title": "ab"}, [repairing.CHARACTERS]),
+        ({"title": "M\ufffdnchen"}, {"title": "M?nchen"}, [repairing.REPLACEMENT]),
+        ({"category": "", "owner_id": "\u200b"}, {}, [repairing.BLANK_TEXT] * 2),
+        ({"incident_number": "  "}, {}, [repairing.BLANK_TEXT]),
+        ({"description": "one\r\n\x1b[0m"}, {"description": "one\r\n[0m"}, [repairing.CHARACTERS]),
+        ({"tags": ["a", "b", "a"]}, {"tags": ["a", "b"]}, [repairing.EQUAL]),
+        ({"tags": ["a\x00", "a", " "]}, {"tags": ["a"]}, [repairing.CHARACTERS, repairing.BLANK_TEXT, repairing.EQUAL]),
+        ({"commander_ids": ["a", "\ufffd"]}, {"commander_ids": ["a", "?"]}, [repairing.REPLACEMENT]),
+        (
+            {"lessons_learned": {"\ufffd": ["\ufffd", 1e200]}},
+            {"lessons_learned": '{"?":["?",1e+200]}'},
+            [repairing.REPLACEMENT],
+        ),
+        ({"incident_number": "INC-2026-1000000000"}, {"incident_number": "INC-2026-1000000000"}, []),
+        ({"incident_number": f"INC-2026-{10**30}"}, {"incident_number": f"INC-2026-{10**30}"}, []),
+        ({"title": "\u0928\u200d\u0928", "tags": ["fine"]}, {"title": "\u0928\u200d\u0928", "tags": ["fine"]}, []),
+    ],
+)
+def test_an_exported_incident_is_repaired_by_rule(
+    tmp_path: Path, values: dict[str, Any], repaired: dict[str, Any], rules: list[str]
+) -> None:
+    (row,) = rows(tmp_path, "export.jsonl", exported(**values))
+    usual = {"title": "x", "source": "edm", "source_type": "api", "status": "new"}
+
+    assert checking.check(row, NOW) == usual | repaired
+    assert sorted(row.repairs) == sorted(rules)
+    (again,) = rows(tmp_path, "errors.jsonl", f'{{"line": 1, "errors": [], {row.stood}}}')
+    assert (again.body, again.repairs) == (row.body, row.repairs)
+
+
+def test_a_row_of_a_person_is_not_repaired_but_refused_by_its_field_s_name(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, "a.jsonl", json.dumps({"title": " ", "tags": ["a\x00"], "owner_id": "\ufffd"}))
+    assert {pointer for pointer, _ in problems(row)} == {"/title", "/tags/0", "/owner_id"}
+    assert row.repairs == ()
+
+
+@pytest.mark.parametrize("number", ["INC-2026-000042", "INC-2026-1000000000", "INC-1999-000001"])
+def test_an_application_s_import_refuses_a_number_of_the_server_s_form(tmp_path: Path, number: str) -> None:
+    (row,) = rows(tmp_path, "export.jsonl", exported(incident_number=number))
+
+    assert checking.check(row, NOW)["incident_number"] == number
+    with pytest.raises(InvalidIncident) as refused:
+        checking.check(row, NOW, app="scanner")
+    ((pointer, detail),) = refused.value.violations
+    assert pointer == "/incident_number"
+    assert "if an application gives it; leave it out" in detail
+
+
+@pytest.mark.parametrize("offset", ["+0100", " 01:00", "+01", ",0+01:00"])
+def test_a_cell_s_date_may_have_its_offset_in_every_form_that_tools_write(tmp_path: Path, offset: str) -> None:
+    (row,) = rows(tmp_path, "a.csv", f'title,detected_at\nx,"2026-11-20T10:00:00{offset}"\n')
+    assert checking.check(row, NOW)["detected_at"] == "2026-11-20T09:00:00.000Z"
+
+
+def test_an_old_incident_equals_the_repaired_row_of_its_export() -> None:
+    stored = {"title": " ", "tags": ("a", "a", "b\x00"), "owner_id": "a\u200b", "description": "\ufffd"}
+    given = repairing.repair({field: list(v) if isinstance(v, tuple) else v for field, v in stored.items()}).body
+
+    assert sending.differing(given, cast("Any", SimpleNamespace(**stored))) == []
+    assert sending.differing(given | {"tags": ["c"]}, cast("Any", SimpleNamespace(**stored))) == ["tags"]
 
 
 # --- the fingerprint of a row

@@ -16,13 +16,18 @@ anything = st.recursive(
     max_leaves=10,
 )
 amounts = st.decimals(0, 10**15, places=4)
+complete = anything.filter(lambda value: "\ufffd" not in json.dumps(value, ensure_ascii=False))
+paragraphs = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffd", include_characters="\r\n\t"),
+    max_size=300,
+)
 STAMPS = {
     "id": "inc_1", "tenant_id": "acme", "created_at": "t", "updated_at": "t", "created_by": "a", "updated_by": "a",
     "incident_number": "1", "schema_version": 1,
 }  # fmt: skip
 
 
-@given(anything, amounts, st.text(max_size=300))
+@given(complete, amounts, paragraphs)
 def test_a_caller_s_values_are_the_same_after_storing_and_reading(lessons: Any, amount: Decimal, text: str) -> None:
     sent = f'{{"title": "x", "financial_impact": {amount}, "lessons_learned": {json.dumps(lessons)}}}'
     body = json_text.loads(sent) | {"description": text}

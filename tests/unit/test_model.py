@@ -1,5 +1,5 @@
 import itertools
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,15 @@ def test_the_model_has_the_41_fields_of_the_contract_each_with_one_writer() -> N
     assert not model.STAMPED & by_callers
     assert set(model.FIELDS) >= model.LISTS | model.DERIVED | set(model.MILESTONES)
     assert set(model.unset_fields()) == set(model.FIELDS) - {"app_id"}
+
+
+def test_every_text_of_a_caller_has_rules_for_its_characters() -> None:
+    texts = {field for field, hint in get_type_hints(Incident).items() if hint in (str, str | None)}
+    words = {"status", "severity", "source_type"}
+    checked_otherwise = words | {"lessons_learned"} | {field for field in texts if field.endswith("_at")}
+
+    assert texts - model.STAMPED - checked_otherwise == (model.LINES - model.LISTS) | model.PARAGRAPHS
+    assert not model.LINES & model.PARAGRAPHS
 
 
 @pytest.mark.parametrize(("status", "stamped"), [("contained", "contained_at"), ("closed", "closed_at")])

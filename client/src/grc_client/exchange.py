@@ -21,7 +21,7 @@ from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_WITHOUT_WORDS = (401, 403, 429)  # errors of the API even without JSON: firewalls and proxies send their own pages
+_WITHOUT_WORDS = (401, 403, 408, 429)  # errors of the API even without JSON: firewalls and proxies send their own pages
 _MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -31,10 +31,11 @@ Outcome = httpx.Response | httpx.RequestError
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
     """Yield the seconds to wait before each request, receive the request's outcome, and return the call's result.
 
-    A request is sent again until ``retry_for`` seconds have passed. After a 429 or if it was never sent, any request is
-    sent again. After a 5xx or a broken connection, only a repeatable request is, because the first one may have taken
-    effect. The pauses are random, with a bound that doubles each time ("full jitter", AWS Architecture Blog, 2015), and
-    never shorter than the API's Retry-After. Raises GrcError.
+    A request is sent again until ``retry_for`` seconds have passed. Any request is sent again if it was never sent,
+    after a 429, and after a 408: the server did not receive all of it. Only a repeatable request is sent again after a
+    5xx or a broken connection, because the first one may have taken effect. The pauses are random, with a bound that
+    doubles each time ("full jitter", AWS Architecture Blog, 2015), and never shorter than the API's Retry-After. Raises
+    GrcError.
     """
     ends = time.monotonic() + retry_for
     pause = 0.0
@@ -50,7 +51,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
 
 def _may_pass(call: Call[T], outcome: Outcome) -> bool:
     if isinstance(outcome, httpx.Response):
-        return outcome.status_code == 429 or (outcome.status_code >= 500 and call.repeatable)
+        return outcome.status_code in (408, 429) or (outcome.status_code >= 500 and call.repeatable)
     return isinstance(outcome, _NEVER_SENT) or (isinstance(outcome, _MAY_PASS) and call.repeatable)
 
 

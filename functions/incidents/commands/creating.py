@@ -47,16 +47,20 @@ def create_incident(
     Raises SightingMoved if another event of the same finding was stored first. After these errors, nothing is stored.
     Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
     """
-    given = payloads.new_incident(body)
+    sent = payloads.new_incident(body)
+    given = payloads.tags_once(sent)
     incident = _begin(given, incidents.identity)
     record = None
     if idempotency_key is not None:
         now = timestamps.to_milliseconds(incident["created_at"]) // 1000
-        record = KeyRecord(idempotency_key, payloads.fingerprint(given), now + KEY_SECONDS)
+        record = KeyRecord(idempotency_key, payloads.fingerprint(sent), now + KEY_SECONDS)
         # Check this before a number is drawn, and before any rule that depends on the current time.
         if earlier := _replay(record, now, incidents):
             return earlier
-    if violations := model.apply_rules(incident, given, now=incident["created_at"]):
+    violations = model.apply_rules(incident, given, now=incident["created_at"])
+    if incidents.identity.app_id is not None:
+        violations += model.rules_for_applications(given)
+    if violations:
         raise InvalidIncident(violations)
     wire_form.check_size(incident)
     try:
@@ -100,8 +104,8 @@ def _store(
         extra_writes.append(incidents.sighting_write(origin.finding_key, origin.before, sighting))
     dates = origin.dates if origin else None
     if number := given.get("incident_number"):
-        if generated := model.parse_generated(number):
-            incidents.raise_count(*generated)
+        if raised := model.count_raised_by(number):
+            incidents.raise_count(*raised)
         return incidents.create(incident, *extra_writes, dates=dates)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from ..domain import model, timestamps
 from ..domain.errors import Busy, PreconditionFailed
 from ..domain.model import Change, Incident
+from ..domain.questions import Expected
 from ..domain.wire_form import check_size
 from ..runtime import deadline
 from ..storage.incident_repository import ExtraWrite, IncidentRepository, StaleVersion
 from ..storage.stored_form import Stored
-
-Versions = frozenset[int] | None
-"""The versions to which a caller allows the change to apply; None for any version."""
 
 _UPDATES_TRIED = 8
 
@@ -20,19 +18,20 @@ _UPDATES_TRIED = 8
 def change_incident(
     incident_id: str,
     alter: Callable[[Incident, str], Incident],
-    versions: Versions,
+    expected: Expected | None,
     incidents: IncidentRepository,
     *extra_writes: ExtraWrite,
 ) -> Stored:
     """Read an incident, alter it, and write it if nobody else has written since. Try up to eight times.
 
-    ``alter`` returns the new incident from the current one and the time of the attempt. If that changes nothing, only
-    the extra writes are written. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
+    ``expected`` are the versions to which the caller allows the change to apply, None for any version. ``alter``
+    returns the new incident from the current one and the time of the attempt. If that changes nothing, only the extra
+    writes are written. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
     """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)
-        if versions is not None and stored.version not in versions:
-            raise PreconditionFailed(stored.version)
+        if expected is not None and stored.version not in expected.versions:
+            raise PreconditionFailed(stored.version, weak=expected.has_weak)
         before, now = stored.incident, timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         after = alter(before, now)
         changes = model.changed_values(before, after)

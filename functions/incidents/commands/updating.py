@@ -5,12 +5,13 @@ from typing import cast
 from ..domain import model, payloads
 from ..domain.errors import IllegalTransition, IncidentDeleted, InvalidIncident
 from ..domain.model import Incident
+from ..domain.questions import Expected
 from ..storage.incident_repository import IncidentRepository
 from ..storage.stored_form import Stored
-from .read_alter_write import Versions, change_incident
+from .read_alter_write import change_incident
 
 
-def update_incident(incident_id: str, body: object, versions: Versions, incidents: IncidentRepository) -> Stored:
+def update_incident(incident_id: str, body: object, expected: Expected | None, incidents: IncidentRepository) -> Stored:
     """Apply a JSON Merge Patch (RFC 7396) to an incident. Return the stored incident.
 
     A field that the patch does not name keeps its value, even if another request changes the field concurrently.
@@ -31,4 +32,4 @@ def update_incident(incident_id: str, body: object, versions: Versions, incident
             after["lessons_learned"] = incident["lessons_learned"]
         return after
 
-    return change_incident(incident_id, patched, versions, incidents)
+    return change_incident(incident_id, patched, expected, incidents)

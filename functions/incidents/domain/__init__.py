@@ -9,6 +9,7 @@
 ``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
-``timestamps``          RFC 3339 timestamps as UTC text
+``timestamps``          callers' timestamps as UTC text
+``texts``               the characters of callers' texts, and the repair of others' texts
 ``errors``              everything that can go wrong, as one tree
 """

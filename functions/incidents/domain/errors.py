@@ -7,7 +7,7 @@ IncidentError
 ├── NotPermitted            the claims do not allow this operation
 ├── NotFound                the caller cannot reach an incident with this id
 ├── MalformedRequest        the request cannot be parsed: syntax, parameters, cursor
-├── UnsupportedContent      the body has a media type that the operation does not accept
+├── UnsupportedContent      the body has a media type or a charset that the operation does not accept
 ├── InvalidIncident         the request can be parsed, but some values break a rule
 ├── IncidentTooLarge        the incident or the body exceeds its size limit
 ├── NumberTaken             the given incident number belongs to another incident
@@ -60,11 +60,11 @@ class NotFound(IncidentError):
 
 
 class MalformedRequest(IncidentError):
-    """The request cannot be parsed: invalid JSON, an unknown parameter, an invalid cursor."""
+    """The request cannot be parsed: invalid JSON, an unknown parameter, an invalid header or cursor."""
 
 
 class UnsupportedContent(IncidentError):
-    """The body has a media type that this operation does not accept."""
+    """The body has a media type or a charset that this operation does not accept."""
 
 
 class InvalidIncident(IncidentError):
@@ -119,8 +119,14 @@ class IncidentDeleted(IncidentError):
 class PreconditionFailed(IncidentError):
     """The incident is not at the version that the caller expects. Nothing was changed."""
 
-    def __init__(self, version: int) -> None:
-        super().__init__(f'The incident is at version "{version}". Read it again, then decide.')
+    def __init__(self, version: int, *, weak: bool = False) -> None:
+        detail = f'The incident is at version "{version}". Read it again, then decide.'
+        if weak:
+            detail += (
+                ' If-Match compares strongly (RFC 9110), so a weak tag like W/"1" never matches. '
+                "A proxy that compresses makes tags weak: send the tag without W/."
+            )
+        super().__init__(detail)
 
 
 class KeyReused(IncidentError):

@@ -122,6 +122,10 @@ ID_LISTS = frozenset({
 })  # fmt: skip
 LISTS = ID_LISTS | {"tags"}
 
+LINES = frozenset({"incident_number", "title", "category", "source", "owner_id"}) | LISTS
+PARAGRAPHS = frozenset({"description", "root_cause"})
+"""Texts of one line, also as the items of a list, and texts of several lines: ``texts`` has their rules."""
+
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
@@ -140,11 +144,11 @@ TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
 JSON_LEVELS = 16  # lessons_learned
 CATEGORY_CHARACTERS = 64
 SOURCE_CHARACTERS = 64
-ID_CHARACTERS = 128
+ID_CHARACTERS = 2048  # an ARN of AWS
 LIST_IDS = 500
-TAGS, TAG_CHARACTERS = 50, 64
+TAGS, TAG_CHARACTERS = 50, 256
 NUMBER_CHARACTERS = 64
-CALLERS_DIGITS = 9  # the most in a caller's number of the server's own form
+COUNTED_DIGITS = 15  # a given number of the server's own form with more digits does not raise the counter
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
 MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last possible timestamp
 DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
@@ -299,10 +303,19 @@ def parse_generated(incident_number: str) -> tuple[int, int] | None:
     return parsed if incident_number == generated_number(*parsed) else None
 
 
-def has_too_many_digits(incident_number: str) -> bool:
-    """Return whether a number has the server's form and more digits than a caller may give.
+def count_raised_by(incident_number: str) -> tuple[int, int] | None:
+    """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
 
-    A given number of the server's form raises the counter to that number. Without a limit, a caller could take the
-    counter's next numbers before they are drawn. So numbers of more than nine digits are reserved for the counter.
+    A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's
+    numbers. If the counter ever reaches such a number, the create draws the next one.
     """
-    return parse_generated(incident_number) is not None and len(incident_number) > len("INC-2026-") + CALLERS_DIGITS
+    generated = parse_generated(incident_number)
+    return generated if generated and generated[1] < 10**COUNTED_DIGITS else None
+
+
+def rules_for_applications(given: Mapping[str, Any]) -> list[Violation]:
+    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter."""
+    if parse_generated(given.get("incident_number") or "") is None:
+        return []
+    rule = "must not have the server's form, like INC-2026-000042, if an application gives it"
+    return [Violation("/incident_number", f"{rule}; leave it out, or give a number of another form")]

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from hashlib import sha256
+from itertools import islice
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import json_text, model, timestamps, wire_form
+from . import json_text, model, texts, timestamps, wire_form
 from .errors import InvalidIncident, Violation
 
 VIOLATIONS_SHOWN = 50
+
+_TEXTS = model.LINES | model.PARAGRAPHS
 
 
 def _within_bytes(text: str) -> str:
@@ -36,11 +40,13 @@ def _each_once(ids: list[str]) -> list[str]:
 def _callers_number(number: str) -> str:
     if not all(" " <= character <= "~" and character != "#" for character in number):
         raise ValueError("must be printable ASCII without #")
-    if model.has_too_many_digits(number):
-        raise ValueError(
-            f"must have at most {model.CALLERS_DIGITS} digits if it has the server's form, like INC-2026-000042"
-        )
     return number
+
+
+def _at_most_different(tags: list[str]) -> list[str]:
+    if (different := len(set(tags))) > model.TAGS:
+        raise ValueError(f"must have at most {model.TAGS} different items, not {different}")
+    return tags
 
 
 def _amount(value: object) -> Decimal:
@@ -96,7 +102,7 @@ Text = Annotated[str, AfterValidator(_within_bytes)]
 Id = Annotated[str, Field(min_length=1, max_length=model.ID_CHARACTERS)]
 Ids = Annotated[list[Id], Field(max_length=model.LIST_IDS), AfterValidator(_each_once)]
 Tags = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=model.TAG_CHARACTERS)]], Field(max_length=model.TAGS)
+    list[Annotated[str, Field(min_length=1, max_length=model.TAG_CHARACTERS)]], AfterValidator(_at_most_different)
 ]
 Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
 Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX)]
@@ -161,19 +167,30 @@ class IncidentPatch(_Values):
 Payload = TypeVar("Payload", bound=_Values)
 
 
-def new_incident(body: object) -> dict[str, Any]:
+def new_incident(body: object, held: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
+
+    Equal tags are still there, because the ``fingerprint`` is of the values as they were sent: ``tags_once`` merges
+    them. ``held`` are values that an incident has already: a value may hold the characters of its field there.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
-    return _checked(NewIncident, body).model_dump(exclude_none=True)
+    return _checked(NewIncident, body, held).model_dump(exclude_none=True)
+
+
+def tags_once(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with each tag once, in the order of the first ones."""
+    return given | {"tags": list(dict.fromkeys(given["tags"]))} if given.get("tags") else given
 
 
 def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
-    Raises InvalidIncident, which names every invalid value by its JSON pointer.
+    A text or a list that the incident has already is not checked: an earlier release may have accepted it. Raises
+    InvalidIncident, which names every invalid value by its JSON pointer.
     """
+    values: Mapping[str, Any] = incident
+    kept: dict[str, Any] = {}
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
         if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # merge() is recursive
             raise InvalidIncident(
@@ -181,7 +198,12 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
             )
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
-    given = _checked(IncidentPatch, body).model_dump(exclude_unset=True)
+    if isinstance(body, dict):
+        kept = {
+            field: body[field] for field in _TEXTS.intersection(body) if body[field] and body[field] == values[field]
+        }
+        body = {field: value for field, value in body.items() if field not in kept}
+    given = tags_once(_checked(IncidentPatch, body, values).model_dump(exclude_unset=True)) | kept
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
         raise InvalidIncident([Violation("/incident_number", "cannot be changed; leave it out")])
     return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
@@ -219,7 +241,10 @@ def fingerprint(given: Mapping[str, Any]) -> str:
     return sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(kind: type[Payload], body: object) -> Payload:
+def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payload:
+    """Return the values of a body. ``held`` are the incident's values of now: they may hold characters that a new value
+    must not hold. Raises InvalidIncident.
+    """
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
     if odd := [name for name in body if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
@@ -227,11 +252,52 @@ def _checked(kind: type[Payload], body: object) -> Payload:
         raise InvalidIncident(
             [Violation(_pointer((name,)), _why_not_accepted(name)) for name in odd[:VIOLATIONS_SHOWN]]
         )
+    violations: dict[str, str] = {}
     try:
-        return kind.model_validate(body)
+        payload = kind.model_validate(body)
     except ValidationError as error:
-        details = error.errors(include_url=False)[:VIOLATIONS_SHOWN]
-        raise InvalidIncident([Violation(_pointer(detail["loc"]), _sentence(detail)) for detail in details]) from None
+        for detail in error.errors(include_url=False):
+            violations.setdefault(_pointer(detail["loc"]), _sentence(detail))
+    for pointer, fault in _faults_of_texts(body, held):
+        violations.setdefault(pointer, fault)
+    if violations:
+        raise InvalidIncident([Violation(*violation) for violation in islice(violations.items(), VIOLATIONS_SHOWN)])
+    return payload
+
+
+def _faults_of_texts(body: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (pointer, fault) of each text that holds characters which its field must not hold."""
+    for field, value in body.items():
+        if field not in _TEXTS:
+            continue
+        fault_of = texts.paragraphs_fault if field in model.PARAGRAPHS else texts.line_fault
+        if isinstance(value, str):
+            faults = {_pointer((field,)): value} if fault_of(value) else {}
+        elif isinstance(value, list):
+            lines = ((place, line) for place, line in enumerate(value) if isinstance(line, str))
+            faults = {_pointer((field, place)): line for place, line in lines if fault_of(line)}
+        else:
+            continue
+        if faults:
+            before = held.get(field, ())
+            had = frozenset([before] if isinstance(before, str) else before or ())
+            letters = frozenset().union(*had)
+            for pointer, text in faults.items():
+                if text not in had and (fault := fault_of(text, letters)):
+                    yield pointer, fault
+    lessons = body.get("lessons_learned")
+    lost_before = texts.REPLACEMENT in (held.get("lessons_learned") or "")
+    if lessons is not None and not lost_before and any(texts.REPLACEMENT in text for text in _texts_in(lessons)):
+        yield "/lessons_learned", texts.REPLACED
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Yield every text inside a JSON value, also the members' names."""
+    for member, _ in _members(value):
+        if isinstance(member, str):
+            yield member
+        elif isinstance(member, dict):
+            yield from member
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:

@@ -28,6 +28,13 @@ class Filters(NamedTuple):
         return json.dumps([sorted((name, sorted(values)) for name, values in self.any_of.items()), *self[1:]])
 
 
+class Expected(NamedTuple):
+    """The versions that a write expects the incident to have; ``has_weak`` if the caller also sent weak tags."""
+
+    versions: frozenset[int]
+    has_weak: bool = False
+
+
 class ListRequest(NamedTuple):
     """A request for one page of incidents. ``cursor`` is the last page's ``next_cursor``, None for the first page."""
 

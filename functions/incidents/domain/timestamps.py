@@ -1,4 +1,11 @@
-"""Strict RFC 3339 timestamps, stored and returned as UTC text with milliseconds: ``2026-11-23T06:16:30.125Z``.
+"""Timestamps as callers send them, stored and returned as UTC text with milliseconds: ``2026-11-23T06:16:30.125Z``.
+
+``parse`` is the only reader of timestamps: for bodies, parameters, imports and findings. It takes RFC 3339 and three
+forms of ISO 8601 that clients send: an offset without a colon (``+0100``), an offset of hours only (``+01``), and a
+comma before the fraction. It also takes a space in place of the ``+``: a query string turns a bare ``+`` into a space.
+
+It refuses leap seconds, which ``datetime`` cannot represent; 24:00, which RFC 3339 does not have; and a space or
+nothing in place of the ``T``.
 
 All these texts have the same length, so their order as text is their order in time. Comparing them needs no parsing.
 """
@@ -10,9 +17,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 WANTED = f"an RFC 3339 date and time with an offset, from {FIRST_YEAR} to {LAST_YEAR}, like 2026-11-23T06:16:30Z"
 
 # RFC 3339 section 5.6, with t and z in upper or lower case. [0-9], because \d matches the digits of every script.
-_RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
-    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+_TIMESTAMP = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:[.,]([0-9]+))?"
+    r"(?:[Zz]|([+ -])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -20,10 +27,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def parse(text: str) -> str:
     """Return ``text`` as UTC text with milliseconds. Digits after the milliseconds are cut off, not rounded.
 
-    Raises ValueError, whose text describes a correct timestamp, if the offset is missing, the date does not exist, the
-    second is a leap second (which ``datetime`` cannot represent), or the year in UTC is not in 1970 to 9998.
+    Raises ValueError, whose text describes a correct timestamp, if the form is another one, the date does not exist, or
+    the year in UTC is not in 1970 to 9998.
     """
-    match = _RFC3339.fullmatch(text)
+    match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise ValueError(f"must be {WANTED}")
     date, clock, fraction, sign, hours, minutes = match.groups()
@@ -32,7 +39,7 @@ def parse(text: str) -> str:
         moment = datetime.fromisoformat(f"{date}T{clock}").replace(tzinfo=UTC)
         moment = moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError) as impossible:
-        raise ValueError(f"must be {WANTED}; there is no such date and time") from impossible
+        raise ValueError(f"must be {WANTED}; there is no such date") from impossible
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must be {WANTED}")
     return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime is three times as slow

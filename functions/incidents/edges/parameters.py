@@ -18,6 +18,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
 CHANGES = ("limit", "cursor")
 METRICS = ("from", "to", "group_by", "interval")
+APP_CHARACTERS = 128  # an app_id is in a key, which DynamoDB bounds
 VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
@@ -92,11 +93,12 @@ def _limit(single: Mapping[str, str]) -> int:
 
 
 def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    longest = APP_CHARACTERS if name == "app_id" else model.ID_CHARACTERS
     for value in values:
         if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
             raise MalformedRequest(f"The parameter {name} must be one of {', '.join(_VOCABULARIES[name])}.")
-        if not 1 <= len(value) <= model.ID_CHARACTERS:
-            raise MalformedRequest(f"The parameter {name} must be 1 to {model.ID_CHARACTERS} characters.")
+        if not 1 <= len(value) <= longest:
+            raise MalformedRequest(f"The parameter {name} must be 1 to {longest} characters.")
     return tuple(dict.fromkeys(values))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from ..domain import json_text
 from ..domain.errors import IncidentTooLarge, MalformedRequest, UnsupportedContent
 from ..domain.identity import Identity
 from ..domain.model import DOCUMENT_BYTES
+from ..domain.questions import Expected
 from ..storage import dynamodb
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character esc
 PARAMETERS_MAX = 100
 KEY_CHARACTERS = 255
 
-_ENTITY_TAGS = re.compile(r'\s*(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*\s*')  # RFC 9110 8.8.3
+_ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # RFC 9110 8.8.3, in a list of 5.6.1
+_VERSION = re.compile("[1-9][0-9]{0,9}")
 
 Repository = TypeVar("Repository")
 
@@ -82,39 +84,69 @@ class Request:
         return key
 
     @property
-    def if_match(self) -> frozenset[int] | None:
-        """The versions in the header If-Match; None for any version. Weak tags match none (RFC 9110 13.1.1)."""
-        header = self._header("if-match")
+    def if_match(self) -> Expected | None:
+        """The versions in the header If-Match; None for any version. Raises MalformedRequest.
+
+        A weak tag matches no version, because the comparison is strong (RFC 9110 13.1.1).
+        """
+        tags = self._entity_tags("If-Match")
+        if tags is None:
+            return None
+        return Expected(_versions(tag for weak, tag in tags if not weak), has_weak=any(weak for weak, _ in tags))
+
+    @property
+    def known_versions(self) -> frozenset[int] | None:
+        """The versions in the header If-None-Match; None for any version. Raises MalformedRequest.
+
+        A weak tag counts like a strong one, because the comparison is weak (RFC 9110 13.1.2).
+        """
+        if self._header("if-none-match") is None:
+            return frozenset()
+        tags = self._entity_tags("If-None-Match")
+        return None if tags is None else _versions(tag for _, tag in tags)
+
+    def _entity_tags(self, name: str) -> list[tuple[bool, str]] | None:
+        """Return (is weak, text) of each entity tag in a header; None without the header, and for ``*``."""
+        header = self._header(name.lower())
         if header is None or header.strip() == "*":
             return None
-        return frozenset(version for weak, version in _versions(header) if not weak)
-
-    def caller_has(self, version: int) -> bool:
-        """Return whether the caller already has this version, by the header If-None-Match (RFC 9110 13.1.2)."""
-        header = self._header("if-none-match") or ""
-        return header.strip() == "*" or version in {version for _, version in _versions(header)}
+        tags, place = [], 0
+        while match := _ENTITY_TAG.match(header, place):
+            tags.append((bool(match[1]), match[2]))
+            place = match.end()
+        if not tags or header[place:].strip(" \t,"):
+            raise MalformedRequest(
+                f'The header {name} must be an ETag with its quotes, like "3"; or several, separated by commas; or *.'
+            )
+        return tags
 
     def _header(self, name: str) -> str | None:
         headers: Mapping[str, str] = self._event.get("headers", {})
         return headers.get(name)
 
     def _body(self, *media_types: str) -> Any:
-        sent_as = (self._header("content-type") or "").partition(";")[0].strip().lower()
-        if sent_as not in media_types:
+        sent_as, _, _ = (content_type := self._header("content-type") or "").partition(";")
+        if sent_as.strip().lower() not in media_types:
             raise UnsupportedContent(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
+        if _charsets(content_type) - {"utf-8", "utf8"}:
+            raise UnsupportedContent("The body must be UTF-8: leave the charset out of Content-Type, or send utf-8.")
         body: str = self._event.get("body") or ""
         # The gateway may encode a body in Base64. Only the flag ``isBase64Encoded`` shows this, not the media type.
         sent = b64decode(body) if self._event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
         if len(sent) > BODY_BYTES:
             raise IncidentTooLarge(f"The body must be at most {BODY_BYTES // 1024} KiB.")
         try:
-            return json_text.loads(sent.decode())
+            return json_text.loads(sent.decode().removeprefix("\ufeff"))  # RFC 8259 8.1: a reader may ignore a BOM
         except UnicodeDecodeError as error:
             raise MalformedRequest("The body must be UTF-8.") from error
 
 
-def _versions(header: str) -> list[tuple[bool, int]]:
-    """Return (is weak, version) of each entity tag of ours in a header; ``[]`` if the header is malformed."""
-    if not _ENTITY_TAGS.fullmatch(header):
-        return []
-    return [(bool(weak), int(digits)) for weak, digits in re.findall(r'(W/)?"([1-9][0-9]{0,9})"', header)]
+def _versions(tags: Iterable[str]) -> frozenset[int]:
+    """Return the versions among entity tags. A tag of another form is somebody else's, and matches no version."""
+    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
+
+
+def _charsets(content_type: str) -> set[str]:
+    """Return the charsets that a Content-Type declares, in lower case."""
+    parameters = (parameter.partition("=") for parameter in content_type.split(";")[1:])
+    return {value.strip().strip('"').lower() for name, _, value in parameters if name.strip().lower() == "charset"}

@@ -8,9 +8,6 @@ from ..domain import errors, wire_form
 from ..domain.errors import IncidentError
 from ..domain.wire_form import JsonPage
 from ..storage.stored_form import Created, Stored
-from .request import Request
-
-PATH = "/api/v1/grc/incidents"
 
 STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "Not authenticated"),
@@ -42,7 +39,8 @@ class Response(NamedTuple):
 def created(made: Created) -> Response:
     """Return 201 with the incident, its location and its version. A replayed create has one more header."""
     answer = incident(made.stored)
-    more = {"location": f"{PATH}/{made.stored.incident['id']}"}
+    # Relative to the request's URL (RFC 9110 10.2.2), because only the caller knows the prefix before the API's path.
+    more = {"location": f"incidents/{made.stored.incident['id']}"}
     if made.replayed:
         more["idempotency-replayed"] = "true"
     return answer._replace(status=201, headers={**answer.headers, **more})
@@ -54,10 +52,10 @@ def incident(stored: Stored) -> Response:
     return Response(200, wire_form.dump_incident(stored.incident), headers, stored.incident["id"])
 
 
-def incident_or_304(request: Request, stored: Stored) -> Response:
-    """Return 200 with an incident, or 304 if the caller already has this version."""
+def incident_or_304(stored: Stored, known: frozenset[int] | None) -> Response:
+    """Return 200 with an incident, or 304 if the caller has this version: ``known`` is None for any version."""
     answer = incident(stored)
-    if request.caller_has(stored.version):
+    if known is None or stored.version in known:
         return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})
     return answer
 

@@ -16,7 +16,6 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?"
 _ZONE = r"(?:GMT|UTC|(?P<offset>[+-][0-9]{4}))"
-_BARE_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})\Z")
 _SPELLED_OUT = (
     # RFC 1123: Fri, 10 Jun 2022 05:01:10 GMT
     rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} {_ZONE}",
@@ -49,8 +48,8 @@ class Dates(NamedTuple):
 def parse(value: Any) -> str | None:
     """Return the UTC text of a date in any form that sources write; None for everything else.
 
-    The forms are RFC 3339 (also without the colon in the offset), RFC 1123, the two forms of Inspector (read as UTC),
-    and seconds or milliseconds since 1970 (as a number or as digits in a text).
+    The forms are those of ``timestamps``, RFC 1123, the two forms of Inspector (read as UTC), and seconds or
+    milliseconds since 1970 (as a number or as digits in a text).
     """
     if isinstance(value, str):
         value = value.strip()
@@ -69,14 +68,14 @@ def _no_zero(text: str | None) -> str | None:
 def _from_text(text: str) -> str | None:
     if text[:1].isalpha():
         match = next((match for pattern in _PATTERNS if (match := pattern.fullmatch(text))), None)
-        text = _rfc_3339(match.groupdict()) if match else ""
+        text = _written_out(match.groupdict()) if match else ""
     try:
-        return timestamps.parse(_BARE_OFFSET.sub(r"\1:\2", text))
+        return timestamps.parse(text)
     except ValueError:
         return None
 
 
-def _rfc_3339(parts: dict[str, str | None]) -> str:
+def _written_out(parts: dict[str, str | None]) -> str:
     hour = int(parts["hour"] or 0)
     if half := parts.get("half"):
         if not 1 <= hour <= 12:

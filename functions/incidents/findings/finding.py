@@ -1,6 +1,7 @@
 """The results of an adapter. A finding becomes an incident, and a skipped report does not.
 
-A value that is longer than the model allows is cut here, so that a real finding is never refused for its size.
+A value that is longer than the model allows is cut here, and characters that the model refuses are removed. So a real
+finding is never refused for its size or for its characters.
 """
 
 import json
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
-from ..domain import model
+from ..domain import model, texts
 from .dates import Dates
 from .nodes import MalformedEvent, Node
 
@@ -19,7 +20,7 @@ Reason = Literal[
 REASONS: tuple[str, ...] = get_args(Reason)
 
 KEY_CHARACTERS = 1024
-OTHER_BYTES = 12 * 1024  # of a document, in addition to the description and the lists of ids
+OTHER_BYTES = 12 * 1024  # of a document, in addition to the description, the tags and the lists of ids
 
 
 class Finding(NamedTuple):
@@ -80,21 +81,25 @@ def build_finding(
     grouped: bool = False,
     by_hand: bool = False,
 ) -> Finding:
-    """Return a finding with all values cut to the bounds of ``model``. Ids that are None are left out."""
-    description = description and cut_bytes(description, model.TEXT_BYTES)
+    """Return a finding with all values cut to the bounds of ``model`` and repaired. Ids that are None are left out.
+
+    ``key`` keeps every character: it only identifies the finding.
+    """
+    description = description and texts.repair_paragraphs(cut_bytes(description, model.TEXT_BYTES))
+    tags = _each_once((_line(tag, model.TAG_CHARACTERS) for tag in tags), model.TAGS)
     lists = _within_bytes(
-        model.DOCUMENT_BYTES - OTHER_BYTES - _json_bytes(description),
+        model.DOCUMENT_BYTES - OTHER_BYTES - _json_bytes(description) - sum(_json_bytes(tag) + 1 for tag in tags),
         [_ids([account_id] if account_ids is None else account_ids), _ids(alert_ids), _ids(asset_ids)],
     )
     return Finding(
-        source=source[: model.SOURCE_CHARACTERS],
+        source=_line(source, model.SOURCE_CHARACTERS) or "unknown",
         account_id=account_id,
         tenant_id=tenant_id,
         producer=producer,
         key=key if len(key) <= KEY_CHARACTERS else f"sha256:{sha256(key.encode()).hexdigest()}",
-        title=title[: model.TITLE_CHARACTERS],
+        title=_line(title, model.TITLE_CHARACTERS) or texts.UNTITLED,
         description=description,
-        category=category and category[: model.CATEGORY_CHARACTERS],
+        category=_line(category, model.CATEGORY_CHARACTERS),
         severity=severity,
         occurred_at=dates.occurred_at,
         detected_at=dates.detected_at,
@@ -103,7 +108,7 @@ def build_finding(
         alert_ids=lists[1],
         asset_ids=lists[2],
         dates=dates.read_from,
-        tags=list(dict.fromkeys(tag[: model.TAG_CHARACTERS] for tag in tags if tag))[: model.TAGS],
+        tags=tags,
         page=page,
         grouped=grouped,
         by_hand=by_hand,
@@ -155,7 +160,18 @@ def cut_id(identifier: str) -> str:
 
 
 def _ids(identifiers: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(cut_id(identifier) for identifier in identifiers if identifier))[: model.LIST_IDS]
+    return _each_once(
+        (texts.repair_line(cut_id(identifier)) for identifier in identifiers if identifier), model.LIST_IDS
+    )
+
+
+def _line(text: str | None, characters: int) -> str | None:
+    """Return a text of one line, cut and then repaired; None if nothing visible is left."""
+    return texts.repair_line((text or "")[:characters]) or None
+
+
+def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
+    return list(dict.fromkeys(line for line in lines if line))[:most]
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:

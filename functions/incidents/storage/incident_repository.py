@@ -251,14 +251,18 @@ class IncidentRepository:
         return int(answer["Attributes"]["count"]["N"])
 
     def raise_count(self, year: int, count: int) -> None:
-        """Raise the counter of a year so that later counts are above ``count``."""
+        """Raise the counter of a year so that later counts are above ``count``.
+
+        An operator may have lowered the counter below a mistyped number. Numbers from there on no longer raise it.
+        """
         never_drawn = "attribute_not_exists(#count)"
         still_below = "#count < :count"
+        not_ignored = "attribute_not_exists(ignored_from) OR ignored_from > :count"
         with only_under_its_condition():
             self._client.update_item(
                 **self._counter(year),
                 UpdateExpression="SET #count = :count",
-                ConditionExpression=f"{never_drawn} OR {still_below}",
+                ConditionExpression=f"({never_drawn} OR {still_below}) AND ({not_ignored})",
                 ExpressionAttributeValues={":count": {"N": str(count)}},
             )
 

@@ -68,7 +68,7 @@ def _say(name: str, value: str) -> None:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise StepFailed(
             f"{file} cannot be read as JSON.",

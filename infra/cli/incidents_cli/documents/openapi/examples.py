@@ -159,9 +159,12 @@ def _raised(error: type[errors.IncidentError], operation: str) -> errors.Inciden
 
 
 def _body(operation: str, media_type: str, body: str) -> object:
-    event = {"headers": {"content-type": media_type}, "body": body}
-    sent = request.Request(event, Identity("acme", "maya.okafor", None, frozenset()))
+    sent = _request({"content-type": media_type}, body)
     return sent.merge_patch if operation == "update_incident" else sent.json
+
+
+def _request(headers: Mapping[str, str], body: str = "") -> request.Request:
+    return request.Request({"headers": headers, "body": body}, Identity("acme", "maya.okafor", None, frozenset()))
 
 
 _READS: dict[str, Callable[[], object]] = {
@@ -169,5 +172,7 @@ _READS: dict[str, Callable[[], object]] = {
     "update_incident": lambda: _body("update_incident", "application/json", '{"title": "x"'),
     "list_incidents": lambda: parameters.list_request({"limit": ["0"]}),
     "list_incident_changes": lambda: parameters.changes_request({"limit": ["0"]}),
+    "get_incident": lambda: _request({"if-none-match": "1"}).known_versions,
+    "delete_incident": lambda: _request({"if-match": "1"}).if_match,
     "get_incident_metrics": lambda: parameters.metrics_window({"from": ["yesterday"]}),
 }

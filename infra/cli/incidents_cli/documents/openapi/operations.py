@@ -38,7 +38,10 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
         "The incident's version, for `If-Match` and `If-None-Match`.",
         {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
     ),
-    "Location": ("The path of the incident.", {"type": "string"}),
+    "Location": (
+        "The incident's address, relative to the URL of the request (RFC 9110).",
+        {"type": "string", "format": "uri-reference"},
+    ),
     "Idempotency-Replayed": (
         "Present if an earlier request with this key made the incident.",
         {"type": "string", "const": "true"},
@@ -118,7 +121,7 @@ def _operations() -> dict[str, Operation]:
             incident,
             headers=("ETag",),
             parameters=[*of_one, parameters.if_none_match()],
-            errors=(errors.NotFound,),
+            errors=(errors.NotFound, errors.MalformedRequest),
             not_modified=True,
         ),
         "update_incident": Operation(
@@ -141,7 +144,7 @@ def _operations() -> dict[str, Operation]:
             204,
             None,
             parameters=[*of_one, parameters.if_match()],
-            errors=(errors.NotFound, errors.PreconditionFailed),
+            errors=(errors.NotFound, errors.PreconditionFailed, errors.MalformedRequest),
         ),
         "list_incident_changes": Operation(
             "List an incident's changes, oldest first",
@@ -282,7 +285,7 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
         "summary": summary,
         "tags": ["documentation"],
         "security": [],
-        "parameters": [parameters.if_none_match()],
+        "parameters": [parameters.if_none_match(checked=False)],
         "responses": {
             "200": {"description": "Success.", "content": content, "headers": headers},
             "304": {"description": _NOT_MODIFIED, "headers": headers},

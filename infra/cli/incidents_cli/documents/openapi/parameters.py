@@ -11,6 +11,7 @@ from .schemas import Schema, reference
 Parameter = dict[str, Any]
 
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
+_ENTITY_TAGS: Schema = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
 
 _DESCRIPTIONS = {
     "status": "Incidents in one of these statuses.",
@@ -108,15 +109,18 @@ def if_match() -> Parameter:
         "If-Match",
         'The `ETag` that the incident must still have, with its quotes, such as `"1"`. If it has another one, nothing '
         "is changed. Separate several by commas to accept any of them. `*` accepts every version. A weak `ETag` (`W/`) "
-        "never matches.",
+        "never matches. Any other form is refused.",
+        _ENTITY_TAGS,
     )
 
 
-def if_none_match() -> Parameter:
+def if_none_match(*, checked: bool = True) -> Parameter:
+    """Return the header If-None-Match. The documentation's operations ignore a value of another form."""
     return _header(
         "If-None-Match",
         'The `ETag` of your copy, with its quotes, such as `"1"`, or several, separated by commas. A 304 means that '
-        "your copy is current.",
+        "your copy is current." + (" Any other form is refused." if checked else ""),
+        _ENTITY_TAGS if checked else None,
     )
 
 
@@ -132,7 +136,8 @@ def _single(name: str) -> Parameter:
 
 def _repeatable(name: str) -> Parameter:
     vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
-    word: Schema = {"type": "string", "minLength": 1, "maxLength": model.ID_CHARACTERS}
+    longest = parameters.APP_CHARACTERS if name == "app_id" else model.ID_CHARACTERS
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": longest}
     schema = {
         "type": "array",
         "items": reference(vocabulary) if vocabulary else word,

@@ -1,7 +1,8 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
-A schema is never stricter than the service: the service refuses everything that a schema refuses. A description has the
-rules that a schema cannot express, like the order of timestamps or a number of UTF-8 bytes.
+A schema is hardly stricter than the service: the service refuses what a schema refuses, except for timestamps in the
+further forms of ``timestamps``, and old texts that a patch repeats. A description has the rules that a schema cannot
+express, like the order of timestamps, a number of UTF-8 bytes, or the characters of a text.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 Schema = dict[str, Any]
+
+_LINE = "Not blank, and without control or invisible characters."
 
 DESCRIPTIONS = {
     "id": "The incident's id, given by the server.",
@@ -30,9 +33,9 @@ DESCRIPTIONS = {
     "deleted_by": "Who deleted the incident.",
     "schema_version": "The version of the incident's schema.",
     "incident_number": "The incident's number: unique in the tenant, never changed and never used again. If it is not "
-    "given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. If it has the "
-    "server's form, it has at most nine digits.",
-    "title": "What happened, in one line.",
+    "given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. An application "
+    "cannot give a number of the server's form.",
+    "title": f"What happened, in one line. {_LINE}",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "category": "Free text, such as `malware`, `phishing`, `unauthorized_access`, `data_breach`, `misconfiguration`.",
@@ -54,7 +57,7 @@ DESCRIPTIONS = {
     "corrective_action_ids": "The actions that prevent a repetition.",
     "reportable_to": "The parties or rules that require a report, such as `GDPR Art. 33`.",
     "owner_id": "The owner of the incident.",
-    "tags": "The caller's own tags.",
+    "tags": f"The caller's own tags: at most {model.TAGS} different ones. Equal tags count once. {_LINE}",
     "reported_to_regulators_at": "When regulators were notified.",
     "customer_notified_at": "When customers were notified.",
     "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. The server derives them if both are known. A "
@@ -71,9 +74,9 @@ _PROBLEMS: dict[type[errors.IncidentError], str] = {
     errors.NotPermitted: "The claims do not allow this operation, or are ambiguous.",
     errors.NotFound: "There is no such incident that this caller may read. The answer is the same for an unknown "
     "incident and for an incident of another tenant or application.",
-    errors.MalformedRequest: "The request cannot be read: for example broken JSON, an unknown parameter or a bad "
-    "cursor.",
-    errors.UnsupportedContent: "This operation does not read the body's media type.",
+    errors.MalformedRequest: "The request cannot be read: for example broken JSON, an unknown parameter, a bad header "
+    "or a bad cursor.",
+    errors.UnsupportedContent: "This operation does not read the body's media type or charset.",
     errors.InvalidIncident: "Values break rules. `errors` names each value and says what would be right.",
     errors.IncidentTooLarge: "The incident or the body is too large.",
     errors.NumberTaken: "Another incident of the tenant, perhaps a deleted one, has the given incident number.",
@@ -88,7 +91,7 @@ _PROBLEMS: dict[type[errors.IncidentError], str] = {
 }
 
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
-_WHEN = f" RFC 3339 with an offset, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
+_WHEN = f" RFC 3339 with an offset, which may lack its colon, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
 _WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
 _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceType"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -99,6 +102,7 @@ _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
     "_within_bytes": {"maxLength": model.TEXT_BYTES},
     "_each_once": {"uniqueItems": True},
+    "_at_most_different": {},
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},

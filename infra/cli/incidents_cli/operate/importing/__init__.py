@@ -6,6 +6,7 @@
 ``progress``  records which rows are done
 ``checking``  checks a row and computes its key
 ``rows``      reads the rows of a file of either format
+``repairing`` repairs what an earlier release accepted, in an exported incident
 ``cells``     converts the cells of a CSV file to field values
 ``job``       the parameters of an import, and the numbers of rows by result
 """

@@ -14,7 +14,7 @@ from .rows import Row
 
 
 class CheckedRow(NamedTuple):
-    """A row that the service will accept unless its number is taken. ``given`` has the values as the model stores them.
+    """A row that the service will accept unless its number is taken. ``given`` has the values in the model's forms.
 
     ``key`` depends on the tenant and on the row's values, not on the row's spelling or position.
     """
@@ -30,13 +30,19 @@ class CheckedRow(NamedTuple):
         return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
 
 
-def check(row: Row, now: str) -> dict[str, Any]:
-    """Return the row's values as the model stores them. Raises InvalidIncident, which names each invalid value."""
+def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
+    """Return the row's values in the model's forms. Raises InvalidIncident, which names each invalid value.
+
+    ``app`` is the token's application, None if the token is a person's.
+    """
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))
     given = payloads.new_incident(row.body)
     incident = cast("model.Incident", model.unset_fields() | given)
-    if violations := model.apply_rules(incident, given, now):
+    violations = model.apply_rules(incident, given, now)
+    if app is not None:
+        violations += model.rules_for_applications(given)
+    if violations:
         raise InvalidIncident(violations)
     try:
         wire_form.check_size(incident)

@@ -23,6 +23,7 @@ _LABELS = {
     "already_there": "already there",
     "failed": "failed",
     "left_out": "left out",
+    "repaired": "repaired",
 }
 
 
@@ -69,9 +70,11 @@ def import_(
     _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency)
-    for name, value in vars(counts).items():
-        if value is not None:
-            typer.echo(f"{_LABELS[name]:<14} {value}")
+    for name, label in _LABELS.items():
+        if (value := getattr(counts, name)) is not None:
+            typer.echo(f"{label:<14} {value}")
+    for rule, times in counts.repairs.most_common():
+        typer.echo(f"  {rule}: {times}")
     if counts.failed:
         stderr.print(f"The failed rows and their errors are in {errors}", markup=False)
         raise typer.Exit(1)

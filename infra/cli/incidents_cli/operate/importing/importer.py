@@ -40,6 +40,8 @@ class Plan:
     wrong: int = 0
     skipped: int = 0
     unnumbered: int = 0
+    repaired: int = 0
+    repairs: Counter[str] = field(default_factory=Counter)
     others: Counter[str | None] = field(default_factory=Counter)
     first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
 
@@ -82,7 +84,9 @@ def dry_run(job: Job) -> Counts:
     errors = ErrorsFile(job.errors)
     with Progress(None) as progress, closing(errors):
         plan = _check_rows(job, progress, errors.add)
-    return Counts(right=plan.rows - plan.wrong - plan.skipped, failed=plan.wrong, left_out=plan.skipped or None)
+    right = plan.rows - plan.wrong - plan.skipped
+    return Counts(right, failed=plan.wrong, left_out=plan.skipped or None, repaired=plan.repaired or None,
+                  repairs=plan.repairs)  # fmt: skip
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
@@ -119,7 +123,11 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
-            elif isinstance(checked, Outcome):
+                continue
+            if row.repairs:
+                plan.repaired += 1
+                plan.repairs.update(row.repairs)
+            if isinstance(checked, Outcome):
                 plan.wrong += 1
                 wrong(row, checked)
             elif number := checked.given.get("incident_number"):
@@ -137,7 +145,8 @@ class _Sending:
     def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
         self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
         self._incidents = client.grc.incidents
-        self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None)
+        self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
+                              repaired=plan.repaired or None, repairs=plan.repairs)  # fmt: skip
         self._errors = ErrorsFile(job.errors)
         self._calls: dict[Future[Outcome], CheckedRow] = {}
 
@@ -217,7 +226,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file):
         try:
-            given = checking.check(row, now)
+            given = checking.check(row, now, job.app)
         except InvalidIncident as invalid:
             yield row, Outcome("failed", violations=tuple(invalid.violations))
             continue
@@ -235,10 +244,10 @@ def _is_skipped(job: Job, row: Row) -> bool:
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
-    generated = model.parse_generated(number)
-    if generated is None:
+    raised = model.count_raised_by(number)
+    if raised is None:
         return
-    year, count = generated
+    year, count = raised
     today = datetime.now(UTC)
     is_drawn_from = year in {(today + timedelta(days=days)).year for days in (-1, 0, 1)}
     if is_drawn_from and count > plan.first.get(year, (0, checked))[0]:

@@ -1,6 +1,7 @@
 """The parameters of an import, and its numbers of rows by result."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,10 +21,15 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The number of rows with each result; None for a result that this import cannot have."""
+    """The number of rows with each result; None for a result that this import cannot have.
+
+    ``repaired`` rows are in another count too. ``repairs`` counts the repairs by their rules.
+    """
 
     right: int | None = None
     created: int | None = None
     already_there: int | None = None
     failed: int = 0
     left_out: int | None = None
+    repaired: int | None = None
+    repairs: Counter[str] = field(default_factory=Counter)

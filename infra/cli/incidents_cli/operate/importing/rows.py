@@ -21,6 +21,7 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed
 from . import cells
+from .repairing import repair
 
 FORMS = (".csv", ".jsonl", ".ndjson")
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
@@ -39,6 +40,7 @@ class Row(NamedTuple):
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
     app_id: str | None = None  # the application that made an exported incident
+    repairs: tuple[str, ...] = ()  # of an exported incident
     is_deleted: bool = False
 
 
@@ -148,7 +150,7 @@ def _of_value(line: int, value: Any, text: str) -> Row:
 
 
 def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
-    """Return the row of an exported incident. A null field is not sent: null means unset in every field."""
+    """Return the row of an exported incident, repaired. A null field is not sent: null means unset in every field."""
     body = {field: value for field, value in document.items() if field not in _NOT_GIVEN and value is not None}
     is_deleted, app_id = document.get("is_deleted", False), document.get("app_id")
     wrong = []
@@ -158,7 +160,8 @@ def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
         wrong.append(Violation("/incident/app_id", "must be a text"))
     if wrong:
         return Row(line, f'"row": {text}', unreadable=tuple(wrong))
-    return Row(line, f'"row": {text}', body, is_exported=True, app_id=app_id, is_deleted=is_deleted)
+    body, repairs = repair(body)
+    return Row(line, f'"row": {text}', body, is_exported=True, app_id=app_id, is_deleted=is_deleted, repairs=repairs)
 
 
 def _member(name: str, value: object) -> str:

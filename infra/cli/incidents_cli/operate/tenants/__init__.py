@@ -9,5 +9,6 @@ The tenant may have any size, because only a few pages of items are in memory at
 ``metric_days``  checks a tenant's day buckets against its incidents
 ``export``       writes every incident and its trail, one JSON object per line
 ``erase``        deletes every item of a tenant permanently, and writes the proof
+``counter``      shows the counters of incident numbers, and lowers a counter
 ``checkpoint``   the position at which an interrupted walk continues
 """

@@ -106,8 +106,13 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
     return [Violation("expiry", subject, actual, "no expires_at: DynamoDB deletes the item at that time")]
 
 
-def of_number(number: str, item: Item, incident: Item | None, counter: int | None) -> list[Violation]:
-    """Check a number's item against the incident that it names and against the counter of its year."""
+def of_number(
+    number: str, item: Item, incident: Item | None, counter: int | None, ignored_from: int | None = None
+) -> list[Violation]:
+    """Check a number's item against the incident that it names and against the counter of its year.
+
+    An operator lowered the counter below ``ignored_from``, None if nobody did.
+    """
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
     violations = of_expiry(number, item)
@@ -118,11 +123,11 @@ def of_number(number: str, item: Item, incident: Item | None, counter: int | Non
     elif has != number:
         wanted = f"only the number {has}, which the incident has"
         violations.append(Violation("number", incident_id, f"number {number} of the same incident", wanted))
-    if (generated := model.parse_generated(number)) and (counter is None or counter < generated[1]):
-        wanted = f"at least {generated[1]}, because {number} exists"
-        violations.append(
-            Violation("counter", f"{generated[0]:04d}", "none" if counter is None else str(counter), wanted)
-        )
+    if raised := model.count_raised_by(number):
+        year, count = raised
+        if (counter is None or counter < count) and (ignored_from is None or count < ignored_from):
+            wanted = f"at least {count}, because {number} exists"
+            violations.append(Violation("counter", f"{year:04d}", "none" if counter is None else str(counter), wanted))
     return violations
 
 
@@ -212,18 +217,16 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 
 
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
-    """Check that every stored value is one that a caller may send, in its stored form."""
+    """Check that every stored value is in its stored form, and one that this or an earlier release accepts."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
-    if model.parse_generated(incident["incident_number"] or ""):
-        del given["incident_number"]  # a counter may go beyond the numbers that callers may give
+    values: Mapping[str, Any] = incident
     try:
-        accepted = payloads.new_incident(given)
+        accepted = payloads.new_incident(given, held=values)
     except InvalidIncident as error:
         for pointer, detail in error.violations:
             name = pointer.split("/")[1] if pointer else ""
             yield Violation("fields", incident["id"], f"{name} {given.get(name)!r}", f"it {detail}")
         return
-    values: Mapping[str, Any] = incident
     for name, value in accepted.items():
         if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
             yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, its stored form")

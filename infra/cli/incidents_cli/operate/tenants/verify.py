@@ -155,12 +155,17 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
             yield item["sk"]["S"], item, incidents.get(key)
 
     def numbers(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        years = {item["sk"]["S"]: item.get("count", {}).get("N", "") for item in reader.items("COUNTER")}
-        counters = {year: int(count) for year, count in years.items() if count.isdigit()}
+        counters = {item["sk"]["S"]: item for item in reader.items("COUNTER")}
+
+        def number_of(counter: Item, name: str) -> int | None:
+            digits: str = counter.get(name, {}).get("N", "")
+            return int(digits) if digits.isdigit() else None
+
         for number, item, incident in named(batch):
             generated = model.parse_generated(number)
-            counter = counters.get(f"{generated[0]:04d}") if generated else None
-            yield number, invariants.of_number(number, item, incident, counter)
+            counter = counters.get(f"{generated[0]:04d}", {}) if generated else {}
+            count, ignored_from = number_of(counter, "count"), number_of(counter, "ignored_from")
+            yield number, invariants.of_number(number, item, incident, count, ignored_from)
 
     def key_records(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))

@@ -1,0 +1,91 @@
+"""The characters of texts: which characters a field may hold, and the repair of texts from findings and exports.
+
+A text of one line holds no control characters (Unicode category Cc), no invisible format characters (Cf, such as
+zero-width spaces and bidirectional controls), no line or paragraph separators (Zl, Zp), no surrogates (Cs) and no
+unassigned characters (Cn), and it is not blank. Two exceptions: U+200C and U+200D between two characters beyond ASCII,
+because Persian, Indic scripts and emoji need them; and the characters that Unicode reserves for future emoji.
+
+A text of several lines holds no control characters except tab, line feed and carriage return.
+
+Neither holds U+FFFD, which stands for a character that was lost before the text reached this service.
+"""
+
+import re
+from collections.abc import Callable, Set
+from unicodedata import category
+
+REPLACEMENT = "\ufffd"
+REPLACED = "must not hold U+FFFD, which stands for a character that was not valid UTF-8; send the text as UTF-8"
+UNTITLED = "(untitled)"
+"""The title that a repair gives to an incident with a blank title."""
+
+_REFUSED = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+_WITHOUT_INK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol without ink
+_JOINERS = "\u200c\u200d"
+_FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a Unicode that is newer than Python's may assign them
+_LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
+
+
+def line_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
+    """Return what a text of one line must not be or hold, or None. ``allowed`` are further characters it may hold."""
+    return _first_fault(text, _is_refused_in_line, allowed) or ("must not be blank" if _is_blank(text) else None)
+
+
+def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
+    """Return what a text of several lines must not hold, or None. ``allowed`` is as in ``line_fault``."""
+    return _first_fault(text, _is_refused_in_paragraphs, allowed)
+
+
+def repair_line(text: str) -> str:
+    """Return a text of one line without what ``line_fault`` refuses; an empty text if nothing visible is left.
+
+    Line ends and tabs become a space, and U+FFFD becomes a question mark. Other refused characters are removed.
+    """
+    if line_fault(text) is None:
+        return text
+    text = _LINE_ENDS.sub(" ", text).replace(REPLACEMENT, "?")
+    text = "".join(letter for place, letter in enumerate(text) if not _is_refused_in_line(text, place)).strip()
+    return "" if _is_blank(text) else text
+
+
+def repair_paragraphs(text: str) -> str:
+    """Return a text of several lines without control characters, and with a question mark for each U+FFFD."""
+    if paragraphs_fault(text) is None:
+        return text
+    text = text.replace(REPLACEMENT, "?")
+    return "".join(letter for place, letter in enumerate(text) if not _is_refused_in_paragraphs(text, place))
+
+
+def _first_fault(text: str, is_refused: Callable[[str, int], bool], allowed: Set[str]) -> str | None:
+    if text.isprintable() and REPLACEMENT not in text:  # nearly every text
+        return None
+    for place, letter in enumerate(text):
+        if is_refused(text, place) and letter not in allowed:
+            if letter == REPLACEMENT:
+                return REPLACED
+            kind = "control" if category(letter) == "Cc" else "invisible or unassigned"
+            return f"must not hold the {kind} character U+{ord(letter):04X}, as character {place + 1}"
+    return None
+
+
+def _is_refused_in_line(text: str, place: int) -> bool:
+    letter = text[place]
+    if letter.isprintable():
+        return letter == REPLACEMENT
+    kind = category(letter)
+    if letter in _JOINERS and 0 < place < len(text) - 1:
+        around = text[place - 1], text[place + 1]
+        return not all(neighbor > "\x7f" and category(neighbor)[0] not in "CZ" for neighbor in around)
+    return kind in _REFUSED and not (kind == "Cn" and ord(letter) in _FOR_EMOJI)
+
+
+def _is_refused_in_paragraphs(text: str, place: int) -> bool:
+    letter = text[place]
+    if letter.isprintable():
+        return letter == REPLACEMENT
+    return category(letter) in ("Cc", "Cs") and letter not in "\t\n\r"
+
+
+def _is_blank(text: str) -> bool:
+    return all(letter in _FILLERS or category(letter) in _WITHOUT_INK for letter in text)
