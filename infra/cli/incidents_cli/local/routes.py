@@ -17,15 +17,30 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 def create(stack: Stack) -> list[str]:
     """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
-    template = _template(stack)
-    body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
-    api = stack.client("apigatewayv2")
     _remove_all(stack)
+    return create_from(resolved(stack)["Api"]["Properties"]["Body"], stack, stack.api_id)
+
+
+def resolved(stack: Stack, **parameters: str) -> dict[str, Any]:
+    """Return the deployed template's API and functions without intrinsic functions, or as with other parameters."""
+    template = _template(stack)
+    resolver = _Resolver(stack, template["Conditions"], parameters)
+    kinds = ("AWS::ApiGatewayV2::Api", "AWS::Lambda::Function")
+    return {
+        name: resolver.resolve({"Properties": resource["Properties"]})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] in kinds
+    }
+
+
+def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
+    """Create the routes and the authorizer of an OpenAPI body in an API without routes; return the routes' keys."""
+    api = stack.client("apigatewayv2")
     authorizers = {}
     for name, scheme in body["components"]["securitySchemes"].items():
         wanted = scheme["x-amazon-apigateway-authorizer"]
         authorizers[name] = api.create_authorizer(
-            ApiId=stack.api_id,
+            ApiId=api_id,
             Name=name,
             AuthorizerType="JWT",
             IdentitySource=[wanted["identitySource"]],
@@ -36,13 +51,13 @@ def create(stack: Stack) -> list[str]:
         )["AuthorizerId"]
     if cors := body.get("x-amazon-apigateway-cors"):
         configuration: CorsTypeDef = {name[0].upper() + name[1:]: value for name, value in cors.items()}  # type: ignore[assignment]
-        api.update_api(ApiId=stack.api_id, CorsConfiguration=configuration)
+        api.update_api(ApiId=api_id, CorsConfiguration=configuration)
     made = []
     for path, operations in body["paths"].items():
         for method in _METHODS.intersection(operations):
             integration = operations[method]["x-amazon-apigateway-integration"]
             target = api.create_integration(
-                ApiId=stack.api_id,
+                ApiId=api_id,
                 IntegrationType="AWS_PROXY",
                 IntegrationUri=integration["uri"],
                 PayloadFormatVersion=integration["payloadFormatVersion"],
@@ -58,7 +73,7 @@ def create(stack: Stack) -> list[str]:
                         "AuthorizationScopes": scopes,
                     }
             route = f"{method.upper()} {path}"
-            api.create_route(ApiId=stack.api_id, RouteKey=route, Target=f"integrations/{target}", **security)
+            api.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{target}", **security)
             made.append(route)
     return sorted(made)
 
@@ -80,9 +95,9 @@ def _remove_all(stack: Stack) -> None:
 
 
 class _Resolver:
-    """Resolves the intrinsic functions that SAM leaves in a body."""
+    """Resolves the intrinsic functions that SAM leaves in a body. AWS::NoValue removes a list's item or a member."""
 
-    def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
+    def __init__(self, stack: Stack, conditions: dict[str, Any], parameters: dict[str, str]) -> None:
         cloudformation = stack.client("cloudformation")
         described = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
         _, _, _, region, account, _ = described["StackId"].split(":", 5)
@@ -97,6 +112,7 @@ class _Resolver:
         }
         for parameter in described.get("Parameters", []):
             self._values[parameter["ParameterKey"]] = parameter["ParameterValue"]
+        self._values |= parameters
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME):
             for part in page["StackResourceSummaries"]:
                 self._values[part["LogicalResourceId"]] = part["PhysicalResourceId"]
@@ -126,7 +142,9 @@ class _Resolver:
             case {"Fn::Equals": [left, right]}:
                 return self.resolve(left) == self.resolve(right)
             case dict():
-                return {name: self.resolve(member) for name, member in value.items()}
+                members = {name: self.resolve(member) for name, member in value.items()}
+                return {name: member for name, member in members.items() if member is not None}
             case list():
-                return [self.resolve(member) for member in value]
+                items = [self.resolve(member) for member in value]
+                return [item for item in items if item is not None]
         return value
