@@ -29,7 +29,7 @@ DATA = {
     ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a field of a report that people keep
     ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # a count that is printed under this name
 }
-OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant"}
+OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant", "local_stack"}
 """The modules that make or read tokens. A claim is a statement in a token, and nothing else."""
 
 

@@ -18,19 +18,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 def create(stack: Stack) -> list[str]:
     """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
     _remove_all(stack)
-    return create_from(resolved(stack)["Api"]["Properties"]["Body"], stack, stack.api_id)
-
-
-def resolved(stack: Stack, **parameters: str) -> dict[str, Any]:
-    """Return the deployed template's API and functions without intrinsic functions, or as with other parameters."""
-    template = _template(stack)
-    resolver = _Resolver(stack, template["Conditions"], parameters)
-    kinds = ("AWS::ApiGatewayV2::Api", "AWS::Lambda::Function")
-    return {
-        name: resolver.resolve({"Properties": resource["Properties"]})
-        for name, resource in template["Resources"].items()
-        if resource["Type"] in kinds
-    }
+    return create_from(DeployedTemplate(stack).member("Api", "Body"), stack, stack.api_id)
 
 
 def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
@@ -78,12 +66,6 @@ def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
     return sorted(made)
 
 
-def _template(stack: Stack) -> dict[str, Any]:
-    answer: Any = stack.client("cloudformation").get_template(StackName=NAME, TemplateStage="Processed")
-    template: dict[str, Any] = answer["TemplateBody"]
-    return template
-
-
 def _remove_all(stack: Stack) -> None:
     api, of_api = stack.client("apigatewayv2"), {"ApiId": stack.api_id}
     for route in api.get_routes(**of_api)["Items"]:
@@ -94,14 +76,19 @@ def _remove_all(stack: Stack) -> None:
         api.delete_authorizer(**of_api, AuthorizerId=authorizer["AuthorizerId"])
 
 
-class _Resolver:
-    """Resolves the intrinsic functions that SAM leaves in a body. AWS::NoValue removes a list's item or a member."""
+class DeployedTemplate:
+    """The template as SAM transformed it, with the deployed parameters or with others.
 
-    def __init__(self, stack: Stack, conditions: dict[str, Any], parameters: dict[str, str]) -> None:
+    It resolves the intrinsic functions that SAM leaves there. AWS::NoValue removes a list's item or a member.
+    """
+
+    def __init__(self, stack: Stack, **parameters: str) -> None:
         cloudformation = stack.client("cloudformation")
+        answer: Any = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
+        template: dict[str, Any] = answer["TemplateBody"]
+        self._resources, self._conditions = template["Resources"], template["Conditions"]
         described = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
         _, _, _, region, account, _ = described["StackId"].split(":", 5)
-        self._conditions = conditions
         self._values: dict[str, Any] = {
             "AWS::Partition": "aws",
             "AWS::Region": region,
@@ -124,6 +111,13 @@ class _Resolver:
                     for output in nested.get("Outputs", []):
                         name = f"{part['LogicalResourceId']}.Outputs.{output['OutputKey']}"
                         self._values[name] = output["OutputValue"]
+
+    def member(self, resource: str, *path: str) -> Any:
+        """Return a property of a resource, or a member of the property, without intrinsic functions."""
+        value = self._resources[resource]["Properties"]
+        for name in path:
+            value = value[name]
+        return self.resolve(value)
 
     def resolve(self, value: Any) -> Any:
         match value:
