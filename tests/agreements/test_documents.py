@@ -28,7 +28,7 @@ def routes() -> list[tuple[str, str]]:
     return [
         (
             f"{event['Method']} {event['Path']}",
-            *(templates.scopes_of(event) if "AuthorizationScopes" in event["Auth"] else ["none"]),
+            templates.scopes_of(event)[0] if "AuthorizationScopes" in event["Auth"] else "none",
         )
         for event in events
     ]

@@ -41,7 +41,7 @@ def test_there_are_no_more_parameters_than_somebody_has_to_set() -> None:
         ("JwtIssuer", ["https://example.b2clogin.com/" + "a" * 400, "http://127.0.0.1:4566/x"], ["x", "https://a b"]),
         ("TenantClaim", ["tid", "https://example.com/tenant_id", "custom:tenant_id"], ["", "a b"]),
         ("AppClaim", ["azp", "https://example.com/app_id"], ["", "a b"]),
-        ("AppMarker", ["", "idtyp=app", "gty=client-credentials", "https://a.example/kind=app"], ["a", "=a", "a=", "a=[b]"]),
+        ("AppMarker", ["", "idtyp=app", "gty=client-credentials", "https://a.b/kind=app"], ["a", "=a", "a=", "a=[b]"]),
         ("ScopeClaims", ["scope,scp", "roles", "https://a.example/scopes"], ["", "a,", ",a", "a b", "a,,b"]),
         ("MachineTenantId", ["", "acme", "org_9ybsU1dN2dKfDkBi", "a.b"], ["a", ".a", "a#b", "a" * 64]),
     ],

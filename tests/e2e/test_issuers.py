@@ -4,14 +4,15 @@ The development issuer's key signs them. A second API of the same stack has each
 """
 
 import time
+from collections.abc import Iterator
 from itertools import groupby
 
 import httpx
 import pytest
 
-from tests.support.checkout import PATH, Checkout
+from tests.support.checkout import Checkout
 from tests.support.issuers import READS, SHAPES, WRITES, Shape
-from tests.support.second_api import served
+from tests.support.second_api import SecondApi, second_api
 from tests.support.signing import KEY_ID, Issuer, rs256, token
 
 OPERATIONS = ("create_incident", "list_incidents")
@@ -24,18 +25,20 @@ def parameters(shape: Shape) -> list[tuple[str, str]]:
 GROUPS = [list(shapes) for _, shapes in groupby(sorted(SHAPES, key=parameters), key=parameters)]
 
 
+@pytest.fixture(scope="module")
+def api(stack: Checkout) -> Iterator[SecondApi]:
+    with second_api(stack, OPERATIONS) as api:
+        yield api
+
+
 @pytest.mark.parametrize("shapes", GROUPS, ids=lambda shapes: " ".join(shapes[0].parameters.values()) or "defaults")
 def test_each_issuer_s_tokens_reach_their_tenant_or_are_refused(
-    shapes: list[Shape], stack: Checkout, http: httpx.Client
+    shapes: list[Shape], stack: Checkout, api: SecondApi, http: httpx.Client
 ) -> None:
     issuer = Issuer.of(stack)
-    if not shapes[0].parameters:
-        for shape in shapes:
-            is_right(shape, issuer, stack.status["api_url"] + PATH, http)
-        return
-    with served(stack, OPERATIONS, **shapes[0].parameters) as url:
-        for shape in shapes:
-            is_right(shape, issuer, url, http)
+    api.serve(**shapes[0].parameters)
+    for shape in shapes:
+        is_right(shape, issuer, api.url, http)
 
 
 def is_right(shape: Shape, issuer: Issuer, url: str, http: httpx.Client) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from incidents_cli.local.local_stack import operation_name
 
 from tests.support.checkout import Caller
+from tests.support.templates import operations
 from tests.support.user_pool import BOTH, Pool
 
 # The emulator runs until the fixture stops it.
@@ -80,16 +82,25 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
-def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(pool: Pool, caller: Caller) -> None:
-    """With rotated cursor keys, as in docs/runbooks/keys.md."""
-    changed = {"list_incidents", "list_incident_changes"}
+def test_a_deployment_of_parameters_alone_publishes_only_the_functions_that_use_them(
+    pool: Pool, caller: Caller
+) -> None:
+    """With rotated cursor keys, as in docs/runbooks/keys.md, and a name of a claim that no version's description has.
+
+    The emulator does not check the template's rules, which keep the claims of a pool as they are.
+    """
+    rotated = {"list_incidents", "list_incident_changes"}
+    changed = {operation_name(name) for name in operations()}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 
-    pool.deploy(CursorKeysVersion="2")
+    pool.deploy(CursorKeysVersion="2", AppMarker="kind=" + "x" * 80)
 
     after = {name: live(pool, named) for name, named in functions(pool).items()}
-    assert {name for name in after if after[name] != before[name]} == changed
-    assert all(settings(pool, functions(pool)[name])["CURSOR_KEYS_VERSION"] == "2" for name in changed)
+    assert {name for name in after if after[name] != before[name]} == changed > rotated
+    for name in changed:
+        served_with = settings(pool, functions(pool)[name])
+        assert served_with.get("CURSOR_KEYS_VERSION") == ("2" if name in rotated else None)
+        assert served_with["TOKEN_CLAIMS"] == f"tenant_id app_id kind={'x' * 80} scope,scp"
     assert caller.get().status_code == 200
     client = pool.stack.client("lambda")
     kept = client.list_versions_by_function(FunctionName=functions(pool)["list_incidents"])["Versions"]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.support.checkout import PATH, Checkout
-from tests.support.second_api import served
+from tests.support.second_api import second_api
 from tests.support.signing import Issuer, genuine
 from tests.support.streams import TableStream
 from tests.support.tokens import (
@@ -123,13 +123,13 @@ def test_a_mutated_token_reaches_no_data_except_its_bearer_s(
     held.append(mutation)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def second_url(stack: Checkout, victims: str) -> Iterator[str]:
     """The URL of the stack's second API."""
-    names = {operation.replace(" ", "_") for operation in ("list incident changes", "list incidents")}
-    names |= {f"{verb}_incident" for verb in ("create", "get", "update", "delete")}
-    with served(stack, names, **NAMESPACED.parameters) as url:
-        yield url
+    names = {f"{verb}_incident" for verb in ("create", "get", "update", "delete")}
+    with second_api(stack, names | {"list_incidents", "list_incident_changes"}) as api:
+        api.serve(**NAMESPACED.parameters)
+        yield api.url
 
 
 def test_a_mutated_token_reaches_no_data_where_only_the_code_checks_scopes(

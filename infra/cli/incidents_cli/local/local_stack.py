@@ -143,7 +143,7 @@ class Stack:
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
         described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-        given = {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}
+        given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]}
         return replace(
             self,
             api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),

@@ -5,6 +5,7 @@ them from the same body, so there is no second list of routes.
 """
 
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .local_stack import NAME, Stack
@@ -77,12 +78,12 @@ def _remove_all(stack: Stack) -> None:
 
 
 class DeployedTemplate:
-    """The template as SAM transformed it, with the deployed parameters or with others.
+    """The template as SAM transformed it, with the deployed parameters.
 
     It resolves the intrinsic functions that SAM leaves there. AWS::NoValue removes a list's item or a member.
     """
 
-    def __init__(self, stack: Stack, **parameters: str) -> None:
+    def __init__(self, stack: Stack) -> None:
         cloudformation = stack.client("cloudformation")
         answer: Any = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
         template: dict[str, Any] = answer["TemplateBody"]
@@ -99,7 +100,6 @@ class DeployedTemplate:
         }
         for parameter in described.get("Parameters", []):
             self._values[parameter["ParameterKey"]] = parameter["ParameterValue"]
-        self._values |= parameters
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME):
             for part in page["StackResourceSummaries"]:
                 self._values[part["LogicalResourceId"]] = part["PhysicalResourceId"]
@@ -111,6 +111,12 @@ class DeployedTemplate:
                     for output in nested.get("Outputs", []):
                         name = f"{part['LogicalResourceId']}.Outputs.{output['OutputKey']}"
                         self._values[name] = output["OutputValue"]
+
+    def changed(self, **parameters: str) -> "DeployedTemplate":
+        """Return the same template with other parameters."""
+        other = copy(self)
+        other._values = self._values | parameters
+        return other
 
     def member(self, resource: str, *path: str) -> Any:
         """Return a property of a resource, or a member of the property, without intrinsic functions."""
