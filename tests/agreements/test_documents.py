@@ -26,7 +26,10 @@ def routes() -> list[tuple[str, str]]:
         if event["Type"] == "HttpApi"
     ]
     return [
-        (f"{event['Method']} {event['Path']}", *event.get("Auth", {}).get("AuthorizationScopes", ["none"]))
+        (
+            f"{event['Method']} {event['Path']}",
+            templates.scopes_of(event)[0] if "AuthorizationScopes" in event["Auth"] else "none",
+        )
         for event in events
     ]
 

@@ -22,7 +22,7 @@ def test_the_user_pool_has_the_scopes_of_the_routes() -> None:
         scope
         for function in templates.operations().values()
         for event in function["Events"].values()
-        for scope in event["Properties"]["Auth"]["AuthorizationScopes"]
+        for scope in templates.scopes_of(event["Properties"])
     }
     server = RESOURCES["Scopes"]["Properties"]
     spelled = [f"{server['Identifier']}/{scope['ScopeName']}" for scope in server["Scopes"]]
@@ -153,6 +153,14 @@ def test_the_gateway_and_the_functions_trust_the_pool_or_the_given_issuer() -> N
     assert configuration["audience"] == {"Fn::Split": [",", choice]}
     assert SERVICE["Resources"]["Identity"]["Condition"] == "MakesUserPool"
     assert SERVICE["Parameters"]["CreateUserPool"]["Default"] == "false"
+
+
+def test_a_stack_with_a_pool_must_keep_the_default_names_of_claims() -> None:
+    rule = SERVICE["Rules"]["NobodyElseIssuesTokens"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "CreateUserPool"}, "true"]}
+    _, claims = rule["Assertions"]
+    kept = {one["Fn::Equals"][0]["Ref"]: one["Fn::Equals"][1] for one in claims["Assert"]["Fn::And"]}
+    assert kept == {name: SERVICE["Parameters"][name]["Default"] for name in ("TenantClaim", "AppClaim", "AppMarker")}
 
 
 def test_a_stack_without_a_pool_needs_an_issuer() -> None:

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from incidents import findings
+from incidents.domain.identity import ClaimNames, claim_names
 from incidents.storage import keys
 from incidents_cli.local.local_stack import operation_name
 
 from tests.agreements.test_updates import only_at_creation
-from tests.support import templates
+from tests.support import rendered, templates
 
 FUNCTIONS = templates.functions()
 RESOURCES = templates.service()["Resources"]
@@ -38,6 +39,7 @@ TABLE_AND_INDEXES = [
     *({"Fn::Sub": f"${{Storage.Outputs.TableArn}}/index/{index['IndexName']}"}
       for index in templates.table()["GlobalSecondaryIndexes"]),
 ]  # fmt: skip
+TOKEN_CLAIMS = {"Fn::Sub": "${TenantClaim} ${AppClaim} ${AppMarker} ${ScopeClaims}"}
 # The documentation's function answers these two routes without a token.
 PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}
 each_http_function = pytest.mark.parametrize("name", templates.operations())
@@ -61,7 +63,8 @@ def test_handler_docstring_and_scope_match_the_template(name: str) -> None:
     documented = re.match(r"([A-Z]+) (\S+): ", module.__doc__ or "")
     assert documented is not None
     assert documented.groups() == (route["Method"], route["Path"])
-    assert route["Auth"] == {"AuthorizationScopes": [module.handler.scope]}
+    only_where_it_can = {"Fn::If": ["GatewayReadsScopes", module.handler.scope, {"Ref": "AWS::NoValue"}]}
+    assert route["Auth"] == {"AuthorizationScopes": [only_where_it_can]}
     assert route["ApiId"] == {"Ref": "Api"}
 
 
@@ -78,6 +81,41 @@ def test_every_route_except_the_documentation_s_needs_a_token() -> None:
                 assert route["Auth"]["AuthorizationScopes"]
 
 
+@pytest.mark.parametrize("gateway_reads_scopes", [True, False])
+def test_as_translated_every_route_has_its_authorizer_and_its_scope_where_the_gateway_reads_it(
+    gateway_reads_scopes: bool,
+) -> None:
+    """SAM drops the scopes of some other forms of the same condition without a message."""
+    template = templates.translated()
+    truth = dict.fromkeys(template["Conditions"], True) | {"GatewayReadsScopes": gateway_reads_scopes}
+    body = rendered.decide(template["Resources"]["Api"]["Properties"]["Body"], truth)
+    found = {
+        (method.upper(), path): operation["security"]
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+    }
+    wanted = {}
+    for name in templates.operations():
+        scope = importlib.import_module(operation_name(name)).handler.scope
+        (route,) = routes(name)
+        wanted[route["Method"], route["Path"]] = [{"Jwt": [scope] if gateway_reads_scopes else []}]
+    assert found == wanted | {("GET", path): [{"NONE": []}] for path in PUBLIC}
+    assert list(body["components"]["securitySchemes"]) == ["Jwt"]
+
+
+def test_the_gateway_checks_scopes_unless_they_are_in_claims_that_it_cannot_read() -> None:
+    scopes = templates.service()["Parameters"]["ScopeClaims"]["Default"]
+    assert templates.service()["Conditions"]["GatewayReadsScopes"] == {"Fn::Equals": [{"Ref": "ScopeClaims"}, scopes]}
+    assert tuple(scopes.split(",")) == ClaimNames().scopes == ("scope", "scp")
+
+
+def test_the_default_parameters_are_the_default_names_of_claims() -> None:
+    defaults = {name: one.get("Default") for name, one in templates.service()["Parameters"].items()}
+    text = TOKEN_CLAIMS["Fn::Sub"]
+    assert claim_names(re.sub(r"\$\{(\w+)\}", lambda name: defaults[name[1]], text)) == ClaimNames()
+    assert templates.service()["Outputs"]["TokenClaims"]["Value"] == TOKEN_CLAIMS
+
+
 def environment(name: str) -> dict[str, Any]:
     """Return the environment variables of one function, without the variables that all functions share."""
     variables: dict[str, Any] = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
@@ -88,6 +126,7 @@ def environment(name: str) -> dict[str, Any]:
 def test_only_functions_behind_the_authorizer_get_the_issuer(name: str) -> None:
     issuer = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]["issuer"]
     assert environment(name).get("JWT_ISSUER") == (issuer if name in templates.operations() else None)
+    assert environment(name).get("TOKEN_CLAIMS") == (TOKEN_CLAIMS if name in templates.operations() else None)
 
 
 @each_function
@@ -234,6 +273,7 @@ GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
 The keys in the secrets change only together with the parameter CursorKeysVersion.
 """
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
+SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a description
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
@@ -270,6 +310,7 @@ def test_every_change_of_a_function_makes_a_version_and_moves_the_alias(name: st
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
     wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}
+    wanted = (wanted - SETTINGS) | ({"TokenSettings"} if wanted & SETTINGS else set())
     described = named(FUNCTIONS[name]["VersionDescription"])
     assert described == wanted, "without every changing value in the description, no new version is made"
 
@@ -281,6 +322,8 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
+        if one == "TokenSettings":  # a policy's ARN, in the partition with the longest name
+            return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-TokenSettings-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:
             return max(map(len, map(str, of["AllowedValues"])))
@@ -290,6 +333,27 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     assert re.fullmatch(r"(\$\{[^}]+\} ?)+", text)
     assert "{3,90}" in parameters["RestoredTable"]["AllowedPattern"]
     assert sum(longest(one) + 1 for one in named({"Fn::Sub": text})) <= 256
+
+
+def test_a_change_of_the_issuer_or_a_claim_s_name_replaces_the_policy_that_versions_name() -> None:
+    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    policy = RESOURCES["TokenSettings"]
+    assert only_at_creation(policy["Type"]) >= {"Description"}
+    assert named(policy["Properties"]["Description"]) == SETTINGS
+    assert "ManagedPolicyName" not in policy["Properties"], "two policies with one name cannot be"
+    parameters = templates.service()["Parameters"]
+    longest = sum(parameters[name]["MaxLength"] for name in SETTINGS) + len("Token settings:     ")
+    assert longest <= 1000, "the limit of a policy's description"
+    assert parameters["JwtIssuer"]["MaxLength"] == 512
+
+
+def test_no_role_has_the_policy_that_only_names_settings() -> None:
+    assert {
+        statement["Effect"] for statement in RESOURCES["TokenSettings"]["Properties"]["PolicyDocument"]["Statement"]
+    } == {"Deny"}
+    text = json.dumps({name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::IAM::Role"})
+    assert "TokenSettings" not in text
+    assert not {"Roles", "Users", "Groups"} & set(RESOURCES["TokenSettings"]["Properties"])
 
 
 def test_the_operator_s_output_and_the_schedule_use_the_same_alias() -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from incidents_cli.local.local_stack import operation_name
 
 from tests.support.checkout import Caller
+from tests.support.templates import operations
 from tests.support.user_pool import BOTH, Pool
 
 # The warning is expected, because the emulator runs until the fixture stops it.
@@ -82,17 +84,30 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
-def test_a_deployment_of_one_parameter_publishes_only_the_functions_that_use_it(pool: Pool, caller: Caller) -> None:
-    """The test rotates the cursor keys, as in docs/runbooks/keys.md."""
-    changed = {"list_incidents", "list_incident_changes"}
+def test_a_deployment_of_parameters_alone_publishes_only_the_functions_that_use_them(
+    pool: Pool, caller: Caller
+) -> None:
+    """With rotated cursor keys, as in docs/runbooks/keys.md, and a claim's name, which no version's description has.
+
+    With this name, only the functions check scopes.
+    """
+    rotated = {"list_incidents", "list_incident_changes"}
+    changed = {operation_name(name) for name in operations()}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 
-    pool.deploy(CursorKeysVersion="2")
+    pool.deploy(CursorKeysVersion="2", ScopeClaims="scope")
 
     after = {name: live(pool, named) for name, named in functions(pool).items()}
-    assert {name for name in after if after[name] != before[name]} == changed
-    assert all(settings(pool, functions(pool)[name])["CURSOR_KEYS_VERSION"] == "2" for name in changed)
+    assert {name for name in after if after[name] != before[name]} == changed > rotated
+    for name in changed:
+        served_with = settings(pool, functions(pool)[name])
+        assert served_with.get("CURSOR_KEYS_VERSION") == ("2" if name in rotated else None)
+        assert served_with["TOKEN_CLAIMS"] == "tenant_id app_id  scope"
     assert caller.get().status_code == 200
+    only_reads = pool.as_machine(pool.machine, scope="incidents/read tenant:acme/soc-portal").json()["access_token"]
+    refused = pool.caller(only_reads).post(json={"title": "x"})
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+    assert "incidents:write" in refused.json()["detail"]
     client = pool.stack.client("lambda")
     kept = client.list_versions_by_function(FunctionName=functions(pool)["list_incidents"])["Versions"]
     assert before["list_incidents"] in {one["Version"] for one in kept}, (

@@ -70,7 +70,9 @@ def test_a_users_tenant_comes_from_the_user_attribute(source: str) -> None:
     assert identity_of(event(source, ["openid", *ROUTES], user)) == expected
 
 
-@pytest.mark.parametrize("tenant", [None, "", "a", "Acme", "acme#x", "-acme", "acme ", " acme", "acme\n", "a" * 64])
+@pytest.mark.parametrize(
+    "tenant", [None, "", "a", ".acme", "_acme", "acme#x", "-acme", "acme ", " acme", "acme\n", "a" * 64]
+)
 def test_a_user_without_a_tenant_gets_no_token(tenant: str | None) -> None:
     attributes = {"sub": "8a1"} if tenant is None else {"sub": "8a1", "custom:tenant_id": tenant}
     with pytest.raises(Refused):
@@ -80,6 +82,12 @@ def test_a_user_without_a_tenant_gets_no_token(tenant: str | None) -> None:
 def test_a_machine_token_has_the_application_of_its_scope() -> None:
     expected = Identity("acme", "client", "soc-portal", frozenset({"incidents:write"}))
     assert identity_of(event(MACHINE, ["tenant:acme/soc-portal", "incidents/write"])) == expected
+
+
+@pytest.mark.parametrize("tenant", ["Acme", "org_9ybsU1dN2dKfDkBi", "acme.eu"])
+def test_a_tenant_s_name_keeps_its_case_and_its_signs(tenant: str) -> None:
+    assert identity_of(event(CODE_FLOW, ROUTES, {"custom:tenant_id": tenant})).tenant_id == tenant
+    assert identity_of(event(MACHINE, [f"tenant:{tenant}/*", "incidents/read"])).tenant_id == tenant
 
 
 def test_a_machine_token_may_be_for_all_applications_of_a_tenant() -> None:
@@ -97,7 +105,8 @@ def test_a_machine_token_may_be_for_all_applications_of_a_tenant() -> None:
         ["tenant:acme"],
         ["tenant:acme/"],
         ["tenant:/a"],
-        ["tenant:Acme/a"],
+        ["tenant:.acme/a"],
+        ["tenant:acme/a", "tenant:Acme/a"],
         ["tenant:acme/-a"],
         ["tenant:acme/a/b"],
         ["tenant:acme/**"],

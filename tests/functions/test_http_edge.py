@@ -15,7 +15,7 @@ from incidents.runtime.log import logger
 from incidents.storage import dynamodb
 
 from tests.support import templates
-from tests.support.events import Context, changes_event, claims, get_event, list_event
+from tests.support.events import ISSUER, Context, changes_event, claims, get_event, list_event
 from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
@@ -47,7 +47,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
         ({"tenant_id": ""}, 403),
         ({"tenant_id": "[acme globex]"}, 403),
         ({"tenant_id": "acme#INCIDENT"}, 403),
-        ({"tenant_id": "Acme"}, 403),
+        ({"tenant_id": ".acme"}, 403),
         ({"tenant_id": "null"}, 403),
         ({"tenant_id": "a" * 300}, 403),
         ({"tenant_id": "\u0430cme"}, 403),
@@ -76,13 +76,35 @@ def test_untrusted_claims_are_refused_before_any_call(
     assert calls == []
 
 
-def test_a_deployed_function_without_an_issuer_refuses_every_token(
-    monkeypatch: pytest.MonkeyPatch, calls: list[str]
+TOKEN_SETTINGS = {"JWT_ISSUER": ISSUER, "TOKEN_CLAIMS": "tenant_id app_id  scope,scp"}
+
+
+@pytest.mark.parametrize("missing", TOKEN_SETTINGS)
+def test_a_deployed_function_without_a_setting_of_tokens_refuses_every_token(
+    missing: str, monkeypatch: pytest.MonkeyPatch, calls: list[str]
 ) -> None:
-    monkeypatch.delenv("JWT_ISSUER")
+    for name, value in TOKEN_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(missing)
     assert call("list", claims())["statusCode"] == 200
     calls.clear()
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+
+    assert call("list", claims())["statusCode"] == 500
+    assert calls == []
+
+
+def test_a_deployed_function_with_its_settings_of_tokens_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**TOKEN_SETTINGS, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}.items():
+        monkeypatch.setenv(name, value)
+
+    assert call("list", claims())["statusCode"] == 200
+
+
+def test_names_of_claims_that_cannot_be_read_refuse_every_token(
+    monkeypatch: pytest.MonkeyPatch, calls: list[str]
+) -> None:
+    monkeypatch.setenv("TOKEN_CLAIMS", "tenant_id app_id")
 
     assert call("list", claims())["statusCode"] == 500
     assert calls == []

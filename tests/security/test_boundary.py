@@ -1,9 +1,11 @@
 """Tests the boundaries between tenants, and between a tenant's applications: every operation under every attack.
 
 The tenant globex attacks the tenant acme. Within acme, the application other attacks the application soc-portal.
+The attacks that change the caller run a second time with other names of claims, where only the code checks scopes.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +21,7 @@ import update_incident
 from tests.support import invariants, templates
 from tests.support.events import Context, claims, http_event
 from tests.support.operations import calls_to_dynamodb
+from tests.support.tokens import NAMESPACED, USUAL, Form
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +33,8 @@ ATTACKS = (
     "another tenant's id", "another application's id", "no claim", "malformed claim", "forged cursor",
     "forged incident number", "another tenant's idempotency key",
 )  # fmt: skip
+
+FORMS = [(attack, USUAL) for attack in ATTACKS] + [(attack, NAMESPACED) for attack in ATTACKS[:4]]
 
 PERSON, OUTSIDER = claims("acme"), claims("globex", sub="eve")
 PORTAL, OTHER_APP = claims("acme", app_id="soc-portal"), claims("acme", app_id="other", sub="other")
@@ -149,6 +154,19 @@ def calls(service: str) -> Iterator[list[str]]:
         yield made
 
 
+@pytest.fixture
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+    form: Form = getattr(request, "param", USUAL)
+    monkeypatch.setenv("TOKEN_CLAIMS", form.token_claims)
+    return form
+
+
+def as_the_stack_names_them(caller: dict[str, str]) -> dict[str, str]:
+    if os.environ["TOKEN_CLAIMS"] == USUAL.token_claims:
+        return caller
+    return {"azp": "a client of people"} | NAMESPACED.renamed(caller)
+
+
 def send(operation: str, attempt: Attempt) -> dict[str, Any]:
     has_path = OPERATIONS[operation].has_path
     return OPERATIONS[operation].handler(
@@ -156,7 +174,7 @@ def send(operation: str, attempt: Attempt) -> dict[str, Any]:
             body=None if attempt.body is None else json.dumps(attempt.body),
             path={"incident_id": attempt.path} if has_path else None,
             query=attempt.query,
-            caller=attempt.caller,
+            caller=as_the_stack_names_them(attempt.caller),
             headers=attempt.headers,
         ),
         Context,
@@ -164,7 +182,7 @@ def send(operation: str, attempt: Attempt) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(calls: list[str]) -> Before:
+def world(calls: list[str], form: Form) -> Before:
     def create(caller: dict[str, str], **more: Any) -> str:
         made = send(
             "create_incident", Attempt(201, caller, body={"title": SECRET, **more}, headers=more.pop("key", None))
@@ -195,7 +213,7 @@ def without_request_id(answer: dict[str, Any]) -> dict[str, Any]:
 SHOWN: set[tuple[str, str]] = set()
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(("attack", "form"), FORMS, indirect=["form"], ids=lambda one: one if one in ATTACKS else "")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_attack_on_an_operation_reaches_foreign_data(
     operation: str, attack: str, world: Before, service: str, dynamodb: "DynamoDBClient", calls: list[str],
@@ -226,6 +244,22 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
         "Nobody reaches another tenant's or another application's incidents",
         f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. "
         "A foreign id and an unknown id get the same 404, after the same calls",
+    )
+
+
+@pytest.mark.parametrize("tenant", ["Acme", "ACME", "acme.", "acme-", "acme_", "acme.INCIDENT", "acme_INCIDENT"])
+def test_a_tenant_whose_name_looks_alike_is_another_tenant(tenant: str, world: Before) -> None:
+    look_alike = claims(tenant)
+    for operation, attacked in OPERATIONS.items():
+        if attacked.has_path:
+            answer = send(operation, Attempt(404, look_alike, world.victim, body=attacked.body))
+            assert answer["statusCode"] == 404
+    for query in ("", f"limit=1&cursor={world.list_cursor}"):
+        answer = send("list_incidents", Attempt(200, look_alike, query=query))
+        assert (answer["statusCode"], SECRET in answer["body"]) == (400 if query else 200, False)
+    made = send("create_incident", Attempt(201, look_alike, body=BODY | {"incident_number": "IR-1"}, headers=KEY))
+    assert (made["statusCode"], json.loads(made["body"])["tenant_id"]) == (201, tenant), (
+        "its numbers and keys are its own"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from incidents.domain.identity import from_claims
+from incidents.domain.identity import claim_names, from_claims
 from incidents.storage import dynamodb
 
 from tests.support import scale
@@ -15,11 +15,15 @@ from tests.support.checkout import free_port
 from tests.support.events import ISSUER, claims
 from tests.support.operations import OPERATIONS, call, calls_to_dynamodb
 from tests.support.signing import Issuer, strangers_key
-from tests.support.tokens import MUTATIONS, Mutation, handed_on
+from tests.support.tokens import MUTATIONS, NAMESPACED, RENAMED, USUAL, Form, Mutation, as_text, handed_on, taken
 
 TRUSTED = Issuer(ISSUER, "incidents", strangers_key())
-SHOWING = [mutation for mutation in MUTATIONS if mutation.parser is not None]
-LEGAL = [mutation for mutation in MUTATIONS if mutation.legal and mutation.claims]
+CASES = [
+    *((mutation, USUAL) for mutation in MUTATIONS),
+    *((mutation, NAMESPACED) for mutation in [*MUTATIONS, *RENAMED]),
+]
+SHOWING = [case for case in CASES if case[0].parser is not None]
+LEGAL = [case for case in CASES if case[0].legal and (case[0].claims or case[0].own_names)]
 
 LOWER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -57,25 +61,35 @@ def refused() -> list[dict[str, str]]:
     return []
 
 
-@pytest.mark.parametrize("mutation", SHOWING, ids=lambda mutation: mutation.name)
-def test_wrong_claims_are_refused_by_every_operation(mutation: Mutation, refused: list[dict[str, str]]) -> None:
+def name_of(one: object) -> str:
+    return one.name if isinstance(one, Mutation) else "usual" if one is USUAL else "other names"
+
+
+@pytest.mark.parametrize(("mutation", "form"), SHOWING, ids=name_of)
+def test_wrong_claims_are_refused_by_every_operation(
+    mutation: Mutation, form: Form, refused: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_CLAIMS", form.token_claims)
     assert mutation.parser is not None
-    for caller in handed_on(mutation.all_claims(TRUSTED)):
-        if mutation.claims == {"app_id": None} and "app_id" not in caller:
+    for caller in handed_on(mutation.all_claims(TRUSTED, form)):
+        if form is USUAL and mutation.claims == {"app_id": None} and "app_id" not in caller:
             # AWS passes these claims as a person's, because they name no application.
             continue
         assert_refused_everywhere(caller, mutation.parser)
         refused.append(caller)
 
 
-@pytest.mark.parametrize("mutation", LEGAL, ids=lambda mutation: mutation.name)
-def test_right_claims_are_accepted_unchanged(mutation: Mutation) -> None:
-    (caller,) = handed_on(mutation.all_claims(TRUSTED))
+@pytest.mark.parametrize(("mutation", "form"), LEGAL, ids=name_of)
+def test_right_claims_are_accepted_unchanged(mutation: Mutation, form: Form) -> None:
+    sent = mutation.all_claims(TRUSTED, form)
+    (caller,) = handed_on(sent)
 
-    identity = from_claims(caller, time.time(), ISSUER)
+    identity = from_claims(caller, time.time(), ISSUER, claim_names(form.token_claims))
 
-    assert (identity.tenant_id, identity.subject) == (caller["tenant_id"], caller["sub"])
-    assert identity.app_id == caller.get("app_id")
+    assert (identity.tenant_id, identity.subject) == (
+        taken(sent[form.names.get("tenant_id", "tenant_id")]), as_text(sent["sub"])
+    )  # fmt: skip
+    assert identity.app_id == (taken(mutation.claims["app_id"]) if "app_id" in mutation.claims else None)
     assert identity.scopes == {"incidents:read", "incidents:write"}
 
 
@@ -84,21 +98,25 @@ def may_be(name: str, value: str) -> bool:
 
     This function is written independently of the parser.
     """
+    if name != "sub" and value.startswith("[") and value.endswith("]"):
+        value = value[1:-1]
     if value in ("null", "true", "false"):
         return False
     first, rest = value[:1], value[1:]
+    letters = {*LOWER, *LOWER.upper(), *DIGITS}
     match name:
         case "tenant_id":
-            return len(value) in range(2, 64) and first != "-" and set(value) <= {*LOWER, *DIGITS, "-"}
+            return len(value) in range(2, 64) and first in letters and set(rest) <= letters | {*"._-"}
         case "app_id":
-            letters = {*LOWER, *LOWER.upper(), *DIGITS}
             return len(value) in range(1, 129) and first in letters and set(rest) <= letters | {*"._-"}
         case _:
-            named_for_us = value.startswith(("[", "{", "system:"))
+            ours = value.startswith("system:") and value.count(":") == 1
+            named_for_us = value.startswith(("[", "{", "map[")) or ours
             inner_spaces = value.strip(" ") == value and set(value) <= {*PRINTABLE, " "}
             return len(value) in range(1, 256) and inner_spaces and not named_for_us
 
 
+LISTED = st.text(LOWER + ". ", max_size=6).map(lambda value: f"[{value}]")
 SIGNS = st.characters() | st.sampled_from("#*[]{}/\\%. \0\n\u0430\u2028")
 ALMOST = st.tuples(st.text(LOWER, max_size=3), SIGNS, st.text(LOWER, max_size=3)).map("".join)
 
@@ -106,13 +124,14 @@ ALMOST = st.tuples(st.text(LOWER, max_size=3), SIGNS, st.text(LOWER, max_size=3)
 @settings(max_examples=scale.of(short=500, full=20_000), deadline=None)
 @given(
     name=st.sampled_from(["tenant_id", "app_id", "sub"]),
-    value=st.text(max_size=400) | ALMOST | st.text(PRINTABLE, max_size=300),
+    value=st.text(max_size=400) | ALMOST | LISTED | st.text(PRINTABLE, max_size=300),
 )
 def test_any_claim_value_is_accepted_unchanged_or_refused_by_every_operation(name: str, value: str) -> None:
     caller = claims(**{name: value})
     if may_be(name, value):
         identity = from_claims(caller, time.time(), ISSUER)
-        assert {"tenant_id": identity.tenant_id, "app_id": identity.app_id, "sub": identity.subject}[name] == value
+        expected = value if name == "sub" or value[:1] != "[" else value[1:-1]
+        assert {"tenant_id": identity.tenant_id, "app_id": identity.app_id, "sub": identity.subject}[name] == expected
     else:
         assert_refused_everywhere(caller, 403)
 

@@ -75,7 +75,7 @@ def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
         if parameter.get("Default") == "":  # a user who makes the condition true sets the parameter
             del parameter["Default"]
     template.pop("Conditions", None)
-    decided: dict[str, Any] = _decide(template, truth)
+    decided: dict[str, Any] = decide(template, truth)
     return decided
 
 
@@ -90,13 +90,14 @@ def _holds(rule: Any, conditions: dict[str, Any], true: set[str], name: str = ""
     return False
 
 
-def _decide(value: Any, truth: dict[str, bool]) -> Any:
+def decide(value: Any, truth: dict[str, bool]) -> Any:
+    """Return a part of a template with its conditions decided. AWS::NoValue removes a list's item or a member."""
     match value:
         case {"Fn::If": [condition, then, otherwise]}:
-            return _decide(then if truth[condition] else otherwise, truth)
+            return decide(then if truth[condition] else otherwise, truth)
         case dict():
-            members = {name: _decide(member, truth) for name, member in value.items()}
+            members = {name: decide(member, truth) for name, member in value.items()}
             return {name: member for name, member in members.items() if member != _NOTHING}
         case list():
-            return [member for one in value if (member := _decide(one, truth)) != _NOTHING]
+            return [member for one in value if (member := decide(one, truth)) != _NOTHING]
     return value

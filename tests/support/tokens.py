@@ -17,8 +17,43 @@ from tests.support.events import SCOPES
 from tests.support.signing import ABSENT, KEY_ID, Issuer, Signature
 
 VICTIM, VISITOR, NUMBER = "acme", "visitor", 4711
+BEARERS = (VISITOR, NUMBER, VICTIM.upper(), "visitor_1.a")  # the tenants of the tokens that are right
 NOW = int(time.time())
 READS, WRITES = frozenset({"GET"}), frozenset({"POST", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a stack names the claims that it reads, and whether its gateway checks the scopes."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)  # of the template; the others keep their defaults
+    names: Mapping[str, str] = field(default_factory=dict)  # of the claims, by their default names
+
+    @property
+    def token_claims(self) -> str:
+        """Return the setting of the functions, as the template makes it."""
+        given = {"TenantClaim": "tenant_id", "AppClaim": "app_id", "AppMarker": "", "ScopeClaims": "scope,scp"}
+        return " ".join((given | dict(self.parameters)).values())
+
+    @property
+    def gateway_reads_scopes(self) -> bool:
+        return "ScopeClaims" not in self.parameters
+
+    def renamed(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        made = {self.names.get(name, name): value for name, value in claims.items()}
+        if "app_id" in claims and (marker := self.parameters.get("AppMarker")):
+            made |= dict([marker.split("=")])
+        return made
+
+
+USUAL = Form()
+NAMESPACED = Form(
+    {
+        "TenantClaim": "https://example.com/tenant_id", "AppClaim": "azp", "AppMarker": "idtyp=app",
+        "ScopeClaims": "roles,permissions",
+    },
+    {"tenant_id": "https://example.com/tenant_id", "app_id": "azp", "scope": "roles"},
+)  # fmt: skip
 
 
 class Locally(Enum):
@@ -76,22 +111,46 @@ class Mutation:
     # The reason why the token is valid, if nothing is wrong with it.
     legal: str = ""
     methods: frozenset[str] = READS | WRITES
+    is_granted_in_code: bool = False  # scopes that the emulator's gateway cannot read, and our parser can
+    own_names: Mapping[str, Any] = field(default_factory=dict)  # claims that keep their names in every form
 
-    @property
-    def tenant(self) -> str:
-        """Return the tenant that the token names: the visitor if the token gets through, otherwise the victim."""
-        return VISITOR if self.locally is Locally.OWN_DATA else VICTIM
+    def outcome(self, form: Form) -> tuple[Locally, int | None]:
+        """Return what happens to the token, and our parser's status if it refuses the token."""
+        if form.gateway_reads_scopes or "scope" not in self.claims:
+            return self.locally, self.parser
+        return (Locally.OWN_DATA, None) if self.is_granted_in_code else (Locally.PARSER, self.parser or 403)
 
-    def all_claims(self, issuer: Issuer) -> dict[str, Any]:
-        return signing.changed(issuer.claims(self.tenant), self.claims, issuer.url)
+    def tenant(self, form: Form) -> str:
+        """Return the tenant of a token that gets through, or the tenant that any other token attacks."""
+        return VISITOR if self.outcome(form)[0] is Locally.OWN_DATA else VICTIM
 
-    def request(self, issuer: Issuer) -> Sent:
+    def all_claims(self, issuer: Issuer, form: Form = USUAL) -> dict[str, Any]:
+        usual = genuine_claims(issuer, self.tenant(form), form)
+        return signing.changed(usual, form.renamed(self.claims) | dict(self.own_names), issuer.url)
+
+    def request(self, issuer: Issuer, form: Form = USUAL) -> Sent:
         """Return the arguments of an httpx request with this token."""
         usual = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
         header = signing.changed(usual, self.header, issuer) if self.whole_header is None else self.whole_header
-        payload = self.all_claims(issuer) if self.payload is None else self.payload
+        payload = self.all_claims(issuer, form) if self.payload is None else self.payload
         token = signing.token(issuer, header, payload, self.signature)
-        return self.sent(self.text(token), signing.genuine(issuer, VISITOR))
+        return self.sent(self.text(token), genuine_token(issuer, VISITOR, form))
+
+
+def genuine_claims(issuer: Issuer, tenant: str, form: Form) -> dict[str, Any]:
+    claims = form.renamed(issuer.claims(tenant))
+    # Where applications have a marker, people's tokens have the claim too.
+    return claims if form is USUAL else {"azp": "portal"} | claims | {"roles": SCOPES.split()}
+
+
+def genuine_token(issuer: Issuer, tenant: str, form: Form) -> str:
+    header = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
+    return signing.token(issuer, header, genuine_claims(issuer, tenant, form), signing.rs256)
+
+
+def taken(value: object) -> str:
+    """Return the value that counts for a tenant or an application: that of a list of one is its value."""
+    return as_text(value).removeprefix("[").removesuffix("]")
 
 
 def as_text(value: object) -> str:
@@ -316,7 +375,7 @@ SCOPE = [
     claim("scope", "*", "star alone", 403),
     claim("scope", {"incidents:read": True, "incidents:write": True}, "an object", 403),
     claim("scope", {"all": f"of {SCOPES} too"}, "an object whose text holds ours", 403),
-    claim("scope", SCOPES.split(), "a list", fault="the emulator reads no list in scope"),
+    claim("scope", SCOPES.split(), "a list", fault="the emulator reads no list in scope", is_granted_in_code=True),
     claim("scope", "incidents:read", "of reads alone", methods=WRITES),
     claim("scope", "incidents:write", "of writes alone", methods=READS),
     Mutation("an ID token", claims={"token_use": "id", "scope": ABSENT}, parser=401),
@@ -328,14 +387,19 @@ SCOPE = [
 # special characters.
 HOSTILE: list[tuple[str, Any, str]] = [
     ("a list", ["a", "b"], ""),
-    ("a list of one", ["acme"], ""),
+    ("a list of one", ["visitor"], "tenant_id app_id"),
+    ("a list of a list", [["acme"]], ""),
+    ("a list of one that holds two", ["acme visitor"], ""),
+    ("a list of null", [None], ""),
     ("an empty list", [], ""),
     ("null", None, ""),  # AWS leaves a null out; without an app_id, the bearer is a person
     ("a number", NUMBER, "tenant_id sub app_id"),  # valid, because an HTTP API passes the number as the text "4711"
     ("true", True, ""),
     ("an object", {"acme": 1}, ""),
+    ("an object as Go writes it", "map[acme:1]", ""),
     ("the text null", "null", ""),
-    ("a list's text", "[acme]", ""),
+    ("a list's text", "[visitor]", "tenant_id app_id"),
+    ("half a list's text", "[acme", ""),
     ("empty", "", ""),
     ("a space", " ", ""),
     ("a space at its end", "acme ", ""),
@@ -349,7 +413,10 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("full-width", "\uff41\uff43\uff4d\uff45", ""),
     ("a zero-width space", "ac\u200bme", ""),
     ("a lone surrogate", "\ud800cme", ""),
-    ("in upper case", "ACME", "sub app_id"),
+    ("in upper case", "ACME", "tenant_id sub app_id"),
+    ("with a dot and an underscore", "visitor_1.a", "tenant_id sub app_id"),
+    ("that begins with a dot", ".acme", "sub"),
+    ("that begins with an underscore", "_acme", "sub"),
     ("300 characters", "a" * 300, ""),
     ("a way up", "../acme", "sub"),
     ("percent-encoded", "%61cme", "sub"),
@@ -364,8 +431,29 @@ VALUES = [
     claim("tenant_id", ABSENT, "absent", 403, locally=Locally.PARSER),
     claim("sub", ABSENT, "absent", 403, locally=Locally.PARSER),
     claim("sub", "system:metrics", "of the service itself", 403, locally=Locally.PARSER),
+    claim("sub", "system:aws.guardduty", "of the service's intake", 403, locally=Locally.PARSER),
+    claim("sub", "system:", "of nobody", 403, locally=Locally.PARSER),
+    legal("sub of a Kubernetes service account", "names of others have one more colon",
+          claims={"sub": "system:serviceaccount:soc:scanner"}),
     Mutation("tenant in other case of the claim's name", claims={"tenant_id": ABSENT, "Tenant_Id": VICTIM}, parser=403,
              locally=Locally.PARSER),
+]  # fmt: skip
+
+# Only under other names: what has a default name counts for nothing, and a marker decides who is an application.
+RENAMED = [
+    legal("the victim in the default claim", "the stack reads another claim", own_names={"tenant_id": VICTIM}),
+    legal("an application's claim without the marker", "people's tokens have it too", own_names={"azp": "other"}),
+    Mutation("scopes in the default claim alone", own_names={"scope": SCOPES, "roles": ABSENT}, parser=403,
+             locally=Locally.PARSER),
+    Mutation("scopes in a later claim than the first", own_names={"roles": ["other"], "permissions": SCOPES.split()},
+             parser=403, locally=Locally.PARSER),
+    legal("scopes in the second claim", "the first is absent",
+          own_names={"roles": ABSENT, "permissions": SCOPES.split()}),
+    Mutation("the marker without an application", own_names={"idtyp": "app", "azp": ABSENT}, parser=403,
+             locally=Locally.PARSER),
+    Mutation("the marker with two applications", own_names={"idtyp": "app", "azp": ["a", "b"]}, parser=403,
+             locally=Locally.PARSER),
+    Mutation("the marker's claim an object", own_names={"idtyp": {"app": True}}, parser=403, locally=Locally.PARSER),
 ]  # fmt: skip
 
 MUTATIONS = [*SIGNATURES, *HEADERS, *SHAPES, *TIMES, *WHOSE, *SCOPE, *VALUES]

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -26,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return rows
 
 
-def token(**claims: str) -> str:
+def token(**claims: Any) -> str:
     return jwt.encode(claims, "a key that nobody here trusts, and of no matter", algorithm="HS256")
 
 
@@ -53,6 +54,34 @@ def test_import_refuses_a_token_of_another_tenant_or_application(
     assert told in refused.what
     assert given is None or given not in f"{refused.what}{refused.detail}{refused.advice}"
     assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
+
+
+ENTRA = "tid azp idtyp=app scp,roles"
+
+
+@pytest.mark.parametrize(
+    ("named", "claims", "told"),
+    [
+        (None, {"tenant_id": ["acme"], "app_id": ["scanner"]}, ""),
+        (ENTRA, {"tid": "acme", "azp": "scanner", "idtyp": "app", "tenant_id": "globex"}, ""),
+        ("https://example.com/t app_id  scope", {"https://example.com/t": "acme", "app_id": "scanner"}, ""),
+        (None, {"tenant_id": ["acme", "globex"]}, "not a token of tenant acme"),
+        (None, {"tenant_id": {"acme": 1}}, "not a token of tenant acme"),
+        (ENTRA, {"tenant_id": "acme", "app_id": "scanner"}, "not a token of tenant acme"),
+        (ENTRA, {"tid": "acme", "azp": "scanner"}, "not a token of application scanner"),
+        ("tid azp", {"tid": "acme"}, "names of the claims cannot be read"),
+        ("tid azp idtyp scope", {"tid": "acme"}, "names of the claims cannot be read"),
+    ],
+)
+def test_import_reads_the_claims_that_the_stack_reads(
+    file: Path, monkeypatch: pytest.MonkeyPatch, named: str | None, claims: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv("GRC_TOKEN", token(**claims))
+    given = [] if named is None else ["--claims", named]
+    refused = run(file, "--url", "api.example", "--app", "scanner", *given).exception
+    assert isinstance(refused, StepFailed)
+    assert told in refused.what
+    assert told or "base_url must be" in refused.detail, "the token is accepted, and the URL is not"
 
 
 def test_import_reports_an_invalid_url(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

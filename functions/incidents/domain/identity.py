@@ -5,20 +5,49 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .errors import NotAuthenticated, NotPermitted
-from .model import TENANT_ID
+from .model import TENANT_ID, TENANT_ID_RULE
 
 _SUBJECT = re.compile(
-    r"[!-Z^-z|-~\\\]]([ -~]{0,253}[!-~])?"
-)  # not "[" or "{" at the start, which is how a list or an object arrives
+    r"(?!map\[)[!-Z^-z|-~\\\]]([ -~]{0,253}[!-~])?"
+)  # not "[", "{" or "map[" at the start, which is how a list or an object arrives
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FORMS = {
-    "tenant_id": (TENANT_ID, "2 to 63 of a-z, 0-9 and -, not beginning with -"),
+    "tenant_id": (TENANT_ID, TENANT_ID_RULE),
     "sub": (_SUBJECT, "1 to 255 printable ASCII characters, with no space, [ or { at its ends"),
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
+_OURS = re.compile(r"system:[^:]*")  # how the service names itself; others put more colons after system
 _NO_TEXT = frozenset({"null", "true", "false"})
 _SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
+
+
+class ClaimNames(NamedTuple):
+    """The claims in which an issuer puts who is calling: the template's parameters TenantClaim to AppMarker.
+
+    The first of ``scopes`` that a token has counts. With a ``marker`` (a claim and a value), only a token with that
+    value is an application's. Without a marker, every token with the claim ``app`` is.
+    """
+
+    tenant: str = "tenant_id"
+    app: str = "app_id"
+    scopes: tuple[str, ...] = ("scope", "scp")  # the gateway also reads scope before scp
+    marker: tuple[str, str] | None = None
+
+
+def claim_names(text: str) -> ClaimNames:
+    """Return the names in the functions' setting TOKEN_CLAIMS: ``tenant_id app_id idtyp=app scope,scp``.
+
+    Raises ValueError for another form. The marker may be empty.
+    """
+    tenant, app, marker, scopes = text.split(" ")
+    name, is_, value = marker.partition("=")
+    if not (tenant and app and scopes) or bool(marker) != bool(name and is_ and value):
+        raise ValueError("TOKEN_CLAIMS lacks the name of a claim")
+    return ClaimNames(tenant, app, tuple(scopes.split(",")), (name, value) if marker else None)
+
+
+_USUAL = ClaimNames()
 
 
 class Identity(NamedTuple):
@@ -30,11 +59,12 @@ class Identity(NamedTuple):
     scopes: frozenset[str]
 
 
-def from_claims(claims: Mapping[str, object], now: float, issuer: str | None) -> Identity:
+def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, names: ClaimNames = _USUAL) -> Identity:
     """Return the identity in the claims of a JWT. ``now`` is in seconds since 1970, ``issuer`` is the trusted issuer.
 
-    An HTTP API passes every claim as text: numbers as digits, lists as ``[a b]``. An ambiguous claim is refused, never
-    guessed: a list or an object instead of one value, null, true or false.
+    An HTTP API passes every claim as text: numbers as digits, lists as ``[a b]``. For tenant and application, a list of
+    one value counts as that value. An ambiguous claim is refused, never guessed: a list of several values, an object,
+    null, true or false.
 
     Raises NotAuthenticated if the token has no expiry, has expired, has another issuer, or is not an access token.
     Raises NotPermitted for any other claim. If ``issuer`` is None (not deployed), every issuer is accepted that the
@@ -47,22 +77,42 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None) ->
         raise NotAuthenticated("The token must come from the issuer that this service trusts.")
     if claims.get("token_use", "access") != "access":  # Amazon Cognito's claim; its ID tokens grant no access
         raise NotAuthenticated("The token is not an access token.")
-    subject = _one(claims, "sub")
-    if subject.startswith("system:"):
-        raise NotPermitted("The token's claim sub must not begin with system:, which is reserved for the service.")
-    return Identity(
-        tenant_id=_one(claims, "tenant_id"),
-        subject=subject,
-        app_id=_one(claims, "app_id") if "app_id" in claims else None,
-        scopes=frozenset(_words(claims.get("scope", claims.get("scp", "")))),  # the gateway also reads scope before scp
-    )
+    subject = _one(claims, "sub", "sub")
+    if _OURS.fullmatch(subject):
+        raise NotPermitted(
+            "The token's claim sub must not be system: and a text without a further colon. Such names are reserved for "
+            "the service."
+        )
+    tenant_id, app_id = tenant_and_app(claims, names)
+    scopes = next((claims[name] for name in names.scopes if name in claims), "")
+    return Identity(tenant_id, subject, app_id, frozenset(_words(scopes)))
 
 
-def _one(claims: Mapping[str, object], name: str) -> str:
-    value, (form, wanted) = claims.get(name), _FORMS[name]
+def tenant_and_app(claims: Mapping[str, object], names: ClaimNames) -> tuple[str, str | None]:
+    """Return the tenant and the application of a token, None for a person's. Raises NotPermitted as ``from_claims``."""
+    app_id = _one(claims, names.app, "app_id") if _is_of_an_application(claims, names) else None
+    return _one(claims, names.tenant, "tenant_id"), app_id
+
+
+def _one(claims: Mapping[str, object], name: str, what: str) -> str:
+    value, (form, wanted) = claims.get(name), _FORMS[what]
+    if isinstance(value, str) and what != "sub" and value.startswith("[") and value.endswith("]"):
+        value = value[1:-1]  # several values have a space between them, which no form allows
     if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
         raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
     return value
+
+
+def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bool:
+    """Return whether the token is an application's. Raises NotPermitted if the marker's claim cannot be read."""
+    if names.marker is None:
+        return names.app in claims
+    name, value = names.marker
+    if name not in claims:
+        return False
+    if not (words := _words(claims[name])):
+        raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
+    return value in words
 
 
 def _words(scope: object) -> list[str]:

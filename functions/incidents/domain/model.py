@@ -134,7 +134,8 @@ MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
 SCHEMA_VERSION = 1
 
 # The forms of ids
-TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")  # case counts
+TENANT_ID_RULE = "2 to 63 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 

@@ -15,7 +15,7 @@ from traceback import extract_tb
 from typing import Any, Protocol
 
 from ..domain.errors import IncidentError, NotAuthenticated, NotPermitted
-from ..domain.identity import Identity, from_claims
+from ..domain.identity import ClaimNames, Identity, claim_names, from_claims
 from ..domain.model import INCIDENT_ID
 from ..runtime import deadline, start
 from ..runtime.log import logger
@@ -103,7 +103,7 @@ def _identity(gateway: Mapping[str, Any]) -> Identity:
         claims = None
     if not isinstance(claims, dict):
         raise NotAuthenticated("Send a token as Authorization: Bearer <JWT>.")
-    return from_claims(claims, time.time(), _issuer())
+    return from_claims(claims, time.time(), _issuer(), _claim_names())
 
 
 def _issuer() -> str | None:
@@ -112,3 +112,13 @@ def _issuer() -> str | None:
     if not issuer and start.is_on_lambda():
         raise RuntimeError("JWT_ISSUER is missing: every issuer would be trusted")
     return issuer or None
+
+
+def _claim_names() -> ClaimNames:
+    """Return the deployed claim names; the usual ones if not deployed. Raises RuntimeError if they are missing."""
+    names = os.environ.get("TOKEN_CLAIMS")
+    if names is None:
+        if start.is_on_lambda():
+            raise RuntimeError("TOKEN_CLAIMS is missing: another claim than the deployed one would be trusted")
+        return ClaimNames()
+    return claim_names(names)

@@ -98,4 +98,4 @@ def _require_ids(account_id: str, tenant_id: str) -> None:
     if not model.ACCOUNT_ID.fullmatch(account_id):
         raise ValueError("an AWS account id must be 12 digits")
     if not model.TENANT_ID.fullmatch(tenant_id):
-        raise ValueError("a tenant id must be 2 to 63 of a-z, 0-9 and -, not beginning with -")
+        raise ValueError(f"a tenant id must be {model.TENANT_ID_RULE}")

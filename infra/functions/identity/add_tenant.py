@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MACHINE = "TokenGeneration_ClientCredentials"
-TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 RESOURCE_SERVER = "incidents/"
 TENANT_SERVER = "tenant:"

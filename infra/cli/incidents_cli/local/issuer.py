@@ -47,19 +47,21 @@ def token(
     stack: Stack, folder: StackFolder, *, tenant: str, app: str | None = None, subject: str = "developer",
     scope: str = SCOPES, expires_in: int = DAY,
 ) -> str:  # fmt: skip
-    """Return a signed token; ``expires_in`` is in seconds."""
-    now = int(time.time())
+    """Return a signed token with the claims that the deployed stack reads; ``expires_in`` is in seconds."""
+    now, names = int(time.time()), stack.claims or {}
     claims = {
         "iss": stack.issuer,
         "aud": AUDIENCE,
         "sub": subject,
-        "tenant_id": tenant,
-        "scope": scope,
+        names.get("TenantClaim", "tenant_id"): tenant,
+        names.get("ScopeClaims", "scope").split(",")[0]: scope,
         "iat": now,
         "exp": now + expires_in,
     }
     if app is not None:
-        claims["app_id"] = app
+        claims[names.get("AppClaim", "app_id")] = app
+        marker, is_, value = names.get("AppMarker", "").partition("=")
+        claims |= {marker: value} if is_ else {}
     return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": KEY_ID})
 
 

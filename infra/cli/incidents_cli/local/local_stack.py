@@ -25,6 +25,7 @@ NAME = "grc-incidents"  # as in samconfig.toml
 REGION = "us-east-1"
 AUDIENCE = "incidents"
 ISSUER_BUCKET = "token-issuer"
+CLAIM_PARAMETERS = ("TenantClaim", "AppClaim", "AppMarker", "ScopeClaims")
 DEFAULT_PORT = 4566
 # The emulator requires an access key, and accepts any value.
 ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
@@ -71,6 +72,7 @@ class Stack:
     queue_url: str = ""
     dead_letters_url: str = ""
     functions: dict[str, str] | None = None
+    claims: dict[str, str] | None = None  # the template's parameters that name the claims of tokens
 
     @property
     def endpoint_url(self) -> str:
@@ -144,6 +146,7 @@ class Stack:
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
         described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]}
         return replace(
             self,
             api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),
@@ -156,6 +159,7 @@ class Stack:
                 for part in parts
                 if part["ResourceType"] == "AWS::Lambda::Function"
             },
+            claims={name: given[name] for name in CLAIM_PARAMETERS if name in given},
         )
 
     def save(self, folder: StackFolder) -> None:

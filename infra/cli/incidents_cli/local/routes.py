@@ -5,6 +5,7 @@ creates the routes and the authorizer from it. So there is no second list of rou
 """
 
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .local_stack import NAME, Stack
@@ -17,15 +18,18 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 def create(stack: Stack) -> list[str]:
     """Replace the deployed API's routes by its body's routes; return their keys, like ``GET /api/v1/grc/incidents``."""
-    template = _template(stack)
-    body = _Resolver(stack, template["Conditions"]).resolve(template["Resources"]["Api"]["Properties"]["Body"])
-    api = stack.client("apigatewayv2")
     _remove_all(stack)
+    return create_from(DeployedTemplate(stack).member("Api", "Body"), stack, stack.api_id)
+
+
+def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
+    """Create the routes and the authorizer of an OpenAPI body in an API without routes; return the routes' keys."""
+    api = stack.client("apigatewayv2")
     authorizers = {}
     for name, scheme in body["components"]["securitySchemes"].items():
         wanted = scheme["x-amazon-apigateway-authorizer"]
         authorizers[name] = api.create_authorizer(
-            ApiId=stack.api_id,
+            ApiId=api_id,
             Name=name,
             AuthorizerType="JWT",
             IdentitySource=[wanted["identitySource"]],
@@ -36,13 +40,13 @@ def create(stack: Stack) -> list[str]:
         )["AuthorizerId"]
     if cors := body.get("x-amazon-apigateway-cors"):
         configuration: CorsTypeDef = {name[0].upper() + name[1:]: value for name, value in cors.items()}  # type: ignore[assignment]
-        api.update_api(ApiId=stack.api_id, CorsConfiguration=configuration)
+        api.update_api(ApiId=api_id, CorsConfiguration=configuration)
     made = []
     for path, operations in body["paths"].items():
         for method in _METHODS.intersection(operations):
             integration = operations[method]["x-amazon-apigateway-integration"]
             target = api.create_integration(
-                ApiId=stack.api_id,
+                ApiId=api_id,
                 IntegrationType="AWS_PROXY",
                 IntegrationUri=integration["uri"],
                 PayloadFormatVersion=integration["payloadFormatVersion"],
@@ -58,15 +62,9 @@ def create(stack: Stack) -> list[str]:
                         "AuthorizationScopes": scopes,
                     }
             route = f"{method.upper()} {path}"
-            api.create_route(ApiId=stack.api_id, RouteKey=route, Target=f"integrations/{target}", **security)
+            api.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{target}", **security)
             made.append(route)
     return sorted(made)
-
-
-def _template(stack: Stack) -> dict[str, Any]:
-    answer: Any = stack.client("cloudformation").get_template(StackName=NAME, TemplateStage="Processed")
-    template: dict[str, Any] = answer["TemplateBody"]
-    return template
 
 
 def _remove_all(stack: Stack) -> None:
@@ -79,14 +77,19 @@ def _remove_all(stack: Stack) -> None:
         api.delete_authorizer(**of_api, AuthorizerId=authorizer["AuthorizerId"])
 
 
-class _Resolver:
-    """Resolves the intrinsic functions that SAM leaves in a body."""
+class DeployedTemplate:
+    """The template as SAM transformed it, with the deployed parameters.
 
-    def __init__(self, stack: Stack, conditions: dict[str, Any]) -> None:
+    It resolves the intrinsic functions that SAM leaves there. AWS::NoValue removes a list's item or a member.
+    """
+
+    def __init__(self, stack: Stack) -> None:
         cloudformation = stack.client("cloudformation")
+        answer: Any = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
+        template: dict[str, Any] = answer["TemplateBody"]
+        self._resources, self._conditions = template["Resources"], template["Conditions"]
         described = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
         _, _, _, region, account, _ = described["StackId"].split(":", 5)
-        self._conditions = conditions
         self._values: dict[str, Any] = {
             "AWS::Partition": "aws",
             "AWS::Region": region,
@@ -109,6 +112,19 @@ class _Resolver:
                         name = f"{part['LogicalResourceId']}.Outputs.{output['OutputKey']}"
                         self._values[name] = output["OutputValue"]
 
+    def changed(self, **parameters: str) -> "DeployedTemplate":
+        """Return the same template with other parameters."""
+        other = copy(self)
+        other._values = self._values | parameters
+        return other
+
+    def member(self, resource: str, *path: str) -> Any:
+        """Return a property of a resource, or a member of the property, without intrinsic functions."""
+        value = self._resources[resource]["Properties"]
+        for name in path:
+            value = value[name]
+        return self.resolve(value)
+
     def resolve(self, value: Any) -> Any:
         match value:
             case {"Ref": name}:
@@ -126,7 +142,9 @@ class _Resolver:
             case {"Fn::Equals": [left, right]}:
                 return self.resolve(left) == self.resolve(right)
             case dict():
-                return {name: self.resolve(member) for name, member in value.items()}
+                members = {name: self.resolve(member) for name, member in value.items()}
+                return {name: member for name, member in members.items() if member is not None}
             case list():
-                return [self.resolve(member) for member in value]
+                items = [self.resolve(member) for member in value]
+                return [item for item in items if item is not None]
         return value

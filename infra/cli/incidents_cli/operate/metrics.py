@@ -99,7 +99,7 @@ def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
     if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed(
             "The tenant id is not valid.", f"  {tenant}",
-            "A tenant id has 2 to 63 characters of a-z, 0-9 and -, and does not begin with -.",
+            f"A tenant id has {model.TENANT_ID_RULE}.",
         )  # fmt: skip
     identity = Identity(tenant, "operator", None, frozenset())
     return MetricRepository(identity, deployment.guarded_dynamodb, deployment.table_name)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import jwt
 import typer
+from incidents.domain.errors import NotPermitted
+from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
 from ...console import StepFailed, stderr, writing
 from ...local import issuer
@@ -29,11 +31,15 @@ _LABELS = {
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.jsonl", exists=True, dir_okay=False)],
-    tenant: Annotated[str, typer.Option(help="Import into this tenant (the claim tenant_id).")],
-    app: Annotated[str | None, typer.Option(help="Import as this application (the claim app_id).")] = None,
+    tenant: Annotated[str, typer.Option(help="Import into this tenant (the token's tenant).")],
+    app: Annotated[str | None, typer.Option(help="Import as this application (the token's).")] = None,
     url: Annotated[
         str | None,
         typer.Option(help=f"Use the deployed API at this URL (without /api/v1/grc) and the token in {TOKEN}."),
+    ] = None,
+    claims: Annotated[
+        str | None,
+        typer.Option(help="Read the tenant and the application from these claims: the stack's output TokenClaims."),
     ] = None,
     other_apps: Annotated[
         OtherApps | None,
@@ -69,7 +75,7 @@ def import_(
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
     job = Job(file, tenant, app, other_apps, errors)
-    counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency)
+    counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:
             typer.echo(f"{label:<14} {value}")
@@ -80,13 +86,13 @@ def import_(
         raise typer.Exit(1)
 
 
-def _import(job: Job, url: str | None, concurrency: int) -> Counts:
+def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> Counts:
     from grc_client import Client, GrcError  # 0.3 s: pydantic
 
     from . import importer  # takes 0.8 s, as above
 
     base_url, token = _local(job) if url is None else (url, _given_token())
-    job = job._replace(app=_checked_app(job, token))
+    job = job._replace(app=_checked_app(job, token, names))
     try:
         client = Client(base_url, token)
     except ValueError as error:
@@ -138,7 +144,18 @@ def _given_token() -> str:
     return token
 
 
-def _checked_app(job: Job, token: str) -> str | None:
+def _claim_names(given: str | None) -> ClaimNames:
+    try:
+        return ClaimNames() if given is None else claim_names(given)
+    except ValueError:
+        raise StepFailed(
+            "The names of the claims cannot be read.", f"  --claims {given!r}",
+            "Copy the stack's output TokenClaims, in quotation marks: the claims of tenant and application, the marker "
+            "and the claims of the scopes, with one space between. The marker may be empty.",
+        ) from None  # fmt: skip
+
+
+def _checked_app(job: Job, token: str, names: ClaimNames) -> str | None:
     """Return the token's application, None for a person. Raises StepFailed for another tenant or application.
 
     The API checks the signature; this function does not.
@@ -147,15 +164,24 @@ def _checked_app(job: Job, token: str) -> str | None:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         raise StepFailed("The token is not a JWT.", "", f"Set {TOKEN} to a JWT, without `Bearer` before it.") from None
-    if claims.get("tenant_id") != job.tenant:
+    as_passed = {  # as the gateway passes them
+        name: f"[{' '.join(map(str, value))}]" if isinstance(value, list) else value for name, value in claims.items()
+    }
+    try:
+        tenant, app = tenant_and_app(as_passed, names)
+    except NotPermitted as error:
         raise StepFailed(
-            f"The token is not a token of tenant {job.tenant}.", f"  Its tenant_id is {claims.get('tenant_id')!r}.",
+            f"The token is not a token of tenant {job.tenant}.", f"  {error.detail}",
+            "Nothing was sent. Use another token, or name the claims that the stack reads with --claims.",
+        ) from None  # fmt: skip
+    if tenant != job.tenant:
+        raise StepFailed(
+            f"The token is not a token of tenant {job.tenant}.", f"  Its {names.tenant} is {tenant!r}.",
             "Nothing was sent. Use a token of that tenant, or name the token's tenant with --tenant.",
         )  # fmt: skip
-    app = claims.get("app_id")
     if job.app not in (None, app):
         raise StepFailed(
-            f"The token is not a token of application {job.app}.", f"  Its app_id is {app!r}.",
+            f"The token is not a token of application {job.app}.", f"  Its application is {app!r}.",
             "Nothing was sent. Use a token of that application, or omit --app.",
         )  # fmt: skip
     return app

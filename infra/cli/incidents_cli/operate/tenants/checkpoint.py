@@ -5,6 +5,7 @@ Each step of the command replaces the file atomically.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,14 @@ class Checkpoint:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def in_file_names(tenant_id: str) -> str:
+    """Return a tenant id for a file's name: two tenants never share a file, even if the file system ignores case.
+
+    Each upper-case letter becomes ``+`` and its lower-case letter. A tenant id has no ``+``.
+    """
+    return re.sub("[A-Z]", lambda letter: f"+{letter[0].lower()}", tenant_id)
 
 
 @contextmanager

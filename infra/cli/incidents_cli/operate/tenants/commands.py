@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from ...console import StepFailed, command, stderr
 from ..deployment import Deployment, RegionOption, StackOption, TableOption, guarded
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, in_file_names
 
 if TYPE_CHECKING:
     from .counter import Year
@@ -45,7 +45,7 @@ def verify(
     if missing := reader.missing_indexes():
         advice = "Restore the table with all its indexes, as docs/runbooks/restore.md describes."
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
-    file = checkpoint or Path(f"verify-{tenant_id}.checkpoint")
+    file = checkpoint or Path(f"verify-{in_file_names(tenant_id)}.checkpoint")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
     with _show_progress(f"Verifying {tenant_id}") as show:
         outcome = walk.verify(reader, state, report, lambda violation: typer.echo(str(violation)), show)
@@ -128,7 +128,7 @@ def erase(
             "The confirmation names another tenant. Nothing was erased.", "", f"To erase the tenant, type {tenant_id}."
         )
     quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
-    file = proof or Path(f"erasure-{tenant_id}.json")
+    file = proof or Path(f"erasure-{in_file_names(tenant_id)}.json")
     with _show_progress(f"Erasing {tenant_id}") as show:
         done = walk.erase(reader, file, quiet, lambda kind, count: show(f"{kind} items", count, None))
     for kind, count in done.items.items():
@@ -205,7 +205,7 @@ def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | 
     if not model.TENANT_ID.fullmatch(tenant_id):
         raise StepFailed(
             "The tenant id is not valid.", f"  {tenant_id}",
-            "A tenant id has 2 to 63 characters of a-z, 0-9 and -, and does not begin with -.",
+            f"A tenant id has {model.TENANT_ID_RULE}.",
         )  # fmt: skip
     return TenantReader(deployment.client("dynamodb"), table or deployment.table_name, tenant_id)
 

@@ -1,0 +1,54 @@
+"""Issuers' tokens become the right identity. tests/e2e/test_issuers.py signs the same tokens for the local gateway."""
+
+import time
+from pathlib import Path
+
+import jwt
+import pytest
+from incidents.domain.errors import NotPermitted
+from incidents.domain.identity import Identity, claim_names, from_claims
+from incidents_cli.local import issuer
+from incidents_cli.local.local_stack import Stack, StackFolder
+
+from tests.support.issuers import ACTION, ENTRA, ORGANIZATIONS, RBAC, READS, SHAPES, WRITES, Shape
+from tests.support.tokens import Form, handed_on
+
+NOW = 1_795_000_000
+ISSUER = "https://issuer.example"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_an_issuer_s_token_is_of_the_right_caller_or_is_refused_by_name(shape: Shape) -> None:
+    names = claim_names(Form(shape.parameters).token_claims)
+    for claims in handed_on({"iss": ISSUER, "exp": NOW + 600, **shape.claims}):
+        if shape.refused:
+            with pytest.raises(NotPermitted, match=f"claim {shape.refused} must"):
+                from_claims(claims, NOW, ISSUER, names)
+            continue
+        identity = from_claims(claims, NOW, ISSUER, names)
+        assert (identity.tenant_id, identity.app_id) == (shape.tenant, shape.app)
+        assert identity.scopes & {"incidents:read", "incidents:write"} == shape.scopes
+        assert identity.subject == shape.claims["sub"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tenant_id", "tenant_id app_id scope", "a b  ", " b  scope", "a b x= scope", "a b =x s"]
+)
+def test_incomplete_names_of_claims_are_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        claim_names(text)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, ENTRA, ACTION, RBAC, ORGANIZATIONS], ids=lambda given: " ".join(given.values())
+)
+@pytest.mark.parametrize("app", [None, "scanner"])
+def test_the_development_issuer_s_tokens_have_the_claims_that_the_stack_reads(
+    parameters: dict[str, str], app: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path))
+    stack = Stack(1, claims=parameters or None)
+    made = issuer.token(stack, StackFolder(), tenant="acme", app=app)
+    claims = handed_on(jwt.decode(made, options={"verify_signature": False}))[0]
+    identity = from_claims(claims, time.time(), stack.issuer, claim_names(Form(parameters).token_claims))
+    assert identity == Identity("acme", "developer", app, frozenset({READS, WRITES}))
