@@ -12,7 +12,7 @@ from tests.support.checkout import Caller, Checkout
 ROWS = scale.of(short=60, full=10_000)
 EVERY = 12  # of this many incidents, one is changed, one closed, one deleted, and one belongs to an application
 
-STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
+STAMPED = {"id", "created_at", "updated_at", "version", "deleted_at"}
 """Fields that an import cannot restore. People, applications and numbers stay the same."""
 
 
