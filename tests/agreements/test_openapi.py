@@ -7,6 +7,7 @@ import importlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from incidents.domain import errors, model, payloads, wire_form
@@ -19,6 +20,7 @@ from incidents_cli.local.local_stack import operation_name
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BeforeValidator
+from pydantic_core import PydanticUndefined
 
 from tests.support import templates
 
@@ -220,7 +222,7 @@ def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
 
 def test_an_incident_s_response_has_the_documented_headers() -> None:
     incident = examples_of_the_generator.stored()
-    stored = Stored(incident, 1, {})
+    stored = Stored(incident, {})
     made = responses.created(Created(stored, replayed=True))
     for answer, operation, status in (
         (made, "create_incident", "201"),
@@ -241,8 +243,73 @@ def test_the_generator_fails_at_an_unknown_validator_of_a_field() -> None:
         of_payload(Checked, "Checked")
 
 
-def test_a_patch_s_schema_has_no_defaults_that_client_generators_would_send() -> None:
-    assert "default" not in json.dumps(DOCUMENT["components"]["schemas"]["IncidentPatch"])
+@pytest.mark.parametrize("body", ["NewIncident", "IncidentPatch"])
+def test_no_member_of_a_body_has_a_default_that_generators_would_require_or_send(body: str) -> None:
+    for schema in DOCUMENT["components"]["schemas"][body]["properties"].values():
+        assert "default" not in schema
+
+
+def test_the_description_of_a_member_names_its_default() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for field, info in payloads.NewIncident.model_fields.items():
+        if info.default not in (None, PydanticUndefined):
+            assert f"By default `{info.default}`." in schemas["NewIncident"]["properties"][field]["description"]
+            assert "By default" not in schemas["IncidentPatch"]["properties"][field]["description"]
+
+
+def test_no_parameter_has_a_value_that_the_documentation_page_would_send_as_a_filter() -> None:
+    for name, parameter in PARAMETERS:
+        assert {"example", "examples"}.isdisjoint({*parameter, *parameter["schema"]}), (name, parameter["name"])
+        if "default" in parameter["schema"]:  # sent, and the same as leaving it out
+            assert parameter["name"] in {"limit", "order", "include_deleted", "group_by", "interval"}
+
+
+def test_the_example_that_the_page_prefills_for_a_patch_is_accepted_by_every_incident() -> None:
+    first, *_ = OPERATIONS["update_incident"][2]["requestBody"]["content"]["application/json"]["examples"].values()
+    assert set(first["value"]) == {"status", "owner_id"}
+    for status, allowed in model.ALLOWED_TRANSITIONS.items():
+        assert first["value"]["status"] in (status, *allowed)
+
+
+def test_the_first_server_is_an_absolute_url_and_the_last_leads_from_the_document_to_its_api() -> None:
+    first, last = DOCUMENT["servers"]
+    url = first["url"].format(**{name: variable["default"] for name, variable in first["variables"].items()})
+    assert urlsplit(url)[:2] == ("https", "api.example")
+    served = "https://h.example/stage/prefix/api/v1/grc/incidents/openapi.json"
+    assert urljoin(served, last["url"]).rstrip("/") == "https://h.example/stage/prefix"
+
+
+STATUSES_OF_BOTH = [
+    (name, status, {kind: content["schema"] for kind, content in answer["content"].items()})
+    for name, (_, _, operation) in WITH_A_TOKEN.items()
+    for status, reference in operation["responses"].items()
+    if "$ref" in reference
+    for answer in [DOCUMENT["components"]["responses"][reference["$ref"].rpartition("/")[2]]]
+    if len(answer["content"]) == 2
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "schemas"), STATUSES_OF_BOTH, ids=[f"{one[0]}-{one[1]}" for one in STATUSES_OF_BOTH]
+)
+def test_a_status_of_the_service_and_the_gateway_has_one_schema_that_holds_both_answers(
+    operation: str, status: str, schemas: dict[str, Any]
+) -> None:
+    assert schemas["application/problem+json"] == schemas["application/json"]
+    holds = validator(schemas["application/json"]).is_valid
+    problem = {
+        name: member.get("const", "x")
+        for name, member in DOCUMENT["components"]["schemas"][schemas["application/json"]["$ref"].rpartition("/")[2]][
+            "properties"
+        ].items()
+        if name != "message"
+    }
+    assert holds(problem)
+    assert holds({"message": "Forbidden"})
+    assert holds({"message": None})
+    for name in problem:
+        assert not holds({other: value for other, value in problem.items() if other != name})
+        assert not holds(problem | {name: 1})
 
 
 def test_a_page_of_another_origin_may_read_every_documented_header_and_the_request_id() -> None:

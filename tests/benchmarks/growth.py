@@ -124,15 +124,15 @@ def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
         incident = model.unset_fields() | {
             "id": f"inc_{ULID.from_timestamp(_FIRST + n)}", "tenant_id": tenant, "created_at": f"{day}T09:00:00.000Z",
-            "updated_at": f"{day}T09:00:00.000Z", "created_by": "ada", "updated_by": "ada", "schema_version": 1,
-            "source": "edm", "source_type": "api", "incident_number": f"IR-{n}", "title": "An incident " * 20,
-            "description": "words " * 200, "status": "closed" if n % 3 == 0 else "new",
+            "updated_at": f"{day}T09:00:00.000Z", "created_by": "ada", "updated_by": "ada", "version": 1,
+            "schema_version": 1, "source": "edm", "source_type": "api", "incident_number": f"IR-{n}",
+            "title": "An incident " * 20, "description": "words " * 200, "status": "closed" if n % 3 == 0 else "new",
             "severity": "high" if n % 5 == 0 else "low", "occurred_at": f"{day}T06:00:00.000Z",
             "detected_at": f"{day}T08:00:00.000Z",
         }  # fmt: skip
         if n % 3 == 0:
             incident |= {"closed_at": f"{day}T18:00:00.000Z", "mttr_minutes": 600, "mttd_minutes": 120}
-        found.append(stored_form.from_incident(cast("Incident", incident), 1))
+        found.append(stored_form.from_incident(cast("Incident", incident)))
     for start in range(0, count, 25):
         puts: Any = [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]
         assert not client.batch_write_item(RequestItems={_TABLE: puts})["UnprocessedItems"]

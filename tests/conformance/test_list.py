@@ -36,11 +36,18 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
     ids = [f"inc_{ULID.from_timestamp((SOME_TIME + n * 1000) / 1000)}" for n in range(count)]
     puts: list[Any] = []
     for n, incident_id in enumerate(ids):
-        stamps = {"id": incident_id, "tenant_id": tenant, "created_at": "t", "updated_at": "t", "created_by": "ada"}
+        stamps = {
+            "id": incident_id,
+            "tenant_id": tenant,
+            "created_at": "t",
+            "updated_at": "t",
+            "created_by": "ada",
+            "version": 1,
+        }
         usual = {"title": "An incident " * 20, "status": "new", "schema_version": 1, "description": "words " * 200}
         own = {field: value[n % len(value)] if isinstance(value, list) else value for field, value in values.items()}
         incident = cast("Incident", model.unset_fields() | stamps | usual | own)
-        puts.append({"PutRequest": {"Item": stored_form.from_incident(incident, 1)}})
+        puts.append({"PutRequest": {"Item": stored_form.from_incident(incident)}})
     for start in range(0, count, 25):
         answer = client.batch_write_item(RequestItems={table: puts[start : start + 25]})
         assert not answer["UnprocessedItems"]

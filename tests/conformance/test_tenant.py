@@ -71,7 +71,7 @@ def fill(table: Table, number: int) -> None:
     table.put_all(
         item
         for one in made
-        for item in (stored_form.from_incident(one, 1), stored_form.from_change(one, created), stored_form.number(one))
+        for item in (stored_form.from_incident(one), stored_form.from_change(one, created), stored_form.number(one))
     )
     for one in made[::10]:
         deleting.delete_incident(one["id"], None, repository)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import documents, templates
+from tests.support import documents, generators, templates
 from tests.support.checkout import Checkout
 
 STAMPED = {"id", "created_at", "updated_at", "contained_at", "incident_number"}
@@ -120,12 +120,14 @@ def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
 def test_the_typescript_example_compiles_strictly_and_runs(stack: Checkout, tmp_path: Path) -> None:
     if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
         pytest.skip(f"the TypeScript example needs {' and '.join(missing)} on the PATH")
-    setup, generate, compile_and_run = documents.blocks(CLIENT, "bash")
+    setup, install, generate, compile_and_run = documents.blocks(CLIENT, "bash")
     (code,) = documents.blocks(CLIENT, "typescript")
     (tmp_path / "example.ts").write_text(code + WRONG_VALUE)
+    generators.link_node_modules(install, tmp_path)
     setup = in_this_environment(setup.replace("--tenant acme", "--tenant readers"))
 
     printed = run(stack, f"{setup}\n{generate}\n{compile_and_run}", tmp_path)
 
-    created, changed, *listed = printed.partition("INC-")[2].splitlines()
+    created, changed, *listed, refused = printed.partition("INC-")[2].splitlines()
     assert (created.endswith(" new"), changed, len(listed) > 0) == (True, "200 investigating", True)
+    assert refused == "get a new token: { message: 'Unauthorized' }"

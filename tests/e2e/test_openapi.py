@@ -9,7 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -120,6 +124,62 @@ def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_p
             assert operation["summary"] in shown
     assert re.search(r'class="opblock opblock-post is-open" id="operations-incidents-create_incident"', shown)
     assert "Failed to load" not in shown
+
+
+PRESS = """
+const until = (found) => new Promise((resolve) => {
+  const look = () => found() ? resolve(found()) : setTimeout(look, 50);
+  look();
+});
+const find = (selector) => document.querySelector(".opblock.is-open " + selector);
+until(() => find(".try-out__btn"))
+  .then((button) => { button.click(); return until(() => find(".execute")); })
+  .then((button) => button.click());
+"""
+
+
+@contextmanager
+def behind_a_prefix(stack: Checkout, planted: str) -> Iterator[tuple[str, list[str]]]:
+    """Serve the API under another prefix, with a token in each call and a script planted in its pages.
+
+    Yield the new URL of the API and the paths that were called, with their query strings.
+    """
+    prefix, called = "/some/prefix", list[str]()
+    origin, token = stack.status["api_url"], stack.token("visitors")
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            called.append(self.path.removeprefix(prefix))
+            answer = stack.http.get(origin + called[-1], headers={"authorization": f"Bearer {token}"})
+            is_page = answer.headers["content-type"].startswith("text/html")
+            body = answer.text + f"<script>{planted}</script>" if is_page else answer.text
+            self.send_response(answer.status_code)
+            self.send_header("content-type", answer.headers["content-type"])
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}{prefix}", called
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("tag", "operation"), [("incidents", "list_incidents"), ("metrics", "get_incident_metrics")])
+def test_try_it_out_finds_something_at_the_first_press(
+    stack: Checkout, tmp_path: Path, tag: str, operation: str
+) -> None:
+    title = stack.caller(stack.token("visitors")).post(json={"title": "the visitor's first"}).json()["title"]
+
+    with behind_a_prefix(stack, PRESS) as (url, called):
+        page, _ = browse(f"{url}/api/v1/grc/incidents/docs#/{tag}/{operation}", tmp_path)
+
+    shown = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+    assert re.search(r"live-responses-table.*?response-col_status\D*200", shown, re.DOTALL), called
+    assert f"{url}/api/v1/grc/incidents" in shown, "the call must go to the API that serves the page"
+    assert operation != "list_incidents" or title in shown
 
 
 def test_the_browser_refuses_and_reports_a_foreign_script(stack: Checkout, tmp_path: Path) -> None:

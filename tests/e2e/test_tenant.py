@@ -16,7 +16,7 @@ ROWS = scale.of(short=60, full=10_000)
 # Of every 12 incidents, one is changed, one is closed, one is deleted, and one belongs to an application.
 EVERY = 12
 
-STAMPED = {"id", "created_at", "updated_at", "deleted_at"}
+STAMPED = {"id", "created_at", "updated_at", "version", "deleted_at"}
 """Fields that an import cannot restore. All other fields stay the same, such as people, applications and numbers."""
 
 

@@ -293,15 +293,19 @@ def test_a_number_that_json_lacks_is_never_sent(incidents: Both) -> None:
     assert incidents.gateway.requests == []
 
 
-def test_models_are_frozen_and_an_incident_of_a_list_has_no_etag(incidents: Both) -> None:
+def test_models_are_frozen_and_an_incident_of_a_list_has_its_version(incidents: Both) -> None:
     made = incidents.create(title="x")
     with pytest.raises(ValueError, match="frozen"):
         made.title = "y"
     (listed,) = incidents.list().items
     assert listed == made
     assert len({listed, made}) == 1
-    with pytest.raises(ValueError, match=f"get\\('{made.id}'\\)"):
-        _ = listed.etag
+    incidents.update(made.id, severity="high")
+    (changed,) = incidents.list().items
+    assert [(one.version, one.etag) for one in (listed, changed)] == [(1, '"1"'), (2, '"2"')]
+    with pytest.raises(grc_client.PreconditionFailed):
+        incidents.delete(made.id, if_match=listed.etag)
+    incidents.delete(made.id, if_match=changed.etag)
 
 
 def test_fields_and_values_of_a_newer_api_are_kept() -> None:

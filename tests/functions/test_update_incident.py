@@ -9,9 +9,10 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident import handler as get
 from incidents.domain import model, timestamps
+from list_incidents import handler as list_
 from update_incident import handler as update
 
-from tests.support.events import Context, claims, create_event, delete_event, get_event, patch_event
+from tests.support.events import Context, claims, create_event, delete_event, get_event, list_event, patch_event
 from tests.support.incidents import FULL
 
 DETECTED = "2026-11-20T10:00:00.000Z"
@@ -49,12 +50,39 @@ def test_an_update_changes_only_the_fields_of_its_patch(table: str) -> None:
     assert (answer["statusCode"], answer["headers"]["etag"]) == (200, '"2"')
     after = json.loads(answer["body"])
     assert after["updated_at"] > incident["updated_at"]
-    stamps = {"updated_at": after["updated_at"], "updated_by": "grace"}
+    stamps = {"updated_at": after["updated_at"], "updated_by": "grace", "version": 2}
     assert after == incident | {"title": "new", "tags": []} | stamps
     assert get(get_event(incident["id"]), Context)["body"] == answer["body"]
     (item,) = items(table, "#INCIDENT")
     assert "tags" not in item
     assert item["version"] == {"N": "2"}
+
+
+def test_every_answer_says_the_version_that_the_etag_says() -> None:
+    incident = created()
+    assert incident["version"] == 1
+    versions = [
+        patched(incident, values)["version"] for values in ({"title": "y"}, {"title": "y"}, {"severity": "low"})
+    ]
+    assert versions == [2, 2, 3]
+    delete(delete_event(incident["id"]), Context)
+    gone = get(get_event(incident["id"]), Context)
+    assert (json.loads(gone["body"])["version"], gone["headers"]["etag"]) == (4, '"4"')
+    assert patched(incident, {"is_deleted": False})["version"] == 5
+    (listed,) = json.loads(list_(list_event(), Context)["body"])["items"]
+    assert listed["version"] == 5
+
+
+@pytest.mark.parametrize("version", [1, 2, "1", None])
+def test_a_version_is_refused_from_a_caller_and_names_no_precondition(version: object) -> None:
+    incident = created()
+    for answer in (
+        create(create_event({"title": "x", "version": version}), Context),
+        update(patch_event(incident["id"], {"title": "y", "version": version}), Context),
+    ):
+        (violation,) = json.loads(answer["body"])["errors"]
+        assert (answer["statusCode"], violation["pointer"]) == (422, "/version")
+        assert violation["detail"] == "is set by the server; leave it out"
 
 
 def test_updated_at_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +167,7 @@ def test_lessons_learned_in_another_order_are_unchanged(table: str) -> None:
         ({"id": "inc_2"}, "/id", "set by the server"),
         ({"tenant_id": "globex"}, "/tenant_id", "set by the server"),
         ({"deleted_at": None}, "/deleted_at", "set by the server"),
-        ({"version": 3}, "/version", "not a field"),
+        ({"version": 3}, "/version", "set by the server"),
         ({"severity": "urgent"}, "/severity", "must be one of"),
         ({"closed_at": DETECTED}, "/closed_at", "unless status is closed"),
         ({"occurred_at": "2026-11-20T10:00:00.001Z"}, "/occurred_at", "must not be after detected_at"),

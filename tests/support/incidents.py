@@ -49,4 +49,6 @@ OPEN = {
 
 def item(version: int, **changed: Any) -> stored_form.Item:
     """Return the stored item of an incident at a version."""
-    return stored_form.from_incident(cast("model.Incident", model.unset_fields() | OPEN | changed), version)
+    return stored_form.from_incident(
+        cast("model.Incident", model.unset_fields() | OPEN | changed | {"version": version})
+    )

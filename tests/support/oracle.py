@@ -264,7 +264,7 @@ def _differences(before: Document, after: Document) -> Document:
     return {
         name: {"from": before[name], "to": after[name]}
         for name in after
-        if name not in ("updated_at", "updated_by") and canonical(before[name]) != canonical(after[name])
+        if name not in ("updated_at", "updated_by", "version") and canonical(before[name]) != canonical(after[name])
     }
 
 
@@ -321,7 +321,7 @@ class PlainService:
         document |= {
             "id": new_id, "tenant_id": actor.tenant, "created_at": moment, "updated_at": moment, "deleted_at": None,
             "created_by": actor.subject, "updated_by": actor.subject, "deleted_by": None, "schema_version": 1,
-            "incident_number": number,
+            "incident_number": number, "version": 1,
         }  # fmt: skip
         if actor.app is not None:
             document["app_id"] = actor.app
@@ -375,7 +375,7 @@ class PlainService:
         before = record.document
         if not _differences(before, after):
             return False
-        after |= {"updated_at": moment, "updated_by": actor.subject}
+        after |= {"updated_at": moment, "updated_by": actor.subject, "version": record.version + 1}
         if before["is_deleted"] != after["is_deleted"]:
             gone = after["is_deleted"]
             after |= {"deleted_at": moment if gone else None, "deleted_by": actor.subject if gone else None}

@@ -22,7 +22,7 @@ from tests.support import drawn, scale
 NOW, LATER = "2026-11-23T09:00:00.000Z", "2027-03-01T00:00:00.000Z"
 STAMPS = {
     "id": drawn.UNKNOWN_ID, "tenant_id": "acme", "created_at": NOW, "updated_at": NOW, "created_by": "ada",
-    "updated_by": "ada", "schema_version": 1,
+    "updated_by": "ada", "version": 1, "schema_version": 1,
 }  # fmt: skip
 
 

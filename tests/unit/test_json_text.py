@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from incidents.domain import json_text, model, payloads, wire_form
-from incidents.domain.errors import InvalidIncident, MalformedRequest
+from incidents.domain.errors import IncidentTooLarge, InvalidIncident, MalformedRequest
 from incidents.domain.model import Incident
 from incidents.storage import stored_form
 
@@ -23,7 +23,7 @@ paragraphs = st.text(
 )
 STAMPS = {
     "id": "inc_1", "tenant_id": "acme", "created_at": "t", "updated_at": "t", "created_by": "a", "updated_by": "a",
-    "incident_number": "1", "schema_version": 1,
+    "incident_number": "1", "version": 7, "schema_version": 1,
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def test_a_caller_s_values_are_the_same_after_storing_and_reading(lessons: Any, 
     body = json_text.loads(sent) | {"description": text}
     incident = cast("Incident", model.unset_fields() | payloads.new_incident(body) | STAMPS)
 
-    stored = stored_form.to_incident(stored_form.from_incident(incident, 7))
+    stored = stored_form.to_incident(stored_form.from_incident(incident))
 
     assert stored.version == 7
     assert wire_form.dump_incident(stored.incident) == wire_form.dump_incident(incident)
@@ -51,6 +51,18 @@ def test_a_text_is_read_as_json_or_refused(text: str) -> None:
     except MalformedRequest:
         return
     assert value == json.loads(text)
+
+
+def test_the_size_limit_does_not_count_the_version_which_the_first_release_lacked() -> None:
+    shown = model.unset_fields() | {"title": "x", "tags": ["x"]}
+    del shown["version"]
+    bytes_left = model.DOCUMENT_BYTES - len(json.dumps(shown | {"is_deleted": None}, separators=(",", ":")))
+    largest: Any = model.unset_fields() | STAMPS | {"title": "x" * (bytes_left + 1), "tags": ["x"]}
+
+    wire_form.check_size(largest)
+    largest["title"] += "x"
+    with pytest.raises(IncidentTooLarge):
+        wire_form.check_size(largest)
 
 
 @given(st.dictionaries(st.sampled_from([*model.FIELDS, "other"]), anything, max_size=8) | anything)

@@ -177,7 +177,7 @@ def _nothing(answer: httpx.Response) -> None:
 
 def _incident(answer: httpx.Response) -> Incident:
     replayed = answer.headers.get("idempotency-replayed") == "true"
-    return Incident.model_validate(_loads(answer))._at(answer.headers.get("etag"), replayed=replayed)
+    return Incident.model_validate(_loads(answer))._made(replayed=replayed)
 
 
 def _metrics(answer: httpx.Response) -> Metrics:

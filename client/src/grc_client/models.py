@@ -45,6 +45,7 @@ class Incident(Model, frozen=True):
     updated_at: datetime
     created_by: str
     updated_by: str
+    version: int
     source: str
     source_type: SkipValidation[SourceType]
     is_deleted: bool
@@ -82,20 +83,18 @@ class Incident(Model, frozen=True):
 
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 
-    @cached_property
+    @property
     def etag(self) -> str:
-        """The version, for ``if_match``. Raises ValueError for an incident of a list: a list has no versions."""
-        raise ValueError(f"an incident of a list has no etag; read the incident with get({self.id!r})")
+        """The version as an entity tag, for ``if_match``."""
+        return f'"{self.version}"'
 
     @cached_property
     def replayed(self) -> bool:
         """Whether ``create`` returned the incident of an earlier request with the same idempotency key."""
         return False
 
-    def _at(self, etag: str | None, *, replayed: bool = False) -> Self:
-        """Store the headers' values where the cached properties read them. They do not count for equality."""
-        if etag is not None:
-            vars(self)["etag"] = etag
+    def _made(self, *, replayed: bool) -> Self:
+        """Store a header's value where the cached property reads it. It does not count for equality."""
         vars(self)["replayed"] = replayed
         return self
 

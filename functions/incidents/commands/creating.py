@@ -82,6 +82,7 @@ def _begin(given: dict[str, Any], identity: Identity) -> Incident:
         "updated_at": now,
         "created_by": identity.subject,
         "updated_by": identity.subject,
+        "version": 1,
         "schema_version": model.SCHEMA_VERSION,
         "incident_number": given.get("incident_number"),  # None until a number is assigned
     }

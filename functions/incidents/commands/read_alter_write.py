@@ -41,13 +41,14 @@ def change_incident(
             return stored
         by = incidents.identity.subject
         after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
+        after["version"] = before["version"] + 1
         if before["is_deleted"] != after["is_deleted"]:
             after["deleted_at"], after["deleted_by"] = (
                 (after["updated_at"], by) if after["is_deleted"] else (None, None)
             )
             changes = model.changed_values(before, after)
         check_size(after)
-        change = Change(stored.version + 1, after["updated_at"], by, model.action(before, after), changes)
+        change = Change(after["version"], after["updated_at"], by, model.action(before, after), changes)
         try:
             return incidents.update(stored, after, change, *extra_writes)
         except StaleVersion:

@@ -51,6 +51,7 @@ class Incident(TypedDict):
     updated_at: str
     created_by: str
     updated_by: str
+    version: int  # 1 after the create; each change adds 1
     # Where it came from
     source: str
     source_type: str
@@ -112,7 +113,7 @@ FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)
 
 STAMPED = frozenset({
     "id", "tenant_id", "app_id", "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "deleted_by",
-    "schema_version",
+    "schema_version", "version",
 })  # fmt: skip
 """Fields that only the server writes. A caller who sends such a field gets an error."""
 
@@ -271,13 +272,13 @@ def _derive_minutes(
 
 
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
-    """Return (from, to) of every field that differs, except ``updated_at`` and ``updated_by``."""
+    """Return (from, to) of every field that differs, except the stamps that every change moves."""
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after
     return {
         field: (old[field], new[field])
         for field in new
-        if field not in ("updated_at", "updated_by") and old[field] != new[field]
+        if field not in ("updated_at", "updated_by", "version") and old[field] != new[field]
     }
 
 

@@ -133,7 +133,7 @@ class IncidentRepository:
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
-        item = stored_form.from_incident(incident, 1)
+        item = stored_form.from_incident(incident)
         # A new id cannot equal another. The conditions are a second safeguard: a create never overwrites an item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
@@ -146,7 +146,7 @@ class IncidentRepository:
             if failed.places == [_NUMBER]:
                 raise NumberTaken from failed
             raise
-        return Stored(incident, 1, item)
+        return Stored(incident, item)
 
     def update(self, stored: Stored, incident: Incident, change: Change, *extra_writes: ExtraWrite) -> Stored:
         """Write the new values of ``incident``, the change and the extra writes in one transaction.
@@ -155,7 +155,7 @@ class IncidentRepository:
         write.
         """
         self._require_own_tenant(incident)
-        item = stored_form.from_incident(incident, change.version)
+        item = stored_form.from_incident(incident)
         changed, removed = stored_form.difference(stored.item, item)
         place = {name: str(n) for n, name in enumerate((*changed, *removed))}
         expression = "SET " + ", ".join(f"#{place[name]} = :{place[name]}" for name in changed)
@@ -179,7 +179,7 @@ class IncidentRepository:
             _raise_on_conflict(failed, extra_writes, len(writes))
             raise StaleVersion from failed
         unknown = {name: attribute for name, attribute in stored.item.items() if name not in removed}
-        return Stored(incident, change.version, unknown | item)
+        return Stored(incident, unknown | item)
 
     def sighting(self, finding_key: str) -> Sighting | None:
         """Return the last sighting of a finding, or None."""

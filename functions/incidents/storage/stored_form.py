@@ -16,11 +16,15 @@ Item = dict[str, Any]
 
 
 class Stored(NamedTuple):
-    """An incident, its version, and its item. The version is 1 after the create, and each change adds 1."""
+    """An incident and its item."""
 
     incident: Incident
-    version: int
     item: Item
+
+    @property
+    def version(self) -> int:
+        """The incident's version: 1 after the create; each change adds 1."""
+        return self.incident["version"]
 
 
 class Record(NamedTuple):
@@ -42,10 +46,9 @@ def key(primary: keys.Key) -> Item:
     return {"pk": {"S": primary.pk}, "sk": {"S": primary.sk}}
 
 
-def from_incident(incident: Incident, version: int) -> Item:
+def from_incident(incident: Incident) -> Item:
     """Return the complete item of an incident, with its key and its index attributes."""
     item = key(keys.incident(incident["tenant_id"], incident["id"]))
-    item["version"] = {"N": str(version)}
     for name, text in keys.index_attributes(incident).items():
         item[name] = {"S": text}
     for field, value in incident.items():
@@ -68,7 +71,8 @@ def to_incident(item: Item) -> Stored:
                 incident[field] = [member["S"] for member in many]
             else:
                 incident[field] = _value(field, attribute)
-    return Stored(cast("Incident", incident), int(item["version"]["N"]), item)
+    incident["version"] = int(item["version"]["N"])  # an item without a version is not an incident
+    return Stored(cast("Incident", incident), item)
 
 
 def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:

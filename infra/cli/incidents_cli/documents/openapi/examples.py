@@ -22,7 +22,8 @@ _MADE, _CHANGED = "2026-10-01T07:52:10.000Z", "2026-10-09T15:00:00.000Z"
 ID = keys.ids_made_at(timestamps.to_milliseconds(_MADE))[0][:-8] + "8N7C1D9E"
 _STAMPS: dict[str, Any] = {
     "id": ID, "tenant_id": "acme", "created_at": _MADE, "updated_at": _MADE, "created_by": "maya.okafor",
-    "updated_by": "maya.okafor", "schema_version": model.SCHEMA_VERSION, "incident_number": "INC-2026-000042",
+    "updated_by": "maya.okafor", "version": 1, "schema_version": model.SCHEMA_VERSION,
+    "incident_number": "INC-2026-000042",
 }  # fmt: skip
 REQUEST_ID = "JKJaXmPLvHcESHA="
 
@@ -50,12 +51,17 @@ def whole_incident() -> dict[str, Any]:
     return given | {"mttd_minutes": incident["mttd_minutes"], "mttr_minutes": incident["mttr_minutes"]}
 
 
-def patch() -> dict[str, Any]:
+def taking_over() -> dict[str, Any]:
+    """Return the body of a patch that any incident accepts, unless it is deleted."""
+    return {"status": "investigating", "owner_id": _sample()["owner_id"]}
+
+
+def closing() -> dict[str, Any]:
     return {"status": "closed", "closed_at": _sample()["closed_at"], "root_cause": _sample()["root_cause"]}
 
 
 def incident() -> Any:
-    """Return a GET's answer after the create and the patch."""
+    """Return a GET's answer after the create and the closing patch."""
     return json.loads(wire_form.dump_incident(_after(stored())))
 
 
@@ -65,7 +71,7 @@ def created() -> Any:
 
 
 def change() -> Any:
-    """Return the patch's entry in the trail."""
+    """Return the closing patch's entry in the trail."""
     before = stored()
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
@@ -109,8 +115,8 @@ def stored() -> Incident:
 
 
 def _after(before: Incident) -> Incident:
-    given = payloads.patch(patch(), before)
-    after = cast("Incident", {**before, **given, "updated_at": _CHANGED})
+    given = payloads.patch(closing(), before)
+    after = cast("Incident", {**before, **given, "updated_at": _CHANGED, "version": before["version"] + 1})
     _apply_rules(after, given, _CHANGED, before)
     return after
 

@@ -1,7 +1,7 @@
 """The complete OpenAPI document, and the API's operations in it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +13,12 @@ from incidents.edges import request, responses
 from ...local.local_stack import CHECKOUT
 from . import examples, handlers, parameters
 from .parameters import Parameter
-from .schemas import Schema, all_schemas, problem_name, reference
+from .schemas import BY_THE_GATEWAY, Schema, all_schemas, problem_name, reference
 
 Errors = Sequence[type[IncidentError]]
+
+SAME_API = "../../../.."
+"""The URL of the API relative to this document's URL. The documentation page uses only this server."""
 
 _ABOUT = """Create, change, find and measure security and compliance incidents.
 
@@ -28,10 +31,10 @@ _ABOUT = """Create, change, find and measure security and compliance incidents.
 - **Time** is RFC 3339 with an offset. Answers are in UTC, with milliseconds."""
 
 # The gateway's own errors: on any route, on routes with a token, on paths that may match no route, and for bodies.
-_FROM_THE_GATEWAY = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
-_ABOUT_TOKENS = {401: "Unauthorized", 403: "Forbidden"}
-_ABOUT_PATHS = {404: "Not Found"}
-_ABOUT_BODIES = {413: "Request Entity Too Large"}
+_FROM_THE_GATEWAY = frozenset({429, 500, 503})
+_ABOUT_TOKENS = frozenset({401, 403})
+_ABOUT_PATHS = frozenset({404})
+_ABOUT_BODIES = frozenset({413})
 _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
 _HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": (
@@ -133,7 +136,7 @@ def _operations() -> dict[str, Operation]:
             incident,
             headers=("ETag",),
             parameters=[*of_one, parameters.if_match()],
-            body=("IncidentPatch", {"usual": examples.patch()}),
+            body=("IncidentPatch", {"usual": examples.taking_over(), "closing": examples.closing()}),
             media_types=("application/merge-patch+json", "application/json"),
             errors=(*writing, errors.NotFound, errors.PreconditionFailed, errors.IllegalTransition,
                     errors.IncidentDeleted),
@@ -176,8 +179,17 @@ def document() -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        # Relative to this document's URL, because the host and the stage depend on the deployment.
-        "servers": [{"url": "../../../..", "description": "The API that serves this document"}],
+        # Only a deployment knows its host and its stage. Most generators of clients need an absolute URL.
+        "servers": [
+            {
+                "url": "https://{host}",
+                "description": "A deployment. Give a generated client the part of the API's URL before `/api/v1/grc`.",
+                "variables": {
+                    "host": {"default": "api.example", "description": "The API's host, with the stage if there is one"}
+                },
+            },
+            {"url": SAME_API, "description": "The API that serves this document"},
+        ],
         "tags": [
             {"name": "incidents", "description": "Incidents and their changes."},
             {"name": "metrics", "description": "MTTD, MTTR and time to contain."},
@@ -265,8 +277,8 @@ def _described(name: str, scope: str, operation: Operation) -> dict[str, Any]:
     answers: dict[int, Any] = {operation.status: _answer(operation)}
     if operation.not_modified:
         answers[304] = {"description": _NOT_MODIFIED, "headers": _headers(_HEADERS, "ETag")}
-    about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else {}
-    about_bodies = _ABOUT_BODIES if operation.body else {}
+    about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else frozenset()
+    about_bodies = _ABOUT_BODIES if operation.body else frozenset()
     gateway = _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths | about_bodies
     answers |= _refusals(name, (*operation.errors, *_ALWAYS), gateway)
     described["responses"] = {str(status): answers[status] for status in sorted(answers)}
@@ -312,7 +324,7 @@ def _headers(known: Mapping[str, tuple[str, Schema]], *names: str) -> dict[str, 
     }
 
 
-def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+def _refusals(operation: str, raised: Errors, gateway: Set[int]) -> dict[int, dict[str, Any]]:
     """Return the answer of each error status: our problem documents and the gateway's own messages."""
     by_status: dict[int, list[type[IncidentError]]] = {}
     for error in raised:
@@ -334,9 +346,10 @@ def _refusals(operation: str, raised: Errors, gateway: Mapping[int, str]) -> dic
                 "examples": {"internal-error": {"value": examples.internal_error()}},
             }
         if status in gateway:
-            message = {"value": {"message": gateway[status]}}
-            content["application/json"] = {"schema": reference("GatewayMessage"), "examples": {"gateway": message}}
-            titles = titles or [gateway[status]]
+            ours = content.get("application/problem+json", {"schema": reference("GatewayMessage")})
+            message = {"value": {"message": BY_THE_GATEWAY[status]}}
+            content["application/json"] = {"schema": ours["schema"], "examples": {"gateway": message}}
+            titles = titles or [BY_THE_GATEWAY[status]]
         answers[status] = {"description": ", or ".join(titles) + ".", "content": content}
         if status in (429, 503):
             answers[status]["headers"] = _headers(_HEADERS, "Retry-After")

@@ -1,4 +1,8 @@
-"""Query parameters, path parameters and headers, with the bounds that the service enforces."""
+"""Query parameters, path parameters and headers, with the bounds that the service enforces.
+
+No parameter has an ``example``. The documentation page and other tools send an example as the value: a filter that
+matches nothing, an id of no incident, a used key.
+"""
 
 from typing import Any, get_args
 
@@ -24,11 +28,11 @@ _DESCRIPTIONS = {
     "limit": "The most items of a page. A page may have fewer items and still not be the last one.",
     "cursor": "The unchanged `next_cursor` of an earlier page of the same list, with the same filters and order.",
     "order": "The order by time of creation: newest first (`desc`) or oldest first (`asc`).",
-    "created_from": "Created at this moment or later.",
-    "created_to": "Created at this moment or earlier.",
-    "detected_from": "Detected at this moment or later.",
-    "detected_to": "Detected at this moment or earlier.",
-    "incident_number": "The incident that has this number.",
+    "created_from": "Created at this moment or later, such as `2026-10-01T00:00:00Z`.",
+    "created_to": "Created at this moment or earlier, such as `2026-10-31T23:59:59.999Z`.",
+    "detected_from": "Detected at this moment or later, such as `2026-10-01T00:00:00+02:00`.",
+    "detected_to": "Detected at this moment or earlier, such as `2026-10-31T23:59:59+01:00`.",
+    "incident_number": "The incident that has this number, such as `INC-2026-000042`.",
     "include_deleted": "Include deleted incidents.",
     "from": (
         f"The first day (UTC): by default {questions.DAYS_DEFAULT - 1} days before `to`, "
@@ -53,25 +57,6 @@ _SCHEMAS: dict[str, Schema] = {
 }
 
 
-_EXAMPLES: dict[str, Any] = {
-    "incident_id": examples.ID,
-    "created_from": "2026-10-01T00:00:00Z",
-    "created_to": "2026-10-31T23:59:59.999Z",
-    "detected_from": "2026-10-01T00:00:00+02:00",
-    "detected_to": "2026-10-31T23:59:59+01:00",
-    "incident_number": "INC-2026-000042",
-    "from": "2026-10-01",
-    "to": "2026-10-31",
-    "status": ["new", "investigating"],
-    "severity": ["critical"],
-    "category": ["malware"],
-    "owner_id": ["team-red"],
-    "source": ["aws.guardduty"],
-    "tag": ["gdpr"],
-    "app_id": ["soc-portal"],
-}
-
-
 def of_list() -> list[Parameter]:
     return [*(_repeatable(name) for name in parameters.REPEATABLE), *(_single(name) for name in parameters.SINGLE)]
 
@@ -89,8 +74,7 @@ def incident_id() -> Parameter:
         "name": "incident_id",
         "in": "path",
         "required": True,
-        "example": _EXAMPLES["incident_id"],
-        "description": "The incident's id. Any other text gives a 404.",
+        "description": f"The incident's id, such as `{examples.ID}`. Any other text gives a 404.",
         "schema": {"type": "string", "pattern": f"^{model.INCIDENT_ID.pattern}$"},
     }
 
@@ -125,13 +109,11 @@ def if_none_match(*, checked: bool = True) -> Parameter:
 
 
 def _header(name: str, description: str, schema: Schema | None = None) -> Parameter:
-    # Without an example: a tool that sends it with every request would send a used key or an old version.
     return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
 
 
 def _single(name: str) -> Parameter:
-    parameter = {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": _SCHEMAS[name]}
-    return parameter | ({"example": _EXAMPLES[name]} if name in _EXAMPLES else {})
+    return {"name": name, "in": "query", "description": _DESCRIPTIONS[name], "schema": _SCHEMAS[name]}
 
 
 def _repeatable(name: str) -> Parameter:
@@ -150,5 +132,4 @@ def _repeatable(name: str) -> Parameter:
         "description": description,
         "schema": schema,
         "explode": True,
-        "example": _EXAMPLES[name],
     }

@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "updated_at": "When the incident was last changed.",
     "created_by": "The subject of the token that made the incident, or `system:<source>` for a finding.",
     "updated_by": "The subject of the token that last changed the incident, or `system:<source>` for a finding.",
+    "version": "The incident's version, as in its `ETag`: 1 after the create; each change adds 1.",
     "source": "The origin of the incident: the caller's own name for it, or a finding's source.",
     "source_type": "The kind of system that the incident comes from.",
     "is_deleted": "Whether the incident is deleted (softly). A patch with `false` restores it.",
@@ -90,6 +91,13 @@ _PROBLEMS: dict[type[errors.IncidentError], str] = {
     "send the same request again.",
 }
 
+BY_THE_GATEWAY = {
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 413: "Request Entity Too Large", 429: "Too Many Requests",
+    500: "Internal Server Error", 503: "Service Unavailable",
+}  # fmt: skip
+"""The messages of the gateway's own answers, by status."""
+
+_MESSAGE: Schema = {"type": ["string", "null"], "description": "The gateway's own words. Only the gateway sends it."}
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 _WHEN = f" RFC 3339 with an offset, which may lack its colon, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
 _WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
@@ -145,9 +153,10 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
     properties = {}
     for field, described in _named(schema["properties"]).items():
         when = _WHEN if described.get("format") == "date-time" else ""
-        properties[field] = described | {"description": DESCRIPTIONS[field] + when}
-        if kind is payloads.IncidentPatch:  # a patch never uses its defaults
-            properties[field].pop("default", None)
+        # A text says the default, not `default`: generators of clients would require or send such a member.
+        default = described.pop("default", None)
+        usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
+        properties[field] = described | {"description": DESCRIPTIONS[field] + when + usual}
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
     )
@@ -195,6 +204,7 @@ def _incident() -> Schema:
         for field, hint in get_type_hints(model.Incident).items()
     }
     properties["id"]["pattern"] = f"^{model.INCIDENT_ID.pattern}$"
+    properties["version"]["minimum"] = 1
     return _object(properties, optional=frozenset({"app_id"}), title="Incident")
 
 
@@ -297,24 +307,34 @@ def _problems() -> dict[str, Schema]:
         },
     }
     return {
-        problem_name(error): problem(status, title, _PROBLEMS[error], more.get(error))
+        problem_name(error): _problem(status, title, _PROBLEMS[error], more.get(error))
         for error, (status, title) in responses.STATUS_OF.items()
+    } | {"InternalErrorProblem": _problem(500, "Internal error", "The server failed unexpectedly.")}
+
+
+def _problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
+    """Return the schema of the answers with a status: of the problem document and, if the gateway has one, of its own.
+
+    Most generators of clients read only one schema of a status. So one schema describes both answers.
+    """
+    members: dict[str, Schema] = {
+        "type": {"type": "string", "const": responses.problem_type(title)},
+        "title": {"type": "string", "const": title},
+        "status": {"type": "integer", "const": status},
+        "detail": {"type": "string", "description": "What is wrong, and what would be right."},
+        "request_id": {"type": "string", "description": "The id by which operators find this request in the logs."},
+        **(more or {}),
     }
-
-
-def problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
-    return _object(
-        {
-            "type": {"type": "string", "const": responses.problem_type(title)},
-            "title": {"type": "string", "const": title},
-            "status": {"type": "integer", "const": status},
-            "detail": {"type": "string", "description": "What is wrong, and what would be right."},
-            "request_id": {"type": "string", "description": "The id by which operators find this request in the logs."},
-            **(more or {}),
-        },
-        title=title,
-        description=description,
-    )
+    if status not in BY_THE_GATEWAY:
+        return _object(members, title=title, description=description)
+    either = {"if": {"required": ["message"]}, "else": {"required": [*members]}}
+    return {
+        "type": "object",
+        "title": title,
+        "description": f"{description} Or the gateway's own answer, which has only `message`.",
+        "properties": members | {"message": _MESSAGE},
+        **either,
+    }
 
 
 def all_schemas() -> dict[str, Schema]:
@@ -336,9 +356,8 @@ def all_schemas() -> dict[str, Schema]:
             rule, title="Violation", description="A value that breaks a rule. An answer has at most 50."
         ),
         **_problems(),
-        "InternalErrorProblem": problem(500, "Internal error", "The server failed unexpectedly."),
         "GatewayMessage": _object(
-            {"message": {"type": ["string", "null"]}},
+            {"message": _MESSAGE},
             title="GatewayMessage",
             description="The gateway's own answer, before it calls a function.",
         ),

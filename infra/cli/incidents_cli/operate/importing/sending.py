@@ -19,7 +19,6 @@ from .repairing import repair
 
 _LOOKS = 5  # tries to find a number that was just taken, because a list is eventually consistent
 _PAUSE = 0.2  # seconds between two tries
-_FIRST = '"1"'  # the ETag of an incident that nobody has changed
 
 
 class Outcome(NamedTuple):
@@ -101,7 +100,7 @@ def _of_number(incidents: Incidents, number: str) -> Incident | None:
 
 
 def _is_untouched(incident: Incident) -> bool:
-    return not incident.is_deleted and incident.etag == _FIRST
+    return not incident.is_deleted and incident.version == 1
 
 
 def differing(given: dict[str, Any], incident: Incident) -> list[str]:
