@@ -21,7 +21,8 @@ from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_WITHOUT_WORDS = (401, 403, 408, 429)  # errors of the API even without JSON: firewalls and proxies send their own pages
+# These statuses count as the API's errors even without JSON, because firewalls and proxies send pages of their own.
+_WITHOUT_WORDS = (401, 403, 408, 429)
 _MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 T = TypeVar("T")
@@ -31,11 +32,11 @@ Outcome = httpx.Response | httpx.RequestError
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
     """Yield the seconds to wait before each request, receive the request's outcome, and return the call's result.
 
-    A request is sent again until ``retry_for`` seconds have passed. Any request is sent again if it was never sent,
-    after a 429, and after a 408: the server did not receive all of it. Only a repeatable request is sent again after a
-    5xx or a broken connection, because the first one may have taken effect. The pauses are random, with a bound that
-    doubles each time ("full jitter", AWS Architecture Blog, 2015), and never shorter than the API's Retry-After. Raises
-    GrcError.
+    Retries end when ``retry_for`` seconds have passed. Any request is retried after a 429, or if it was never sent, or
+    after a 408, because the server then did not receive the complete request. After a 5xx or a broken connection, the
+    first request may have taken effect. So only a repeatable request is retried then. The pauses are random, with a
+    limit that doubles each time ("full jitter", AWS Architecture Blog, 2015). A pause is never shorter than the API's
+    Retry-After. Raises GrcError.
     """
     ends = time.monotonic() + retry_for
     pause = 0.0

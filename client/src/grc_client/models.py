@@ -85,7 +85,7 @@ class Incident(Model, frozen=True):
 
     @property
     def etag(self) -> str:
-        """The version as an entity tag, for ``if_match``."""
+        """The incident's version as an entity tag, for ``if_match``."""
         return f'"{self.version}"'
 
     @cached_property
@@ -94,7 +94,10 @@ class Incident(Model, frozen=True):
         return False
 
     def _made(self, *, replayed: bool) -> Self:
-        """Store a header's value where the cached property reads it. It does not count for equality."""
+        """Store ``replayed`` where the cached property reads it, and return the incident.
+
+        The value does not count when two incidents are compared.
+        """
         vars(self)["replayed"] = replayed
         return self
 

@@ -136,8 +136,8 @@ def status(
 @cli.command()
 def token(
     tenant: Annotated[str, typer.Option(help="Set the tenant, by default in the claim tenant_id.")],
-    app: Annotated[str | None, typer.Option(help="Make a token of this application: the claim app_id.")] = None,
-    subject: Annotated[str, typer.Option(help="Set the claim sub: who calls.")] = "developer",
+    app: Annotated[str | None, typer.Option(help="Make a token of this application (claim app_id).")] = None,
+    subject: Annotated[str, typer.Option(help="Set the claim sub, which names the caller.")] = "developer",
     scope: Annotated[str, typer.Option(help="Set the claim scope.")] = issuer.SCOPES,
     expires_in: Annotated[int, typer.Option(help="Let the token expire after this number of seconds.")] = issuer.DAY,
 ) -> None:

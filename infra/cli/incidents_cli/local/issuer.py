@@ -47,7 +47,7 @@ def token(
     stack: Stack, folder: StackFolder, *, tenant: str, app: str | None = None, subject: str = "developer",
     scope: str = SCOPES, expires_in: int = DAY,
 ) -> str:  # fmt: skip
-    """Return a signed token with the claims that the deployed stack reads; ``expires_in`` is in seconds."""
+    """Return a signed token with the claims that the deployed stack reads. ``expires_in`` is in seconds."""
     now, names = int(time.time()), stack.claims or {}
     claims = {
         "iss": stack.issuer,

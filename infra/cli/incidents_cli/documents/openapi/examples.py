@@ -61,7 +61,7 @@ def closing() -> dict[str, Any]:
 
 
 def incident() -> Any:
-    """Return a GET's answer after the create and the closing patch."""
+    """Return the answer of a GET of the sample incident, after the create and the closing patch."""
     return json.loads(wire_form.dump_incident(_after(stored())))
 
 
@@ -71,7 +71,7 @@ def created() -> Any:
 
 
 def change() -> Any:
-    """Return the closing patch's entry in the trail."""
+    """Return the entry of the trail that the closing patch makes."""
     before = stored()
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))

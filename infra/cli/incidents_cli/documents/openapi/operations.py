@@ -325,7 +325,7 @@ def _headers(known: Mapping[str, tuple[str, Schema]], *names: str) -> dict[str, 
 
 
 def _refusals(operation: str, raised: Errors, gateway: Set[int]) -> dict[int, dict[str, Any]]:
-    """Return the answer of each error status: our problem documents and the gateway's own messages."""
+    """Return an operation's answers for errors, by status: the API's problem documents and the gateway's messages."""
     by_status: dict[int, list[type[IncidentError]]] = {}
     for error in raised:
         by_status.setdefault(responses.STATUS_OF[error][0], []).append(error)

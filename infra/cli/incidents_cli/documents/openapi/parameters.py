@@ -1,7 +1,7 @@
-"""Query parameters, path parameters and headers, with the bounds that the service enforces.
+"""The query parameters, path parameters and headers in the OpenAPI document, with the limits of the service.
 
-No parameter has an ``example``. The documentation page and other tools send an example as the value: a filter that
-matches nothing, an id of no incident, a used key.
+No parameter has an ``example``, because the documentation page and other tools send the example as a value. They would
+send a filter that matches nothing, an id without an incident, or a used key.
 """
 
 from typing import Any, get_args

@@ -1,7 +1,7 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
-A schema is hardly stricter than the service: the service refuses what a schema refuses, except for timestamps in the
-further forms of ``timestamps``, and old texts that a patch repeats. A description has the rules that a schema cannot
+The service refuses every body that a schema refuses, with two exceptions: timestamps in the other forms that
+``timestamps`` reads, and old texts that a patch repeats. A field's description has the rules that a schema cannot
 express, like the order of timestamps, a number of UTF-8 bytes, or the characters of a text.
 """
 
@@ -153,7 +153,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
     properties = {}
     for field, described in _named(schema["properties"]).items():
         when = _WHEN if described.get("format") == "date-time" else ""
-        # A text says the default, not `default`: generators of clients would require or send such a member.
+        # The description has the default. With the member `default`, generated clients would require or send the field.
         default = described.pop("default", None)
         usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
         properties[field] = described | {"description": DESCRIPTIONS[field] + when + usual}

@@ -3,10 +3,10 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
-``progress``  records which rows are done
-``checking``  checks a row and computes its key
-``rows``      reads the rows of a file of either format
-``repairing`` repairs what an earlier release accepted, in an exported incident
+``progress``  records the rows that are done
+``checking``  checks a row and computes its idempotency key
+``rows``      reads the rows of a CSV or JSON Lines file
+``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``job``       the parameters of an import, and the numbers of rows by result
 """

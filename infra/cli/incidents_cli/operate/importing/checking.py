@@ -14,9 +14,10 @@ from .rows import Row
 
 
 class CheckedRow(NamedTuple):
-    """A row that the service will accept unless its number is taken. ``given`` has the values in the model's forms.
+    """A row that the service will accept, unless the row's incident number is taken.
 
-    ``key`` depends on the tenant and on the row's values, not on the row's spelling or position.
+    ``given`` has the row's values in the model's forms. ``key`` is the idempotency key. It depends on the tenant and on
+    the row's values, but not on the row's spelling or position in the file.
     """
 
     row: Row
@@ -31,9 +32,9 @@ class CheckedRow(NamedTuple):
 
 
 def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
-    """Return the row's values in the model's forms. Raises InvalidIncident, which names each invalid value.
+    """Check a row, and return its values in the model's forms. Raises InvalidIncident with all invalid values.
 
-    ``app`` is the token's application, None if the token is a person's.
+    ``app`` is the token's application, or None for the token of a person.
     """
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))

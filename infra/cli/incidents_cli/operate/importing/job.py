@@ -21,9 +21,9 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The number of rows with each result; None for a result that this import cannot have.
+    """The numbers of rows of an import, by result. None means that this import cannot have the result.
 
-    ``repaired`` rows are in another count too. ``repairs`` counts the repairs by their rules.
+    A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule.
     """
 
     right: int | None = None

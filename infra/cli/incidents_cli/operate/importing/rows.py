@@ -150,7 +150,7 @@ def _of_value(line: int, value: Any, text: str) -> Row:
 
 
 def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
-    """Return the row of an exported incident, repaired. A null field is not sent: null means unset in every field."""
+    """Return the repaired row of an exported incident. Its body omits null fields, because null always means unset."""
     body = {field: value for field, value in document.items() if field not in _NOT_GIVEN and value is not None}
     is_deleted, app_id = document.get("is_deleted", False), document.get("app_id")
     wrong = []

@@ -1,4 +1,7 @@
-"""`incidents verify` and `incidents tenant`: check, export or erase all items of a tenant; its counters of numbers."""
+"""The commands `incidents verify` and `incidents tenant`.
+
+They check, export or erase all items of a tenant, and show or lower its counters of incident numbers.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -109,9 +109,9 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
 def of_number(
     number: str, item: Item, incident: Item | None, counter: int | None, ignored_from: int | None = None
 ) -> list[Violation]:
-    """Check a number's item against the incident that it names and against the counter of its year.
+    """Check the item of an incident number against the incident that the item names and against its year's counter.
 
-    An operator lowered the counter below ``ignored_from``, None if nobody did.
+    ``ignored_from`` is the lowest count that an operator excluded by lowering the counter, or None if nobody did.
     """
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
@@ -217,7 +217,7 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 
 
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
-    """Check that every stored value is in its stored form, and one that this or an earlier release accepts."""
+    """Check that every stored value has its stored form, and that this or an earlier release accepts it."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
     values: Mapping[str, Any] = incident
     try:
