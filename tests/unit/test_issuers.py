@@ -32,11 +32,29 @@ def test_an_issuer_s_token_is_of_the_right_caller_or_is_refused_by_name(shape: S
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tenant_id", "tenant_id app_id scope", "a b  ", " b  scope", "a b x= scope", "a b =x s"]
+    "text",
+    [
+        "",
+        "tenant_id",
+        "tenant_id app_id scope",
+        "a b  ",
+        " b  scope",
+        "a b x= scope",
+        "a b =x s",
+        "a b  s,,t",
+        "a b  ,",
+    ],
 )
 def test_incomplete_names_of_claims_are_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         claim_names(text)
+
+
+@pytest.mark.parametrize("marker", ["", "[]", "null", "true", "<nil>", "[app null]", "map[a:b]", None, 1])
+def test_an_unreadable_marker_is_refused_and_makes_no_person(marker: object) -> None:
+    claims = {"exp": "9999999999", "iss": ISSUER, "tid": "acme", "sub": "s", "azp": "scanner", "idtyp": marker}
+    with pytest.raises(NotPermitted, match="idtyp"):
+        from_claims(claims, NOW, ISSUER, claim_names("tid azp idtyp=app scp,roles"))
 
 
 @pytest.mark.parametrize(

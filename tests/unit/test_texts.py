@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from incidents.domain import texts
 
 any_text = st.text(st.characters(exclude_categories=[])) | st.text(
-    st.sampled_from("a \u00a0\u0928\u200b\u200c\u200d\u202e\ufffd\u3164\U0001f468\U0001fae9\u0378\x00\n\t\x85\ud800")
+    st.sampled_from(
+        "a \u00a0\u0928\u200b\u200c\u200d\u202e\ufffd\u3164\u845b\U000e0100\U0001f3f4\U000e0067\U000e007f\U0001f468\U0001fae9\u0378\x00\n\t\x85\ud800"
+    )
 )
 
 
@@ -18,6 +20,8 @@ any_text = st.text(st.characters(exclude_categories=[])) | st.text(
         "\u0915\u094d\u200d\u0937", "\U0001f469\u200d\U0001f4bb", "\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001fae9",
         "\ue000", "-", "\u20ac",
         " padded ",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f to be repaired",
+        "\u845b\U000e0100\u57ce", "\u2764\ufe0f",
     ],
 )  # fmt: skip
 def test_texts_that_people_write_in_any_script_are_accepted(text: str) -> None:
@@ -50,8 +54,16 @@ def test_texts_that_people_write_in_any_script_are_accepted(text: str) -> None:
         (" \t ", "U+0009", ""),
         ("   ", "must not be blank", ""),
         ("\u00a0\u3000", "must not be blank", ""),
-        ("\u3164", "must not be blank", ""),
-        ("\u2800\ufe0f", "must not be blank", ""),
+        ("\u3164", "U+3164", ""),
+        ("\u2800\ufe0f", "U+2800", ""),
+        ("ad\u3164min", "invisible or unassigned character U+3164, as character 3", "admin"),
+        ("a\u034fb", "U+034F", "ab"),
+        ("a\u17b4b", "U+17B4", "ab"),
+        ("a\U000e0100", "U+E0100", "a"),
+        ("\u3164\u200d\u0928", "U+3164", "\u0928"),
+        ("\u3164\U000e0100b", "U+3164", "b"),
+        ("\U0001f3f4\U000e0067", "U+E0067", "\U0001f3f4"),
+        ("\U0001f3f4a\U000e0067\U000e007f", "U+E0067", "\U0001f3f4a"),
         ("\u200b", "U+200B", ""),
     ],
 )

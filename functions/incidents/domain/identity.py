@@ -17,7 +17,7 @@ _FORMS = {
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
 _OURS = re.compile(r"system:[^:]*")  # how the service names itself; others put more colons after system
-_NO_TEXT = frozenset({"null", "true", "false"})
+_NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
 _SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
 
@@ -42,7 +42,7 @@ def claim_names(text: str) -> ClaimNames:
     """
     tenant, app, marker, scopes = text.split(" ")
     name, is_, value = marker.partition("=")
-    if not (tenant and app and scopes) or bool(marker) != bool(name and is_ and value):
+    if not (tenant and app and all(scopes.split(","))) or bool(marker) != bool(name and is_ and value):
         raise ValueError("TOKEN_CLAIMS lacks the name of a claim")
     return ClaimNames(tenant, app, tuple(scopes.split(",")), (name, value) if marker else None)
 
@@ -110,7 +110,8 @@ def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bo
     name, value = names.marker
     if name not in claims:
         return False
-    if not (words := _words(claims[name])):
+    words = _words(claims[name])
+    if not words or not _NO_TEXT.isdisjoint(words):  # an unreadable marker must not make a person of an application
         raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
     return value in words
 

@@ -2,8 +2,10 @@
 
 A text of one line holds no control characters (Unicode category Cc), no invisible format characters (Cf, such as
 zero-width spaces and bidirectional controls), no line or paragraph separators (Zl, Zp), no surrogates (Cs) and no
-unassigned characters (Cn), and it is not blank. Two exceptions: U+200C and U+200D between two characters beyond ASCII,
-because Persian, Indic scripts and emoji need them; and the characters that Unicode reserves for future emoji.
+unassigned characters (Cn), and it is not blank. It holds no letters or marks without ink either, such as the Hangul
+fillers. Three kinds of these characters are accepted: U+200C and U+200D between two characters beyond ASCII, because
+Persian, Indic scripts and emoji need them; the tags of a flag such as Scotland's, and a variation selector after an
+ideograph; and the characters that Unicode reserves for future emoji.
 
 A text of several lines holds no control characters except tab, line feed and carriage return.
 
@@ -22,6 +24,8 @@ UNTITLED = "(untitled)"
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol without ink
+_UNSEEN = re.compile(f"[{_FILLERS}\u034f\u17b4\u17b5\U000e0100-\U000e01ef]")  # printable to Python
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # UTS #51: a black flag and tags
 _JOINERS = "\u200c\u200d"
 _FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a Unicode that is newer than Python's may assign them
 _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
@@ -45,7 +49,9 @@ def repair_line(text: str) -> str:
     if line_fault(text) is None:
         return text
     text = _LINE_ENDS.sub(" ", text).replace(REPLACEMENT, "?")
-    text = "".join(letter for place, letter in enumerate(text) if not _is_refused_in_line(text, place)).strip()
+    while _first_fault(text, _is_refused_in_line, frozenset()):  # a removal can leave a joiner without its neighbor
+        text = "".join(letter for place, letter in enumerate(text) if not _is_refused_in_line(text, place))
+    text = text.strip()
     return "" if _is_blank(text) else text
 
 
@@ -58,7 +64,7 @@ def repair_paragraphs(text: str) -> str:
 
 
 def _first_fault(text: str, is_refused: Callable[[str, int], bool], allowed: Set[str]) -> str | None:
-    if text.isprintable() and REPLACEMENT not in text:  # nearly every text
+    if text.isprintable() and REPLACEMENT not in text and not _UNSEEN.search(text):  # nearly every text
         return None
     for place, letter in enumerate(text):
         if is_refused(text, place) and letter not in allowed:
@@ -71,9 +77,13 @@ def _first_fault(text: str, is_refused: Callable[[str, int], bool], allowed: Set
 
 def _is_refused_in_line(text: str, place: int) -> bool:
     letter = text[place]
+    if _UNSEEN.match(letter):
+        return not (letter >= "\U000e0100" and place > 0 and category(text[place - 1]) == "Lo")
     if letter.isprintable():
         return letter == REPLACEMENT
     kind = category(letter)
+    if "\U000e0020" <= letter <= "\U000e007f":
+        return not any(flag.start() < place < flag.end() for flag in _FLAG.finditer(text))
     if letter in _JOINERS and 0 < place < len(text) - 1:
         around = text[place - 1], text[place + 1]
         return not all(neighbor > "\x7f" and category(neighbor)[0] not in "CZ" for neighbor in around)
