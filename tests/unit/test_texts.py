@@ -7,7 +7,8 @@ from incidents.domain import texts
 
 any_text = st.text(st.characters(exclude_categories=[])) | st.text(
     st.sampled_from(
-        "a \u00a0\u0928\u200b\u200c\u200d\u202e\ufffd\u3164\u845b\U000e0100\U0001f3f4\U000e0067\U000e007f\U0001f468\U0001fae9\u0378\x00\n\t\x85\ud800"
+        "a \u00a0\u0928\u200b\u200c\u200d\u202e\ufffd\u3164\u845b\U000e0100\U0001f3f4\U000e0067\U000e007f"
+        "\U0001f468\U0001fae9\u0378\x00\n\t\x85\ud800"
     )
 )
 
