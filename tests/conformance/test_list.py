@@ -203,12 +203,14 @@ def test_an_incident_that_changes_partition_during_a_list_appears_once_as_it_is_
 
 
 def test_no_page_exceeds_lambda_s_limit(acme: IncidentRepository) -> None:
-    worst = {"title": "x", "description": "\x01" * 21_000}
+    worst = {"title": "x", "description": "x" + "\n" * 31_500, "root_cause": "x" + "\n" * 31_500}
     for _ in range(60):
         creating.create_incident(worst, acme)
     incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
     for n in range(40):
-        updating.update_incident(incident_id, {"description": chr(1 + n % 2) * 21_000}, None, acme)
+        updating.update_incident(
+            incident_id, dict.fromkeys(["description", "root_cause"], "\t\n"[n % 2] * 31_500), None, acme
+        )
 
     for page in (
         queries.list_incidents(parameters.list_request({"limit": ["100"]}), acme),

@@ -422,7 +422,7 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
     assert run(monkeypatch, "tenant", "erase", *of) == 1
     assert run(monkeypatch, "tenant", "erase", *of, "--yes-erase", "another") == 1
-    assert "nothing was erased" in capsys.readouterr().err
+    assert "Nothing was erased" in capsys.readouterr().err
     assert len(list(table.reader.items("INCIDENT"))) == 9 + LARGE
 
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{table.tenant}\n"))

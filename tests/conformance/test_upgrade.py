@@ -253,10 +253,10 @@ def test_old_texts_that_are_refused_today_stay_readable_and_patchable(
             UpdateExpression="SET #field = :value", ExpressionAttributeNames={"#field": field},
             ExpressionAttributeValues={":value": attribute},
         )  # fmt: skip
-    assert now(caller, before) == before | odd
+    assert now(caller, before) == before | odd | {"version": 1}
 
     assert patched(caller, before, severity="low") | {"updated_at": "", "updated_by": ""} == before | odd | {
-        "severity": "low", "updated_at": "", "updated_by": "",
+        "severity": "low", "updated_at": "", "updated_by": "", "version": 2,
     }  # fmt: skip
     assert patched(caller, before, **odd)["title"] == " "
     assert len(changes(caller, before)) == 2

@@ -331,7 +331,7 @@ def test_verify_continues_after_any_interruption_and_reports_each_violation_once
 def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path) -> None:
     Checkpoint(tmp_path / "checkpoint", verified="globex").save({})
 
-    with pytest.raises(StepFailed, match="of something else") as refused:
+    with pytest.raises(StepFailed, match="of another command") as refused:
         verified(table, tmp_path)
     assert refused.value.detail == f"  verified: globex, not {table.tenant}"
     same = {"verified": table.tenant, "table": "t"}

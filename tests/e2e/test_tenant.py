@@ -110,7 +110,7 @@ def test_a_tenant_leaves_and_returns_with_equal_incidents(stack: Checkout, tmp_p
 
     erase = ("tenant", "erase", *of, "--proof", str(proof))
     refused = stack.run(*erase, "--yes-erase", "another")
-    assert (refused.returncode, "nothing was erased" in refused.stderr) == (1, True)
+    assert (refused.returncode, "Nothing was erased" in refused.stderr) == (1, True)
     stack.answer(*erase, "--yes-erase", "leaving", "--quiet-seconds", "5")
 
     told = json.loads(proof.read_text())
