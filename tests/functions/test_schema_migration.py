@@ -99,6 +99,23 @@ def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table
     assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
 
 
+def test_a_patch_away_from_the_upcast_value_and_back_stores_the_new_form(table: str) -> None:
+    """The page's way to store every document in the new form, before lists filter by the new field."""
+    by_a_tool = created(source="aws.guardduty")
+    before = stored(table, by_a_tool)
+
+    with new_code():
+        patched(by_a_tool, {"detected_by": "tool"})
+        assert stored(table, by_a_tool) == before, "the API shows this value already, so nothing changes"
+
+        patched(by_a_tool, {"detected_by": "person"})
+        patched(by_a_tool, {"detected_by": "tool"})
+
+        assert history(by_a_tool)[1:] == [(2, ["detected_by"]), (3, ["detected_by"])]
+    after = stored(table, by_a_tool)
+    assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
+
+
 def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> None:
     with new_code():
         incident = created(detected_by="person")
