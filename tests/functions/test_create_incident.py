@@ -313,7 +313,8 @@ def test_a_body_of_another_type_is_refused(content_type: str | None) -> None:
         'application/json; charset="utf-16"',
         "application/json; profile=x; Charset=windows-1252", "application/json; charset=",
         "application/json ; charset = latin1",
-        "application/json; charset=utf-8; charset=utf-16",
+        "application/json; charset=utf-8; charset=utf-16", 'application/json; charset="utf-8',
+        "application/json; charset*=utf-8''latin1", 'application/json; x="a;b"; charset=latin1',
     ],
 )  # fmt: skip
 def test_a_charset_other_than_utf_8_is_refused(table: str, content_type: str) -> None:
@@ -326,7 +327,13 @@ def test_a_charset_other_than_utf_8_is_refused(table: str, content_type: str) ->
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json;charset=UTF-8", 'application/json; charset="utf-8"', "application/json; charset=utf8"],
+    [
+        "application/json;charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/json; charset=utf8",
+        'application/json; x="a;charset=latin1"',
+        r'application/json; x="\";charset=latin1"; charset="UTF-8"',
+    ],
 )
 def test_utf_8_may_be_declared_in_any_spelling(content_type: str) -> None:
     assert create(http_event(body='{"title": "x"}', content_type=content_type), Context)["statusCode"] == 201

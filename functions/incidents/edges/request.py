@@ -21,6 +21,7 @@ PARAMETERS_MAX = 100
 KEY_CHARACTERS = 255
 
 _ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # RFC 9110 8.8.3, in a list of 5.6.1
+_PARAMETER = re.compile(r';\s*([^\s=;"]+?)\*?\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')  # RFC 9110 5.6.6, and RFC 8187's name*
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 
 Repository = TypeVar("Repository")
@@ -92,7 +93,7 @@ class Request:
         tags = self._entity_tags("If-Match")
         if tags is None:
             return None
-        return Expected(_versions(tag for weak, tag in tags if not weak), has_weak=any(weak for weak, _ in tags))
+        return Expected(*(_versions(tag for is_weak, tag in tags if is_weak is weak) for weak in (False, True)))
 
     @property
     def known_versions(self) -> frozenset[int] | None:
@@ -148,5 +149,5 @@ def _versions(tags: Iterable[str]) -> frozenset[int]:
 
 def _charsets(content_type: str) -> set[str]:
     """Return the charsets that a Content-Type declares, in lower case."""
-    parameters = (parameter.partition("=") for parameter in content_type.split(";")[1:])
-    return {value.strip().strip('"').lower() for name, _, value in parameters if name.strip().lower() == "charset"}
+    declared = (value.strip().lower() for name, value in _PARAMETER.findall(content_type) if name.lower() == "charset")
+    return {value[1:-1] if re.fullmatch('"[^"]*"', value) else value for value in declared}
