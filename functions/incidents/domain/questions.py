@@ -29,10 +29,10 @@ class Filters(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """The versions that a write expects the incident to have; ``has_weak`` if the caller also sent weak tags."""
+    """The versions that a write expects the incident to have. ``weak`` are the versions in weak tags, which never match."""
 
     versions: frozenset[int]
-    has_weak: bool = False
+    weak: frozenset[int] = frozenset()
 
 
 class ListRequest(NamedTuple):
