@@ -60,5 +60,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise _NotStrict(f"must be JSON, which has no {name}")
+def _no_constant(constant: str) -> NoReturn:
+    raise _NotStrict(f"must be JSON, in which {constant} is not a value")

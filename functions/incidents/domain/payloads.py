@@ -192,7 +192,9 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     values: Mapping[str, Any] = incident
     kept: dict[str, Any] = {}
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
-        if any(level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])):  # merge() is recursive
+        if any(
+            level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])
+        ):  # merge() recurses, so it needs this limit
             raise InvalidIncident(
                 [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
             )

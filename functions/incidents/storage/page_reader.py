@@ -41,7 +41,8 @@ class OpenPartition:
 
     def __init__(self, index: str | None, attribute: str, value: str, *, selected: str | None = None) -> None:
         self.index, self.attribute, self.value = index, attribute, value
-        self.selected = selected  # the field whose value selects this partition
+        # The filter field that this partition already applies, or None. Its queries need no filter for this field.
+        self.selected = selected
         self.waiting: list[Stored] = []  # read, but not on a page yet
         self.reached: str | None = None  # the last id that was read
         self.ended = False

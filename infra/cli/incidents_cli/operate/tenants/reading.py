@@ -127,9 +127,10 @@ class TenantReader:
 
 
 class Progress:
-    """Estimates from a sort key which part of a tenant's items is done.
+    """Estimates from the sort key that a command has reached how much of a tenant's items is done.
 
-    The estimate uses that ids are in the order of time, and that hashes are evenly distributed.
+    A sort key begins with an incident's id, which contains the time of the create, or with a hash. Hashes are evenly
+    distributed.
     """
 
     def __init__(self, reader: TenantReader) -> None:
