@@ -29,7 +29,10 @@ class Filters(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """The versions that a write expects the incident to have. ``weak`` are the versions in weak tags, which never match."""
+    """The versions that a write expects the incident to have.
+
+    ``weak`` holds the versions in weak tags. They never match.
+    """
 
     versions: frozenset[int]
     weak: frozenset[int] = frozenset()
