@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-stderr = Console(stderr=True, highlight=False)
+# The terminal wraps lines. Rich would break paths and commands, and the reader could not copy them.
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 MAY_YOU_WRITE = "Check that you may write there and that the disk has room."
 _LINES_SHOWN = 20
