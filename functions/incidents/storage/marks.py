@@ -150,7 +150,7 @@ class Marks:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
             if len(name) != len(self._kind.name_parts):
-                raise ValueError("the mark's name does not have the parts of its kind")
+                raise ValueError("the mark's name has the wrong number of components")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
             cloudwatch.count("UnreadableRecords", "operation", {"marks": 1})
