@@ -250,10 +250,12 @@ def test_the_stored_categories_have_the_totals_of_their_incidents(totals: tally.
         assert stored.categories == b""
         return
     largest_left_out, kept = tally.unpack(stored.categories)
-    assert in_order(dict(kept)) == in_order({name: wanted[name] for name, _ in kept})
+    totals_kept = {category.name: category.tally for category in kept}
+    assert in_order(totals_kept) == in_order({name: wanted[name] for name in totals_kept})
     sizes = {name: total.incidents for name, total in wanted.items()}
+    assert {category.name: category.incidents for category in kept} == {name: sizes[name] for name in totals_kept}
     names = tally.by_size(sizes)
-    assert {name for name, _ in kept} == set(names[: len(kept)])
+    assert totals_kept.keys() == set(names[: len(kept)])
     assert largest_left_out == (sizes[names[len(kept)]] if len(kept) < len(names) else 0)
 
 

@@ -99,19 +99,19 @@ class _Groups:
         valued = {name for name, tally in self._tallies.items() if tally.shows_a_value}
         left_out, certain = 0, Counter[str | None]()
         for packed in self._packed:
-            largest_left_out, totals = unpack(packed)
+            largest_left_out, stored = unpack(packed)
             left_out += largest_left_out
-            for name, total in totals:
-                certain[name] += largest_left_out
-                sizes[name] += total.incidents
-                if total.shows_a_value:
-                    valued.add(name)
+            for category in stored:
+                certain[category.name] += largest_left_out
+                sizes[category.name] += category.incidents
+                if category.shows_a_value:
+                    valued.add(category.name)
         names = by_size({name: sizes[name] for name in valued})
         shown = {name: self._tallies.get(name, Tally()) for name in names[:GROUPS]}
         for packed in self._packed:
-            for name, total in unpack(packed).totals:
-                if name in shown:
-                    shown[name].merge(total)
+            for category in unpack(packed).stored:
+                if category.name in shown:
+                    shown[category.name].merge(category.tally)
         # ``left_out - certain[name]`` is the most that a group can have on the days that lack it.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
         largest_hidden = max((sizes[name] + left_out - certain[name] for name in names[GROUPS:]), default=0)

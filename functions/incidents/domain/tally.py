@@ -155,6 +155,22 @@ class DayBucket(NamedTuple):
                 yield Group(*group), _from_json(stored)
 
 
+class Category(NamedTuple):
+    """The stored totals of a category of one day. Reading ``tally`` takes longer than reading the other members."""
+
+    name: str | None
+    incidents: int
+    stored: dict[str, Any]
+
+    @property
+    def shows_a_value(self) -> bool:
+        return bool(self.stored["minutes"] or self.stored["open_since"])
+
+    @property
+    def tally(self) -> Tally:
+        return _from_json(self.stored)
+
+
 class Categories(NamedTuple):
     """The stored totals of a day by category. Only the categories with the most incidents are stored.
 
@@ -162,7 +178,7 @@ class Categories(NamedTuple):
     """
 
     largest_left_out: int
-    totals: list[tuple[str | None, Tally]]
+    stored: list[Category]
 
 
 def to_bucket(day: str, computed_at: int, totals: Totals) -> DayBucket:
@@ -180,7 +196,7 @@ def to_bucket(day: str, computed_at: int, totals: Totals) -> DayBucket:
 
 def unpack(categories: bytes) -> Categories:
     largest_left_out, stored = json.loads(zlib.decompress(categories))
-    return Categories(largest_left_out, [(name, _from_json(total)) for name, total in stored])
+    return Categories(largest_left_out, [Category(*entry) for entry in stored])
 
 
 def by_size(sizes: dict[str | None, int]) -> list[str | None]:
@@ -195,7 +211,8 @@ def _pack(categories: dict[str | None, Tally], room: int) -> bytes:
     kept = min(len(names), CATEGORIES_OF_DAY)
     while True:
         largest_left_out = sizes[names[kept]] if kept < len(names) else 0
-        stored = [[name, _to_json(categories[name])] for name in sorted(names[:kept], key=lambda name: name or "")]
+        kept_names = sorted(names[:kept], key=lambda name: name or "")
+        stored = [Category(name, sizes[name], _to_json(categories[name])) for name in kept_names]
         packed = zlib.compress(json.dumps([largest_left_out, stored], separators=(",", ":")).encode(), 9)
         if len(packed) <= room or not kept:
             return packed
