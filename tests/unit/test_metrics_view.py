@@ -14,7 +14,7 @@ FIRST = date(2025, 6, 1)
 QUIET = range(100, 140)
 
 
-class Year:
+class QuietYear:
     """A year with one incident a day, each with another long category, and with no incident on 40 days."""
 
     def pending_days(self, *_: str) -> int:
@@ -36,7 +36,7 @@ class Year:
 @pytest.fixture
 def answer() -> dict[str, Any]:
     window = questions.Window(FIRST, FIRST + timedelta(days=365), "category", "day", 1_780_000_000_000)
-    return metric_answer.get_incident_metrics(window, Year())
+    return metric_answer.get_incident_metrics(window, QuietYear())
 
 
 def test_the_tables_of_a_year_of_days_fit_eighty_columns(
