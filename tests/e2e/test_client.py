@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from grc_client import Client
 
@@ -61,7 +61,7 @@ class Unreliable(ThreadingHTTPServer):
 
     def __init__(self, upstream: str) -> None:
         super().__init__(("127.0.0.1", 0), _Exchange)
-        self.upstream = httpx.Client(base_url=upstream, timeout=60, trust_env=False)
+        self.upstream = httpx2.Client(base_url=upstream, timeout=60, trust_env=False)
         self.chance = random.Random(20261123)
         self.lock = threading.Lock()
         self.did: dict[str, int] = dict.fromkeys(("pass", "refuse", "cut before", "cut behind", "cut within"), 0)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, Incident, Metrics
@@ -30,7 +30,7 @@ class Call(NamedTuple, Generic[T]):
 
     method: str
     path: str
-    read: Callable[[httpx.Response], T]
+    read: Callable[[httpx2.Response], T]
     repeatable: bool
     parameters: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = MappingProxyType({})
@@ -170,27 +170,27 @@ def _format_value(value: object) -> str:
     raise TypeError(f"{value!r} must be a JSON value or a date")
 
 
-def _nothing(answer: httpx.Response) -> None:
+def _nothing(answer: httpx2.Response) -> None:
     if answer.status_code != 204:
         raise ValueError("the status must be 204")
 
 
-def _incident(answer: httpx.Response) -> Incident:
+def _incident(answer: httpx2.Response) -> Incident:
     replayed = answer.headers.get("idempotency-replayed") == "true"
     return Incident.model_validate(_loads(answer))._made(replayed=replayed)
 
 
-def _metrics(answer: httpx.Response) -> Metrics:
+def _metrics(answer: httpx2.Response) -> Metrics:
     return Metrics.model_validate(_loads(answer))
 
 
-def _slice_of(kind: type[T]) -> Callable[[httpx.Response], Slice[T]]:
-    def read(answer: httpx.Response) -> Slice[T]:
+def _slice_of(kind: type[T]) -> Callable[[httpx2.Response], Slice[T]]:
+    def read(answer: httpx2.Response) -> Slice[T]:
         page = _loads(answer)
         return Slice(tuple(kind.model_validate(item) for item in page["items"]), page["next_cursor"])  # type: ignore[attr-defined]
 
     return read
 
 
-def _loads(answer: httpx.Response) -> Any:
+def _loads(answer: httpx2.Response) -> Any:
     return json.loads(answer.content, parse_float=Decimal)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx
+import httpx2
 
 from .bearer import Bearer
 from .calls import Call
@@ -50,7 +50,7 @@ class Client:
     ``timeout``: the seconds that a connection and each part of an answer may take.
     ``retry_for``: the client retries a call that fails temporarily, until this number of seconds has passed since the
     call began. With 0, it never retries.
-    ``transport``: an httpx transport, for proxies, certificates and tests.
+    ``transport``: a transport of httpx2, for proxies, certificates and tests.
 
     Raises ValueError for an argument that is not valid.
     """
@@ -62,10 +62,10 @@ class Client:
         *,
         timeout: float = TIMEOUT,
         retry_for: float = RETRY_FOR,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._retry_for = retry_for
-        self._http = httpx.Client(**_settings(base_url, token, timeout, retry_for), transport=transport)
+        self._http = httpx2.Client(**_settings(base_url, token, timeout, retry_for), transport=transport)
         self.grc = Grc(Incidents(self._run))
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Client:
             time.sleep(pause)
             try:
                 outcome: Outcome = self._http.send(_request(self._http, call))
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 outcome = error
             try:
                 pause = steps.send(outcome)
@@ -112,10 +112,10 @@ class AsyncClient:
         *,
         timeout: float = TIMEOUT,
         retry_for: float = RETRY_FOR,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._retry_for = retry_for
-        self._http = httpx.AsyncClient(**_settings(base_url, token, timeout, retry_for), transport=transport)
+        self._http = httpx2.AsyncClient(**_settings(base_url, token, timeout, retry_for), transport=transport)
         self.grc = AsyncGrc(AsyncIncidents(self._run))
 
     async def aclose(self) -> None:
@@ -140,7 +140,7 @@ class AsyncClient:
             await asyncio.sleep(pause)
             try:
                 outcome: Outcome = await self._http.send(_request(self._http, call))
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 outcome = error
             try:
                 pause = steps.send(outcome)
@@ -166,11 +166,11 @@ def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float
     }
 
 
-def _checked(base_url: str | None) -> httpx.URL:
+def _checked(base_url: str | None) -> httpx2.URL:
     try:
-        url = httpx.URL((base_url or "").strip().rstrip("/"))
-    except httpx.InvalidURL:
-        url = httpx.URL()
+        url = httpx2.URL((base_url or "").strip().rstrip("/"))
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
     right = url.scheme in ("https", "http") and url.host and "/api/v1" not in url.path
     if not right or url.userinfo or url.query or url.fragment:
         raise ValueError(  # the text omits the value, which may be the token or contain a password
@@ -180,5 +180,5 @@ def _checked(base_url: str | None) -> httpx.URL:
     return url
 
 
-def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+def _request(http: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> httpx2.Request:
     return http.build_request(call.method, call.path, params=call.parameters, headers=call.headers, content=call.body)

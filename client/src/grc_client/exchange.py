@@ -13,20 +13,20 @@ from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 
 from .calls import Call
 from .errors import OF_STATUS, ApiError, ConnectionFailed, GrcError, ServerError, UnexpectedAnswer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 # These statuses count as the API's errors even without JSON, because firewalls and proxies send pages of their own.
 _WITHOUT_WORDS = (401, 403, 408, 429)
-_MAY_PASS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
+_MAY_PASS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError)
 
 T = TypeVar("T")
-Outcome = httpx.Response | httpx.RequestError
+Outcome = httpx2.Response | httpx2.RequestError
 
 
 def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
@@ -42,7 +42,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
     pause = 0.0
     for attempt in count():
         outcome = yield pause
-        if isinstance(outcome, httpx.Response) and outcome.is_success:
+        if isinstance(outcome, httpx2.Response) and outcome.is_success:
             return _read(call, outcome)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
         if not _may_pass(call, outcome) or time.monotonic() + pause > ends:
@@ -51,7 +51,7 @@ def exchange(call: Call[T], retry_for: float) -> Generator[float, Outcome, T]:
 
 
 def _may_pass(call: Call[T], outcome: Outcome) -> bool:
-    if isinstance(outcome, httpx.Response):
+    if isinstance(outcome, httpx2.Response):
         return outcome.status_code in (408, 429) or (outcome.status_code >= 500 and call.repeatable)
     return isinstance(outcome, _NEVER_SENT) or (isinstance(outcome, _MAY_PASS) and call.repeatable)
 
@@ -61,7 +61,7 @@ def _retry_after(outcome: Outcome) -> float:
 
     Return 0 if the header is missing or invalid.
     """
-    header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
+    header = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx2.Response) else ""
     if header.isascii() and header.isdecimal():
         return float(header)
     try:
@@ -72,7 +72,7 @@ def _retry_after(outcome: Outcome) -> float:
         return 0.0
 
 
-def _read(call: Call[T], answer: httpx.Response) -> T:
+def _read(call: Call[T], answer: httpx2.Response) -> T:
     try:
         return call.read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -82,11 +82,11 @@ def _read(call: Call[T], answer: httpx.Response) -> T:
 
 
 def _failure(outcome: Outcome) -> GrcError:
-    if isinstance(outcome, httpx.DecodingError):
+    if isinstance(outcome, httpx2.DecodingError):
         return UnexpectedAnswer(
             f"the answer from {outcome.request.url.host} cannot be decoded: {outcome}. Check base_url and any proxy."
         )
-    if isinstance(outcome, httpx.RequestError):
+    if isinstance(outcome, httpx2.RequestError):
         return ConnectionFailed(
             f"no answer from {outcome.request.url.host}: {type(outcome).__name__} {outcome}".rstrip()
             + ". Check base_url and the network."
@@ -99,7 +99,7 @@ def _failure(outcome: Outcome) -> GrcError:
     return kind(status, members.get("request_id") or _request_id(outcome), members)
 
 
-def _problem(answer: httpx.Response) -> dict[str, Any] | None:
+def _problem(answer: httpx2.Response) -> dict[str, Any] | None:
     """Return the JSON object in a refusal, or None if the refusal's body is not a JSON object.
 
     The token is removed from the object, because a proxy may echo the request's headers.
@@ -113,13 +113,13 @@ def _problem(answer: httpx.Response) -> dict[str, Any] | None:
     return members if isinstance(members, dict) else None
 
 
-def _request_id(answer: httpx.Response) -> str | None:
+def _request_id(answer: httpx2.Response) -> str | None:
     """Return the request id from the answer's header. A refusal by the gateway has the id only there."""
     request_id: str | None = answer.headers.get("apigw-requestid")
     return request_id
 
 
-def _described(answer: httpx.Response) -> str:
+def _described(answer: httpx2.Response) -> str:
     kind = answer.headers.get("content-type", "no content type")
     request = f" [request {request_id}]" if (request_id := _request_id(answer)) else ""
     return f"{answer.request.method} {answer.request.url.path}: {answer.status_code} with {kind}{request}"
