@@ -11,6 +11,7 @@ import pytest
 from grc_client import calls, fields, models
 from grc_client.errors import OF_STATUS, ApiError, GrcError
 from grc_client.incidents import AsyncIncidents, Incidents
+from grc_client.raw import AsyncRawIncidents, RawIncidents
 from incidents.domain import metric_definitions, model, payloads
 from incidents.edges import parameters, responses
 from incidents_cli.local.local_stack import operation_name
@@ -36,12 +37,16 @@ def test_every_operation_has_a_call_and_a_method() -> None:
     assert set(METHODS.values()) == operations | ALSO
     assert all(callable(getattr(calls, name)) for name in METHODS.values())
     assert public(Incidents) == public(AsyncIncidents) == set(METHODS)
+    assert public(RawIncidents) == public(AsyncRawIncidents) == set(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_both_clients_have_the_same_parameters(method: str) -> None:
     blocking, asynchronous = getattr(Incidents, method), getattr(AsyncIncidents, method)
     assert signature(blocking).parameters == signature(asynchronous).parameters
+    for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
+        assert signature(raw).parameters == signature(blocking).parameters
+        assert raw.__doc__
     assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes"))
     assert blocking.__doc__
     assert asynchronous.__doc__

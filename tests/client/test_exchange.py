@@ -45,7 +45,7 @@ def broken(kind: type[httpx2.RequestError]) -> httpx2.RequestError:
     return kind("broken", request=REQUEST)
 
 
-def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float = 30) -> list[float]:
+def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float | None = 30) -> list[float]:
     """Run an exchange until it gives up, and return the pause before each attempt."""
     steps = exchange.exchange(call, retry_for)
     pauses = [next(steps)]
@@ -58,7 +58,7 @@ def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for:
 
 
 @pytest.mark.parametrize("call", [GET, CREATE, UPDATE, DELETE], ids=["get", "create", "update", "delete"])
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], status: int, clock: list[float]) -> None:
     pauses = run(call, lambda: answer(status, {}), clock)
 
@@ -71,7 +71,10 @@ def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], s
     ("came", "again"),
     [
         (lambda: answer(408, {}), True),
+        (lambda: httpx2.Response(408, text="Request Timeout", request=REQUEST), True),
+        (lambda: answer(425, {}), True),
         (lambda: answer(429, {}), True),
+        (lambda: broken(httpx2.ProxyError), True),
         (lambda: broken(httpx2.ConnectError), True),
         (lambda: broken(httpx2.ConnectTimeout), True),
         (lambda: broken(httpx2.PoolTimeout), True),
@@ -99,6 +102,38 @@ def test_a_request_that_cannot_be_sent_is_not_retried(kind: type[httpx2.RequestE
 
 def test_a_request_without_retry_time_is_not_retried(clock: list[float]) -> None:
     assert run(GET, lambda: answer(503, {}), clock, retry_for=0) == [0]
+
+
+@pytest.mark.parametrize("kind", [httpx2.ConnectError, httpx2.ProxyError])
+@pytest.mark.parametrize("call", [GET, UPDATE_IF], ids=["get", "update"])
+def test_a_refused_connection_is_reported_within_seconds(
+    call: Call[Any], kind: type[httpx2.RequestError], clock: list[float]
+) -> None:
+    assert len(run(call, lambda: broken(kind), clock, retry_for=None)) > 3
+    assert clock[0] <= exchange.UNREACHABLE_FOR
+
+
+def test_a_refused_connection_is_retried_for_as_long_as_the_caller_says(clock: list[float]) -> None:
+    run(GET, lambda: broken(httpx2.ConnectError), clock, retry_for=30)
+
+    assert 25 < clock[0] <= 30
+
+
+@pytest.mark.parametrize("came", [lambda: answer(503, {}), lambda: broken(httpx2.ConnectTimeout)])
+def test_other_failures_are_retried_for_a_minute(came: Callable[[], Any], clock: list[float]) -> None:
+    run(GET, came, clock, retry_for=None)
+
+    assert 55 < clock[0] <= exchange.RETRY_FOR
+
+
+def test_a_restart_during_a_call_has_seconds_of_its_own(clock: list[float]) -> None:
+    outcomes = [answer(503, {}), broken(httpx2.ConnectError), answer(503, {}), broken(httpx2.ConnectError)]
+
+    def came() -> Any:
+        clock[0] += 6
+        return outcomes.pop(0) if outcomes else broken(httpx2.ConnectError)
+
+    assert len(run(GET, came, clock, retry_for=None)) == 5, "each first failure to connect is retried"
 
 
 def test_no_pause_is_shorter_than_the_api_s_retry_after(clock: list[float]) -> None:
@@ -138,12 +173,21 @@ def test_pauses_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn == [(0, pause) for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0)]
 
 
-def failure(came: Any) -> grc_client.GrcError:
-    steps = exchange.exchange(GET, 0)
-    next(steps)
+def failure(came: Any, call: Call[Any] = GET) -> grc_client.GrcError:
+    """Return the error of a call whose only attempt has the given outcome, or whose answer cannot be parsed."""
     with pytest.raises(grc_client.GrcError) as raised:
-        steps.send(came)
+        result(came, call)
     return raised.value
+
+
+def result(came: Any, call: Call[Any]) -> Any:
+    steps = exchange.exchange(call, 0)
+    next(steps)
+    try:
+        steps.send(came)
+    except StopIteration as end:
+        return end.value.parse()
+    raise AssertionError("without time for a retry, an exchange ends after its first attempt")
 
 
 @pytest.mark.parametrize("status", OF_STATUS)
@@ -271,7 +315,57 @@ def test_json_nested_too_deeply_is_not_a_valid_answer(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_a_delete_answered_with_a_page_of_another_server_fails(status: int) -> None:
-    steps = exchange.exchange(DELETE, 0)
-    next(steps)
-    with pytest.raises(grc_client.UnexpectedAnswer):
-        steps.send(httpx2.Response(status, html="<h1>Welcome to the hotel</h1>", request=REQUEST))
+    page = httpx2.Response(status, html="<h1>Welcome to the hotel</h1>", request=REQUEST)
+    assert type(failure(page, DELETE)) is grc_client.UnexpectedAnswer
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_page_of_a_proxy_that_gave_up_is_an_api_error(status: int) -> None:
+    error = failure(httpx2.Response(status, text="Request Timeout", request=REQUEST))
+    assert type(error) is grc_client.ApiError
+    assert error.status == status
+
+
+# --- The log ---------------------------------------------------------------------------------------------------------
+
+SECRET = "eyJhbGciOiJSUzI1NiJ9.canary"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name == "grc_client"]
+
+
+def test_the_log_has_each_attempt_and_the_reason_of_each_retry(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "grc_client")
+    outcomes = [
+        answer(503, {}, apigw_requestid="A="),
+        broken(httpx2.ReadTimeout),
+        answer(404, {}, apigw_requestid="B="),
+    ]
+
+    def came() -> Any:
+        clock[0] += 0.25
+        return outcomes.pop(0)
+
+    run(calls.list_incidents({"owner_id": "ada@example.com"}), came, clock)
+
+    path = "GET /api/v1/grc/incidents"
+    assert lines(caplog) == [
+        f"DEBUG {path}: 503 [request A=] in 0.250 s",
+        f"INFO {path}: retry 1 in 0.100 s, after 503 [request A=]",
+        f"DEBUG {path}: ReadTimeout broken in 0.250 s",
+        f"INFO {path}: retry 2 in 0.200 s, after ReadTimeout broken",
+        f"DEBUG {path}: 404 [request B=] in 0.250 s",
+    ]
+
+
+def test_neither_the_log_nor_an_error_repeats_a_token_in_the_text_of_a_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    request = httpx2.Request("GET", REQUEST.url, headers={"authorization": f"Bearer {SECRET}"})
+    error = failure(httpx2.ReadError(f"bad header Bearer {SECRET}", request=request))
+    assert "bad header Bearer [token]" in caplog.text
+    assert "canary" not in caplog.text + str(error) + repr(error)
