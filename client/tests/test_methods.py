@@ -1,6 +1,8 @@
 """Tests of every method on a running service, with both clients."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -67,6 +69,21 @@ def test_money_keeps_all_its_digits(incidents: Any, amount: str) -> None:
     incidents.update(made.id, financial_impact=None)
     last = incidents.changes(made.id).items[-1].changes["financial_impact"]
     assert (last.from_, last.to) == (Decimal(amount), None)
+
+
+def test_a_loop_with_if_match_loses_no_concurrent_addition(tag: str) -> None:
+    def add(name: str) -> None:
+        while True:
+            incident = client.grc.incidents.get(made.id)
+            with suppress(grc_client.PreconditionFailed):
+                client.grc.incidents.update(made.id, if_match=incident.etag, tags=[*incident.tags, name])
+                break
+
+    names = [f"{tag}-{n}" for n in range(6)]
+    with grc_client.Client() as client, ThreadPoolExecutor() as people:
+        made = client.grc.incidents.create(title="x")
+        list(people.map(add, names))
+        assert sorted(client.grc.incidents.get(made.id).tags) == names
 
 
 def test_the_metrics_of_a_window(incidents: Any) -> None:

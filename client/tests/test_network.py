@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from grc_client import AsyncClient, Client
 
-CREATES, CLIENTS = 300, 8
+CREATES, CLIENTS = 200, 8
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.canary.c2ln"
 
 
