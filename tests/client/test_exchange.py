@@ -127,13 +127,13 @@ def test_other_failures_are_retried_for_a_minute(came: Callable[[], Any], clock:
 
 
 def test_a_restart_during_a_call_has_seconds_of_its_own(clock: list[float]) -> None:
-    outcomes = [answer(503, {}), broken(httpx2.ConnectError), answer(503, {}), broken(httpx2.ConnectError)]
-
     def came() -> Any:
-        clock[0] += 6
+        clock[0] += 6 if len(outcomes) > 2 else 0
         return outcomes.pop(0) if outcomes else broken(httpx2.ConnectError)
 
-    assert len(run(GET, came, clock, retry_for=None)) == 5, "each first failure to connect is retried"
+    outcomes = [answer(503, {}), answer(503, {}), broken(httpx2.ConnectError), answer(503, {})]
+    assert len(run(GET, came, clock, retry_for=None)) > 6
+    assert 12 < clock[0] < 25
 
 
 def test_no_pause_is_shorter_than_the_api_s_retry_after(clock: list[float]) -> None:

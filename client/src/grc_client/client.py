@@ -81,7 +81,7 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._options = _Options(timeout, retry_for).checked()
-        _check(transport, httpx2.BaseTransport, "HTTPTransport")
+        _check_transport(transport, httpx2.BaseTransport, "HTTPTransport")
         self._http = httpx2.Client(**_settings(base_url, token), transport=transport)
         self.grc = Grc(Incidents(self._send))
 
@@ -142,7 +142,7 @@ class AsyncClient:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._options = _Options(timeout, retry_for).checked()
-        _check(transport, httpx2.AsyncBaseTransport, "AsyncHTTPTransport")
+        _check_transport(transport, httpx2.AsyncBaseTransport, "AsyncHTTPTransport")
         self._http = httpx2.AsyncClient(**_settings(base_url, token), transport=transport)
         self.grc = AsyncGrc(AsyncIncidents(self._send))
 
@@ -184,7 +184,7 @@ class AsyncClient:
                 return answer
 
 
-def _check(transport: object, kind: type, example: str) -> None:
+def _check_transport(transport: object, kind: type, example: str) -> None:
     """Raise TypeError for a transport of another library, such as httpx, or of the other client."""
     if transport is not None and not isinstance(transport, kind):
         given = type(transport)

@@ -3,7 +3,7 @@
 ``exchange`` sends nothing itself. It is a generator: it yields the pause before each request, and receives the outcome
 of the request. So the blocking and the asynchronous client can share it.
 
-The logger ``grc_client`` tells each attempt at the level DEBUG, and each retry at the level INFO.
+The logger ``grc_client`` has each attempt at the level DEBUG, and each retry at the level INFO.
 """
 
 import json
@@ -52,26 +52,24 @@ def exchange(call: Call[T], retry_for: float | None) -> Generator[float, Outcome
     random, with a limit that doubles each time ("full jitter", AWS Architecture Blog, 2015). A pause is never shorter
     than the API's Retry-After. Raises GrcError.
     """
-    ends = time.monotonic() + (RETRY_FOR if retry_for is None else retry_for)
-    pause, unreachable_since = 0.0, None
+    ends = limit = time.monotonic() + (RETRY_FOR if retry_for is None else retry_for)
+    pause = 0.0
     for attempt in count():
         planned = time.monotonic() + pause
         outcome = yield pause
         now = time.monotonic()
-        told = _told(outcome)
-        _log.debug("%s %s: %s in %.3f s", call.method, call.path, told, max(0.0, now - planned))
+        description = _describe(outcome)
+        _log.debug("%s %s: %s in %.3f s", call.method, call.path, description, max(0.0, now - planned))
         if isinstance(outcome, httpx2.Response) and outcome.is_success:
             return RawResponse(_request(outcome), outcome.status_code, outcome.headers, outcome.content, call.read)
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)) + _retry_after(outcome)  # noqa: S311
-        limit = ends
-        if isinstance(outcome, _UNREACHABLE):
-            unreachable_since = now if unreachable_since is None else unreachable_since
-            limit = min(ends, unreachable_since + UNREACHABLE_FOR) if retry_for is None else ends
-        else:
-            unreachable_since = None
+        if not isinstance(outcome, _UNREACHABLE):
+            limit = ends
+        elif retry_for is None and limit == ends:
+            limit = min(ends, now + UNREACHABLE_FOR)
         if not _may_pass(call, outcome) or now + pause > limit:
             raise _failure(outcome)  # without `from outcome`, because its traceback has the token
-        _log.info("%s %s: retry %d in %.3f s, after %s", call.method, call.path, attempt + 1, pause, told)
+        _log.info("%s %s: retry %d in %.3f s, after %s", call.method, call.path, attempt + 1, pause, description)
     raise AssertionError("unreachable")
 
 
@@ -81,7 +79,7 @@ def _may_pass(call: Call[T], outcome: Outcome) -> bool:
     return isinstance(outcome, _NEVER_SENT) or (isinstance(outcome, _MAY_PASS) and call.repeatable)
 
 
-def _told(outcome: Outcome) -> str:
+def _describe(outcome: Outcome) -> str:
     """Return one line about an outcome, for the log and for errors. It has neither the token nor the answer's body."""
     if isinstance(outcome, httpx2.Response):
         return f"{outcome.status_code} [request {request_id_of(outcome.headers) or 'without id'}]"
@@ -112,10 +110,12 @@ def _retry_after(outcome: Outcome) -> float:
 
 def _failure(outcome: Outcome) -> GrcError:
     if isinstance(outcome, httpx2.RequestError):
-        host, told = outcome.request.url.host, _told(outcome)
+        host, description = outcome.request.url.host, _describe(outcome)
         if isinstance(outcome, httpx2.DecodingError):
-            return UnexpectedAnswer(f"the answer from {host} cannot be decoded: {told}. Check base_url and any proxy.")
-        return ConnectionFailed(f"no answer from {host}: {told}. Check base_url and the network.")
+            return UnexpectedAnswer(
+                f"the answer from {host} cannot be decoded: {description}. Check base_url and any proxy."
+            )
+        return ConnectionFailed(f"no answer from {host}: {description}. Check base_url and the network.")
     status, members = outcome.status_code, _problem(outcome)
     if status < 400 or (members is None and status < 500 and status not in _WITHOUT_WORDS):
         answer = described(_request(outcome), status, outcome.headers)
