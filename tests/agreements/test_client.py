@@ -16,7 +16,7 @@ from incidents.domain import metric_definitions, model, payloads
 from incidents.edges import parameters, responses
 from incidents_cli.local.local_stack import operation_name
 
-from tests.support import templates
+from tests.support import documents, templates
 from tests.support.templates import CHECKOUT
 
 # The client has two methods for the update operation: `update`, and `restore` for the patch that restores an incident.
@@ -97,6 +97,17 @@ def test_the_file_that_mypy_reads_uses_every_method() -> None:
     for method in METHODS:
         assert f"client.grc.incidents.{method}(" in text
         assert text.count(f"incidents.{method}(") >= 2, "both clients must use each method"
+
+
+def test_the_client_s_own_tests_use_every_method() -> None:
+    text = (CHECKOUT / "client" / "tests" / "test_methods.py").read_text()
+    assert [method for method in METHODS if f"incidents.{method}(" not in text] == []
+
+
+def test_the_client_s_readme_prepares_its_examples_as_the_page_does() -> None:
+    """The suites run the page's lines. The client's own tests get the URL and the token from the environment."""
+    readme = (CHECKOUT / "client" / "README.md").read_text()
+    assert documents.blocks(readme, "bash") == documents.blocks(documents.PAGES["client.md"], "bash")[:1]
 
 
 def test_the_client_has_a_copy_of_the_license() -> None:
