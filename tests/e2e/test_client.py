@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import documents
 from tests.support.checkout import Checkout
 from tests.support.templates import CHECKOUT
 
@@ -53,6 +54,7 @@ def test_the_index_would_accept_the_packages(dist: Path) -> None:
     said = run("uvx", "--from", TWINE, "twine", "check", "--strict", wheel, source, cwd=dist)
 
     assert said.count("PASSED") == 2
+    assert f"uvx {TWINE.replace('==', '@')} check --strict" in documents.PAGES["runbooks/publish-client.md"]
 
 
 def test_the_source_distribution_has_every_file_of_the_client(dist: Path) -> None:
