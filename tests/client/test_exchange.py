@@ -154,8 +154,9 @@ def test_an_unreadable_retry_after_is_ignored(header: str, clock: list[float]) -
     assert run(GET, lambda: came, clock)[1] == 0.1
 
 
-def test_the_client_gives_up_if_the_retry_after_is_too_late(clock: list[float]) -> None:
-    assert run(GET, lambda: answer(429, {}, retry_after="31"), clock) == [0]
+@pytest.mark.parametrize("seconds", ["31", "9" * 400])
+def test_the_client_gives_up_if_the_retry_after_is_too_late(seconds: str, clock: list[float]) -> None:
+    assert run(GET, lambda: answer(429, {}, retry_after=seconds), clock) == [0]
 
 
 def test_pauses_are_random(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 """Tests of the client's packages: an empty environment outside the repository installs the wheel and runs the client's
-own tests (client/tests) on the local stack.
+own tests (client/tests) on the local stack, and the tests without a network (tests/client).
 
 The tests run with the oldest libraries that the client accepts, and with the newest.
 """
@@ -82,6 +82,8 @@ def tested(stack: Checkout, dist: Path, tmp_path_factory: pytest.TempPathFactory
         with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
         (source,) = folder.glob("grc_client-*")
+        for path in (CHECKOUT / "tests" / "client").glob("test_*.py"):
+            shutil.copy(path, source / "tests")
         installed = run(python, "-c", INSTALLED, cwd=folder)
         return installed + run(
             python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", source, source / "tests", cwd=folder,
