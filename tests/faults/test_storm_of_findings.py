@@ -281,6 +281,6 @@ def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batc
     promise(
         "A flood of one tenant's findings delays another tenant's by a bounded time",
         f"{FLOOD} messages, one of ten of which hangs, lie before {QUIET} of a quiet tenant. With one batch at a time, "
-        f"the quiet tenant's last finding is an incident after {behind:.0f} s on a simulated clock, and after {fair:.1f} "
-        "s if the queue delivers the quiet tenant's messages first",
+        f"the quiet tenant's last finding is an incident after {behind:.0f} s on a simulated clock, and after "
+        f"{fair:.1f} s if the queue delivers the quiet tenant's messages first",
     )

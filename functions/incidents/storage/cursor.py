@@ -82,7 +82,7 @@ def _tag(key: bytes, nonce: bytes, padded: bytes, context: bytes) -> bytes:
 def _crypt(key: bytes, tag: bytes, text: bytes) -> bytes:
     """Return the text XOR a stream that depends on the tag. Applied twice, it returns the text."""
     stream = hmac.digest(_key_for(_LABELS[1], key), tag, "sha256")
-    return bytes(one ^ other for one, other in zip(text, stream, strict=True))
+    return bytes(byte ^ mask for byte, mask in zip(text, stream, strict=True))
 
 
 def _key_for(label: bytes, key: bytes) -> bytes:
