@@ -173,6 +173,25 @@ def test_a_last_failure_without_a_dead_letter_is_left_to_the_queue(batch: Batch,
     assert broken("Refused", receives=5) == ["Refused"]
 
 
+def test_a_message_that_no_alarm_can_stop_loses_nothing(sent: Sent, clock: Clock) -> None:
+    def work(body: str) -> list[str]:
+        clock.wait(TIMEOUT + 10)  # for example a call into C
+        raise Busy
+
+    event = sqs_event("overrun", "next")
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: TIMEOUT * 1000)
+
+    def operate(message: findings_queue.Message) -> list[str]:
+        return work(message.body)
+
+    operate.__module__ = "ingest_finding"
+    answer = findings_queue.consumer(operate)(event, context)
+
+    failed = [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    assert failed == [record["messageId"] for record in event["Records"]]
+    assert sent == []
+
+
 def test_the_shares_of_a_batch_fit_into_its_time() -> None:
     least = deadline.for_one_attempt()
     for waiting in range(1, 11):

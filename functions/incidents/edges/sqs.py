@@ -78,8 +78,11 @@ def consumer(
                 failed.append((record, error))
         undone = [record for record, _ in failed]
         if afterwards and (failed or waiting):
-            with deadline.within(ends - deadline.now()):
-                undone = _end(failed, waiting, afterwards)
+            try:
+                with deadline.within(ends - deadline.now()):
+                    undone = _end(failed, waiting, afterwards)
+            except Exception:  # the alarm of ``within``; a message that is delivered twice does no harm
+                undone += waiting
             outcomes.update({PUT_BACK: len(waiting)} if waiting else {})
         cloudwatch.count(counted_as, "outcome", outcomes)
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in undone]}
