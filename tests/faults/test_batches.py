@@ -188,8 +188,9 @@ def test_a_message_that_no_alarm_can_stop_loses_nothing(sent: Sent, clock: Clock
     answer = findings_queue.consumer(operate)(event, context)
 
     failed = [one["itemIdentifier"] for one in answer["batchItemFailures"]]
-    assert failed == [record["messageId"] for record in event["Records"]]
-    assert sent == []
+    overrun, following = event["Records"]
+    assert overrun["messageId"] in failed
+    assert following["messageId"] in failed or following["body"] in [one["MessageBody"] for one in sent]
 
 
 def test_the_shares_of_a_batch_fit_into_its_time() -> None:
