@@ -85,7 +85,9 @@ def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -
 def test_the_example_of_the_metrics_page_runs(stack: Checkout) -> None:
     (measured,) = run_each(stack, "metrics.md")
 
-    assert "definitions" in json.loads(measured)
+    answer = json.loads(measured)
+    assert "definitions" in answer
+    assert answer["pending_days"] > 0 or answer["open"]["n"] > 0  # the schedule may already have computed the day
 
 
 def test_the_example_of_the_import_page_runs(stack: Checkout) -> None:
