@@ -22,7 +22,9 @@ from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environm
 TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
         "--with", "cryptography")  # fmt: skip
 
+GUARD = Path(__file__).with_name("ministack_guard.py")
 _START_SECONDS, _STOP_SECONDS = 60, 20
+_CALLS_FOR_EACH_CPU = 4
 
 
 def install() -> str:
@@ -65,12 +67,14 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         "S3_DATA_DIR": str(folder.objects),
         "TMPDIR": str(folder.temporary),
         "LOG_LEVEL": "WARNING",
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(_CALLS_FOR_EACH_CPU * (os.cpu_count() or 1)),
     }
     log = folder.logs / "emulator.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [interpreter, "-m", "ministack"],
+            [interpreter, "-P", str(GUARD)],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            umask=0o077,  # its state has incidents and keys
             start_new_session=True,  # Ctrl-C then reaches only the command, which stops the emulator cleanly
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
@@ -130,6 +134,10 @@ def running_stack(folder: StackFolder) -> Stack:
     stack = load(folder)
     if stack is None or not is_alive(stack):
         raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
+    if not stack.access_key:
+        raise StepFailed(
+            "An earlier version started the stack, without protection.", "", f"Start it again: {command('up')}"
+        )
     if not stack.ready:
         raise StepFailed("The stack is starting.", "", "Wait until `incidents up` prints that it is up.")
     if not answers(stack):
@@ -139,15 +147,18 @@ def running_stack(folder: StackFolder) -> Stack:
     return stack
 
 
-def stop(stack: Stack, folder: StackFolder) -> None:
-    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save the stack's record as stopped."""
+def stop(stack: Stack, folder: StackFolder) -> Stack:
+    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save and return the stopped stack."""
     if stack.pid is not None and is_alive(stack):
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-    replace(stack, pid=None, ready=False).save(folder)
+    shutil.rmtree(folder.temporary, ignore_errors=True)  # the code that workers unpacked
+    stopped = replace(stack, pid=None, ready=False)
+    stopped.save(folder)
+    return stopped
 
 
 def _kill(pid: int, number: signal.Signals, *, group: bool = False) -> None:

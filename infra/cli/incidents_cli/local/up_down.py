@@ -14,7 +14,7 @@ import httpx
 
 from ..console import StepFailed, command, stderr, step
 from . import emulator, issuer, routes, sam
-from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load
+from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
 if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
@@ -46,6 +46,9 @@ def up(
     with _alone(folder):
         known = _start_over(folder) if fresh else load(folder)
         running = known is not None and emulator.is_alive(known)
+        if known is not None and running and not known.access_key:
+            stderr.print("An earlier version started the stack, without protection. It is started again.")
+            known, running = emulator.stop(known, folder), False
         stack = _on_port(known, port, running)
         if known is not None and known.pid is not None and not running:
             _after_a_crash(folder)
@@ -164,7 +167,7 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
             )  # fmt: skip
         stderr.print(f"The stack runs on port {stack.port}. This command updates it with the current code.")
         return stack
-    stack = replace(stack, port=port or stack.port, pid=None)
+    stack = replace(stack, port=port or stack.port, pid=None, access_key=stack.access_key or new_access_key())
     if not emulator.is_free(stack.port):
         raise StepFailed(
             f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
