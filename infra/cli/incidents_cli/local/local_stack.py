@@ -66,8 +66,8 @@ def new_access_key() -> str:
 class Stack:
     """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop.
 
-    ``access_key`` is a secret: whoever has it can run code as the user of this machine. It is both the id and the secret
-    of the AWS credentials. It is empty if an earlier version of the command recorded the stack.
+    ``access_key`` is a secret: whoever has it can run code as the user of this machine. It is both the id and the
+    secret of the AWS credentials. It is empty if an earlier version of the command recorded the stack.
     """
 
     port: int

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[None]]
+Application = Callable[[Scope, Any, Any], Awaitable[object]]
 
 LOAD = "/_incidents/load"
 """The path of the guard's own answer: how many calls run, wait and may run. It needs the key."""
@@ -59,7 +59,7 @@ class Guard:
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> object:
         match scope["type"]:
             case "lifespan":
                 return await self._application(scope, receive, send)
@@ -192,10 +192,10 @@ class Calls:
 
 def main() -> None:
     """Run the emulator until a signal ends it."""
-    emulator = import_module("ministack.app")
-    functions = import_module("ministack.services.lambda_svc")
-    runtime = import_module("ministack.core.lambda_runtime")
-    sessions = import_module("ministack.services.sts")
+    emulator: Any = import_module("ministack.app")
+    functions: Any = import_module("ministack.services.lambda_svc")
+    runtime: Any = import_module("ministack.core.lambda_runtime")
+    sessions: Any = import_module("ministack.services.sts")
     key, port = os.environ["AWS_ACCESS_KEY_ID"], int(os.environ["GATEWAY_PORT"])
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
