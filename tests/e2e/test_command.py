@@ -46,7 +46,7 @@ def test_status_prints_only_json(stack: Checkout) -> None:
 
     assert list(values) == [
         "api_url", "endpoint_url", "region", "access_key_id", "secret_access_key", "issuer", "audience", "table_name",
-        "event_bus_name", "queue_url", "dead_letters_url", "functions",
+        "event_bus_name", "queue_url", "dead_letters_url", "functions", "calls",
     ]  # fmt: skip
     assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}

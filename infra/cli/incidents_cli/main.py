@@ -122,15 +122,17 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Print the running stack's URLs, resource names and functions."""
-    values = emulator.running_stack(StackFolder()).status()
+    """Print the running stack's URLs, key, resource names and functions, and how busy it is."""
+    stack = emulator.running_stack(StackFolder())
+    values = stack.status() | {"calls": emulator.load(stack)}
     if as_json:
         typer.echo(json.dumps(values, indent=2))
         return
-    functions = values.pop("functions")
+    functions, calls = values.pop("functions"), values.pop("calls")
     for name, value in values.items():
         typer.echo(f"{name:<18} {value}")
     typer.echo(f"{'functions':<18} {', '.join(sorted(functions))}")
+    typer.echo(f"{'calls':<18} {calls['running']} of at most {calls['limit']} run, {calls['waiting']} wait")
 
 
 @cli.command()

@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 
 from ..console import StepFailed, command, run
-from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
+from . import ministack_guard
+from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment
+from .local_stack import load as recorded_stack
 
 # The two additional packages let the emulator read SAM templates and check JWTs. The emulator runs the functions with
 # its own interpreter. So that must be the interpreter for which the functions are built.
@@ -136,9 +138,17 @@ def answers(stack: Stack) -> bool:
         return False
 
 
+def load(stack: Stack) -> dict[str, int]:
+    """Return how many calls of functions are ``running``, how many are ``waiting``, and the ``limit`` of the former."""
+    key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
+    answer = httpx.get(stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=10, trust_env=False)
+    counts: dict[str, int] = answer.raise_for_status().json()
+    return counts
+
+
 def running_stack(folder: StackFolder) -> Stack:
     """Return the running stack. Raises StepFailed if the stack is stopped, is still starting or does not answer."""
-    stack = load(folder)
+    stack = recorded_stack(folder)
     if stack is None or not is_alive(stack):
         raise StepFailed("The stack is not running.", "", f"Start it: {command('up')}")
     if not stack.access_key:
@@ -147,11 +157,25 @@ def running_stack(folder: StackFolder) -> Stack:
         )
     if not stack.ready:
         raise StepFailed("The stack is starting.", "", "Wait until `incidents up` prints that it is up.")
-    if not answers(stack):
-        raise StepFailed(
-            "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
-        )
+    must_answer(stack)
     return stack
+
+
+def must_answer(stack: Stack) -> None:
+    """Raise StepFailed if the running emulator does not answer. The error says whether the emulator is busy or broken.
+
+    A busy emulator takes connections.
+    """
+    again = f"{command('down')}, then {command('up')}"
+    try:
+        load(stack)
+    except httpx.TimeoutException:
+        raise StepFailed(
+            "The stack is busy.", "  It takes connections, but did not answer within ten seconds.",
+            f"Try again in a minute. If it is still busy then, start it again: {again}",
+        ) from None  # fmt: skip
+    except httpx.HTTPError as error:
+        raise StepFailed("The stack runs but does not answer.", f"  {error}", f"Start it again: {again}") from None
 
 
 def stop(stack: Stack, folder: StackFolder) -> Stack:

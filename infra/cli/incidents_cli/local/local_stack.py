@@ -191,7 +191,7 @@ def load(folder: StackFolder) -> Stack | None:
     """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
         recorded = json.loads(folder.record.read_text())
-        known = {one.name for one in fields(Stack)}  # a record of another version may have more fields
+        known = {member.name for member in fields(Stack)}  # a record of another version may have more fields
         stack = Stack(**{"access_key": ""} | {name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
             raise TypeError("port and pid must be whole numbers")

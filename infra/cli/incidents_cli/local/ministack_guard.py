@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[object]]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 LOAD = "/_incidents/load"
 """The path of the guard's own answer: how many calls run, wait and may run. It needs the key."""
@@ -59,18 +59,20 @@ class Guard:
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> object:
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         match scope["type"]:
             case "lifespan":
-                return await self._application(scope, receive, send)
+                await self._application(scope, receive, send)
             case "http":
                 passed = self._checked(scope)
                 if isinstance(passed, str):
-                    return await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
-                if scope["path"] == LOAD:
-                    return await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
-                return await self._application(passed, receive, send)
-        return await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
+                    await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
+                elif scope["path"] == LOAD:
+                    await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
+                else:
+                    await self._application(passed, receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
 
     def _checked(self, scope: Scope) -> Scope | str:
         """Return the request to pass on, or the reason of its refusal."""
@@ -103,16 +105,16 @@ def _credentials(scope: Scope) -> list[str]:
 
     An authorization of AWS without a readable id counts as an empty id.
     """
-    found = []
+    keys = []
     for value in _headers(scope, b"authorization"):
         if value.startswith("AWS"):
-            key = _CREDENTIAL.match(value)
-            found.append(key[1] if key else "")
+            named = _CREDENTIAL.match(value)
+            keys.append(named[1] if named else "")
     query = scope.get("query_string", b"").decode("latin-1")
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name.lower() in _IN_THE_QUERY:
-            found.append(value.partition("/")[0])
-    return found
+            keys.append(value.partition("/")[0])
+    return keys
 
 
 def _is_cross_site(scope: Scope, own: str) -> bool:
@@ -122,7 +124,7 @@ def _is_cross_site(scope: Scope, own: str) -> bool:
 
 
 def _headers(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1").strip() for one, value in scope["headers"] if one.lower() == name]
+    return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -156,10 +156,7 @@ def _remove_data(folder: StackFolder) -> None:
 def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     stack = known or Stack(port=port or DEFAULT_PORT)
     if running:
-        if not emulator.answers(stack):
-            raise StepFailed(
-                "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
-            )
+        emulator.must_answer(stack)
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs on port {stack.port}.", "",
