@@ -8,6 +8,7 @@
 ``emulator``         starts and stops the process that emulates AWS
 ``ministack_guard``  runs in that process: refuses whoever does not have the stack's key, and lets calls wait
 ``issuer``           publishes the keys of the development token issuer, and signs its tokens
+``log_events``       reads the functions' log events
 ``local_stack``      the stack's record, its folder, and the environment of its processes
 
 If the table is empty, `incidents up` loads the samples in ``samples.json`` and ``sample_findings.json``.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from ..console import StepFailed, command, run
+from ..console import StepFailed, command, private, run
 from . import ministack_guard
 from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment
 from .local_stack import load as recorded_stack
@@ -79,7 +79,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         "LAMBDA_ACCOUNT_CONCURRENCY": str(calls_at_once()),
     }
     log = folder.logs / "emulator.log"
-    with log.open("w") as output:
+    with private(log).open("w") as output:
         process = subprocess.Popen(
             [interpreter, "-P", str(GUARD)],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -166,16 +166,16 @@ def must_answer(stack: Stack) -> None:
 
     A busy emulator takes connections.
     """
-    again = f"{command('down')}, then {command('up')}"
+    restart = f"{command('down')}, then {command('up')}"
     try:
         load(stack)
     except httpx.TimeoutException:
         raise StepFailed(
             "The stack is busy.", "  It takes connections, but did not answer within ten seconds.",
-            f"Try again in a minute. If it is still busy then, start it again: {again}",
+            f"Try again in a minute. If it is still busy then, start it again: {restart}",
         ) from None  # fmt: skip
     except httpx.HTTPError as error:
-        raise StepFailed("The stack runs but does not answer.", f"  {error}", f"Start it again: {again}") from None
+        raise StepFailed("The stack runs but does not answer.", f"  {error}", f"Start it again: {restart}") from None
 
 
 def stop(stack: Stack, folder: StackFolder) -> Stack:

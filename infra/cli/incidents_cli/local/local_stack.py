@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..console import StepFailed, command
+from ..console import StepFailed, command, private
 
 if TYPE_CHECKING:
     import boto3
@@ -177,8 +177,7 @@ class Stack:
 def write(path: Path, content: bytes) -> None:
     """Write a file atomically, readable by its owner only."""
     unfinished = path.with_suffix(".unfinished")
-    unfinished.touch(mode=0o600)
-    unfinished.write_bytes(content)
+    private(unfinished).write_bytes(content)
     unfinished.replace(path)
 
 

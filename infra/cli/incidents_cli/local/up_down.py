@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from ..console import StepFailed, command, stderr, step
+from ..console import StepFailed, command, private, stderr, step
 from . import emulator, issuer, routes, sam
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
@@ -81,6 +81,14 @@ def up(
     return stack, not running
 
 
+def left_behind(folder: StackFolder) -> str:
+    """Return what an interrupted `incidents up` leaves behind, and what to do."""
+    stack, to_start = load(folder), command("up")
+    if stack is None or not emulator.is_alive(stack):
+        return f"No stack runs, and no data is lost. Start the stack: {to_start}"
+    return f"The stack runs, perhaps with a part of the new code. Deploy the code again: {to_start}"
+
+
 def down(folder: StackFolder) -> bool:
     """Stop this checkout's stack and keep its data. Return whether the stack was running."""
     stack = load(folder)
@@ -109,7 +117,7 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
 
 @contextmanager
 def _alone(folder: StackFolder) -> Iterator[None]:
-    with folder.lock.open("w") as lock:
+    with private(folder.lock).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..console import clean, private
+
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
 _NOTHING = "-"
@@ -58,7 +60,7 @@ def _groups(answer: dict[str, Any]) -> Table:
             f"{_short(values['p50'])}/{_short(values['p90'])} ({values['n']})" if values["n"] else _NOTHING
             for values in (group[metric] for metric in (*_NAMES, "open"))
         )
-        table.add_row(_as_it_stands(group["group"] or "none"), *cells)
+        table.add_row(Text(clean(group["group"] or "none")), *cells)
     return table
 
 
@@ -71,11 +73,6 @@ def _trend(answer: dict[str, Any]) -> Table:
         known = [value for value in values if value is not None]
         table.add_row(name, _line(values, max(known, default=0)), duration(max(known, default=None)))
     return table
-
-
-def _as_it_stands(text: str) -> Text:
-    """Return a caller's text, safe to print: markup has no effect, and ``?`` replaces each control character."""
-    return Text("".join(character if character.isprintable() else "?" for character in text))
 
 
 def _table(title: str) -> Table:
@@ -140,7 +137,7 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_ylim(bottom=0)
         place.grid(axis="y", color="0.9")
     places[0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2)
-    figure.savefig(file, dpi=110)
+    figure.savefig(private(file), dpi=110)
     pyplot.close(figure)
 
 
