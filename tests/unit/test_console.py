@@ -119,7 +119,7 @@ def test_a_misuse_of_the_command_prints_no_control_characters(
         assert run(monkeypatch, *words) == 2
         printed = capsys.readouterr()
         assert not [letter for letter in printed.out + printed.err if not letter.isprintable() and letter != "\n"]
-        assert "202e" in printed.err
+        assert "Error" in printed.err
 
 
 class Letters:
