@@ -214,9 +214,15 @@ def test_a_page_of_the_stack_s_own_origin_does_not_have_the_key(
     tried = attacks(url, "own-page")
 
     with site(SCRIPT.replace("ATTACKS", json.dumps(tried))) as port:
-        api = gateway.create_api(Name="planted", ProtocolType="HTTP", Target=f"http://127.0.0.1:{port}/")["ApiId"]
+        api = {"ApiId": gateway.create_api(Name="planted", ProtocolType="HTTP")["ApiId"]}
+        gateway.create_stage(**api, StageName="$default", AutoDeploy=True)
+        target = gateway.create_integration(
+            **api, IntegrationType="HTTP_PROXY", IntegrationMethod="GET", PayloadFormatVersion="1.0",
+            IntegrationUri=f"http://127.0.0.1:{port}/",
+        )  # fmt: skip
+        gateway.create_route(**api, RouteKey="GET /docs", Target=f"integrations/{target['IntegrationId']}")
         try:
-            page, _ = browse(f"{url}/_aws/execute-api/{api['ApiId']}/$default/docs", tmp_path)
+            page, _ = browse(f"{url}/_aws/execute-api/{api['ApiId']}/docs", tmp_path)
         finally:
             gateway.delete_api(**api)
 

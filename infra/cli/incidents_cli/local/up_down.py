@@ -47,7 +47,7 @@ def up(
         known = _start_over(folder) if fresh else load(folder)
         running = known is not None and emulator.is_alive(known)
         if known is not None and running and not known.access_key:
-            stderr.print("An earlier version started the stack, without protection. It is started again.")
+            stderr.print("An earlier version started the stack, without protection. It is stopped and started again.")
             known, running = emulator.stop(known, folder), False
         stack = _on_port(known, port, running)
         if known is not None and known.pid is not None and not running:
