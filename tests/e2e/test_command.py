@@ -106,6 +106,15 @@ def test_token_refuses_what_the_api_refuses(stack: Checkout, words: list[str], n
     assert named in refused.stderr
 
 
+def test_only_its_user_can_read_what_the_stack_writes(stack: Checkout) -> None:
+    kept = [path for name in ("state", "objects", "logs", "tmp") for path in (stack.home / name).rglob("*")]
+    files = [stack.home / name for name in ("stack.json", "issuer-key.pem", "token", "lock", "logs/emulator.log")]
+    open_to_others = [path for path in (*files, *kept) if path.exists() and path.stat().st_mode & 0o077]
+    assert [path for path in open_to_others if "ministack-lambda" not in str(path)] == []
+    unpacked = [path for path in (stack.home / "tmp").iterdir() if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in unpacked} <= {0o700}
+
+
 def test_the_stack_listens_on_loopback_only(stack: Checkout) -> None:
     listening = "0A"
     port = f":{stack.port:04X}"
@@ -191,9 +200,11 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(stack: Checko
     assert len({answer.json()["incident_number"] for answer in answers}) == BURST
     assert max(each["running"] for each in seen) <= limit
     assert max(each["waiting"] for each in seen) > 0, "the calls must be more than may run"
-    workers = [process for process in Path("/proc").iterdir() if f"{stack.home}/tmp" in _command_line(process)]
-    assert len(workers) <= 2 * limit + len(stack.status["functions"])
-    assert sum(path.is_dir() for path in (stack.home / "tmp").iterdir()) <= 2 * limit + len(stack.status["functions"])
+    unpacked = stack.home / "tmp"
+    workers = [process for process in Path("/proc").iterdir() if str(unpacked) in _command_line(process)]
+    most = 2 * limit + len(stack.status["functions"])
+    assert len(workers) <= most
+    assert sum(path.is_dir() for path in unpacked.iterdir()) <= most
 
 
 def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
