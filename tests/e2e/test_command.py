@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,9 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert [one["title"] for one in samples].count("Customer export left in a public bucket") == 1
 
 
-def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(stack: Checkout) -> None:
+def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
+    stack: Checkout, promise: Callable[[str, str], None]
+) -> None:
     """The stack has just come up, so no function has a worker yet."""
     limit, seen = emulator.calls_at_once(), list[dict[str, int]]()
     with (
@@ -205,6 +208,11 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(stack: Checko
     most = 2 * limit + len(stack.status["functions"])
     assert len(workers) <= most
     assert sum(path.is_dir() for path in unpacked.iterdir()) <= most
+    promise(
+        "A new local stack answers a burst of calls",
+        f"{BURST} creates at once: {BURST} answers 201. At most {max(each['running'] for each in seen)} ran at the "
+        f"same time, and {len(workers)} processes were there after it",
+    )
 
 
 def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:

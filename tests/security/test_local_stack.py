@@ -10,6 +10,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,8 @@ from tests.support.browser import browse
 from tests.support.checkout import PATH, Checkout
 
 FUNCTIONS = "/2015-03-31/functions"
+TRIED = Counter[str]()
+"""How many attacks the tests of this module have made, by the attacker."""
 SCRIPT = """
 const attacks = ATTACKS;
 const tell = (told) => { document.body.textContent = "told: " + JSON.stringify(told); };
@@ -35,6 +38,20 @@ Promise.all(attacks.map(([url, options]) =>
     .catch((error) => `blocked ${error}`)
 )).then(tell);
 """
+
+
+@pytest.fixture
+def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
+    """Return a function that counts attacks that failed."""
+
+    def add(attacker: str, attacks: int) -> None:
+        TRIED[attacker] += attacks
+        promise(
+            "Only a holder of the local stack's key reaches its control plane",
+            f"{TRIED.total()} attacks were tried ({', '.join(f'{who} {n}' for who, n in TRIED.items())}): 0 got through",
+        )
+
+    return add
 
 
 def function(name: str) -> str:
@@ -65,7 +82,7 @@ def only_ours(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[None]:
 @pytest.mark.usefixtures("only_ours")
 @pytest.mark.parametrize("key", ["", "test", "000000000000", "123456789012", "AKIAIOSFODNN7EXAMPLE"])
 def test_another_user_of_the_machine_does_not_reach_the_control_plane(
-    stack: Checkout, http: httpx.Client, key: str
+    stack: Checkout, http: httpx.Client, key: str, count: Callable[[str, int], None]
 ) -> None:
     url, body = stack.status["endpoint_url"], function("intruder")
 
@@ -82,6 +99,7 @@ def test_another_user_of_the_machine_does_not_reach_the_control_plane(
     ]
 
     assert [answer.status_code for answer in answers] == [403] * len(answers)
+    count("another user of the machine", len(answers))
 
 
 @pytest.mark.parametrize("service", ["lambda", "dynamodb", "s3", "sqs", "sts", "iam", "events", "cloudformation"])
@@ -126,12 +144,15 @@ def test_what_needs_no_key_stays_readable(stack: Checkout, http: httpx.Client) -
     )
 
 
-def test_a_host_that_was_bound_to_loopback_reaches_nothing(stack: Checkout, http: httpx.Client, tmp_path: Path) -> None:
+def test_a_host_that_was_bound_to_loopback_reaches_nothing(
+    stack: Checkout, http: httpx.Client, tmp_path: Path, count: Callable[[str, int], None]
+) -> None:
     url, path = stack.status["endpoint_url"], f"{PATH}/docs"
     for host in (f"evil.example:{stack.port}", "evil.example", f"0b81a880.execute-api.localhost:{stack.port}"):
         for where in ("/_ministack/health", FUNCTIONS, "/", f"/_aws/execute-api/{stack.status['api_url'][-8:]}{path}"):
             answer = http.get(url + where, headers={"host": host} | signed(stack.status["access_key_id"]))
             assert (answer.status_code, "only to the hosts" in answer.text) == (403, True)
+            count("another host name", 1)
 
     page, _ = browse(
         f"http://evil.example:{stack.port}/_ministack/health",
@@ -188,7 +209,9 @@ def told(page: str) -> list[str]:
 
 @pytest.mark.usefixtures("only_ours")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_page_of_another_origin_reaches_only_the_api(stack: Checkout, tmp_path: Path, host: str) -> None:
+def test_a_page_of_another_origin_reaches_only_the_api(
+    stack: Checkout, tmp_path: Path, host: str, count: Callable[[str, int], None]
+) -> None:
     url = stack.status["endpoint_url"]
     tried = attacks(url, "foreign-page")
     read: list[tuple[str, dict[str, Any]]] = [
@@ -203,11 +226,12 @@ def test_a_page_of_another_origin_reaches_only_the_api(stack: Checkout, tmp_path
     assert len(answers) == len(tried) + len(read)
     # A page cannot read the answer to a request of the mode no-cors. The fixture shows that it was a refusal.
     assert [answer for answer in answers if not answer.startswith(("blocked", "0 opaque "))] == []
+    count("a page of another origin", len(answers))
 
 
 @pytest.mark.usefixtures("only_ours")
 def test_a_page_of_the_stack_s_own_origin_does_not_have_the_key(
-    stack: Checkout, aws: Callable[[str], Any], tmp_path: Path
+    stack: Checkout, aws: Callable[[str], Any], tmp_path: Path, count: Callable[[str, int], None]
 ) -> None:
     """An API of the stack serves the page, without a Content-Security-Policy, like documentation with planted code."""
     url, gateway = stack.status["endpoint_url"], aws("apigatewayv2")
@@ -227,7 +251,9 @@ def test_a_page_of_the_stack_s_own_origin_does_not_have_the_key(
             gateway.delete_api(**api)
 
     answers = told(page)
+    # The script cannot read an answer to a request of the mode no-cors of another origin. Here, it can read each.
     assert [answer.split()[0] for answer in answers] == ["403"] * len(tried)
+    count("a page of the stack's own origin", len(answers))
 
 
 def test_the_api_answers_a_page_of_another_origin(stack: Checkout, tmp_path: Path) -> None:
