@@ -470,7 +470,7 @@ def test_an_interrupted_erasure_of_everything_still_writes_its_proof(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(erasing.time, "sleep", interrupt)
+        patched.setattr(time, "sleep", interrupt)
         assert run(patched, *words) == 130
     left = f"continue from erasure-{table.tenant}.json.checkpoint."
     assert left in capsys.readouterr().err

@@ -46,9 +46,10 @@ def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
 
     def add(attacker: str, attacks: int) -> None:
         TRIED[attacker] += attacks
+        each = ", ".join(f"{who} {number}" for who, number in TRIED.items())
         promise(
             "Only a holder of the local stack's key reaches its control plane",
-            f"{TRIED.total()} attacks were tried ({', '.join(f'{who} {n}' for who, n in TRIED.items())}): 0 got through",
+            f"{TRIED.total()} attacks were tried ({each}): 0 got through",
         )
 
     return add
