@@ -185,7 +185,7 @@ def attacks(url: str, name: str) -> list[tuple[str, dict[str, Any]]]:
 def site(script: str) -> Iterator[int]:
     """Serve a page with a script, and yield the port."""
 
-    class Page(BaseHTTPRequestHandler):
+    class Attacker(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("content-type", "text/html")
@@ -195,7 +195,7 @@ def site(script: str) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Attacker) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
