@@ -280,7 +280,7 @@ def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.C
         told = process.communicate(timeout=60)[1]
         assert process.returncode == 130
 
-    assert f"Stopped. No stack runs, and no data is lost. Start the stack: {command('up')}" in told
+    assert f"Stopped. No stack runs. Start the stack: {command('up')}" in told
     assert (starting.returncode, starting.stdout) == (1, "")
     assert "The stack is starting" in starting.stderr
     assert not _command_line(Path("/proc", str(pid)))

@@ -25,7 +25,7 @@ TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--wit
         "--with", "cryptography")  # fmt: skip
 
 GUARD = Path(__file__).with_name("ministack_guard.py")
-_START_SECONDS, _STOP_SECONDS = 60, 20
+_START_SECONDS, _STOP_SECONDS, _ANSWER_SECONDS = 60, 20, 10
 
 
 def install() -> str:
@@ -141,7 +141,7 @@ def answers(stack: Stack) -> bool:
 def load(stack: Stack) -> dict[str, int]:
     """Return how many calls of functions are ``running``, how many are ``waiting``, and the ``limit`` of the former."""
     key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
-    answer = httpx.get(stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=10, trust_env=False)
+    answer = httpx.get(stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=_ANSWER_SECONDS, trust_env=False)
     counts: dict[str, int] = answer.raise_for_status().json()
     return counts
 
@@ -171,7 +171,7 @@ def must_answer(stack: Stack) -> None:
         load(stack)
     except httpx.TimeoutException:
         raise StepFailed(
-            "The stack is busy.", "  It takes connections, but did not answer within ten seconds.",
+            "The stack is busy.", f"  It takes connections, but did not answer within {_ANSWER_SECONDS} seconds.",
             f"Try again in a minute. If it is still busy then, start it again: {restart}",
         ) from None  # fmt: skip
     except httpx.HTTPError as error:

@@ -85,7 +85,7 @@ def left_behind(folder: StackFolder) -> str:
     """Return what an interrupted `incidents up` leaves behind, and what to do."""
     stack, to_start = load(folder), command("up")
     if stack is None or not emulator.is_alive(stack):
-        return f"No stack runs, and no data is lost. Start the stack: {to_start}"
+        return f"No stack runs. Start the stack: {to_start}"
     return f"The stack runs, perhaps with a part of the new code. Deploy the code again: {to_start}"
 
 
