@@ -188,7 +188,7 @@ def site(script: str) -> Iterator[int]:
     class Attacker(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("content-type", "text/html")
+            self.send_header("Content-Type", "text/html")  # the emulator reads this spelling
             self.end_headers()
             self.wfile.write(f"<!doctype html><body>nothing<script>{script}</script></body>".encode())
 

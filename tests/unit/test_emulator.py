@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.local import emulator, up_down
+from incidents_cli.local import emulator, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder, load
 
 from tests.support.checkout import free_port
@@ -80,7 +80,7 @@ def test_up_starts_a_stack_of_an_earlier_version_again_with_a_key(
     for name, replacement in (("stop", stop), ("start", start), ("install", lambda: "python")):
         monkeypatch.setattr(emulator, name, replacement)
     for name in ("install", "build"):
-        monkeypatch.setattr(up_down.sam, name, lambda *_: None)
+        monkeypatch.setattr(sam, name, lambda *_: None)
 
     with pytest.raises(Started):
         up_down.up(folder, port=None, fresh=False, samples=False, account_map=lambda _: pytest.fail("not reached"))
