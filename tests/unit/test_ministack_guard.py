@@ -254,6 +254,37 @@ def test_calls_above_the_limit_wait_and_the_guard_counts_them() -> None:
     assert calls.load() == {"running": 0, "waiting": 0, "limit": 3}
 
 
+def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
+    async def burst() -> tuple[list[int], dict[str, int]]:
+        inside, seen, finish = 0, list[int](), asyncio.Event()
+
+        async def emulator(scope: object, receive: object, send: object) -> None:
+            nonlocal inside
+            inside += 1
+            seen.append(inside)
+            await finish.wait()
+            inside -= 1
+
+        calls = Calls(Functions(3), 3, lambda: None)
+        guard = Guard(emulator, KEY, 4566, {SESSION}, calls)
+        scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [(b"host", HOST.encode())]}
+        requests = [asyncio.create_task(guard(scope | {"path": API}, None, None)) for _ in range(20)]
+        while calls.load()["waiting"] < 17:
+            await asyncio.sleep(0)
+        load = calls.load()
+        key = [(b"host", HOST.encode()), (b"authorization", signed(KEY).encode())]
+        other = asyncio.create_task(guard(scope | {"path": "/", "headers": key}, None, None))
+        while len(seen) < 4:  # what functions ask of the emulator does not wait
+            await asyncio.sleep(0)
+        finish.set()
+        await asyncio.gather(*requests, other)
+        return seen, load | {"left": calls.load()["waiting"]}
+
+    seen, load = asyncio.run(burst())
+    assert (len(seen), max(seen)) == (21, 4)
+    assert load == {"running": 0, "waiting": 17, "limit": 3, "left": 0}
+
+
 def test_a_call_on_the_event_loop_does_not_wait() -> None:
     calls = Calls(Functions(0), 0, lambda: None)
 

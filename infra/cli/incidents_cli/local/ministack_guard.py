@@ -16,7 +16,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl
@@ -69,6 +70,9 @@ class Guard:
                     await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
                 elif scope["path"] == LOAD:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
+                elif _API.match(scope["path"]):
+                    async with self._calls.admitted():
+                        await self._application(passed, receive, send)
                 else:
                     await self._application(passed, receive, send)
             case _:
@@ -158,17 +162,33 @@ async def _answer(send: Any, status: int, content_type: str, body: str) -> None:
 class Calls:
     """The calls of functions: those that run, and those that wait because the limit is reached.
 
-    The emulator refuses a call above the limit, as AWS does. Then 400 calls on a new stack would be 400 answers of
-    which most say 429. Here, a call waits up to 120 s.
+    The emulator refuses a call above the limit, as AWS does. Then of 400 calls on a new stack, most would get a 429.
+    Here, a request to an API waits before the emulator sees it, so that hundreds of requests do not slow down what the
+    running functions ask of the emulator. Any other call, such as for a queue, waits up to 120 s.
     """
 
     def __init__(self, functions: Any, limit: int, reap: Callable[[], object]) -> None:
         self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
         self._running, self._limit, self._reap = functions.executions_in_flight, limit, reap
         self._freed, self._waiting = threading.Condition(), 0
+        self._door, self._outside = asyncio.Semaphore(limit), 0
 
     def load(self) -> dict[str, int]:
-        return {"running": self._running()[0], "waiting": self._waiting, "limit": self._limit}
+        waiting = self._waiting + self._outside
+        return {"running": self._running()[0], "waiting": waiting, "limit": self._limit}
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Wait until fewer requests to APIs than the limit are in the emulator."""
+        self._outside += 1
+        try:
+            await self._door.acquire()
+        finally:
+            self._outside -= 1
+        try:
+            yield
+        finally:
+            self._door.release()
 
     def acquire(self, function: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
         slot, reason = self._acquire(function, config)
