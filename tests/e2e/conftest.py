@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from incidents_cli.local import emulator, routes, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder
@@ -16,7 +16,7 @@ from tests.support.user_pool import Pool
 
 
 @pytest.fixture(scope="session")
-def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
+def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[Pool]:
     """Deploy the same build again with a user pool, and yield the pool.
 
     As on AWS, this deployment publishes versions of the functions.

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from incidents_cli.console import command
 from incidents_cli.local import emulator
@@ -191,7 +191,7 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
     limit, seen = emulator.calls_at_once(), list[dict[str, int]]()
     with (
         ThreadPoolExecutor(BURST) as pool,
-        httpx.Client(timeout=180, trust_env=False, limits=httpx.Limits(max_connections=BURST)) as http,
+        httpx2.Client(timeout=180, trust_env=False, limits=httpx2.Limits(max_connections=BURST)) as http,
     ):
         caller = Caller(http, stack.status["api_url"] + PATH, {"authorization": f"Bearer {stack.token('burst')}"})
         calls = [pool.submit(caller.post, json={"title": f"incident {n}"}) for n in range(BURST)]
@@ -266,7 +266,7 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
     assert other.caller(other.token("acme")).get().json()["items"] == []
 
 
-def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     record = checkout.home / "stack.json"
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
@@ -288,7 +288,7 @@ def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.C
     assert json.loads(record.read_text())["pid"] is None
 
 
-def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
+def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx2.Client) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -301,7 +301,7 @@ def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.
     assert done.stdout == ""
 
 
-def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx.Client) -> None:
+def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     for words in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
         done = checkout.run(*words)
@@ -309,7 +309,7 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         assert f"Start it: {command('up')}" in done.stderr
 
 
-def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx2.Client) -> None:
     (tmp_path / "home").write_text("a file")
 
     for words in (["up"], ["status"]):

@@ -19,7 +19,7 @@ from threading import Thread
 from typing import Any
 
 import boto3
-import httpx
+import httpx2
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -90,7 +90,7 @@ def only_ours(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[None]:
 @pytest.mark.usefixtures("only_ours")
 @pytest.mark.parametrize("key", ["", "test", "000000000000", "123456789012", "AKIAIOSFODNN7EXAMPLE"])
 def test_another_user_of_the_machine_does_not_reach_the_control_plane(
-    stack: Checkout, http: httpx.Client, role: str, key: str, count: Callable[[str, int], None]
+    stack: Checkout, http: httpx2.Client, role: str, key: str, count: Callable[[str, int], None]
 ) -> None:
     url, body = stack.status["endpoint_url"], function("intruder", role)
 
@@ -141,7 +141,7 @@ def test_the_key_of_a_function_cannot_be_computed_from_its_name(stack: Checkout,
         computed.client("sts", endpoint_url=stack.status["endpoint_url"]).get_caller_identity()
 
 
-def test_what_needs_no_key_stays_readable(stack: Checkout, http: httpx.Client) -> None:
+def test_what_needs_no_key_stays_readable(stack: Checkout, http: httpx2.Client) -> None:
     url, issuer = stack.status["endpoint_url"], stack.status["issuer"]
 
     assert http.get(f"{url}/_ministack/health").is_success
@@ -153,7 +153,7 @@ def test_what_needs_no_key_stays_readable(stack: Checkout, http: httpx.Client) -
 
 
 def test_a_host_that_was_bound_to_loopback_reaches_nothing(
-    stack: Checkout, http: httpx.Client, tmp_path: Path, count: Callable[[str, int], None]
+    stack: Checkout, http: httpx2.Client, tmp_path: Path, count: Callable[[str, int], None]
 ) -> None:
     url, path = stack.status["endpoint_url"], f"{PATH}/docs"
     for host in (f"evil.example:{stack.port}", "evil.example", f"0b81a880.execute-api.localhost:{stack.port}"):

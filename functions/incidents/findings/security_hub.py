@@ -14,7 +14,7 @@ _PRODUCT = re.compile(r".*\bproduct(?:v2)?/([^/:]+)/([^/:]+)")
 _OTHER_NAMES = {"inspector": "inspector2"}  # products whose name in Security Hub differs from the event source
 # ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce.
 # OCSF writes UnauthorizedAccess:EC2/SSHBruteForce.
-_TYPE = re.compile(r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)")
+_TYPE = re.compile(r"(?:\A|/)([A-Za-z]+):([^/-]+)(?=[/-].)", re.DOTALL)  # up to the separator, so that it is linear
 _CATEGORIES = {
     "Software and Configuration Checks": "misconfiguration",
     "Exposure": "misconfiguration",
@@ -64,8 +64,9 @@ def finding_type(types: Sequence[str]) -> str | None:
     If no type can be converted to that form, return the first type unchanged. Return None without types.
     """
     for name in types:
-        if match := _TYPE.fullmatch(name):
-            return f"{match[1]}:{match[2]}/{match[3]}"
+        if matches := list(_TYPE.finditer(name)):
+            last = matches[-1]
+            return f"{last[1]}:{last[2]}/{name[last.end() + 1 :]}"
     return types[0] if types else None
 
 

@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from typing import Annotated
 
-import httpx
+import httpx2
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from incidents.domain.errors import Busy
@@ -64,7 +64,7 @@ def app() -> None:
         advice = MAY_YOU_WRITE if error.filename else f"Check that the disk of {StackFolder().path} has room."
         show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", advice))
         sys.exit(1)
-    except (httpx.HTTPError, BotoCoreError, ClientError) as error:
+    except (httpx2.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):
             who, advice = "AWS", "Check that --stack, --region and your credentials belong to the deployment."
         else:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from ..console import StepFailed, command, private, run
 from . import ministack_guard
@@ -133,15 +133,17 @@ def is_alive(stack: Stack) -> bool:
 
 def answers(stack: Stack) -> bool:
     try:
-        return httpx.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
+    except httpx2.HTTPError:
         return False
 
 
 def load(stack: Stack) -> dict[str, int]:
     """Return how many calls of functions are ``running``, how many are ``waiting``, and the ``limit`` of the former."""
     key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
-    answer = httpx.get(stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=_ANSWER_SECONDS, trust_env=False)
+    answer = httpx2.get(
+        stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=_ANSWER_SECONDS, trust_env=False
+    )
     counts: dict[str, int] = answer.raise_for_status().json()
     return counts
 
@@ -169,12 +171,12 @@ def must_answer(stack: Stack) -> None:
     restart = f"{command('down')}, then {command('up')}"
     try:
         load(stack)
-    except httpx.TimeoutException:
+    except httpx2.TimeoutException:
         raise StepFailed(
             "The stack is busy.", f"  It takes connections, but did not answer within {_ANSWER_SECONDS} seconds.",
             f"Try again in a minute. If it is still busy then, start it again: {restart}",
         ) from None  # fmt: skip
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise StepFailed("The stack runs but does not answer.", f"  {error}", f"Start it again: {restart}") from None
 
 
