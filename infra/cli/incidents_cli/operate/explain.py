@@ -8,7 +8,7 @@ import typer
 from incidents import findings
 from incidents.findings import EventRefused, Finding, Skipped
 
-from ..console import StepFailed, stderr
+from ..console import StepFailed, clean, say, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
 
@@ -35,24 +35,24 @@ def explain(
             "The event would become a dead letter.", f"  {refused}", "Fix the event at its producer."
         ) from None
     matched = findings.adapter(event["source"], event["detail-type"])
-    _say("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
+    _line("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
     for report in reports:
-        typer.echo()
+        say()
         if isinstance(report, Skipped):
-            _say("no incident", report.reason)
+            _line("no incident", report.reason)
             continue
         if isinstance(report, EventRefused):
-            _say("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")
+            _line("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")
             continue
         try:
             decided = f"{intake.tenant_of(report, account_map)} ({_sender(report)})"
         except EventRefused as refused:
             decided = f"none: {refused} ({_sender(report)}); the event would become a dead letter"
-        _say("tenant", decided)
-        _say("key", report.key)
+        _line("tenant", decided)
+        _line("key", report.key)
         for date, read_from in report.dates.items():
-            _say(date, f"from {read_from}")
-        typer.echo(json.dumps(intake.incident_of(report), indent=2, ensure_ascii=False))
+            _line(date, f"from {read_from}")
+        say(json.dumps(intake.incident_of(report), indent=2, ensure_ascii=False))
     if event["source"] in findings.OFF_UNLESS_ENABLED:
         stderr.print(f"A stack ignores events from {event['source']} unless its parameter EnabledSources names it.")
 
@@ -62,8 +62,8 @@ def _sender(finding: Finding) -> str:
     return f"{account}, producer {finding.producer}" if finding.producer else account
 
 
-def _say(name: str, value: str) -> None:
-    typer.echo(f"{name:<14} {value}")
+def _line(name: str, value: str) -> None:
+    say(clean(f"{name:<14} {value}"))
 
 
 def _read(file: Path) -> Any:
