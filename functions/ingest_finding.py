@@ -9,4 +9,6 @@ from incidents import intake
 
 @findings_queue.consumer
 def handler(message: findings_queue.Message) -> list[str]:
-    return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
+    return intake.ingest_finding(
+        message.event, message.accounts, message.serving, message.settings_of, message.enabled_sources
+    )

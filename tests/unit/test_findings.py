@@ -8,21 +8,20 @@ from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
 from tests.support.recorded import GONE, NAMES, event, expected
 
-INSPECTOR = {"aws.inspector2"}
 F = "detail__findings__0__"
 INFO = F + "finding_info__"
 
 
 def only(name: str, **changed: Any) -> Finding:
     """Return the only finding of a recorded event with changes."""
-    (one,) = findings.read(event(name, **changed), INSPECTOR)
+    (one,) = findings.read(event(name, **changed))
     assert isinstance(one, Finding)
     return one
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_event_gives_exactly_the_expected_findings(name: str) -> None:
-    assert findings.read(event(name), INSPECTOR) == expected(name)
+    assert findings.read(event(name)) == expected(name)
 
 
 def test_a_guardduty_finding_is_the_same_directly_and_through_both_hubs() -> None:
@@ -237,9 +236,7 @@ def test_the_severity_may_follow_the_word_incident_in_an_alarm_s_name() -> None:
 
 
 def test_findings_that_may_share_a_key_are_marked_as_grouped() -> None:
-    grouped = {
-        name for name in NAMES for one in findings.read(event(name), INSPECTOR) if getattr(one, "grouped", False)
-    }
+    grouped = {name for name in NAMES for one in findings.read(event(name)) if getattr(one, "grouped", False)}
     assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}
 
 
