@@ -254,3 +254,35 @@ def test_only_a_simulated_event_of_an_aws_source_is_treated_as_from_aws() -> Non
         "simulated.aws.",
     ]
     assert all(findings.as_from_aws(other) is other for other in others)
+
+
+@pytest.mark.parametrize(
+    ("description", "code", "title"),
+    [
+        ("We are investigating API errors. More soon.", "AWS_EC2_OPERATIONAL_ISSUE",
+         "We are investigating API errors (EC2, eu-central-1)"),
+        ("Line one\nLine two", "AWS_EC2_OPERATIONAL_ISSUE", "Line one (EC2, eu-central-1)"),
+        (None, "AWS_EC2_OPERATIONAL_ISSUE", "Operational issue (EC2, eu-central-1)"),
+        ("w" * 500, "AWS_EC2_OPERATIONAL_ISSUE", f"{'w' * 200} (EC2, eu-central-1)"),
+    ],
+)  # fmt: skip
+def test_a_health_title_has_the_event_s_words_its_service_and_its_region(
+    description: str | None, code: str, title: str
+) -> None:
+    words = [{"language": "en_US", "latestDescription": description}] if description else []
+    one = only("health_page_2", detail__eventDescription=words, detail__eventTypeCode=code)
+    assert one.title == title
+
+
+@pytest.mark.parametrize(
+    ("code", "category", "kind"),
+    [
+        ("AWS_EC2_OPERATIONAL_ISSUE", "issue", "alarm"), ("AWS_LAMBDA_RUNTIME_UPDATE", "accountNotification", "notice"),
+        ("AWS_RDS_MAINTENANCE_SCHEDULED", "scheduledChange", "notice"), ("AWS_X_ODD", "investigation", "alarm"),
+        ("AWS_RISK_CREDENTIALS_EXPOSED", "issue", "detection"), ("AWS_ABUSE_DOS_REPORT", "issue", "detection"),
+        ("AWS_S3_OPEN_ACCESS_BUCKET_NOTIFICATION", "accountNotification", "exposure"),
+        ("AWS_SHIELD_IS_RESPONDING_TO_A_DDOS_ATTACK_AGAINST_YOUR_AWS_RESOURCES", "issue", "detection"),
+    ],
+)  # fmt: skip
+def test_a_health_event_is_a_detection_an_exposure_an_alarm_or_a_notice(code: str, category: str, kind: str) -> None:
+    assert only("health_page_2", detail__eventTypeCode=code, detail__eventTypeCategory=category).kind == kind
