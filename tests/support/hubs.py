@@ -77,7 +77,8 @@ _AWS_TYPES = {
 
 def _asff(event: Event, product: str, **more: Any) -> Event:
     return {
-        "SchemaVersion": "2018-10-08", "RecordState": "ACTIVE", "Workflow": {"Status": "NEW"}, "Region": event["region"],
+        "SchemaVersion": "2018-10-08", "RecordState": "ACTIVE", "Workflow": {"Status": "NEW"},
+        "Region": event["region"],
         "ProductArn": f"arn:aws:securityhub:{event['region']}::product/aws/{product}", **more,
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_an_id_and_its_arn_name_the_same_asset(one: str, other: str, same: bool)
     assert is_same(other, one) is same
 
 
+@cache
 def shapes() -> dict[str, Any]:
     """Return the shapes of GuardDuty's API, from botocore's description of it."""
     described = resources.files("botocore") / "data" / "guardduty" / "2017-11-28" / "service-2.json.gz"

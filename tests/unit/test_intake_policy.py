@@ -62,7 +62,7 @@ def test_settings_are_stored_as_they_are_read() -> None:
     ("value", "said"),
     [
         ([], "object"), ({"kind": {}}, "only the members kinds, let_in, left_out"), ({"kinds": []}, "kinds must be"),
-        ({"kinds": {"postur": "high"}}, "not 'postur'"), ({"kinds": {"posture": "hgh"}}, "kinds.posture must be one of"),
+        ({"kinds": {"postur": "high"}}, "not 'postur'"), ({"kinds": {"posture": "hgh"}}, "kinds.posture must be one"),
         ({"let_in": "a"}, "let_in must be a list"), ({"left_out": [""]}, "left_out must hold"),
         ({"left_out": [" a"]}, "left_out must hold"), ({"let_in": ["a" * 257]}, "1 to 256"),
         ({"let_in": ["a"] * 101}, "at most 100"), ({"let_in": [1]}, "let_in must hold"),
