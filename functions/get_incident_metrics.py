@@ -11,4 +11,4 @@ from incidents.storage.metric_repository import MetricRepository
 @http.operation(scope="incidents:read")
 def handler(request: Request) -> Response:
     window = parameters.metrics_window(request.parameters)
-    return responses.metrics(get_incident_metrics(window, request.reach(MetricRepository).buckets))
+    return responses.metrics(get_incident_metrics(window, request.reach(MetricRepository)))

@@ -48,6 +48,7 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
     unreadable. An operator can rebuild the tenant's metrics.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
+    apps: dict[Place, set[str]] = defaultdict(set)
     failed: set[str] = set()
     news: list[_News] = []
     for record in records:
@@ -57,12 +58,13 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             continue
         news.append(record_news)
-        for place in places:
+        for place, changed_apps in places.items():
             wanted[place].add(record.sequence_number)
+            apps[place] |= changed_apps
     now = time.time_ns() // 1_000_000
     for place, numbers in wanted.items():
         try:
-            days.mark(*place, now=now)
+            days.mark(*place, now=now, apps=apps[place])
         except Busy:
             failed |= numbers
     # The stream delivers the first failed record and all later records again. So send only the metrics of the records
@@ -74,13 +76,14 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
     return failed
 
 
-def _days_touched(record: Record) -> set[Place]:
-    """Return the days whose totals a change affects."""
-    places: set[Place] = set()
+def _days_touched(record: Record) -> dict[Place, set[str]]:
+    """Return the days whose totals a change affects, with the applications of the changed totals."""
+    places: dict[Place, set[str]] = {}
     for kind in KINDS:
         before, after = _contribution(kind, record.old), _contribution(kind, record.new)
         if before != after:
-            places |= {contribution.place for contribution in (before, after) if contribution}
+            for contribution in filter(None, (before, after)):
+                places[contribution.place] = {group.app for group in contribution.totals if group.app is not None}
     return places
 
 

@@ -6,12 +6,15 @@ job always computes a complete bucket from the day's incidents; it never increme
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import cast
 
 from .domain import tally
 from .domain.metric_definitions import Kind
+from .domain.questions import DAYS_MAX
 from .runtime import cloudwatch, deadline
 from .runtime.log import logger
 from .storage.marks import Marks
@@ -45,6 +48,8 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
     outcomes = []
     marks = list(days.of_tenant(tenant_id))
     random.shuffle(marks)  # so that a run that ends early does not always postpone the same days
+    # People look at recent days. So marks of thousands of old days do not delay these days.
+    marks.sort(key=lambda mark: not _is_recent(mark.name[-1]))
     for mark in marks:
         if deadline.left() < _DAY_SECONDS:
             outcomes.append("postponed")
@@ -62,6 +67,16 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
     return outcomes
 
 
+def _is_recent(day: str) -> bool:
+    """Return whether a day is at most as far from today as the first day of the longest window."""
+    try:
+        return abs(date.fromisoformat(day) - datetime.fromtimestamp(time.time_ns() / 1e9, UTC).date()) <= timedelta(
+            days=DAYS_MAX
+        )
+    except ValueError:
+        return False
+
+
 def compute_day(kind: Kind, day: str, metrics: MetricRepository, read_from: int) -> None:
     """Compute the buckets of a day from the day's current incidents, and replace the stored buckets.
 
@@ -69,7 +84,10 @@ def compute_day(kind: Kind, day: str, metrics: MetricRepository, read_from: int)
     incidents are read, in milliseconds since 1970. Raises Overtaken, UnreadableIncident or Busy.
     """
     totals = tally.totals_by_group(kind, metrics.incidents(kind, day))
-    apps = frozenset(group.app for group in totals if group.app is not None)
-    for app in (*metrics.take_day(kind, day, read_from, apps), None):
-        chunks = tally.to_chunks({group: total for group, total in totals.items() if app in (None, group.app)})
-        metrics.replace(app, kind, day, read_from, chunks)
+    by_app: dict[str, tally.Totals] = defaultdict(dict)
+    for group, total in totals.items():
+        if group.app is not None:
+            by_app[group.app][group] = total
+    for app in metrics.take_day(kind, day, read_from, frozenset(by_app)):
+        metrics.replace(app, kind, tally.to_bucket(day, read_from, by_app[app]))
+    metrics.replace(None, kind, tally.to_bucket(day, read_from, totals))

@@ -16,8 +16,8 @@ ALL = sorted(path.stem for path in (CHECKOUT / "functions").glob("*.py"))
 LIGHT = [name for name in ALL if re.match(r'"""(GET|DELETE) ', (CHECKOUT / "functions" / f"{name}.py").read_text())]
 
 
-# The script loads the slowest libraries once. Then it forks a process for each module, which imports the module. No
-# test checks for the libraries that are loaded before the fork.
+# The script loads the slowest libraries once. Then it forks a process for each module, and the process imports the
+# module. Every list contains the libraries from before the fork. So no test may search these lists for such a library.
 COPIES = """
 import botocore.session, aws_lambda_powertools
 import importlib, os, sys

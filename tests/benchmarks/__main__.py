@@ -15,11 +15,11 @@ import boto3
 import typer
 from rich.console import Console
 
-from tests.benchmarks import bench, calls, growth, instructions, packages, report, starts
+from tests.benchmarks import bench, calls, growth, instructions, metrics, packages, report, starts
 from tests.support import dynamodb_local, templates, units
 from tests.support.templates import CHECKOUT
 
-SORTS = ("start", "warm", "units", "growth", "package")
+SORTS = ("start", "warm", "units", "metrics", "growth", "package")
 console = Console(stderr=True)
 
 
@@ -76,6 +76,8 @@ def main(
             shutil.rmtree(folder)
     if "units" in wanted:
         measure("units", _units)
+    if "metrics" in wanted:
+        measure("metrics", metrics.measure)
     if "growth" in wanted:
         sizes = [size for size in (100, 1_000, 10_000, 100_000) if size <= largest]
         measure("growth", lambda: growth.measure(sizes, [1, 10, 100] if largest >= 100_000 else [1, 10]))

@@ -26,9 +26,10 @@ def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
     for row in found:
         if not row.met:
             console.print(f"{row.what}: {row.why_not or 'NOT EXPLAINED'}", soft_wrap=True)
-    for line in _growth(figures):
+    further = [*_metrics(figures), "", *_growth(figures)]
+    for line in further:
         console.print(line)
-    (folder / "table.md").write_text("\n".join([*_markdown(found), "", *_growth(figures), ""]))
+    (folder / "table.md").write_text("\n".join([*_markdown(found), "", *further, ""]))
     if "starts" in figures and "calls" in figures:
         _picture(figures, folder / "picture.png")
 
@@ -50,6 +51,18 @@ def _markdown(found: list[Goal]) -> list[str]:
         lines.append(f"| {row.what} | {figure if row.met else f'**{figure}**'} | {row.beside} | "
                      f"{row.form.format(row.target)} |")  # fmt: skip
     return lines
+
+
+def _metrics(figures: dict[str, Any]) -> list[str]:
+    """Return a Markdown table of the cost of a metrics answer for a year."""
+    lines = ["| metrics of a year, grouped by category | read units | answer, KB | s | memory, MB | approximate |"]
+    lines.append("|---" * 6 + "|")
+    for name, year in figures.get("metrics", {}).items():
+        lines.append(
+            f"| {name} | {year['read']:.0f} | {year['bytes'] / 1000:.0f} | {year['seconds']:.1f} | "
+            f"{year['rss_mb']:.0f} | {'yes' if year['approximate'] else 'no'} |"
+        )
+    return lines if len(lines) > 2 else []
 
 
 def _growth(figures: dict[str, Any]) -> list[str]:

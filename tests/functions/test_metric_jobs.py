@@ -4,7 +4,8 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ import schedule_metrics
 from incidents import metric_jobs
 from incidents.domain.errors import Busy
 from incidents.domain.identity import Identity
+from incidents.domain.tally import DayBucket
 from incidents.edges import metrics_queue, queues
 from incidents.runtime import deadline
 from incidents.storage import dynamodb, guard, keys, stored_form
@@ -133,10 +135,10 @@ def test_a_record_that_cannot_be_marked_is_retried_and_emits_no_minutes_yet(
 ) -> None:
     mark_one = Marks.mark
 
-    def busy_for_globex(self: Marks, tenant_id: str, *name: str, now: int) -> None:
+    def busy_for_globex(self: Marks, tenant_id: str, *name: str, now: int, apps: Collection[str]) -> None:
         if tenant_id == "globex":
             raise Busy
-        mark_one(self, tenant_id, *name, now=now)
+        mark_one(self, tenant_id, *name, now=now, apps=apps)
 
     monkeypatch.setattr(Marks, "mark", busy_for_globex)
     changes = [(None, item(1, **WHOLE, tenant_id=tenant)) for tenant in ("acme", "globex", "initech")]
@@ -365,6 +367,47 @@ def test_a_run_that_a_newer_run_overtook_leaves_the_day_s_mark() -> None:
     assert marks() == [("acme", "closed", "2026-11-21")]
 
 
+def test_a_run_computes_the_recent_days_before_a_flood_of_other_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = datetime.now(UTC).date()
+    recent = [str(today - timedelta(days=days)) for days in (0, 30, 366, -1)]
+    others = [str(today - timedelta(days=days)) for days in range(367, 397)] + [str(today + timedelta(days=367))]
+    for day in [*recent, *others]:
+        marked_days().mark("acme", "detected", day, now=0)
+    left = iter([60.0] * len(recent))
+    monkeypatch.setattr(metric_jobs, "deadline", SimpleNamespace(left=lambda: next(left, 0.0)))
+
+    compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+
+    assert {day for _, _, day in marks()} == set(others)
+
+
+def pending(caller: dict[str, str], first: str, last: str) -> int:
+    window = metrics_event(caller, **{"from": first, "to": last})
+    number = json.loads(get_incident_metrics.handler(window, Context)["body"])["pending_days"]
+    assert isinstance(number, int)
+    return number
+
+
+def test_an_answer_tells_how_many_of_its_days_wait_to_be_computed() -> None:
+    number = "INC-2026-000002"
+    of_app = item(2, id="inc_01M83J8EHSBKC38ZQ0R08TEPS7", incident_number=number, app_id="scanner", **WHOLE)
+    put(item(1, **DETECTED), of_app)
+    mark((None, item(1, **DETECTED)), (None, of_app))
+    marked_days().mark("acme", "closed", "2026-11-25", now=0)
+    marked_days().mark("acme-2", "closed", "2026-11-19", now=0)
+
+    assert pending(claims("acme"), "2026-11-01", "2026-11-30") == 3
+    assert pending(claims("acme"), "2026-11-20", "2026-11-20") == 1
+    assert pending(claims("acme"), "2026-11-22", "2026-11-24") == 0
+    assert pending(claims("acme", app_id="scanner"), "2026-11-01", "2026-11-30") == 2
+    assert pending(claims("acme", app_id="other"), "2026-11-01", "2026-11-30") == 0
+    assert pending(claims("acme-2"), "2026-11-01", "2026-11-30") == 1
+
+    compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+
+    assert pending(claims("acme"), "2026-11-01", "2026-11-30") == 0
+
+
 def test_a_bucket_with_a_missing_part_is_refused() -> None:
     """Another run may be replacing the bucket, so the repository reads the bucket again.
 
@@ -373,8 +416,9 @@ def test_a_bucket_with_a_missing_part_is_refused() -> None:
     rows = '[[[null,null,null],{"minutes":[["mttr",5,1]],"imported":{},"excluded":[],"open_since":[]}]]'
     with guard.serving_tenant("acme"):
         metrics = acme()
-        metrics.replace(None, "closed", "2026-11-21", 1_000, [rows, rows])
-        assert len(list(metrics.buckets("closed", "2026-11-21", "2026-11-21"))) == 2
+        stored = DayBucket("2026-11-21", 1_000, [rows, rows], b"packed")
+        metrics.replace(None, "closed", stored)
+        assert list(metrics.buckets("closed", "2026-11-21", "2026-11-21")) == [stored]
         bucket = keys.metric_bucket("acme", None, "closed", "2026-11-21")
         dynamodb.client().delete_item(
             TableName=os.environ["TABLE_NAME"], Key=stored_form.key(keys.metric_chunk(bucket, 1_000, 1))

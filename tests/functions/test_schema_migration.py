@@ -22,9 +22,10 @@ from pydantic import create_model
 from update_incident import handler as update
 
 from tests.support import templates
-from tests.support.events import Context, changes_event, create_event, get_event, list_event, patch_event
+from tests.support.events import Context, changes_event, claims, create_event, get_event, list_event, patch_event
 
 PAGE = templates.CHECKOUT / "docs" / "runbooks" / "schema-migration.md"
+TOOL = claims(sub="system:serviceaccount:soc:scanner")
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -78,12 +79,12 @@ def history(incident: dict[str, Any]) -> list[tuple[int, list[str]]]:
     return [(change["version"], sorted(change["changes"])) for change in changes]
 
 
-def created(**values: Any) -> dict[str, Any]:
-    return body(create(create_event({"title": "x"} | values), Context))
+def created(caller: dict[str, str] | None = None, **values: Any) -> dict[str, Any]:
+    return body(create(create_event({"title": "x"} | values, caller=caller), Context))
 
 
 def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table: str) -> None:
-    by_a_tool, by_a_person = created(source="aws.guardduty"), created()
+    by_a_tool, by_a_person = created(TOOL), created()
     before = stored(table, by_a_tool)
 
     with new_code():
@@ -101,7 +102,7 @@ def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table
 
 def test_a_patch_away_from_the_upcast_value_and_back_stores_the_new_form(table: str) -> None:
     """The page's way to store every document in the new form, before lists filter by the new field."""
-    by_a_tool = created(source="aws.guardduty")
+    by_a_tool = created(TOOL)
     before = stored(table, by_a_tool)
 
     with new_code():
@@ -143,7 +144,7 @@ def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> No
 
 def test_functions_of_both_versions_change_one_incident_in_turn(table: str) -> None:
     """During a deployment, each call may reach either version."""
-    incident = created(source="aws.macie")
+    incident = created()
     for turn in range(6):
         title = f"turn {turn}"
         if turn % 2:

@@ -112,6 +112,43 @@ def test_a_call_outside_any_request_may_not_use_any_partition(sent: list[str], n
     assert sent == []
 
 
+def marks(client: "DynamoDBClient", first: str, last: str, **more: Any) -> None:
+    values = {":p": {"S": "METRICDUE#3"}, ":first": {"S": first}, ":last": {"S": last}}
+    condition = more.pop("condition", "pk = :p AND sk BETWEEN :first AND :last")
+    client.query(TableName="t", KeyConditionExpression=condition, ExpressionAttributeValues=values, **more)
+
+
+def test_a_tenant_s_request_may_query_the_tenant_s_own_marks(sent: list[str]) -> None:
+    after: dict[str, Any] = {"pk": {"S": "METRICDUE#3"}, "sk": {"S": "acme#closed#2026-01-02"}}
+    with guard.serving_tenant("acme"):
+        marks(dynamodb.client(), "acme#closed#2026-01-01", "acme#closed#2026-12-31")
+        marks(dynamodb.client(), "acme#closed#2026-01-01", "acme#closed#2026-12-31", ExclusiveStartKey=after)
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "condition"),
+    [
+        ("acme2#closed#2026-01-01", "acme2#closed#2026-12-31", None),
+        ("Acme#closed#2026-01-01", "Acme#closed#2026-12-31", None),
+        ("acme#closed#2026-01-01", "globex#closed#2026-12-31", None),
+        ("acm", "acme#closed#2026-12-31", None),
+        ("acme", "acme~", None),
+        ("acme#", "acme~", None),
+        ("acme#a", "acme#b", "pk = :p"),
+        ("acme#a", "acme#b", "pk = :p AND sk > :first"),
+        ("acme#a", "acme#b", "pk = :p AND sk = :first"),
+    ],
+)
+def test_a_tenant_s_request_may_not_query_other_marks(
+    sent: list[str], first: str, last: str, condition: str | None
+) -> None:
+    more = {} if condition is None else {"condition": condition}
+    with guard.serving_tenant("acme"), pytest.raises(guard.Breach):
+        marks(dynamodb.client(), first, last, **more)
+    assert sent == []
+
+
 def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
     with guard.serving_system():
         dynamodb.client().get_item(TableName="t", Key=SYSTEM)

@@ -16,25 +16,35 @@ METRICS = ["mttd", "mttr", "time_to_contain"]
 
 
 def answer(
-    documents: Iterable[Document], first: str, last: str, group_by: str, interval: str, as_of: str
+    documents: Iterable[Document], first: str, last: str, group_by: str, interval: str, as_of: str, most: int
 ) -> dict[str, Any]:
-    """Return the expected answer without its member ``definitions``, from all incidents that the caller may see."""
+    """Return the expected answer, from all incidents that the caller may see. It has at most ``most`` groups.
+
+    The members ``definitions``, ``computed_at``, ``pending_days`` and ``approximate`` are not in the result.
+    """
     documents = list(documents)
     groups: list[dict[str, Any]] = []
+    rest: list[Document] = []
     if group_by != "none":
         field = {"app": "app_id"}.get(group_by, group_by)
-        seen = [one.get(field) for one in documents if _in_window(one, first, last)]
-        for group in sorted(set(seen), key=_place):
+        for group in {one.get(field) for one in documents}:
             members = [one for one in documents if one.get(field) == group]
-            groups.append(
-                {"group": group, **_metrics(members, first, last), "open": _open(members, first, last, as_of)}
-            )
+            told = {"group": group, **_metrics(members, first, last), "open": _open(members, first, last, as_of)}
+            if any(told[name]["n"] for name in (*METRICS, "open")):
+                groups.append(told)
+        groups.sort(key=lambda told: _size_rank(told["group"], documents, field, first, last))
+        hidden = [told["group"] for told in groups[most:]]
+        rest = [one for one in documents if one.get(field) in hidden]
+        groups = groups[:most]
+        if field == "severity":
+            groups.sort(key=lambda told: [*SEVERITIES, None].index(told["group"]))
     return {
         "from": first,
         "to": last,
         "as_of": as_of,
         **_metrics(documents, first, last),
         "groups": groups,
+        "other": {**_metrics(rest, first, last), "open": _open(rest, first, last, as_of)} if rest else None,
         "trend": [
             {"from": start, "to": end, **_metrics(documents, start, end)}
             for start, end in _spans(first, last, interval)
@@ -49,18 +59,19 @@ def answer(
     }
 
 
-def _place(group: str | None) -> tuple[int, str]:
-    if group is None:
-        return len(SEVERITIES) + 1, ""
-    return (SEVERITIES.index(group), "") if group in SEVERITIES else (len(SEVERITIES), group)
+def _size_rank(
+    group: str | None, documents: list[Document], field: str, first: str, last: str
+) -> tuple[int, bool, str]:
+    """Return the sort key of a group. The group with the most incidents is first."""
+    alive = [
+        one for one in documents if one.get(field) == group and not one["is_deleted"] and one["status"] != "dismissed"
+    ]
+    size = sum(_on(one, "detected_at", first, last) + _on(one, "closed_at", first, last) for one in alive)
+    return -size, group is None, group or ""
 
 
 def _on(one: Document, field: str, first: str, last: str) -> bool:
     return one[field] is not None and first <= one[field][:10] <= last
-
-
-def _in_window(one: Document, first: str, last: str) -> bool:
-    return _on(one, "detected_at", first, last) or _on(one, "closed_at", first, last)
 
 
 def _belonging(documents: list[Document], metric: str, first: str, last: str) -> list[Document]:

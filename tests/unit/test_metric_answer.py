@@ -2,16 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from incidents.domain import metric_answer, questions, tally
 from incidents.domain.errors import MalformedRequest
-from incidents.domain.tally import Facts, Group
+from incidents.domain.metric_definitions import Kind
+from incidents.domain.tally import DayBucket, Facts, Group
 from incidents.edges import parameters
 
 NOW = int(datetime(2026, 11, 23, 23, 59, 59, 999_000, tzinfo=UTC).timestamp() * 1000)
@@ -31,18 +33,36 @@ def one(**changed: Any) -> Facts:
     return Facts(**(blank | {"status": "new", "is_deleted": False} | changed))
 
 
+class Stored:
+    """A source with these buckets."""
+
+    def __init__(
+        self, detected: Iterable[DayBucket] = (), closed: Iterable[DayBucket] = (), pending_days: int = 0
+    ) -> None:
+        self._buckets = {"detected": detected, "closed": closed}
+        self._pending_days = pending_days
+
+    def pending_days(self, *_: str) -> int:
+        return self._pending_days
+
+    def buckets(self, kind: Kind, *_: str) -> Iterable[DayBucket]:
+        return self._buckets[kind]
+
+
+def bucket(kind: Kind, day: str, incidents: Iterable[Facts], computed_at: int = NOW) -> DayBucket:
+    return tally.to_bucket(day, computed_at, tally.totals_by_group(kind, incidents))
+
+
 def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
     """Return the answer about some incidents.
 
     All were detected on 2026-11-23, and closed incidents were closed on that day.
     """
     closed = [incident for incident in incidents if incident.closed_at]
-    of_day = {
-        "detected": tally.totals_by_group("detected", incidents),
-        "closed": tally.totals_by_group("closed", closed),
-    }
-    known = {kind: [("2026-11-23", row, of) for row, of in rows.items()] for kind, rows in of_day.items()}
-    return metric_answer.get_incident_metrics(asked(**given_once), lambda kind, *_: known[kind])
+    source = Stored(
+        detected=[bucket("detected", "2026-11-23", incidents)], closed=[bucket("closed", "2026-11-23", closed)]
+    )
+    return metric_answer.get_incident_metrics(asked(**given_once), source)
 
 
 def test_the_window_is_the_last_thirty_days_by_default() -> None:
@@ -84,22 +104,17 @@ def test_the_error_names_the_wrong_parameter_and_the_right_values(
         parameters.metrics_window(given_wrong)
 
 
-def no_buckets(*_: str) -> metric_answer.Known:
-    return []
-
-
 def test_a_window_may_reach_the_ends_of_the_calendar() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
-    assert (
-        len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), no_buckets)["trend"]) == 31
-    )
+    assert len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), Stored())["trend"]) == 31
 
 
 def test_a_statistic_without_values_is_null_and_not_zero() -> None:
-    told = metric_answer.get_incident_metrics(asked(), no_buckets)
+    told = metric_answer.get_incident_metrics(asked(), Stored())
 
     assert list(told) == [
-        "from", "to", "as_of", "mttd", "mttr", "time_to_contain", "groups", "trend", "open", "excluded", "definitions",
+        "from", "to", "as_of", "computed_at", "pending_days", "mttd", "mttr", "time_to_contain", "groups", "other",
+        "approximate", "trend", "open", "excluded", "definitions",
     ]  # fmt: skip
     nothing = {"n": 0, "mean": None, "p50": None, "p90": None, "p95": None, "min": None, "max": None, "imported": 0}
     assert told["mttd"] == told["mttr"] == told["time_to_contain"] == nothing
@@ -113,13 +128,9 @@ def test_percentiles_are_nearest_rank_over_all_values_of_the_window() -> None:
     values = {"2026-11-01": range(1, 92), "2026-11-02": [1_000], "2026-11-03": range(92, 100)}
     known = {"detected_at": "x", "occurred_at": "y", "status": "closed"}
     detected = [
-        (day, row, of)
-        for day, minutes in values.items()
-        for row, of in tally.totals_by_group("detected", [one(**known, mttd_minutes=n) for n in minutes]).items()
+        bucket("detected", day, [one(**known, mttd_minutes=n) for n in minutes]) for day, minutes in values.items()
     ]
-    told = metric_answer.get_incident_metrics(
-        asked(from_="2026-11-01", interval="month"), lambda kind, *_: detected if kind == "detected" else []
-    )
+    told = metric_answer.get_incident_metrics(asked(from_="2026-11-01", interval="month"), Stored(detected))
 
     mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
     assert told["mttd"] == told["trend"][0]["mttd"] == mttd
@@ -168,7 +179,7 @@ def test_an_excluded_incident_counts_under_its_first_reason_and_in_no_value() ->
     ],
 )
 def test_a_trend_has_calendar_periods_cut_at_the_window(interval: str, spans: list[tuple[str, str]]) -> None:
-    told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), no_buckets)
+    told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), Stored())
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 
@@ -212,21 +223,112 @@ rows = st.builds(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small_parts() -> Iterator[None]:
-    before, tally.CHUNK_BYTES = tally.CHUNK_BYTES, 700
-    yield
-    tally.CHUNK_BYTES = before
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "CHUNK_BYTES", 700)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows)
+def test_a_bucket_has_the_same_totals_after_storage_in_any_number_of_chunks(totals: tally.Totals) -> None:
+    stored = tally.to_bucket("2026-11-23", NOW, totals)
+
+    assert all(len(chunk) <= 700 + 2 for chunk in stored.chunks)
+    assert in_order(tally.merged(stored.rows(), lambda group: group)) == in_order(
+        tally.merged(totals.items(), lambda group: group._replace(category=None))
+    )
 
 
 @given(rows)
-def test_rows_are_the_same_after_storage_in_any_number_of_parts(of: tally.Totals) -> None:
-    parts = tally.to_chunks(of)
+def test_the_stored_categories_have_the_totals_of_their_incidents(totals: tally.Totals) -> None:
+    stored = tally.to_bucket("2026-11-23", NOW, totals)
 
-    assert all(len(part) <= 700 + 2 for part in parts)
-    found: tally.Totals = {}
-    for row, piece in (one for part in parts for one in tally.from_chunk(part)):
-        found.setdefault(row, tally.Tally()).merge(piece)
-    for one in found.values():
-        one.open_since.sort()
-    assert found == of
+    by_category = tally.merged(totals.items(), lambda group: group.category)
+    wanted = {name: total for name, total in by_category.items() if total.incidents}
+    if not wanted.keys() - {None}:
+        assert stored.categories == b""
+        return
+    largest_left_out, kept = tally.unpack(stored.categories)
+    totals_kept = {category.name: category.tally for category in kept}
+    assert in_order(totals_kept) == in_order({name: wanted[name] for name in totals_kept})
+    sizes = {name: total.incidents for name, total in wanted.items()}
+    assert {category.name: category.incidents for category in kept} == {name: sizes[name] for name in totals_kept}
+    names = tally.by_size(sizes)
+    assert totals_kept.keys() == set(names[: len(kept)])
+    assert largest_left_out == (sizes[names[len(kept)]] if len(kept) < len(names) else 0)
+
+
+def in_order(totals: Mapping[Any, tally.Tally]) -> dict[Any, tally.Tally]:
+    return {name: replace(total, open_since=sorted(total.open_since)) for name, total in totals.items()}
+
+
+def detected(category: str | None, minutes: int, **more: Any) -> Facts:
+    known = {"detected_at": "2026-11-23T01:00:00.000Z", "occurred_at": "y", "status": "closed"}
+    return one(**(known | {"category": category, "mttd_minutes": minutes} | more))
+
+
+@pytest.mark.parametrize("name", ["malware", "x" * 64])
+def test_the_categories_of_a_day_have_at_most_half_the_bytes_of_its_values(name: str) -> None:
+    incidents = [detected(f"{n:06d}{name}"[:64], 7 * n) for n in range(5_000)]
+    stored = bucket("detected", "2026-11-23", incidents)
+
+    largest_left_out, kept = tally.unpack(stored.categories)
+    assert largest_left_out == 1
+    assert 500 < len(kept) <= tally.CATEGORIES_OF_DAY
+    assert len(stored.categories) <= sum(map(len, stored.chunks)) / 2
+
+
+def test_an_answer_shows_the_hundred_largest_groups_and_the_others_as_one() -> None:
+    counts = {f"category {n}": 1 + n % 150 for n in range(300)}
+    incidents = [detected(name, n) for name, count in counts.items() for n in range(count)]
+    told = answered(*incidents, group_by="category")
+
+    largest = sorted(counts, key=lambda name: (-counts[name], name))[:100]
+    assert [group["group"] for group in told["groups"]] == largest
+    assert [group["mttd"]["n"] for group in told["groups"]] == [counts[name] for name in largest]
+    assert told["other"]["mttd"]["n"] == len(incidents) - sum(counts[name] for name in largest)
+    assert told["other"]["mttd"]["max"] == max(counts[name] - 1 for name in counts.keys() - set(largest))
+    assert told["approximate"] is False
+
+
+def test_groups_are_approximate_if_a_day_left_out_categories_that_may_be_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metric_answer, "GROUPS", 2)
+    monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 2)
+
+    def approximate(*days: str) -> bool:
+        """Return whether the answer is approximate. Each letter is an incident's category."""
+        stored = [
+            bucket("detected", f"2026-11-0{n}", [detected(letter, 5) for letter in letters])
+            for n, letters in enumerate(days, 1)
+        ]
+        window = asked(from_="2026-11-01", group_by="category")
+        answer = metric_answer.get_incident_metrics(window, Stored(stored))
+        assert isinstance(answer["approximate"], bool)
+        return bool(answer["approximate"])
+
+    assert not approximate("aabbc")
+    assert not approximate("aab", "ab")
+    assert not approximate("aabbc", "aab")
+    assert not approximate("aabbc", "ab", "aacc")
+    assert approximate("aabbc", "ab", "aaccc")  # the first day also has a c, so c has more incidents than b
+    assert approximate("aaabbc", "cc")  # c has as many incidents as b, without the first day
+
+
+def test_a_group_without_a_value_is_left_out() -> None:
+    told = answered(detected("a", 1), detected("b", 1, is_deleted=True), detected("c", 1, mttd_minutes=None,
+                    contained_at=None), group_by="category")  # fmt: skip
+    assert [group["group"] for group in told["groups"]] == ["a"]
+    assert told["other"] is None
+    assert told["excluded"]["deleted"]["mttd"] == 1
+    told = answered(detected("a", 1, is_deleted=True), detected("a", 1, status="dismissed"), group_by="category")
+    assert told["groups"] == []
+
+
+def test_computed_at_is_the_time_of_the_oldest_bucket() -> None:
+    days = [bucket("detected", f"2026-11-0{day}", [detected("a", 1)], NOW - day) for day in (1, 2, 3)]
+    told = metric_answer.get_incident_metrics(asked(), Stored(days, pending_days=4))
+    assert (told["computed_at"], told["pending_days"]) == ("2026-11-23T23:59:59.996Z", 4)
+    assert metric_answer.get_incident_metrics(asked(), Stored())["computed_at"] is None

@@ -178,6 +178,15 @@ class MetricsGroup(Model, frozen=True):
     open: OpenIncidents
 
 
+class OtherGroups(Model, frozen=True):
+    """The metrics of all incidents whose group is not shown."""
+
+    mttd: Durations
+    mttr: Durations
+    time_to_contain: Durations
+    open: OpenIncidents
+
+
 class MetricsSpan(Model, frozen=True):
     """The metrics of one day, week or month, from the date ``from_`` to the date ``to``, both included."""
 
@@ -191,16 +200,22 @@ class MetricsSpan(Model, frozen=True):
 class Metrics(Model, frozen=True):
     """The metrics of a window of UTC days, from ``from_`` to ``to``, both included.
 
-    ``definitions`` explains the metrics.
+    ``groups`` has at most 100 groups, and ``other`` has the incidents of all other groups. ``pending_days`` is the
+    number of days that changed and wait for their next computation. ``definitions`` explains the metrics. An API of
+    release 0.1.0 does not send ``computed_at``, ``pending_days``, ``other`` and ``approximate``.
     """
 
     from_: date = Field(alias="from")
     to: date
     as_of: datetime
+    computed_at: datetime | None = None
+    pending_days: int = 0
     mttd: Durations
     mttr: Durations
     time_to_contain: Durations
     groups: tuple[MetricsGroup, ...]
+    other: OtherGroups | None = None
+    approximate: bool = False
     trend: tuple[MetricsSpan, ...]
     open: OpenIncidents
     excluded: dict[str, dict[str, int]]

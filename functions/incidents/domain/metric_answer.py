@@ -1,62 +1,124 @@
-"""Compute the metrics of a window of days. The caller passes in the function that reads the day buckets."""
+"""Compute the metrics of a window of days. The caller passes in the source that reads the stored days."""
 
 from bisect import bisect
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from . import model, timestamps
 from .metric_definitions import DEFINITIONS, KINDS, METRICS, METRICS_OF, REASONS, Kind
-from .questions import Window
-from .tally import Group, Tally
+from .questions import GroupBy, Window
+from .tally import DayBucket, Tally, by_size, unpack
 
-Known = Iterable[tuple[str, Group, Tally]]
-"""The totals of a window, in the order of the days. Each item has the day (``2026-11-23``), a group, and its tally."""
+GROUPS = 100
 
 
-def get_incident_metrics(window: Window, buckets: Callable[[Kind, str, str], Known]) -> dict[str, Any]:
-    """Return the metrics of a window, with the members in the order of the answer.
+class Source(Protocol):
+    """The stored metrics of one caller. ``storage.metric_repository.MetricRepository`` is one."""
 
-    ``buckets`` returns the totals of one kind from a first to a last day. This function does not catch its errors.
-    """
-    as_of = window.as_of
-    groups: dict[str | None, Tally] = {}
+    def pending_days(self, first_day: str, last_day: str) -> int: ...
+
+    def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterable[DayBucket]: ...
+
+
+def get_incident_metrics(window: Window, source: Source) -> dict[str, Any]:
+    """Return the metrics of a window, with the members in the order of the answer. Raises the errors of ``source``."""
+    first, last, as_of = window.first.isoformat(), window.last.isoformat(), window.as_of
+    # Marks are read before buckets. A job removes a mark only after it has replaced the buckets. So if a bucket is old,
+    # its mark was still there.
+    pending_days = source.pending_days(first, last)
+    computed_at: int | None = None
+    whole = Tally()
+    groups = _Groups(window.group_by)
     trend: list[dict[str, Any]] = [
-        {"from": first.isoformat(), "to": last.isoformat(), **_metrics(Tally())} for first, last in _spans(window)
+        {"from": start.isoformat(), "to": end.isoformat(), **_metrics(Tally())} for start, end in _spans(window)
     ]
     for kind in KINDS:
-        known = buckets(kind, window.first.isoformat(), window.last.isoformat())
+        days = source.buckets(kind, first, last)
         # Process one span after another, so that the values of only one span are in memory.
-        for span, sums in groupby(known, key=lambda day_sum: bisect(trend, day_sum[0], key=itemgetter("from")) - 1):
+        for span, of_span in groupby(days, key=lambda bucket: bisect(trend, bucket.day, key=itemgetter("from")) - 1):
             tally = Tally()
-            for _, by, piece in sums:
-                group = None if window.group_by == "none" else getattr(by, window.group_by)
-                groups.setdefault(group, Tally()).merge(piece)
-                tally.merge(piece)
+            for bucket in of_span:
+                computed_at = min(bucket.computed_at, computed_at or bucket.computed_at)
+                for piece in groups.collect(bucket):
+                    tally.merge(piece)
             values = _metrics(tally)
             trend[span] |= {metric: values[metric] for metric in METRICS_OF[kind]}
-    whole = Tally()
-    for group in groups.values():
-        whole.merge(group)
+            whole.merge(tally)
+    shown, approximate = groups.largest()
+    other = whole.without(shown.values()) if window.group_by != "none" else Tally()
     return {
-        "from": window.first.isoformat(),
-        "to": window.last.isoformat(),
+        "from": first,
+        "to": last,
         "as_of": timestamps.from_milliseconds(as_of),
+        "computed_at": None if computed_at is None else timestamps.from_milliseconds(computed_at),
+        "pending_days": pending_days,
         **_metrics(whole),
-        "groups": [
-            {"group": group, **_metrics(groups[group]), "open": _open(groups[group], as_of)}
-            for group in sorted(groups, key=_rank)
-            if window.group_by != "none"
-        ],
+        "groups": [{"group": name, **_metrics(tally), "open": _open(tally, as_of)} for name, tally in shown.items()],
+        "other": {**_metrics(other), "open": _open(other, as_of)} if other.shows_a_value else None,
+        "approximate": approximate,
         "trend": trend,
         "open": _open(whole, as_of),
         "excluded": {reason: {metric: whole.excluded[reason, metric] for metric in METRICS} for reason in REASONS},
         "definitions": DEFINITIONS,
     }
+
+
+class _Groups:
+    """Collects the groups of a window, and finds those with the most incidents.
+
+    A window can have 100 000 categories. So the packed categories of each day are kept in memory, not their tallies.
+    """
+
+    def __init__(self, by: GroupBy) -> None:
+        self._by = by
+        self._tallies: dict[str | None, Tally] = {}
+        self._packed: list[bytes] = []
+
+    def collect(self, bucket: DayBucket) -> Iterator[Tally]:
+        """Yield the tallies of a bucket, and add the bucket to the groups."""
+        is_packed = self._by == "category" and bool(bucket.categories)
+        if is_packed:
+            self._packed.append(bucket.categories)
+        for group, piece in bucket.rows():
+            if self._by != "none" and not is_packed:
+                self._tallies.setdefault(getattr(group, self._by), Tally()).merge(piece)
+            yield piece
+
+    def largest(self) -> tuple[dict[str | None, Tally], bool]:
+        """Return the groups with the most incidents and with a value, and whether they are approximate.
+
+        They are approximate if a day's packed categories lack some categories, and such a category may be one of the
+        largest groups.
+        """
+        sizes = Counter({name: tally.incidents for name, tally in self._tallies.items()})
+        valued = {name for name, tally in self._tallies.items() if tally.shows_a_value}
+        left_out, certain = 0, Counter[str | None]()
+        for packed in self._packed:
+            largest_left_out, stored = unpack(packed)
+            left_out += largest_left_out
+            for category in stored:
+                certain[category.name] += largest_left_out
+                sizes[category.name] += category.incidents
+                if category.shows_a_value:
+                    valued.add(category.name)
+        names = by_size({name: sizes[name] for name in valued})
+        shown = {name: self._tallies.get(name, Tally()) for name in names[:GROUPS]}
+        for packed in self._packed:
+            for category in unpack(packed).stored:
+                if category.name in shown:
+                    shown[category.name].merge(category.tally)
+        # ``left_out - certain[name]`` is the most that a group can have on the days that lack it.
+        smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
+        largest_hidden = max((sizes[name] + left_out - certain[name] for name in names[GROUPS:]), default=0)
+        approximate = any(certain[name] < left_out for name in shown) or max(largest_hidden, left_out) > smallest
+        if self._by == "severity":
+            shown = {name: shown[name] for name in sorted(shown, key=_severity_rank)}
+        return shown, left_out > 0 and approximate
 
 
 def _metrics(tally: Tally) -> dict[str, Any]:
@@ -106,10 +168,9 @@ def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
     return percentiles
 
 
-def _rank(group: str | None) -> tuple[bool, int, str]:
-    """Return the sort key of a group. Severities are first, from critical down, then other names, and None is last."""
-    place = model.SEVERITIES.index(group) if group in model.SEVERITIES else len(model.SEVERITIES)
-    return group is None, place, group or ""
+def _severity_rank(severity: str | None) -> int:
+    """Return the place of a severity, from critical down. None is last."""
+    return len(model.SEVERITIES) if severity is None else model.SEVERITIES.index(severity)
 
 
 def _spans(window: Window) -> Iterable[tuple[date, date]]:

@@ -1,19 +1,22 @@
-"""Compute a day's totals: the values and counts of its incidents, by application, severity and category.
+"""Compute a day's totals, and their stored form: the values and counts of incidents, by application and other fields.
 
 This module is pure. A tally keeps each value with its number of occurrences, so that the percentiles of any window are
 exact.
 """
 
 import json
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 250_000  # the largest stored text; its item then stays below 300 KB, and DynamoDB allows 400 KB
+CHUNK_BYTES = 180_000  # the largest stored text; with its share of the categories, the item stays below 300 KB
+CATEGORIES_OF_DAY = 1_000
+_LEAST_ROOM = 4_096  # bytes for the categories of a day, even if all its values are small or equal
 
 
 class Facts(NamedTuple):
@@ -50,7 +53,7 @@ def exclusion(facts: Facts) -> Reason | None:
     return "deleted" if facts.is_deleted else "dismissed" if facts.status == "dismissed" else None
 
 
-@dataclass
+@dataclass(slots=True)
 class Tally:
     """The totals of a day, of a group of a day, or of a window. ``open_since`` is in milliseconds since 1970."""
 
@@ -79,6 +82,28 @@ class Tally:
         self.excluded.update(other.excluded)
         self.open_since += other.open_since
 
+    def without(self, others: Iterable["Tally"]) -> "Tally":
+        """Return the totals that remain without these parts. ``excluded`` is empty in the result."""
+        part = Tally()
+        for other in others:
+            part.merge(other)
+        open_since = Counter(self.open_since) - Counter(part.open_since)
+        return Tally(self.minutes - part.minutes, self.imported - part.imported, Counter(), [*open_since.elements()])
+
+    @property
+    def incidents(self) -> int:
+        """The number of incidents that are not deleted or dismissed.
+
+        In the totals of a window, an incident counts once for its detection and once for its closing.
+        """
+        valued = sum(count for (metric, _), count in self.minutes.items() if metric != "time_to_contain")
+        return valued + self.excluded["timestamps_missing", "mttd"] + self.excluded["timestamps_missing", "mttr"]
+
+    @property
+    def shows_a_value(self) -> bool:
+        """Whether an incident has a value in a metric, or is open."""
+        return bool(self.minutes or self.open_since)
+
 
 class Group(NamedTuple):
     """The fields by which metrics can be grouped. A field is None if the incident has no value."""
@@ -89,6 +114,7 @@ class Group(NamedTuple):
 
 
 Totals = dict[Group, Tally]
+Name = TypeVar("Name")
 
 
 def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
@@ -100,7 +126,100 @@ def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
     return totals
 
 
-def to_chunks(totals: Totals) -> list[str]:
+def merged(pieces: Iterable[tuple[Group, Tally]], name: Callable[[Group], Name]) -> dict[Name, Tally]:
+    """Return the sums of tallies by a name of their groups."""
+    totals: dict[Name, Tally] = {}
+    for group, piece in pieces:
+        totals.setdefault(name(group), Tally()).merge(piece)
+    return totals
+
+
+class DayBucket(NamedTuple):
+    """The stored totals of one day and kind, of a tenant or of one of its applications.
+
+    ``computed_at`` is a time before the day's incidents were read, in milliseconds since 1970. ``chunks`` are texts
+    with the totals by application and severity. ``categories`` are the totals by category, packed. ``categories`` is
+    empty if no incident of the day has a category. It is also empty in a bucket of release 0.1.0. The chunks of such a
+    bucket have the totals by application, severity and category.
+    """
+
+    day: str
+    computed_at: int
+    chunks: list[str]
+    categories: bytes
+
+    def rows(self) -> Iterator[tuple[Group, Tally]]:
+        """Yield the groups of the chunks with their tallies. A large group is yielded in several pieces."""
+        for chunk in self.chunks:
+            for group, stored in json.loads(chunk):
+                yield Group(*group), _from_json(stored)
+
+
+class Category(NamedTuple):
+    """The stored totals of a category of one day. Reading ``tally`` takes longer than reading the other members."""
+
+    name: str | None
+    incidents: int
+    stored: dict[str, Any]
+
+    @property
+    def shows_a_value(self) -> bool:
+        return bool(self.stored["minutes"] or self.stored["open_since"])
+
+    @property
+    def tally(self) -> Tally:
+        return _from_json(self.stored)
+
+
+class Categories(NamedTuple):
+    """The stored totals of a day by category. Only the categories with the most incidents are stored.
+
+    ``largest_left_out`` is the number of incidents of the largest category that is not stored, or 0.
+    """
+
+    largest_left_out: int
+    stored: list[Category]
+
+
+def to_bucket(day: str, computed_at: int, totals: Totals) -> DayBucket:
+    """Return the bucket to store for a day. It has at least one chunk, and each chunk is small enough for an item.
+
+    The packed categories have at most half the size of the chunks, or 4 KB on a smaller day. So many categories can
+    make a window's read of a busy tenant at most 1.5 times as expensive.
+    """
+    chunks = _to_chunks(merged(totals.items(), lambda group: group._replace(category=None)))
+    by_category = merged(totals.items(), lambda group: group.category)
+    categories = {name: total for name, total in by_category.items() if total.incidents}
+    room = max(_LEAST_ROOM, sum(map(len, chunks)) // 2)
+    return DayBucket(day, computed_at, chunks, _pack(categories, room) if categories.keys() - {None} else b"")
+
+
+def unpack(categories: bytes) -> Categories:
+    largest_left_out, stored = json.loads(zlib.decompress(categories))
+    return Categories(largest_left_out, [Category(*entry) for entry in stored])
+
+
+def by_size(sizes: dict[str | None, int]) -> list[str | None]:
+    """Return names in descending order of their sizes. Equal sizes are in the order of the names, None last."""
+    return sorted(sizes, key=lambda name: (-sizes[name], name is None, name or ""))
+
+
+def _pack(categories: dict[str | None, Tally], room: int) -> bytes:
+    """Return the packed totals of the largest categories, as many as fit into ``room`` bytes."""
+    sizes = {name: total.incidents for name, total in categories.items()}
+    names = by_size(sizes)
+    kept = min(len(names), CATEGORIES_OF_DAY)
+    while True:
+        largest_left_out = sizes[names[kept]] if kept < len(names) else 0
+        kept_names = sorted(names[:kept], key=lambda name: name or "")
+        stored = [Category(name, sizes[name], _to_json(categories[name])) for name in kept_names]
+        packed = zlib.compress(json.dumps([largest_left_out, stored], separators=(",", ":")).encode(), 9)
+        if len(packed) <= room or not kept:
+            return packed
+        kept = min(kept - 1, kept * room // len(packed))
+
+
+def _to_chunks(totals: Totals) -> list[str]:
     """Return totals as a list of texts, each small enough for an item. The list has at least one text."""
     chunks: list[list[str]] = [[]]
     size = 0
@@ -112,12 +231,6 @@ def to_chunks(totals: Totals) -> list[str]:
             chunks[-1].append(text)
             size += len(text) + 1
     return [f"[{','.join(texts)}]" for texts in chunks]
-
-
-def from_chunk(chunk: str) -> Iterator[tuple[Group, Tally]]:
-    """Yield the groups of a stored text with their tallies. A large group is yielded in several pieces."""
-    for group, stored in json.loads(chunk):
-        yield Group(*group), _from_json(stored)
 
 
 def _pieces(group: Group, tally: Tally) -> list[str]:

@@ -21,6 +21,7 @@ much. If botocore also validates the parameters, a create costs 1.39 times as mu
 """
 
 import json
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from zlib import crc32
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _BODY = "incidents_body"
+_TO_JSON = json.JSONEncoder(default=lambda binary: b64encode(binary).decode()).encode
 
 
 def shorten(client: "DynamoDBClient") -> None:
@@ -57,7 +59,7 @@ def ping(client: "DynamoDBClient", table_name: str, key: Any) -> None:
 
 def _keep_json(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     """Keep a request as JSON, and empty the parameters, so that botocore has nothing to serialize."""
-    context[_BODY] = json.dumps(params).encode()
+    context[_BODY] = _TO_JSON(params).encode()
     params.clear()
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import keys
 
@@ -41,7 +41,6 @@ _PARAMETERS = {
 }  # fmt: skip
 
 _NAME = r"#?\w+"
-_EQUATION = rf"({_NAME}) = (:\w+)"
 # The forms of expressions that the guard can read unambiguously.
 _ASSIGNMENT = rf"{_NAME} = (?::\w+|if_not_exists\({_NAME}, :\w+\))"
 _ADDITION = rf"{_NAME} :\w+"
@@ -50,24 +49,42 @@ _UPDATES = re.compile(
     rf"(?: ?REMOVE {_NAME}(?:, {_NAME})*)?"
     rf"(?: ?ADD (?P<add>{_ADDITION}(?:, {_ADDITION})*))?"
 )
-_KEY_CONDITION = re.compile(rf"{_EQUATION}( AND ({_NAME}) (BETWEEN :\w+ AND|>|<|=|>=|<=) :\w+)?")
+_RANGE = r"BETWEEN (?P<first>:\w+) AND (?P<last>:\w+)"
+_KEY_CONDITION = re.compile(
+    rf"(?P<name>{_NAME}) = (?P<partition>:\w+)( AND (?P<sort_name>{_NAME}) (?:{_RANGE}|(?:>|<|=|>=|<=) :\w+))?"
+)
 
 
 class Breach(Exception):
     """The guard refused a request to DynamoDB. This is a defect of the service, never a caller's mistake."""
 
 
-def _nobody(partition: str) -> bool:
+class _Reach(NamedTuple):
+    """The items that a request names: a partition, and the tenant that all sort keys of the request begin with.
+
+    ``marks_of`` is "" if the request does not limit the sort keys in this way.
+    """
+
+    partition: str
+    marks_of: str = ""
+
+
+def _nobody(reach: _Reach) -> bool:
     return False
 
 
-_owns: ContextVar[Callable[[str], bool]] = ContextVar("owns", default=_nobody)
+_owns: ContextVar[Callable[[_Reach], bool]] = ContextVar("owns", default=_nobody)
 
 
 @contextmanager
 def serving_tenant(tenant_id: str) -> Iterator[None]:
-    """Inside this context, allow only requests for one tenant's items."""
-    token = _owns.set(lambda partition: keys.belongs_to_tenant(tenant_id, partition))
+    """Inside this context, allow only requests for one tenant's items, and queries for the tenant's own marks."""
+
+    def owns(reach: _Reach) -> bool:
+        own_marks = reach.marks_of == tenant_id and keys.has_marks(reach.partition)
+        return own_marks or keys.belongs_to_tenant(tenant_id, reach.partition)
+
+    token = _owns.set(owns)
     try:
         yield
     finally:
@@ -77,7 +94,7 @@ def serving_tenant(tenant_id: str) -> Iterator[None]:
 @contextmanager
 def serving_system() -> Iterator[None]:
     """Inside this context, allow only requests for items that belong to no tenant: the account map and the marks."""
-    token = _owns.set(keys.belongs_to_system)
+    token = _owns.set(lambda reach: keys.belongs_to_system(reach.partition))
     try:
         yield
     finally:
@@ -91,13 +108,13 @@ def watch(client: "DynamoDBClient") -> None:
 
 def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
-    for partition in _partitions(model.name, params):
-        if not owns(partition):
+    for reach in _reaches(model.name, params):
+        if not owns(reach):
             raise Breach(f"{model.name} names a partition that the served tenant or system does not own")
 
 
-def _partitions(operation: str, params: Parameters) -> list[str]:
-    """Return every partition key, of the table or of an index, that a request reads or writes."""
+def _reaches(operation: str, params: Parameters) -> list[_Reach]:
+    """Return everything that a request reads or writes, by partition keys of the table or of an index."""
     if operation not in _PARAMETERS:
         raise Breach(f"the operation {operation} is not allowed")
     if unknown := set(params) - _PARAMETERS[operation]:
@@ -109,20 +126,23 @@ def _partitions(operation: str, params: Parameters) -> list[str]:
             return _of_item(params["Key"]) + _of_update(params)
         case "Query":
             start = params.get("ExclusiveStartKey")
-            return _of_key_condition(params) + (_of_item(start) if start else [])
+            reach = _of_key_condition(params)
+            if start is None:
+                return [reach]
+            return [reach, *(_Reach(of_start.partition, reach.marks_of) for of_start in _of_item(start))]
         case "TransactWriteItems":
             members = [member for write in params["TransactItems"] for member in write.items()]
-            return [partition for kind, write in members for partition in _partitions(kind, write)]
+            return [reach for kind, write in members for reach in _reaches(kind, write)]
     return _of_item(params["Key"])
 
 
-def _of_item(item: Parameters) -> list[str]:
+def _of_item(item: Parameters) -> list[_Reach]:
     if "pk" not in item:
         raise Breach("an item must have a partition key")
-    return [item[name]["S"] for name in KEY_ATTRIBUTES.intersection(item)]
+    return [_Reach(item[name]["S"]) for name in KEY_ATTRIBUTES.intersection(item)]
 
 
-def _of_update(params: Parameters) -> list[str]:
+def _of_update(params: Parameters) -> list[_Reach]:
     """Return the partition keys that an update sets. A removed key attribute names no partition."""
     expression = _UPDATES.fullmatch(params.get("UpdateExpression", ""))
     if expression is None:
@@ -133,16 +153,19 @@ def _of_update(params: Parameters) -> list[str]:
     given = [(name, value) for name, value in assigned + added if names.get(name, name) in KEY_ATTRIBUTES]
     if not all(value for _, value in given):
         raise Breach("the update sets a partition key to a value that cannot be checked")
-    return [values[value]["S"] for _, value in given]
+    return [_Reach(values[value]["S"]) for _, value in given]
 
 
-def _of_key_condition(params: Parameters) -> list[str]:
+def _of_key_condition(params: Parameters) -> _Reach:
     expression = _KEY_CONDITION.fullmatch(params.get("KeyConditionExpression", ""))
     if expression is None:
         raise Breach("the key condition cannot be checked")
-    name, value, _, sort_name, _ = expression.groups()
-    names = params.get("ExpressionAttributeNames", {})
+    name, partition, sort_name, first, last = expression.group("name", "partition", "sort_name", "first", "last")
+    names, values = params.get("ExpressionAttributeNames", {}), params["ExpressionAttributeValues"]
     if names.get(name, name) not in KEY_ATTRIBUTES or names.get(sort_name, sort_name) in KEY_ATTRIBUTES:
         raise Breach("the key condition must name exactly one partition, and name it first")
-    partition: str = params["ExpressionAttributeValues"][value]["S"]
-    return [partition]
+    if first is None:
+        return _Reach(values[partition]["S"])
+    # Every text between two texts with the same beginning also has this beginning.
+    beginnings = {keys.tenant_of_mark(values[value]["S"]) for value in (first, last)}
+    return _Reach(values[partition]["S"], beginnings.pop() if len(beginnings) == 1 else "")

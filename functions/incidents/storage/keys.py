@@ -172,6 +172,12 @@ def marks_of_tenant(kind: MarkKind, tenant_id: str) -> tuple[Key, Key]:
     return mark(kind, tenant_id), mark(kind, tenant_id, "~")
 
 
+def tenant_of_mark(sort_key: str) -> str:
+    """Return the tenant in a mark's sort key. Return "" if no ``#`` ends the tenant."""
+    tenant_id, ends, _ = sort_key.partition("#")
+    return tenant_id if ends else ""
+
+
 def mark_partition(kind: MarkKind, shard: int) -> str:
     return f"{kind.partition}#{shard}"
 
@@ -188,7 +194,11 @@ def belongs_to_tenant(tenant_id: str, partition: str) -> bool:
 
 def belongs_to_system(partition: str) -> bool:
     """Return whether a partition belongs to the system: the account map and the marks."""
-    return partition == "ACCOUNTS" or partition.startswith(tuple(f"{kind.partition}#" for kind in MARK_KINDS))
+    return partition == "ACCOUNTS" or has_marks(partition)
+
+
+def has_marks(partition: str) -> bool:
+    return partition.startswith(tuple(f"{kind.partition}#" for kind in MARK_KINDS))
 
 
 def ids_made_at(milliseconds: int) -> tuple[str, str]:

@@ -14,7 +14,7 @@ Marks can be used for every result that is computed from incidents. Each kind of
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+_SET = "SET since = if_not_exists(since, :now), marked_at = :now, #token = :token"
 Outcome = Literal["settling", "unsettled", "computed"]
 
 
@@ -58,15 +59,23 @@ class Marks:
         self._client = client
         self._table = table_name
 
-    def mark(self, tenant_id: str, *name: str, now: int) -> None:
-        """Set a mark of a tenant, or set it again. Raises Busy."""
+    def mark(self, tenant_id: str, *name: str, now: int, apps: Collection[str] = ()) -> None:
+        """Set a mark of a tenant, or set it again. Raises Busy.
+
+        ``apps`` are the applications whose incidents changed. The mark collects them. An application's answer uses the
+        mark only if the mark names the application.
+        """
+        update, values = _SET, dict[str, Any]({":now": {"N": str(now)}, ":token": {"S": str(uuid4())}})
+        if apps:
+            update += " ADD apps :apps"
+            values[":apps"] = {"SS": sorted(apps)}
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(
                 TableName=self._table,
                 Key=stored_form.key(keys.mark(self._kind, tenant_id, *name)),
-                UpdateExpression="SET since = if_not_exists(since, :now), marked_at = :now, #token = :token",
+                UpdateExpression=update,
                 ExpressionAttributeNames={"#token": "token"},  # ``token`` is a reserved word of DynamoDB
-                ExpressionAttributeValues={":now": {"N": str(now)}, ":token": {"S": str(uuid4())}},
+                ExpressionAttributeValues=values,
             )
 
     def work_off(self, mark: Mark, settle_ms: int, compute: Callable[[int], None]) -> Outcome:
@@ -150,7 +159,7 @@ class Marks:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
             if len(name) != len(self._kind.name_parts):
-                raise ValueError("the mark's name does not have the parts of its kind")
+                raise ValueError("the mark's name has the wrong number of components")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
             cloudwatch.count("UnreadableRecords", "operation", {"marks": 1})

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ..domain import tally
 from ..domain.errors import Busy
 from ..domain.identity import Identity
 from ..domain.metric_definitions import KINDS, Kind
-from ..domain.tally import Facts, Group, Tally
+from ..domain.tally import DayBucket, Facts
 from ..runtime import deadline
 from . import keys, stored_form
 from .dynamodb import refusals_as_busy
@@ -53,17 +52,30 @@ class MetricRepository:
         self._client = client
         self._table = table_name
 
-    def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[tuple[str, Group, Tally]]:
-        """Yield (day, group, tally) for the days from ``first_day`` to ``last_day``, both included.
+    def pending_days(self, first_day: str, last_day: str) -> int:
+        """Return how many days from ``first_day`` to ``last_day`` are marked, so that a job will compute them again.
 
-        A large group is yielded in several pieces. The read is eventually consistent. Raises Busy.
+        For an application, only days with changes of its own incidents count. The read is eventually consistent. Raises
+        Busy.
+        """
+        days = set()
+        for kind in KINDS:
+            first, last = (keys.mark(keys.METRIC_DAYS, self._tenant_id, kind, day) for day in (first_day, last_day))
+            for item in self._between(first, last):
+                if self._identity.app_id is None or self._identity.app_id in item.get("apps", {}).get("SS", ()):
+                    days.add(item["sk"]["S"].rpartition("#")[2])
+        return len(days)
+
+    def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterator[DayBucket]:
+        """Yield the buckets of the days from ``first_day`` to ``last_day``, both included, in the order of the days.
+
+        The read is eventually consistent. Raises Busy.
         """
         first, last = keys.metric_buckets(self._tenant_id, self._identity.app_id, kind, first_day, last_day)
         for day, of_day in groupby(self._between(first, last), key=lambda item: item["day"]["S"]):
-            chunks = _whole(list(of_day))
-            for text in self._read_anew(kind, day) if chunks is None else chunks:
-                for group, piece in tally.from_chunk(text):
-                    yield day, group, piece
+            bucket = _whole(list(of_day)) or self._read_anew(kind, day)
+            if bucket.chunks:
+                yield bucket
 
     def incidents(self, kind: Kind, day: str) -> Iterator[Facts]:
         """Yield the incidents of a day, including deleted and dismissed incidents.
@@ -108,7 +120,7 @@ class MetricRepository:
         known = answer["Attributes"]
         return frozenset(known["apps"]["SS"] if "apps" in known else ())
 
-    def replace(self, app_id: str | None, kind: Kind, day: str, read_from: int, chunks: list[str]) -> None:
+    def replace(self, app_id: str | None, kind: Kind, new: DayBucket) -> None:
         """Replace a bucket and all its parts at once. Raises Overtaken or Busy; then the old version stays valid.
 
         The bucket's own item is the first part and is written last. The other parts have ``read_from`` in their keys,
@@ -119,16 +131,17 @@ class MetricRepository:
             ─────────●──────────────────────────────●───────────────────────────────────●────────────────▶ time
               readers see the old version             readers see the new version
         """
-        bucket = keys.metric_bucket(self._tenant_id, app_id, kind, day)
-        for n, text in enumerate(chunks[1:], start=1):
-            item = stored_form.key(keys.metric_chunk(bucket, read_from, n)) | _chunk(day, read_from, len(chunks), text)
+        bucket, read_from = keys.metric_bucket(self._tenant_id, app_id, kind, new.day), new.computed_at
+        first, *others = _to_items(new)
+        for n, part in enumerate(others, start=1):
+            item = stored_form.key(keys.metric_chunk(bucket, read_from, n)) | part
             with refusals_as_busy():
                 self._client.put_item(TableName=self._table, Item=item)
         try:
             with refusals_as_busy():
                 answer = self._client.put_item(
                     TableName=self._table,
-                    Item=stored_form.key(bucket) | _chunk(day, read_from, len(chunks), chunks[0]),
+                    Item=stored_form.key(bucket) | first,
                     ConditionExpression=_NOT_OVERTAKEN,
                     ExpressionAttributeValues=_reading(read_from),
                     ReturnValues="ALL_OLD",
@@ -136,7 +149,7 @@ class MetricRepository:
         except ClientError as error:
             raise _overtaken_or(error) from error
         before = answer.get("Attributes")
-        if len(chunks) > 1 or (before and before["parts"]["N"] != "1"):
+        if others or (before and before["parts"]["N"] != "1"):
             self._remove_older(bucket, read_from)
 
     def days(self) -> Iterator[tuple[Kind, str]]:
@@ -152,13 +165,13 @@ class MetricRepository:
             _, name, day = item["sk"]["S"].split("#")
             yield next(kind for kind in KINDS if kind.upper() == name), day
 
-    def _read_anew(self, kind: Kind, day: str) -> list[str]:
-        """Read a day's bucket again after it was replaced during a read. Return the texts of its parts. Raises Busy."""
-        bucket = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
+    def _read_anew(self, kind: Kind, day: str) -> DayBucket:
+        """Read a day's bucket again after it was replaced during a read. Raises Busy."""
+        key = keys.metric_bucket(self._tenant_id, self._identity.app_id, kind, day)
         for attempt in range(_TRIES):
-            chunks = _whole(list(self._between(bucket, bucket._replace(sk=f"{bucket.sk}#~"), ConsistentRead=True)))
-            if chunks is not None:
-                return chunks
+            bucket = _whole(list(self._between(key, key._replace(sk=f"{key.sk}#~"), ConsistentRead=True)))
+            if bucket is not None:
+                return bucket
             deadline.pause(attempt, first=0.05)
         raise Busy
 
@@ -223,22 +236,34 @@ def _reading(read_from: int) -> dict[str, Any]:
     return {":read_from": {"N": str(read_from)}, ":beyond": {"N": str(read_from + MAX_CLOCK_SKEW_MS)}}
 
 
-def _chunk(day: str, read_from: int, chunks: int, text: str) -> stored_form.Item:
-    return {
-        "day": {"S": day},
-        "read_from": {"N": str(read_from)},
-        "parts": {"N": str(chunks)},  # "parts" and "rows": names that never change, because they are stored
-        "rows": {"S": text},
-    }
+def _to_items(bucket: DayBucket) -> list[stored_form.Item]:
+    """Return the items of a bucket without their keys: one item for each chunk, with a share of the categories."""
+    share = -(-len(bucket.categories) // len(bucket.chunks)) or 1
+    items: list[stored_form.Item] = []
+    for n, text in enumerate(bucket.chunks):
+        item: stored_form.Item = {
+            "day": {"S": bucket.day},
+            "read_from": {"N": str(bucket.computed_at)},
+            "parts": {"N": str(len(bucket.chunks))},  # "parts" and "rows": stored names, which never change
+            "rows": {"S": text},
+        }
+        if categories := bucket.categories[n * share : (n + 1) * share]:
+            item["categories"] = {"B": categories}
+        items.append(item)
+    return items
 
 
-def _whole(items: list[stored_form.Item]) -> list[str] | None:
-    """Return the texts of a bucket and its parts; None if a part is missing. Other versions' parts are ignored."""
-    bucket = items[0]
-    if not bucket["sk"]["S"].endswith(bucket["day"]["S"]):  # only parts; their bucket is not written yet
-        return []
-    chunks = [item["rows"]["S"] for item in items if item["read_from"] == bucket["read_from"]]
-    return chunks if len(chunks) == int(bucket["parts"]["N"]) else None
+def _whole(items: list[stored_form.Item]) -> DayBucket | None:
+    """Return a bucket from its item and its parts; None if a part is missing. Other versions' parts are ignored."""
+    first = items[0]
+    day, read_from = first["day"]["S"], first["read_from"]
+    if not first["sk"]["S"].endswith(day):  # only parts; their bucket is not written yet
+        return DayBucket(day, 0, [], b"")
+    valid = [item for item in items if item["read_from"] == read_from]
+    if len(valid) != int(first["parts"]["N"]):
+        return None
+    categories = b"".join(stored_form.to_bytes(item["categories"]["B"]) for item in valid if "categories" in item)
+    return DayBucket(day, int(read_from["N"]), [item["rows"]["S"] for item in valid], categories)
 
 
 def _overtaken_or(error: ClientError) -> Exception:

@@ -48,7 +48,7 @@ def show(
     try:
         with guard.serving_tenant(tenant):
             window = parameters.metrics_window(given)
-            answer = get_incident_metrics(window, _repository(Deployment(stack, region), tenant).buckets)
+            answer = get_incident_metrics(window, _repository(Deployment(stack, region), tenant))
     except MalformedRequest as error:
         raise StepFailed(
             "An option is not valid.", f"  {error}", "Correct the option, then run the command again."

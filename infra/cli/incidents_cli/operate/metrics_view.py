@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from itertools import pairwise
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,22 @@ _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
 _NOTHING = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH_OF_FIGURES = 65
+_SPANS_OF_ROW = 44  # fits a terminal of 80 columns
 
 
 def show(answer: dict[str, Any], tenant: str) -> None:
     """Print a tenant's metrics to stdout as tables. ``answer`` is the body of the API's answer to GET metrics."""
     console = Console(highlight=False)
-    console.print(f"[bold]{tenant}[/bold], {answer['from']} to {answer['to']} (UTC), as of {answer['as_of']}\n")
+    console.print(f"[bold]{tenant}[/bold], {answer['from']} to {answer['to']} (UTC), as of {answer['as_of']}")
+    if answer["computed_at"]:
+        console.print(f"The oldest figure was computed at {answer['computed_at']}.")
+    if answer["pending_days"]:
+        console.print(f"Days with changes that are not computed yet: {answer['pending_days']}.")
+    console.print()
     console.print(_whole(answer))
     if answer["groups"]:
-        console.print(_groups(answer))
+        console.print(_groups(answer, console.width))
     if len(answer["trend"]) > 1:
         console.print(_trend(answer))
     exclusions = ", ".join(
@@ -49,27 +57,38 @@ def _whole(answer: dict[str, Any]) -> Table:
     return table
 
 
-def _groups(answer: dict[str, Any]) -> Table:
-    table = _table("By group: p50/p90 (n)")
-    for name in (*_NAMES.values(), "Age of open"):
-        table.add_column(name, justify="right")
-    for group in answer["groups"]:
+def _groups(answer: dict[str, Any], width: int) -> Table:
+    title = "By group: p50/p90 (n)" + (", approximate" if answer["approximate"] else "")
+    table = _table(title, name_width=max(14, width - _WIDTH_OF_FIGURES))
+    for name in (*_NAMES.values(), "Open age"):
+        table.add_column(name, justify="right", no_wrap=True)
+    other = [{"group": "(all other groups)", **answer["other"]}] if answer["other"] else []
+    for group in [*answer["groups"], *other]:
         cells = (
             f"{_short(values['p50'])}/{_short(values['p90'])} ({values['n']})" if values["n"] else _NOTHING
             for values in (group[metric] for metric in (*_NAMES, "open"))
         )
-        table.add_row(_as_it_stands(group["group"] or "none"), *cells)
+        table.add_row(_as_it_stands(_none_if_null(group["group"])), *cells)
     return table
 
 
+def _none_if_null(name: str | None) -> str:
+    return "none" if name is None else name
+
+
 def _trend(answer: dict[str, Any]) -> Table:
+    """Return the trend, with at most ``_SPANS_OF_ROW`` spans in a row."""
     table = _table("Trend of p50")
-    table.add_column(f"{answer['from']} … {answer['to']}", overflow="fold")
-    table.add_column("highest", justify="right")
+    for heading in ("from", "", "highest"):
+        table.add_column(heading, justify="right" if heading == "highest" else "left", no_wrap=True)
+    spans = answer["trend"]
     for metric, name in _NAMES.items():
-        values = [span[metric]["p50"] for span in answer["trend"]]
-        known = [value for value in values if value is not None]
-        table.add_row(name, _line(values, max(known, default=0)), duration(max(known, default=None)))
+        values = [span[metric]["p50"] for span in spans]
+        highest = max((value for value in values if value is not None), default=None)
+        for start in range(0, len(spans), _SPANS_OF_ROW):
+            line = _line(values[start : start + _SPANS_OF_ROW], highest or 0)
+            first_row = start == 0
+            table.add_row(name if first_row else "", spans[start]["from"], line, duration(highest) if first_row else "")
     return table
 
 
@@ -78,8 +97,11 @@ def _as_it_stands(text: str) -> Text:
     return Text("".join(character if character.isprintable() else "?" for character in text))
 
 
-def _table(title: str) -> Table:
-    return Table("", title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, name_width: int = 11) -> Table:
+    """Return a table whose first column has the names of the rows. Longer names than ``name_width`` are cut."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=name_width)
+    return table
 
 
 def _line(values: list[int | None], highest: int) -> str:
@@ -129,10 +151,9 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_zorder(behind.get_zorder() + 1)
         place.patch.set_visible(False)
         for percentile, color, style in (("p90", "tab:orange", "--"), ("p50", "tab:blue", "-")):
-            known = [(day, span[metric][percentile] / 60) for day, span in zip(days, answer["trend"], strict=True)
-                     if span[metric][percentile] is not None]  # fmt: skip
-            place.plot(*zip(*known, strict=True) if known else ([], []), style, color=color, marker="o", ms=3.5,
-                       label=percentile)  # fmt: skip
+            values = [span[metric][percentile] for span in answer["trend"]]
+            hours = [nan if value is None else value / 60 for value in values]  # nan interrupts the line
+            place.plot(days, hours, style, color=color, marker="o", ms=3.5 if len(days) < 100 else 2, label=percentile)
         whole = answer[metric]
         place.set_title(f"{name}: n {whole['n']}, p50 {duration(whole['p50'])}, p90 {duration(whole['p90'])}",
                         loc="left", fontsize="medium")  # fmt: skip

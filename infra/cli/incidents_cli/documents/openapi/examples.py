@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from incidents.domain import errors, json_text, metric_answer, model, payloads, questions, tally, timestamps, wire_form
 from incidents.domain.identity import Identity
@@ -78,6 +78,7 @@ def change() -> Any:
     return json.loads(wire_form.dump_change(entry))
 
 
+_COMPUTED_AT = timestamps.to_milliseconds("2026-10-31T23:30:00.000Z")
 _ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
 
 
@@ -86,12 +87,21 @@ def metrics() -> Any:
     incident: Mapping[str, Any] = _after(stored())
     facts = tally.Facts._make(incident.get(field) for field in tally.Facts._fields)
 
-    def buckets(kind: Kind, *_: str) -> list[tuple[str, tally.Group, tally.Tally]]:
-        day = incident[f"{kind}_at"][:10]
-        return [(day, group, total) for group, total in tally.totals_by_group(kind, [facts]).items()]
-
     window = questions.Window(date(2026, 10, 1), date(2026, 10, 31), "severity", "month", _ASKED_AT)
-    return metric_answer.get_incident_metrics(window, buckets)
+    return metric_answer.get_incident_metrics(window, _Days(facts))
+
+
+class _Days(NamedTuple):
+    """The metrics of one incident. No day waits for its computation."""
+
+    facts: tally.Facts
+
+    def pending_days(self, *_: str) -> int:
+        return 0
+
+    def buckets(self, kind: Kind, *_: str) -> list[tally.DayBucket]:
+        day = str(getattr(self.facts, f"{kind}_at"))[:10]
+        return [tally.to_bucket(day, _COMPUTED_AT, tally.totals_by_group(kind, [self.facts]))]
 
 
 def problem(error: type[errors.IncidentError], operation: str) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import errors, metric_definitions, model, payloads, timestamps
+from incidents.domain import errors, metric_answer, metric_definitions, model, payloads, timestamps
 from incidents.edges import parameters, responses
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -268,8 +268,21 @@ def _metrics() -> dict[str, Schema]:
             "from": day,
             "to": day,
             "as_of": _TIMESTAMP | {"description": metric_definitions.DEFINITIONS["as_of"]},
+            "computed_at": _TIMESTAMP
+            | {"type": ["string", "null"], "description": metric_definitions.DEFINITIONS["computed_at"]},
+            "pending_days": _COUNT | {"description": metric_definitions.DEFINITIONS["pending_days"]},
             **of_metrics,
-            "groups": {"type": "array", "items": reference("MetricsGroup")},
+            "groups": {
+                "type": "array",
+                "items": reference("MetricsGroup"),
+                "maxItems": metric_answer.GROUPS,
+                "description": metric_definitions.DEFINITIONS["groups"],
+            },
+            "other": {
+                "anyOf": [reference("OtherGroups"), {"type": "null"}],
+                "description": metric_definitions.DEFINITIONS["other"],
+            },
+            "approximate": {"type": "boolean", "description": metric_definitions.DEFINITIONS["approximate"]},
             "trend": {"type": "array", "items": reference("MetricsSpan")},
             **of_open,
             "excluded": _object(
@@ -286,6 +299,7 @@ def _metrics() -> dict[str, Schema]:
         "OpenIncidents": open_,
         "MetricCounts": counts,
         "MetricsGroup": _object({"group": group, **of_metrics, **of_open}, title="MetricsGroup"),
+        "OtherGroups": _object({**of_metrics, **of_open}, title="OtherGroups"),
         "MetricsSpan": _object({"from": day, "to": day, **of_metrics}, title="MetricsSpan"),
         "Metrics": answer,
     }

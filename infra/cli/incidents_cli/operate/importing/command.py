@@ -150,8 +150,8 @@ def _claim_names(given: str | None) -> ClaimNames:
     except ValueError:
         raise StepFailed(
             "The names of the claims cannot be read.", f"  --claims {given!r}",
-            "Copy the stack's output TokenClaims, in quotation marks: the claims of tenant and application, the marker "
-            "and the claims of the scopes, with one space between. The marker may be empty.",
+            "Copy the stack's output TokenClaims and put it in quotation marks. It has four parts with one space "
+            "between them: TenantClaim, AppClaim, AppMarker (may be empty) and ScopeClaims.",
         ) from None  # fmt: skip
 
 

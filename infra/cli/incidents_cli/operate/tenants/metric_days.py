@@ -1,11 +1,13 @@
 """Check a tenant's day buckets. This module computes each day's buckets from the incidents and compares them."""
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from incidents.domain import tally
 from incidents.domain.identity import Identity
 from incidents.domain.metric_definitions import KINDS, Kind
-from incidents.domain.tally import Tally, Totals
+from incidents.domain.tally import DayBucket, Tally, Totals
 from incidents.storage import keys
 from incidents.storage.metric_repository import MetricRepository, UnreadableIncident
 from incidents.storage.stored_form import Item
@@ -77,20 +79,15 @@ class MetricDays:
         for app in (None, *sorted(apps | {group.app for group in totals if group.app is not None})):
             wanted = {group: total for group, total in totals.items() if app in (None, group.app)}
             try:
-                stored = self._stored(app, kind, day)
-            except (KeyError, ValueError, TypeError):
-                stored = None
-            if stored is None or _plain(stored) != _plain(wanted):
-                name = about if app is None else f"{about} of {app}"
-                detail = "a bucket that cannot be read" if stored is None else _sum(stored)
-                violations.append(Violation("metrics", name, detail, f"{_sum(wanted)}, the sum of its incidents"))
+                stored = next(iter(self._repository(app).buckets(kind, day, day)), None)
+                faults = ["no bucket"] if stored is None else _faults(stored, wanted)
+            except (KeyError, ValueError, TypeError, zlib.error):
+                faults = ["a bucket that cannot be read"]
+            name = about if app is None else f"{about} of {app}"
+            violations += [
+                Violation("metrics", name, fault, f"{_sum(wanted)}, the sum of its incidents") for fault in faults
+            ]
         return violations
-
-    def _stored(self, app: str | None, kind: Kind, day: str) -> Totals:
-        stored: Totals = {}
-        for _, group, piece in self._repository(app).buckets(kind, day, day):
-            stored.setdefault(group, Tally()).merge(piece)
-        return stored
 
     def _repository(self, app: str | None) -> MetricRepository:
         identity = Identity(self._reader.tenant_id, "operator", app, frozenset())
@@ -114,7 +111,26 @@ def _apps(day: Item) -> set[str]:
     return set(day.get("apps", {}).get("SS", ()))
 
 
-def _plain(totals: Totals) -> dict[object, object]:
+def _faults(stored: DayBucket, wanted: Totals) -> Iterator[str]:
+    """Yield a description of each difference between a stored bucket and the day's incidents."""
+    rows = tally.merged(stored.rows(), lambda group: group)
+    if not stored.categories and _plain(rows) == _plain(wanted):  # no category, or a bucket of release 0.1.0
+        return
+    if _plain(rows) != _plain(tally.merged(wanted.items(), lambda group: group._replace(category=None))):
+        yield _sum(rows)
+        return
+    by_category = tally.merged(wanted.items(), lambda group: group.category)
+    expected = {name: total for name, total in by_category.items() if total.incidents}
+    left_out, categories = tally.unpack(stored.categories) if stored.categories else tally.Categories(0, [])
+    kept = {category.name: category.tally for category in categories}
+    largest = max((total.incidents for name, total in expected.items() if name not in kept), default=0)
+    if expected.keys() - {None} and (largest, _plain(kept)) != (
+        left_out, _plain({name: total for name, total in expected.items() if name in kept})
+    ):  # fmt: skip
+        yield f"other totals by category, in {len(kept)} categories"
+
+
+def _plain(totals: Mapping[Any, Tally]) -> dict[object, object]:
     return {
         group: (total.minutes, total.imported, total.excluded, sorted(total.open_since))
         for group, total in totals.items()
