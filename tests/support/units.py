@@ -8,6 +8,7 @@ write.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from incidents import findings, intake, queries
@@ -158,7 +159,7 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     for operation, later in (("ingest a finding", {}), ("ingest it again, with an asset", LATER)):
         (finding,) = findings.read(recorded.event("guardduty", detail__description=body["description"], **later))
         assert isinstance(finding, Finding)
-        cost(operation, lambda finding=finding: intake.take_finding(finding, system))
+        cost(operation, partial(intake.take_finding, finding, system))
     return found
 
 

@@ -40,9 +40,9 @@ def explain(
         raise StepFailed(
             "The event would become a dead letter.", f"  {refused}", "Fix the event at its producer."
         ) from None
-    _say("arrives", str(arrives))
     matched = findings.adapter(event["source"], event["detail-type"])
     _say("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
+    _say("arrives", str(arrives))
     for report in reports:
         typer.echo()
         if isinstance(report, Skipped):
