@@ -187,15 +187,15 @@ def _create(
 
 def _related(finding: Finding, incidents: IncidentRepository) -> list[str]:
     """Return a tag for the incident of each related finding, such as of the signals of an attack sequence."""
-    found: dict[str, None] = {}
+    tags: dict[str, None] = {}
     for key in finding.related_keys[:RELATED_INCIDENTS]:
         if key == finding.key or (sighting := incidents.sighting(key)) is None:
             continue
         try:
-            found[f"related:{incidents.get(sighting.incident_id).incident['incident_number']}"] = None
+            tags[f"related:{incidents.get(sighting.incident_id).incident['incident_number']}"] = None
         except NotFound:  # the incident was erased
             continue
-    return list(found)
+    return list(tags)
 
 
 def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
@@ -247,9 +247,9 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
     seen_at = max(finding.seen_at, last.seen_at)
     pages = last.pages if last.seen_at == seen_at else frozenset[int]()
     pages |= {finding.page} if finding.seen_at == seen_at else set()
-    seen = last._replace(seen_at=seen_at, pages=pages)
+    newest = last._replace(seen_at=seen_at, pages=pages)
     highest = max(last.severity, finding.severity, key=_rank)
-    sighting = incidents.sighting_write(finding.key, known.before, seen._replace(severity=highest))
+    sighting = incidents.sighting_write(finding.key, known.before, newest._replace(severity=highest))
     rises = _rank(finding.severity) > _rank(last.severity)
     related = _related(finding, incidents)
 
@@ -276,7 +276,7 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting)
         except IncidentTooLarge:  # even the new severity does not fit; a later event may raise the severity
-            incidents.write(incidents.sighting_write(finding.key, known.before, seen))
+            incidents.write(incidents.sighting_write(finding.key, known.before, newest))
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"
 
@@ -294,7 +294,7 @@ def _new_assets(incident: Incident, finding: Finding) -> list[str]:
     return [
         asset
         for asset in finding.asset_ids
-        if asset not in exact and not any(assets.is_same(asset, one) for one in there)
+        if asset not in exact and not any(assets.is_same(asset, known) for known in there)
     ]
 
 

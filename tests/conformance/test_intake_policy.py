@@ -127,7 +127,7 @@ def catalog() -> list[Event]:
 
 
 @pytest.mark.usefixtures("accounts")
-def test_a_catalog_of_failed_controls_makes_nothing_by_default_and_only_the_critical_ones_if_asked(
+def test_failed_controls_make_nothing_by_default_and_only_the_critical_ones_if_asked(
     service: str, dynamodb: "DynamoDBClient", world: Callable[[], MetricWorld], capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = world()
@@ -315,7 +315,7 @@ def test_settings_of_one_tenant_are_not_another_s(accounts: AccountMap) -> None:
 
 @pytest.mark.usefixtures("accounts")
 def test_a_custom_action_makes_an_incident_whatever_the_settings_say() -> None:
-    set_policy(kinds={}, left_out=["*"])
+    set_policy(kinds={}, leave_out=["*"])
     take(recorded("security_hub_asff_custom_action"))
     assert len(incidents()) == 1
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ADA = "arn:aws:iam::111122223333:user/ada"
-FIRST = {"kinds": {"posture": "critical"}, "let_in": [], "left_out": []}
+FIRST = {"kinds": {"posture": "critical"}, "let_in": [], "leave_out": []}
 
 
 class OwnDeployment(Deployment):
@@ -85,7 +85,7 @@ def test_set_changes_only_what_it_names_and_keeps_who_and_when_of_each_write(
     shown = capsys.readouterr()
     assert json.loads(shown.out) == {
         "kinds": {"detection": "informational", "posture": "critical"}, "let_in": ["acme.*", "Recon:*"],
-        "left_out": ["prowler.*"],
+        "leave_out": ["prowler.*"],
     }  # fmt: skip
     first, second = [line for line in shown.err.splitlines() if line.startswith("version")]
     assert (first.split()[1], second.split()[1]) == ("1", "2")
@@ -94,7 +94,7 @@ def test_set_changes_only_what_it_names_and_keeps_who_and_when_of_each_write(
     assert set_(monkeypatch, "--let-in", "none") == 0
     assert json.loads(capsys.readouterr().out)["let_in"] == []
     assert set_(monkeypatch, "--defaults") == 0
-    assert json.loads(capsys.readouterr().out)["left_out"] == []
+    assert json.loads(capsys.readouterr().out)["leave_out"] == []
     versions = [item["sk"]["S"] for item in table.reader.items("SETTINGS")]
     assert versions == ["intake", *(f"intake#{n:010d}" for n in (1, 2, 3, 4))]
 

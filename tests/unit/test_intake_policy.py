@@ -19,7 +19,7 @@ def test_the_default_takes_detections_exposures_and_alarms_of_any_severity() -> 
 
 
 def test_a_finding_sent_by_hand_is_always_taken() -> None:
-    nothing = parse({"kinds": {}, "left_out": ["*"]})
+    nothing = parse({"kinds": {}, "leave_out": ["*"]})
     assert decide(nothing, facts(by_hand=True)).reason is None
     assert decide(nothing, facts()).reason == "left_out"
 
@@ -36,14 +36,14 @@ def test_a_kind_is_taken_from_its_lowest_severity_on(severity: str | None, reaso
 
 
 def test_patterns_match_products_and_types_and_leaving_out_is_stronger() -> None:
-    policy = parse({"kinds": {}, "let_in": ["aws.*"], "left_out": ["Recon:*"]})
+    policy = parse({"kinds": {}, "let_in": ["aws.*"], "leave_out": ["Recon:*"]})
     assert decide(policy, facts()).reason == "left_out"
     assert decide(policy, facts(names=("Trojan:EC2/DropPoint",))).reason is None
     assert decide(policy, facts(names=(), source="prowler.prowler")).reason == "detection"
     assert "Recon:*" in decide(policy, facts()).rule
 
 
-def test_an_enabled_source_counts_only_without_settings_and_only_for_exploited_critical_vulnerabilities() -> None:
+def test_an_enabled_source_counts_for_exploited_critical_vulnerabilities_without_settings() -> None:
     pressing = facts(kind="vulnerability", severity="critical", source="aws.inspector2", exploited=True)
     assert decide(DEFAULT, pressing, {"aws.inspector2"}).reason is None
     assert decide(DEFAULT, pressing).reason == "vulnerability"
@@ -53,7 +53,7 @@ def test_an_enabled_source_counts_only_without_settings_and_only_for_exploited_c
 
 
 def test_settings_are_stored_as_they_are_read() -> None:
-    value = {"kinds": {"posture": "critical"}, "let_in": ["a*"], "left_out": ["b"]}
+    value = {"kinds": {"posture": "critical"}, "let_in": ["a*"], "leave_out": ["b"]}
     assert parse(value).to_json() == value
     assert parse(parse({}).to_json()).kinds == DEFAULT.kinds
 
@@ -61,10 +61,10 @@ def test_settings_are_stored_as_they_are_read() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([], "object"), ({"kind": {}}, "only the members kinds, let_in, left_out"), ({"kinds": []}, "kinds must be"),
+        ([], "object"), ({"kind": {}}, "only the members kinds, let_in, leave_out"), ({"kinds": []}, "kinds must be"),
         ({"kinds": {"postur": "high"}}, "not 'postur'"), ({"kinds": {"posture": "hgh"}}, "kinds.posture must be one"),
-        ({"let_in": "a"}, "let_in must be a list"), ({"left_out": [""]}, "left_out must hold"),
-        ({"left_out": [" a"]}, "left_out must hold"), ({"let_in": ["a" * 257]}, "1 to 256"),
+        ({"let_in": "a"}, "let_in must be a list"), ({"leave_out": [""]}, "leave_out must hold"),
+        ({"leave_out": [" a"]}, "leave_out must hold"), ({"let_in": ["a" * 257]}, "1 to 256"),
         ({"let_in": ["a"] * 101}, "at most 100"), ({"let_in": [1]}, "let_in must hold"),
     ],
 )  # fmt: skip

@@ -30,24 +30,24 @@ PATTERNS, PATTERN_CHARACTERS = 100, 256
 ANY_SEVERITY = model.SEVERITIES[-1]
 
 _PATTERN = re.compile(r"[!-~]([ -~]*[!-~])?")
-_MEMBERS = ("kinds", "let_in", "left_out")
+_MEMBERS = ("kinds", "let_in", "leave_out")
 
 
 class Policy(NamedTuple):
     """What a tenant takes: the kinds, each from a severity on, and patterns of products and types.
 
-    ``kinds`` maps each taken kind to its lowest severity. ``let_in`` and ``left_out`` are patterns such as
+    ``kinds`` maps each taken kind to its lowest severity. ``let_in`` and ``leave_out`` are patterns such as
     ``prowler.*`` or ``Recon:EC2/*``. ``is_default`` is true for a tenant without settings.
     """
 
     kinds: Mapping[str, str]
     let_in: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     is_default: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the policy as the JSON object that ``parse`` reads."""
-        return {"kinds": dict(self.kinds), "let_in": list(self.let_in), "left_out": list(self.left_out)}
+        return {"kinds": dict(self.kinds), "let_in": list(self.let_in), "leave_out": list(self.leave_out)}
 
 
 DEFAULT = Policy(dict.fromkeys(("detection", "exposure", "alarm"), ANY_SEVERITY), is_default=True)
@@ -80,7 +80,7 @@ def decide(policy: Policy, facts: Facts, enabled: Iterable[str] = ()) -> Decisio
     names = (facts.source, *facts.names)
     if facts.by_hand:
         return Decision(None, "a person sent the finding by hand")
-    if pattern := _matching(policy.left_out, names):
+    if pattern := _matching(policy.leave_out, names):
         return Decision("left_out", f"the tenant's settings leave out {pattern}")
     if pattern := _matching(policy.let_in, names):
         return Decision(None, f"the tenant's settings let in {pattern}")
@@ -92,8 +92,8 @@ def decide(policy: Policy, facts: Facts, enabled: Iterable[str] = ()) -> Decisio
     if lowest is None:
         return Decision(facts.kind, f"the kind {facts.kind} is not taken {whose}")
     if not _reaches(facts.severity, lowest):
-        found = facts.severity or "unknown"
-        return Decision("below_severity", f"the severity is {found}; {facts.kind} is taken from {lowest} {whose}")
+        actual = facts.severity or "unknown"
+        return Decision("below_severity", f"the severity is {actual}; {facts.kind} is taken from {lowest} {whose}")
     return Decision(None, f"the kind {facts.kind} is taken {whose}")
 
 
@@ -112,7 +112,7 @@ def parse(value: Any) -> Policy:
     return Policy(
         {kind: kinds[kind] for kind in KINDS if kind in kinds},
         _patterns("let_in", value.get("let_in", ())),
-        _patterns("left_out", value.get("left_out", ())),
+        _patterns("leave_out", value.get("leave_out", ())),
     )
 
 

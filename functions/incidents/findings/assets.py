@@ -44,16 +44,16 @@ def one_form(asset: str | None, place: Place) -> str | None:
         asset = typed["id"]
     if asset.strip().lower() in _PLACEHOLDERS or _ACCOUNT.fullmatch(asset) or asset.startswith("AWS::::Account:"):
         return None
-    found = _EC2_ID.fullmatch(asset)
-    if found and place.region and (thing := _EC2.get(found["prefix"])):
+    matched = _EC2_ID.fullmatch(asset)
+    if matched and place.region and (thing := _EC2.get(matched["prefix"])):
         account = "" if thing in _WITHOUT_ACCOUNT else place.account_id
         return f"arn:{place.partition}:ec2:{place.region}:{account}:{thing}/{asset}"
     return asset or None
 
 
-def is_same(one: str, other: str) -> bool:
+def is_same(asset: str, other: str) -> bool:
     """Return whether two ids name one asset: they are equal, or one is the last part of the other, an ARN."""
-    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+    longer, shorter = (asset, other) if len(asset) >= len(other) else (other, asset)
     if longer == shorter:
         return True
     is_last_part = longer.endswith(shorter) and longer[-len(shorter) - 1] in "/:"
@@ -104,12 +104,12 @@ def of_guardduty(resource: Node, place: Place) -> list[str | None]:
 def of_asff(resource: Node, place: Place) -> list[str | None]:
     """Return the things that one entry of ASFF's ``Resources`` names."""
     place = place._replace(region=resource.at("Region").text() or place.region)
-    found = [one_form(resource.at("Id").text(), place)]
+    named = [one_form(resource.at("Id").text(), place)]
     if resource.at("Type").text() == "AwsIamAccessKey":
         key = resource.at("Details.AwsIamAccessKey")
         name = key.at("PrincipalName").text() or key.at("UserName").text()
-        found.append(principal(name, key.at("PrincipalType").text(), place))
-    return found
+        named.append(principal(name, key.at("PrincipalType").text(), place))
+    return named
 
 
 def of_ocsf(resource: Node, place: Place) -> list[str | None]:
@@ -124,8 +124,8 @@ def of_ocsf(resource: Node, place: Place) -> list[str | None]:
         account_id,
     )
     uid = resource.at("uid").text()
-    found = [one_form(uid, place)]
+    named = [one_form(uid, place)]
     if resource.at("type").text() in ("AWS::IAM::AccessKey", "AwsIamAccessKey"):
-        kind = "AssumedRole" if (found[0] or "").startswith("ASIA") else "IAMUser"
-        found.append(principal(resource.at("name").text(), kind, place))
-    return found
+        kind = "AssumedRole" if (named[0] or "").startswith("ASIA") else "IAMUser"
+        named.append(principal(resource.at("name").text(), kind, place))
+    return named

@@ -63,5 +63,5 @@ def category_of(kind: str, types: Iterable[str]) -> str | None:
     if kind == "vulnerability":
         return "vulnerability"
     words = list(types)
-    found = next((category for pattern, category in TABLE for word in words if fnmatchcase(word, pattern)), None)
-    return found or _OF_KIND.get(kind)
+    by_type = next((category for pattern, category in TABLE for word in words if fnmatchcase(word, pattern)), None)
+    return by_type or _OF_KIND.get(kind)

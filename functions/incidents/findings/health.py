@@ -90,7 +90,7 @@ def read_ocsf(event: Node, item: Node, account_id: str, types: Sequence[str]) ->
         last_seen=[info.at("modified_time_dt"), info.at("modified_time")],
     )
     title = (info.at("title").text() or "").removeprefix(_HUBS_WORD)
-    code = info.at("analytic.uid").text() or next((one for one in types if one.startswith("AWS_")), title)
+    code = info.at("analytic.uid").text() or next((name for name in types if name.startswith("AWS_")), title)
     entities = [resource.at("uid").text() for resource in item.at("resources").each()]
     return _finding(
         dates, code, arn, account_id, entities, info.at("desc").text(), "unknown", former=former
@@ -123,7 +123,7 @@ def _finding(
     is_public = is_public or code.endswith(_OPERATIONAL_ISSUE)
     by_account = composed_key(SOURCE, arn, account_id)
     key = composed_key(SOURCE, arn) if is_public else by_account
-    former_keys = [one for one in (by_account, former) if one and one != key]
+    former_keys = [former_key for former_key in (by_account, former) if former_key and former_key != key]
     place = assets.place_of(arn, region, account_id)
     severity = "informational" if kind == "notice" and _PLANNED.search(code) else _SEVERITIES[kind]
     return build_finding(

@@ -129,12 +129,12 @@ def former_keys(report: HubFinding, its_kind: str) -> list[str]:
     if its_kind != "posture":
         return []
     candidates = [_of_id(report), _of_control(report)]
-    return [one for one in candidates if one and one != key(report, its_kind)]
+    return [candidate for candidate in candidates if candidate and candidate != key(report, its_kind)]
 
 
 def cves(*texts: str | None) -> list[str]:
     """Return the CVE ids in texts, each once."""
-    return list(dict.fromkeys(found for text in texts if text for found in _CVE.findall(text)))
+    return list(dict.fromkeys(cve for text in texts if text for cve in _CVE.findall(text)))
 
 
 def is_sample(who: Product, title: str, flags: Iterable[Node], resources: Iterable[str | None]) -> bool:

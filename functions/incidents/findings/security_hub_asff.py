@@ -74,7 +74,7 @@ def _finding(
         description=item.at("Description").text(),
         category=security_hub.category(report, its_kind),
         severity=_severity(item.at("Severity")),
-        asset_ids=[one for resource in resources for one in assets.of_asff(resource, place)],
+        asset_ids=[asset for resource in resources for asset in assets.of_asff(resource, place)],
         alert_ids=[report.finding_id, *sequence],
         tags=[security_hub.tag(report, its_kind), action and f"custom-action:{action}"],
         grouped=security_hub.is_grouped(report),
@@ -82,7 +82,9 @@ def _finding(
         kind=its_kind,
         finding_class=report.finding_class,
         names=security_hub.names_for_policy(report),
-        exploited=any(one.at("ExploitAvailable").text() == "YES" for one in item.at("Vulnerabilities").each()),
+        exploited=any(
+            weakness.at("ExploitAvailable").text() == "YES" for weakness in item.at("Vulnerabilities").each()
+        ),
     )
 
 
@@ -102,8 +104,8 @@ def _solved(
 def _report(item: Node, product_arn: str, product: security_hub.Product, title: str) -> HubFinding:
     resources, finding_id = item.at("Resources").each(), item.at("Id").needed_text()
     types = [text for name in item.at("Types").each() if (text := name.text())]
-    vulnerabilities = [one.at("Id").text() for one in item.at("Vulnerabilities").each()]
-    found = security_hub.cves(*vulnerabilities, title, finding_id, *types)
+    vulnerabilities = [known.at("Id").text() for known in item.at("Vulnerabilities").each()]
+    mentioned = security_hub.cves(*vulnerabilities, title, finding_id, *types)
     is_check = item.at("Compliance.Status").value is not None
     buckets = [resource.at("Id").text() for resource in resources if resource.at("Type").text() == "AwsS3Bucket"]
     return HubFinding(
@@ -111,12 +113,12 @@ def _report(item: Node, product_arn: str, product: security_hub.Product, title: 
         product_arn=product_arn,
         account_id=item.at("AwsAccountId").needed_account_id(),
         finding_id=finding_id,
-        finding_class="compliance" if is_check else "vulnerability" if vulnerabilities or found else "unknown",
+        finding_class="compliance" if is_check else "vulnerability" if vulnerabilities or mentioned else "unknown",
         types=types,
         control=_control(item, product) if is_check else None,
         resource=next((resource.at("Id").text() for resource in resources), None),
         bucket=next(iter(buckets), None),
-        cves=found,
+        cves=mentioned,
     )
 
 

@@ -55,9 +55,9 @@ def _finding(event: Node, item: Node, product_arn: str, product: security_hub.Pr
     place = assets.place_of(report.finding_id, item.at("cloud.region").text(), report.account_id)
     place = place._replace(partition=item.at("cloud.cloud_partition").text() or place.partition)
     sequence = [
-        one.at("uid").text()
-        for one in info.at("related_events").each()
-        if (one.at("type").text() or "FINDING").upper() == "FINDING"
+        signal.at("uid").text()
+        for signal in info.at("related_events").each()
+        if (signal.at("type").text() or "FINDING").upper() == "FINDING"
     ]
     return build_finding(
         choose_dates(
@@ -75,14 +75,14 @@ def _finding(event: Node, item: Node, product_arn: str, product: security_hub.Pr
         description=info.at("desc").text(),
         category=security_hub.category(report, its_kind),
         severity=_severity(item),
-        asset_ids=[one for resource in item.at("resources").each() for one in assets.of_ocsf(resource, place)],
+        asset_ids=[asset for resource in item.at("resources").each() for asset in assets.of_ocsf(resource, place)],
         alert_ids=[report.finding_id, *sequence],
         tags=[security_hub.tag(report, its_kind)],
         grouped=security_hub.is_grouped(report),
         kind=its_kind,
         finding_class=report.finding_class,
         names=security_hub.names_for_policy(report),
-        exploited=any(one.at("is_exploit_available").is_true() for one in item.at("vulnerabilities").each()),
+        exploited=any(weakness.at("is_exploit_available").is_true() for weakness in item.at("vulnerabilities").each()),
     )
 
 
@@ -102,14 +102,18 @@ def _solved(
 def _report(item: Node, info: Node, product_arn: str, product: security_hub.Product, title: str) -> HubFinding:
     finding_id, resources = info.at("uid").needed_text(), item.at("resources").each()
     types = [text for name in info.at("types").each() if (text := name.text())]
-    vulnerabilities = [one.at("cve.uid").text() for one in item.at("vulnerabilities").each()]
-    found = security_hub.cves(*vulnerabilities, title, finding_id, *types)
+    vulnerabilities = [known.at("cve.uid").text() for known in item.at("vulnerabilities").each()]
+    mentioned = security_hub.cves(*vulnerabilities, title, finding_id, *types)
     finding_class = _CLASSES.get(item.at("class_uid").number() or 0, "unknown")
     if _check_status(item) is not None:
         finding_class = "compliance"
     elif finding_class in ("detection", "unknown") and vulnerabilities:
         finding_class = "vulnerability"
-    buckets = [one.at("uid").text() for one in resources if one.at("type").text() in ("AWS::S3::Bucket", "AwsS3Bucket")]
+    buckets = [
+        resource.at("uid").text()
+        for resource in resources
+        if resource.at("type").text() in ("AWS::S3::Bucket", "AwsS3Bucket")
+    ]
     return HubFinding(
         product=product,
         product_arn=product_arn.replace(":productv2/", ":product/"),
@@ -120,7 +124,7 @@ def _report(item: Node, info: Node, product_arn: str, product: security_hub.Prod
         control=item.at("compliance.control").text() if finding_class == "compliance" else None,
         resource=next((resource.at("uid").text() for resource in resources), None),
         bucket=next(iter(buckets), None),
-        cves=found,
+        cves=mentioned,
     )
 
 

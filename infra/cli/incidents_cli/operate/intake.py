@@ -27,9 +27,9 @@ def show(tenant_id: TenantOption, stack: StackOption = None, region: RegionOptio
         versions = [settings.read(INTAKE, version) for version in range(1, current.version + 1)] if current else []
     policy = intake_policy.DEFAULT if current is None else _parsed(current.value)
     typer.echo(json.dumps(policy.to_json(), indent=2))
-    for one in versions:
-        if one is not None:
-            stderr.print(f"version {one.version}  {one.changed_at}  {one.changed_by}", markup=False)
+    for stored in versions:
+        if stored is not None:
+            stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
     if current is None:
         stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)
 
@@ -70,7 +70,7 @@ def set_(
         value = before.to_json()
         value |= {"kinds": _kinds(kinds)} if kinds is not None else {}
         value |= {"let_in": _patterns(let_in)} if let_in is not None else {}
-        value |= {"left_out": _patterns(leave_out)} if leave_out is not None else {}
+        value |= {"leave_out": _patterns(leave_out)} if leave_out is not None else {}
         policy = _parsed(value)
         now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         version = current.version + 1 if current else 1
@@ -86,7 +86,7 @@ def set_(
 
 def _kinds(text: str) -> dict[str, str]:
     """Return the lowest severity of each kind in a text like ``detection,posture:critical``."""
-    named = [one.strip().partition(":") for one in text.split(",") if one.strip()]
+    named = [word.strip().partition(":") for word in text.split(",") if word.strip()]
     return {kind: lowest or ANY_SEVERITY for kind, _, lowest in named}
 
 
