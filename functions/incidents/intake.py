@@ -57,25 +57,41 @@ def ingest_finding(
         if isinstance(report, EventRefused):
             refused = report
             continue
-        finding = report.solved if isinstance(report, Skipped) else report
-        outcome: str | None = report.reason if isinstance(report, Skipped) else None
-        if finding is not None:
-            try:
-                tenant_id = tenant_of(finding, accounts)
-            except Unmapped as error:
-                outcome = outcome or intake_policy.decide(intake_policy.DEFAULT, finding.facts, enabled).reason
-                refused = refused if outcome else error
-            else:
-                with serving(tenant_id, finding.source) as incidents:
-                    decision = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled)
-                    if outcome and decision.reason is None:
-                        _note_solved(finding, outcome, incidents)
-                    outcome = outcome or decision.reason or take_finding(finding, incidents)
-        if outcome:
-            outcomes.append(outcome)
+        try:
+            outcomes.append(_take(report, accounts, serving, settings_of, enabled))
+        except Unmapped as error:
+            refused = error
     if refused:
         raise refused
     return outcomes
+
+
+def _take(
+    report: Finding | Skipped, accounts: AccountMap, serving: Serving, settings_of: SettingsOf, enabled: frozenset[str]
+) -> str:
+    """Process one report, and return its outcome. Raises Unmapped, but not for what the default policy would not take.
+
+    The finding of a solved check becomes no incident. The solution is only kept with the finding.
+    """
+    if isinstance(report, Skipped):
+        if report.solved is None:
+            return report.reason
+        finding, skipped_for = report.solved, str(report.reason)
+    else:
+        finding, skipped_for = report, ""
+    try:
+        tenant_id = tenant_of(finding, accounts)
+    except Unmapped:
+        if outcome := skipped_for or intake_policy.decide(intake_policy.DEFAULT, finding.facts, enabled).reason:
+            return outcome
+        raise
+    with serving(tenant_id, finding.source) as incidents:
+        refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
+        if not skipped_for:
+            return refusal or take_finding(finding, incidents)
+        if refusal is None:
+            _note_solved(finding, skipped_for, incidents)
+        return skipped_for
 
 
 def policy_in(settings: TenantSettings) -> intake_policy.Policy:

@@ -98,6 +98,13 @@ def test_the_example_of_the_findings_page_runs(stack: Checkout) -> None:
     assert "acme (account 111122223333)" in explained
 
 
+def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:
+    (shown,) = run_each(stack, "intake.md")
+
+    assert '"posture": "critical"' in shown
+    assert '"prowler.*"' in shown
+
+
 def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> None:
     (tokens,) = run_each(stack, "tokens.md")
 
