@@ -89,7 +89,7 @@ def _take(
         refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
         if not skipped_for:
             return refusal or take_finding(finding, incidents)
-        if refusal is None:
+        if refusal in (None, "below_severity"):  # the hub gives a passed check the lowest severity
             _note_solved(finding, skipped_for, incidents)
         return skipped_for
 

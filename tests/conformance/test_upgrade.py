@@ -23,7 +23,7 @@ from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
 
-from tests.support import invariants, recorded, releases
+from tests.support import hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
@@ -330,6 +330,34 @@ def test_a_later_event_of_an_old_finding_is_attached_to_its_incident(
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []
+
+
+def test_no_open_incident_is_doubled_by_a_later_event_in_any_way(
+    release: Release, dynamodb: "DynamoDBClient", service: str
+) -> None:
+    """The release stored an event of AWS Health under the hub's id if it came through the hub."""
+    later = "2026-11-24T00:00:00Z"
+    health = recorded.event("health", time=later, detail__lastUpdatedTime="Tue, 24 Nov 2026 00:00:00 GMT")
+    (of_hub,) = [one["Id"] for one in hubs.as_asff(health)["detail"]["findings"]]
+    former, current = (keys.finding("acme", key) for key in (of_hub, recorded.expected("health")[0].key))
+    (item,) = [one for one in release.items if (one["pk"]["S"], one["sk"]["S"]) == current]
+    dynamodb.put_item(TableName=service, Item=item | {"sk": {"S": former.sk}})
+    dynamodb.delete_item(TableName=service, Key={"pk": item["pk"], "sk": item["sk"]})
+    macie = {"time": later, "detail__updatedAt": later}
+    events = [
+        health,
+        guardduty(later),
+        *(recorded.event(name, **macie) for name in ("macie_policy", "macie_sensitive_data")),
+    ]
+
+    for event in events:
+        for way in (hubs.as_asff, hubs.as_ocsf, dict):
+            if event is not health or way is not hubs.as_ocsf:
+                take(way(event))
+
+    stored = Counter(map(releases.kind, invariants.everything(dynamodb, service)))
+    assert stored["incident"] == release.kinds["incident"]
+    assert stored["finding"] == release.kinds["finding"] + 1, "only the finding of the former key has a second item"
 
 
 def test_an_event_after_the_end_of_an_old_incident_is_a_recurrence(release: Release) -> None:

@@ -8,6 +8,8 @@ words are those that other products use.
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from ..domain import model
+
 TABLE: tuple[tuple[str, str], ...] = (
     # Types of GuardDuty, and of Macie
     ("*:*DenialOfService*", "denial_of_service"),
@@ -62,6 +64,6 @@ def category_of(kind: str, types: Iterable[str]) -> str | None:
     """Return the category of a finding by its types, or by its kind if the table has none of its types."""
     if kind == "vulnerability":
         return "vulnerability"
-    words = list(types)
+    words = [text[: model.TAG_CHARACTERS] for text in types]
     by_type = next((category for pattern, category in TABLE for word in words if fnmatchcase(word, pattern)), None)
     return by_type or _OF_KIND.get(kind)

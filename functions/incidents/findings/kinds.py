@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from ..domain import model
 from ..domain.intake_policy import Kind
 
 
@@ -76,7 +77,7 @@ TABLE: tuple[Line, ...] = (
 
 def line_for(source: str, finding_class: str, types: Iterable[str]) -> Line:
     """Return the first line of the table that matches a finding."""
-    words = [*types] or [""]
+    words = [text[: model.TAG_CHARACTERS] for text in types] or [""]
     return next(
         line
         for line in TABLE
