@@ -1,10 +1,7 @@
 """EventBridge -> SQS -> incidents: turn a finding into exactly one incident."""
 
-# Import this first. If pydantic is already loaded, Powertools' batch module also loads Powertools' parser, which takes
-# 10 % of the start time.
-from incidents.edges import findings_queue  # isort: split
-
 from incidents import intake
+from incidents.edges import findings_queue
 
 
 @findings_queue.consumer

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx
+import httpx2
 import pytest
 from incidents.domain.identity import Identity
 from incidents.edges import queues
@@ -199,13 +199,13 @@ def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=60, trust_env=False) as client:
+def http() -> Iterator[httpx2.Client]:
+    with httpx2.Client(timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
+def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[tuple[str, Checkout]]:
     """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
 
     So the tests do not change a stack that a developer runs from this checkout.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
+import httpx2
 import pytest
 from incidents_cli.local import emulator, routes, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder
@@ -26,7 +26,7 @@ def aws(stack: Checkout) -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
-def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
+def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[Pool]:
     """Deploy the same build again with a user pool, and yield the pool.
 
     As on AWS, this deployment publishes versions of the functions.

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from incidents_cli.console import command
 
@@ -195,7 +195,7 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
     assert other.caller(other.token("acme")).get().json()["items"] == []
 
 
-def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     record = checkout.home / "stack.json"
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
@@ -213,7 +213,7 @@ def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.C
     assert json.loads(record.read_text())["pid"] is None
 
 
-def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
+def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx2.Client) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -226,7 +226,7 @@ def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.
     assert done.stdout == ""
 
 
-def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx.Client) -> None:
+def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     for words in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
         done = checkout.run(*words)
@@ -234,7 +234,7 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         assert f"Start it: {command('up')}" in done.stderr
 
 
-def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx2.Client) -> None:
     (tmp_path / "home").write_text("a file")
 
     for words in (["up"], ["status"]):

@@ -32,8 +32,9 @@ def _within_bytes(text: str) -> str:
 
 def _each_once(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
-        repeat = next(place for place, identifier in enumerate(ids) if identifier in ids[:place])
-        raise ValueError(f"must name each id once; item {repeat} repeats item {ids.index(ids[repeat])}, counted from 0")
+        first: dict[str, int] = {}
+        repeat = next(place for place, identifier in enumerate(ids) if first.setdefault(identifier, place) != place)
+        raise ValueError(f"must name each id once; item {repeat} repeats item {first[ids[repeat]]}, counted from 0")
     return ids
 
 
@@ -258,7 +259,8 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payl
     try:
         payload = kind.model_validate(body)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        # Each sentence may search for a similar name, so make only those that the answer shows.
+        for detail in islice(error.errors(include_url=False), VIOLATIONS_SHOWN):
             violations.setdefault(_pointer(detail["loc"]), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):
         violations.setdefault(pointer, fault)

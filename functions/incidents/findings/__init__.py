@@ -100,7 +100,7 @@ def read(event: Any) -> list[Report]:
     UnknownEvent if there is no adapter for the event, and MalformedEvent if the event cannot be read.
     """
     whole = Node(event).needed_object()
-    source, detail_type = whole.at("source").needed_text(), whole.at("detail-type").needed_text()
+    source, detail_type = whole.at("source").exact_text(), whole.at("detail-type").exact_text()
     if source == OWN_SOURCE:
         return [Skipped("own", source)]
     chosen = adapter(source, detail_type)

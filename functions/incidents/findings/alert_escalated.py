@@ -31,7 +31,9 @@ def read(event: Node) -> list[Report]:
         raise MalformedEvent(f"detail.severity must be one of {', '.join(model.SEVERITIES)}")
     texts = {name: _optional_text(detail.at(name)) for name in _OPTIONAL_TEXTS}
     account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
-    producer = event.at("source").needed_text()
+    producer = event.at("source").exact_text()
+    if not model.EVENT_SOURCE.fullmatch(producer):
+        raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
         raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
     return [

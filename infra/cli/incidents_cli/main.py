@@ -11,7 +11,7 @@ from importlib.metadata import version
 from operator import itemgetter
 from typing import Annotated
 
-import httpx
+import httpx2
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from incidents.domain.errors import Busy
@@ -59,7 +59,7 @@ def app() -> None:
         advice = MAY_YOU_WRITE if error.filename else f"Check that the disk of {StackFolder().path} has room."
         show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", advice))
         sys.exit(1)
-    except (httpx.HTTPError, BotoCoreError, ClientError) as error:
+    except (httpx2.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):
             who, advice = "AWS", "Check that --stack, --region and your credentials belong to the deployment."
         else:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from ..console import StepFailed, command, run
 from .local_stack import CHECKOUT, Stack, StackFolder, load, subprocess_environment
@@ -120,8 +120,8 @@ def is_alive(stack: Stack) -> bool:
 
 def answers(stack: Stack) -> bool:
     try:
-        return httpx.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"{stack.endpoint_url}/_ministack/health", timeout=2, trust_env=False).is_success
+    except httpx2.HTTPError:
         return False
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
 from ..console import StepFailed, command, stderr, step
 from . import emulator, issuer, routes, sam
@@ -215,8 +215,8 @@ def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountM
         time.sleep(0.2)
 
 
-def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx.Response:
-    answer = httpx.request(
+def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx2.Response:
+    answer = httpx2.request(
         method, stack.incidents_url + path, json=body, headers={"authorization": f"Bearer {token}"}, timeout=30,
         trust_env=False,
     )  # fmt: skip

@@ -12,6 +12,7 @@ The reader has only one row in memory, so a file may have any size.
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,7 +90,8 @@ def _check_header(file: Path, header: list[str]) -> None:
                 f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
                 for violation in invalid.violations
             ]
-    wrong += [f"{name}: is there twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
+    named = Counter(header)
+    wrong += [f"{name}: is there twice" for name in named if named[name] > 1 and name not in unknown]
     if "title" not in header:
         wrong.append("title: is required")
     if wrong:
