@@ -90,8 +90,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     if any(remaining.values()):
         detail = ", ".join(f"{kind} {count}" for kind, count in remaining.items() if count)
         raise StepFailed("The last read still found items.", f"  {detail}", "Run the same command again to continue.")
-    items = dict.fromkeys(remaining, 0) | state["items"]
-    done = Erased(reader.tenant_id, table, state["started"], _now(), quiet, items, remaining)
+    done = Erased(reader.tenant_id, table, state["started"], _now(), quiet, state["items"], remaining)
     with writing(proof):
         write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
     checkpoint.remove()
