@@ -226,3 +226,11 @@ def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
 @pytest.fixture(scope="session")
 def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
     return welcome_and_stack[1]
+
+
+@pytest.fixture(scope="session")
+def aws(stack: Checkout) -> Callable[[str], Any]:
+    """Return a function that makes a client of the emulator, with an administrator's rights."""
+    status = stack.status
+    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
+    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])

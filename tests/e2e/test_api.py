@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.checkout import Caller, Checkout
 from tests.support.incidents import FULL
+from tests.support.signing import KEY_ID, Issuer
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
@@ -148,7 +149,9 @@ def test_the_gateway_answers_401_without_a_valid_token(stack: Checkout) -> None:
     values, foreign_key = stack.status, rsa.generate_private_key(public_exponent=65537, key_size=2048)
     claims = jwt.decode(stack.token(), options={"verify_signature": False})
     forged = jwt.encode(claims, foreign_key, "RS256", headers={"kid": "development"})
-    bad = [None, "nonsense", forged, stack.token(expires_in="-60")]
+    own = Issuer.of(stack)
+    expired = jwt.encode(claims | {"exp": claims["iat"] - 60}, own.key, "RS256", headers={"kid": KEY_ID})
+    bad = [None, "nonsense", forged, expired]
 
     for token in bad:
         for answer in (stack.caller(token).get(), stack.caller(token).post(json={"title": "x"})):
@@ -168,7 +171,9 @@ def test_a_scope_permits_only_its_own_routes(stack: Checkout) -> None:
 
 
 def test_the_function_answers_403_to_a_token_without_a_valid_tenant(stack: Checkout) -> None:
-    answer = stack.caller(stack.token("Not A Tenant")).get()
+    own = Issuer.of(stack)
+    token = jwt.encode(own.claims("Not A Tenant"), own.key, "RS256", headers={"kid": KEY_ID})
+    answer = stack.caller(token).get()
 
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
     assert "tenant_id" in answer.json()["detail"]

@@ -110,6 +110,16 @@ def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:
     assert '"prowler.*"' in shown
 
 
+def test_the_key_of_the_local_stack_reaches_other_tools_as_the_commands_page_says(stack: Checkout) -> None:
+    page = documents.PAGES["commands.md"]
+    (variables,), (code,) = documents.blocks(page, "bash"), documents.blocks(page, "python")
+    check = "import boto3; print(*boto3.client('sqs').list_queues()['QueueUrls'])"
+
+    listed = run(stack, f'{in_this_environment(variables)}\n{sys.executable} -c "{check}"\n')
+    assert stack.status["queue_url"] in listed.split()
+    assert run(stack, f"{sys.executable} - <<'EOF'\n{code}\nEOF\n") == "ACTIVE\n"
+
+
 def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> None:
     (tokens,) = run_each(stack, "tokens.md")
 

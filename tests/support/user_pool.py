@@ -31,7 +31,8 @@ class Pool:
 
     @cached_property
     def cognito(self) -> Any:
-        session: Any = boto3.Session("test", "test", region_name="us-east-1")
+        key = self.stack.access_key
+        session: Any = boto3.Session(key, key, region_name="us-east-1")
         return session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
 
     def add_user(self, name: str, tenant: str | None) -> str:

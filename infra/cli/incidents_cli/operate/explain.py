@@ -11,7 +11,7 @@ from incidents.domain import intake_policy
 from incidents.domain.intake_policy import Decision, Policy
 from incidents.findings import EventRefused, Finding, Skipped, kinds
 
-from ..console import StepFailed
+from ..console import StepFailed, clean, say
 from .deployment import Deployment, RegionOption, StackOption
 
 _ENVELOPE = {"version": "0", "id": "00000000-0000-0000-0000-000000000000", "account": "000000000000", "resources": []}
@@ -41,14 +41,14 @@ def explain(
             "The event would become a dead letter.", f"  {refused}", "Fix the event at its producer."
         ) from None
     matched = findings.adapter(event["source"], event["detail-type"])
-    _say("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
-    _say("arrives", str(arrives))
+    _line("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
+    _line("arrives", str(arrives))
     for report in reports:
-        typer.echo()
+        say()
         if isinstance(report, Skipped):
-            _say("no incident", report.reason)
+            _line("no incident", report.reason)
         elif isinstance(report, EventRefused):
-            _say("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")
+            _line("refused", f"{report}. The event's other findings are stored. Then the event becomes a dead letter")
         else:
             _explain_finding(report, deployment)
 
@@ -65,15 +65,15 @@ def _explain_finding(finding: Finding, deployment: Deployment) -> None:
         whose, refusal = "none", f": {refused}"
     decision = _decide(policy, finding, deployment)
     dead = "; the event would become a dead letter" if refusal and decision.reason is None else ""
-    _say("tenant", f"{whose}{refusal} ({_sender(finding)}){dead}")
-    _say("kind", f"{finding.kind} ({kinds.line_for(finding.source, finding.finding_class, finding.names)})")
-    _say("no incident" if decision.reason else "incident", _because(decision))
-    _say("key", finding.key)
+    _line("tenant", f"{whose}{refusal} ({_sender(finding)}){dead}")
+    _line("kind", f"{finding.kind} ({kinds.line_for(finding.source, finding.finding_class, finding.names)})")
+    _line("no incident" if decision.reason else "incident", _because(decision))
+    _line("key", finding.key)
     if decision.reason:
         return
     for date, read_from in finding.dates.items():
-        _say(date, f"from {read_from}")
-    typer.echo(json.dumps(intake.incident_of(finding), indent=2, ensure_ascii=False))
+        _line(date, f"from {read_from}")
+    say(json.dumps(intake.incident_of(finding), indent=2, ensure_ascii=False))
 
 
 def _policy(tenant_id: str, deployment: Deployment) -> Policy:
@@ -128,8 +128,8 @@ def _sender(finding: Finding) -> str:
     return f"{account}, producer {finding.producer}" if finding.producer else account
 
 
-def _say(name: str, value: str) -> None:
-    typer.echo(f"{name:<14} {value}")
+def _line(name: str, value: str) -> None:
+    say(f"{name:<14} {clean(value)}")
 
 
 def _read(file: Path) -> Any:

@@ -8,7 +8,7 @@ import typer
 from incidents.domain import intake_policy, model, timestamps
 from incidents.domain.intake_policy import ANY_SEVERITY, KINDS, Policy
 
-from ..console import StepFailed, command, stderr
+from ..console import StepFailed, command, say, stderr
 from .deployment import Deployment, RegionOption, StackOption
 from .tenants.commands import TenantOption
 
@@ -26,7 +26,7 @@ def show(tenant_id: TenantOption, stack: StackOption = None, region: RegionOptio
         current = settings.read(INTAKE)
         versions = [settings.read(INTAKE, version) for version in range(1, current.version + 1)] if current else []
     policy = intake_policy.DEFAULT if current is None else _parsed(current.value)
-    typer.echo(json.dumps(policy.to_json(), indent=2))
+    say(json.dumps(policy.to_json(), indent=2))
     for stored in versions:
         if stored is not None:
             stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
@@ -81,7 +81,7 @@ def set_(
                 "Somebody else has changed the settings just now. Nothing was written.", "",
                 "Look at the settings, then run the same command again.",
             ) from None  # fmt: skip
-    typer.echo(json.dumps(policy.to_json(), indent=2))
+    say(json.dumps(policy.to_json(), indent=2))
 
 
 def _kinds(text: str) -> dict[str, str]:

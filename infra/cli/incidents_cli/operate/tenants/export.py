@@ -22,7 +22,7 @@ from incidents.storage import settings, stored_form
 
 from ...console import StepFailed, command
 from .checkpoint import Checkpoint, going_on, write_durably
-from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
+from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, nothing_of
 
 
 class Exported(NamedTuple):
@@ -47,8 +47,8 @@ class _Line(NamedTuple):
 def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
     """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
-    An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, or if an incident
-    cannot be read.
+    An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, if an incident
+    cannot be read, or if there is none. Then there is no file.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
@@ -73,8 +73,11 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
-            write_durably(whole, "".join(_settings(reader)).encode())
-        checkpoint.save(state)  # again, because the loop saves nothing for a tenant without incidents
+            of_settings = "".join(_settings(reader))
+            write_durably(whole, of_settings.encode())
+        if state["after"] is None and not of_settings:
+            part.unlink()
+            raise nothing_of(reader, "Nothing was exported.")
         part.replace(file)
     with file.open("rb") as whole:
         sha256 = file_digest(whole, "sha256").hexdigest()
