@@ -26,6 +26,7 @@ from .repairing import repair
 
 FORMS = (".csv", ".jsonl", ".ndjson")
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
+_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -117,7 +118,7 @@ def _of_cells(line: int, texts: dict[str, Any]) -> Row:
 def _of_lines(file: Path) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip():
+            if content.strip() and not content.startswith(_SETTINGS):
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content)
 
 
