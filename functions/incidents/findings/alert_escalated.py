@@ -25,11 +25,13 @@ def read(event: Node) -> list[Report]:
     version = detail.at("schema_version")
     if version.number() != SCHEMA_VERSION:
         raise MalformedEvent(f"{version.path} must be {SCHEMA_VERSION}")
-    title = _text(detail.at("title")) or ""
+    title = _checked_text(detail.at("title")) or ""
     severity, tenant_id = detail.at("severity").value, detail.at("tenant_id").value
     if severity not in model.SEVERITIES:
         raise MalformedEvent(f"detail.severity must be one of {', '.join(model.SEVERITIES)}")
-    texts = {name: None if detail.at(name).value is None else _text(detail.at(name)) for name in _OPTIONAL_TEXTS}
+    texts = {
+        name: None if detail.at(name).value is None else _checked_text(detail.at(name)) for name in _OPTIONAL_TEXTS
+    }
     account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
     producer = event.at("source").needed_text()
     if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
@@ -68,7 +70,7 @@ def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
     return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
 
 
-def _text(node: Node) -> str | None:
+def _checked_text(node: Node) -> str | None:
     """Return a text; None if it is blank. Raises MalformedEvent for another type."""
     if not isinstance(node.value, str):
         raise MalformedEvent(f"{node.path} must be a text")
@@ -78,7 +80,7 @@ def _text(node: Node) -> str | None:
 def _id_list(node: Node) -> list[str]:
     if node.value is not None and not isinstance(node.value, list):
         raise MalformedEvent(f"{node.path} must be a list")
-    return [text for item in node.each() if (text := _text(item))]
+    return [text for item in node.each() if (text := _checked_text(item))]
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:
