@@ -178,9 +178,9 @@ def counter(
     try:
         year = counting.lower(reader, guarded(Deployment(stack, region).client("dynamodb")), lower, bound and bound[1])
     except counting.Refused as refused:
-        fault, found = refused.args
+        fault, current = refused.args
         raise StepFailed(
-            fault, f"  {_described(found) if found else f'{lower} has no counter'}",
+            fault, f"  {_described(current) if current else f'{lower} has no counter'}",
             "If a mistyped number raised the counter, add --below with this number. "
             "The mistyped number is at the upper end of a gap.",
         ) from None  # fmt: skip

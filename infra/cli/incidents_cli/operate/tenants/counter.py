@@ -92,15 +92,15 @@ def lower(reader: TenantReader, client: "DynamoDBClient", year: int, below: int 
     Raises Refused.
     """
     for _ in range(_TRIES):
-        found = next((one for one in read(reader) if one.year == year), None)
-        if fault := _fault(found, below):
-            raise Refused(fault, found)
-        if found is not None and _write(reader, client, found, below):
+        current = next((each for each in read(reader) if each.year == year), None)
+        if fault := _fault(current, below):
+            raise Refused(fault, current)
+        if current is not None and _write(reader, client, current, below):
             break
     else:
-        raise Refused("The counter changed again and again while it was read.", found)
+        raise Refused("The counter changed again and again while it was read.", current)
     time.sleep(SETTLE_SECONDS)
-    after = next(found for found in read(reader) if found.year == year)
+    after = next(current for current in read(reader) if current.year == year)
     highest = after.highest(below)
     identity = Identity(reader.tenant_id, "operator", None, frozenset())
     with guard.serving_tenant(reader.tenant_id):
@@ -108,40 +108,40 @@ def lower(reader: TenantReader, client: "DynamoDBClient", year: int, below: int 
     return after._replace(counter=max(after.counter or 0, highest))
 
 
-def _fault(found: Year | None, below: int | None) -> str | None:
+def _fault(current: Year | None, below: int | None) -> str | None:
     """Return why the counter cannot be lowered, or None."""
     nothing = "There is nothing to lower."
-    if found is None or found.counter is None:
+    if current is None or current.counter is None:
         return nothing
     if below is None:
-        return None if found.counter > found.highest() else nothing
-    number = model.generated_number(found.year, below)
-    if below not in found.counts:
+        return None if current.counter > current.highest() else nothing
+    number = model.generated_number(current.year, below)
+    if below not in current.counts:
         return f"The number {number} does not exist."
-    if below - 1 in (0, *found.counts):
+    if below - 1 in (0, *current.counts):
         return f"The number {number} is not at the upper end of a gap."
-    return None if found.counter >= below or below != found.ignored.start else nothing
+    return None if current.counter >= below or below != current.ignored.start else nothing
 
 
-def _write(reader: TenantReader, client: "DynamoDBClient", found: Year, below: int | None) -> bool:
+def _write(reader: TenantReader, client: "DynamoDBClient", current: Year, below: int | None) -> bool:
     """Write the counter and the ignored range. Return False if the counter has moved in a way that forbids it."""
-    count = str(found.highest(below))
+    count = str(current.highest(below))
     if below is None:
         update, condition = "SET #count = :count", "#count = :read"
-        values = {":count": count, ":read": str(found.counter)}
-    elif found.counter is not None and found.counter < below:  # it was lowered before, below another number
+        values = {":count": count, ":read": str(current.counter)}
+    elif current.counter is not None and current.counter < below:  # it was lowered before, below another number
         update, condition = "SET ignored_from = :from, ignored_to = :to", "#count < :from"
-        values = {":from": str(below), ":to": str(found.counts[-1])}
+        values = {":from": str(below), ":to": str(current.counts[-1])}
     else:
         update, condition = "SET #count = :count, ignored_from = :from", "#count >= :from"
         values = {":count": count, ":from": str(below)}
-        if found.ignored.stop - 1 <= (found.counter or 0):
+        if current.ignored.stop - 1 <= (current.counter or 0):
             update += ", ignored_to = #count"  # the counter at the time of the write
     with guard.serving_tenant(reader.tenant_id):
         try:
             client.update_item(
                 TableName=reader.table_name,
-                Key=stored_form.key(keys.counter(reader.tenant_id, found.year)),
+                Key=stored_form.key(keys.counter(reader.tenant_id, current.year)),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#count": "count"},
