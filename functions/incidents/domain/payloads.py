@@ -206,9 +206,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     if isinstance(body, dict):
-        kept = {
-            field: body[field] for field in _TEXTS.intersection(body) if body[field] and body[field] == values[field]
-        }
+        kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
     given = tags_once(_checked(IncidentPatch, body, values).model_dump(exclude_unset=True)) | kept
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
