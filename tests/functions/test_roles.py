@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_metrics import handler as get_metrics
 from incidents.domain import tally
-from incidents.storage import dynamodb, guard
+from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.account_map import AccountMap
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
@@ -42,6 +43,7 @@ from tests.support.incidents import item
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
+THIS_YEAR = datetime.now(UTC).year
 Grant = tuple[str, str, str]  # an action, a table or index, and a pattern of partition keys
 
 
@@ -106,6 +108,18 @@ def take_posture(tenant: str) -> None:
         settings.write(INTAKE, Settings(value, 1, "2026-11-20T00:00:00.000Z", "ada"))
 
 
+def give_numbers_again() -> None:
+    """Set the counter of incident numbers back, so that the next create finds taken numbers, and skips them."""
+    for count in (1, 2):
+        create(create_event({"title": "x", "incident_number": f"INC-{THIS_YEAR}-{count:06d}"}), Context)
+    with guard.serving_tenant("acme"):
+        dynamodb.client().update_item(
+            TableName=os.environ["TABLE_NAME"], Key=stored_form.key(keys.counter("acme", THIS_YEAR)),
+            UpdateExpression="SET #count = :zero", ExpressionAttributeNames={"#count": "count"},
+            ExpressionAttributeValues={":zero": {"N": "0"}},
+        )  # fmt: skip
+
+
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call a function so that it makes each of its different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
@@ -113,7 +127,10 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
         case "create_incident":
             for _ in ("once", "again"):
                 create(create_event({"title": "x"}, headers={"idempotency-key": "one"}), Context)
-            create(create_event({"title": "x", "incident_number": "INC-2026-000900"}, caller=app), Context)
+            create(create_event({"title": "x", "incident_number": "IR-900"}, caller=app), Context)
+            give_numbers_again()
+            create(create_event({"title": "x"}), Context)
+            create(create_event({"title": "x", "incident_number": "INC-2026-000900"}), Context)
         case "get_incident":
             get(get_event(incident_id), Context)
         case "list_incidents":
@@ -128,6 +145,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             list_changes(changes_event(incident_id), Context)
         case "ingest_finding":
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("111122223333", "acme")
+            give_numbers_again()
             ingest_finding(sqs_event(event("guardduty")), Context)
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)

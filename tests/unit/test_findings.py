@@ -183,6 +183,16 @@ def test_an_event_without_an_adapter_is_unknown(source: str, detail_type: str) -
         findings.read(event("guardduty", source=source, **{"detail-type": detail_type}))
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\t\n", "\x00", "\u200b", "\u3164"])
+def test_a_blank_text_of_an_alert_counts_as_absent(blank: str) -> None:
+    detail = {**event("alert_escalated")["detail"], "title": blank, "alert_ids": ["alert-1", blank]}
+    (one,) = findings.read(event("alert_escalated", detail=detail | {"description": blank, "category": blank}))
+
+    assert isinstance(one, Finding)
+    assert (one.title, one.category, one.alert_ids) == ("(untitled)", None, ["alert-1"])
+    assert one.description is None or one.description.strip() in (blank, detail["url"], f"{blank}\n\n{detail['url']}")
+
+
 @pytest.mark.parametrize("whole", [None, 1, "text", [], {}, {"source": 1}, {"source": "aws.guardduty"}])
 def test_a_value_that_is_not_an_event_is_malformed(whole: Any) -> None:
     with pytest.raises(MalformedEvent):

@@ -14,8 +14,8 @@ from ..storage.stored_form import Created, Stored
 
 KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
-# The counter's next number is already taken only in a short race: a caller gave the same number, and the counter was
-# not raised past this number yet.
+# The counter's next number is taken if a caller gave it and the counter is not raised yet, or if an operator lowered
+# the counter below a mistyped number. After each attempt, the counter skips up to 1 000 taken numbers.
 _NUMBERS_TRIED = 8
 
 
@@ -114,11 +114,12 @@ def _store(
         return incidents.create(incident, *extra_writes, dates=dates)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):
-        incident["incident_number"] = model.generated_number(year, incidents.next_count(year))
+        count = incidents.next_count(year)
+        incident["incident_number"] = model.generated_number(year, count)
         try:
             return incidents.create(incident, *extra_writes, dates=dates)
         except NumberTaken:
-            continue
+            incidents.skip_counts(year, count)
     raise Busy
 
 

@@ -158,6 +158,7 @@ MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last 
 DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
 
 _GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
+_LIKE_GENERATED = re.compile(r" *INC-[0-9]{4}-[0-9]{6,} *", re.IGNORECASE)
 
 _PAIRS_IN_ORDER = (
     *combinations(MILESTONES, 2),
@@ -318,8 +319,12 @@ def count_raised_by(incident_number: str) -> tuple[int, int] | None:
 
 
 def rules_for_applications(given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter."""
-    if parse_generated(given.get("incident_number") or "") is None:
+    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter.
+
+    A number that people could take for one of the server's numbers is refused, too: in lower case, with blanks at its
+    ends, or with more zeros.
+    """
+    if not _LIKE_GENERATED.fullmatch(given.get("incident_number") or ""):
         return []
     rule = "must not have the server's form, like INC-2026-000042, if an application gives it"
     return [Violation("/incident_number", f"{rule}; leave it out, or give a number of another form")]

@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from . import json_text, model, texts, timestamps, wire_form
@@ -64,6 +64,11 @@ def _amount(value: object) -> Decimal:
     return amount + 0  # a negative zero becomes zero
 
 
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which JSON Schema counts as an integer, and any other value unchanged."""
+    return int(value) if isinstance(value, json_text.Number) and value.is_integer() else value
+
+
 def _optional_amount(value: object) -> Decimal | None:
     return None if value is None else _amount(value)
 
@@ -106,7 +111,7 @@ Tags = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=model.TAG_CHARACTERS)]], AfterValidator(_at_most_different)
 ]
 Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
-Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX)]
+Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX), BeforeValidator(_whole)]
 Source = Annotated[str, Field(min_length=1, max_length=model.SOURCE_CHARACTERS)]
 Title = Annotated[str, Field(min_length=1, max_length=model.TITLE_CHARACTERS)]
 Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS), AfterValidator(_callers_number)]
@@ -119,7 +124,7 @@ class _Values(BaseModel):
 
     description: Text | None = None
     root_cause: Text | None = None
-    category: Annotated[str, Field(max_length=model.CATEGORY_CHARACTERS)] | None = None
+    category: Annotated[str, Field(min_length=1, max_length=model.CATEGORY_CHARACTERS)] | None = None
     severity: model.Severity | None = None
     occurred_at: Timestamp | None = None
     detected_at: Timestamp | None = None
@@ -202,9 +207,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     if isinstance(body, dict):
-        kept = {
-            field: body[field] for field in _TEXTS.intersection(body) if body[field] and body[field] == values[field]
-        }
+        kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
     given = tags_once(_checked(IncidentPatch, body, values).model_dump(exclude_unset=True)) | kept
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:

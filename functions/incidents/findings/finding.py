@@ -214,15 +214,17 @@ def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:
-    """Return the lists, cut to ``left`` bytes of JSON in total. Later lists and later ids are cut first."""
-    kept: list[list[str]] = []
-    for identifiers in lists:
-        kept.append([])
-        for identifier in identifiers:
-            left -= _json_bytes(identifier) + 1
-            if left < 0:
-                break
-            kept[-1].append(identifier)
+    """Return the lists, cut to ``left`` bytes of JSON in total.
+
+    The lists take turns, one id at a time. So no list takes the room of another. A list ends at its first id that does
+    not fit.
+    """
+    kept: list[list[str]] = [[] for _ in lists]
+    for place in range(max(map(len, lists))):
+        for whole, part in zip(lists, kept, strict=True):
+            if place < len(whole) and len(part) == place and (size := _json_bytes(whole[place]) + 1) <= left:
+                part.append(whole[place])
+                left -= size
     return kept
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _NUMBER = 2  # the position of the number's item in the transaction of a create
+_COUNTS_SKIPPED = 1000  # the most numbers that one request skips; it reads up to 14 units
 
 
 class KeyRecord(NamedTuple):
@@ -278,16 +279,42 @@ class IncidentRepository:
     def raise_count(self, year: int, count: int) -> None:
         """Raise the counter of a year so that later counts are above ``count``.
 
-        An operator may have lowered the counter below a mistyped number. Numbers from there on no longer raise it.
+        An operator may have lowered the counter below a mistyped number. The numbers from there up to the counter at
+        that time do not raise the counter again.
         """
-        never_drawn = "attribute_not_exists(#count)"
-        still_below = "#count < :count"
-        not_ignored = "attribute_not_exists(ignored_from) OR ignored_from > :count"
+        not_ignored = "attribute_not_exists(ignored_from) OR ignored_from > :count OR ignored_to < :count"
+        self._raise_count(year, count, f" AND ({not_ignored})")
+
+    def skip_counts(self, year: int, taken: int) -> None:
+        """Raise the counter of a year past a taken number, and past the taken numbers that follow it without a gap.
+
+        One call skips up to 1 000 numbers. The read is eventually consistent: the next create tries the number anyway.
+        """
+        first = keys.number(self._tenant_id, model.generated_number(year, taken))
+        width = max(6, len(str(taken)))  # numbers with the same number of digits are in numeric order
+        last = keys.number(self._tenant_id, model.generated_number(year, 10**width - 1))
+        with refusals_as_busy():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk},
+                },
+                Limit=_COUNTS_SKIPPED,
+            )  # fmt: skip
+        end = taken
+        for item in answer["Items"]:
+            if item["sk"]["S"] == model.generated_number(year, end + 1):
+                end += 1
+        if end > taken:
+            self._raise_count(year, end)
+
+    def _raise_count(self, year: int, count: int, only_if: str = "") -> None:
         with only_under_its_condition():
             self._client.update_item(
                 **self._counter(year),
                 UpdateExpression="SET #count = :count",
-                ConditionExpression=f"({never_drawn} OR {still_below}) AND ({not_ignored})",
+                ConditionExpression=f"(attribute_not_exists(#count) OR #count < :count){only_if}",
                 ExpressionAttributeValues={":count": {"N": str(count)}},
             )
 

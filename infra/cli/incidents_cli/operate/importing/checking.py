@@ -1,13 +1,14 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are those of the service, because this module calls the service's own modules.
+The rules are those of the service, because this module calls the service's own modules. There is one exception: this
+machine's Python may know fewer characters than the service. The service decides about an unassigned character.
 """
 
 import json
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from incidents.domain import json_text, model, payloads, wire_form
+from incidents.domain import json_text, model, payloads, texts, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
 from .rows import Row
@@ -38,7 +39,7 @@ def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
     """
     if row.unreadable:
         raise InvalidIncident(list(row.unreadable))
-    given = payloads.new_incident(row.body)
+    given = payloads.new_incident(row.body, held=_undecided(row.body))
     incident = cast("model.Incident", model.unset_fields() | given)
     violations = model.apply_rules(incident, given, now)
     if app is not None:
@@ -50,6 +51,16 @@ def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
     except IncidentTooLarge:
         raise InvalidIncident([Violation("", wire_form.SIZE_RULE)]) from None
     return given
+
+
+def _undecided(body: object) -> dict[str, list[str]]:
+    """Return the characters of each text, or list of texts, that only the service can accept or refuse."""
+    values = body if isinstance(body, dict) else {}
+    fields = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+    return {
+        name: [letter for text in fields[name] if isinstance(text, str) for letter in texts.undecided(text)]
+        for name in model.LINES.intersection(fields)
+    }
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:

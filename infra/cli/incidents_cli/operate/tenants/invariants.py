@@ -106,12 +106,18 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
     return [Violation("expiry", subject, actual, "no expires_at: DynamoDB deletes the item at that time")]
 
 
+def ignored_counts(counter: Item | None) -> range:
+    """Return the counts that do not count for a counter, because an operator lowered it below a mistyped number."""
+    first, last = ((counter or {}).get(name, {}).get("N", "") for name in ("ignored_from", "ignored_to"))
+    return range(int(first), int(last) + 1) if first.isdigit() and last.isdigit() else range(0)
+
+
 def of_number(
-    number: str, item: Item, incident: Item | None, counter: int | None, ignored_from: int | None = None
+    number: str, item: Item, incident: Item | None, counter: int | None, ignored: range = range(0)
 ) -> list[Violation]:
     """Check the item of an incident number against the incident that the item names and against its year's counter.
 
-    ``ignored_from`` is the lowest count that an operator excluded by lowering the counter, or None if nobody did.
+    ``ignored`` are the counts that do not count for the counter.
     """
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
@@ -125,7 +131,7 @@ def of_number(
         violations.append(Violation("number", incident_id, f"number {number} of the same incident", wanted))
     if raised := model.count_raised_by(number):
         year, count = raised
-        if (counter is None or counter < count) and (ignored_from is None or count < ignored_from):
+        if (counter is None or counter < count) and count not in ignored:
             wanted = f"at least {count}, because {number} exists"
             violations.append(Violation("counter", f"{year:04d}", "none" if counter is None else str(counter), wanted))
     return violations

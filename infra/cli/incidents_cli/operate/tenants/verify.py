@@ -157,15 +157,12 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
     def numbers(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         counters = {item["sk"]["S"]: item for item in reader.items("COUNTER")}
 
-        def number_of(counter: Item, name: str) -> int | None:
-            digits: str = counter.get(name, {}).get("N", "")
-            return int(digits) if digits.isdigit() else None
-
         for number, item, incident in named(batch):
             generated = model.parse_generated(number)
             counter = counters.get(f"{generated[0]:04d}", {}) if generated else {}
-            count, ignored_from = number_of(counter, "count"), number_of(counter, "ignored_from")
-            yield number, invariants.of_number(number, item, incident, count, ignored_from)
+            digits: str = counter.get("count", {}).get("N", "")
+            count = int(digits) if digits.isdigit() else None
+            yield number, invariants.of_number(number, item, incident, count, invariants.ignored_counts(counter))
 
     def key_records(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))
