@@ -56,8 +56,9 @@ class HubFinding(NamedTuple):
 def product(product_arn: str, company: str | None, name: str | None) -> Product:
     """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
 
-    A customer's own finding has an account id in the place of the company. Then the finding's own ``company`` and
-    ``name`` name the source. A customer cannot pose as AWS or as this service: such a name begins with ``own.``.
+    A customer's own finding has an account id in the place of the company. Then the source is made from the
+    finding's own ``company`` and ``name``. If this source looks like one of AWS or of this service, it gets the prefix
+    ``own.``. So a customer cannot pose as either.
     """
     place = product_arn.rpartition(":")[2].split("/")
     if len(place) == 3 and place[0] in ("product", "productv2") and all(place) and not place[1].isdecimal():
