@@ -12,8 +12,10 @@ The list depends on tenant, application, operation, filters and order. A cursor 
 to read always comes from the caller's identity. The tag prevents callers from using invented positions.
 
 To fill a page, the service also examines incidents that the bearer must not reach. The position may be one of these
-incidents, because it is the last examined incident. So the position is sealed. All cursors have the same length. The construction is SIV (RFC 5297) with HMAC: a repeated nonce shows only
-that two positions are equal.
+incidents, because it is the last examined incident. So the position is sealed.
+
+All cursors have the same length. The construction is SIV (RFC 5297) with HMAC. A repeated nonce shows only that two
+positions are equal.
 """
 
 import hmac
