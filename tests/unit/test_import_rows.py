@@ -146,7 +146,7 @@ def test_lines_of_empty_cells_are_skipped(tmp_path: Path) -> None:
 
 def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="unknown file format"):
-        rows(tmp_path, "a.xlsx", "x")
+        rows(tmp_path, "a.pdf", "x")
 
 
 # --- JSON Lines
