@@ -33,7 +33,7 @@ class Converted(NamedTuple):
 def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     """Return the body of a record. ``record`` has each column's cell, or a list of cells if a header is repeated.
 
-    If several columns are mapped to one field, a list gets all items, a paragraph gets all texts, and any other field
+    If several columns are mapped to each field, a list gets all items, a paragraph gets all texts, and any other field
     gets the first cell that is not empty, in the order of the mapping.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
@@ -42,12 +42,14 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
-            for one in cell if isinstance(cell, list) else [cell]:
-                if not _is_blank(one):
-                    making.take(body, name, target, one)
+            for each in cell if isinstance(cell, list) else [cell]:
+                if not _is_blank(each):
+                    making.take(body, name, target, each)
     for column, (name, cell) in record.items():
         if column not in mapping.columns and column not in mapping.leave_out:
-            making.rest += [(name, one) for one in (cell if isinstance(cell, list) else [cell]) if not _is_blank(one)]
+            making.rest += [
+                (name, each) for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)
+            ]
     last_known = body.pop(LAST_KNOWN, None)
     for target, value in mapping.constants.items():
         body.setdefault(target, value)
@@ -63,21 +65,21 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
 def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
     """Return what is wrong with a header under a mapping."""
     have = {folded(name) for name in header}
-    found = []
+    problems = []
     if "title" not in mapping.constants and not any(
         target == "title" and column in have for column, target in mapping.columns.items()
     ):
         named = [column for column, target in mapping.columns.items() if target == "title"]
-        found.append(f"title: the file has no column {' or '.join(named)}")
+        problems.append(f"title: the file has no column {' or '.join(named)}")
     if mapping.rest == "refuse":
         known = mapping.columns.keys() | mapping.leave_out
-        found += [f"{name or 'a column without a name'}: is not in the mapping" for name in header
+        problems += [f"{name or 'a column without a name'}: is not in the mapping" for name in header
                   if folded(name) not in known]  # fmt: skip
-    return found
+    return problems
 
 
 class _Making:
-    """The conversion of one record: its errors, its warnings, and the cells that no field takes."""
+    """The conversion of each record: its errors, its warnings, and the cells that no field takes."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping

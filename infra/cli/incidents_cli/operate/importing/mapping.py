@@ -137,14 +137,14 @@ def of_fields(answers: Table[str, str]) -> Mapping:
 
 
 def _questions(table: Table[str, Any], within: str = "") -> list[str]:
-    found = []
+    questions = []
     for key, value in table.items():
         place = f'{within}."{key}"' if within else key
         if value == OPEN:
-            found.append(f"{place}: {_asked(place)}")
+            questions.append(f"{place}: {_asked(place)}")
         elif isinstance(value, dict):
-            found += _questions(value, place)
-    return found
+            questions += _questions(value, place)
+    return questions
 
 
 def _asked(place: str) -> str:
@@ -161,7 +161,7 @@ def _asked(place: str) -> str:
 
 
 def _values(table: Table[str, Any], columns: dict[str, str], wrong: list[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    tables: dict[str, dict[str, str]] = {}
     values = table.get("values", {})
     for name in values if isinstance(values, dict) else ():
         target = columns.get(folded(name)) or str(name)
@@ -175,8 +175,8 @@ def _values(table: Table[str, Any], columns: dict[str, str], wrong: list[str]) -
             for text, meaning in meanings.items()
             if allowed and meaning and meaning not in allowed
         ]
-        found[name if name in TARGETS else folded(name)] = {folded(text): value for text, value in meanings.items()}
-    return found
+        tables[name if name in TARGETS else folded(name)] = {folded(text): value for text, value in meanings.items()}
+    return tables
 
 
 def allowed_values(target: str) -> tuple[str, ...]:

@@ -26,17 +26,21 @@ _MONTHS = {
 }  # fmt: skip
 _ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}  # an abbreviation such as CST has several meanings
 
+# Texts have single spaces here.
 _CLOCK = (
-    r"(?:(?:[T ,]\s*|,\s*)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
-    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?:\s*(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+    r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
 _ISO = re.compile(r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})" + _CLOCK)
-_NUMERIC = re.compile(r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P=mark)(?P<c>[0-9]{4}|[0-9]{2})" + _CLOCK)
+_NUMERIC = re.compile(
+    r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})" + _CLOCK
+)
 _DAY_NAMED = re.compile(
-    r"(?:[^\W\d]+\.?,?\s+)?(?P<day>[0-9]{1,2})\.?[-/ ]\s*(?P<name>[^\W\d]+)\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})"
+    r"(?:[^\W\d]{2,12}\.?,? )?(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})"
     + _CLOCK
 )
-_MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]+)\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
+_MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
+_OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 _EPOCH = {10: 1000, 13: 1}  # digits: the factor to milliseconds
 
 
@@ -74,7 +78,7 @@ def parse(text: str, rules: DateRules) -> Moment:
 
 def zone(name: str) -> tzinfo:
     """Return the zone with an IANA name or with an offset such as ``+01:00``. Raises ValueError for any other name."""
-    if fixed := re.fullmatch(r"([+-])([01][0-9]):?([0-5][0-9])", name):
+    if fixed := _OFFSET.fullmatch(name):
         minutes = int(fixed[2]) * 60 + int(fixed[3])
         return timezone(timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
     try:
@@ -87,7 +91,7 @@ def possible_orders(dates: Iterable[str]) -> set[Order] | None:
     """Return the orders in which all dates of numbers can be read, or None if no date needs an order."""
     possible: set[Order] | None = None
     for text in dates:
-        match = _NUMERIC.fullmatch(" ".join(text.split()))
+        match = _of_numbers(" ".join(text.split()))
         if match and match["mark"] != ".":
             here: set[Order] = {order for order in ORDERS if _can_be_read(match, order)}
             possible = here if possible is None else possible & here
@@ -126,7 +130,7 @@ def _can_be_read(match: re.Match[str], order: Order) -> bool:
 def _read(text: str, order: Order | None) -> datetime:
     if match := _ISO.fullmatch(text):
         return _at(match, int(match["year"]), int(match["month"]), int(match["day"]))
-    if match := _NUMERIC.fullmatch(text):
+    if match := _of_numbers(text):
         # Every country that writes dots between the numbers of a date writes the day first.
         order = "day-first" if match["mark"] == "." else order
         if order is None:
@@ -138,6 +142,11 @@ def _read(text: str, order: Order | None) -> datetime:
     if match := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
         return _at(match, _year(match["year"]), _month(match["name"]), int(match["day"]))
     raise ValueError(f"must be a date and time, like 2026-11-23T06:16:30Z, not {text!r}")
+
+
+def _of_numbers(text: str) -> re.Match[str] | None:
+    match = _NUMERIC.fullmatch(text)
+    return match if match and match["mark"] == match["second_mark"] else None
 
 
 def _numeric(match: re.Match[str], order: Order) -> datetime:

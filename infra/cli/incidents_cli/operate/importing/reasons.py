@@ -11,9 +11,7 @@ _SHOWN = 20
 _FIRST = 3  # lines of a reason
 _OTHERS = ("", "other reasons; the errors file has them")
 # What differs from row to row in the same error: dates, ids, numbers of minutes, quoted texts.
-_SINGLE = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|(?<=must be )[0-9]+(?=, the minutes)"
-)
+_SINGLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the")
 
 
 @dataclass

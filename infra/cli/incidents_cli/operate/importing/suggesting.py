@@ -127,17 +127,17 @@ def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
     if known is not None:
         of_preset = {column: n for n, column in enumerate(known.columns)}
         first = sorted((name for name in named if folded(name) in of_preset), key=lambda name: of_preset[folded(name)])
-        found = {name: known.columns[folded(name)] for name in first}
+        fields = {name: known.columns[folded(name)] for name in first}
     else:
-        found = {}
-    have = set(found.values())
-    others = [name for name in named if name not in found and (known is None or folded(name) not in known.leave_out)]
+        fields = {}
+    have = set(fields.values())
+    others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
     meant = {name: target for name in others if (target := words.meaning(name))}
     place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
     for name, target in sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]))):
         if known is None or target not in have or target in model.LISTS:
-            found[name] = target
-    return found
+            fields[name] = target
+    return fields
 
 
 def _lines(
@@ -154,19 +154,19 @@ def _lines(
     yield ""
     if facts.encoding is not None:
         doubt = "  # a guess: the file is not UTF-8" if facts.encoding == "cp1252" else ""
-        yield f"encoding = {_text(facts.encoding)}{doubt}"
-        yield f"separator = {_text(facts.separator or ',')}"
+        yield f"encoding = {_quoted(facts.encoding)}{doubt}"
+        yield f"separator = {_quoted(facts.separator or ',')}"
     elif "sheet" in answers:
-        yield f"sheet = {_text(answers['sheet'])}"
+        yield f"sheet = {_quoted(answers['sheet'])}"
     yield from _reading(facts, mapped, answers)
     rest = known.rest if known else "description"
     yield f'rest = "{rest}"  # where all other cells go: description, tags, leave_out, or refuse'
     left = [column.name for column in facts.columns if known and folded(column.name) in known.leave_out]
     if left:
-        yield f"leave_out = [{', '.join(map(_text, dict.fromkeys(left)))}]"
+        yield f"leave_out = [{', '.join(map(_quoted, dict.fromkeys(left)))}]"
     if known and known.constants:
         yield "\n[constants]"
-        yield from (f"{name} = {_text(str(value))}" for name, value in known.constants.items())
+        yield from (f"{name} = {_quoted(str(value))}" for name, value in known.constants.items())
     yield "\n[columns]"
     if "title" not in mapped.values():
         yield '# No column looks like a title. Replace the next line by "Name of the column" = "title"'
@@ -180,10 +180,10 @@ def _lines(
             note = "  # the date of the entry stands for the detection"
         elif target == LAST_KNOWN:
             note = "  # only for --closed-without-date=last-known"
-        yield f"{_text(name)} = {_text(target)}{note}"
+        yield f"{_quoted(name)} = {_quoted(target)}{note}"
         taken.setdefault(target, name)
     rests = [name for name in by_name if name and name not in mapped and name not in left]
-    yield from (f"# {_text(name)} has no field: it goes into the {rest}" for name in rests)
+    yield from (f"# {_quoted(name)} has no field: it goes into the {rest}" for name in rests)
     yield from _values(by_name, mapped, known)
 
 
@@ -206,15 +206,15 @@ def _reading(facts: _File, mapped: dict[str, str], answers: Table[str, str]) -> 
     dates = [column for column in facts.columns if mapped.get(column.name) in DATES]
     naive = next((column.lacks_offset for column in dates if column.lacks_offset), None)
     if "zone" in answers:
-        yield f"zone = {_text(answers['zone'])}"
+        yield f"zone = {_quoted(answers['zone'])}"
     elif naive:
-        yield f'zone = "{OPEN}"  # zone: in which zone is {_text(naive)}? Pass --zone, such as Europe/Berlin or UTC'
+        yield f'zone = "{OPEN}"  # zone: in which zone is {_quoted(naive)}? Pass --zone, such as Europe/Berlin or UTC'
     orders: set[Order] | None = None
     for column in dates:
         if column.orders is not None:
             orders = column.orders if orders is None else orders & column.orders
     if "date_order" in answers:
-        yield f"date_order = {_text(answers['date_order'])}"
+        yield f"date_order = {_quoted(answers['date_order'])}"
     elif orders is not None and len(orders) == 1:
         yield f'date_order = "{next(iter(orders))}"  # the rows prove it'
     elif orders is not None:
@@ -222,22 +222,22 @@ def _reading(facts: _File, mapped: dict[str, str], answers: Table[str, str]) -> 
                        if moments.possible_orders([text]))  # fmt: skip
         why = "the rows allow each order" if orders else "the rows contradict each other"
         options = "Pass --date-order day-first or month-first"
-        yield f'date_order = "{OPEN}"  # date_order: {why}, as in {_text(example)}. {options}'
+        yield f'date_order = "{OPEN}"  # date_order: {why}, as in {_quoted(example)}. {options}'
     sums = [column for column in facts.columns if mapped.get(column.name) == "financial_impact"]
     proven = {mark for column in sums for mark in column.marks}
     ambiguous = next((column.ambiguous for column in sums if column.ambiguous), None)
     if "decimal" in answers:
-        yield f"decimal = {_text(answers['decimal'])}"
+        yield f"decimal = {_quoted(answers['decimal'])}"
     elif len(proven) == 1:
-        yield f"decimal = {_text(next(iter(proven)))}  # the rows prove it"
+        yield f"decimal = {_quoted(next(iter(proven)))}  # the rows prove it"
     elif ambiguous:
-        asked = f"does {_text(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
+        asked = f"does {_quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
     lists = [column for column in facts.columns if mapped.get(column.name) in model.LISTS]
-    found = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
+    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
                                     (",", any(column.has_comma for column in lists))) if has]  # fmt: skip
     if lists:
-        yield f"list_separators = [{', '.join(map(_text, found or [';']))}]  # between the items of a list"
+        yield f"list_separators = [{', '.join(map(_quoted, marks or [';']))}]  # between the items of a list"
 
 
 def _values(by_name: dict[str, _Column], mapped: dict[str, str], known: Mapping | None) -> Iterator[str]:
@@ -252,13 +252,13 @@ def _values(by_name: dict[str, _Column], mapped: dict[str, str], known: Mapping 
                 meaning = words.value(target, text)
             asked = f"  # {target}: which one of {' '.join(mapping.allowed_values(target))} does it mean?"
             pairs.append(
-                f"{_text(text)} = {_text(OPEN if meaning is None else meaning)}{asked if meaning is None else ''}"
+                f"{_quoted(text)} = {_quoted(OPEN if meaning is None else meaning)}{asked if meaning is None else ''}"
             )
         if pairs:
-            yield f"\n[values.{_text(name)}]"
+            yield f"\n[values.{_quoted(name)}]"
             yield from pairs
 
 
-def _text(text: str) -> str:
+def _quoted(text: str) -> str:
     """Return a text as a basic string of TOML."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

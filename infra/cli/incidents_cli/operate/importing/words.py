@@ -15,11 +15,11 @@ def _words() -> dict[str, Any]:
 
 @cache
 def _by_column() -> dict[str, tuple[str, int]]:
-    found: dict[str, tuple[str, int]] = {}
+    by_word: dict[str, tuple[str, int]] = {}
     for field, listed in _words()["columns"].items():
         for rank, word in enumerate([field, *listed]):
-            found.setdefault(folded(word), (field, rank))
-    return found
+            by_word.setdefault(folded(word), (field, rank))
+    return by_word
 
 
 def meaning(column: str) -> str | None:
