@@ -63,8 +63,8 @@ def test_lessons_learned_are_read_as_json_or_else_as_text(tmp_path: Path, cell: 
     [
         ("mttd_minutes", "1.5", "must be a whole number"),
         ("mttd_minutes", "soon", "must be a whole number"),
-        ("financial_impact", '"1,250.00"', "as a JSON number"),
-        ("financial_impact", "01", "as a JSON number"),
+        ("financial_impact", '"1,250.00"', "must be a plain number"),
+        ("financial_impact", "01", "must be a plain number"),
         ("tags", '"[""a"""', "must be a list"),
         ("tags", "a;;b", "must not be empty"),
         ("severity", "urgent", "must be one of"),

@@ -55,6 +55,14 @@ def _json(text: str) -> Any:
         return text
 
 
+def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield the errors whose text in the API speaks of JSON, in the words of a file of cells."""
+    if isinstance(text := body.get("financial_impact"), str):
+        yield Violation(
+            "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text!r}"
+        )
+
+
 def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield a warning for each cell of a plain file that another program may have meant in another way."""
     for field, text in record.items():

@@ -156,7 +156,7 @@ def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
     if mapping is not None:
         return _of_mapped(line, stood, texts, mapping)
     body = {name: cells.value(name, text) for name, text in texts.items() if text not in ("", None)}
-    return Row(line, stood, body, warnings=tuple(cells.warnings(texts)))
+    return Row(line, stood, body, tuple(cells.errors(body)), warnings=tuple(cells.warnings(texts)))
 
 
 def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
