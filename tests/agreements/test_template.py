@@ -26,12 +26,13 @@ PARTITIONS = [
     keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
-    keys.account("").pk, keys.finding("acme", "").pk, keys.metric_day("acme", "closed", "day").pk,
+    keys.account("").pk, keys.finding("acme", "").pk, keys.settings("acme", "").pk,
+    keys.metric_day("acme", "closed", "day").pk,
     keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
-    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "ACCOUNTS",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#SETTINGS", "ACCOUNTS",
     "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [

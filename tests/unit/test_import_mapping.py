@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from incidents.domain import model, tally
 from incidents.domain.errors import InvalidIncident
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import amounts, checking, mapping, moments, suggesting, words
@@ -300,3 +301,21 @@ def test_every_word_means_one_thing() -> None:
         assert [word for word in listed if listed.count(word) > 1] == []
     assert set(tables["columns"]) <= mapping.TARGETS
     assert set(tables["presets"]) == set(mapping.presets())
+
+
+def test_a_last_known_end_counts_as_imported_in_the_metrics(tmp_path: Path) -> None:
+    (row,) = read(written(tmp_path, CLOSED))
+    given = checking.check(row, NOW, None, "last-known")
+    incident: Any = model.unset_fields() | given
+    assert model.apply_rules(incident, given, NOW) == []
+    assert (incident["mttd_minutes"], incident["mttr_minutes"]) == (270, None)
+    counted = tally.Tally()
+    counted.add("closed", tally.Facts(**{name: incident.get(name) for name in tally.Facts._fields}))
+    assert (counted.minutes, counted.imported) == ({("mttr", 0): 1}, {"mttr": 1})
+
+    confirmed = incident | {"tags": []}
+    assert model.apply_rules(confirmed, {"tags": []}, NOW, before=incident) == []
+    assert confirmed["mttr_minutes"] == 0
+    real = tally.Tally()
+    real.add("closed", tally.Facts(**{name: confirmed.get(name) for name in tally.Facts._fields}))
+    assert (real.minutes, real.imported["mttr"]) == ({("mttr", 0): 1}, 0)

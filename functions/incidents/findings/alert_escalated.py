@@ -8,6 +8,7 @@ from ..domain import model
 from ..domain.model import TENANT_ID
 from .dates import choose_dates
 from .finding import Report, build_finding, composed_key, cut_bytes
+from .kinds import kind_of
 from .nodes import MalformedEvent, Node
 
 SCHEMA_VERSION = 1
@@ -56,6 +57,8 @@ def read(event: Node) -> list[Report]:
             asset_ids=asset_ids,
             alert_ids=alert_ids,
             grouped=bool(texts["dedup_key"]),
+            kind=kind_of(producer, "escalated", []),
+            finding_class="escalated",
         )
     ]
 

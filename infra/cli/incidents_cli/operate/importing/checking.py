@@ -94,7 +94,7 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
                 [Violation(f"/{field}", f"{wanted} --closed-without-date=review: the row has no other date")]
             )
         chosen = {field: max(known)}
-        tag = f"{field.replace('_', '-')}-last-known"
+        tag = model.LAST_KNOWN_END if field == "closed_at" else "contained-at-last-known"
     tags = [*given.get("tags", []), tag]
     if len(set(tags)) > model.TAGS:
         raise InvalidIncident([Violation("/tags", f"has no room for {tag}; remove one of the {model.TAGS} tags")])

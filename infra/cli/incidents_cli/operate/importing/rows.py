@@ -28,6 +28,7 @@ from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
+_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -168,7 +169,7 @@ def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip():
+            if content.strip() and not content.startswith(_SETTINGS):
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
 
 
