@@ -63,8 +63,8 @@ def test_lessons_learned_are_read_as_json_or_else_as_text(tmp_path: Path, cell: 
     [
         ("mttd_minutes", "1.5", "must be a whole number"),
         ("mttd_minutes", "soon", "must be a whole number"),
-        ("financial_impact", '"1,250.00"', "as a JSON number"),
-        ("financial_impact", "01", "as a JSON number"),
+        ("financial_impact", '"1,250.00"', "must be a plain number"),
+        ("financial_impact", "01", "must be a plain number"),
         ("tags", '"[""a"""', "must be a list"),
         ("tags", "a;;b", "must not be empty"),
         ("severity", "urgent", "must be one of"),
@@ -146,7 +146,7 @@ def test_lines_of_empty_cells_are_skipped(tmp_path: Path) -> None:
 
 def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="unknown file format"):
-        rows(tmp_path, "a.xlsx", "x")
+        rows(tmp_path, "a.pdf", "x")
 
 
 # --- JSON Lines

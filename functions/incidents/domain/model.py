@@ -165,6 +165,11 @@ _PAIRS_IN_ORDER = (
     ("detected_at", "reported_at"),
     ("occurred_at", "reported_at"),  # needed only if detected_at is unknown
 )
+LAST_KNOWN_END = "closed-at-last-known"
+"""The tag of an incident whose end nobody knows: ``closed_at`` is the last date that is known of it.
+
+Its ``mttr_minutes`` are not derived. The metrics count the minutes to that date as ``imported``.
+"""
 MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
 
@@ -252,6 +257,7 @@ def _derive_minutes(
 
     - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
       is a violation, unless the server has just stamped the second timestamp.
+    - If the end is only the last known date, by the tag ``LAST_KNOWN_END``, MTTR is unknown.
     - If a timestamp is missing, the caller's value (for example an imported value) stays.
     - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
     - If nobody gave a value, the value is None, never 0.
@@ -268,7 +274,8 @@ def _derive_minutes(
                 violations.append(
                     Violation(f"/{field}", f"must be {minutes}, the minutes from {start} to {end}, or be left out")
                 )
-            values[field] = minutes
+            is_known = field != "mttr_minutes" or LAST_KNOWN_END not in incident["tags"]
+            values[field] = minutes if is_known else None
         elif field not in given and earlier[start] is not None and earlier[end] is not None:
             values[field] = None
     return violations

@@ -343,5 +343,5 @@ def _why_not_accepted(field: str) -> str:
         return "is set by the server; leave it out"
     if field == "is_deleted":
         return "cannot be set by a create; leave it out"
-    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1)
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # a slip, no other word
     return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")
