@@ -167,7 +167,7 @@ def test_an_excluded_incident_counts_under_its_first_reason_and_in_no_value() ->
     assert told["excluded"] == {
         "deleted": {"mttd": 1, "mttr": 1, "time_to_contain": 1},
         "dismissed": {"mttd": 1, "mttr": 1, "time_to_contain": 1},
-        "timestamps_missing": {"mttd": 0, "mttr": 1, "time_to_contain": 2},
+        "timestamps_missing": {"mttd": 1, "mttr": 1, "time_to_contain": 3},
     }
 
 
