@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx
+import httpx2
 import pytest
 from incidents.domain.identity import Identity
 from incidents.edges import queues
@@ -199,13 +199,13 @@ def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=60, trust_env=False) as client:
+def http() -> Iterator[httpx2.Client]:
+    with httpx2.Client(timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[tuple[str, Checkout]]:
+def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[tuple[str, Checkout]]:
     """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
 
     So the tests do not change a stack that a developer runs from this checkout.
@@ -226,3 +226,11 @@ def welcome(welcome_and_stack: tuple[str, Checkout]) -> str:
 @pytest.fixture(scope="session")
 def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
     return welcome_and_stack[1]
+
+
+@pytest.fixture(scope="session")
+def aws(stack: Checkout) -> Callable[[str], Any]:
+    """Return a function that makes a client of the emulator, with an administrator's rights."""
+    status = stack.status
+    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
+    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])

@@ -11,11 +11,12 @@ import pytest
 from grc_client import calls, fields, models
 from grc_client.errors import OF_STATUS, ApiError, GrcError
 from grc_client.incidents import AsyncIncidents, Incidents
+from grc_client.raw import AsyncRawIncidents, RawIncidents
 from incidents.domain import metric_definitions, model, payloads
 from incidents.edges import parameters, responses
 from incidents_cli.local.local_stack import operation_name
 
-from tests.support import templates
+from tests.support import documents, templates
 from tests.support.templates import CHECKOUT
 
 # The client has two methods for the update operation: `update`, and `restore` for the patch that restores an incident.
@@ -36,12 +37,16 @@ def test_every_operation_has_a_call_and_a_method() -> None:
     assert set(METHODS.values()) == operations | ALSO
     assert all(callable(getattr(calls, name)) for name in METHODS.values())
     assert public(Incidents) == public(AsyncIncidents) == set(METHODS)
+    assert public(RawIncidents) == public(AsyncRawIncidents) == set(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_both_clients_have_the_same_parameters(method: str) -> None:
     blocking, asynchronous = getattr(Incidents, method), getattr(AsyncIncidents, method)
     assert signature(blocking).parameters == signature(asynchronous).parameters
+    for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
+        assert signature(raw).parameters == signature(blocking).parameters
+        assert raw.__doc__
     assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes"))
     assert blocking.__doc__
     assert asynchronous.__doc__
@@ -92,6 +97,17 @@ def test_the_file_that_mypy_reads_uses_every_method() -> None:
     for method in METHODS:
         assert f"client.grc.incidents.{method}(" in text
         assert text.count(f"incidents.{method}(") >= 2, "both clients must use each method"
+
+
+def test_the_client_s_own_tests_use_every_method() -> None:
+    text = (CHECKOUT / "client" / "tests" / "test_methods.py").read_text()
+    assert [method for method in METHODS if f"incidents.{method}(" not in text] == []
+
+
+def test_the_client_s_readme_prepares_its_examples_as_the_page_does() -> None:
+    """The suites run the page's lines. The client's own tests get the URL and the token from the environment."""
+    readme = (CHECKOUT / "client" / "README.md").read_text()
+    assert documents.blocks(readme, "bash") == documents.blocks(documents.PAGES["client.md"], "bash")[:1]
 
 
 def test_the_client_has_a_copy_of_the_license() -> None:

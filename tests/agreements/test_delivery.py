@@ -49,6 +49,7 @@ CREATED_BY = {
     "AWS::Lambda::Function": "lambda:CreateFunction",
     "AWS::Lambda::Permission": "lambda:AddPermission",
     "AWS::Logs::LogGroup": "logs:CreateLogGroup",
+    "AWS::Logs::MetricFilter": "logs:PutMetricFilter",
     "AWS::SQS::Queue": "sqs:CreateQueue",
     "AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes",
     "AWS::SecretsManager::Secret": "secretsmanager:CreateSecret",
@@ -153,6 +154,7 @@ def test_cloudformation_s_role_has_only_managed_policies_of_its_own() -> None:
 LONG = {
     "AWS::Partition": "aws-us-gov", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12, "StackName": "g" * 22,
     "KmsKeyArn": f"arn:aws-us-gov:kms:ap-southeast-2:{'1' * 12}:key/{'0' * 36}",
+    "QueueKmsKeyArn": f"arn:aws-us-gov:kms:ap-southeast-2:{'1' * 12}:key/{'0' * 36}",
     "Boundary": f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'d' * 22}-Boundary-{'X' * 12}",
     "Artifacts.Arn": f"arn:aws-us-gov:s3:::{'a' * 63}",
 }  # fmt: skip
@@ -193,6 +195,39 @@ def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
     assert not {"dynamodb:DeleteTable", "cognito-idp:DeleteUserPool"} & granted
 
 
+def test_the_pipeline_may_change_recovery_only_at_a_first_deployment() -> None:
+    table = DELIVERY["WhatHoldsData"]["Properties"]["PolicyDocument"]["Statement"]
+    conditional = {one["Fn::If"][0]: one["Fn::If"] for one in table if "Fn::If" in one}
+    _, then, otherwise = conditional["MakesFirstDeployment"]
+    assert then["Action"] == "dynamodb:UpdateContinuousBackups"
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    granted = [
+        action for name in ("CloudFormationRole", "Boundary") for one in statements(name) for action in actions(one)
+    ]
+    assert granted.count("dynamodb:UpdateContinuousBackups") == 1
+    parameters = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Parameters"]
+    assert parameters["FirstDeployment"]["Default"] == "false"
+
+
+def test_the_boundary_permits_deletions_only_of_what_the_metrics_job_must_delete() -> None:
+    (deletion,) = [one for one in statements("Boundary") if "dynamodb:DeleteItem" in actions(one)]
+    needed = {
+        pattern
+        for one in templates.service()["Resources"].values()
+        if one["Type"] == "AWS::IAM::Role"
+        for policy in one["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "dynamodb:DeleteItem" in actions(statement)
+        for pattern in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    }
+    assert needed == {"METRICDUE#*", "TENANT#*#METRIC"}
+    assert deletion["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": sorted(needed)},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    assert actions(deletion) == ["dynamodb:DeleteItem"]
+
+
 def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
     """CloudFormation makes a resource's name from the stack's name, the logical id and up to 13 more characters.
 
@@ -219,7 +254,7 @@ def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
     ]
     assert re.fullmatch(pattern, "g" * most)
     assert not re.fullmatch(pattern, "g" * (most + 1))
-    assert f"with the pipeline below at most {most}" in RUNBOOK
+    assert f"If you use the pipeline below, it may have at most {most}." in RUNBOOK
     stages = tomllib.loads((templates.CHECKOUT / "samconfig.toml").read_text())
     for stage in DEPLOYING.values():
         assert re.fullmatch(pattern, stages[stage]["deploy"]["parameters"]["stack_name"])

@@ -80,13 +80,21 @@ def test_the_emulator_s_service_differs_only_in_the_listed_values(built: Path, v
     relaxed = {path for path in found if path.endswith("/Condition/Null/dynamodb:LeadingKeys")}
     assert len(relaxed) == 27
     assert all(found.pop(path) is GONE for path in relaxed)
+    policy = {path for path in found if path.startswith("Resources/OnlyFunctionsAnnounce/")}
+    assert policy
+    assert all(found.pop(path) is GONE for path in policy)
     assert found == SERVICE | ({} if versions else WITHOUT_VERSIONS)
 
 
-def test_the_emulator_s_queues_differ_only_in_their_visibility_timeout(built: Path) -> None:
+def test_the_emulator_s_queues_differ_only_in_their_visibility_timeout_and_tls(built: Path) -> None:
     for_emulator.write(built, versions=False)
+    found = changes(built / "Eventing")
+    tls = ("Resources/QueuePolicy/Properties/PolicyDocument/Statement/1/", "Resources/OtherQueuesPolicy/")
+    over_http = {path for path in found if path.startswith(tls)}
+    assert {path.split("/")[1] for path in over_http} == {"QueuePolicy", "OtherQueuesPolicy"}
+    assert all(found.pop(path) is GONE for path in over_http)
     hidden = {f"Resources/{queue}/Properties/VisibilityTimeout": 6 for queue in ("Queue", "MetricsQueue")}
-    assert changes(built / "Eventing") == hidden
+    assert found == hidden
 
 
 def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: Path) -> None:
@@ -117,7 +125,9 @@ def test_the_built_templates_stay_unchanged_and_only_two_nested_ones_are_replace
         ("template.yaml", '"ScheduleExpression"', '"Other"'),
         ("template.yaml", '"MARK_SETTLE_SECONDS"', '"Other"'),
         ("template.yaml", f'"{SHARED}"', '"Other"'),
+        ("template.yaml", '"AWS::Events::EventBusPolicy"', '"Other"'),
         ("Eventing/template.yaml", '"VisibilityTimeout"', '"Other"'),
+        ("Eventing/template.yaml", '"Deny"', '"Allow"'),
         ("Observability/template.yaml", '"Metrics"', '"Other"'),
         ("Observability/template.yaml", "{", "!Ref {"),
     ],

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tests.support.templates import CHECKOUT
 
-PRODUCT = [CHECKOUT / "functions", CHECKOUT / "infra", CHECKOUT / "client"]
+PRODUCT = [CHECKOUT / "functions", CHECKOUT / "infra", CHECKOUT / "client" / "src"]
 TESTS = CHECKOUT / "tests"
+CLIENT_TESTS = CHECKOUT / "client" / "tests"
 PEERS = TESTS / "benchmarks" / "peers"  # the peers implement the same API with the product's names
 LONGEST = 90
 
@@ -31,7 +32,7 @@ def classes(*folders: Path) -> list[tuple[str, Path]]:
 def test_no_class_of_the_tests_has_the_name_of_a_product_class() -> None:
     taken = {name for name, _ in classes(*PRODUCT)}
     assert {"Incident", "IncidentRepository", "Client", "Stack"} <= taken
-    assert [(name, str(path)) for name, path in classes(TESTS) if name in taken] == []
+    assert [(name, str(path)) for name, path in classes(TESTS, CLIENT_TESTS) if name in taken] == []
 
 
 def test_shared_classes_of_the_tests_have_different_names() -> None:
@@ -40,7 +41,9 @@ def test_shared_classes_of_the_tests_have_different_names() -> None:
 
 
 def test_the_name_of_a_test_has_at_most_90_characters() -> None:
-    functions = [node.name for _, node in nodes(TESTS) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        node.name for _, node in nodes(TESTS, CLIENT_TESTS) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     tests = [name for name in functions if name.startswith("test_")]
     assert len(tests) > 600
     assert [name for name in tests if len(name) > LONGEST] == []

@@ -26,12 +26,13 @@ PARTITIONS = [
     keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
-    keys.account("").pk, keys.finding("acme", "").pk, keys.metric_day("acme", "closed", "day").pk,
+    keys.account("").pk, keys.finding("acme", "").pk, keys.settings("acme", "").pk,
+    keys.metric_day("acme", "closed", "day").pk,
     keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
-    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "ACCOUNTS",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#SETTINGS", "ACCOUNTS",
     "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [
@@ -163,6 +164,12 @@ def test_every_function_has_its_own_role_and_log_group(name: str) -> None:
     assert logs["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+def uses_queues(role: dict[str, Any]) -> bool:
+    """Return whether a role may use a queue."""
+    (policy,) = role["Policies"]
+    return any(action.startswith("sqs:") for one in policy["PolicyDocument"]["Statement"] for action in one["Action"])
+
+
 @each_function
 def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str) -> None:
     role = RESOURCES[f"{name}Role"]["Properties"]
@@ -171,6 +178,11 @@ def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str)
     else:
         assert role["ManagedPolicyArns"] == [
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
+            *(
+                [{"Fn::If": ["HasQueueKey", {"Ref": "UseQueueKey"}, {"Ref": "AWS::NoValue"}]}]
+                if uses_queues(role)
+                else []
+            ),
             {"Ref": "SendTraces"},
         ]
     assert role["PermissionsBoundary"] == {
@@ -205,6 +217,88 @@ def test_the_shared_key_policy_permits_only_the_table_s_key() -> None:
     assert list(statement["Condition"]) == ["StringEquals"]
     assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
     assert RESOURCES["UseTableKey"]["Condition"] == "HasKmsKey"
+
+
+def test_the_queues_key_policy_permits_only_the_queues_key() -> None:
+    policy = RESOURCES["UseQueueKey"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == {"Ref": "QueueKmsKeyArn"}
+    via = {"kms:ViaService": {"Fn::Sub": "sqs.${AWS::Region}.${AWS::URLSuffix}"}}
+    assert statement["Condition"] == {"StringEquals": via}
+    assert policy["Condition"] == "HasQueueKey"
+
+
+def test_only_the_functions_that_publish_may_announce_on_the_bus() -> None:
+    policy = RESOURCES["OnlyFunctionsAnnounce"]["Properties"]
+    statement = policy["Statement"]
+    assert policy["EventBusName"] == {"Fn::GetAtt": ["Eventing", "Outputs.BusName"]}
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "events:PutEvents")
+    assert statement["Resource"] == {"Fn::GetAtt": ["Eventing", "Outputs.BusArn"]}
+    publishing = [
+        {"Fn::GetAtt": [name, "Arn"]}
+        for name, one in RESOURCES.items()
+        if one["Type"] == "AWS::IAM::Role" and "events:PutEvents" in str(one)
+    ]
+    assert publishing
+    assert statement["Condition"] == {
+        "ForAnyValue:StringEquals": {"events:source": [findings.OWN_SOURCE]},
+        "ArnNotEquals": {"aws:PrincipalArn": publishing},
+    }
+
+
+def test_every_queue_refuses_what_is_not_tls_and_may_have_its_own_key() -> None:
+    eventing = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    queues = {name: one["Properties"] for name, one in eventing.items() if one["Type"] == "AWS::SQS::Queue"}
+    policies = [one["Properties"] for one in eventing.values() if one["Type"] == "AWS::SQS::QueuePolicy"]
+    covered = [queue["Ref"] for policy in policies for queue in policy["Queues"]]
+    assert sorted(covered) == sorted(queues), "SQS keeps one policy for each queue"
+    for policy in policies:
+        (denial,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
+        assert (denial["Principal"], denial["Action"]) == ("*", "sqs:*")
+        assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    for queue in queues.values():
+        assert queue["KmsMasterKeyId"] == {"Fn::If": ["HasKey", {"Ref": "QueueKmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", False, True]}
+
+
+def test_every_rule_of_findings_puts_each_account_into_its_own_group() -> None:
+    eventing = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    targets = [
+        target
+        for one in eventing.values()
+        if one["Type"] == "AWS::Events::Rule"
+        for target in one["Properties"]["Targets"]
+    ]
+    assert len(targets) == 6
+    assert all(target["SqsParameters"] == {"MessageGroupId": "$.account"} for target in targets)
+
+
+def test_the_access_log_says_who_was_where() -> None:
+    text, values = RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]["Fn::Sub"]
+    line = json.loads(text)
+    assert line["source_ip"] == "$context.identity.sourceIp"
+    assert (line["tenant_id"], line["route"], line["status"]) == ("${Tenant}", "$context.routeKey", "$context.status")
+    claim = {"Fn::Sub": "$context.authorizer.claims.${TenantClaim}"}
+    assert values == {"Tenant": {"Fn::If": ["HasPlainTenantClaim", claim, "-"]}}
+    plain = templates.service()["Conditions"]["HasPlainTenantClaim"]["Fn::And"]
+    signs = [one["Fn::Equals"][0]["Fn::Join"][1]["Fn::Split"][0] for one in plain]
+
+    def is_plain(claim: str) -> bool:
+        return all("".join(claim.split(sign)) == claim for sign in signs)
+
+    assert all(map(is_plain, ("tenant_id", "tid", "org_id")))
+    assert not any(map(is_plain, ("https://example.com/tenant_id", "custom:tenant_id", "a.b", "urn:x")))
+
+
+def test_the_alarm_of_refused_callers_counts_the_statuses_of_the_access_log() -> None:
+    observability = templates.read(templates.CHECKOUT / "infra" / "observability.yaml")["Resources"]
+    counted = observability["CountRefusedCallers"]["Properties"]
+    assert counted["FilterPattern"] == '{ ($.status = "401") || ($.status = "403") }'
+    assert RESOURCES["Observability"]["Properties"]["Parameters"]["AccessLogGroup"] == {"Ref": "AccessLogs"}
+    (made,) = counted["MetricTransformations"]
+    alarm = observability["RefusedCallers"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (made["MetricNamespace"], made["MetricName"])
 
 
 def test_the_shared_trace_policy_permits_only_sending_traces() -> None:
@@ -430,7 +524,8 @@ def test_the_visibility_timeout_is_six_times_the_function_s_timeout(name: str, q
 
 def test_only_the_template_s_rules_may_send_to_the_queue() -> None:
     resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
-    (statement,) = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = [one for one in statements if one["Effect"] == "Allow"]
     admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
     rules = [one["Properties"]["Name"]["Fn::Sub"] for one in resources.values() if one["Type"] == "AWS::Events::Rule"]
     assert len(rules) == 6

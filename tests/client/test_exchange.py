@@ -12,14 +12,14 @@ from email.utils import format_datetime
 from typing import Any
 
 import grc_client
-import httpx
+import httpx2
 import pytest
 from grc_client import calls, exchange
 from grc_client.calls import Call
 from grc_client.errors import OF_STATUS
 
 ID = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
-REQUEST = httpx.Request("GET", "https://api.example/api/v1/grc/incidents")
+REQUEST = httpx2.Request("GET", "https://api.example/api/v1/grc/incidents")
 GET = calls.get_incident(ID)
 CREATE = calls.create_incident(None, {"title": "x"})
 UPDATE = calls.update_incident(ID, None, {"title": "x"})
@@ -36,16 +36,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
+def answer(status: int, body: object = None, **headers: str) -> httpx2.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status, json=body, headers=named, request=REQUEST)
+    return httpx2.Response(status, json=body, headers=named, request=REQUEST)
 
 
-def broken(kind: type[httpx.RequestError]) -> httpx.RequestError:
+def broken(kind: type[httpx2.RequestError]) -> httpx2.RequestError:
     return kind("broken", request=REQUEST)
 
 
-def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float = 30) -> list[float]:
+def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for: float | None = 30) -> list[float]:
     """Run an exchange until it gives up, and return the pause before each attempt."""
     steps = exchange.exchange(call, retry_for)
     pauses = [next(steps)]
@@ -58,7 +58,7 @@ def run(call: Call[Any], came: Callable[[], Any], clock: list[float], retry_for:
 
 
 @pytest.mark.parametrize("call", [GET, CREATE, UPDATE, DELETE], ids=["get", "create", "update", "delete"])
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], status: int, clock: list[float]) -> None:
     pauses = run(call, lambda: answer(status, {}), clock)
 
@@ -71,14 +71,17 @@ def test_a_repeatable_request_is_retried_until_the_time_is_up(call: Call[Any], s
     ("came", "again"),
     [
         (lambda: answer(408, {}), True),
+        (lambda: httpx2.Response(408, text="Request Timeout", request=REQUEST), True),
+        (lambda: answer(425, {}), True),
         (lambda: answer(429, {}), True),
-        (lambda: broken(httpx.ConnectError), True),
-        (lambda: broken(httpx.ConnectTimeout), True),
-        (lambda: broken(httpx.PoolTimeout), True),
+        (lambda: broken(httpx2.ProxyError), True),
+        (lambda: broken(httpx2.ConnectError), True),
+        (lambda: broken(httpx2.ConnectTimeout), True),
+        (lambda: broken(httpx2.PoolTimeout), True),
         (lambda: answer(503, {}), False),
-        (lambda: broken(httpx.ReadError), False),
-        (lambda: broken(httpx.ReadTimeout), False),
-        (lambda: broken(httpx.RemoteProtocolError), False),
+        (lambda: broken(httpx2.ReadError), False),
+        (lambda: broken(httpx2.ReadTimeout), False),
+        (lambda: broken(httpx2.RemoteProtocolError), False),
     ],
 )
 def test_a_conditional_request_is_retried_only_if_the_service_cannot_have_done_it(
@@ -92,13 +95,45 @@ def test_a_refused_request_is_not_retried(status: int, clock: list[float]) -> No
     assert run(GET, lambda: answer(status, {}), clock) == [0]
 
 
-@pytest.mark.parametrize("kind", [httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects])
-def test_a_request_that_cannot_be_sent_is_not_retried(kind: type[httpx.RequestError], clock: list[float]) -> None:
+@pytest.mark.parametrize("kind", [httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.TooManyRedirects])
+def test_a_request_that_cannot_be_sent_is_not_retried(kind: type[httpx2.RequestError], clock: list[float]) -> None:
     assert run(GET, lambda: broken(kind), clock) == [0]
 
 
 def test_a_request_without_retry_time_is_not_retried(clock: list[float]) -> None:
     assert run(GET, lambda: answer(503, {}), clock, retry_for=0) == [0]
+
+
+@pytest.mark.parametrize("kind", [httpx2.ConnectError, httpx2.ProxyError])
+@pytest.mark.parametrize("call", [GET, UPDATE_IF], ids=["get", "update"])
+def test_a_refused_connection_is_reported_within_seconds(
+    call: Call[Any], kind: type[httpx2.RequestError], clock: list[float]
+) -> None:
+    assert len(run(call, lambda: broken(kind), clock, retry_for=None)) > 3
+    assert clock[0] <= exchange.UNREACHABLE_FOR
+
+
+def test_a_refused_connection_is_retried_for_as_long_as_the_caller_says(clock: list[float]) -> None:
+    run(GET, lambda: broken(httpx2.ConnectError), clock, retry_for=30)
+
+    assert 25 < clock[0] <= 30
+
+
+@pytest.mark.parametrize("came", [lambda: answer(503, {}), lambda: broken(httpx2.ConnectTimeout)])
+def test_other_failures_are_retried_for_a_minute(came: Callable[[], Any], clock: list[float]) -> None:
+    run(GET, came, clock, retry_for=None)
+
+    assert 55 < clock[0] <= exchange.RETRY_FOR
+
+
+def test_a_restart_during_a_call_has_seconds_of_its_own(clock: list[float]) -> None:
+    def came() -> Any:
+        clock[0] += 6 if len(outcomes) > 2 else 0
+        return outcomes.pop(0) if outcomes else broken(httpx2.ConnectError)
+
+    outcomes = [answer(503, {}), answer(503, {}), broken(httpx2.ConnectError), answer(503, {})]
+    assert len(run(GET, came, clock, retry_for=None)) > 6
+    assert 12 < clock[0] < 25
 
 
 def test_no_pause_is_shorter_than_the_api_s_retry_after(clock: list[float]) -> None:
@@ -115,12 +150,13 @@ def test_a_retry_after_may_be_a_date(form: Callable[[datetime], str], clock: lis
     "header", ["", "soon", "-1", "1e9", "٣", "Mon, 99 Nov 2026 00:00:00 GMT", f"Mon, 23 Nov 2076 00:00:00 +{10**16}"]
 )
 def test_an_unreadable_retry_after_is_ignored(header: str, clock: list[float]) -> None:
-    came = httpx.Response(503, json={}, headers=[(b"retry-after", header.encode())], request=REQUEST)
+    came = httpx2.Response(503, json={}, headers=[(b"retry-after", header.encode())], request=REQUEST)
     assert run(GET, lambda: came, clock)[1] == 0.1
 
 
-def test_the_client_gives_up_if_the_retry_after_is_too_late(clock: list[float]) -> None:
-    assert run(GET, lambda: answer(429, {}, retry_after="31"), clock) == [0]
+@pytest.mark.parametrize("seconds", ["31", "9" * 400])
+def test_the_client_gives_up_if_the_retry_after_is_too_late(seconds: str, clock: list[float]) -> None:
+    assert run(GET, lambda: answer(429, {}, retry_after=seconds), clock) == [0]
 
 
 def test_pauses_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +174,21 @@ def test_pauses_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn == [(0, pause) for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0)]
 
 
-def failure(came: Any) -> grc_client.GrcError:
-    steps = exchange.exchange(GET, 0)
-    next(steps)
+def failure(came: Any, call: Call[Any] = GET) -> grc_client.GrcError:
+    """Return the error of a call whose only attempt has the given outcome, or whose answer cannot be parsed."""
     with pytest.raises(grc_client.GrcError) as raised:
-        steps.send(came)
+        result(came, call)
     return raised.value
+
+
+def result(came: Any, call: Call[Any]) -> Any:
+    steps = exchange.exchange(call, 0)
+    next(steps)
+    try:
+        steps.send(came)
+    except StopIteration as end:
+        return end.value.parse()
+    raise AssertionError("without time for a retry, an exchange ends after its first attempt")
 
 
 @pytest.mark.parametrize("status", OF_STATUS)
@@ -187,16 +232,16 @@ def test_a_conflict_lists_the_allowed_transitions() -> None:
 @pytest.mark.parametrize(
     "came",
     [
-        httpx.Response(404, text="nothing here", request=REQUEST),
-        httpx.Response(409, json=["no"], request=REQUEST),
-        httpx.Response(302, json={}, headers={"location": "https://elsewhere.example"}, request=REQUEST),
-        httpx.Response(200, html="<h1>Welcome to the hotel</h1>", request=REQUEST),
-        httpx.Response(200, json={"id": 1}, request=REQUEST),
-        httpx.Response(200, json=[], request=REQUEST),
-        httpx.Response(200, json=None, request=REQUEST),
+        httpx2.Response(404, text="nothing here", request=REQUEST),
+        httpx2.Response(409, json=["no"], request=REQUEST),
+        httpx2.Response(302, json={}, headers={"location": "https://elsewhere.example"}, request=REQUEST),
+        httpx2.Response(200, html="<h1>Welcome to the hotel</h1>", request=REQUEST),
+        httpx2.Response(200, json={"id": 1}, request=REQUEST),
+        httpx2.Response(200, json=[], request=REQUEST),
+        httpx2.Response(200, json=None, request=REQUEST),
     ],
 )
-def test_an_answer_of_another_server_raises_unexpected_answer(came: httpx.Response) -> None:
+def test_an_answer_of_another_server_raises_unexpected_answer(came: httpx2.Response) -> None:
     error = failure(came)
     assert type(error) is grc_client.UnexpectedAnswer
     assert str(came.status_code) in str(error)
@@ -206,13 +251,13 @@ def test_an_answer_of_another_server_raises_unexpected_answer(came: httpx.Respon
 @pytest.mark.parametrize(
     "came",
     [
-        httpx.Response(502, html="<h1>Bad gateway</h1>", request=REQUEST),
-        httpx.Response(500, json=["no"], request=REQUEST),
-        httpx.Response(503, json={"errors": "of another form", "detail": None}, request=REQUEST),
-        httpx.Response(429, json={"errors": [{"code": 7}, None, "x"]}, request=REQUEST),
+        httpx2.Response(502, html="<h1>Bad gateway</h1>", request=REQUEST),
+        httpx2.Response(500, json=["no"], request=REQUEST),
+        httpx2.Response(503, json={"errors": "of another form", "detail": None}, request=REQUEST),
+        httpx2.Response(429, json={"errors": [{"code": 7}, None, "x"]}, request=REQUEST),
     ],
 )
-def test_a_failure_of_a_proxy_is_a_server_error(came: httpx.Response) -> None:
+def test_a_failure_of_a_proxy_is_a_server_error(came: httpx2.Response) -> None:
     error = failure(came)
     assert type(error) in (grc_client.ServerError, grc_client.Busy, grc_client.RateLimited)
     assert isinstance(error, grc_client.ApiError)
@@ -222,23 +267,23 @@ def test_a_failure_of_a_proxy_is_a_server_error(came: httpx.Response) -> None:
 
 def test_the_error_does_not_quote_an_unreadable_answer() -> None:
     secret = {"id": 5, "title": "the merger with Initech"}
-    error = failure(httpx.Response(200, json=secret, request=REQUEST))
+    error = failure(httpx2.Response(200, json=secret, request=REQUEST))
     assert "tenant_id" in str(error)
     assert "merger" not in str(error)
 
 
 def test_the_error_of_a_broken_connection_names_the_host() -> None:
-    error = failure(broken(httpx.ReadTimeout))
+    error = failure(broken(httpx2.ReadTimeout))
     assert type(error) is grc_client.ConnectionFailed
     assert str(error) == "no answer from api.example: ReadTimeout broken. Check base_url and the network."
     assert (
-        str(failure(httpx.ReadTimeout("", request=REQUEST)))
+        str(failure(httpx2.ReadTimeout("", request=REQUEST)))
         == "no answer from api.example: ReadTimeout. Check base_url and the network."
     )
 
 
 def test_an_undecodable_answer_raises_unexpected_answer() -> None:
-    assert type(failure(broken(httpx.DecodingError))) is grc_client.UnexpectedAnswer
+    assert type(failure(broken(httpx2.DecodingError))) is grc_client.UnexpectedAnswer
 
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301
@@ -250,10 +295,10 @@ def test_an_error_can_be_copied_and_sent_to_another_process(again: Callable[[Any
 
 def test_a_refusal_without_a_problem_raises_the_error_of_its_status() -> None:
     for status, kind in ((401, grc_client.NotAuthenticated), (403, grc_client.NotPermitted)):
-        error = failure(httpx.Response(status, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
+        error = failure(httpx2.Response(status, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
         assert type(error) is kind
         assert str(error).endswith("No reason was given. [request R=]")
-    strange = failure(httpx.Response(404, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
+    strange = failure(httpx2.Response(404, html="<h1>no</h1>", headers={"apigw-requestid": "R="}, request=REQUEST))
     assert "[request R=]" in str(strange)
 
 
@@ -265,13 +310,63 @@ def test_a_conflict_without_a_list_of_transitions_has_an_empty_one() -> None:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_json_nested_too_deeply_is_not_a_valid_answer(status: int) -> None:
-    error = failure(httpx.Response(status, content=b"[" * 100_000, request=REQUEST))
+    error = failure(httpx2.Response(status, content=b"[" * 100_000, request=REQUEST))
     assert type(error) is (grc_client.UnexpectedAnswer if status == 200 else grc_client.ServerError)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_a_delete_answered_with_a_page_of_another_server_fails(status: int) -> None:
-    steps = exchange.exchange(DELETE, 0)
-    next(steps)
-    with pytest.raises(grc_client.UnexpectedAnswer):
-        steps.send(httpx.Response(status, html="<h1>Welcome to the hotel</h1>", request=REQUEST))
+    page = httpx2.Response(status, html="<h1>Welcome to the hotel</h1>", request=REQUEST)
+    assert type(failure(page, DELETE)) is grc_client.UnexpectedAnswer
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_page_of_a_proxy_that_gave_up_is_an_api_error(status: int) -> None:
+    error = failure(httpx2.Response(status, text="Request Timeout", request=REQUEST))
+    assert type(error) is grc_client.ApiError
+    assert error.status == status
+
+
+# --- The log ---------------------------------------------------------------------------------------------------------
+
+SECRET = "eyJhbGciOiJSUzI1NiJ9.canary"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name == "grc_client"]
+
+
+def test_the_log_has_each_attempt_and_the_reason_of_each_retry(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "grc_client")
+    outcomes = [
+        answer(503, {}, apigw_requestid="A="),
+        broken(httpx2.ReadTimeout),
+        answer(404, {}, apigw_requestid="B="),
+    ]
+
+    def came() -> Any:
+        clock[0] += 0.25
+        return outcomes.pop(0)
+
+    run(calls.list_incidents({"owner_id": "ada@example.com"}), came, clock)
+
+    path = "GET /api/v1/grc/incidents"
+    assert lines(caplog) == [
+        f"DEBUG {path}: 503 [request A=] in 0.250 s",
+        f"INFO {path}: retry 1 in 0.100 s, after 503 [request A=]",
+        f"DEBUG {path}: ReadTimeout broken in 0.250 s",
+        f"INFO {path}: retry 2 in 0.200 s, after ReadTimeout broken",
+        f"DEBUG {path}: 404 [request B=] in 0.250 s",
+    ]
+
+
+def test_neither_the_log_nor_an_error_repeats_a_token_in_the_text_of_a_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    request = httpx2.Request("GET", REQUEST.url, headers={"authorization": f"Bearer {SECRET}"})
+    error = failure(httpx2.ReadError(f"bad header Bearer {SECRET}", request=request))
+    assert "bad header Bearer [token]" in caplog.text
+    assert "canary" not in caplog.text + str(error) + repr(error)

@@ -6,7 +6,18 @@ Nobody runs this file. mypy reads it in strict mode, with the installed client.
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from grc_client import AsyncClient, Change, Client, Incident, Metrics, NewIncident, Page, PreconditionFailed
+from grc_client import (
+    AsyncClient,
+    AsyncPage,
+    Change,
+    Client,
+    Incident,
+    Metrics,
+    NewIncident,
+    Page,
+    PreconditionFailed,
+    RawResponse,
+)
 
 
 def blocking() -> None:
@@ -33,6 +44,11 @@ def blocking() -> None:
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
         metrics: Metrics = client.grc.incidents.metrics(from_=date(2026, 11, 1), to="2026-11-30", interval="week")
         print(minutes, changes, metrics.mttr.p50, [group.group for group in metrics.groups])
+        quick: Client = client.with_options(timeout=2, retry_for=0)
+        answer: RawResponse[Page[Incident]] = quick.grc.incidents.with_raw_response.list(tag="gdpr")
+        ids: list[str | None] = [answer.request_id, answer.parse().request_id, made.request_id, metrics.request_id]
+        gone: RawResponse[None] = client.grc.incidents.with_raw_response.delete(made.id)
+        print(ids, gone.status, gone.headers["date"], gone.body)
 
 
 async def asynchronous() -> None:
@@ -52,3 +68,8 @@ async def asynchronous() -> None:
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
         metrics: Metrics = await incidents.metrics()
         print(changes, metrics.as_of)
+        answer: RawResponse[AsyncPage[Incident]] = await client.with_options(
+            timeout=2
+        ).grc.incidents.with_raw_response.list()
+        raw: RawResponse[Incident] = await incidents.with_raw_response.get(made.id)
+        print([incident.title async for incident in answer.parse()], raw.parse().title)

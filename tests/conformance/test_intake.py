@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import ingest_finding
 import pytest
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from delete_incident import handler as delete
 from incidents import intake
 from incidents.commands import read_alter_write
@@ -157,7 +156,7 @@ def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(system: Accou
     (raised,) = incidents()
     assert raised["severity"] == "critical"
     assert raised["affected_asset_ids"][-1] == "i-second"
-    assert "i-0a1b2c3d4e5f60718" in raised["affected_asset_ids"]
+    assert f"arn:aws:ec2:eu-central-1:{ACCOUNT}:instance/i-0a1b2c3d4e5f60718" in raised["affected_asset_ids"]
     assert raised["updated_by"] == "system:aws.guardduty"
 
     take(guardduty(minutes=2, severity=2.0))
@@ -253,8 +252,10 @@ def test_concurrent_events_of_a_finding_make_one_incident(
 ) -> None:
     # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
     def take_one(n: int) -> list[str]:
-        message = findings_queue.Message(SQSRecord(sqs_event(guardduty(minutes=n % 4))["Records"][0]))
-        return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
+        message = findings_queue.Message(sqs_event(guardduty(minutes=n % 4))["Records"][0])
+        return intake.ingest_finding(
+            message.event, message.accounts, message.serving, message.settings_of, message.enabled_sources
+        )
 
     with ThreadPoolExecutor(16) as pool:
         outcomes = Counter(outcome for taken in pool.map(take_one, range(48)) for outcome in taken)
@@ -326,7 +327,7 @@ def test_a_skipped_event_writes_nothing_and_is_counted_by_its_reason(
 
     assert take(archived, {**recorded("guardduty"), "source": "grc.incidents"}, recorded("inspector")) == []
 
-    assert metrics(capsys) == {"archived": 1, "own": 1, "disabled": 1}
+    assert metrics(capsys) == {"archived": 1, "own": 1, "vulnerability": 1}
     assert (incidents(), dead_letters) == ([], [])
 
 
@@ -369,7 +370,7 @@ def test_further_reports_of_one_problem_are_attached_in_any_order() -> None:
     (incident,) = incidents()
     assert incident["triggered_by_alert_ids"] == ["a", "b", "c"]
     assert incident["severity"] == "high"
-    assert {"bucket/a.csv", "bucket/b.csv", "bucket/c.csv"} <= set(incident["affected_asset_ids"])
+    assert {f"arn:aws:s3:::bucket/{name}.csv" for name in "abc"} <= set(incident["affected_asset_ids"])
     patch(incident, status="closed")
     older["detail"]["id"] = "d"
     take(older)
@@ -496,3 +497,47 @@ def test_two_concurrent_recurrences_make_one_incident(monkeypatch: pytest.Monkey
 
     _, recurrence = incidents()
     assert {"i-one", "i-other"} <= set(recurrence["affected_asset_ids"])
+
+
+def reasons(dead_letters: list[dict[str, Any]]) -> list[str]:
+    return [letter["MessageAttributes"]["reason"]["StringValue"] for letter in dead_letters]
+
+
+LIKE_AN_ALLOWED_PRODUCER = (
+    " acme.soc", "acme.soc ", "acme.soc\n", "acme\0.soc", "acme.soc\u200b", "ACME.SOC", "acme.soc\x7f",
+    "\ufeffacme.soc", "acme\u2024soc", "acme.soc#", "acme.soc" * 137, "a" * 1_100, "", 7, None,
+)  # fmt: skip
+
+
+def test_a_producer_is_compared_exactly_and_refused_at_its_first_receive(
+    system: AccountMap, dead_letters: list[dict[str, Any]]
+) -> None:
+    system.allow("444455556666", "acme.soc", "acme")
+    alert = recorded("alert_escalated") | {"account": "444455556666"}
+    alert["detail"]["tenant_id"] = "acme"
+    assert take(alert | {"source": "acme.soc"}) == []
+    assert len(incidents()) == 1
+
+    for source in LIKE_AN_ALLOWED_PRODUCER:
+        assert take(alert | {"source": source}) == [], source
+
+    assert len(incidents()) == 1
+    said = reasons(dead_letters)
+    assert len(said) == len(LIKE_AN_ALLOWED_PRODUCER)
+    assert all(reason.startswith(("source must be ", "the producer must be ")) for reason in said)
+
+
+def test_an_account_is_compared_exactly(system: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
+    event = recorded("guardduty")
+    for account in (" 111122223333", "111122223333\n", "1111\x002222\x003333", "\uff11" * 12, 111122223333):
+        event["detail"]["accountId"] = account
+        assert take(event) == []
+    assert incidents() == []
+    assert reasons(dead_letters) == ["detail.accountId must be an AWS account id of 12 digits"] * 5
+
+
+def test_a_source_like_ours_or_amazon_s_is_refused(system: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
+    for source in (" grc.incidents", "grc.incidents\n", "\x00aws.guardduty", "aws.guardduty ", "AWS.GuardDuty"):
+        assert take(recorded("guardduty") | {"source": source}) == []
+    assert incidents() == []
+    assert len(dead_letters) == 5

@@ -6,6 +6,7 @@ An export loses and duplicates no data. An erasure leaves no data behind.
 import io
 import itertools
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from incidents.domain.model import Change, Incident, generated_number
 from incidents.storage import keys, stored_form
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
@@ -213,6 +215,10 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
         system.link(account, tenant)
         system.allow("111122223333", "example.soc", tenant)
     system.allow("444455556666", "example.soc", table.tenant)
+    for tenant in (table.tenant, other):
+        TenantSettings(tenant, table.client, table.name).write(
+            INTAKE, Settings({}, 1, "2026-02-01T00:00:00.000Z", "ada")
+        )
     before = invariants.everything(table.client, table.name)
     counted = Counter(item["pk"]["S"] for item in before)
 
@@ -225,7 +231,7 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
     }
     assert done.remaining == dict.fromkeys(done.items, 0)
     assert mentions(table, besides=other) == []
-    assert [item for item in before if other in json.dumps(item) and item["pk"]["S"] != "ACCOUNTS"] == [
+    assert [item for item in before if other in json.dumps(item, default=repr) and item["pk"]["S"] != "ACCOUNTS"] == [
         item for item in invariants.everything(table.client, table.name) if item["pk"]["S"] != "ACCOUNTS"
     ]
     assert [(link.account_id, link.producer, link.tenants) for link in system.links()] == [
@@ -437,3 +443,64 @@ def test_the_commands_verify_export_and_erase_a_tenant(
         f"{9 + LARGE:,} incidents were verified in {verified - started:.1f} s, exported in {exported - verified:.1f} s "
         f"and erased in {erased:.1f} s: 0 items of the tenant are left",
     )
+
+
+@pytest.mark.parametrize("tenant", ["acmee", "ACME"])
+def test_a_tenant_of_which_there_is_nothing_gets_no_file_and_no_proof(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], tenant: str
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    before = invariants.everything(table.client, table.name)
+
+    for words in (
+        ("tenant", "export", "--tenant", tenant, "a.jsonl"),
+        ("tenant", "erase", "--tenant", tenant, "--yes-erase", tenant, "--quiet-seconds", "0"),
+        ("verify", "--tenant", tenant),
+    ):
+        assert run(monkeypatch, *words) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert f"The table has no items of the tenant {tenant}." in printed.err
+    assert list(tmp_path.iterdir()) == []
+    assert invariants.everything(table.client, table.name) == before
+
+
+def test_an_interrupted_erasure_of_everything_still_writes_its_proof(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    words = ("tenant", "erase", "--tenant", table.tenant, "--yes-erase", table.tenant, "--quiet-seconds", "0.01")
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", interrupt)
+        assert run(patched, *words) == 130
+    left = f"continue from erasure-{table.tenant}.json.checkpoint."
+    assert left in capsys.readouterr().err
+    assert not list(table.reader.items("INCIDENT"))
+
+    assert run(monkeypatch, *words) == 0
+    proof = json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())
+    assert proof["items"]["INCIDENT"] == 9
+
+
+def test_only_its_user_can_read_what_a_command_writes(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    for name in ("report.jsonl", "b.jsonl.part"):  # left from an earlier version or another program
+        (tmp_path / name).touch(mode=0o644)
+    before = os.umask(0)
+    try:
+        run(monkeypatch, "verify", "--tenant", table.tenant, "--report", "report.jsonl", "--checkpoint", "kept")
+        assert run(monkeypatch, "tenant", "export", "--tenant", table.tenant, "b.jsonl") == 0
+        erase = ("tenant", "erase", "--tenant", table.tenant, "--yes-erase", table.tenant, "--quiet-seconds", "0")
+        assert run(monkeypatch, *erase) == 0
+    finally:
+        os.umask(before)
+
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "report.jsonl": 0o600, "b.jsonl": 0o600, f"erasure-{table.tenant}.json": 0o600,
+    }  # fmt: skip

@@ -2,13 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import boto3
-import httpx
+import httpx2
 import pytest
 from incidents_cli.local import emulator, routes, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder
@@ -18,15 +16,7 @@ from tests.support.user_pool import Pool
 
 
 @pytest.fixture(scope="session")
-def aws(stack: Checkout) -> Callable[[str], Any]:
-    """Return a function that makes a client of the emulator, with an administrator's rights."""
-    status = stack.status
-    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
-    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
-
-
-@pytest.fixture(scope="session")
-def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Pool]:
+def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[Pool]:
     """Deploy the same build again with a user pool, and yield the pool.
 
     As on AWS, this deployment publishes versions of the functions.

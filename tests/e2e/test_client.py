@@ -1,142 +1,110 @@
-"""Tests of the client on the local stack.
+"""Tests of the client's packages: an empty environment outside the repository installs the wheel and runs the client's
+own tests (client/tests) on the local stack, and the tests without a network (tests/client).
 
-They run the unchanged examples of the client's README, and they use the client through an unreliable proxy.
+The tests run with the oldest libraries that the client accepts, and with the newest.
 """
 
+import json
 import os
-import random
-import re
-import socket
+import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tarfile
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 import pytest
-from grc_client import Client
 
+from tests.support import documents
 from tests.support.checkout import Checkout
 from tests.support.templates import CHECKOUT
 
-README = (CHECKOUT / "client" / "README.md").read_text()
-SETUP = re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-CREATES, CLIENTS = 1_000, 8
+TWINE = "twine==7.0.0"
+UV = os.environ.get("UV", "uv")
+INSTALLED = """
+import importlib.util, json, grc_client, httpx2, pydantic
+print(json.dumps([pydantic.VERSION, httpx2.__version__, grc_client.__file__, importlib.util.find_spec("httpx")]))
+"""
 
 
-@pytest.mark.parametrize("example", range(len(EXAMPLES)))
-def test_the_examples_of_the_client_s_readme_work_as_pasted(stack: Checkout, example: int, tmp_path: Path) -> None:
-    (setup,) = SETUP
-    code = EXAMPLES[example]
-    # The first example is five lines. The test removes its URL and token, so that the client uses the local stack.
-    if example == 0:
-        assert len(code.splitlines()) == 5
-        code = code.replace('"https://api.example", token="eyJ..."', "")
-    (tmp_path / "example.py").write_text(code)
-    # Other tests count the incidents of acme, so this test uses another tenant.
-    setup = setup.replace("--tenant acme", "--tenant readers")
-    # The script calls `incidents` directly, because its PATH begins with the environment of these tests.
-    script = f"set -eu\n{setup.replace('uv run incidents', 'incidents')}\npython -W error {tmp_path / 'example.py'}\n"
-    environment = os.environ | {
-        "INCIDENTS_HOME": str(stack.home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+def run(*command: str | Path, cwd: Path, **more: str) -> str:
+    """Run a command outside the repository, without settings of this environment; return its output."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GRC_", "PYTHON", "VIRTUAL_ENV"))}
+    done = subprocess.run(command, cwd=cwd, env=kept | more, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-class Unreliable(ThreadingHTTPServer):
-    """A proxy that cuts 20 % of the connections and answers 10 % of the requests with 503.
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the source distribution, and the wheel from it; return their folder."""
+    folder = tmp_path_factory.mktemp("dist")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+    shutil.copytree(CHECKOUT / "client", folder / "client", ignore=ignored)
+    run(UV, "build", "-q", "--out-dir", folder, "client", cwd=folder)
+    return folder
 
-    It cuts a connection before or after the call to the API, or in the middle of the answer.
+
+def test_the_index_would_accept_the_packages(dist: Path) -> None:
+    wheel, source = (str(next(dist.glob(pattern))) for pattern in ("*.whl", "*.tar.gz"))
+
+    said = run("uvx", "--from", TWINE, "twine", "check", "--strict", wheel, source, cwd=dist)
+
+    assert said.count("PASSED") == 2
+    assert f"uvx {TWINE.replace('==', '@')} check --strict" in documents.PAGES["runbooks/publish-client.md"]
+
+
+def test_the_source_distribution_has_every_file_of_the_client(dist: Path) -> None:
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        packed = {Path(*Path(name).parts[1:]) for name in archive.getnames()}
+    ours = subprocess.run(["git", "ls-files"], cwd=CHECKOUT / "client", capture_output=True, text=True, check=True)
+    assert {Path(name) for name in ours.stdout.splitlines()} <= packed
+
+
+@pytest.fixture(scope="module")
+def tested(stack: Checkout, dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Yield a function that returns the output of the client's tests with libraries of one age.
+
+    The tests with the oldest and with the newest libraries run at the same time.
     """
+    wheel = next(dist.glob("*.whl"))
 
-    daemon_threads = True
+    def test(age: str) -> str:
+        folder = tmp_path_factory.mktemp(age)
+        python = folder / "venv" / "bin" / "python"
+        resolution = {"oldest": "lowest-direct", "newest": "highest"}[age]
+        run(UV, "venv", "-q", "--python", sys.executable, "venv", cwd=folder)
+        run(UV, "pip", "install", "-q", "--python", python, "--only-binary", ":all:", "--resolution", resolution,
+            wheel, "pydantic", "httpx2", f"pytest=={version('pytest')}", cwd=folder)  # fmt: skip
+        with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+        (source,) = folder.glob("grc_client-*")
+        for path in (CHECKOUT / "tests" / "client").glob("test_*.py"):
+            shutil.copy(path, source / "tests")
+        installed = run(python, "-c", INSTALLED, cwd=folder)
+        return installed + run(
+            python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", source, source / "tests", cwd=folder,
+            GRC_BASE_URL=stack.status["api_url"], GRC_TOKEN=stack.token(f"client-{age}"),
+        )  # fmt: skip
 
-    def __init__(self, upstream: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
-        self.upstream = httpx.Client(base_url=upstream, timeout=60, trust_env=False)
-        self.chance = random.Random(20261123)
-        self.lock = threading.Lock()
-        self.did: dict[str, int] = dict.fromkeys(("pass", "refuse", "cut before", "cut behind", "cut within"), 0)
-
-    def fate(self) -> str:
-        with self.lock:
-            drawn = self.chance.random()
-            fate = (
-                "refuse" if drawn < 0.1
-                else "pass" if drawn >= 0.3
-                else ("cut before", "cut behind", "cut within")[int((drawn - 0.1) * 15)]
-            )  # fmt: skip
-            self.did[fate] += 1
-            return fate
-
-
-class _Exchange(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Unreliable
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        fate = self.server.fate()
-        if fate == "refuse":
-            self._send(503, b'{"message": "Service Unavailable"}')
-            return
-        if fate != "cut before":
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
-            answer = self.server.upstream.request(self.command, self.path, headers=kept, content=body)
-            if fate == "pass":
-                self._send(answer.status_code, answer.content, dict(answer.headers))
-                return
-            if fate == "cut within":
-                self.wfile.write(b"HTTP/1.1 201 Created\r\ncontent-length: 5000\r\n\r\n" + answer.content[:20])
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    do_GET = do_POST  # noqa: N815  # http.server's names
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name in {"content-type", "etag"} & set(headers or {}):
-            self.send_header(name, (headers or {})[name])
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    with ThreadPoolExecutor() as pool:
+        running: dict[str, Future[str]] = {age: pool.submit(test, age) for age in ("oldest", "newest")}
+        yield lambda age: running[age].result()
 
 
-@contextmanager
-def unreliable(upstream: str) -> Iterator[tuple[str, Unreliable]]:
-    with Unreliable(upstream) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{proxy.server_port}", proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
-            proxy.upstream.close()
+@pytest.mark.parametrize("age", ["oldest", "newest"])
+def test_the_wheel_alone_passes_the_client_s_tests(tested: Callable[[str], str], age: str, stack: Checkout) -> None:
+    installed, *_, last = tested(age).splitlines()
 
-
-def test_a_thousand_creates_through_an_unreliable_proxy_make_a_thousand_incidents(stack: Checkout) -> None:
-    token = stack.token("unreliable")
-    upstream = stack.status["api_url"]
-    with unreliable(upstream) as (url, proxy), Client(url, token) as client, ThreadPoolExecutor(CLIENTS) as clients:
-        made = list(clients.map(lambda n: client.grc.incidents.create(title=f"number {n}"), range(CREATES)))
-
-    assert proxy.did["refuse"] > CREATES * 0.08
-    assert min(proxy.did.values()) > CREATES * 0.05
-    assert [incident.title for incident in made] == [f"number {n}" for n in range(CREATES)]
-    with Client(upstream, token) as straight:
-        stored = {incident.id: incident for incident in straight.grc.incidents.list(limit=100, include_deleted=True)}
-    assert set(stored) == {incident.id for incident in made}
-    assert len(stored) == CREATES
-    assert len({incident.incident_number for incident in made}) == CREATES
+    pydantic, httpx2, module, httpx = json.loads(installed)
+    assert "site-packages" in Path(module).parts
+    assert httpx is None, "the client must not need httpx"
+    if age == "oldest" and sys.version_info < (3, 13):  # newer versions of Python need a newer pydantic
+        declared = tomllib.loads((CHECKOUT / "client" / "pyproject.toml").read_text())["project"]["dependencies"]
+        assert declared == [f"httpx2>={httpx2.removesuffix('.0.0')}", f"pydantic>={pydantic.removesuffix('.0')}"]
+    assert " passed" in last
+    assert "skipped" not in last
+    assert "failed" not in last

@@ -6,16 +6,21 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from incidents_cli.console import command
+from incidents_cli.local import emulator
 
 from tests.support import templates
-from tests.support.checkout import PATH, Checkout, free_port
+from tests.support.checkout import PATH, Caller, Checkout, free_port
 from tests.support.waiting import until
+
+BURST = 400
 
 
 def test_the_three_lines_that_up_prints_work_as_pasted(welcome: str) -> None:
@@ -46,7 +51,7 @@ def test_status_prints_only_json(stack: Checkout) -> None:
 
     assert list(values) == [
         "api_url", "endpoint_url", "region", "access_key_id", "secret_access_key", "issuer", "audience", "table_name",
-        "event_bus_name", "queue_url", "dead_letters_url", "functions",
+        "event_bus_name", "queue_url", "dead_letters_url", "functions", "calls",
     ]  # fmt: skip
     assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
@@ -73,9 +78,42 @@ def test_logs_prints_one_line_for_each_request(stack: Checkout) -> None:
     (line,) = [line for line in lines if line.get("tenant_id") == "logs-tenant"]
     assert (line["operation"], line["status"], line["service"]) == ("list_incidents", 200, "incidents")
 
+    request_id = stack.caller(stack.token("logs-tenant")).get("/inc_0").json()["request_id"]
+    of_request = stack.answer("logs", "--request", request_id).splitlines()
+    assert [json.loads(line.split(" ", 2)[2])["status"] for line in of_request if '"message":"request"' in line] == [
+        404
+    ]
+    assert all(request_id in line for line in of_request)
+    assert request_id in stack.answer("logs", "--since", "1h")
+    nothing = stack.run("logs", "--since", "9998-01-01T00:00:00Z")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "No log event matches.\n")
+
     unknown = stack.run("logs", "drop_incidents")
     assert unknown.returncode == 1
     assert "list_incidents" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--tenant", "Not A Tenant"], "tenant_id"), (["--tenant", "acme", "--subject", "system:x"], "sub"),
+        (["--tenant", "acme", "--app", "a b"], "app_id"), (["--tenant", "acme", "--expires-in", "-1"], "expired"),
+        (["--tenant", "acme", "--scope", "openid"], "scopes"),
+    ],
+)  # fmt: skip
+def test_token_refuses_what_the_api_refuses(stack: Checkout, words: list[str], named: str) -> None:
+    refused = stack.run("token", *words)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert named in refused.stderr
+
+
+def test_only_its_user_can_read_what_the_stack_writes(stack: Checkout) -> None:
+    kept = [path for name in ("state", "objects", "logs", "tmp") for path in (stack.home / name).rglob("*")]
+    files = [stack.home / name for name in ("stack.json", "issuer-key.pem", "token", "lock", "logs/emulator.log")]
+    open_to_others = [path for path in (*files, *kept) if path.exists() and path.stat().st_mode & 0o077]
+    assert [path for path in open_to_others if "ministack-lambda" not in str(path)] == []
+    unpacked = [path for path in (stack.home / "tmp").iterdir() if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in unpacked} <= {0o700}
 
 
 def test_the_stack_listens_on_loopback_only(stack: Checkout) -> None:
@@ -133,6 +171,7 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     incident = client.post(json={"title": "kept"}).json()
 
     stack.answer("down")
+    assert not (stack.home / "tmp").exists(), "the code that workers unpacked is removed"
     assert stack.run("status").returncode == 1
     again = stack.run("down")
     assert (again.returncode, again.stdout) == (0, "")
@@ -143,6 +182,38 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert client.post(json={"title": "next"}).json()["incident_number"] > incident["incident_number"]
     samples = stack.caller(stack.token("acme")).get().json()["items"]
     assert [one["title"] for one in samples].count("Customer export left in a public bucket") == 1
+
+
+def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
+    stack: Checkout, promise: Callable[[str, str], None]
+) -> None:
+    """The stack has just come up, so no function has a worker yet."""
+    limit, seen = emulator.calls_at_once(), list[dict[str, int]]()
+    with (
+        ThreadPoolExecutor(BURST) as pool,
+        httpx2.Client(timeout=180, trust_env=False, limits=httpx2.Limits(max_connections=BURST)) as http,
+    ):
+        caller = Caller(http, stack.status["api_url"] + PATH, {"authorization": f"Bearer {stack.token('burst')}"})
+        calls = [pool.submit(caller.post, json={"title": f"incident {n}"}) for n in range(BURST)]
+        while not all(call.done() for call in calls):
+            status = stack.run("status", "--json")
+            assert status.returncode == 0 or "The stack is busy." in status.stderr
+            seen += [json.loads(status.stdout)["calls"]] if status.returncode == 0 else []
+        answers = [call.result() for call in calls]
+
+    assert [answer.status_code for answer in answers] == [201] * BURST
+    assert len({answer.json()["incident_number"] for answer in answers}) == BURST
+    assert max((each["running"] for each in seen), default=0) <= limit
+    assert not seen or max(each["waiting"] for each in seen) > 0, "the calls must be more than may run"
+    unpacked = stack.home / "tmp"
+    workers = [process for process in Path("/proc").iterdir() if str(unpacked) in _command_line(process)]
+    most = 2 * limit + len(stack.status["functions"])
+    assert len(workers) <= most
+    assert sum(path.is_dir() for path in unpacked.iterdir()) <= most
+    promise(
+        "A new local stack answers a burst of calls",
+        f"{BURST} creates at once: {BURST} answers 201. At most {limit} ran at the same time",
+    )
 
 
 def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -195,25 +266,29 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
     assert other.caller(other.token("acme")).get().json()["items"] == []
 
 
-def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_kill_during_the_start_leaves_no_process(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     record = checkout.home / "stack.json"
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
     environment = os.environ | {"INCIDENTS_HOME": str(checkout.home)}
-    with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         until(record.exists, every=0.05)
         pid = json.loads(record.read_text())["pid"]
         starting = checkout.run("status", "--json")
         process.terminate()
-        assert process.wait(30) != 0
+        told = process.communicate(timeout=60)[1]
+        assert process.returncode == 130
 
+    assert f"Stopped. No stack runs. Start the stack: {command('up')}" in told
     assert (starting.returncode, starting.stdout) == (1, "")
     assert "The stack is starting" in starting.stderr
     assert not _command_line(Path("/proc", str(pid)))
     assert json.loads(record.read_text())["pid"] is None
 
 
-def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.Client) -> None:
+def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx2.Client) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -226,7 +301,7 @@ def test_the_error_of_a_port_in_use_says_what_to_do(tmp_path: Path, http: httpx.
     assert done.stdout == ""
 
 
-def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx.Client) -> None:
+def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     for words in (["status"], ["status", "--json"], ["token", "--tenant", "acme"], ["logs"]):
         done = checkout.run(*words)
@@ -234,7 +309,7 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path, http: htt
         assert f"Start it: {command('up')}" in done.stderr
 
 
-def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx.Client) -> None:
+def test_a_home_that_is_not_a_folder_is_reported_without_a_traceback(tmp_path: Path, http: httpx2.Client) -> None:
     (tmp_path / "home").write_text("a file")
 
     for words in (["up"], ["status"]):

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from incidents_cli.local import issuer
 from incidents_cli.local.local_stack import NAME
@@ -45,7 +45,7 @@ def machine(pool: Pool) -> str:
     return token
 
 
-def refused(answer: httpx.Response) -> bool:
+def refused(answer: httpx2.Response) -> bool:
     return not answer.is_success and "access_token" not in answer.text
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import groupby
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.checkout import Checkout
@@ -33,7 +33,7 @@ def api(stack: Checkout) -> Iterator[SecondApi]:
 
 @pytest.mark.parametrize("shapes", GROUPS, ids=lambda shapes: " ".join(shapes[0].parameters.values()) or "defaults")
 def test_each_issuer_s_tokens_reach_their_tenant_or_are_refused(
-    shapes: list[Shape], stack: Checkout, api: SecondApi, http: httpx.Client
+    shapes: list[Shape], stack: Checkout, api: SecondApi, http: httpx2.Client
 ) -> None:
     issuer = Issuer.of(stack)
     api.serve(**shapes[0].parameters)
@@ -41,7 +41,7 @@ def test_each_issuer_s_tokens_reach_their_tenant_or_are_refused(
         is_right(shape, issuer, api.url, http)
 
 
-def is_right(shape: Shape, issuer: Issuer, url: str, http: httpx.Client) -> None:
+def is_right(shape: Shape, issuer: Issuer, url: str, http: httpx2.Client) -> None:
     now = int(time.time())
     audience = {} if shape.claims.get("client_id") == issuer.audience else {"aud": issuer.audience}
     claims = {**shape.claims, "iss": issuer.url, "iat": now, "exp": now + 600, **audience}

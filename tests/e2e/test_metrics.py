@@ -80,11 +80,15 @@ def test_metrics_rebuild_restores_lost_buckets(stack: Checkout, measured: Caller
         Other tests or the schedule may interfere, so the caller tries again.
         """
         assert "Marked 2 days" in stack.run("metrics", "rebuild", "--tenant", "measured").stderr
+        pending.append(numbers(measured)["pending_days"])
         time.sleep(3)  # longer than the time that the jobs wait before they compute a marked day
         return "Tenants with marked days: 1" in stack.run("metrics", "run").stderr
 
+    pending: list[int] = []
     until(marked_and_run)
     until(lambda: numbers(measured)["mttr"]["n"] == 1, 40)
+    assert max(pending) == 2
+    until(lambda: numbers(measured)["pending_days"] == 0, 40)
 
 
 def test_the_dashboard_and_the_alarms_are_deployed(stack: Checkout, aws: Callable[[str], Any]) -> None:

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 from incidents_cli.documents import openapi
 
+from tests.support.browser import browse
 from tests.support.checkout import Caller, Checkout
 from tests.support.templates import CHECKOUT
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text())
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -93,19 +93,6 @@ def test_the_document_needs_no_token_and_is_the_committed_file(stack: Checkout) 
     assert answer.text == openapi.FILE.read_text()
     known = stack.caller(None).get("/openapi.json", headers={"if-none-match": answer.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
-
-
-def browse(url: str, folder: Path) -> tuple[str, str]:
-    """Return the HTML of a page after its scripts have run, and the lines of the browser's console."""
-    if BROWSER is None:
-        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-         f"--user-data-dir={folder}", "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", url],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
 def test_the_page_shows_every_operation_in_a_real_browser(stack: Checkout, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Tests that no finding is lost or duplicated in a storm of findings, while processes end again and again.
 
 The findings are shuffled. Some findings come twice, some come through another hub, and invalid events are among them.
-As in a queue, every message is delivered again until a worker has handled it. At the end, each true finding is one
-incident. All invalid events are in the dead letters with a reason. Nothing else was written.
+So are hostile neighbors, which are built to be slow, oversized or malformed. As in a queue, every message is delivered
+again until a worker has handled it. At the end, each true finding is one incident, also one with hostile texts. All
+other events are in the dead letters with a reason. Nothing else was written.
+
+A flood of one tenant is also shown: the messages of another tenant that wait behind it.
 """
 
 import itertools
@@ -18,10 +21,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ingest_finding
 import pytest
-from incidents.edges import queues
+from incidents.domain.errors import Busy
+from incidents.edges import findings_queue, queues, sqs
+from incidents.runtime import deadline
 from incidents.storage import dynamodb as client_module
 from incidents.storage.account_map import AccountMap
 
+from tests.faults.clock import Clock
 from tests.faults.injection import EXIT_STATUS, Attempt, Faults, Kind
 from tests.support import invariants, scale
 from tests.support.events import Context
@@ -66,16 +72,47 @@ def poison(n: int) -> object:
     )[n % 3]
 
 
+def hostile(n: int) -> object:
+    """Return an event that is built to be slow, oversized or malformed, and can never succeed. It is never large alone:
+    SQS takes at most 1 MiB."""
+    flag = f"\U0001f3f4{chr(0xE0067) * 20_000}\U000e007f"
+    alert = event("alert_escalated", id=f"hostile-{n}", source="unknown.producer")
+    return (
+        alert | {"source": "a" * 1_100},
+        alert | {"source": f" unknown.producer{n}"},
+        alert | {"detail": alert["detail"] | {"title": flag, "alert_ids": [flag, *(f"a{k}" for k in range(5_000))]}},
+        event("security_hub_asff_guardduty", id=f"hostile-{n}", detail__findings__0__AwsAccountId="999988887777",
+              detail__findings__0__Types=["a/" * 30_000 + "\n"]),
+        "[" * 60_000 + str(n),
+        f'{{"source": "aws.guardduty", "detail-type": "GuardDuty Finding", "n": {n}{"1" * 5_000}}}',
+        event("guardduty", id=f"hostile-{n}", detail=[[]] * 5_000),
+        event("guardduty", id=f"hostile-{n}", detail__title="\x00" * 60_000),
+    )[n % 8]  # fmt: skip
+
+
+def slow_but_true(n: int) -> dict[str, Any]:
+    """Return a true finding whose texts are built to be slow and oversized. Its title ends the same as a finding's."""
+    account = sorted(ACCOUNTS)[n % 2]
+    flag = f"\U0001f3f4{chr(0xE0067) * 10_000}\U000e007f"
+    return event(
+        "security_hub_asff_guardduty", id=f"slow-{n}", detail__findings__0__Id=ARN.format(account, n),
+        detail__findings__0__AwsAccountId=account, detail__findings__0__Title=f"finding {n}",
+        detail__findings__0__Types=["TTPs/" * 20_000 + "\n", flag], detail__findings__0__Description="\x85" * 30_000,
+        detail__findings__0__Resources=[{"Type": "Other", "Id": flag[k:]} for k in range(3)],
+    )  # fmt: skip
+
+
 def storm(random: Random) -> tuple[list[str], int, set[str]]:
     """Return the bodies in order of delivery, the number of true findings, and the bodies of the invalid events."""
-    doubled, elsewhere, bad = (EVENTS * share // 100 for share in (20, 10, 5))
-    true = EVENTS - doubled - elsewhere - bad
-    findings = [json.dumps(finding(n)) for n in range(true)]
-    poisoned = [one if isinstance(one, str) else json.dumps(one) for one in map(poison, range(bad))]
+    doubled, elsewhere, bad, hard, slow = (EVENTS * share // 100 for share in (20, 10, 5, 1, 1))
+    true = EVENTS - doubled - elsewhere - bad - hard
+    findings = [json.dumps(finding(n) if n >= slow else slow_but_true(n)) for n in range(true)]
+    poisoned = [one if isinstance(one, str) else json.dumps(one) for one in (
+        *map(poison, range(bad)), *map(hostile, range(hard)))]  # fmt: skip
     bodies = [
         *findings,
         *random.choices(findings, k=doubled),
-        *(json.dumps(through_another_hub(n)) for n in random.sample(range(true), elsewhere)),
+        *(json.dumps(through_another_hub(n)) for n in random.sample(range(slow, true), elsewhere)),
         *poisoned,
     ]
     random.shuffle(bodies)
@@ -118,9 +155,9 @@ def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) ->
             if ends_here:
                 os._exit(EXIT_STATUS)
 
-        sqs = queues.client().meta.events
-        sqs.register("provide-client-params.sqs.SendMessage", send)
-        sqs.register("before-call.sqs.SendMessage", lambda **_: (SimpleNamespace(status_code=200), {}))  # type: ignore[arg-type]
+        events = queues.client().meta.events
+        events.register("provide-client-params.sqs.SendMessage", send)
+        events.register("before-call.sqs.SendMessage", lambda **_: (SimpleNamespace(status_code=200), {}))  # type: ignore[arg-type]
         with Faults(client_module.client(), choose, lambda: None).at_work():
             left = sorted(set(range(len(bodies))) - set(map(int, read(notes))))
             while left:
@@ -186,11 +223,64 @@ def test_each_true_finding_becomes_exactly_one_incident(
     assert kinds["INCIDENT"] == kinds["NUMBER"] == kinds["FINDING"] == true
     assert set(kinds) == {"INCIDENT", "CHANGE", "NUMBER", "COUNTER", "FINDING"}
     assert {letter["MessageBody"] for letter in letters} == poisoned
-    assert all(letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters)
+    reasons = {letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters}
+    assert all(reasons)
+    assert not any("receive" in reason for reason in reasons), "each of them at its first receive"
     assert ended == ENDS
     promise(
         "Each true finding is exactly one incident, and none is lost",
         f"{len(bodies):,} events ({EVENTS * 20 // 100:,} duplicates, {EVENTS * 10 // 100:,} from a second hub, "
-        f"{len(poisoned)} invalid), {ended} processes killed: {true:,} findings became {kinds['INCIDENT']:,} "
+        f"{len(poisoned)} invalid; {EVENTS * 2 // 100} of all are slow, oversized or malformed), {ended} processes "
+        f"killed: {true:,} findings became {kinds['INCIDENT']:,} "
         f"incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
+    )
+
+
+FLOOD, QUIET = 400, 10
+
+
+@pytest.mark.usefixtures("service")
+def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batch(
+    clock: Clock, promise: Callable[[str, str], None]
+) -> None:
+    """One of ten messages of the flood hangs, so each batch before the quiet tenant's takes one share.
+
+    In a fair queue, SQS delivers the quiet tenant's messages first. The test plays that order; SQS itself is not here.
+    """
+    flood, quiet = [f"flood {n}" for n in range(FLOOD)], [f"quiet {n}" for n in range(QUIET)]
+    done: dict[str, float] = {}
+
+    def operate(message: findings_queue.Message) -> list[str]:
+        hangs = message.body.startswith("flood") and message.body.endswith("0")
+        clock.wait(deadline.left() if hangs else 0.05)
+        if hangs:
+            raise Busy
+        done[message.body] = clock.seconds
+        return ["created"]
+
+    operate.__module__ = "ingest_finding"
+    handler = findings_queue.consumer(operate)
+
+    def seconds_until_the_quiet_tenant_is_served(waiting: list[str]) -> float:
+        began = clock.seconds
+        while waiting:
+            batch, waiting = waiting[:10], waiting[10:]
+            ends = clock.seconds + 60
+            context = SimpleNamespace(get_remaining_time_in_millis=lambda ends=ends: (ends - clock.seconds) * 1000)
+            sent = sqs_event(*batch)
+            failed = {one["itemIdentifier"] for one in handler(sent, context)["batchItemFailures"]}
+            undone = [record["body"] for record in sent["Records"] if record["messageId"] in failed]
+            assert undone == [body for body in batch if body.startswith("flood") and body.endswith("0")]
+        return max(done[body] for body in quiet) - began
+
+    behind, fair = map(seconds_until_the_quiet_tenant_is_served, (flood + quiet, quiet + flood))
+
+    one_batch = sqs.share(60, 10) + 9 * 0.05
+    assert behind <= (FLOOD // 10 + 1) * one_batch
+    assert fair <= one_batch
+    promise(
+        "A flood of one tenant's findings delays another tenant's by a bounded time",
+        f"{FLOOD} messages, one of ten of which hangs, lie before {QUIET} of a quiet tenant. With one batch at a time, "
+        f"the quiet tenant's last finding is an incident after {behind:.0f} s on a simulated clock, and after "
+        f"{fair:.1f} s if the queue delivers the quiet tenant's messages first",
     )

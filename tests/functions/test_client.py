@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import grc_client
-import httpx
+import httpx2
 import pytest
 from grc_client import AsyncClient, Client, Incident
 from grc_client.models import Durations
@@ -225,7 +225,7 @@ def test_a_cursor_of_none_starts_at_the_first_page(incidents: Both) -> None:
 
 
 def test_a_list_fails_if_its_cursor_repeats(incidents: Both) -> None:
-    incidents.gateway.answers_instead = httpx.Response(200, json={"items": [], "next_cursor": "again"})
+    incidents.gateway.answers_instead = httpx2.Response(200, json={"items": [], "next_cursor": "again"})
     with pytest.raises(grc_client.UnexpectedAnswer, match="never end"):
         incidents.everything(incidents.client.grc.incidents.list(cursor="again"))
 
@@ -321,20 +321,22 @@ def test_fields_and_values_of_a_newer_api_are_kept() -> None:
 # --- The token -------------------------------------------------------------------------------------------------------
 
 
-class Failing(httpx.BaseTransport):
+class Failing(httpx2.BaseTransport):
     """A transport that fails every request in the same way."""
 
     def __init__(self, way: Any) -> None:
         self._way = way
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if isinstance(self._way, type):
             raise self._way("broken", request=request)
-        return httpx.Response(self._way, json={"message": "no"})
+        return httpx2.Response(self._way, json={"message": "no"})
 
 
 @pytest.mark.parametrize("token", [TOKEN, f"{TOKEN}\n", lambda: TOKEN, partial(str, TOKEN)])
-@pytest.mark.parametrize("way", [401, 403, 404, 500, 200, httpx.ConnectError, httpx.ReadTimeout, httpx.ProtocolError])
+@pytest.mark.parametrize(
+    "way", [401, 403, 404, 500, 200, httpx2.ConnectError, httpx2.ReadTimeout, httpx2.ProtocolError]
+)
 def test_the_token_is_in_no_error_log_or_repr(way: Any, token: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client = Client(URL, token, transport=Failing(way), retry_for=0)
@@ -352,9 +354,9 @@ def test_the_token_is_in_no_error_log_or_repr(way: Any, token: Any, caplog: pyte
 
 
 def test_an_error_does_not_repeat_a_token_that_the_server_echoes() -> None:
-    class Echo(httpx.BaseTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(400, json={"detail": f"bad header: {request.headers['authorization']}"})
+    class Echo(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            return httpx2.Response(400, json={"detail": f"bad header: {request.headers['authorization']}"})
 
     with Client(URL, TOKEN, transport=Echo()) as client, pytest.raises(grc_client.BadRequest) as raised:
         client.grc.incidents.list()
@@ -373,7 +375,7 @@ def test_a_token_function_with_a_wrong_result_is_refused() -> None:
 
 def test_no_cookie_is_kept() -> None:
     class Baker(Gateway):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
             answer = super().handle_request(request)
             answer.headers["set-cookie"] = "sid=somebody; Path=/"
             return answer
@@ -479,10 +481,10 @@ def test_a_base_url_is_normalized(url: str) -> None:
 
 def test_a_create_with_a_lost_answer_is_retried_with_the_same_key() -> None:
     class Lossy(Gateway):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
             answer = super().handle_request(request)
             if len(self.requests) < 4:
-                raise httpx.ReadError("cut", request=request)
+                raise httpx2.ReadError("cut", request=request)
             return answer
 
     gateway = Lossy()

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import boto3
-import httpx
+import httpx2
 import pytest
 from create_incident import handler as create
 from get_incident import handler as get
@@ -373,7 +373,7 @@ def test_a_location_resolves_against_the_request_s_url_behind_any_prefix() -> No
     for prefix in ("https://api.example", "https://example.com/grc/v2", "http://127.0.0.1:4566/restapis/a1/$default"):
         collection = f"{prefix}/api/v1/grc/incidents"
         assert urljoin(collection, location) == f"{collection}/{incident_id}"
-        assert str(httpx.URL(collection).join(location)) == f"{collection}/{incident_id}"
+        assert str(httpx2.URL(collection).join(location)) == f"{collection}/{incident_id}"
     assert get(get_event(incident_id), Context)["statusCode"] == 200
 
 

@@ -16,6 +16,7 @@ from get_incident_metrics import handler as get_metrics
 from incidents.domain import tally
 from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.account_map import AccountMap
+from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
@@ -100,6 +101,13 @@ def place(resource: dict[str, Any]) -> str:
     return path.removeprefix("${Storage.Outputs.TableArn}/index/")
 
 
+def take_posture(tenant: str) -> None:
+    with guard.serving_tenant(tenant):
+        settings = TenantSettings(tenant, dynamodb.client(), os.environ["TABLE_NAME"])
+        value = {"kinds": {"posture": "informational", "detection": "informational"}}
+        settings.write(INTAKE, Settings(value, 1, "2026-11-20T00:00:00.000Z", "ada"))
+
+
 def give_numbers_again() -> None:
     """Set the counter of incident numbers back, so that the next create finds taken numbers, and skips them."""
     for count in (1, 2):
@@ -141,6 +149,11 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             ingest_finding(sqs_event(event("guardduty")), Context)
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)
+            AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("444455556666", "acme")
+            take_posture("acme")
+            ingest_finding(sqs_event(event("security_hub_asff_several")), Context)
+            passed = {"detail__findings__0__Compliance__Status": "PASSED"}
+            ingest_finding(sqs_event(event("security_hub_asff_several", **passed)), Context)
         case "publish_incident_events" | "get_documentation":
             pass  # these functions do not use the table
         case "get_incident_metrics":
@@ -188,7 +201,7 @@ def test_each_role_grants_exactly_what_its_function_uses(
 SHOWN: dict[str, int] = {}
 # Grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
-    "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS")},
+    "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS"), ("dynamodb:PutItem", "table", "TENANT#*#SETTINGS")},
     "ComputeMetrics": {
         ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
         ("dynamodb:UpdateItem", "table", "TENANT#*#COUNTER"),

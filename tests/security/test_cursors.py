@@ -1,6 +1,7 @@
-"""Tests that a cursor is accepted only unchanged.
+"""Tests that a cursor is accepted only unchanged, and that it tells its bearer nothing.
 
-The tests try 10,000 changed cursors. Each of them is refused and reads nothing.
+The tests try 10,000 changed cursors. Each of them is refused and reads nothing. They also decode what a bearer can
+decode of every cursor, and look for the incidents of others.
 """
 
 import json
@@ -14,6 +15,7 @@ import list_incident_changes
 import list_incidents
 import pytest
 from create_incident import handler as create
+from ulid import ULID
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, http_event, patch_event
@@ -21,6 +23,9 @@ from tests.support.operations import calls_to_dynamodb
 
 TAMPERS = 10_000
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/.% \n\x00é"
+
+PAGES = ("limit=1", "limit=1&include_deleted=true", "limit=1&order=asc", "limit=2&status=new&status=closed",
+         "limit=1&include_deleted=true&created_to=2999-01-01T00:00:00Z")  # fmt: skip
 
 List = Callable[[str, dict[str, str]], dict[str, Any]]
 
@@ -121,3 +126,70 @@ def test_a_cursor_works_only_for_its_own_list(incident_id: str, calls: list[str]
     ):
         assert read(query, caller)["statusCode"] == 400
     assert calls == []
+
+
+def every_cursor(read: List, query: str, caller: dict[str, str]) -> list[str]:
+    """Return the cursors of all pages of a list."""
+    cursors: list[str] = []
+    while True:
+        page = read(query + (f"&cursor={cursors[-1]}" if cursors else ""), caller)
+        assert page["statusCode"] == 200
+        cursor = json.loads(page["body"])["next_cursor"]
+        if cursor is None:
+            return cursors
+        cursors.append(cursor)
+
+
+def decodings(cursor: str) -> Iterator[bytes]:
+    """Yield everything that somebody without the key can make of a cursor."""
+    yield cursor.encode()
+    for cut in range(4):
+        for padded in (cursor[cut:], cursor[cut:][::-1]):
+            raw = urlsafe_b64decode(padded[: len(padded) // 4 * 4])
+            yield from (raw, raw[::-1], bytes(byte ^ 0xFF for byte in raw), raw.hex().encode())
+
+
+def told(incident_id: str) -> set[bytes]:
+    """Return the texts and bytes that would tell an incident's id, or the moment of its creation."""
+    made = ULID.from_str(incident_id.removeprefix("inc_"))
+    moment = made.milliseconds
+    return {
+        incident_id[4:12].encode(), incident_id[-8:].encode(), bytes(made)[:5], bytes(made)[-4:],
+        str(moment).encode()[:8], made.datetime.isoformat()[:10].encode(), b"inc_",
+        moment.to_bytes(8, "big")[2:7], moment.to_bytes(8, "little")[1:6],
+    }  # fmt: skip
+
+
+def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
+    service: str, monkeypatch: pytest.MonkeyPatch, promise: Callable[[str, str], None]
+) -> None:
+    monkeypatch.setattr("incidents.storage.page_reader.ITEMS_READ", 2)  # a page then ends at others' incidents
+    app, other = claims(app_id="soc-portal"), claims(app_id="scanner")
+    ids = []
+    for number in range(4):
+        for caller in (app, other, claims()):
+            answer = create(create_event({"title": f"number {number}"}, caller=caller), Context)
+            ids.append(json.loads(answer["body"])["id"])
+    secrets = set().union(*map(told, ids))
+
+    cursors = [
+        every_cursor(list_, query, caller) for query in PAGES for caller in (app, other, claims(), claims("globex"))
+    ]
+    for incident_id in ids[:3]:
+        for n in range(2):
+            update(patch_event(incident_id, {"title": f"changed {n}"}, caller=claims()), Context)
+        cursors.append(every_cursor(changes(incident_id), "limit=1", claims()))
+    seen = [cursor for some in cursors for cursor in some]
+
+    found = [cursor for cursor in seen if any(secret in text for text in decodings(cursor) for secret in secrets)]
+    assert found == []
+    assert len({len(cursor) for cursor in seen}) == 1
+    assert len(set(seen)) == len(seen) > 50
+    # At the bound of a read, a page is short, and its cursor is at an incident of somebody else.
+    assert any(not json.loads(list_(f"limit=1&include_deleted=true&cursor={cursor}", app)["body"])["items"]
+               for cursor in every_cursor(list_, "limit=1&include_deleted=true", app))  # fmt: skip
+    promise(
+        "A cursor tells nothing of what its bearer may not reach",
+        f"{len(seen)} cursors of 4 identities were decoded in {sum(1 for _ in decodings(seen[0]))} ways: 0 tell an id, "
+        "a part of an id or a moment",
+    )

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.checkout import PATH, Checkout
@@ -47,7 +47,7 @@ def url(stack: Checkout) -> str:
 
 
 @pytest.fixture(scope="module")
-def victims(issuer: Issuer, url: str, http: httpx.Client) -> str:
+def victims(issuer: Issuer, url: str, http: httpx2.Client) -> str:
     """Create an incident of the attacked tenant, and return its id."""
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
     return str(http.post(url, json=INCIDENT, headers=headers).raise_for_status().json()["id"])
@@ -101,13 +101,13 @@ def requests(victims: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
     }
 
 
-def is_ours(answer: httpx.Response) -> bool:
+def is_ours(answer: httpx2.Response) -> bool:
     return "application/problem+json" in answer.headers.get("content-type", "")
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutated_token_reaches_no_data_except_its_bearer_s(
-    mutation: Mutation, issuer: Issuer, url: str, victims: str, http: httpx.Client,
+    mutation: Mutation, issuer: Issuer, url: str, victims: str, http: httpx2.Client,
     written_to_others: Callable[[], Writes], held: list[Mutation], answered: list[int],
 ) -> None:  # fmt: skip
     written_to_others()
@@ -134,7 +134,7 @@ def second_url(stack: Checkout, victims: str) -> Iterator[str]:
 
 
 def test_a_mutated_token_reaches_no_data_where_only_the_code_checks_scopes(
-    issuer: Issuer, second_url: str, victims: str, http: httpx.Client, written_to_others: Callable[[], Writes],
+    issuer: Issuer, second_url: str, victims: str, http: httpx2.Client, written_to_others: Callable[[], Writes],
     held_in_code: list[Mutation],
 ) -> None:  # fmt: skip
     own = {"authorization": f"Bearer {genuine_token(issuer, VICTIM, NAMESPACED)}"}
@@ -158,7 +158,7 @@ def held_in_code() -> list[Mutation]:
     return []
 
 
-def is_harmless(operation: str, answer: httpx.Response, mutation: Mutation, issuer: Issuer, form: Form) -> None:
+def is_harmless(operation: str, answer: httpx2.Response, mutation: Mutation, issuer: Issuer, form: Form) -> None:
     assert INCIDENT["title"] not in answer.text
     where, status = mutation.outcome(form)
     told = f"{mutation.name}, {operation}: {answer.status_code} {answer.text}"
@@ -176,7 +176,7 @@ def is_harmless(operation: str, answer: httpx.Response, mutation: Mutation, issu
 
 
 def belongs_to_its_bearer(
-    operation: str, answer: httpx.Response, mutation: Mutation, issuer: Issuer, form: Form
+    operation: str, answer: httpx2.Response, mutation: Mutation, issuer: Issuer, form: Form
 ) -> None:
     claims = mutation.all_claims(issuer, form)
     tenant, subject = taken(claims[form.names.get("tenant_id", "tenant_id")]), as_text(claims["sub"])
@@ -189,7 +189,7 @@ def belongs_to_its_bearer(
 
 
 def test_a_genuine_token_reads_the_attacked_incident(
-    issuer: Issuer, url: str, victims: str, http: httpx.Client
+    issuer: Issuer, url: str, victims: str, http: httpx2.Client
 ) -> None:
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
 
@@ -197,7 +197,7 @@ def test_a_genuine_token_reads_the_attacked_incident(
 
 
 def test_a_single_write_to_the_attacked_tenant_is_detected(
-    issuer: Issuer, url: str, victims: str, http: httpx.Client, written_to_others: Callable[[], Writes]
+    issuer: Issuer, url: str, victims: str, http: httpx2.Client, written_to_others: Callable[[], Writes]
 ) -> None:
     headers = {"authorization": f"Bearer {genuine(issuer, VICTIM)}"}
     written_to_others()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.support.templates import CHECKOUT
 
@@ -32,7 +32,7 @@ class Checkout:
 
     home: Path
     port: int
-    http: httpx.Client
+    http: httpx2.Client
     # The output of each command, cached until the next `incidents up` or `incidents down`.
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
@@ -102,23 +102,23 @@ class Checkout:
 class Caller:
     """A client of the incidents API that holds a token."""
 
-    def __init__(self, http: httpx.Client, url: str, headers: dict[str, str]) -> None:
+    def __init__(self, http: httpx2.Client, url: str, headers: dict[str, str]) -> None:
         self._http, self._url, self._headers = http, url, headers
 
     def request(
         self, method: str, path: str = "", headers: dict[str, str] | None = None, **more: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self._http.request(method, self._url + path, headers=self._headers | (headers or {}), **more)
 
-    def get(self, path: str = "", **options: Any) -> httpx.Response:
+    def get(self, path: str = "", **options: Any) -> httpx2.Response:
         return self.request("GET", path, **options)
 
-    def post(self, **options: Any) -> httpx.Response:
+    def post(self, **options: Any) -> httpx2.Response:
         return self.request("POST", **options)
 
-    def patch(self, path: str, patch: object, headers: dict[str, str] | None = None) -> httpx.Response:
+    def patch(self, path: str, patch: object, headers: dict[str, str] | None = None) -> httpx2.Response:
         sent_as = {"content-type": "application/merge-patch+json"} | (headers or {})
         return self.request("PATCH", path, content=json.dumps(patch), headers=sent_as)
 
-    def delete(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    def delete(self, path: str, headers: dict[str, str] | None = None) -> httpx2.Response:
         return self.request("DELETE", path, headers=headers)

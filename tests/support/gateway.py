@@ -1,11 +1,11 @@
-"""Runs the handlers as an httpx transport. Each request becomes the event that the gateway would make from it."""
+"""Runs the handlers as an httpx2 transport. Each request becomes the event that the gateway would make from it."""
 
 import importlib
 import json
 import re
 from typing import Any
 
-import httpx
+import httpx2
 from incidents_cli.documents import openapi
 
 from tests.support.events import Context, http_event
@@ -20,31 +20,31 @@ ROUTES = [
 ROUTES.sort(key=lambda route: "(" in route[1].pattern)
 
 
-class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
+class Gateway(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """A transport that gives every caller the same claims, whatever the token is.
 
     ``requests`` lists all received requests.
     """
 
     def __init__(self, caller: dict[str, str] | None = None) -> None:
-        self.requests: list[httpx.Request] = []
-        self.answers_instead: httpx.Response | None = None
+        self.requests: list[httpx2.Request] = []
+        self.answers_instead: httpx2.Response | None = None
         self._caller = caller
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         if self.answers_instead:
             return self.answers_instead
         for method, pattern, operation in ROUTES:
             if request.method == method and (match := pattern.fullmatch(request.url.path)):
                 return self._answer(operation, match.groupdict(), request)
-        return httpx.Response(404, json={"message": "Not Found"})
+        return httpx2.Response(404, json={"message": "Not Found"})
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
         return self.handle_request(request)
 
-    def _answer(self, operation: str, path: dict[str, str], request: httpx.Request) -> httpx.Response:
+    def _answer(self, operation: str, path: dict[str, str], request: httpx2.Request) -> httpx2.Response:
         event = http_event(
             body=request.content.decode() or None,
             content_type=request.headers.get("content-type"),
@@ -54,4 +54,4 @@ class Gateway(httpx.BaseTransport, httpx.AsyncBaseTransport):
             headers={name: value for name, value in request.headers.items() if name != "content-type"},
         )
         answer: dict[str, Any] = importlib.import_module(operation).handler(event, Context)
-        return httpx.Response(answer["statusCode"], headers=answer["headers"], text=answer["body"])
+        return httpx2.Response(answer["statusCode"], headers=answer["headers"], text=answer["body"])

@@ -70,7 +70,7 @@ class SecondApi:
 
 @contextmanager
 def second_api(stack: Checkout, names: Collection[str]) -> Iterator[SecondApi]:
-    api = SecondApi(Stack(stack.port).discover(), names)
+    api = SecondApi(Stack(stack.port, stack.status["access_key_id"]).discover(), names)
     try:
         yield api
     finally:

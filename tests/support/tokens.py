@@ -129,7 +129,7 @@ class Mutation:
         return signing.changed(usual, form.renamed(self.claims) | dict(self.own_names), issuer.url)
 
     def request(self, issuer: Issuer, form: Form = USUAL) -> Sent:
-        """Return the arguments of an httpx request with this token."""
+        """Return the arguments of an httpx2 request with this token."""
         usual = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
         header = signing.changed(usual, self.header, issuer) if self.whole_header is None else self.whole_header
         payload = self.all_claims(issuer, form) if self.payload is None else self.payload

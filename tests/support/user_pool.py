@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
-import httpx
+import httpx2
 import jwt
 from incidents_cli.local.local_stack import NAME, Stack, StackFolder
 
@@ -22,7 +22,7 @@ BOTH = "incidents/read incidents/write"
 class Pool:
     """The user pool of a running stack. ``deploy`` deploys the stack again with other parameters."""
 
-    def __init__(self, stack: Stack, home: StackFolder, http: httpx.Client, deploy: Callable[..., Stack]) -> None:
+    def __init__(self, stack: Stack, home: StackFolder, http: httpx2.Client, deploy: Callable[..., Stack]) -> None:
         self.stack, self.home, self.http, self.deploy = stack, home, http, deploy
         described = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
@@ -31,7 +31,8 @@ class Pool:
 
     @cached_property
     def cognito(self) -> Any:
-        session: Any = boto3.Session("test", "test", region_name="us-east-1")
+        key = self.stack.access_key
+        session: Any = boto3.Session(key, key, region_name="us-east-1")
         return session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
 
     def add_user(self, name: str, tenant: str | None) -> str:
@@ -45,7 +46,7 @@ class Pool:
         self.cognito.admin_set_user_password(UserPoolId=self.id, Username=email, Password=PASSWORD, Permanent=True)
         return email
 
-    def sign_in(self, email: str, scope: str = f"openid {BOTH}", verifier: str | None = None) -> httpx.Response:
+    def sign_in(self, email: str, scope: str = f"openid {BOTH}", verifier: str | None = None) -> httpx2.Response:
         """Sign in as a browser or a command line does (page, code, PKCE); return the response to the code exchange."""
         own = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(own.encode()).digest()).rstrip(b"=").decode()
@@ -55,19 +56,19 @@ class Pool:
         }  # fmt: skip
         assert self.http.get(f"{self.stack.endpoint_url}/oauth2/authorize", params=asked).status_code == 200
         form = asked | {"username": email, "password": PASSWORD}
-        back = httpx.URL(self.http.post(f"{self.stack.endpoint_url}/login", data=form).headers["location"])
+        back = httpx2.URL(self.http.post(f"{self.stack.endpoint_url}/login", data=form).headers["location"])
         assert back.params["state"] == "x"
         return self.token(
             grant_type="authorization_code", client_id=self.users, code=back.params["code"], redirect_uri=CALLBACK,
             code_verifier=verifier or own,
         )  # fmt: skip
 
-    def as_machine(self, client: str, **asked: str) -> httpx.Response:
+    def as_machine(self, client: str, **asked: str) -> httpx2.Response:
         described = self.cognito.describe_user_pool_client(UserPoolId=self.id, ClientId=client)
         secret = described["UserPoolClient"]["ClientSecret"]
         return self.token(grant_type="client_credentials", client_id=client, client_secret=secret, **asked)
 
-    def token(self, **form: str) -> httpx.Response:
+    def token(self, **form: str) -> httpx2.Response:
         return self.http.post(f"{self.stack.endpoint_url}/oauth2/token", data=form)
 
     def add_machine(self, *scopes: str) -> str:

@@ -1,3 +1,6 @@
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +19,44 @@ def test_a_cursor_works_for_the_same_list_and_any_person_of_the_tenant() -> None
     sealed = cursor.seal(POSITION, ADA, "list", "desc")
 
     assert cursor.unseal(sealed, ADA._replace(subject="grace"), "list", "desc") == POSITION
-    assert POSITION not in sealed
+
+
+def test_cursors_of_one_position_have_one_length_and_nothing_else_in_common() -> None:
+    pairs = [[urlsafe_b64decode(cursor.seal(position, ADA, "list") + "==") for _ in range(2)] for position in "17"]
+    pairs += [[urlsafe_b64decode(cursor.seal(POSITION, ADA, "list") + "==") for _ in range(2)]]
+
+    assert {len(raw) for pair in pairs for raw in pair} == {64}
+    for one, other in pairs:
+        assert not {one[place : place + 4] for place in range(61)} & {other[place : place + 4] for place in range(61)}
+
+
+def test_a_repeated_nonce_shows_only_that_the_positions_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.urandom", bytes)
+    position = POSITION[:-1]
+    sealed = [urlsafe_b64decode(cursor.seal(position + digit, ADA, "list") + "==")[16:] for digit in "667"]
+
+    assert sealed[0] == sealed[1]
+    assert sum(one == other for one, other in zip(sealed[0], sealed[2], strict=True)) < 8
+
+
+def test_a_position_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="32"):
+        cursor.seal("x" * 33, ADA, "list")
+
+
+@pytest.mark.parametrize("name", ["CURSOR_KEY", "CURSOR_KEY_BEFORE"])
+def test_a_cursor_of_release_0_1_is_accepted_for_the_same_list_only(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable in ("CURSOR_KEY", "CURSOR_KEY_BEFORE"):
+        monkeypatch.setenv(variable, "k" if variable == name else "another")
+    context = b'["acme", null, "list", "desc"]'
+    mac = hmac.digest(b"k", context + POSITION.encode(), "sha256")[:16]
+    former = urlsafe_b64encode(POSITION.encode() + mac).decode().rstrip("=")
+
+    assert cursor.unseal(former, ADA, "list", "desc") == POSITION
+    with pytest.raises(MalformedRequest):
+        cursor.unseal(former, ADA, "list", "asc")
+    with pytest.raises(MalformedRequest):
+        cursor.unseal(former[:-1] + "A", ADA, "list", "desc")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +92,7 @@ def test_a_text_that_was_not_sealed_is_refused_as_a_cursor(text: str) -> None:
 
 
 @with_environment
-@given(st.integers(0, 69), st.characters())
+@given(st.integers(0, 85), st.characters())
 def test_a_changed_cursor_is_refused(place: int, character: str) -> None:
     sealed = cursor.seal(POSITION, ADA, "list")
     changed = sealed[:place] + character + sealed[place + 1 :]

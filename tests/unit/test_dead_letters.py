@@ -3,10 +3,16 @@
 The read must also end, although the queue returns its messages again and again.
 """
 
+import copy
+import json
 from typing import Any
 
 import pytest
 from incidents_cli.operate import dead_letters
+
+from tests.support.templates import CHECKOUT
+
+EVENTS = CHECKOUT / "tests" / "events"
 
 
 class Queue:
@@ -50,7 +56,7 @@ def test_a_letter_received_twice_during_one_read_is_read_once_and_released() -> 
 
 @pytest.mark.parametrize(
     ("body", "source"),
-    [("[" * 5_000 + "]" * 5_000, "-"), ("no JSON", "-"), ('{"source": "a\\nb\\u001b[2J"}', "a?b?[2J")],
+    [("[" * 5_000 + "]" * 5_000, "-"), ("no JSON", "-"), ('{"source": "a\\nb\\u001b[2J"}', "a\\u000ab\\u001b[2J")],
 )
 def test_a_letter_with_any_body_has_a_source_of_one_line(body: str, source: str) -> None:
     (letter,) = read(Queue([body]))
@@ -60,3 +66,21 @@ def test_a_letter_with_any_body_has_a_source_of_one_line(body: str, source: str)
 def test_a_binary_reason_attribute_is_ignored() -> None:
     (letter,) = read(Queue(["{}"], {"reason": {"DataType": "Binary", "BinaryValue": b"x"}}))
     assert letter.reason == "failed at every receive"
+
+
+def test_a_letter_names_the_account_of_its_finding_and_not_of_the_administrator_that_sent_it() -> None:
+    event = json.loads((EVENTS / "security_hub_asff_guardduty.json").read_text())
+    said = {"account": {"DataType": "String", "StringValue": "999999999999"}}
+    accounts = dict.fromkeys(one["AwsAccountId"] for one in event["detail"]["findings"])
+
+    (letter,) = read(Queue([json.dumps(event | {"account": "999999999999"})], said))
+    assert letter.account == ",".join(accounts)
+
+    several = copy.deepcopy(event)
+    several["detail"]["findings"].append(several["detail"]["findings"][0] | {"AwsAccountId": "222222222222"})
+    (letter,) = read(Queue([json.dumps(several)], said))
+    assert letter.account == ",".join([*accounts, "222222222222"])
+
+    unreadable = event | {"detail": {}}
+    (letter,) = read(Queue([json.dumps(unreadable)], said))
+    assert letter.account == "999999999999"

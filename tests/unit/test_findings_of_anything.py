@@ -16,7 +16,6 @@ from incidents.findings.finding import build_finding
 
 from tests.support.recorded import NAMES, event
 
-INSPECTOR = {"aws.inspector2"}
 IDS = ("account_ids", "alert_ids", "asset_ids")
 EVENTS = [event(name) for name in NAMES]
 
@@ -66,7 +65,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 def read(whole: Any) -> list[findings.Report]:
     try:
-        return findings.read(whole, INSPECTOR)
+        return findings.read(whole)
     except (UnknownEvent, MalformedEvent) as refused:
         assert refused.reason
         refused.reason.encode("ascii")

@@ -1,6 +1,7 @@
 """Tests of the record of an import's progress, and of the check that an incident matches its row."""
 
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -150,3 +151,15 @@ def test_a_differing_field_is_named(field: str) -> None:
 
     assert differing(values, read_back(there)) == []
     assert differing(values, read_back(there | {field: OTHER[field]})) == [field]
+
+
+def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        (tmp_path / "older").touch(mode=0o644)  # as an earlier version made it
+        for name in ("older", "new"):
+            with Progress(tmp_path / name) as progress:
+                progress.begin("here")
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)

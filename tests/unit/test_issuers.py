@@ -2,11 +2,13 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
 from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import Identity, claim_names, from_claims
+from incidents_cli.console import StepFailed
 from incidents_cli.local import issuer
 from incidents_cli.local.local_stack import Stack, StackFolder
 
@@ -88,3 +90,27 @@ def test_the_development_issuer_s_tokens_have_the_claims_that_the_stack_reads(
     claims = handed_on(jwt.decode(made, options={"verify_signature": False}))[0]
     identity = from_claims(claims, time.time(), stack.issuer, claim_names(Form(parameters).token_claims))
     assert identity == Identity("acme", "developer", app, frozenset({READS, WRITES}))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"tenant": "Not A Tenant"}, "tenant_id"), ({"tenant": "null"}, "tenant_id"), ({"app": ""}, "app_id"),
+        ({"app": "two words"}, "app_id"), ({"subject": "system:me"}, "sub"), ({"subject": ""}, "sub"),
+        ({"expires_in": 0}, "expired"), ({"expires_in": -60}, "expired"), ({"scope": ""}, "scopes"),
+        ({"scope": "openid"}, "scopes"), ({"scope": "incidents:*"}, "scopes"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("parameters", [{}, ENTRA, ACTION], ids=lambda given: " ".join(given.values()))
+def test_the_command_refuses_what_the_api_refuses(
+    wrong: dict[str, Any], named: str, parameters: dict[str, str]
+) -> None:
+    stack = Stack(1, claims=parameters or None)
+    usual: dict[str, Any] = {"tenant": "acme", "app": None, "subject": "ada", "scope": READS, "expires_in": 60}
+    issuer.check(stack, issuer.claims_of(stack, **usual))
+    issuer.check(stack, issuer.claims_of(stack, **usual | {"app": "scanner", "tenant": "ACME_Corp"}))
+
+    with pytest.raises(StepFailed, match="would refuse") as refused:
+        issuer.check(stack, issuer.claims_of(stack, **usual | wrong))
+    renamed = {"tenant_id": parameters.get("TenantClaim"), "app_id": parameters.get("AppClaim")}
+    assert (renamed.get(named) or named) in refused.value.detail

@@ -33,8 +33,8 @@ def one(**changed: Any) -> Facts:
     return Facts(**(blank | {"status": "new", "is_deleted": False} | changed))
 
 
-class Stored:
-    """A source with these buckets."""
+class Buckets:
+    """Stored days with these buckets."""
 
     def __init__(
         self, detected: Iterable[DayBucket] = (), closed: Iterable[DayBucket] = (), pending_days: int = 0
@@ -59,7 +59,7 @@ def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
     All were detected on 2026-11-23, and closed incidents were closed on that day.
     """
     closed = [incident for incident in incidents if incident.closed_at]
-    source = Stored(
+    source = Buckets(
         detected=[bucket("detected", "2026-11-23", incidents)], closed=[bucket("closed", "2026-11-23", closed)]
     )
     return metric_answer.get_incident_metrics(asked(**given_once), source)
@@ -106,11 +106,11 @@ def test_the_error_names_the_wrong_parameter_and_the_right_values(
 
 def test_a_window_may_reach_the_ends_of_the_calendar() -> None:
     assert str(asked(to="1970-01-01").first) == "1969-12-03"
-    assert len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), Stored())["trend"]) == 31
+    assert len(metric_answer.get_incident_metrics(asked(from_="9998-12-01", to="9998-12-31"), Buckets())["trend"]) == 31
 
 
 def test_a_statistic_without_values_is_null_and_not_zero() -> None:
-    told = metric_answer.get_incident_metrics(asked(), Stored())
+    told = metric_answer.get_incident_metrics(asked(), Buckets())
 
     assert list(told) == [
         "from", "to", "as_of", "computed_at", "pending_days", "mttd", "mttr", "time_to_contain", "groups", "other",
@@ -130,7 +130,7 @@ def test_percentiles_are_nearest_rank_over_all_values_of_the_window() -> None:
     detected = [
         bucket("detected", day, [one(**known, mttd_minutes=n) for n in minutes]) for day, minutes in values.items()
     ]
-    told = metric_answer.get_incident_metrics(asked(from_="2026-11-01", interval="month"), Stored(detected))
+    told = metric_answer.get_incident_metrics(asked(from_="2026-11-01", interval="month"), Buckets(detected))
 
     mttd = {"n": 100, "mean": 59.5, "p50": 50, "p90": 90, "p95": 95, "min": 1, "max": 1000, "imported": 0}
     assert told["mttd"] == told["trend"][0]["mttd"] == mttd
@@ -179,7 +179,7 @@ def test_an_excluded_incident_counts_under_its_first_reason_and_in_no_value() ->
     ],
 )
 def test_a_trend_has_calendar_periods_cut_at_the_window(interval: str, spans: list[tuple[str, str]]) -> None:
-    told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), Stored())
+    told = metric_answer.get_incident_metrics(asked(from_="2026-12-30", to="2027-01-11", interval=interval), Buckets())
     assert [(entry["from"], entry["to"]) for entry in told["trend"]] == spans
 
 
@@ -249,14 +249,14 @@ def test_the_stored_categories_have_the_totals_of_their_incidents(totals: tally.
     if not wanted.keys() - {None}:
         assert stored.categories == b""
         return
-    largest_left_out, kept = tally.unpack(stored.categories)
+    largest_omitted, kept = tally.unpack(stored.categories)
     totals_kept = {category.name: category.tally for category in kept}
     assert in_order(totals_kept) == in_order({name: wanted[name] for name in totals_kept})
     sizes = {name: total.incidents for name, total in wanted.items()}
     assert {category.name: category.incidents for category in kept} == {name: sizes[name] for name in totals_kept}
     names = tally.by_size(sizes)
     assert totals_kept.keys() == set(names[: len(kept)])
-    assert largest_left_out == (sizes[names[len(kept)]] if len(kept) < len(names) else 0)
+    assert largest_omitted == (sizes[names[len(kept)]] if len(kept) < len(names) else 0)
 
 
 def in_order(totals: Mapping[Any, tally.Tally]) -> dict[Any, tally.Tally]:
@@ -273,8 +273,8 @@ def test_the_categories_of_a_day_have_at_most_half_the_bytes_of_its_values(name:
     incidents = [detected(f"{n:06d}{name}"[:64], 7 * n) for n in range(5_000)]
     stored = bucket("detected", "2026-11-23", incidents)
 
-    largest_left_out, kept = tally.unpack(stored.categories)
-    assert largest_left_out == 1
+    largest_omitted, kept = tally.unpack(stored.categories)
+    assert largest_omitted == 1
     assert 500 < len(kept) <= tally.CATEGORIES_OF_DAY
     assert len(stored.categories) <= sum(map(len, stored.chunks)) / 2
 
@@ -305,7 +305,7 @@ def test_groups_are_approximate_if_a_day_left_out_categories_that_may_be_large(
             for n, letters in enumerate(days, 1)
         ]
         window = asked(from_="2026-11-01", group_by="category")
-        answer = metric_answer.get_incident_metrics(window, Stored(stored))
+        answer = metric_answer.get_incident_metrics(window, Buckets(stored))
         assert isinstance(answer["approximate"], bool)
         return bool(answer["approximate"])
 
@@ -329,6 +329,6 @@ def test_a_group_without_a_value_is_left_out() -> None:
 
 def test_computed_at_is_the_time_of_the_oldest_bucket() -> None:
     days = [bucket("detected", f"2026-11-0{day}", [detected("a", 1)], NOW - day) for day in (1, 2, 3)]
-    told = metric_answer.get_incident_metrics(asked(), Stored(days, pending_days=4))
+    told = metric_answer.get_incident_metrics(asked(), Buckets(days, pending_days=4))
     assert (told["computed_at"], told["pending_days"]) == ("2026-11-23T23:59:59.996Z", 4)
-    assert metric_answer.get_incident_metrics(asked(), Stored())["computed_at"] is None
+    assert metric_answer.get_incident_metrics(asked(), Buckets())["computed_at"] is None

@@ -2,15 +2,18 @@
 
 ``client``     ``Client``, whose calls block, and ``AsyncClient`` for asyncio
 ``incidents``  the methods of both clients, such as ``create``
+``raw``        the same methods, which return the API's answers before they are parsed
 ``bearer``     adds the token to each request
 ``calls``      describes each operation: its request, and how to read its answer
-``exchange``   runs one call, with its retries
+``exchange``   runs one call, with its retries and their log
+``answer``     an answer before it is parsed
 ``fields``     the types of the methods' keyword arguments
 ``models``     the API's answers
 ``pages``      one page of a list, or all its items
 ``errors``     the tree of errors
 """
 
+from .answer import RawResponse
 from .client import AsyncClient, Client, __version__
 from .errors import (
     ApiError,
@@ -39,6 +42,6 @@ __all__ = [
     "ApiError", "AsyncClient", "AsyncPage", "BadRequest", "Busy", "Change", "Client", "Conflict", "ConnectionFailed",
     "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "Listing", "Metrics",
     "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
-    "RateLimited", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent", "ValidationError",
-    "__version__",
+    "RateLimited", "RawResponse", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent",
+    "ValidationError", "__version__",
 ]  # fmt: skip

@@ -8,22 +8,22 @@ import inspect
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
-import httpx
+import httpx2
 
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 
-class Bearer(httpx.Auth):
+class Bearer(httpx2.Auth):
     """Adds the header ``Authorization: Bearer <token>`` to each request. Raises ValueError for an invalid token."""
 
     def __init__(self, token: str | Callable[[], str | Awaitable[str]]) -> None:
         self._ask: Callable[[], str | Awaitable[str]] = (lambda: token()) if callable(token) else (lambda: token)
 
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         _put_on(request, _header_of(self._ask()))
         yield request
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         answer = self._ask()
         header = _header_of(await answer if inspect.isawaitable(answer) else answer)
         del answer
@@ -42,7 +42,7 @@ def _header_of(token: object) -> str | None:
     return f"Bearer {text}" if _BEARER.fullmatch(text) else None
 
 
-def _put_on(request: httpx.Request, header: str | None) -> None:
+def _put_on(request: httpx2.Request, header: str | None) -> None:
     if header is None:
         raise ValueError(
             "token must be a JWT (only letters, digits and .-_~+/), or a function that returns one; only AsyncClient "

@@ -10,8 +10,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
-import httpx
-
+from .answer import RawResponse
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, Incident, Metrics
 
@@ -30,7 +29,7 @@ class Call(NamedTuple, Generic[T]):
 
     method: str
     path: str
-    read: Callable[[httpx.Response], T]
+    read: Callable[[RawResponse[Any]], T]
     repeatable: bool
     parameters: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = MappingProxyType({})
@@ -42,6 +41,7 @@ class Slice(NamedTuple, Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None
+    request_id: str | None
 
 
 def create_incident(idempotency_key: str | None, fields: NewIncident) -> Call[Incident]:
@@ -57,7 +57,7 @@ def get_incident(incident_id: str) -> Call[Incident]:
 
 def list_incidents(filters: IncidentFilters) -> Call[Slice[Incident]]:
     _known(filters, IncidentFilters)
-    return Call("GET", PATH, _slice_of(Incident), repeatable=True, parameters=_query(filters))
+    return Call("GET", PATH, _slice_of_incidents, repeatable=True, parameters=_query(filters))
 
 
 def update_incident(incident_id: str, if_match: str | None, patch: IncidentPatch) -> Call[Incident]:
@@ -76,7 +76,7 @@ def delete_incident(incident_id: str, if_match: str | None) -> Call[None]:
 
 def list_incident_changes(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Change]]:
     parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
-    return Call("GET", _path(incident_id) + "/changes", _slice_of(Change), repeatable=True, parameters=parameters)
+    return Call("GET", _path(incident_id) + "/changes", _slice_of_changes, repeatable=True, parameters=parameters)
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
@@ -170,27 +170,30 @@ def _format_value(value: object) -> str:
     raise TypeError(f"{value!r} must be a JSON value or a date")
 
 
-def _nothing(answer: httpx.Response) -> None:
-    if answer.status_code != 204:
+def _nothing(answer: RawResponse[Any]) -> None:
+    if answer.status != 204:
         raise ValueError("the status must be 204")
 
 
-def _incident(answer: httpx.Response) -> Incident:
+def _incident(answer: RawResponse[Any]) -> Incident:
     replayed = answer.headers.get("idempotency-replayed") == "true"
-    return Incident.model_validate(_loads(answer))._made(replayed=replayed)
+    return Incident.model_validate(_loads(answer))._made(request_id=answer.request_id, replayed=replayed)
 
 
-def _metrics(answer: httpx.Response) -> Metrics:
-    return Metrics.model_validate(_loads(answer))
+def _metrics(answer: RawResponse[Any]) -> Metrics:
+    return Metrics.model_validate(_loads(answer))._made(request_id=answer.request_id)
 
 
-def _slice_of(kind: type[T]) -> Callable[[httpx.Response], Slice[T]]:
-    def read(answer: httpx.Response) -> Slice[T]:
-        page = _loads(answer)
-        return Slice(tuple(kind.model_validate(item) for item in page["items"]), page["next_cursor"])  # type: ignore[attr-defined]
-
-    return read
+def _slice_of_incidents(answer: RawResponse[Any]) -> Slice[Incident]:
+    page = _loads(answer)
+    incidents = (Incident.model_validate(item)._made(request_id=answer.request_id) for item in page["items"])
+    return Slice(tuple(incidents), page["next_cursor"], answer.request_id)
 
 
-def _loads(answer: httpx.Response) -> Any:
-    return json.loads(answer.content, parse_float=Decimal)
+def _slice_of_changes(answer: RawResponse[Any]) -> Slice[Change]:
+    page = _loads(answer)
+    return Slice(tuple(map(Change.model_validate, page["items"])), page["next_cursor"], answer.request_id)
+
+
+def _loads(answer: RawResponse[Any]) -> Any:
+    return json.loads(answer.body, parse_float=Decimal)

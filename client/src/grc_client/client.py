@@ -4,16 +4,18 @@
 """
 
 import asyncio
+import copy
 import os
 import time
 from collections.abc import Awaitable, Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
-import httpx
+import httpx2
 
+from .answer import RawResponse
 from .bearer import Bearer
 from .calls import Call
 from .exchange import Outcome, exchange
@@ -22,9 +24,23 @@ from .incidents import AsyncIncidents, Incidents
 __version__ = version("grc-client")
 BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of environment variables
 TIMEOUT = 20.0  # seconds for a connection, and for each part of an answer; the API takes at most 15
-RETRY_FOR = 60.0  # seconds from the beginning of a call; longer than TIMEOUT, to allow a retry after a timeout
 
 T = TypeVar("T")
+
+
+class _Options(NamedTuple):
+    timeout: float
+    retry_for: float | None
+
+    def checked(self) -> Self:
+        if not self.timeout > 0 or not (self.retry_for is None or self.retry_for >= 0):
+            raise ValueError("timeout must be more than 0 seconds, and retry_for must be 0 or more")
+        return self
+
+    def changed(self, timeout: float | None, retry_for: float | None) -> Self:
+        """Return these options with the given ones. None keeps an option."""
+        given = {"timeout": timeout, "retry_for": retry_for}
+        return self._replace(**{name: value for name, value in given.items() if value is not None}).checked()
 
 
 class Grc:
@@ -49,10 +65,10 @@ class Client:
     environment variable GRC_TOKEN.
     ``timeout``: the seconds that a connection and each part of an answer may take.
     ``retry_for``: the client retries a call that fails temporarily, until this number of seconds has passed since the
-    call began. With 0, it never retries.
-    ``transport``: an httpx transport, for proxies, certificates and tests.
+    call began. With 0, it never retries. Default: 60 seconds, but 5 seconds if no connection can be made.
+    ``transport``: a transport of httpx2, for proxies, certificates and tests.
 
-    Raises ValueError for an argument that is not valid.
+    Raises ValueError or TypeError for an argument that is not valid.
     """
 
     def __init__(
@@ -61,12 +77,23 @@ class Client:
         token: str | Callable[[], str] | None = None,
         *,
         timeout: float = TIMEOUT,
-        retry_for: float = RETRY_FOR,
-        transport: httpx.BaseTransport | None = None,
+        retry_for: float | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._retry_for = retry_for
-        self._http = httpx.Client(**_settings(base_url, token, timeout, retry_for), transport=transport)
-        self.grc = Grc(Incidents(self._run))
+        self._options = _Options(timeout, retry_for).checked()
+        _check_transport(transport, httpx2.BaseTransport, "HTTPTransport")
+        self._http = httpx2.Client(**_settings(base_url, token), transport=transport)
+        self.grc = Grc(Incidents(self._send))
+
+    def with_options(self, *, timeout: float | None = None, retry_for: float | None = None) -> Self:
+        """Return a client with another ``timeout`` or ``retry_for``. It shares the connections and the token.
+
+        If you close one of the two clients, the other is closed too. Raises ValueError.
+        """
+        other = copy.copy(self)
+        other._options = self._options.changed(timeout, retry_for)
+        other.grc = Grc(Incidents(other._send))
+        return other
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,20 +110,20 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(base_url={str(self._http.base_url)!r})"
 
-    def _run(self, call: Call[T]) -> T:
-        steps = exchange(call, self._retry_for)
+    def _send(self, call: Call[T]) -> RawResponse[T]:
+        steps = exchange(call, self._options.retry_for)
         pause = next(steps)
         while True:
             time.sleep(pause)
             try:
-                outcome: Outcome = self._http.send(_request(self._http, call))
-            except httpx.RequestError as error:
+                outcome: Outcome = self._http.send(_request(self._http, call, self._options.timeout))
+            except httpx2.RequestError as error:
                 outcome = error
             try:
                 pause = steps.send(outcome)
             except StopIteration as end:
-                result: T = end.value
-                return result
+                answer: RawResponse[T] = end.value
+                return answer
 
 
 class AsyncClient:
@@ -111,12 +138,20 @@ class AsyncClient:
         token: str | Callable[[], str | Awaitable[str]] | None = None,
         *,
         timeout: float = TIMEOUT,
-        retry_for: float = RETRY_FOR,
-        transport: httpx.AsyncBaseTransport | None = None,
+        retry_for: float | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._retry_for = retry_for
-        self._http = httpx.AsyncClient(**_settings(base_url, token, timeout, retry_for), transport=transport)
-        self.grc = AsyncGrc(AsyncIncidents(self._run))
+        self._options = _Options(timeout, retry_for).checked()
+        _check_transport(transport, httpx2.AsyncBaseTransport, "AsyncHTTPTransport")
+        self._http = httpx2.AsyncClient(**_settings(base_url, token), transport=transport)
+        self.grc = AsyncGrc(AsyncIncidents(self._send))
+
+    def with_options(self, *, timeout: float | None = None, retry_for: float | None = None) -> Self:
+        """Like ``Client.with_options``: return a client with other options that shares connections and token."""
+        other = copy.copy(self)
+        other._options = self._options.changed(timeout, retry_for)
+        other.grc = AsyncGrc(AsyncIncidents(other._send))
+        return other
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -133,25 +168,33 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient(base_url={str(self._http.base_url)!r})"
 
-    async def _run(self, call: Call[T]) -> T:
-        steps = exchange(call, self._retry_for)
+    async def _send(self, call: Call[T]) -> RawResponse[T]:
+        steps = exchange(call, self._options.retry_for)
         pause = next(steps)
         while True:
             await asyncio.sleep(pause)
             try:
-                outcome: Outcome = await self._http.send(_request(self._http, call))
-            except httpx.RequestError as error:
+                outcome: Outcome = await self._http.send(_request(self._http, call, self._options.timeout))
+            except httpx2.RequestError as error:
                 outcome = error
             try:
                 pause = steps.send(outcome)
             except StopIteration as end:
-                result: T = end.value
-                return result
+                answer: RawResponse[T] = end.value
+                return answer
 
 
-def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float) -> dict[str, Any]:
-    if not timeout > 0 or not retry_for >= 0:
-        raise ValueError("timeout must be more than 0 seconds, and retry_for must be 0 or more")
+def _check_transport(transport: object, kind: type, example: str) -> None:
+    """Raise TypeError for a transport of another library, such as httpx, or of the other client."""
+    if transport is not None and not isinstance(transport, kind):
+        given = type(transport)
+        raise TypeError(
+            f"transport must be an httpx2.{kind.__name__}, not {given.__module__.partition('.')[0]}.{given.__name__}; "
+            f"pass httpx2.{example}(...), which takes the arguments of the same class of httpx"
+        )
+
+
+def _settings(base_url: str | None, token: Any) -> dict[str, Any]:
     token = os.environ.get(TOKEN) if token is None else token
     if not token:
         raise ValueError(
@@ -160,17 +203,16 @@ def _settings(base_url: str | None, token: Any, timeout: float, retry_for: float
     return {
         "base_url": _checked(os.environ.get(BASE_URL) if base_url is None else base_url),
         "auth": Bearer(token),
-        "timeout": timeout,
         "headers": {"user-agent": f"grc-client/{__version__}", "accept": "application/json"},
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookie is kept, as it may outlive the token
     }
 
 
-def _checked(base_url: str | None) -> httpx.URL:
+def _checked(base_url: str | None) -> httpx2.URL:
     try:
-        url = httpx.URL((base_url or "").strip().rstrip("/"))
-    except httpx.InvalidURL:
-        url = httpx.URL()
+        url = httpx2.URL((base_url or "").strip().rstrip("/"))
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
     right = url.scheme in ("https", "http") and url.host and "/api/v1" not in url.path
     if not right or url.userinfo or url.query or url.fragment:
         raise ValueError(  # the text omits the value, which may be the token or contain a password
@@ -180,5 +222,7 @@ def _checked(base_url: str | None) -> httpx.URL:
     return url
 
 
-def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
-    return http.build_request(call.method, call.path, params=call.parameters, headers=call.headers, content=call.body)
+def _request(http: httpx2.Client | httpx2.AsyncClient, call: Call[Any], timeout: float) -> httpx2.Request:
+    return http.build_request(
+        call.method, call.path, params=call.parameters, headers=call.headers, content=call.body, timeout=timeout
+    )

@@ -1,30 +1,22 @@
-"""The methods of ``client.grc.incidents``, blocking and asynchronous. Each method lets the client run one call."""
+"""The methods of ``client.grc.incidents``, blocking and asynchronous.
 
-from collections.abc import Awaitable
-from typing import Protocol, TypeVar, Unpack
+Each method calls the same method of ``with_raw_response``, and parses the answer.
+"""
+
+from typing import Unpack
 
 from . import calls
-from .calls import Call, Slice
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
 from .models import Change, Incident, Metrics
-from .pages import AsyncPage, Listing, Page
-
-T = TypeVar("T")
-
-
-class Run(Protocol):
-    def __call__(self, call: Call[T], /) -> T: ...
-
-
-class AsyncRun(Protocol):
-    def __call__(self, call: Call[T], /) -> Awaitable[T]: ...
+from .pages import Listing, Page
+from .raw import AsyncRawIncidents, AsyncSend, RawIncidents, Send
 
 
 class Incidents:
     """The methods for the incidents that the token may access. Each can raise the errors in ``grc_client.errors``."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, send: Send) -> None:
+        self.with_raw_response = RawIncidents(send)
 
     def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> Incident:
         """Create an incident and return it. Raises ValidationError or Conflict.
@@ -32,11 +24,11 @@ class Incidents:
         The request has an Idempotency-Key, so a retry never creates a second incident. The API keeps the key for 24
         hours. If your program may run again within that time, pass your own key, and pass the same key again.
         """
-        return self._run(calls.create_incident(idempotency_key, fields))
+        return self.with_raw_response.create(idempotency_key=idempotency_key, **fields).parse()
 
     def get(self, incident_id: str) -> Incident:
         """Return an incident, even if it is deleted. Raises NotFound."""
-        return self._run(calls.get_incident(incident_id))
+        return self.with_raw_response.get(incident_id).parse()
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Page[Incident]:
         """Return a page of incidents, newest first. Iterate over the page to get all incidents. Raises BadRequest.
@@ -44,7 +36,7 @@ class Incidents:
         ``limit`` is the largest size of a page, from 1 to 100. The default is 50. ``cursor`` is the ``next_cursor`` of
         an earlier page.
         """
-        return self._page(calls.list_incidents(filters))
+        return self.with_raw_response.list(**filters).parse()
 
     def update(self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]) -> Incident:
         """Change the given fields and return the changed incident. None clears a field.
@@ -53,29 +45,26 @@ class Incidents:
         somebody has, this method raises PreconditionFailed. With ``if_match``, the client does not retry after a broken
         connection or a server error. Raises NotFound, ValidationError or Conflict.
         """
-        return self._run(calls.update_incident(incident_id, if_match, changes))
+        return self.with_raw_response.update(incident_id, if_match=if_match, **changes).parse()
 
     def delete(self, incident_id: str, *, if_match: str | None = None) -> None:
         """Delete an incident softly. A second delete changes nothing. Raises NotFound or PreconditionFailed."""
-        return self._run(calls.delete_incident(incident_id, if_match))
+        self.with_raw_response.delete(incident_id, if_match=if_match).parse()
 
     def restore(self, incident_id: str, *, if_match: str | None = None) -> Incident:
         """Restore a deleted incident and return it. Raises NotFound or PreconditionFailed."""
-        return self._run(calls.restore_incident(incident_id, if_match))
+        return self.with_raw_response.restore(incident_id, if_match=if_match).parse()
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Change]:
         """Return a page of an incident's changes, oldest first. Iterate over the page to get all. Raises NotFound."""
-        return self._page(calls.list_incident_changes(incident_id, limit, cursor))
+        return self.with_raw_response.changes(incident_id, limit=limit, cursor=cursor).parse()
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Return MTTD, MTTR and time to contain for a window of UTC days. The default is the last 30 days.
 
         Raises BadRequest.
         """
-        return self._run(calls.get_incident_metrics(window))
-
-    def _page(self, call: Call[Slice[T]]) -> Page[T]:
-        return Page(self._run(call), lambda cursor: self._page(calls.further(call, cursor)))
+        return self.with_raw_response.metrics(**window).parse()
 
 
 class AsyncIncidents:
@@ -84,45 +73,39 @@ class AsyncIncidents:
     ``list`` and ``changes`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get all items.
     """
 
-    def __init__(self, run: AsyncRun) -> None:
-        self._run = run
+    def __init__(self, send: AsyncSend) -> None:
+        self.with_raw_response = AsyncRawIncidents(send)
 
     async def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> Incident:
         """Like ``Incidents.create``: create an incident and return it."""
-        return await self._run(calls.create_incident(idempotency_key, fields))
+        return (await self.with_raw_response.create(idempotency_key=idempotency_key, **fields)).parse()
 
     async def get(self, incident_id: str) -> Incident:
         """Like ``Incidents.get``: return an incident."""
-        return await self._run(calls.get_incident(incident_id))
+        return (await self.with_raw_response.get(incident_id)).parse()
 
     def list(self, **filters: Unpack[IncidentFilters]) -> Listing[Incident]:
         """Like ``Incidents.list``, but ``await`` returns a page, and ``async for`` yields all incidents."""
-        return self._listing(calls.list_incidents(filters))
+        return self.with_raw_response._listing(calls.list_incidents(filters))
 
     async def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> Incident:
         """Like ``Incidents.update``: change the given fields and return the changed incident."""
-        return await self._run(calls.update_incident(incident_id, if_match, changes))
+        return (await self.with_raw_response.update(incident_id, if_match=if_match, **changes)).parse()
 
     async def delete(self, incident_id: str, *, if_match: str | None = None) -> None:
         """Like ``Incidents.delete``: delete an incident softly."""
-        await self._run(calls.delete_incident(incident_id, if_match))
+        (await self.with_raw_response.delete(incident_id, if_match=if_match)).parse()
 
     async def restore(self, incident_id: str, *, if_match: str | None = None) -> Incident:
         """Like ``Incidents.restore``: restore a deleted incident and return it."""
-        return await self._run(calls.restore_incident(incident_id, if_match))
+        return (await self.with_raw_response.restore(incident_id, if_match=if_match)).parse()
 
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
         """Like ``Incidents.changes``, but ``await`` returns a page, and ``async for`` yields all changes."""
-        return self._listing(calls.list_incident_changes(incident_id, limit, cursor))
+        return self.with_raw_response._listing(calls.list_incident_changes(incident_id, limit, cursor))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Like ``Incidents.metrics``: return the metrics of a window of days."""
-        return await self._run(calls.get_incident_metrics(window))
-
-    def _listing(self, call: Call[Slice[T]]) -> Listing[T]:
-        async def fetch() -> AsyncPage[T]:
-            return AsyncPage(await self._run(call), lambda cursor: self._listing(calls.further(call, cursor)))
-
-        return Listing(fetch)
+        return (await self.with_raw_response.metrics(**window)).parse()

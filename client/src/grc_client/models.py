@@ -29,13 +29,31 @@ def _with_floats(value: Any) -> Any:
             return value
 
 
-class Model(
-    BaseModel, frozen=True, extra="allow", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True
-):
+class Model(BaseModel, frozen=True, extra="allow", populate_by_name=True, hide_input_in_errors=True):
     """The base class of all models."""
 
 
-class Incident(Model, frozen=True):
+class Result(Model, frozen=True):
+    """The base class of the results that are models."""
+
+    @cached_property
+    def request_id(self) -> str | None:
+        """The API's id of the request whose answer has this result. With it, operators find the request in their logs.
+
+        It is None if the result does not come from an answer.
+        """
+        return None
+
+    def _made(self, **facts: Any) -> Self:
+        """Store facts about the answer where the cached properties read them, and return the result.
+
+        The facts are not fields. So they do not count when two results are compared.
+        """
+        vars(self).update(facts)
+        return self
+
+
+class Incident(Result, frozen=True):
     """An incident. Lists of ids keep their order. ``app_id`` is None unless an application created the incident."""
 
     id: str
@@ -92,14 +110,6 @@ class Incident(Model, frozen=True):
     def replayed(self) -> bool:
         """Whether ``create`` returned the incident of an earlier request with the same idempotency key."""
         return False
-
-    def _made(self, *, replayed: bool) -> Self:
-        """Store ``replayed`` where the cached property reads it, and return the incident.
-
-        The value does not count when two incidents are compared.
-        """
-        vars(self)["replayed"] = replayed
-        return self
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -197,7 +207,7 @@ class MetricsSpan(Model, frozen=True):
     time_to_contain: Durations
 
 
-class Metrics(Model, frozen=True):
+class Metrics(Result, frozen=True):
     """The metrics of a window of UTC days, from ``from_`` to ``to``, both included.
 
     ``groups`` has at most 100 groups, and ``other`` has the incidents of all other groups. ``pending_days`` is the

@@ -20,6 +20,7 @@ class Page(Generic[T]):
     def __init__(self, page: Slice[T], more: "Callable[[str], Page[T]]") -> None:
         self.items = page.items
         self.next_cursor = page.next_cursor
+        self.request_id = page.request_id
         self._more = more
 
     def __iter__(self) -> Iterator[T]:
@@ -42,6 +43,7 @@ class AsyncPage(Generic[T]):
     def __init__(self, page: Slice[T], more: "Callable[[str], Listing[T]]") -> None:
         self.items = page.items
         self.next_cursor = page.next_cursor
+        self.request_id = page.request_id
         self._more = more
 
     async def __aiter__(self) -> AsyncIterator[T]:

@@ -22,8 +22,8 @@ _NUMBERS_TRIED = 8
 class Origin(NamedTuple):
     """The finding that creates an incident.
 
-    ``before`` is the finding's last sighting, or None for a new finding. ``dates`` names the field of the event from
-    which each date was read.
+    ``before`` is the finding's last sighting, or None for a new finding. ``is_moved`` is true if the sighting is stored
+    under a former key. ``dates`` names the field of the event from which each date was read.
     """
 
     finding_key: str
@@ -32,6 +32,7 @@ class Origin(NamedTuple):
     page: int
     severity: str | None
     dates: Mapping[str, str]
+    is_moved: bool = False
 
 
 def create_incident(
@@ -102,7 +103,10 @@ def _store(
     extra_writes = [incidents.reserve_key(record, incident)] if record else []
     if origin is not None:
         sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)
-        extra_writes.append(incidents.sighting_write(origin.finding_key, origin.before, sighting))
+        if origin.before:
+            sighting = sighting._replace(passed_at=origin.before.passed_at, resolved_at=origin.before.resolved_at)
+        before = None if origin.is_moved else origin.before
+        extra_writes.append(incidents.sighting_write(origin.finding_key, before, sighting))
     dates = origin.dates if origin else None
     if number := given.get("incident_number"):
         if raised := model.count_raised_by(number):

@@ -1,4 +1,4 @@
-"""Compute the metrics of a window of days. The caller passes in the source that reads the stored days."""
+"""Compute the metrics of a window of days. The caller passes in the reader of the stored days."""
 
 from bisect import bisect
 from calendar import monthrange
@@ -17,7 +17,7 @@ from .tally import DayBucket, Tally, by_size, unpack
 GROUPS = 100
 
 
-class Source(Protocol):
+class StoredDays(Protocol):
     """The stored metrics of one caller. ``storage.metric_repository.MetricRepository`` is one."""
 
     def pending_days(self, first_day: str, last_day: str) -> int: ...
@@ -25,12 +25,12 @@ class Source(Protocol):
     def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterable[DayBucket]: ...
 
 
-def get_incident_metrics(window: Window, source: Source) -> dict[str, Any]:
-    """Return the metrics of a window, with the members in the order of the answer. Raises the errors of ``source``."""
+def get_incident_metrics(window: Window, stored: StoredDays) -> dict[str, Any]:
+    """Return the metrics of a window, with the members in the order of the answer. Raises the errors of ``stored``."""
     first, last, as_of = window.first.isoformat(), window.last.isoformat(), window.as_of
     # Marks are read before buckets. A job removes a mark only after it has replaced the buckets. So if a bucket is old,
     # its mark was still there.
-    pending_days = source.pending_days(first, last)
+    pending_days = stored.pending_days(first, last)
     computed_at: int | None = None
     whole = Tally()
     groups = _Groups(window.group_by)
@@ -38,7 +38,7 @@ def get_incident_metrics(window: Window, source: Source) -> dict[str, Any]:
         {"from": start.isoformat(), "to": end.isoformat(), **_metrics(Tally())} for start, end in _spans(window)
     ]
     for kind in KINDS:
-        days = source.buckets(kind, first, last)
+        days = stored.buckets(kind, first, last)
         # Process one span after another, so that the values of only one span are in memory.
         for span, of_span in groupby(days, key=lambda bucket: bisect(trend, bucket.day, key=itemgetter("from")) - 1):
             tally = Tally()
@@ -97,12 +97,12 @@ class _Groups:
         """
         sizes = Counter({name: tally.incidents for name, tally in self._tallies.items()})
         valued = {name for name, tally in self._tallies.items() if tally.shows_a_value}
-        left_out, certain = 0, Counter[str | None]()
+        omitted, certain = 0, Counter[str | None]()
         for packed in self._packed:
-            largest_left_out, stored = unpack(packed)
-            left_out += largest_left_out
+            largest_omitted, stored = unpack(packed)
+            omitted += largest_omitted
             for category in stored:
-                certain[category.name] += largest_left_out
+                certain[category.name] += largest_omitted
                 sizes[category.name] += category.incidents
                 if category.shows_a_value:
                     valued.add(category.name)
@@ -112,13 +112,13 @@ class _Groups:
             for category in unpack(packed).stored:
                 if category.name in shown:
                     shown[category.name].merge(category.tally)
-        # ``left_out - certain[name]`` is the most that a group can have on the days that lack it.
+        # ``omitted - certain[name]`` is the most that a group can have on the days that lack it.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
-        largest_hidden = max((sizes[name] + left_out - certain[name] for name in names[GROUPS:]), default=0)
-        approximate = any(certain[name] < left_out for name in shown) or max(largest_hidden, left_out) > smallest
+        largest_hidden = max((sizes[name] + omitted - certain[name] for name in names[GROUPS:]), default=0)
+        approximate = any(certain[name] < omitted for name in shown) or max(largest_hidden, omitted) > smallest
         if self._by == "severity":
             shown = {name: shown[name] for name in sorted(shown, key=_severity_rank)}
-        return shown, left_out > 0 and approximate
+        return shown, omitted > 0 and approximate
 
 
 def _metrics(tally: Tally) -> dict[str, Any]:

@@ -138,6 +138,8 @@ SCHEMA_VERSION = 1
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")  # case counts
 TENANT_ID_RULE = "2 to 63 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
+EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # of a producer; it is in a key of the table
+EVENT_SOURCE_RULE = "1 to 256 of A-Z, a-z, 0-9 and ._-/"
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
 # Limits. Characters are Unicode code points. Bytes are bytes of UTF-8.

@@ -32,8 +32,9 @@ def _within_bytes(text: str) -> str:
 
 def _each_once(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
-        repeat = next(place for place, identifier in enumerate(ids) if identifier in ids[:place])
-        raise ValueError(f"must name each id once; item {repeat} repeats item {ids.index(ids[repeat])}, counted from 0")
+        first: dict[str, int] = {}
+        repeat = next(place for place, identifier in enumerate(ids) if first.setdefault(identifier, place) != place)
+        raise ValueError(f"must name each id once; item {repeat} repeats item {first[ids[repeat]]}, counted from 0")
     return ids
 
 
@@ -208,9 +209,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     if isinstance(body, dict):
-        kept = {
-            field: body[field] for field in _TEXTS.intersection(body) if body[field] and body[field] == values[field]
-        }
+        kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
     given = tags_once(_checked(IncidentPatch, body, values).model_dump(exclude_unset=True)) | kept
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
@@ -265,7 +264,8 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payl
     try:
         payload = kind.model_validate(body)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        # Each sentence may search for a similar name, so make only those that the answer shows.
+        for detail in islice(error.errors(include_url=False), VIOLATIONS_SHOWN):
             violations.setdefault(_pointer(detail["loc"]), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):
         violations.setdefault(pointer, fault)

@@ -174,10 +174,10 @@ class Category(NamedTuple):
 class Categories(NamedTuple):
     """The stored totals of a day by category. Only the categories with the most incidents are stored.
 
-    ``largest_left_out`` is the number of incidents of the largest category that is not stored, or 0.
+    ``largest_omitted`` is the number of incidents of the largest category that is not stored, or 0.
     """
 
-    largest_left_out: int
+    largest_omitted: int
     stored: list[Category]
 
 
@@ -195,8 +195,8 @@ def to_bucket(day: str, computed_at: int, totals: Totals) -> DayBucket:
 
 
 def unpack(categories: bytes) -> Categories:
-    largest_left_out, stored = json.loads(zlib.decompress(categories))
-    return Categories(largest_left_out, [Category(*entry) for entry in stored])
+    largest_omitted, stored = json.loads(zlib.decompress(categories))
+    return Categories(largest_omitted, [Category(*entry) for entry in stored])
 
 
 def by_size(sizes: dict[str | None, int]) -> list[str | None]:
@@ -210,10 +210,10 @@ def _pack(categories: dict[str | None, Tally], room: int) -> bytes:
     names = by_size(sizes)
     kept = min(len(names), CATEGORIES_OF_DAY)
     while True:
-        largest_left_out = sizes[names[kept]] if kept < len(names) else 0
+        largest_omitted = sizes[names[kept]] if kept < len(names) else 0
         kept_names = sorted(names[:kept], key=lambda name: name or "")
         stored = [Category(name, sizes[name], _to_json(categories[name])) for name in kept_names]
-        packed = zlib.compress(json.dumps([largest_left_out, stored], separators=(",", ":")).encode(), 9)
+        packed = zlib.compress(json.dumps([largest_omitted, stored], separators=(",", ":")).encode(), 9)
         if len(packed) <= room or not kept:
             return packed
         kept = min(kept - 1, kept * room // len(packed))

@@ -21,6 +21,9 @@ REPLACED = "must not hold U+FFFD, which stands for a character that was not vali
 UNTITLED = "(untitled)"
 """The title that a repair gives to an incident with a blank title."""
 
+Rule = Callable[[str], Callable[[int], bool]]
+"""A function that takes a text, and returns a function that says whether the character at a place is refused."""
+
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol without ink
@@ -38,12 +41,12 @@ _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 def line_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
     """Return what a text of one line must not be or hold, or None. ``allowed`` are further characters it may hold."""
-    return _first_fault(text, _is_refused_in_line, allowed) or ("must not be blank" if _is_blank(text) else None)
+    return _first_fault(text, _refused_in_line, allowed) or ("must not be blank" if _is_blank(text) else None)
 
 
 def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
     """Return what a text of several lines must not hold, or None. ``allowed`` is as in ``line_fault``."""
-    return _first_fault(text, _is_refused_in_paragraphs, allowed)
+    return _first_fault(text, _refused_in_paragraphs, allowed)
 
 
 def undecided(text: str) -> frozenset[str]:
@@ -67,10 +70,8 @@ def repair_line(text: str, kept: Set[str] = frozenset()) -> str:
     if line_fault(text, kept) is None:
         return text
     text = _LINE_ENDS.sub(" ", text).replace(REPLACEMENT, "?")
-    while _first_fault(text, _is_refused_in_line, kept):  # a removal can leave a joiner without its neighbor
-        text = "".join(
-            letter for place, letter in enumerate(text) if letter in kept or not _is_refused_in_line(text, place)
-        )
+    while _first_fault(text, _refused_in_line, kept):  # a removal can leave a joiner without its neighbor
+        text = _without_refused(text, _refused_in_line, kept)
     text = text.strip()
     return "" if _is_blank(text) else text
 
@@ -79,15 +80,20 @@ def repair_paragraphs(text: str) -> str:
     """Return a text of several lines without control characters, and with a question mark for each U+FFFD."""
     if paragraphs_fault(text) is None:
         return text
-    text = text.replace(REPLACEMENT, "?")
-    return "".join(letter for place, letter in enumerate(text) if not _is_refused_in_paragraphs(text, place))
+    return _without_refused(text.replace(REPLACEMENT, "?"), _refused_in_paragraphs)
 
 
-def _first_fault(text: str, is_refused: Callable[[str, int], bool], allowed: Set[str]) -> str | None:
+def _without_refused(text: str, rule: Rule, kept: Set[str] = frozenset()) -> str:
+    is_refused = rule(text)
+    return "".join(letter for place, letter in enumerate(text) if letter in kept or not is_refused(place))
+
+
+def _first_fault(text: str, rule: Rule, allowed: Set[str]) -> str | None:
     if text.isprintable() and REPLACEMENT not in text and not _UNSEEN.search(text):  # nearly every text
         return None
+    is_refused = rule(text)
     for place, letter in enumerate(text):
-        if is_refused(text, place) and letter not in allowed:
+        if is_refused(place) and letter not in allowed:
             if letter == REPLACEMENT:
                 return REPLACED
             kind = "control" if category(letter) == "Cc" else "invisible or unassigned"
@@ -95,26 +101,35 @@ def _first_fault(text: str, is_refused: Callable[[str, int], bool], allowed: Set
     return None
 
 
-def _is_refused_in_line(text: str, place: int) -> bool:
-    letter = text[place]
-    if _UNSEEN.match(letter):
-        return not (letter >= "\U000e0100" and place > 0 and category(text[place - 1]) == "Lo")
-    if letter.isprintable():
-        return letter == REPLACEMENT
-    kind = category(letter)
-    if "\U000e0020" <= letter <= "\U000e007f":
-        return not any(flag.start() < place < flag.end() for flag in _FLAG.finditer(text))
-    if letter in _JOINERS and 0 < place < len(text) - 1:
-        around = text[place - 1], text[place + 1]
-        return not all(neighbor > "\x7f" and category(neighbor)[0] not in "CZ" for neighbor in around)
-    return kind in _REFUSED and not (kind == "Cn" and ord(letter) in _FOR_EMOJI)
+def _refused_in_line(text: str) -> Callable[[int], bool]:
+    # The flags are searched once for a text. A search for each character would take quadratic time.
+    in_flags = {place for flag in _FLAG.finditer(text) for place in range(flag.start() + 1, flag.end())}
+
+    def is_refused(place: int) -> bool:
+        letter = text[place]
+        if _UNSEEN.match(letter):
+            return not (letter >= "\U000e0100" and place > 0 and category(text[place - 1]) == "Lo")
+        if letter.isprintable():
+            return letter == REPLACEMENT
+        kind = category(letter)
+        if "\U000e0020" <= letter <= "\U000e007f":
+            return place not in in_flags
+        if letter in _JOINERS and 0 < place < len(text) - 1:
+            around = text[place - 1], text[place + 1]
+            return not all(neighbor > "\x7f" and category(neighbor)[0] not in "CZ" for neighbor in around)
+        return kind in _REFUSED and not (kind == "Cn" and ord(letter) in _FOR_EMOJI)
+
+    return is_refused
 
 
-def _is_refused_in_paragraphs(text: str, place: int) -> bool:
-    letter = text[place]
-    if letter.isprintable():
-        return letter == REPLACEMENT
-    return category(letter) in ("Cc", "Cs") and letter not in "\t\n\r"
+def _refused_in_paragraphs(text: str) -> Callable[[int], bool]:
+    def is_refused(place: int) -> bool:
+        letter = text[place]
+        if letter.isprintable():
+            return letter == REPLACEMENT
+        return category(letter) in ("Cc", "Cs") and letter not in "\t\n\r"
+
+    return is_refused
 
 
 def _is_blank(text: str) -> bool:

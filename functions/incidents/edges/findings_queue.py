@@ -1,18 +1,19 @@
 """The edge of the findings queue. Each message contains an EventBridge event.
 
 An event that can never succeed is sent to the dead letters at the first attempt, with the reason. Such an event is
-malformed, unknown, or from an account without a tenant. After any other error, the queue delivers the message again. A
-message is delivered at most five times. A failed message does not block the other messages of its batch.
+malformed, unknown, from an account without a tenant, or has a value that the table cannot store. After any other
+error, the queue delivers the message again. At its fifth failure, the message is sent to the dead letters, and the
+reason names the last error. A failed or slow message does not block the other messages of its batch.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
 
 from ..domain.identity import Identity
 from ..findings import EventRefused, MalformedEvent, as_from_aws
@@ -20,19 +21,21 @@ from ..runtime import start
 from ..storage import dynamodb, guard
 from ..storage.account_map import AccountMap
 from ..storage.incident_repository import IncidentRepository
+from ..storage.settings import TenantSettings
 from . import dead_letters, queues, sqs
+
+RECEIVES = 5  # the queue's maxReceiveCount
 
 
 class Message:
     """One message of the findings queue. It gives access to the account map and to one tenant's incidents."""
 
-    def __init__(self, record: SQSRecord) -> None:
-        self.message_id = record.message_id
-        self.body = record.body
+    def __init__(self, record: sqs.Record) -> None:
+        self.body: str = record["body"]
         self.accounts = AccountMap(dynamodb.client(), dynamodb.table_name())
         self.enabled_sources = frozenset(os.environ.get("ENABLED_SOURCES", "").split(","))
 
-    @property
+    @cached_property
     def event(self) -> Any:
         """The EventBridge event. Raises MalformedEvent if the body is not JSON."""
         try:
@@ -57,6 +60,11 @@ class Message:
         with guard.serving_tenant(tenant_id):
             yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
 
+    @staticmethod
+    def settings_of(tenant_id: str) -> TenantSettings:
+        """Return a tenant's settings. They can be read while the tenant is served."""
+        return TenantSettings(tenant_id, dynamodb.client(), dynamodb.table_name())
+
 
 Operate = Callable[[Message], list[str]]
 
@@ -65,13 +73,35 @@ def consumer(operate: Operate) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler from an operation that takes one message and returns one outcome for each finding."""
     start.prepare(dynamodb.warm_up, queues.client)
 
-    def take(record: SQSRecord, line: sqs.Line) -> list[str]:
+    def take(record: sqs.Record, line: sqs.Line) -> list[str]:
         message = Message(record)
         try:
             return operate(message)
         except EventRefused as refused:
-            dead_letters.send(message.body, message.envelope, str(refused))
             line["reason"] = str(refused)
-            return ["refused"]
+        except ClientError as error:
+            if not dynamodb.is_refused_for_good(error):
+                raise
+            line["reason"] = "the table cannot store a value of the event"
+        dead_letters.send(message.body, message.envelope, line["reason"])
+        return ["refused"]
 
-    return wraps(operate)(sqs.consumer(operate.__module__, take, counted_as="Findings"))
+    afterwards = sqs.Afterwards(_put_back, _give_up)
+    return wraps(operate)(sqs.consumer(operate.__module__, take, counted_as="Findings", afterwards=afterwards))
+
+
+def _put_back(record: sqs.Record) -> None:
+    group = record["attributes"].get("MessageGroupId")
+    queues.client().send_message(
+        QueueUrl=os.environ["FINDINGS_URL"], MessageBody=record["body"], **({"MessageGroupId": group} if group else {})
+    )
+
+
+def _give_up(record: sqs.Record, error: Exception) -> bool:
+    """Send a message to the dead letters at its last receive, and return whether it was sent."""
+    if int(record["attributes"]["ApproximateReceiveCount"]) < RECEIVES:
+        return False
+    message = Message(record)
+    reason = f"failed at every receive, at the last one with {type(error).__qualname__}"
+    dead_letters.send(message.body, message.envelope, reason)
+    return True

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from ..domain.identity import Identity
 from ..domain.model import TENANT_ID
 from ..runtime import start
@@ -34,8 +32,8 @@ def consumer(operate: Callable[[Message], list[str]]) -> Callable[[Mapping[str, 
     """Make a Lambda handler from an operation that takes one tenant's message and returns one outcome for each day."""
     start.prepare(dynamodb.warm_up)
 
-    def take(record: SQSRecord, line: sqs.Line) -> list[str]:
-        message = Message(record.body)
+    def take(record: sqs.Record, line: sqs.Line) -> list[str]:
+        message = Message(record["body"])
         line["tenant_id"] = message.tenant_id
         with guard.serving_tenant(message.tenant_id):
             return operate(message)

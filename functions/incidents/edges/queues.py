@@ -1,4 +1,4 @@
-"""The SQS client for sending messages. ``schedule`` and ``dead_letters`` use this client."""
+"""The SQS client for sending messages. ``schedule``, ``dead_letters`` and ``findings_queue`` use this client."""
 
 from functools import cache
 from typing import TYPE_CHECKING

@@ -3,37 +3,52 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from typing import Any, NamedTuple
 
 from ..runtime import cloudwatch, deadline
 from ..runtime.log import logger
 
 FAILED = "failed"
+PUT_BACK = "put_back"
 
+Record = Mapping[str, Any]
+"""One message as Lambda delivers it, with the members ``messageId``, ``body`` and ``attributes``."""
 Line = dict[str, Any]
-Take = Callable[[SQSRecord, Line], list[str]]
+Take = Callable[[Record, Line], list[str]]
 
 
 class PartlyFailed(Exception):
     """A part of a message failed. The other parts of the message succeeded."""
 
 
-def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str, Any], Any], Any]:
+class Afterwards(NamedTuple):
+    """What happens at the end of a batch, in time that is kept for it.
+
+    ``put_back`` sends a copy of a message that was not begun: a copy is visible at once, and has no receives.
+    ``give_up`` takes a failed message and its error, and returns whether the message need not be delivered again.
+    """
+
+    put_back: Callable[[Record], None]
+    give_up: Callable[[Record, Exception], bool]
+
+
+def consumer(
+    name: str, take: Take, *, counted_as: str, afterwards: Afterwards | None = None
+) -> Callable[[Mapping[str, Any], Any], Any]:
     """Make a Lambda handler from ``take``, which handles one message and returns its outcomes, such as ``created``.
 
     ``take`` may add members to the message's log line. If ``take`` raises an error or returns the outcome ``failed``,
     SQS delivers the message again. The other messages of the batch are not affected. The metric ``counted_as`` counts
     the outcomes.
+
+    With ``afterwards``, each message has a deadline of its own: an equal share of the time that is left. So a slow
+    message fails alone. If too little time is left for a message, the message is put back.
     """
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     outcomes: Counter[str] = Counter()
 
-    def handle(record: SQSRecord) -> None:
+    def handle(record: Record) -> None:
         started = time.perf_counter()
-        line: Line = {"operation": name, "message_id": record.message_id, "outcomes": [FAILED]}
+        line: Line = {"operation": name, "message_id": record["messageId"], "outcomes": [FAILED]}
         try:
             line["outcomes"] = take(record, line)
             if FAILED in line["outcomes"]:
@@ -48,9 +63,56 @@ def consumer(name: str, take: Take, *, counted_as: str) -> Callable[[Mapping[str
 
     def handler(event: Mapping[str, Any], context: Any) -> Any:
         outcomes.clear()
-        with deadline.within(context.get_remaining_time_in_millis() / 1000):
-            answer = process_partial_response(dict(event), handle, processor, context)
+        ends = deadline.now() + context.get_remaining_time_in_millis() / 1000
+        waiting, failed = list(event["Records"]), list[tuple[Record, Exception]]()
+        while waiting:
+            left = ends - deadline.now()
+            seconds = share(left, len(waiting)) if afterwards else left
+            if not seconds:
+                break
+            record = waiting.pop(0)
+            try:
+                with deadline.within(seconds):
+                    handle(record)
+            except Exception as error:  # also the alarm of ``within``, at any place
+                failed.append((record, error))
+        undone = [record for record, _ in failed]
+        if afterwards and (failed or waiting):
+            try:
+                with deadline.within(ends - deadline.now()):
+                    undone = _end(failed, waiting, afterwards)
+            except Exception:  # the alarm of ``within``; a message that is delivered twice does no harm
+                undone += waiting
+            outcomes.update({PUT_BACK: len(waiting)} if waiting else {})
         cloudwatch.count(counted_as, "outcome", outcomes)
-        return answer
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in undone]}
 
     return handler
+
+
+def share(left: float, waiting: int) -> float:
+    """Return the seconds for the next of ``waiting`` messages; 0 if it must not begin. ``left`` is in seconds, too.
+
+    A message needs the time of one attempt at a call. The same time is kept for the end of the batch.
+    """
+    least = deadline.for_one_attempt()
+    return max((left - least) / waiting, least) if left >= 2 * least else 0
+
+
+def _end(failed: list[tuple[Record, Exception]], waiting: list[Record], afterwards: Afterwards) -> list[Record]:
+    """Give up or put back the messages, and return those that SQS must deliver again."""
+    undone = []
+    for record, error in failed:
+        try:
+            if not afterwards.give_up(record, error):
+                undone.append(record)
+        except Exception:  # SQS then moves the message to the dead letters itself, without the reason
+            undone.append(record)
+    for record in waiting:
+        try:
+            afterwards.put_back(record)
+        except Exception:
+            undone.append(record)
+    if waiting:
+        logger.info("put back", extra={"messages": [record["messageId"] for record in waiting]})
+    return undone

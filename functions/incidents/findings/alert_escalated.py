@@ -9,6 +9,7 @@ from ..domain import model
 from ..domain.model import TENANT_ID
 from .dates import choose_dates
 from .finding import Report, build_finding, composed_key, cut_bytes
+from .kinds import kind_of
 from .nodes import MalformedEvent, Node
 
 SCHEMA_VERSION = 1
@@ -33,7 +34,9 @@ def read(event: Node) -> list[Report]:
         name: None if detail.at(name).value is None else _checked_text(detail.at(name)) for name in _OPTIONAL_TEXTS
     }
     account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
-    producer = event.at("source").needed_text()
+    producer = event.at("source").exact_text()
+    if not model.EVENT_SOURCE.fullmatch(producer):
+        raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
         raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
     return [
@@ -57,6 +60,8 @@ def read(event: Node) -> list[Report]:
             asset_ids=asset_ids,
             alert_ids=alert_ids,
             grouped=bool(texts["dedup_key"]),
+            kind=kind_of(producer, "escalated", []),
+            finding_class="escalated",
         )
     ]
 

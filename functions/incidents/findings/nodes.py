@@ -77,6 +77,14 @@ class Node(NamedTuple):
             raise MalformedEvent(f"{self.path} must be a text that is not empty")
         return text
 
+    def exact_text(self) -> str:
+        """Return a text that decides who may do what. Raises MalformedEvent if it could be taken for another text."""
+        if not isinstance(self.value, str) or self.value != self.text():
+            raise MalformedEvent(
+                f"{self.path} must be a text without control characters, and without blanks at its ends"
+            )
+        return self.value
+
     def needed_object(self) -> "Node":
         """Return this node if it is an object, or raise MalformedEvent."""
         if not isinstance(self.value, Mapping):
@@ -92,7 +100,6 @@ class Node(NamedTuple):
 
     def needed_account_id(self) -> str:
         """Return an AWS account id, or raise MalformedEvent. A guessed account id could lead to the wrong tenant."""
-        text = self.text()
-        if text is None or not ACCOUNT_ID.fullmatch(text):
+        if not isinstance(self.value, str) or not ACCOUNT_ID.fullmatch(self.value):
             raise MalformedEvent(f"{self.path} must be an AWS account id of 12 digits")
-        return text
+        return self.value

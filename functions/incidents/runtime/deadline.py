@@ -68,6 +68,11 @@ def for_one_attempt() -> float:
     return bounds().attempt_seconds + bounds().answer_seconds + 0.5
 
 
+def now() -> float:
+    """Return the seconds of the clock that all deadlines use."""
+    return monotonic()
+
+
 _ends: ContextVar[float] = ContextVar("ends", default=inf)
 
 

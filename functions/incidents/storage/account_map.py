@@ -4,7 +4,6 @@ The map belongs to no tenant. The guard lets a request for the map reach no tena
 tenant that the map names, code makes an identity of this tenant, and a repository with this identity.
 """
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..domain import model
@@ -13,8 +12,6 @@ from .dynamodb import refusals_as_busy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_PRODUCER = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # EventBridge's rule for a source
 
 
 class Link(NamedTuple):
@@ -50,9 +47,9 @@ class AccountMap:
     def allow(self, account_id: str, producer: str, tenant_id: str) -> None:
         """Let a producer escalate alerts for one more tenant. Raises ValueError for an invalid id or producer."""
         _require_ids(account_id, tenant_id)
-        if not _PRODUCER.fullmatch(producer) or producer.startswith(("aws.", "grc.incidents")):
+        if not model.EVENT_SOURCE.fullmatch(producer) or producer.startswith(("aws.", "grc.incidents")):
             raise ValueError(
-                "a producer must be an event source: 1 to 256 of A-Z, a-z, 0-9 and ._-/, not beginning with aws. or "
+                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}, not beginning with aws. or "
                 "grc.incidents"
             )
         with guard.serving_system(), refusals_as_busy():

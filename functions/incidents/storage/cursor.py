@@ -1,8 +1,19 @@
-"""Seal a position in a list as a cursor that only the same list accepts.
+"""Seal a position in a list as a cursor that only the same list accepts, and that tells its bearer nothing.
 
-A cursor contains the position and a MAC, in URL-safe Base64 without padding. The MAC covers the position and everything
-that the list depends on: tenant, application, operation, filters and order. A cursor grants no access, because the
-partition to read always comes from the caller's identity. The MAC prevents callers from using invented positions.
+A cursor is the Base64 text (URL-safe, without padding) of three parts:
+
+| part   | bytes | contents                                                                            |
+|--------|-------|-------------------------------------------------------------------------------------|
+| nonce  | 16    | random, so that two cursors of one position have nothing in common                  |
+| tag    | 16    | HMAC-SHA-256 over the nonce, the padded position and everything the list depends on |
+| sealed | 32    | the padded position, XOR an HMAC-SHA-256 over the tag                               |
+
+The list depends on tenant, application, operation, filters and order. A cursor grants no access, because the partition
+to read always comes from the caller's identity. The tag prevents callers from using invented positions.
+
+To fill a page, the service also examines incidents that the bearer must not reach. The position may be one of these
+incidents, because it is the last examined incident. So the position is sealed. All cursors have the same length. The construction is SIV (RFC 5297) with HMAC: a repeated nonce shows only
+that two positions are equal.
 """
 
 import hmac
@@ -13,13 +24,18 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from ..domain.errors import MalformedRequest
 from ..domain.identity import Identity
 
-_MAC_BYTES = 16
+_NONCE_BYTES = _TAG_BYTES = 16
+_POSITION_BYTES = 32  # one HMAC-SHA-256; the longest position, an incident's id, has 30
+_LABELS = b"tag of a cursor", b"position of a cursor"
 
 
 def seal(position: str, identity: Identity, *about: str) -> str:
     """Return the cursor of a position. ``about`` identifies the list, together with the identity."""
-    text = position.encode("ascii")
-    return urlsafe_b64encode(text + _mac(_keys()[0], text, identity, about)).decode().rstrip("=")
+    key, padded, nonce = _keys()[0], position.encode("ascii").ljust(_POSITION_BYTES), os.urandom(_NONCE_BYTES)
+    if len(padded) != _POSITION_BYTES:
+        raise ValueError(f"a position has at most {_POSITION_BYTES} characters")
+    tag = _tag(key, nonce, padded, _context(identity, about))
+    return urlsafe_b64encode(nonce + tag + _crypt(key, tag, padded)).decode().rstrip("=")
 
 
 def unseal(cursor: str, identity: Identity, *about: str) -> str:
@@ -28,6 +44,8 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
         "The parameter cursor must be the next_cursor of an earlier page of the same list: unchanged, with the same "
         "filters and order."
     )
+    if len(cursor) > 2 * (_NONCE_BYTES + _TAG_BYTES + _POSITION_BYTES):
+        raise refused
     try:
         sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
@@ -35,10 +53,42 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
     # The decoder ignores unused bits and invalid characters. So accept only a text that encodes back to itself.
     if urlsafe_b64encode(sealed).decode().rstrip("=") != cursor:
         raise refused
-    text, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
-    if not any(hmac.compare_digest(mac, _mac(key, text, identity, about)) for key in _keys()):
-        raise refused
-    return text.decode("ascii")
+    context = _context(identity, about)
+    for key in _keys():
+        position = _opened(key, sealed, context) or _opened_as_in_0_1(key, sealed, context)
+        if position is not None:
+            return position.decode("ascii")
+    raise refused
+
+
+def _opened(key: bytes, sealed: bytes, context: bytes) -> bytes | None:
+    """Return the position in a cursor; None if the cursor was not sealed with this key for this list."""
+    nonce, tag, hidden = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:-_POSITION_BYTES], sealed[-_POSITION_BYTES:]
+    if len(tag) != _TAG_BYTES:
+        return None
+    padded = _crypt(key, tag, hidden)
+    return padded.rstrip() if hmac.compare_digest(tag, _tag(key, nonce, padded, context)) else None
+
+
+def _opened_as_in_0_1(key: bytes, sealed: bytes, context: bytes) -> bytes | None:
+    """Return the position in a cursor of release 0.1.0: the readable position and a MAC. Remove this after 0.2.0."""
+    position, mac = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
+    return position if hmac.compare_digest(mac, hmac.digest(key, context + position, "sha256")[:_TAG_BYTES]) else None
+
+
+def _tag(key: bytes, nonce: bytes, padded: bytes, context: bytes) -> bytes:
+    return hmac.digest(_key_for(_LABELS[0], key), nonce + padded + context, "sha256")[:_TAG_BYTES]
+
+
+def _crypt(key: bytes, tag: bytes, text: bytes) -> bytes:
+    """Return the text XOR a stream that depends on the tag. Applied twice, it returns the text."""
+    stream = hmac.digest(_key_for(_LABELS[1], key), tag, "sha256")
+    return bytes(byte ^ mask for byte, mask in zip(text, stream, strict=True))
+
+
+def _key_for(label: bytes, key: bytes) -> bytes:
+    """Return the key for one purpose. No label begins with ``[``, as the texts do that 0.1.0 gave to the MAC."""
+    return hmac.digest(key, label, "sha256")
 
 
 def _keys() -> list[bytes]:
@@ -49,6 +99,5 @@ def _keys() -> list[bytes]:
     return [key.encode() for key in keys]
 
 
-def _mac(key: bytes, text: bytes, identity: Identity, about: tuple[str, ...]) -> bytes:
-    context = json.dumps([identity.tenant_id, identity.app_id, *about]).encode()
-    return hmac.digest(key, context + text, "sha256")[:_MAC_BYTES]
+def _context(identity: Identity, about: tuple[str, ...]) -> bytes:
+    return json.dumps([identity.tenant_id, identity.app_id, *about]).encode()

@@ -70,6 +70,12 @@ def refusals_as_busy() -> Iterator[None]:
         raise Busy from error
 
 
+def is_refused_for_good(error: ClientError) -> bool:
+    """Return whether DynamoDB refuses a value itself, such as a key that is too long. No later attempt can succeed."""
+    codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    return "ValidationException" in (error.response["Error"]["Code"], *codes) or "ValidationError" in codes
+
+
 @contextmanager
 def only_under_its_condition() -> Iterator[None]:
     """Ignore a failed condition, because then nothing needs to be written. Raises Busy like ``refusals_as_busy``."""

@@ -110,7 +110,7 @@ def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for reach in _reaches(model.name, params):
         if not owns(reach):
-            raise Breach(f"{model.name} names a partition that the served tenant or system does not own")
+            raise Breach(f"{model.name} names a partition that this request may not use")
 
 
 def _reaches(operation: str, params: Parameters) -> list[_Reach]:

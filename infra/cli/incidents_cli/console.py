@@ -1,4 +1,4 @@
-"""Print progress and failures to stderr, so that stdout has only results.
+"""Print results to stdout, and progress and failures to stderr. Every text is made safe for a terminal first.
 
 A printed failure has its cause and advice for the reader.
 """
@@ -6,14 +6,50 @@ A printed failure has its cause and advice for the reader.
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import typer
 from rich.console import Console
+from rich.text import Text
+
+
+def clean(text: object, *, keep: str = "") -> str:
+    """Return a text without characters that control a terminal, each replaced by its escape in JSON, like ``\\u001b``.
+
+    These are the characters that Python calls not printable: C0, DEL, C1, line separators, and marks that change the
+    direction of a text. The characters in ``keep`` stay. A JSON text keeps its meaning.
+    """
+    return "".join(letter if letter.isprintable() or letter in keep else _escape(letter) for letter in str(text))
+
+
+def _escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+class _Messages(Console):
+    """A console that prints texts as they are, without the markup and the emoji codes of rich."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(clean(each, keep="\n") if isinstance(each, str) else each for each in objects), **options)
+
 
 # The terminal wraps lines. Rich would break paths and commands, and the reader could not copy them.
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = _Messages(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def say(text: object = "") -> None:
+    """Print a part of the result to stdout. The text may have several lines."""
+    typer.echo(clean(text, keep="\n"))
+
+
+def succeeded(text: str) -> None:
+    """Print to stderr that something has succeeded."""
+    stderr.print(Text.assemble(("✓", "green"), f" {clean(text)}"))
+
 
 MAY_YOU_WRITE = "Check that you may write there and that the disk has room."
 _LINES_SHOWN = 20
@@ -39,16 +75,34 @@ class StepFailed(Exception):
 def step(doing: str, done: str) -> Iterator[None]:
     """Show a spinner during the step, then print how many seconds the step took."""
     started = time.monotonic()
-    with stderr.status(f"{doing} ..."):
+    with stderr.status(Text(f"{clean(doing)} ...")):
         yield
-    stderr.print(f"[green]✓[/green] {done} [dim]({time.monotonic() - started:.0f} s)[/dim]")
+    seconds = f"({time.monotonic() - started:.0f} s)"
+    stderr.print(Text.assemble(("✓", "green"), f" {clean(done)} ", (seconds, "dim")))
+
+
+@contextmanager
+def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
+    """If somebody presses Ctrl-C, print what is left behind. ``left`` is that text, or a function that returns it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stderr.print(f"Stopped. {left if isinstance(left, str) else left()}")
+        raise
 
 
 def show_failure(failure: StepFailed) -> None:
-    stderr.print(f"[bold red]✗ {failure.what}[/bold red]")
-    if failure.detail:
-        stderr.print(failure.detail, markup=False)
-    stderr.print(f"→ {failure.advice}", markup=False)
+    stderr.print(Text(f"✗ {clean(failure.what)}", "bold red"))
+    if failure.detail:  # indented, so that no detail looks like a message of the command
+        stderr.print("\n".join(f"  {line.removeprefix('  ')}" for line in failure.detail.split("\n")))
+    stderr.print(f"→ {failure.advice}")
+
+
+def private(file: Path) -> Path:
+    """Create a file if it is missing, and let only its owner read it. Return the file."""
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    return file
 
 
 @contextmanager
@@ -73,7 +127,7 @@ def run(
         raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:
-        log.write_text(printed)
+        private(log).write_text(printed)
     if done.returncode != 0:
         tail = "\n".join(f"  {line}" for line in printed.splitlines()[-_LINES_SHOWN:])
         raise StepFailed(what, tail, advice)

@@ -6,25 +6,26 @@ import shlex
 import signal
 import sys
 import time
-from datetime import UTC, datetime
 from importlib.metadata import version
-from operator import itemgetter
 from typing import Annotated
 
-import httpx
+import httpx2
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from incidents.domain.errors import Busy
+from typer._click.exceptions import ClickException  # typer has no public name for the base of its usage errors
+from typer.rich_utils import rich_format_error
 
-from .console import MAY_YOU_WRITE, StepFailed, command, show_failure, stderr
+from .console import MAY_YOU_WRITE, StepFailed, clean, command, interrupted, say, show_failure, stderr
 from .documents import costs
-from .local import emulator, issuer, sam, up_down
+from .local import emulator, issuer, log_events, sam, up_down
 from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
 from .operate.accounts import accounts
 from .operate.dead_letters import dead_letters
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
+from .operate.intake import intake
 from .operate.metrics import metrics
 from .operate.tenants.commands import tenant, verify
 
@@ -35,6 +36,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")
 cli.command()(explain)
@@ -46,7 +48,14 @@ def app() -> None:
     """Run the command that the user typed. Print a failure in a few lines, without a stack trace."""
     os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except ClickException as misuse:  # its text may quote an argument, such as the name of a file
+        misuse.message = clean(misuse.message)
+        rich_format_error(misuse)
+        sys.exit(misuse.exit_code)
+    except typer.Abort:  # the end of the input at a prompt
+        stderr.print("Stopped.")
+        sys.exit(1)
     except StepFailed as failure:
         show_failure(failure)
         sys.exit(1)
@@ -57,7 +66,7 @@ def app() -> None:
         advice = MAY_YOU_WRITE if error.filename else f"Check that the disk of {StackFolder().path} has room."
         show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", advice))
         sys.exit(1)
-    except (httpx.HTTPError, BotoCoreError, ClientError) as error:
+    except (httpx2.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):
             who, advice = "AWS", "Check that --stack, --region and your credentials belong to the deployment."
         else:
@@ -70,7 +79,7 @@ def app() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(version("grc-incidents"))
+        say(version("grc-incidents"))
         raise typer.Exit
 
 
@@ -97,10 +106,11 @@ def up(
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP must stay ignored
             signal.signal(number, _interrupt)
-    stack, started = up_down.up(
-        folder, port=port, fresh=fresh, samples=not no_samples,
-        account_map=lambda stack: account_map(stack.client("dynamodb"), stack.table_name),
-    )  # fmt: skip
+    with interrupted(lambda: up_down.left_behind(folder)):
+        stack, started = up_down.up(
+            folder, port=port, fresh=fresh, samples=not no_samples,
+            account_map=lambda stack: account_map(stack.client("dynamodb"), stack.table_name),
+        )  # fmt: skip
     _print_welcome(stack, folder)
     if detach or not started:
         return
@@ -122,15 +132,17 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Print the running stack's URLs, resource names and functions."""
-    values = emulator.running_stack(StackFolder()).status()
+    """Print the running stack's URLs, key, resource names and functions, and how busy it is."""
+    stack = emulator.running_stack(StackFolder())
+    values = stack.status() | {"calls": emulator.load(stack)}
     if as_json:
-        typer.echo(json.dumps(values, indent=2))
+        say(json.dumps(values, indent=2))
         return
-    functions = values.pop("functions")
+    functions, calls = values.pop("functions"), values.pop("calls")
     for name, value in values.items():
-        typer.echo(f"{name:<18} {value}")
-    typer.echo(f"{'functions':<18} {', '.join(sorted(functions))}")
+        say(f"{name:<18} {value}")
+    say(f"{'functions':<18} {', '.join(sorted(functions))}")
+    say(f"{'calls':<18} {calls['running']} of at most {calls['limit']} run, {calls['waiting']} wait")
 
 
 @cli.command()
@@ -144,7 +156,8 @@ def token(
     """Print a token of the development issuer for the running stack."""
     folder = StackFolder()
     stack = emulator.running_stack(folder)
-    typer.echo(issuer.token(stack, folder, tenant=tenant, app=app, subject=subject, scope=scope, expires_in=expires_in))
+    issuer.check(stack, issuer.claims_of(stack, tenant, app, subject, scope, expires_in))
+    say(issuer.token(stack, folder, tenant=tenant, app=app, subject=subject, scope=scope, expires_in=expires_in))
 
 
 @cli.command()
@@ -152,21 +165,25 @@ def logs(
     function: Annotated[
         str | None, typer.Argument(help="Print only this function's log. Example: create_incident. Default: all.")
     ] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Print only the log events of this request, by the request_id of its answer."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Print only later log events: 30s, 15m, 2h, 7d, or a timestamp.")
+    ] = None,
 ) -> None:
     """Print the functions' log events, oldest first."""
+    first = log_events.first_moment(since, time.time()) if since else None
     stack = emulator.running_stack(StackFolder())
     functions = sorted(stack.functions or {})
     if function is not None and function not in functions:
         raise StepFailed(f"There is no function {function}.", "", f"Use one of: {', '.join(functions)}")
-    client = stack.client("logs")
-    events = [
-        (event["timestamp"], name, event["message"].rstrip())
-        for name in ([function] if function else functions)
-        for page in client.get_paginator("filter_log_events").paginate(logGroupName=stack.log_group(name))
-        for event in page["events"]
-    ]
-    for at, name, message in sorted(events, key=itemgetter(0)):
-        typer.echo(f"{datetime.fromtimestamp(at / 1000, UTC):%H:%M:%S.%f} {name} {message}")
+    lines = log_events.read(stack, [function] if function else functions, request, first)
+    for line in lines:
+        say(clean(line))
+    if not lines and (request or since):
+        stderr.print("No log event matches.")
 
 
 @cli.command()
@@ -178,7 +195,7 @@ def build(
     """Build the functions into .aws-sam/build, by default for the template's runtime and architecture."""
     sam.install()
     sam.build(sam.host_parameters() if for_host else {})
-    typer.echo(CHECKOUT / ".aws-sam" / "build")
+    say(CHECKOUT / ".aws-sam" / "build")
 
 
 @cli.command()
@@ -187,14 +204,14 @@ def openapi() -> None:
     from .documents import openapi as generator  # takes 0.8 s, because it imports all modules of the functions
 
     generator.FILE.write_text(generator.text())
-    typer.echo(generator.FILE)
+    say(generator.FILE)
 
 
 @cli.command(name="costs")
 def costs_() -> None:
     """Print the cost tables of docs/runbooks/costs.md, computed from the prices in documents/costs.py."""
     for table in costs.tables().values():
-        typer.echo(table)
+        say(table)
 
 
 def _print_welcome(stack: Stack, folder: StackFolder) -> None:
@@ -205,7 +222,7 @@ def _print_welcome(stack: Stack, folder: StackFolder) -> None:
     newest = up_down.newest_incident(stack, folder)
     third = f"{url}/{newest}" if newest else f"{url}?order=asc&limit=1"
     new = json.dumps({"title": "Laptop stolen on a train", "severity": "medium", "detected_at": "2026-11-20T08:30:00Z"})
-    typer.echo(f"""
+    say(f"""
 The Incident service is up at
   {stack.api_url}
 

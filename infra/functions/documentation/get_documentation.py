@@ -20,7 +20,7 @@ from typing import Any
 
 PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
-_GZIP = re.compile(r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)", re.IGNORECASE | re.ASCII)
+_WEIGHT = re.compile(r"\s*q=(0?\.[0-9]{0,9}|0|1(?:\.0{0,9})?)\s*")
 _ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
 SECONDS_FRESH = 300  # a browser uses its copy for this time; then it asks again, and sends the copy's ETag
 
@@ -51,7 +51,7 @@ class Text:
         """
         if self._is_known(headers.get("if-none-match", "")):
             return {"statusCode": 304, "headers": self._headers, "body": ""}
-        if not _GZIP.search(headers.get("accept-encoding", "")):
+        if not _accepts_gzip(headers.get("accept-encoding", "")):
             return {"statusCode": 200, "headers": self._headers, "body": self._bytes.decode()}
         return {
             "statusCode": 200,
@@ -67,6 +67,16 @@ class Text:
             _ENTITY_TAGS.fullmatch(known) is not None
             and self._headers["etag"].removeprefix("W/") in re.findall(r'"[!#-~]*"', known)
         )
+
+
+def _accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether the header Accept-Encoding names gzip with a weight above 0 (RFC 9110 12.5.3)."""
+    for coding in accept_encoding.lower().split(","):
+        name, has_weight, parameter = coding.partition(";")
+        if name.strip() == "gzip":
+            weight = _WEIGHT.fullmatch(parameter)
+            return not has_weight or (weight is not None and weight[1].strip("0.") != "")
+    return False
 
 
 def _viewer(name: str) -> str:

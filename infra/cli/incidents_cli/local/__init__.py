@@ -1,13 +1,15 @@
 """The local stack: the complete service on this machine, with an emulator of AWS.
 
-``up_down``       the steps of `incidents up` and `incidents down`
-``sam``           runs `sam build` and `sam deploy` in a tool environment for SAM
-``for_emulator``  changes copies of the built templates for the emulator
-``artifact``      adds byte code to the built functions, and removes their unused files
-``routes``        creates the HTTP API's routes, because the emulator does not create them
-``emulator``      starts and stops the process that emulates AWS
-``issuer``        publishes the keys of the development token issuer, and signs its tokens
-``local_stack``   the stack's record, its folder, and the environment of its processes
+``up_down``          the steps of `incidents up` and `incidents down`
+``sam``              runs `sam build` and `sam deploy` in a tool environment for SAM
+``for_emulator``     changes copies of the built templates for the emulator
+``artifact``         adds byte code to the built functions, and removes their unused files
+``routes``           creates the HTTP API's routes, because the emulator does not create them
+``emulator``         starts and stops the process that emulates AWS
+``ministack_guard``  runs in that process: refuses whoever does not have the stack's key, and lets calls wait
+``issuer``           publishes the keys of the development token issuer, and signs its tokens
+``log_events``       reads the functions' log events
+``local_stack``      the stack's record, its folder, and the environment of its processes
 
 If the table is empty, `incidents up` loads the samples in ``samples.json`` and ``sample_findings.json``.
 """

@@ -42,6 +42,8 @@ def write(folder: Path, *, versions: bool) -> Path:
     _set(service, SERVICE)
     _set(eventing, EVENTING)
     _leave_out_leading_keys(service)
+    _leave_out_bus_policy(service)
+    _leave_out_tls(eventing)
     _leave_out_metric_math(observability)
     if not versions:
         _leave_out_versions(service)
@@ -63,6 +65,28 @@ def _leave_out_leading_keys(template: dict[str, Any]) -> None:
             for statement in policy["PolicyDocument"]["Statement"]:
                 changed += statement.get("Condition", {}).pop("Null", None) is not None
     _demand(changed, 'a "Null" in a role')
+
+
+def _leave_out_bus_policy(template: dict[str, Any]) -> None:
+    """Remove the bus's policy, because the emulator does not have resources of the type ``AWS::Events::EventBusPolicy``."""
+    policies = list(_of_type(template, "AWS::Events::EventBusPolicy"))
+    _demand(policies, "a policy of the bus")
+    for name in policies:
+        del template["Resources"][name]
+
+
+def _leave_out_tls(template: dict[str, Any]) -> None:
+    """Remove the statements that refuse requests without TLS, because the emulator is reached over HTTP."""
+    policies = _of_type(template, "AWS::SQS::QueuePolicy")
+    changed = 0
+    for name, policy in policies.items():
+        document = policy["Properties"]["PolicyDocument"]
+        kept = [statement for statement in document["Statement"] if statement["Effect"] != "Deny"]
+        changed += len(document["Statement"]) - len(kept)
+        document["Statement"] = kept
+        if not kept:
+            del template["Resources"][name]
+    _demand(changed, "a statement about TLS of a queue")
 
 
 def _leave_out_metric_math(template: dict[str, Any]) -> None:

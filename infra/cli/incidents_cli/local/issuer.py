@@ -6,17 +6,23 @@ like those of any OIDC issuer: signature, issuer, audience, expiry and scope.
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from incidents.domain.errors import NotAuthenticated, NotPermitted
+from incidents.domain.identity import claim_names, from_claims
 
+from ..console import StepFailed
 from .local_stack import AUDIENCE, ISSUER_BUCKET, Stack, StackFolder, write
 
 SCOPES = "incidents:read incidents:write"
 KEY_ID = "development"
 DAY = 86_400
+_USUAL_NAMES = {"TenantClaim": "tenant_id", "AppClaim": "app_id", "AppMarker": "", "ScopeClaims": "scope,scp"}
 
 
 def publish(stack: Stack, folder: StackFolder) -> None:
@@ -48,21 +54,49 @@ def token(
     scope: str = SCOPES, expires_in: int = DAY,
 ) -> str:  # fmt: skip
     """Return a signed token with the claims that the deployed stack reads. ``expires_in`` is in seconds."""
-    now, names = int(time.time()), stack.claims or {}
+    claims = claims_of(stack, tenant, app, subject, scope, expires_in)
+    return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": KEY_ID})
+
+
+def claims_of(
+    stack: Stack, tenant: str, app: str | None, subject: str, scope: str, expires_in: int
+) -> dict[str, Any]:  # fmt: skip
+    """Return the claims of a token for the deployed stack."""
+    now, names = int(time.time()), _names(stack)
     claims = {
         "iss": stack.issuer,
         "aud": AUDIENCE,
         "sub": subject,
-        names.get("TenantClaim", "tenant_id"): tenant,
-        names.get("ScopeClaims", "scope").split(",")[0]: scope,
+        names["TenantClaim"]: tenant,
+        names["ScopeClaims"].split(",")[0]: scope,
         "iat": now,
         "exp": now + expires_in,
     }
     if app is not None:
-        claims[names.get("AppClaim", "app_id")] = app
-        marker, is_, value = names.get("AppMarker", "").partition("=")
+        claims[names["AppClaim"]] = app
+        marker, is_, value = names["AppMarker"].partition("=")
         claims |= {marker: value} if is_ else {}
-    return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": KEY_ID})
+    return claims
+
+
+def check(stack: Stack, claims: Mapping[str, Any]) -> None:
+    """Raise StepFailed if the API would refuse a token with these claims, at every operation."""
+    texts = {name: str(value) for name, value in claims.items()}  # as the gateway passes them
+    try:
+        scopes = from_claims(texts, time.time(), stack.issuer, claim_names(" ".join(_names(stack).values()))).scopes
+    except (NotAuthenticated, NotPermitted) as error:
+        raise StepFailed("The API would refuse this token.", f"  {error.detail}", "Correct the options.") from None
+    if scopes.isdisjoint(SCOPES.split()):
+        raise StepFailed(
+            "The API would refuse this token at every operation.",
+            f"  Its scopes: {' '.join(sorted(scopes)) or 'none'}",
+            f"Give it one scope or both: --scope '{SCOPES}'",
+        )  # fmt: skip
+
+
+def _names(stack: Stack) -> dict[str, str]:
+    """Return the parameters of the stack that name claims, in the order of ``claim_names``."""
+    return _USUAL_NAMES | (stack.claims or {})
 
 
 def _key(folder: StackFolder) -> rsa.RSAPrivateKey:

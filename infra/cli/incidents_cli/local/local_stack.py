@@ -3,12 +3,13 @@
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, fields, replace
+import secrets
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..console import StepFailed, command
+from ..console import StepFailed, command, private
 
 if TYPE_CHECKING:
     import boto3
@@ -27,8 +28,6 @@ AUDIENCE = "incidents"
 ISSUER_BUCKET = "token-issuer"
 CLAIM_PARAMETERS = ("TenantClaim", "AppClaim", "AppMarker", "ScopeClaims")
 DEFAULT_PORT = 4566
-# The emulator requires an access key, and accepts any value.
-ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105
 
 CHECKOUT = Path(__file__).parents[4]
 TEMPLATE = CHECKOUT / "template.yaml"
@@ -56,14 +55,23 @@ class StackFolder:
         """Create the folder and its subfolders. Only the owner can read the folder, because it has a signing key."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (self.state, self.objects, self.temporary, self.logs):
-            part.mkdir(exist_ok=True)
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
+def new_access_key() -> str:
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop."""
+    """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop.
+
+    ``access_key`` is a secret: whoever has it can run code as the user of this machine. It is both the id and the
+    secret of the AWS credentials. It is empty if an earlier version of the command recorded the stack.
+    """
 
     port: int
+    access_key: str = field(default_factory=new_access_key)
     pid: int | None = None
     ready: bool = False
     api_id: str = ""
@@ -101,8 +109,8 @@ class Stack:
             "api_url": self.api_url,
             "endpoint_url": self.endpoint_url,
             "region": REGION,
-            "access_key_id": ACCESS_KEY_ID,
-            "secret_access_key": SECRET_ACCESS_KEY,
+            "access_key_id": self.access_key,
+            "secret_access_key": self.access_key,
             "issuer": self.issuer,
             "audience": AUDIENCE,
             "table_name": self.table_name,
@@ -116,7 +124,7 @@ class Stack:
     def _session(self) -> "boto3.Session":
         import boto3  # takes 0.5 s, so `incidents token` does not import it
 
-        return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=REGION)
+        return boto3.Session(self.access_key, self.access_key, region_name=REGION)
 
     @overload
     def client(self, service: Literal["apigatewayv2"]) -> "ApiGatewayV2Client": ...
@@ -169,8 +177,7 @@ class Stack:
 def write(path: Path, content: bytes) -> None:
     """Write a file atomically, readable by its owner only."""
     unfinished = path.with_suffix(".unfinished")
-    unfinished.touch(mode=0o600)
-    unfinished.write_bytes(content)
+    private(unfinished).write_bytes(content)
     unfinished.replace(path)
 
 
@@ -183,8 +190,8 @@ def load(folder: StackFolder) -> Stack | None:
     """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
         recorded = json.loads(folder.record.read_text())
-        known = {field.name for field in fields(Stack)}  # a record of another version may have more fields
-        stack = Stack(**{name: value for name, value in recorded.items() if name in known})
+        known = {member.name for member in fields(Stack)}  # a record of another version may have more fields
+        stack = Stack(**{"access_key": ""} | {name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
             raise TypeError("port and pid must be whole numbers")
         return stack
@@ -212,8 +219,8 @@ def subprocess_environment(stack: Stack | None = None) -> dict[str, str]:
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": stack.access_key if stack else "none",
+        "AWS_SECRET_ACCESS_KEY": stack.access_key if stack else "none",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

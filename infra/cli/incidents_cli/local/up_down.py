@@ -10,11 +10,11 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
-from ..console import StepFailed, command, stderr, step
+from ..console import StepFailed, command, private, stderr, step
 from . import emulator, issuer, routes, sam
-from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load
+from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
 if TYPE_CHECKING:
     from incidents.storage.account_map import AccountMap
@@ -46,6 +46,9 @@ def up(
     with _alone(folder):
         known = _start_over(folder) if fresh else load(folder)
         running = known is not None and emulator.is_alive(known)
+        if known is not None and running and not known.access_key:
+            stderr.print("An earlier version started the stack, without protection. It is stopped and started again.")
+            known, running = emulator.stop(known, folder), False
         stack = _on_port(known, port, running)
         if known is not None and known.pid is not None and not running:
             _after_a_crash(folder)
@@ -78,6 +81,14 @@ def up(
     return stack, not running
 
 
+def left_behind(folder: StackFolder) -> str:
+    """Return what an interrupted `incidents up` leaves behind, and what to do."""
+    stack, to_start = load(folder), command("up")
+    if stack is None or not emulator.is_alive(stack):
+        return f"No stack runs. Start the stack: {to_start}"
+    return f"The stack runs, perhaps with a part of the new code. Deploy the code again: {to_start}"
+
+
 def down(folder: StackFolder) -> bool:
     """Stop this checkout's stack and keep its data. Return whether the stack was running."""
     stack = load(folder)
@@ -106,7 +117,7 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
 
 @contextmanager
 def _alone(folder: StackFolder) -> Iterator[None]:
-    with folder.lock.open("w") as lock:
+    with private(folder.lock).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -153,10 +164,7 @@ def _remove_data(folder: StackFolder) -> None:
 def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
     stack = known or Stack(port=port or DEFAULT_PORT)
     if running:
-        if not emulator.answers(stack):
-            raise StepFailed(
-                "The stack runs but does not answer.", "", f"Start it again: {command('down')}, then {command('up')}"
-            )
+        emulator.must_answer(stack)
         if port not in (None, stack.port):
             raise StepFailed(
                 f"This checkout's stack already runs on port {stack.port}.", "",
@@ -164,7 +172,7 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
             )  # fmt: skip
         stderr.print(f"The stack runs on port {stack.port}. This command updates it with the current code.")
         return stack
-    stack = replace(stack, port=port or stack.port, pid=None)
+    stack = replace(stack, port=port or stack.port, pid=None, access_key=stack.access_key or new_access_key())
     if not emulator.is_free(stack.port):
         raise StepFailed(
             f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",
@@ -215,8 +223,8 @@ def _send_sample_findings(stack: Stack, folder: StackFolder, accounts: "AccountM
         time.sleep(0.2)
 
 
-def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx.Response:
-    answer = httpx.request(
+def _call(stack: Stack, method: str, path: str, token: str, body: object = None) -> httpx2.Response:
+    answer = httpx2.request(
         method, stack.incidents_url + path, json=body, headers={"authorization": f"Bearer {token}"}, timeout=30,
         trust_env=False,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..console import StepFailed, command, stderr
+from ..console import StepFailed, clean, command, say, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
 accounts = typer.Typer(no_args_is_help=True, help="Edit the account map: which tenant owns an AWS account's findings.")
@@ -75,6 +75,6 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     """Print one line per link: the account, its tenants and, for the link of a producer, the event source."""
     links = Deployment(stack, region).account_map().links()
     for linked in links:
-        typer.echo(f"{linked.account_id}  {','.join(linked.tenants)}  {linked.producer or ''}".rstrip())
+        say(clean(f"{linked.account_id}  {','.join(linked.tenants)}  {linked.producer or ''}".rstrip()))
     if not links:
         stderr.print(f"No account is linked. Link one: {command('account link ACCOUNT TENANT')}")

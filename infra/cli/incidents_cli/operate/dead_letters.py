@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from incidents import findings
 
-from ..console import StepFailed, command, stderr
+from ..console import StepFailed, clean, command, interrupted, say, stderr
 from .deployment import Deployment, RegionOption, StackOption
 
 dead_letters = typer.Typer(
@@ -18,13 +19,15 @@ dead_letters = typer.Typer(
 
 _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empty
 _AT_ONCE = 10
+_SHOWN = 256  # characters of a reason, a source or an account
 _HELD_SECONDS = 60  # if the command is killed, its messages stay hidden from others for at most this time
 
 
 class DeadLetter(NamedTuple):
     """A message that could not be processed. ``body`` is the message's event as text.
 
-    ``account`` and ``source`` are ``-`` if they are unknown.
+    ``account`` is the account that decides the tenant: that of the finding, which may differ from the event's. An event
+    of several accounts has them with commas. ``account`` and ``source`` are ``-`` if they are unknown.
     """
 
     message_id: str
@@ -42,7 +45,7 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     with _held(Deployment(stack, region)) as held:
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
-            typer.echo(f"{letter.message_id}  {age}  {letter.reason}  {letter.source}  {letter.account}")
+            say(f"{letter.message_id}  {age}  {letter.reason}  {letter.source}  {letter.account}")
         if not held:
             stderr.print("There are no dead letters.")
 
@@ -56,11 +59,11 @@ def show(
     """Print a dead letter's event as JSON on stdout, and its reason on stderr."""
     with _held(Deployment(stack, region)) as held:
         letter = _letter_of(held, message_id)
-        stderr.print(letter.reason, markup=False)
+        stderr.print(letter.reason)
         try:
-            typer.echo(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
+            say(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
         except (ValueError, RecursionError):
-            typer.echo(letter.body)
+            say(letter.body)
 
 
 @dead_letters.command()
@@ -77,7 +80,10 @@ def redrive(
     """
     deployment = Deployment(stack, region)
     queues, sent = deployment.client("sqs"), 0
-    with _held(deployment) as held:
+    with (
+        interrupted(lambda: f"Dead letters sent again: {sent}. The others are still dead letters."),
+        _held(deployment) as held,
+    ):
         letters = [_letter_of(held, message_id) for message_id in message_ids or held]
         for letter in letters:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
@@ -120,16 +126,27 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
         message["MessageId"],
         message["ReceiptHandle"],
         int(message["Attributes"]["SentTimestamp"]) / 1000,
-        _hide_control_characters(said.get("reason") or "failed at every receive"),
-        _hide_control_characters(said.get("account") or str(event.get("account", "-"))),
-        _hide_control_characters(said.get("source") or str(event.get("source", "-"))),
+        _short(said.get("reason") or "failed at every receive"),
+        _short(_accounts(event) or said.get("account") or str(event.get("account", "-"))),
+        _short(said.get("source") or str(event.get("source", "-"))),
         message["Body"],
     )
 
 
-def _hide_control_characters(text: str) -> str:
-    """Return the first 256 characters of a text, with ``?`` for each unprintable character, to fit on one line."""
-    return "".join(character if character.isprintable() else "?" for character in text[:256])
+def _short(text: str) -> str:
+    return clean(text[:_SHOWN])
+
+
+def _accounts(event: dict[str, Any]) -> str:
+    """Return the accounts of an event's findings, or an empty text if no finding can be read.
+
+    The event itself may be of another account: an administrator of Security Hub sends the findings of its members.
+    """
+    try:
+        reports = findings.read(findings.as_from_aws(event))
+    except (findings.EventRefused, RecursionError):
+        return ""
+    return ",".join(dict.fromkeys(report.account_id for report in reports if isinstance(report, findings.Finding)))
 
 
 def _event(body: str) -> dict[str, Any]:

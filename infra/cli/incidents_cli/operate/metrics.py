@@ -13,7 +13,7 @@ from incidents.domain.metric_answer import get_incident_metrics
 from incidents.edges import parameters
 from incidents.storage import guard, keys
 
-from ..console import StepFailed, command, stderr, step
+from ..console import StepFailed, command, interrupted, stderr, step
 from . import metrics_view
 from .deployment import Deployment, RegionOption, StackOption
 
@@ -84,7 +84,8 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
     with step("Reading the tenant's incidents", "Read the tenant's incidents"), guard.serving_tenant(tenant):
         days = sorted(set(_repository(deployment, tenant).days()))
     marked = Marks(keys.METRIC_DAYS, deployment.guarded_dynamodb, deployment.table_name)
-    with stderr.status("Marking ...") as shown:
+    n, left = 0, "Days marked: {} of {}. Run the same command again."
+    with interrupted(lambda: left.format(n, len(days))), stderr.status("Marking ...") as shown:
         for n, (kind, day) in enumerate(days, start=1):
             marked.mark(tenant, kind, day, now=time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(days)}")

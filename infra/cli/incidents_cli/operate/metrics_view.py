@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..console import clean, private
+
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
 _NOTHING = "-"
@@ -68,7 +70,7 @@ def _groups(answer: dict[str, Any], width: int) -> Table:
             f"{_short(values['p50'])}/{_short(values['p90'])} ({values['n']})" if values["n"] else _NOTHING
             for values in (group[metric] for metric in (*_NAMES, "open"))
         )
-        table.add_row(_as_it_stands(_none_if_null(group["group"])), *cells)
+        table.add_row(Text(clean(_none_if_null(group["group"]))), *cells)
     return table
 
 
@@ -92,11 +94,6 @@ def _trend(answer: dict[str, Any]) -> Table:
     return table
 
 
-def _as_it_stands(text: str) -> Text:
-    """Return a caller's text, safe to print: markup has no effect, and ``?`` replaces each control character."""
-    return Text("".join(character if character.isprintable() else "?" for character in text))
-
-
 def _table(title: str, name_width: int = 11) -> Table:
     """Return a table whose first column has the names of the rows. Longer names than ``name_width`` are cut."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -110,7 +107,7 @@ def _line(values: list[int | None], highest: int) -> str:
 
 
 def duration(minutes: float | None) -> str:
-    """Format minutes in days and hours, or in hours and minutes if below a day: ``3d 4h``. Show days only from 100."""
+    """Format minutes in days and hours, or in hours and minutes if below a day: ``3d 4h``. From 100 days on, leave out the hours: ``120d``."""
     if minutes is None:
         return _NOTHING
     days, rest = divmod(round(minutes), 24 * 60)
@@ -161,7 +158,7 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_ylim(bottom=0)
         place.grid(axis="y", color="0.9")
     places[0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2)
-    figure.savefig(file, dpi=110)
+    figure.savefig(private(file), dpi=110)
     pyplot.close(figure)
 
 

@@ -10,7 +10,7 @@ import typer
 from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
-from ...console import StepFailed, stderr, writing
+from ...console import StepFailed, clean, interrupted, say, stderr, writing
 from ...local import issuer
 from ...local.emulator import running_stack
 from ...local.local_stack import StackFolder
@@ -78,11 +78,11 @@ def import_(
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:
-            typer.echo(f"{label:<14} {value}")
+            say(f"{label:<14} {value}")
     for rule, times in counts.repairs.most_common():
-        typer.echo(f"  {rule}: {times}")
+        say(clean(f"  {rule}: {times}"))
     if counts.failed:
-        stderr.print(f"The failed rows and their errors are in {errors}", markup=False)
+        stderr.print(f"The failed rows and their errors are in {errors}")
         raise typer.Exit(1)
 
 
@@ -97,12 +97,10 @@ def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> C
         client = Client(base_url, token)
     except ValueError as error:
         raise StepFailed("The API cannot be called.", f"  {error}", f"Correct --url or the token in {TOKEN}.") from None
-    with client, Progress(_record(job.file)) as progress:
+    left = "What was sent is recorded. Run the same command again to continue."
+    with interrupted(left), client, Progress(_record(job.file)) as progress:
         try:
             return importer.run_import(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)
-        except KeyboardInterrupt:
-            stderr.print("Stopped. Run the same command again to continue.")
-            raise typer.Exit(130) from None
         except GrcError as error:
             raise StepFailed(
                 "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then import again."

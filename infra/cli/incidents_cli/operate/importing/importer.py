@@ -20,7 +20,7 @@ from incidents.domain.errors import InvalidIncident
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ...console import StepFailed, stderr, writing
+from ...console import StepFailed, private, stderr, writing
 from . import checking
 from .checking import CheckedRow
 from .job import Counts, Job
@@ -64,9 +64,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                self._file.touch(mode=0o600)  # only the file's owner can read it, as with an export
                 # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
-                self._open = self._file.open("w", encoding="utf-8", errors="backslashreplace")
+                self._open = private(self._file).open("w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
 
@@ -100,7 +99,6 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
         stderr.print(
             f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
             "second import would create the incidents of these rows again.",
-            markup=False,
         )
     goes_on = progress.begin(place) and _is_still_there(client, progress)
     if goes_on:

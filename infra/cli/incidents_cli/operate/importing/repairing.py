@@ -34,7 +34,8 @@ def _value(field: str, value: Any, repairs: list[str]) -> Any:
         return _noted(value, texts.repair_paragraphs(value), repairs)
     if field in model.LISTS and isinstance(value, list):
         items = list(_items(value, repairs))
-        once = [item for place, item in enumerate(items) if item not in items[:place]]
+        earlier: set[str] = set()
+        once = [item for item in items if not isinstance(item, str) or not (item in earlier or earlier.add(item))]  # type: ignore[func-returns-value]
         if len(once) < len(items):
             repairs.append(EQUAL)
         return once

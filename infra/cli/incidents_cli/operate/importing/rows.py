@@ -12,6 +12,7 @@ The reader has only one row in memory, so a file may have any size.
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from .repairing import repair
 
 FORMS = (".csv", ".jsonl", ".ndjson")
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
+_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -88,7 +90,8 @@ def _check_header(file: Path, header: list[str]) -> None:
                 f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
                 for violation in invalid.violations
             ]
-    wrong += [f"{name}: is there twice" for n, name in enumerate(header) if name in header[:n] and name not in unknown]
+    named = Counter(header)
+    wrong += [f"{name}: is there twice" for name in named if named[name] > 1 and name not in unknown]
     if "title" not in header:
         wrong.append("title: is required")
     if wrong:
@@ -115,7 +118,7 @@ def _of_cells(line: int, texts: dict[str, Any]) -> Row:
 def _of_lines(file: Path) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip():
+            if content.strip() and not content.startswith(_SETTINGS):
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, writing
+from ...console import StepFailed, private, writing
 from ...local.local_stack import write
 
 
@@ -65,11 +65,11 @@ def in_file_names(tenant_id: str) -> str:
 def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
     """Cut a file to its first ``size`` bytes, and open the file to append to it.
 
-    Create the file if it is missing. Only its owner can then read it. Raises StepFailed if the file is shorter than
+    Create the file if it is missing. Only its owner can read it. Raises StepFailed if the file is shorter than
     ``size`` or cannot be written.
     """
     with writing(path):
-        file = open(path, "r+b", opener=lambda name, _: os.open(name, os.O_RDWR | os.O_CREAT, 0o600))  # noqa: SIM115
+        file = private(path).open("r+b")
     try:
         with writing(path):
             if file.seek(0, os.SEEK_END) < size:

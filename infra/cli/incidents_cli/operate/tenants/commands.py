@@ -12,7 +12,7 @@ import typer
 from incidents.domain import model
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ...console import StepFailed, command, stderr
+from ...console import StepFailed, clean, command, interrupted, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption, guarded
 from .checkpoint import Checkpoint, in_file_names
 
@@ -43,6 +43,7 @@ def verify(
     An interrupted run continues when you run the same command again.
     """
     from . import verify as walk  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
+    from .reading import nothing_of  # takes 50 ms, as below
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
@@ -50,24 +51,21 @@ def verify(
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{in_file_names(tenant_id)}.checkpoint")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
-    with _show_progress(f"Verifying {tenant_id}") as show:
-        outcome = walk.verify(reader, state, report, lambda violation: typer.echo(str(violation)), show)
+    left = f"The checkpoint {file} is left. Run the same command again to continue."
+    with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:
+        outcome = walk.verify(reader, state, report, lambda violation: say(clean(violation)), show)
     state.remove()
     for kind, count in outcome.looked_at.items():
         stderr.print(f"{count:>9,} {kind}")
     if not outcome.looked_at:
-        raise StepFailed(
-            f"The table has no items of the tenant {tenant_id}.", f"  {reader.table_arn()}",
-            "Check that --tenant is the claim tenant_id of the tenant's tokens. If it is, and the tenant has created "
-            "incidents, this table lost these incidents or never had them.",
-        )  # fmt: skip
+        raise nothing_of(reader)
     if outcome.violations:
         detail = "\n".join(f"  {rule}: {count}" for rule, count in sorted(outcome.violations.items()))
         raise StepFailed(
             f"Violations in the tenant {tenant_id}: {sum(outcome.violations.values())}.", detail,
             "Follow docs/runbooks/restore.md. Its table has the remedy for each rule.",
         )  # fmt: skip
-    stderr.print(f"[green]✓[/green] The tenant {tenant_id} has no violations.")
+    succeeded(f"The tenant {tenant_id} has no violations.")
 
 
 @tenant.command()
@@ -85,15 +83,15 @@ def export(
     from . import export as walk  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
-    with _show_progress(f"Exporting {tenant_id}") as show:
+    left = f"{file}.part and {file}.checkpoint are left. Run the same command again to continue."
+    with interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
-    stderr.print(f"[green]✓[/green] {done.incidents:,} incidents with {done.changes:,} changes")
+    succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes")
     if done.incomplete:
         stderr.print(
-            f"[yellow]Incomplete trails: {done.incomplete}. To find the cause: "
-            f"{command('verify')} --tenant {tenant_id}[/yellow]"
+            f"Incomplete trails: {done.incomplete}. To find the cause: {command('verify')} --tenant {tenant_id}"
         )
-    typer.echo(f"{done.sha256}  {file}")
+    say(f"{done.sha256}  {file}")
 
 
 @tenant.command()
@@ -123,7 +121,6 @@ def erase(
     reader = _reader(tenant_id, table, stack, region)
     stderr.print(
         f"This command erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo it.",
-        markup=False,
     )
     stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md), so that nobody writes new items for it.")
     if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
@@ -132,12 +129,16 @@ def erase(
         )
     quiet = walk.QUIET_SECONDS if quiet_seconds is None else quiet_seconds
     file = proof or Path(f"erasure-{in_file_names(tenant_id)}.json")
-    with _show_progress(f"Erasing {tenant_id}") as show:
+    left = (
+        f"Some items of the tenant {tenant_id} may be left, and there is no proof yet. Run the same command again to "
+        f"continue from {file}.checkpoint."
+    )
+    with interrupted(left), _show_progress(f"Erasing {tenant_id}") as show:
         done = walk.erase(reader, file, quiet, lambda kind, count: show(f"{kind} items", count, None))
     for kind, count in done.items.items():
-        typer.echo(f"{kind:<12} {count:>9} erased")
-    typer.echo(f"{'remaining':<12} {sum(done.remaining.values()):>9} in {len(done.remaining)} partitions")
-    stderr.print(f"[green]✓[/green] The tenant {tenant_id} is erased. The proof is {file}")
+        say(f"{kind:<12} {count:>9} erased")
+    say(f"{'remaining':<12} {sum(done.remaining.values()):>9} in {len(done.remaining)} partitions")
+    succeeded(f"The tenant {tenant_id} is erased. The proof is {file}")
 
 
 @tenant.command()
@@ -170,13 +171,16 @@ def counter(
     if lower is None:
         years = counting.read(reader)
         for each in years:
-            typer.echo(_described(each))
+            say(_described(each))
         if not years:
             stderr.print(f"The tenant {tenant_id} has no numbers of the form INC-2026-000042.")
         return
     stderr.print(f"Reading the numbers, and waiting {counting.SETTLE_SECONDS} seconds for creates that are under way.")
+    left = f"The counter may be lowered or not. Look: {command('tenant counter')} --tenant {tenant_id}"
     try:
-        year = counting.lower(reader, guarded(Deployment(stack, region).client("dynamodb")), lower, bound and bound[1])
+        with interrupted(left):
+            client = guarded(Deployment(stack, region).client("dynamodb"))
+            year = counting.lower(reader, client, lower, bound and bound[1])
     except counting.Refused as refused:
         fault, current = refused.args
         raise StepFailed(
@@ -185,7 +189,7 @@ def counter(
             "The mistyped number is at the upper end of a gap.",
         ) from None  # fmt: skip
     count = 1 + (year.counter or 0)
-    stderr.print(f"[green]✓[/green] The next number of {lower} is {model.generated_number(lower, count)}.")
+    succeeded(f"The next number of {lower} is {model.generated_number(lower, count)}.")
 
 
 def _described(year: "Year") -> str:

@@ -23,7 +23,7 @@ from incidents.storage.stored_form import Item
 from ...console import StepFailed, writing
 from ...local.local_stack import write
 from .checkpoint import Checkpoint
-from .reading import TenantReader, batches, give_way
+from .reading import TenantReader, batches, give_way, nothing_of
 
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
@@ -55,8 +55,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     """Erase a tenant until ``quiet`` seconds pass without a new item. Then write the proof, and return it.
 
     An interrupted erasure continues from its checkpoint, which has the numbers of erased items. The items of the
-    interrupted step are missing from these numbers. Raises StepFailed if somebody still writes items of the tenant, if
-    the last read finds an item, or if the proof cannot be written.
+    interrupted step are missing from these numbers. Raises StepFailed if there is no item of the tenant, if somebody
+    still writes items of the tenant, if the last read finds an item, or if the proof cannot be written.
     """
     if proof.exists():
         raise StepFailed(
@@ -75,6 +75,9 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
     partitions = _Partitions(reader)
     partitions.erase(gone)
+    if not state["items"]:
+        checkpoint.remove()
+        raise nothing_of(reader, "Nothing was erased, so no proof of erasure was written.")
     rounds, silent_since = 0, time.monotonic()
     while time.monotonic() - silent_since < quiet:
         time.sleep(min(_LOOK_EVERY, quiet))

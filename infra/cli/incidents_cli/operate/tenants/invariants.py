@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from incidents.domain import json_text, model, payloads, timestamps, wire_form
+from incidents.domain import intake_policy, json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.model import Change, Incident
-from incidents.storage import keys, stored_form
+from incidents.storage import keys, settings, stored_form
 from incidents.storage.stored_form import Item
 
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
@@ -156,6 +156,29 @@ def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violatio
     """Check the item of a finding against the incident that the item names."""
     whole = "seen_at" in item and "pages" in item
     return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
+
+
+def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
+    """Check the current settings of a name, or one version of them. ``current`` is the item that the versions lead to.
+
+    The current settings must equal the newest version, so no version may be newer.
+    """
+    name, _, numbered = sk.partition("#")
+    violations = of_expiry(sk, item)
+    try:
+        stored = settings.to_settings(item)
+        if name == settings.INTAKE:
+            intake_policy.parse(stored.value)
+        newest = settings.to_settings(current) if current else None
+    except _UNREADABLE as error:
+        actual = f"settings that cannot be read ({type(error).__name__})"
+        return [*violations, Violation("settings", sk, actual, "settings as the service writes them")]
+    if numbered and stored.version != int(numbered):
+        violations.append(Violation("settings", sk, f"version {stored.version}", f"version {int(numbered)}"))
+    if newest is None or newest.version < stored.version or (newest.version == stored.version and newest != stored):
+        actual = f"version {stored.version}, and the current settings {newest and newest.version}"
+        violations.append(Violation("settings", sk, actual, "current settings that equal their newest version"))
+    return violations
 
 
 def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, whole: bool) -> list[Violation]:

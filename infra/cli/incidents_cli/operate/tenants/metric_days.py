@@ -121,11 +121,11 @@ def _faults(stored: DayBucket, wanted: Totals) -> Iterator[str]:
         return
     by_category = tally.merged(wanted.items(), lambda group: group.category)
     expected = {name: total for name, total in by_category.items() if total.incidents}
-    left_out, categories = tally.unpack(stored.categories) if stored.categories else tally.Categories(0, [])
+    omitted, categories = tally.unpack(stored.categories) if stored.categories else tally.Categories(0, [])
     kept = {category.name: category.tally for category in categories}
     largest = max((total.incidents for name, total in expected.items() if name not in kept), default=0)
     if expected.keys() - {None} and (largest, _plain(kept)) != (
-        left_out, _plain({name: total for name, total in expected.items() if name in kept})
+        omitted, _plain({name: total for name, total in expected.items() if name in kept})
     ):  # fmt: skip
         yield f"other totals by category, in {len(kept)} categories"
 

@@ -13,6 +13,8 @@ from incidents.storage import keys, stored_form
 from incidents.storage.stored_form import Item
 from ulid import ULID
 
+from ...console import StepFailed
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -29,6 +31,15 @@ class IncidentWithTrail(NamedTuple):
     incident_id: str
     item: Item | None
     changes: Iterator[Item]
+
+
+def nothing_of(reader: "TenantReader", outcome: str = "") -> StepFailed:
+    """Return the failure for a tenant of which the table has nothing: its id may be misspelled."""
+    return StepFailed(
+        f"The table has no items of the tenant {reader.tenant_id}. {outcome}".rstrip(), f"  {reader.table_arn()}",
+        "Check that --tenant is the claim tenant_id of the tenant's tokens, also in upper and lower case. If it is, "
+        "and the tenant has created incidents, this table lost these incidents or never had them.",
+    )  # fmt: skip
 
 
 class TenantReader:

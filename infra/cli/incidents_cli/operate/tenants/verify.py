@@ -170,6 +170,16 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
     def sightings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(batch))
 
+    def settings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        for item in batch:
+            sk = item["sk"]["S"]
+            name, numbered = sk.partition("#")[::2]
+            other = keys.settings(reader.tenant_id, name)
+            if not numbered:  # compare the current settings with their newest version
+                version = item.get("version", {}).get("N", "")
+                other = keys.settings_version(reader.tenant_id, name, int(version) if version.isdigit() else 0)
+            yield sk, invariants.of_settings(sk, item, reader.item(other))
+
     def counters(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in batch)
 
@@ -179,5 +189,6 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         ("counters", _Items(reader, "COUNTER", counters)),
         ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
         ("findings", _Items(reader, "FINDING", sightings)),
+        ("settings", _Items(reader, "SETTINGS", settings)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]

@@ -1,0 +1,133 @@
+"""The methods of ``client.grc.incidents.with_raw_response``, blocking and asynchronous.
+
+Each method returns the API's answer as a ``RawResponse``. The methods of ``incidents`` call these and parse the answer.
+"""
+
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar, Unpack
+
+from . import calls
+from .answer import RawResponse
+from .calls import Call, Slice
+from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from .models import Change, Incident, Metrics
+from .pages import AsyncPage, Listing, Page
+
+T = TypeVar("T")
+
+
+class Send(Protocol):
+    def __call__(self, call: Call[T], /) -> RawResponse[T]: ...
+
+
+class AsyncSend(Protocol):
+    def __call__(self, call: Call[T], /) -> Awaitable[RawResponse[T]]: ...
+
+
+class RawIncidents:
+    """The methods of ``Incidents``. Each returns the answer with its status, headers and body, before it is parsed.
+
+    Errors are raised as by ``Incidents``. But a method raises no UnexpectedAnswer for the body of a success.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> RawResponse[Incident]:
+        """Like ``Incidents.create``, but return the answer."""
+        return self._send(calls.create_incident(idempotency_key, fields))
+
+    def get(self, incident_id: str) -> RawResponse[Incident]:
+        """Like ``Incidents.get``, but return the answer."""
+        return self._send(calls.get_incident(incident_id))
+
+    def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[Page[Incident]]:
+        """Like ``Incidents.list``, but return the answer."""
+        return self._page(calls.list_incidents(filters))
+
+    def update(
+        self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
+    ) -> RawResponse[Incident]:
+        """Like ``Incidents.update``, but return the answer."""
+        return self._send(calls.update_incident(incident_id, if_match, changes))
+
+    def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
+        """Like ``Incidents.delete``, but return the answer."""
+        return self._send(calls.delete_incident(incident_id, if_match))
+
+    def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
+        """Like ``Incidents.restore``, but return the answer."""
+        return self._send(calls.restore_incident(incident_id, if_match))
+
+    def changes(
+        self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> RawResponse[Page[Change]]:
+        """Like ``Incidents.changes``, but return the answer."""
+        return self._page(calls.list_incident_changes(incident_id, limit, cursor))
+
+    def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
+        """Like ``Incidents.metrics``, but return the answer."""
+        return self._send(calls.get_incident_metrics(window))
+
+    def _page(self, call: Call[Slice[T]]) -> RawResponse[Page[T]]:
+        def more(cursor: str) -> Page[T]:
+            return self._page(calls.further(call, cursor)).parse()
+
+        return self._send(call)._then(lambda items: Page(items, more))
+
+
+class AsyncRawIncidents:
+    """The methods of ``RawIncidents`` for asyncio. ``await`` each method."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def create(
+        self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]
+    ) -> RawResponse[Incident]:
+        """Like ``Incidents.create``, but return the answer."""
+        return await self._send(calls.create_incident(idempotency_key, fields))
+
+    async def get(self, incident_id: str) -> RawResponse[Incident]:
+        """Like ``Incidents.get``, but return the answer."""
+        return await self._send(calls.get_incident(incident_id))
+
+    async def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[AsyncPage[Incident]]:
+        """Like ``Incidents.list``, but return the answer."""
+        return await self._page(calls.list_incidents(filters))
+
+    async def update(
+        self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
+    ) -> RawResponse[Incident]:
+        """Like ``Incidents.update``, but return the answer."""
+        return await self._send(calls.update_incident(incident_id, if_match, changes))
+
+    async def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
+        """Like ``Incidents.delete``, but return the answer."""
+        return await self._send(calls.delete_incident(incident_id, if_match))
+
+    async def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
+        """Like ``Incidents.restore``, but return the answer."""
+        return await self._send(calls.restore_incident(incident_id, if_match))
+
+    async def changes(
+        self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> RawResponse[AsyncPage[Change]]:
+        """Like ``Incidents.changes``, but return the answer."""
+        return await self._page(calls.list_incident_changes(incident_id, limit, cursor))
+
+    async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
+        """Like ``Incidents.metrics``, but return the answer."""
+        return await self._send(calls.get_incident_metrics(window))
+
+    async def _page(self, call: Call[Slice[T]]) -> RawResponse[AsyncPage[T]]:
+        def more(cursor: str) -> Listing[T]:
+            return self._listing(calls.further(call, cursor))
+
+        return (await self._send(call))._then(lambda items: AsyncPage(items, more))
+
+    def _listing(self, call: Call[Slice[T]]) -> Listing[T]:
+        async def fetch() -> AsyncPage[T]:
+            return (await self._page(call)).parse()
+
+        return Listing(fetch)

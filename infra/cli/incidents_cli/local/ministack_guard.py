@@ -1,0 +1,252 @@
+"""Runs the emulator behind a guard, so that only holders of the stack's access key reach its control plane.
+
+The emulator itself takes every access key for the account's root, checks no signature of a header, and lets pages of
+every origin read its answers. Whoever reaches its control plane can run code as the developer, because functions are
+processes of the developer.
+
+The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
+emulator when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port, and
+LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+"""
+
+import asyncio
+import hmac
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qsl
+
+Scope = dict[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
+
+LOAD = "/_incidents/load"
+"""The path of the guard's own answer: how many calls run, wait and may run. It needs the key."""
+
+_API = re.compile(r"/_aws/execute-api/[A-Za-z0-9]+/")
+_DOCUMENT = re.compile(
+    r"/_ministack/health|/(?:token-issuer|[a-z0-9-]+_[A-Za-z0-9]+)/\.well-known/[a-z.-]+|/token-issuer/keys\.json"
+)
+_SIGN_IN = {("GET", "/oauth2/authorize"), ("POST", "/login"), ("POST", "/oauth2/token")}
+_REFRESH = b"AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
+_OF_A_DOCUMENT = (b"host", b"accept")
+_OF_A_REFRESH = (b"host", b"accept", b"content-type", b"content-length", b"x-amz-target")
+_CREDENTIAL = re.compile(r"AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256) +(?:.*[ ,])?Credential=([^/,\s]+)/")
+_IN_THE_QUERY = frozenset({"x-amz-credential", "awsaccesskeyid"})
+
+_NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents status` prints the key."
+_FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
+_FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
+_WAIT_SECONDS = 120
+
+
+class Guard:
+    """An ASGI application in front of the emulator's.
+
+    It passes three kinds of requests on, and answers all others with 403:
+
+    - Requests with the stack's key, or with a key of ``sessions``, the keys that the emulator gave to functions.
+    - Requests to routes of an API. The API's authorizer checks them. They may come from pages of other sites.
+    - Requests that AWS answers without a key, too: health, the public documents of the token issuers, and the sign-in
+      of a user pool. The guard removes everything that could make the emulator take them for other requests.
+    """
+
+    def __init__(self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls") -> None:
+        self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
+        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await self._application(scope, receive, send)
+            case "http":
+                passed = self._checked(scope)
+                if isinstance(passed, str):
+                    await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
+                elif scope["path"] == LOAD:
+                    await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
+                elif _API.match(scope["path"]):
+                    async with self._calls.admitted():
+                        await self._application(passed, receive, send)
+                else:
+                    await self._application(passed, receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
+
+    def _checked(self, scope: Scope) -> Scope | str:
+        """Return the request to pass on, or the reason of its refusal."""
+        method, path, host = scope["method"], scope["path"], _header(scope, b"host")
+        if host not in self._hosts:
+            return _FOREIGN_HOST
+        credentials = _credentials(scope)
+        if _API.match(path) and not credentials:
+            return scope
+        if _is_cross_site(scope, f"http://{host}"):
+            return _FOREIGN_SITE
+        if len(credentials) == 1 and self._is_known(credentials[0]):
+            return scope
+        if credentials:
+            return _NEEDS_THE_KEY
+        if method in ("GET", "HEAD") and _DOCUMENT.fullmatch(path):
+            return _only(scope, _OF_A_DOCUMENT) | {"query_string": b""}
+        if (method, path) in _SIGN_IN:
+            return scope
+        if method == "POST" and path == "/" and _header(scope, b"x-amz-target") == _REFRESH.decode():
+            return _only(scope, _OF_A_REFRESH) | {"query_string": b""}
+        return _NEEDS_THE_KEY
+
+    def _is_known(self, key: str) -> bool:
+        return hmac.compare_digest(key.encode(), self._key) or (key.startswith("ASIA") and key in self._sessions)
+
+
+def _credentials(scope: Scope) -> list[str]:
+    """Return the ids of the access keys that a request names, in the order of headers and query.
+
+    An authorization of AWS without a readable id counts as an empty id.
+    """
+    keys = []
+    for value in _headers(scope, b"authorization"):
+        if value.startswith("AWS"):
+            named = _CREDENTIAL.match(value)
+            keys.append(named[1] if named else "")
+    query = scope.get("query_string", b"").decode("latin-1")
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name.lower() in _IN_THE_QUERY:
+            keys.append(value.partition("/")[0])
+    return keys
+
+
+def _is_cross_site(scope: Scope, own: str) -> bool:
+    """Return whether a browser sent the request for a page of another origin."""
+    sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
+    return any(site not in ("same-origin", "none") for site in sites) or any(origin != own for origin in origins)
+
+
+def _headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return the value of a header that a request has once, or an empty text."""
+    values = _headers(scope, name)
+    return values[0] if len(values) == 1 else ""
+
+
+def _only(scope: Scope, names: tuple[bytes, ...]) -> Scope:
+    return scope | {"headers": [(name, value) for name, value in scope["headers"] if name.lower() in names]}
+
+
+def _refusal(reason: str, content_type: str) -> tuple[str, str]:
+    """Return the content type and the body of a refusal.
+
+    The SDKs of AWS read errors in JSON if they sent JSON, and otherwise in XML.
+    """
+    if "json" in content_type:
+        return "application/x-amz-json-1.1", json.dumps({"__type": "AccessDeniedException", "message": reason})
+    error = f"<Error><Code>AccessDenied</Code><Message>{reason}</Message></Error>"
+    return "text/xml", f"<ErrorResponse>{error}</ErrorResponse>"
+
+
+async def _answer(send: Any, status: int, content_type: str, body: str) -> None:
+    content = body.encode()
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+class Calls:
+    """The calls of functions: those that run, and those that wait because the limit is reached.
+
+    The emulator refuses a call above the limit, as AWS does. Then of 400 calls on a new stack, most would get a 429.
+    Here, a request to an API waits before the emulator sees it, so that hundreds of requests do not slow down what the
+    running functions ask of the emulator. Any other call, such as for a queue, waits up to 120 s.
+    """
+
+    def __init__(self, functions: Any, limit: int, reap: Callable[[], object]) -> None:
+        self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
+        self._running, self._limit, self._reap = functions.executions_in_flight, limit, reap
+        self._freed, self._waiting = threading.Condition(), 0
+        self._door, self._outside = asyncio.Semaphore(limit), 0
+
+    def load(self) -> dict[str, int]:
+        waiting = self._waiting + self._outside
+        return {"running": self._running()[0], "waiting": waiting, "limit": self._limit}
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Wait until fewer requests to APIs than the limit are in the emulator."""
+        self._outside += 1
+        try:
+            await self._door.acquire()
+        finally:
+            self._outside -= 1
+        try:
+            yield
+        finally:
+            self._door.release()
+
+    def acquire(self, function: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
+        slot, reason = self._acquire(function, config)
+        if reason != "account" or asyncio._get_running_loop() is not None:  # a wait would stop the event loop
+            return slot, reason
+        deadline = time.monotonic() + _WAIT_SECONDS
+        with self._freed:
+            self._waiting += 1
+            try:
+                while reason == "account" and (left := deadline - time.monotonic()) > 0:
+                    self._freed.wait(min(left, 1))
+                    slot, reason = self._acquire(function, config)
+            finally:
+                self._waiting -= 1
+        return slot, reason
+
+    def release(self, slot: str | None) -> None:
+        self._release(slot)
+        self._reap()
+        with self._freed:
+            self._freed.notify()
+
+
+def main() -> None:
+    """Run the emulator until a signal ends it."""
+    emulator: Any = import_module("ministack.app")
+    functions: Any = import_module("ministack.services.lambda_svc")
+    runtime: Any = import_module("ministack.core.lambda_runtime")
+    sessions: Any = import_module("ministack.services.sts")
+    key, port = os.environ["AWS_ACCESS_KEY_ID"], int(os.environ["GATEWAY_PORT"])
+    limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
+
+    def reap() -> None:
+        """Stop workers that no call uses, if there are more than twice as many as may run at once.
+
+        Each function keeps one worker.
+        """
+        if sum(len(workers) for workers in list(runtime._workers.values())) > 2 * limit:
+            runtime.reap_idle_workers(0)
+
+    calls = Calls(functions, limit, reap)
+    functions._acquire_execution_slot, functions._release_execution_slot = calls.acquire, calls.release
+
+    credentials = runtime.execution_credentials
+
+    def secret_credentials(config: dict[str, Any]) -> dict[str, str]:
+        """Return a function's credentials. The emulator would derive the key's id from names that are no secret."""
+        given: dict[str, str] = credentials(config)
+        session = sessions._sessions.pop(given["AWS_ACCESS_KEY_ID"])
+        secret = hmac.new(key.encode(), given["AWS_ACCESS_KEY_ID"].encode(), "sha256").hexdigest()
+        given["AWS_ACCESS_KEY_ID"] = f"ASIA{secret[:16].upper()}"
+        sessions.register_session(given["AWS_ACCESS_KEY_ID"], session)
+        return given
+
+    functions.execution_credentials = runtime.execution_credentials = secret_credentials
+    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls)
+    emulator.main()
+
+
+if __name__ == "__main__":
+    main()

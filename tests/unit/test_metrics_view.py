@@ -1,0 +1,76 @@
+"""Tests of the tables and the picture of `incidents metrics show`."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from incidents.domain import metric_answer, questions, tally
+from incidents.domain.metric_definitions import Kind
+from incidents.domain.tally import DayBucket, Facts
+from incidents_cli.operate import metrics_view
+
+FIRST = date(2025, 6, 1)
+QUIET = range(100, 140)
+
+
+class QuietYear:
+    """A year with one incident a day, each with another long category, and with no incident on 40 days."""
+
+    def pending_days(self, *_: str) -> int:
+        return 3
+
+    def buckets(self, kind: Kind, *_: str) -> list[DayBucket]:
+        days = [(n, FIRST + timedelta(days=n)) for n in range(366) if n not in QUIET]
+        return [tally.to_bucket(str(day), 0, tally.totals_by_group(kind, [self._incident(n, day)])) for n, day in days]
+
+    def _incident(self, n: int, day: date) -> Facts:
+        moment = f"{day}T08:00:00.000Z"
+        return Facts(
+            app_id=None, severity="high", category=f"{n} {'x' * 58}", status="closed", is_deleted=False,
+            occurred_at=moment, detected_at=moment, contained_at=moment, closed_at=moment, mttd_minutes=40_000 + n,
+            mttr_minutes=999_999,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def answer() -> dict[str, Any]:
+    window = questions.Window(FIRST, FIRST + timedelta(days=365), "category", "day", 1_780_000_000_000)
+    return metric_answer.get_incident_metrics(window, QuietYear())
+
+
+def test_the_tables_of_a_year_of_days_fit_eighty_columns(
+    answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    metrics_view.show(answer, "acme")
+
+    shown = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    trend = shown.split("Trend of p50")[1]
+    assert "…" not in trend
+    assert sum(map(trend.count, "▁▂▃▄▅▆▇█")) == 3 * (366 - len(QUIET))
+    assert trend.count("·") == 3 * len(QUIET)
+    assert "(all other gr" in shown
+    assert "Days with changes that are not computed yet: 3." in shown
+
+
+def test_the_picture_interrupts_its_lines_on_days_without_a_value(
+    answer: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.axes import Axes
+
+    lines: list[list[float]] = []
+    plot = Axes.plot
+
+    def watched(self: Axes, days: Any, hours: list[float], *more: Any, **options: Any) -> Any:
+        lines.append(hours)
+        return plot(self, days, hours, *more, **options)
+
+    monkeypatch.setattr(Axes, "plot", watched)
+
+    metrics_view.draw(answer, "acme", tmp_path / "trend.png")
+
+    assert len(lines) == 6
+    assert all(sum(value != value for value in line) == len(QUIET) for line in lines)  # nan differs from itself

@@ -1,0 +1,294 @@
+"""Tests of the guard in front of the emulator: which requests it passes on, and which it answers itself."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from incidents_cli.local.ministack_guard import LOAD, Calls, Guard
+
+from tests.support.waiting import until
+
+KEY = "0123456789abcdef0123456789abcdef"
+SESSION = "ASIA0123456789ABCDEF"
+HOST = "127.0.0.1:4566"
+API = "/_aws/execute-api/0b81a880/api/v1/grc/incidents"
+REFRESH = "AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
+JSON = {"content-type": "application/x-amz-json-1.1"}
+
+
+def signed(key: str, scheme: str = "AWS4-HMAC-SHA256") -> str:
+    return f"{scheme} Credential={key}/20261127/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
+
+
+class Functions:
+    """The emulator's count of calls that run, with a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.running, self.highest = limit, 0, 0
+        self._lock = threading.Lock()
+
+    def _acquire_execution_slot(self, function: object, config: object) -> tuple[str | None, str | None]:
+        with self._lock:
+            if self.running >= self.limit:
+                return None, "account"
+            self.running += 1
+            self.highest = max(self.highest, self.running)
+            return "slot", None
+
+    def _release_execution_slot(self, slot: object) -> None:
+        with self._lock:
+            self.running -= 1
+
+    def executions_in_flight(self) -> tuple[int, dict[str, int]]:
+        return self.running, {}
+
+
+def sent(
+    method: str = "POST", path: str = "/", query: str = "", headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    host: str | None = HOST,
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:  # fmt: skip
+    """Send a request to the guard. Return the request that the emulator gets, or None, and the guard's own answer."""
+    passed, answered = list[dict[str, Any]](), list[dict[str, Any]]()
+
+    async def emulator(scope: dict[str, Any], receive: object, send: object) -> None:
+        passed.append(scope)
+
+    async def send(message: dict[str, Any]) -> None:
+        answered.append(message)
+
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
+    pairs = [*([("host", host)] if host is not None else []), *pairs]
+    scope = {
+        "type": "http", "method": method, "path": path, "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
+    }  # fmt: skip
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None))
+    asyncio.run(guard(scope, None, send))
+    assert len(passed) <= 1
+    return (passed[0] if passed else None), answered
+
+
+def refused(*arguments: Any, **options: Any) -> str:
+    passed, (start, body) = sent(*arguments, **options)
+    assert passed is None
+    assert start["status"] == 403
+    assert not [name for name, _ in start["headers"] if name.startswith(b"access-control")]
+    text: str = body["body"].decode()
+    return text
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"headers": {"authorization": signed(KEY)}},
+        {"headers": {"authorization": signed(SESSION)}},
+        {"headers": {"Authorization": signed(KEY, "AWS4-ECDSA-P256-SHA256")}},
+        {"method": "GET", "path": "/bucket/key", "query": f"X-Amz-Credential={KEY}%2F20261127%2Fus-east-1%2Fs3"},
+        {"headers": {"authorization": signed(KEY), "origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}},
+        {"host": "localhost:4566", "headers": {"authorization": signed(KEY)}},
+    ],
+)
+def test_requests_with_a_key_of_the_stack_are_passed_on_unchanged(request_: dict[str, Any]) -> None:
+    passed, answered = sent(**request_)
+
+    assert answered == []
+    assert passed is not None
+    assert len(passed["headers"]) == len(request_.get("headers", {})) + 1
+    assert passed["query_string"].decode() == request_.get("query", "")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "test", "000000000000", "123456789012", KEY[:-1], KEY.upper(), f" {KEY}", "ASIA0000000000000000", "é"]
+)
+def test_other_keys_are_refused_in_each_place(key: str) -> None:
+    assert "only its own access key" in refused(headers={"authorization": signed(key)})
+    assert "only its own access key" in refused(query=f"X-Amz-Credential={key}/x")
+    assert "only its own access key" in refused(query=f"x-amz-credential={key}/x&X-Amz-Credential={KEY}/x")
+    assert "only its own access key" in refused(query=f"AWSAccessKeyId={key}")
+    assert "only its own access key" in refused(headers={"authorization": f"AWS {key}:signature"})
+    assert "only its own access key" in refused(path=API, headers={"authorization": signed(key)})
+    assert "only its own access key" in refused(path=API, query=f"X-Amz-Credential={key}/x")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer x"},
+        {"authorization": "AWS4-HMAC-SHA256 x"},
+        {"x-amz-target": "AWSLambda.CreateFunction"},
+        [("authorization", signed(KEY)), ("authorization", signed("test"))],
+        [("authorization", signed("test")), ("authorization", signed(KEY))],
+    ],
+)
+def test_requests_without_exactly_one_key_are_refused(headers: Any) -> None:
+    assert "only its own access key" in refused(headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/2015-03-31/functions"),
+        ("GET", "/2015-03-31/functions"),
+        ("POST", "/_ministack/reset"),
+        ("POST", "/_ministack/config"),
+        ("POST", "/_ministack/health"),
+        ("GET", "/_ministack/lambda-code/f"),
+        ("GET", "/_ministack/ready"),
+        ("GET", "/_ministack/sqs/messages"),
+        ("PUT", "/_ministack/cfn-response/x"),
+        ("GET", LOAD),
+        ("OPTIONS", "/2015-03-31/functions"),
+        ("PUT", "/token-issuer/keys.json"),
+        ("GET", "/token-issuer"),
+        ("GET", "/token-issuer/other.json"),
+        ("GET", "/another-bucket/.well-known/openid-configuration"),
+        ("PUT", "/login"),
+        ("PUT", "/oauth2/token"),
+        ("GET", "/oauth2/authorize/x"),
+        ("GET", "/_aws/execute-api/"),
+        ("POST", "/_aws/execute-api/0b81a880"),
+        ("POST", "/_aws/execute-api/../2015-03-31/functions"),
+        ("POST", "/restapis/0b81a880/prod/_user_request_/x"),
+        ("POST", f"/x{API}"),
+    ],
+)
+def test_everything_but_the_open_paths_needs_the_key(method: str, path: str) -> None:
+    assert "only its own access key" in refused(method, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_ministack/health", "/token-issuer/.well-known/openid-configuration", "/token-issuer/keys.json",
+        "/us-east-1_Ab12Cd34E/.well-known/jwks.json",
+    ],
+)  # fmt: skip
+def test_public_documents_are_read_without_anything_that_could_name_another_operation(path: str) -> None:
+    passed, _ = sent("GET", path, "Action=ListUsers", {"x-amz-target": "AWSLambda.Invoke", "authorization": "Bearer x"})
+
+    assert passed is not None
+    assert (passed["path"], passed["query_string"], passed["headers"]) == (path, b"", [(b"host", HOST.encode())])
+
+
+def test_a_refresh_of_tokens_keeps_only_its_own_headers() -> None:
+    passed, _ = sent(headers=JSON | {"x-amz-target": REFRESH, "authorization": "Bearer x", "x-other": "x"})
+
+    assert passed is not None
+    assert [name for name, _ in passed["headers"]] == [b"host", b"content-type", b"x-amz-target"]
+    assert refused(headers=[("x-amz-target", REFRESH), ("x-amz-target", "AWSLambda.Invoke")])
+    assert refused(headers={"x-amz-target": "AWSCognitoIdentityProviderService.AdminCreateUser"})
+
+
+FOREIGN = [
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:9999"},
+    {"origin": "http://localhost:4566"},
+    {"origin": f"https://{HOST}"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("page", FOREIGN)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("GET", "/_ministack/health"), ("POST", "/login")])
+def test_pages_of_other_origins_reach_only_the_api(page: dict[str, str], method: str, path: str) -> None:
+    assert "other sites" in refused(method, path, headers=page | {"authorization": signed(KEY)})
+    assert "other sites" in refused(method, path, headers=page)
+    passed, _ = sent(method, API, headers=page | {"authorization": "Bearer x"})
+    assert passed is not None
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "evil.example", "evil.example:4566", "127.0.0.1", "127.0.0.1:4567", f"x.{HOST}", f"{HOST}.x"]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("GET", API), ("GET", "/_ministack/health")])
+def test_other_hosts_reach_nothing(host: str | None, method: str, path: str) -> None:
+    assert "only to the hosts" in refused(method, path, host=host, headers={"authorization": signed(KEY)})
+    assert "only to the hosts" in refused(method, path, headers=[("host", "evil.example")])
+
+
+def test_refusals_are_in_the_form_that_sdks_read() -> None:
+    assert json.loads(refused(headers=JSON))["__type"] == "AccessDeniedException"
+    assert refused().startswith("<ErrorResponse><Error><Code>AccessDenied</Code>")
+
+
+def test_web_sockets_are_closed_and_the_life_of_the_emulator_goes_on() -> None:
+    seen = list[Any]()
+
+    async def emulator(scope: dict[str, Any], receive: object, send: object) -> None:
+        seen.append(scope["type"])
+
+    async def send(message: dict[str, Any]) -> None:
+        seen.append(message["type"])
+
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None))
+    for kind in ("websocket", "lifespan"):
+        asyncio.run(guard({"type": kind, "path": API, "headers": []}, None, send))
+
+    assert seen == ["websocket.close", "lifespan"]
+
+
+def test_calls_above_the_limit_wait_and_the_guard_counts_them() -> None:
+    functions, finish = Functions(3), threading.Event()
+    calls = Calls(functions, 3, lambda: None)
+
+    def call(_: int) -> str | None:
+        slot, _reason = calls.acquire({}, {})
+        assert finish.wait(10)
+        calls.release(slot)
+        return slot
+
+    with ThreadPoolExecutor(20) as callers:
+        done = [callers.submit(call, n) for n in range(20)]
+        until(lambda: calls.load() == {"running": 3, "waiting": 17, "limit": 3}, every=0.01)
+        finish.set()
+        assert [one.result(10) for one in done] == ["slot"] * 20
+
+    assert functions.highest == 3
+    assert calls.load() == {"running": 0, "waiting": 0, "limit": 3}
+
+
+def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
+    async def burst() -> tuple[list[int], dict[str, int]]:
+        inside, seen, finish = 0, list[int](), asyncio.Event()
+
+        async def emulator(scope: object, receive: object, send: object) -> None:
+            nonlocal inside
+            inside += 1
+            seen.append(inside)
+            await finish.wait()
+            inside -= 1
+
+        calls = Calls(Functions(3), 3, lambda: None)
+        guard = Guard(emulator, KEY, 4566, {SESSION}, calls)
+        scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [(b"host", HOST.encode())]}
+        requests = [asyncio.create_task(guard(scope | {"path": API}, None, None)) for _ in range(20)]
+        while calls.load()["waiting"] < 17:
+            await asyncio.sleep(0)
+        load = calls.load()
+        key = [(b"host", HOST.encode()), (b"authorization", signed(KEY).encode())]
+        other = asyncio.create_task(guard(scope | {"path": "/", "headers": key}, None, None))
+        while len(seen) < 4:  # what functions ask of the emulator does not wait
+            await asyncio.sleep(0)
+        finish.set()
+        await asyncio.gather(*requests, other)
+        return seen, load | {"left": calls.load()["waiting"]}
+
+    seen, load = asyncio.run(burst())
+    assert (len(seen), max(seen)) == (21, 4)
+    assert load == {"running": 0, "waiting": 17, "limit": 3, "left": 0}
+
+
+def test_a_call_on_the_event_loop_does_not_wait() -> None:
+    calls = Calls(Functions(0), 0, lambda: None)
+
+    async def call() -> tuple[str | None, str | None]:
+        return calls.acquire({}, {})
+
+    assert asyncio.run(call()) == (None, "account")
