@@ -267,11 +267,12 @@ def main() -> None:
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
     def reap() -> None:
-        """Stop workers that no call uses, if there are more than twice as many as may run at once.
+        """Stop workers that no call uses, if there are too many: twice as many as may run, and one for each function.
 
         Each function keeps one worker.
         """
-        if sum(len(workers) for workers in list(runtime._workers.values())) > 2 * limit:
+        workers = [len(of_function) for of_function in list(runtime._workers.values())]
+        if sum(workers) > len(workers) + 2 * limit:
             runtime.reap_idle_workers(0)
 
     calls = Calls(functions, limit, reap)
