@@ -36,7 +36,7 @@ _SIGN_IN = {("GET", "/oauth2/authorize"), ("POST", "/login"), ("POST", "/oauth2/
 _REFRESH = b"AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
 _OF_A_DOCUMENT = (b"host", b"accept")
 _OF_A_REFRESH = (b"host", b"accept", b"content-type", b"content-length", b"x-amz-target")
-_CREDENTIAL = re.compile(r"AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256) +(?:.*[ ,])?Credential=([^/,\s]+)/")
+_SCHEMES = ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")
 _IN_THE_QUERY = frozenset({"x-amz-credential", "awsaccesskeyid"})
 
 _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents status` prints the key."
@@ -157,13 +157,22 @@ def _credentials(scope: Scope) -> list[str]:
     keys = []
     for value in _headers(scope, b"authorization"):
         if value.startswith("AWS"):
-            named = _CREDENTIAL.match(value)
-            keys.append(named[1] if named else "")
+            keys.append(_credential(value))
     query = scope.get("query_string", b"").decode("latin-1")
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name.lower() in _IN_THE_QUERY:
             keys.append(value.partition("/")[0])
     return keys
+
+
+def _credential(authorization: str) -> str:
+    """Return the id of the access key in an authorization of AWS, or "" if it does not name exactly one."""
+    scheme, _, parameters = authorization.partition(" ")
+    named = [part for part in parameters.replace(",", " ").split(" ") if part.startswith("Credential=")]
+    if scheme not in _SCHEMES or len(named) != 1:
+        return ""
+    key, slash, _ = named[0].removeprefix("Credential=").partition("/")
+    return key if slash else ""
 
 
 def _is_cross_site(scope: Scope, own: str) -> bool:
