@@ -79,7 +79,10 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
 
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request without a key on, after its complete body has arrived. A slow sender occupies no call."""
+        """Pass a request without a key on, after its complete body has arrived. Send the answer when it is complete.
+
+        So neither a slow sender nor a slow reader occupies a call.
+        """
         try:
             body = await asyncio.wait_for(_read(receive), _BODY_SECONDS)
         except TimeoutError:
@@ -88,8 +91,11 @@ class Guard:
             await _answer(send, 413, "application/json", '{"message": "Request Entity Too Large"}')
         else:
             if _API.match(scope["path"]):
+                answer: list[dict[str, Any]] = []
                 async with self._calls.admitted():
-                    await self._application(scope, _replay(body, receive), send)
+                    await self._application(scope, _replay(body, receive), _keep_in(answer))
+                for message in answer:
+                    await send(message)
             else:
                 await self._application(scope, _replay(body, receive), send)
 
@@ -147,6 +153,15 @@ def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]
         return further
 
     return replayed
+
+
+def _keep_in(answer: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Awaitable[None]]:
+    """Return a sender that keeps the messages of an answer in a list."""
+
+    async def keep(message: dict[str, Any]) -> None:
+        answer.append(message)
+
+    return keep
 
 
 def _credentials(scope: Scope) -> list[str]:
