@@ -106,16 +106,20 @@ def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
     Raises OSError for a link and for a file of somebody else. Otherwise another user of the folder could choose the
     file that the command overwrites, or read what the command writes.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return open(file, mode, opener=_own_and_private, **options)
+
+
+def _own_and_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags & ~os.O_TRUNC | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        require_own(descriptor, file)
+        require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
-        if "w" in mode:
-            os.ftruncate(descriptor, 0)
-        return os.fdopen(descriptor, mode, **options)
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)  # not before the file is known to be this user's
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def require_own(descriptor: int, file: Path) -> None:
