@@ -146,7 +146,14 @@ class Letters:
         pass
 
 
-@pytest.mark.parametrize("body", [json.dumps({"x": HOSTILE}, ensure_ascii=False), f"no JSON {HOSTILE}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"x": HOSTILE}, ensure_ascii=False),
+        f"no JSON {HOSTILE}",
+        json.dumps({"source": f"a  column{HOSTILE}"}),
+    ],
+)
 def test_dlq_prints_no_control_characters_of_a_dead_letter(
     body: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +163,7 @@ def test_dlq_prints_no_control_characters_of_a_dead_letter(
     printed = capsys.readouterr()
     check(printed.out)
     assert printed.out.count("\n") == 1
+    assert len(printed.out.split("  ")) == 5
     assert run(monkeypatch, "dlq", "show", "m-1") == 0
     printed = capsys.readouterr()
     check(printed.out)
@@ -174,7 +182,8 @@ def test_a_private_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     try:
         (tmp_path / "old").touch(mode=0o666)
         for name in ("old", "new"):
-            console.open_private(tmp_path / name, "wb").close()
+            with console.open_private(tmp_path / name, "wb") as file:
+                assert file.name == str(tmp_path / name)
             assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)

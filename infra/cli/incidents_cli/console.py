@@ -110,7 +110,7 @@ def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
 
 
 def _own_and_private(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags & ~os.O_TRUNC | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
