@@ -129,7 +129,8 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
       exception: another report of the same problem, with different alert ids, is attached while the incident is open.
     - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If some do
       not fit, the outcome is ``attached_in_part``. The severity rises only if the event's severity is above the
-      severity of all earlier events and above the incident's current severity, which an analyst may have set.
+      severity of all earlier events and above the incident's current severity, which an analyst may have set. An event
+      that a person sent by hand also adds its tags.
     - If the incident was closed or deleted, a later event is a recurrence. The recurrence creates a new incident, with
       the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
     - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
@@ -267,7 +268,7 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
     highest = max(last.severity, finding.severity, key=_rank)
     sighting = incidents.sighting_write(finding.key, known.before, newest._replace(severity=highest))
     rises = _rank(finding.severity) > _rank(last.severity)
-    related = _related(finding, incidents)
+    new_tags = [*_related(finding, incidents), *(finding.tags if finding.by_hand else [])]
 
     def raised(incident: Incident, _: str) -> Incident:
         if _ended_at(incident, finding) is not None:  # the incident has ended since ``_meet_again`` read it
@@ -283,7 +284,7 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
         new_assets = _new_assets(incident, finding)
         after["affected_asset_ids"] = _with(incident["affected_asset_ids"], new_assets)
         after["affected_account_ids"] = _with(incident["affected_account_ids"], finding.account_ids)
-        after["tags"] = list(dict.fromkeys((*incident["tags"], *related)))[: max(len(incident["tags"]), model.TAGS)]
+        after["tags"] = list(dict.fromkeys((*incident["tags"], *new_tags)))[: max(len(incident["tags"]), model.TAGS)]
         return after
 
     try:

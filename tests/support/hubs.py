@@ -4,10 +4,16 @@
   severities and resources by its example of a finding, and the types by the table in ``tests/events``.
 - Health to ASFF: "Interpreting AWS Health finding names in Security Hub" in the Security Hub user guide.
 - Macie to ASFF: "Evaluating Macie findings with AWS Security Hub CSPM" in the Macie user guide.
-- OCSF: "OCSF findings in Security Hub". The types of GuardDuty and Macie are unchanged.
+- Inspector to ASFF: "Viewing Amazon Inspector findings in AWS Security Hub CSPM" in the Inspector user guide.
+- A custom action: "Custom action events" in the Security Hub user guide. It sends the finding in ASFF.
+- OCSF: "OCSF findings in Security Hub". The types of GuardDuty and Macie are unchanged. A finding of Inspector is a
+  vulnerability finding (class 2002).
+
+CloudWatch publishes no mapping: its alarms come directly only.
 """
 
 import csv
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -32,14 +38,26 @@ def envelope(event: Event, detail_type: str, finding: Event) -> Event:
 
 
 def as_asff(event: Event) -> Event:
-    """Return a GuardDuty, Macie or Health event as the hub imports it."""
-    make = {"aws.guardduty": _asff_of_guardduty, "aws.macie": _asff_of_macie, "aws.health": _asff_of_health}
+    """Return a GuardDuty, Macie, Health or Inspector event as the hub imports it."""
+    make = {
+        "aws.guardduty": _asff_of_guardduty, "aws.macie": _asff_of_macie, "aws.health": _asff_of_health,
+        "aws.inspector2": _asff_of_inspector,
+    }  # fmt: skip
     return envelope(event, "Security Hub Findings - Imported", make[event["source"]](event))
 
 
+def as_custom_action(event: Event) -> Event:
+    """Return an event as a person sends it from the hub, after all other ways."""
+    sent = envelope(event, "Security Hub Findings - Custom Action", as_asff(event)["detail"]["findings"][0])
+    sent["detail"]["actionName"] = "Open an incident"
+    return sent | {"time": "2026-11-19T23:59:59Z"}
+
+
 def as_ocsf(event: Event) -> Event:
-    """Return a GuardDuty or Macie event as the second version of the hub imports it."""
+    """Return a GuardDuty, Macie or Inspector event as the second version of the hub imports it."""
     detail = event["detail"]
+    if event["source"] == "aws.inspector2":
+        return envelope(event, "Findings Imported V2", _ocsf_of_inspector(event))
     is_macie = event["source"] == "aws.macie"
     level = _macie_level(detail) if is_macie else _level(detail["severity"])
     resources = _macie_resources(detail) if is_macie else _guardduty_resources(detail)
@@ -131,6 +149,51 @@ def _macie_resources(detail: Event) -> list[Event]:
     if touched.get("s3Object"):
         found.append({"Type": "AwsS3Object", "Id": f"arn:aws:s3:::{touched['s3Object']['path']}"})
     return found
+
+
+def _asff_of_inspector(event: Event) -> Event:
+    detail = event["detail"]
+    return _asff(
+        event, "inspector", Id=detail["findingArn"], AwsAccountId=detail["awsAccountId"], GeneratorId="AWSInspector",
+        ProductName="Inspector", CompanyName="Amazon", Types=["Software and Configuration Checks/Vulnerabilities/CVE"],
+        Title=detail["title"], Description=detail["description"], Severity={"Label": detail["severity"]},
+        FirstObservedAt=_of_inspector(detail["firstObservedAt"]), CreatedAt=_of_inspector(detail["firstObservedAt"]),
+        LastObservedAt=_of_inspector(detail["lastObservedAt"]), UpdatedAt=_of_inspector(detail["updatedAt"]),
+        Resources=[{"Type": "AwsEc2Instance", "Id": _instance(event, one["id"])} for one in detail["resources"]],
+        Vulnerabilities=[{"Id": detail["packageVulnerabilityDetails"]["vulnerabilityId"],
+                          "ExploitAvailable": detail["exploitAvailable"]}],
+    )  # fmt: skip
+
+
+def _ocsf_of_inspector(event: Event) -> Event:
+    detail = event["detail"]
+    return {
+        "class_uid": 2002, "activity_id": 1, "status_id": 1, "status": "New",
+        "cloud": {"account": {"uid": detail["awsAccountId"]}, "region": event["region"], "cloud_partition": "aws"},
+        "metadata": {"product": {"uid": f"arn:aws:securityhub:{event['region']}::productv2/aws/inspector"}},
+        "severity_id": {"LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}[detail["severity"]],
+        "finding_info": {
+            "uid": detail["findingArn"], "title": detail["title"], "desc": detail["description"],
+            "types": ["Software and Configuration Checks/Vulnerabilities/CVE"],
+            "created_time_dt": _of_inspector(detail["firstObservedAt"]),
+            "last_seen_time_dt": _of_inspector(detail["lastObservedAt"]),
+            "modified_time_dt": _of_inspector(detail["updatedAt"]),
+        },
+        "resources": [{"type": "AWS::EC2::Instance", "uid": _instance(event, one["id"]), "region": one["region"],
+                       "owner": {"account": {"uid": detail["awsAccountId"]}}} for one in detail["resources"]],
+        "vulnerabilities": [{"cve": {"uid": detail["packageVulnerabilityDetails"]["vulnerabilityId"]},
+                             "is_exploit_available": detail["exploitAvailable"] == "YES"}],
+    }  # fmt: skip
+
+
+def _instance(event: Event, instance_id: str) -> str:
+    return f"arn:aws:ec2:{event['region']}:{event['detail']['awsAccountId']}:instance/{instance_id}"
+
+
+def _of_inspector(date: str) -> str:
+    """Return a date of Inspector, such as ``Thu Nov 12 16:59:44.356 UTC 2026``, in ISO 8601."""
+    moment = datetime.strptime(date, "%a %b %d %H:%M:%S.%f %Z %Y").replace(tzinfo=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _asff_of_health(event: Event) -> Event:
