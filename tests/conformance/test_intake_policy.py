@@ -315,7 +315,8 @@ def test_a_custom_action_makes_an_incident_whatever_the_settings_say() -> None:
 
 WAYS: dict[str, list[Callable[[Event], Event]]] = {
     "guardduty": [hubs.as_asff, hubs.as_ocsf, hubs.as_custom_action],
-    "inspector": [hubs.as_asff, hubs.as_ocsf, hubs.as_custom_action], "guardduty_attack_sequence": [hubs.as_asff, hubs.as_ocsf],
+    "inspector": [hubs.as_asff, hubs.as_ocsf, hubs.as_custom_action],
+    "guardduty_attack_sequence": [hubs.as_asff, hubs.as_ocsf],
     "macie_policy": [hubs.as_asff, hubs.as_ocsf], "macie_sensitive_data": [hubs.as_asff, hubs.as_ocsf],
     "health": [hubs.as_asff], "health_page_2": [hubs.as_asff],
 }  # fmt: skip
