@@ -165,6 +165,7 @@ ID_LISTS = [
     "triggered_by_alert_ids", "commander_ids", "corrective_action_ids", "reportable_to",
 ]  # fmt: skip
 LISTS = [*ID_LISTS, "tags"]
+LIST_OF = {name.removesuffix("s"): name for name in LISTS}  # the list that a filter looks into
 
 RULES: dict[str, Callable[[Any], bool]] = {
     "title": _text(300),
@@ -402,7 +403,15 @@ def _passes(document: Document, parameters: Document) -> bool:
     for name in ("status", "severity", "category", "owner_id", "source", "app_id"):
         if name in parameters and document.get(name) not in parameters[name]:
             return False
-    if "tag" in parameters and not set(parameters["tag"]) & set(document["tags"]):
+    for name, values in parameters.items():
+        if (of_items := LIST_OF.get(name)) and not set(values) & set(document[of_items]):
+            return False
+    if "open" in parameters and (parameters["open"] == "true") == (document["status"] in ("closed", "dismissed")):
+        return False
+    if "unowned" in parameters and (parameters["unowned"] == "true") != (document["owner_id"] is None):
+        return False
+    searched = f"{document['title']} {document['incident_number']}".casefold()
+    if not all(word in searched for word in parameters.get("q", "").casefold().split()):
         return False
     if parameters.get("incident_number") not in (None, document["incident_number"]):
         return False

@@ -64,7 +64,11 @@ class IncidentPatch(_Fields, total=False):
 
 
 class IncidentFilters(TypedDict, total=False):
-    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values."""
+    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values.
+
+    ``open=True`` selects incidents that are neither closed nor dismissed, and ``unowned=True`` incidents without an
+    owner. ``q`` has words. Each word must be in the title or in the number, regardless of case.
+    """
 
     status: Status | list[Status] | tuple[Status, ...]
     severity: Severity | list[Severity] | tuple[Severity, ...]
@@ -73,12 +77,23 @@ class IncidentFilters(TypedDict, total=False):
     source: str | Texts
     tag: str | Texts
     app_id: str | Texts
+    affected_asset_id: str | Texts
+    affected_account_id: str | Texts
+    triggered_by_alert_id: str | Texts
+    consolidated_investigation_id: str | Texts
+    realized_risk_id: str | Texts
+    corrective_action_id: str | Texts
+    commander_id: str | Texts
+    reportable_to: str | Texts
     created_from: Moment
     created_to: Moment
     detected_from: Moment
     detected_to: Moment
     incident_number: str
     include_deleted: bool
+    open: bool
+    unowned: bool
+    q: str
     order: Literal["desc", "asc"]
     limit: int
     cursor: str | None
