@@ -67,6 +67,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 for field in oracle.ID_LISTS:
     FIELDS[field] = some
+edits = st.fixed_dictionaries({}, optional={"add": st.lists(words, max_size=3), "remove": st.lists(words, max_size=2)})
+list_edits = st.dictionaries(st.sampled_from([*oracle.LISTS, *["tags"] * 3]), edits, min_size=1, max_size=3)
 BAD: list[Document] = [
     {"title": None}, {"title": ""}, {"title": "x" * 301}, {"status": "open"}, {"status": None}, {"severity": "urgent"},
     {"source": None}, {"source_type": "human"}, {"occurred_at": "2026-01-03T00:00:00"}, {"mttd_minutes": -1},

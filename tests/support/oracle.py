@@ -192,6 +192,22 @@ OPTIONAL = sorted(RULES.keys() - NEVER_NULL - {"incident_number"})
 USUAL = {"source": "edm", "source_type": "api", "status": "new"}
 
 
+def _edited(body: Document, before: Document) -> Document:
+    """Return the patch with the resulting list in place of each list's operators. Wrong operators stay in the patch."""
+    result = dict(body)
+    for name, edit in body.items():
+        if name not in LISTS or not isinstance(edit, dict) or not edit or edit.keys() - {"add", "remove"}:
+            continue
+        add, remove = edit.get("add", []), edit.get("remove", [])
+        item = _text(256 if name == "tags" else 2048)
+        if not isinstance(add, list) or not isinstance(remove, list) or not all(map(item, add + remove)):
+            continue
+        if not set(add) & set(remove):
+            kept = [one for one in before[name] if one not in remove]
+            result[name] = kept + [one for one in _once(add) if one not in kept]
+    return result
+
+
 def _read(body: Document) -> Document | None:
     """Return the values of a body in the form of the answers, or None if a value breaks a rule of its own field."""
     values: Document = {}
@@ -348,7 +364,7 @@ class PlainService:
             return Verdict(404)
         if versions is not None and record.version not in versions:
             return Verdict(412)
-        before, given = record.document, _read(body)
+        before, given = record.document, _read(_edited(body, record.document))
         if given and given.get("tags", before["tags"]) != before["tags"]:
             given["tags"] = _once(given["tags"])
         if given is None or given.get("incident_number", before["incident_number"]) != before["incident_number"]:
