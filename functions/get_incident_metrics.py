@@ -8,7 +8,7 @@ from incidents.edges.responses import Response
 from incidents.storage.metric_repository import MetricRepository
 
 
-@http.operation(scope="incidents:read")
+@http.operation(scope="incidents:read", has_parameters=True)
 def handler(request: Request) -> Response:
     window = parameters.metrics_window(request.parameters)
     return responses.metrics(get_incident_metrics(window, request.reach(MetricRepository)))

@@ -8,7 +8,7 @@ from incidents.edges.responses import Response
 from incidents.storage.incident_repository import IncidentRepository
 
 
-@http.operation(scope="incidents:read")
+@http.operation(scope="incidents:read", has_parameters=True)
 def handler(request: Request) -> Response:
     return responses.page(
         queries.list_incident_changes(

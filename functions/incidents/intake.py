@@ -7,28 +7,33 @@ Each finding is stored in one transaction. So an event may be delivered twice, a
 The next delivery finds either the complete result or nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import findings
 from .commands import creating, read_alter_write
 from .commands.creating import Origin
-from .domain import model, timestamps
+from .domain import intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
 from .domain.model import Incident
-from .findings import EventRefused, Finding, Skipped
+from .findings import EventRefused, Finding, Skipped, assets
 from .runtime import deadline
 from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
+from .storage.settings import INTAKE, TenantSettings
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
 """A function that takes a tenant and a source, and returns a context that gives access to the tenant's incidents."""
 
-Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed"]
+SettingsOf = Callable[[str], TenantSettings]
+"""A function that returns a tenant's settings."""
+
+Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed", "held"]
 
 DISMISSED_FOR = timedelta(days=30)  # a dismissed incident suppresses its finding for 30 days
+RELATED_INCIDENTS = 20  # of an event's related findings, so many are looked up
 
 _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
@@ -38,29 +43,61 @@ class Unmapped(EventRefused):
     """The account map has no tenant for the finding. There is no default tenant."""
 
 
-def ingest_finding(event: Any, accounts: AccountMap, serving: Serving, enabled: frozenset[str]) -> list[str]:
+def ingest_finding(
+    event: Any, accounts: AccountMap, serving: Serving, settings_of: SettingsOf, enabled: frozenset[str]
+) -> list[str]:
     """Process every finding of an EventBridge event. Return one outcome for each, such as ``created``.
 
-    If a finding was skipped, its outcome is the reason. If a finding can never be accepted, the function processes all
-    other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
+    If a report becomes no incident, its outcome is the reason. If a finding can never be accepted, the function
+    processes all other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for report in findings.read(event, enabled):
-        if isinstance(report, Skipped):
-            outcomes.append(report.reason)
-            continue
+    for report in findings.read(event):
         if isinstance(report, EventRefused):
             refused = report
             continue
         try:
-            with serving(tenant_of(report, accounts), report.source) as incidents:
-                outcomes.append(take_finding(report, incidents))
+            outcomes.append(_take(report, accounts, serving, settings_of, enabled))
         except Unmapped as error:
             refused = error
     if refused:
         raise refused
     return outcomes
+
+
+def _take(
+    report: Finding | Skipped, accounts: AccountMap, serving: Serving, settings_of: SettingsOf, enabled: frozenset[str]
+) -> str:
+    """Process one report, and return its outcome. Raises Unmapped, but not for what the default policy would not take.
+
+    The finding of a solved check becomes no incident. The solution is only kept with the finding.
+    """
+    if isinstance(report, Skipped):
+        if report.solved is None:
+            return report.reason
+        finding, skipped_for = report.solved, str(report.reason)
+    else:
+        finding, skipped_for = report, ""
+    try:
+        tenant_id = tenant_of(finding, accounts)
+    except Unmapped:
+        if outcome := skipped_for or intake_policy.decide(intake_policy.DEFAULT, finding.facts, enabled).reason:
+            return outcome
+        raise
+    with serving(tenant_id, finding.source) as incidents:
+        refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
+        if not skipped_for:
+            return refusal or take_finding(finding, incidents)
+        if refusal in (None, "below_severity"):  # the hub gives a passed check the lowest severity
+            _note_solved(finding, skipped_for, incidents)
+        return skipped_for
+
+
+def policy_in(settings: TenantSettings) -> intake_policy.Policy:
+    """Return what a tenant takes: its settings, or the default policy. Raises Busy."""
+    stored = settings.read(INTAKE)
+    return intake_policy.parse(stored.value) if stored else intake_policy.DEFAULT
 
 
 def tenant_of(finding: Finding, accounts: AccountMap) -> str:
@@ -97,9 +134,11 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
       the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
     - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
       event is a recurrence. An event that a person sent by hand is a recurrence even within the 30 days.
+    - If the incident of a check (posture) has ended, an event is ``held`` until the check has passed after the newest
+      failure that the incident knows.
     """
     for attempt in range(_TRIES):
-        known = incidents.sighting(finding.key)
+        known = _known(finding, incidents)
         try:
             return _create(finding, None, None, incidents) if known is None else _meet_again(finding, known, incidents)
         except SightingMoved:
@@ -107,9 +146,39 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     raise Busy
 
 
-def incident_of(finding: Finding, recurrence_of: str | None = None) -> dict[str, Any]:
+class _Known(NamedTuple):
+    """The last sighting of a finding. ``is_moved`` is true if it is stored under a former key."""
+
+    sighting: Sighting
+    is_moved: bool
+
+    @property
+    def before(self) -> Sighting | None:
+        """The sighting that a write under the finding's key replaces."""
+        return None if self.is_moved else self.sighting
+
+
+def _known(finding: Finding, incidents: IncidentRepository) -> _Known | None:
+    for key in (finding.key, *finding.former_keys):
+        if sighting := incidents.sighting(key):
+            return _Known(sighting, is_moved=key != finding.key)
+    return None
+
+
+def _note_solved(finding: Finding, reason: str, incidents: IncidentRepository) -> None:
+    """Store with a known finding that its check passed, or that the hub resolved it. The incident does not change."""
+    how: Literal["passed_at", "resolved_at"] = "passed_at" if reason == "passed" else "resolved_at"
+    for key in (finding.key, *finding.former_keys):
+        sighting = incidents.sighting(key)
+        if sighting is not None:
+            if (getattr(sighting, how) or "") < finding.seen_at:
+                incidents.note_solved(key, how, finding.seen_at)
+            return
+
+
+def incident_of(finding: Finding, more_tags: Iterable[str] = ()) -> dict[str, Any]:
     """Return a finding as the body of a create request."""
-    tags = [*finding.tags, *([f"recurrence-of:{recurrence_of}"[: model.TAG_CHARACTERS]] if recurrence_of else [])]
+    tags = [*finding.tags, *(tag[: model.TAG_CHARACTERS] for tag in more_tags)]
     values = {
         "title": finding.title, "description": finding.description, "category": finding.category,
         "severity": finding.severity, "source": finding.source, "source_type": "system",
@@ -121,30 +190,60 @@ def incident_of(finding: Finding, recurrence_of: str | None = None) -> dict[str,
 
 
 def _create(
-    finding: Finding, before: Sighting | None, recurrence_of: str | None, incidents: IncidentRepository
+    finding: Finding, known: _Known | None, recurrence_of: str | None, incidents: IncidentRepository
 ) -> Outcome:
-    origin = Origin(finding.key, before, finding.seen_at, finding.page, finding.severity, finding.dates)
-    creating.create_incident(incident_of(finding, recurrence_of), incidents, origin=origin)
+    origin = Origin(
+        finding.key, known and known.sighting, finding.seen_at, finding.page, finding.severity, finding.dates,
+        is_moved=known is not None and known.is_moved,
+    )  # fmt: skip
+    tags = [*_related(finding, incidents), *([f"recurrence-of:{recurrence_of}"] if recurrence_of else [])]
+    creating.create_incident(incident_of(finding, tags), incidents, origin=origin)
     return "recurred" if recurrence_of else "created"
 
 
-def _meet_again(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
-    another_page = finding.seen_at == known.seen_at and finding.page not in known.pages
-    is_newer = finding.seen_at > known.seen_at or another_page
+def _related(finding: Finding, incidents: IncidentRepository) -> list[str]:
+    """Return a tag for the incident of each related finding, such as of the signals of an attack sequence."""
+    tags: dict[str, None] = {}
+    for key in finding.related_keys[:RELATED_INCIDENTS]:
+        if key == finding.key or (sighting := incidents.sighting(key)) is None:
+            continue
+        try:
+            tags[f"related:{incidents.get(sighting.incident_id).incident['incident_number']}"] = None
+        except NotFound:  # the incident was erased
+            continue
+    return list(tags)
+
+
+def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
+    last = known.sighting
+    another_page = finding.seen_at == last.seen_at and finding.page not in last.pages
+    is_newer = finding.seen_at > last.seen_at or another_page
     if not is_newer and not finding.grouped:
         return "known"
     try:
-        incident = incidents.get(known.incident_id).incident
+        incident = incidents.get(last.incident_id).incident
     except NotFound:  # the incident was erased
         return _create(finding, known, None, incidents) if is_newer else "known"
     ended_at = _ended_at(incident, finding)
-    if not is_newer and (ended_at is not None or {*finding.alert_ids} <= {*incident["triggered_by_alert_ids"]}):
+    if not is_newer and (ended_at is not None or _has_all(incident, finding)):
         return "known"
     if ended_at is None:
         return _attach(finding, known, incidents)
     if finding.seen_at > ended_at:
+        if _still_fails(finding, last):
+            return "held"
         return _create(finding, known, incident["incident_number"], incidents)
+    if finding.kind == "posture":  # a failure before the end, so that a pass before this failure does not count
+        now = last._replace(seen_at=finding.seen_at, pages=frozenset({finding.page}))
+        incidents.write(incidents.sighting_write(finding.key, known.before, now))
     return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"
+
+
+def _still_fails(finding: Finding, last: Sighting) -> bool:
+    """Return whether a check failed again without a pass since the newest failure that the ended incident knows."""
+    if finding.kind != "posture" or finding.by_hand:
+        return False
+    return not (last.passed_at and last.seen_at < last.passed_at < finding.seen_at)
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
@@ -159,13 +258,16 @@ def _ended_at(incident: Incident, finding: Finding) -> str | None:
     return incident["closed_at"]
 
 
-def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) -> Outcome:
-    highest = max(known.severity, finding.severity, key=_rank)
-    seen_at = max(finding.seen_at, known.seen_at)
-    pages = known.pages if known.seen_at == seen_at else frozenset[int]()
+def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
+    last = known.sighting
+    seen_at = max(finding.seen_at, last.seen_at)
+    pages = last.pages if last.seen_at == seen_at else frozenset[int]()
     pages |= {finding.page} if finding.seen_at == seen_at else set()
-    sighting = incidents.sighting_write(finding.key, known, Sighting(known.incident_id, seen_at, pages, highest))
-    rises = _rank(finding.severity) > _rank(known.severity)
+    newest = last._replace(seen_at=seen_at, pages=pages)
+    highest = max(last.severity, finding.severity, key=_rank)
+    sighting = incidents.sighting_write(finding.key, known.before, newest._replace(severity=highest))
+    rises = _rank(finding.severity) > _rank(last.severity)
+    related = _related(finding, incidents)
 
     def raised(incident: Incident, _: str) -> Incident:
         if _ended_at(incident, finding) is not None:  # the incident has ended since ``_meet_again`` read it
@@ -178,21 +280,38 @@ def _attach(finding: Finding, known: Sighting, incidents: IncidentRepository) ->
     def attached(incident: Incident, now: str) -> Incident:
         after = raised(incident, now)
         after["triggered_by_alert_ids"] = _with(incident["triggered_by_alert_ids"], finding.alert_ids)
-        after["affected_asset_ids"] = _with(incident["affected_asset_ids"], finding.asset_ids)
+        new_assets = _new_assets(incident, finding)
+        after["affected_asset_ids"] = _with(incident["affected_asset_ids"], new_assets)
         after["affected_account_ids"] = _with(incident["affected_account_ids"], finding.account_ids)
+        after["tags"] = list(dict.fromkeys((*incident["tags"], *related)))[: max(len(incident["tags"]), model.TAGS)]
         return after
 
     try:
-        incident = read_alter_write.change_incident(known.incident_id, attached, None, incidents, sighting).incident
+        incident = read_alter_write.change_incident(last.incident_id, attached, None, incidents, sighting).incident
     except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
-            read_alter_write.change_incident(known.incident_id, raised, None, incidents, sighting)
+            read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting)
         except IncidentTooLarge:  # even the new severity does not fit; a later event may raise the severity
-            unraised = Sighting(known.incident_id, seen_at, pages, known.severity)
-            incidents.write(incidents.sighting_write(finding.key, known, unraised))
+            incidents.write(incidents.sighting_write(finding.key, known.before, newest))
         return "attached_in_part"
-    there = {*incident["triggered_by_alert_ids"], *incident["affected_asset_ids"], *incident["affected_account_ids"]}
-    return "attached" if there >= {*finding.alert_ids, *finding.asset_ids, *finding.account_ids} else "attached_in_part"
+    return "attached" if _has_all(incident, finding) else "attached_in_part"
+
+
+def _has_all(incident: Incident, finding: Finding) -> bool:
+    """Return whether an incident has all alerts, accounts and assets of a finding."""
+    there = {*incident["triggered_by_alert_ids"], *incident["affected_account_ids"]}
+    return there >= {*finding.alert_ids, *finding.account_ids} and not _new_assets(incident, finding)
+
+
+def _new_assets(incident: Incident, finding: Finding) -> list[str]:
+    """Return the assets of a finding that an incident does not have yet, neither as an ARN nor by its last part."""
+    there = incident["affected_asset_ids"]
+    exact = set(there)
+    return [
+        asset
+        for asset in finding.asset_ids
+        if asset not in exact and not any(assets.is_same(asset, known) for known in there)
+    ]
 
 
 def _with(ids: list[str], more: list[str]) -> list[str]:

@@ -26,12 +26,13 @@ PARTITIONS = [
     keys.incident("acme", "").pk, keys.change("acme", "", 1).pk, keys.number("acme", "").pk, keys.counter("acme", 1).pk,
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
-    keys.account("").pk, keys.finding("acme", "").pk, keys.metric_day("acme", "closed", "day").pk,
+    keys.account("").pk, keys.finding("acme", "").pk, keys.settings("acme", "").pk,
+    keys.metric_day("acme", "closed", "day").pk,
     keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
-    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "ACCOUNTS",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#SETTINGS", "ACCOUNTS",
     "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [
@@ -341,7 +342,7 @@ def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> No
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
-    assert len(lines) == 25
+    assert len(lines) == 27
     for name in FUNCTIONS:
         role = RESOURCES[f"{name}Role"]
         assert "Condition" not in role

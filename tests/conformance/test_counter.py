@@ -12,7 +12,7 @@ from incidents.storage import dynamodb as functions
 from incidents.storage import keys, stored_form
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.tenants import commands, counter
-from incidents_cli.operate.tenants.counter import Moved, Year
+from incidents_cli.operate.tenants.counter import Refused, Year
 from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants
@@ -60,23 +60,38 @@ def give(year: int, count: int, status: int = 201) -> None:
     assert answer["statusCode"] == status
 
 
-def lowered(reader: TenantReader, client: "DynamoDBClient", year: int, below: int | None) -> int:
-    found = next(one for one in counter.read(reader) if one.year == year)
-    return counter.lower(reader, client, found, below)
+def lowered(reader: TenantReader, year: int, below: int | None = None) -> int | None:
+    """Lower the counter, and return it."""
+    return counter.lower(reader, functions.client(), year, below).counter
 
 
 def check(reader: TenantReader) -> list[str]:
     return invariants.violations(invariants.everything(reader.client, reader.table_name))
 
 
-def test_the_counter_is_shown_with_the_highest_number_and_the_widest_gap(reader: TenantReader, year: int) -> None:
-    give(year, TYPO)
-    give(1999, 7)
+def set_counter(reader: TenantReader, year: int, count: int) -> None:
+    reader.client.update_item(
+        TableName=reader.table_name, Key=stored_form.key(keys.counter("acme", year)),
+        UpdateExpression="SET #count = :count", ExpressionAttributeNames={"#count": "count"},
+        ExpressionAttributeValues={":count": {"N": str(count)}},
+    )  # fmt: skip
 
-    assert counter.read(reader) == [Year(1999, 7, [7], None), Year(year, TYPO, [1, 2, 3, TYPO], None)]
-    assert counter.read(reader)[1].widest_gap == (3, TYPO)
-    assert commands._described(counter.read(reader)[1]) == (
-        f"{year}  counter {TYPO}  highest number INC-{year}-{TYPO}  widest gap 3 to {TYPO}"
+
+def test_the_counter_is_shown_with_the_highest_numbers_and_the_widest_gap(
+    reader: TenantReader, year: int, make: Make
+) -> None:
+    give(year, TYPO)
+    make()
+    give(1999, 7)
+    give(year, 10**20)  # has too many digits to raise the counter
+
+    shown = counter.read(reader)
+
+    assert shown == [Year(1999, 7, [7]), Year(year, TYPO + 1, [1, 2, 3, TYPO, TYPO + 1])]
+    assert shown[1].widest_gap == (3, TYPO)
+    assert commands._described(shown[1]) == (
+        f"{year}  counter {TYPO + 1}  highest numbers INC-{year}-{TYPO + 1}, INC-{year}-{TYPO}, INC-{year}-000003  "
+        f"widest gap 3 to {TYPO}"
     )
     assert counter.read(TenantReader(reader.client, reader.table_name, "globex")) == []
 
@@ -84,13 +99,10 @@ def test_the_counter_is_shown_with_the_highest_number_and_the_widest_gap(reader:
 def test_a_counter_that_a_refused_create_raised_is_lowered_to_the_highest_number(
     reader: TenantReader, year: int, make: Make
 ) -> None:
-    reader.client.update_item(
-        TableName=reader.table_name, Key=stored_form.key(keys.counter("acme", year)),
-        UpdateExpression="SET #count = :count", ExpressionAttributeNames={"#count": "count"},
-        ExpressionAttributeValues={":count": {"N": str(TYPO)}},
-    )  # fmt: skip
+    set_counter(reader, year, TYPO)
+    give(year, 10**20)
 
-    assert lowered(reader, functions.client(), year, None) == 3
+    assert lowered(reader, year) == 3
 
     assert make() == number(year, 4)
     assert check(reader) == []
@@ -100,37 +112,161 @@ def test_a_counter_is_lowered_below_a_mistyped_number_for_good(reader: TenantRea
     give(year, TYPO)
     assert make() == number(year, TYPO + 1)
 
-    assert lowered(reader, functions.client(), year, TYPO) == 3
+    assert lowered(reader, year, TYPO) == 3
 
     assert make() == number(year, 4)
     give(year, TYPO, status=409)  # as a repeated import does
-    give(year, TYPO + 5)
+    give(year, TYPO + 1, status=409)
     assert make() == number(year, 5)
     give(year, 100)
     assert make() == number(year, 101)
     assert check(reader) == []
     assert counter.read(reader)[0].highest() == 101
+    assert commands._described(counter.read(reader)[0]).endswith(f"ignored {TYPO} to {TYPO + 1}")
+
+
+def test_a_number_above_the_ignored_ones_raises_the_counter_again(reader: TenantReader, year: int, make: Make) -> None:
+    give(year, TYPO)
+    lowered(reader, year, TYPO)
+
+    give(year, TYPO + 5)
+    assert make() == number(year, TYPO + 6)
+
+    assert lowered(reader, year, TYPO) == 3
+    assert make() == number(year, 4)
+    assert check(reader) == []
 
 
 def test_a_create_steps_over_an_ignored_number(reader: TenantReader, year: int, make: Make) -> None:
     give(year, 6)
     give(year, 7)
-    lowered(reader, functions.client(), year, 6)
+    lowered(reader, year, 6)
 
     assert [make() for _ in range(4)] == [number(year, count) for count in (4, 5, 8, 9)]
     assert check(reader) == []
 
 
-def test_a_number_drawn_in_between_keeps_the_counter_as_it_is(reader: TenantReader, year: int, make: Make) -> None:
+def test_a_counter_that_passed_the_ignored_numbers_is_not_lowered_below_the_server_s_own(
+    reader: TenantReader, year: int, make: Make
+) -> None:
+    give(year, 8)
+    assert make() == number(year, 9)
+    lowered(reader, year, 8)
+    assert [make() for _ in range(8)][-1] == number(year, 13)
+
+    with pytest.raises(Refused, match="There is nothing to lower"):
+        lowered(reader, year)
+
+    give(year, 20)
+    assert make() == number(year, 21)
+    set_counter(reader, year, TYPO)
+    assert lowered(reader, year) == 21
+    assert check(reader) == []
+
+
+def test_one_create_passes_all_taken_numbers(reader: TenantReader, year: int, make: Make) -> None:
+    """The counter reaches numbers that the server drew before an operator lowered the counter."""
+    give(year, 990)
+    drawn = [make() for _ in range(20)]
+    item = reader.item(keys.number("acme", drawn[0]))
+    assert item is not None
+    for count in range(1011, 2400):
+        sk = {"S": number(year, count)}
+        reader.client.put_item(TableName=reader.table_name, Item={**item, "sk": sk})
+    set_counter(reader, year, 989)
+
+    assert make() == number(year, 2400)
+    assert make() == number(year, 2401)
+
+
+def test_taken_numbers_are_passed_across_a_change_of_their_length(reader: TenantReader, year: int, make: Make) -> None:
+    give(year, 999_998)
+    drawn = [make() for _ in range(4)]
+    set_counter(reader, year, 999_997)
+
+    assert drawn[-1] == number(year, 1_000_002)
+    assert make() == number(year, 1_000_003)
+
+
+@pytest.mark.parametrize(("below", "fault"), [(2, "end of a gap"), (1, "end of a gap"), (9, "not exist")])
+def test_only_a_number_above_a_gap_can_be_mistyped(reader: TenantReader, year: int, below: int, fault: str) -> None:
     give(year, TYPO)
-    found = counter.read(reader)[0]
-    drawn = make()
 
-    with pytest.raises(Moved):
-        counter.lower(reader, functions.client(), found, TYPO)
+    with pytest.raises(Refused, match=fault):
+        lowered(reader, year, below)
 
-    assert drawn == number(year, TYPO + 1)
-    assert counter.read(reader)[0].counter == TYPO + 1
+    assert counter.read(reader) == [Year(year, TYPO, [1, 2, 3, TYPO])]
+
+
+def test_a_wrong_bound_is_taken_back_by_the_right_one(reader: TenantReader, year: int, make: Make) -> None:
+    give(year, 5)  # meant
+    own = [make() for _ in range(12)]
+    give(year, TYPO)
+    assert lowered(reader, year, 5) == 3
+
+    assert lowered(reader, year, TYPO) == int(own[-1][-6:])
+    assert counter.read(reader)[0].ignored == range(TYPO, TYPO + 1)
+    with pytest.raises(Refused, match="There is nothing to lower"):
+        lowered(reader, year, TYPO)
+
+    assert [make() for _ in range(2)] == [number(year, count) for count in (18, 19)]
+    give(year, 50)
+    assert make() == number(year, 51)
+    assert check(reader) == []
+
+
+def test_an_earlier_typo_above_a_second_one_stays_ignored(reader: TenantReader, year: int, make: Make) -> None:
+    give(year, TYPO)
+    lowered(reader, year, TYPO)
+    give(year, 500)
+    assert make() == number(year, 501)
+
+    assert lowered(reader, year, 500) == 3
+
+    give(year, TYPO, status=409)
+    assert make() == number(year, 4)
+    assert check(reader) == []
+
+
+def test_the_counter_is_lowered_while_creates_go_on(
+    reader: TenantReader, year: int, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A create draws a number after each reading of the numbers."""
+    give(year, TYPO)
+    read = counter.read
+
+    def read_late(of: TenantReader) -> list[Year]:
+        found = read(of)
+        make()
+        return found
+
+    monkeypatch.setattr(counter, "read", read_late)
+    lowered(reader, year, TYPO)
+
+    assert read(reader)[0].ignored == range(TYPO, TYPO + 2)
+    assert make() == number(year, 5)
+    assert check(reader) == []
+
+
+def test_a_counter_that_moves_is_read_again(
+    reader: TenantReader, year: int, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_counter(reader, year, TYPO)
+    read = counter.read
+    readings: list[list[Year]] = []
+
+    def read_and_count(of: TenantReader) -> list[Year]:
+        readings.append(read(of))
+        if len(readings) == 1:
+            give(year, TYPO + 1)
+        return readings[-1]
+
+    monkeypatch.setattr(counter, "read", read_and_count)
+    with pytest.raises(Refused, match="There is nothing to lower"):
+        lowered(reader, year)
+
+    assert len(readings) == 2
+    assert read(reader)[0].counter == TYPO + 1
 
 
 def test_a_create_under_way_raises_the_lowered_counter_again(
@@ -144,7 +280,7 @@ def test_a_create_under_way_raises_the_lowered_counter_again(
     assert item is not None
     monkeypatch.setattr(time, "sleep", lambda _: reader.client.put_item(TableName=reader.table_name, Item=item))
 
-    assert lowered(reader, functions.client(), year, None) == 50
+    assert lowered(reader, year) == 50
 
     assert make() == number(year, 51)
     assert check(reader) == []

@@ -156,7 +156,7 @@ def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(system: Accou
     (raised,) = incidents()
     assert raised["severity"] == "critical"
     assert raised["affected_asset_ids"][-1] == "i-second"
-    assert "i-0a1b2c3d4e5f60718" in raised["affected_asset_ids"]
+    assert f"arn:aws:ec2:eu-central-1:{ACCOUNT}:instance/i-0a1b2c3d4e5f60718" in raised["affected_asset_ids"]
     assert raised["updated_by"] == "system:aws.guardduty"
 
     take(guardduty(minutes=2, severity=2.0))
@@ -253,7 +253,9 @@ def test_concurrent_events_of_a_finding_make_one_incident(
     # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
     def take_one(n: int) -> list[str]:
         message = findings_queue.Message(sqs_event(guardduty(minutes=n % 4))["Records"][0])
-        return intake.ingest_finding(message.event, message.accounts, message.serving, message.enabled_sources)
+        return intake.ingest_finding(
+            message.event, message.accounts, message.serving, message.settings_of, message.enabled_sources
+        )
 
     with ThreadPoolExecutor(16) as pool:
         outcomes = Counter(outcome for taken in pool.map(take_one, range(48)) for outcome in taken)
@@ -325,7 +327,7 @@ def test_a_skipped_event_writes_nothing_and_is_counted_by_its_reason(
 
     assert take(archived, {**recorded("guardduty"), "source": "grc.incidents"}, recorded("inspector")) == []
 
-    assert metrics(capsys) == {"archived": 1, "own": 1, "disabled": 1}
+    assert metrics(capsys) == {"archived": 1, "own": 1, "vulnerability": 1}
     assert (incidents(), dead_letters) == ([], [])
 
 
@@ -368,7 +370,7 @@ def test_further_reports_of_one_problem_are_attached_in_any_order() -> None:
     (incident,) = incidents()
     assert incident["triggered_by_alert_ids"] == ["a", "b", "c"]
     assert incident["severity"] == "high"
-    assert {"bucket/a.csv", "bucket/b.csv", "bucket/c.csv"} <= set(incident["affected_asset_ids"])
+    assert {f"arn:aws:s3:::bucket/{name}.csv" for name in "abc"} <= set(incident["affected_asset_ids"])
     patch(incident, status="closed")
     older["detail"]["id"] = "d"
     take(older)

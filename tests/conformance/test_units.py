@@ -21,6 +21,8 @@ COSTS = {
     "delete": ((1, 11), (1, 15)),
     "get": ((1, 0), (1, 0)),
     "list 50": ((12, 0), (18.5, 0)),
+    "ingest a finding": ((1, 20), (1, 24)),
+    "ingest it again, with an asset": ((3, 16), (3, 20)),
 }
 
 

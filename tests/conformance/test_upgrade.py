@@ -16,7 +16,6 @@ import delete_incident
 import ingest_finding
 import pytest
 import update_incident
-from incidents import findings
 from incidents.domain import model
 from incidents.storage import keys
 from incidents_cli.operate.tenants import verify as walk
@@ -24,7 +23,7 @@ from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
 
-from tests.support import invariants, recorded, releases
+from tests.support import hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
@@ -57,7 +56,7 @@ def release(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.Monkey
     """
     loaded = releases.load(dynamodb, service)
     wait(monkeypatch, loaded, seconds=0)
-    monkeypatch.setenv("ENABLED_SOURCES", ",".join(findings.OFF_UNLESS_ENABLED))
+    monkeypatch.setenv("ENABLED_SOURCES", "aws.inspector2")
     return loaded
 
 
@@ -338,9 +337,9 @@ def test_an_idempotency_key_of_the_release_replays_its_incident_for_a_day(
 def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
-    for name in recorded.NAMES:
-        if name != "alert_escalated_minimal":  # the alert names no tenant, and its producer now has two
-            take(recorded.event(name))
+    # The minimal alert names no tenant, and its producer now has two. The release did not read results of scans.
+    for name in {*recorded.NAMES} - {"alert_escalated_minimal", "malware_scan"}:
+        take(recorded.event(name))
 
     assert invariants.everything(dynamodb, service) == release.items
 
@@ -359,6 +358,34 @@ def test_a_later_event_of_an_old_finding_is_attached_to_its_incident(
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []
+
+
+def test_no_open_incident_is_doubled_by_a_later_event_in_any_way(
+    release: Release, dynamodb: "DynamoDBClient", service: str
+) -> None:
+    """The release stored an event of AWS Health under the hub's id if it came through the hub."""
+    later = "2026-11-24T00:00:00Z"
+    health = recorded.event("health", time=later, detail__lastUpdatedTime="Tue, 24 Nov 2026 00:00:00 GMT")
+    (of_hub,) = [one["Id"] for one in hubs.as_asff(health)["detail"]["findings"]]
+    former, current = (keys.finding("acme", key) for key in (of_hub, recorded.expected("health")[0].key))
+    (item,) = [one for one in release.items if (one["pk"]["S"], one["sk"]["S"]) == current]
+    dynamodb.put_item(TableName=service, Item=item | {"sk": {"S": former.sk}})
+    dynamodb.delete_item(TableName=service, Key={"pk": item["pk"], "sk": item["sk"]})
+    macie = {"time": later, "detail__updatedAt": later}
+    events = [
+        health,
+        guardduty(later),
+        *(recorded.event(name, **macie) for name in ("macie_policy", "macie_sensitive_data")),
+    ]
+
+    for event in events:
+        for way in (hubs.as_asff, hubs.as_ocsf, dict):
+            if event is not health or way is not hubs.as_ocsf:
+                take(way(event))
+
+    stored = Counter(map(releases.kind, invariants.everything(dynamodb, service)))
+    assert stored["incident"] == release.kinds["incident"]
+    assert stored["finding"] == release.kinds["finding"] + 1, "only the finding of the former key has a second item"
 
 
 def test_an_event_after_the_end_of_an_old_incident_is_a_recurrence(release: Release) -> None:

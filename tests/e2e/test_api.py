@@ -1,6 +1,7 @@
 """Tests of the deployed API over real HTTP, through its JWT authorizer."""
 
 import json
+from typing import Any
 
 import jwt
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.checkout import Caller, Checkout
 from tests.support.incidents import FULL
 from tests.support.signing import KEY_ID, Issuer
+from tests.support.waiting import until
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
@@ -198,14 +200,20 @@ def test_each_request_logs_one_json_object_without_the_request_s_content(stack: 
     caller.get(params={"cursor": canary, "owner_id": canary})
     caller.get(f"/{canary}")
 
-    logs = stack.answer("logs")
-
-    assert canary not in logs
-    lines = [json.loads(line.split(" ", 2)[2]) for line in logs.splitlines() if " {" in line]
-    ours = [line for line in lines if line.get("tenant_id") == "umbrella"]
-    assert {(line["operation"], line["status"]) for line in ours} >= {
+    expected = {
         ("create_incident", 201), ("update_incident", 422), ("list_incidents", 400), ("get_incident", 404)
     }  # fmt: skip
+
+    def read() -> tuple[str, list[dict[str, Any]]] | None:
+        """Return the logs and the tenant's lines, once the last line has arrived. It may arrive after its answer."""
+        logs = stack.answer("logs")
+        lines = [json.loads(line.split(" ", 2)[2]) for line in logs.splitlines() if " {" in line]
+        ours = [line for line in lines if line.get("tenant_id") == "umbrella"]
+        return (logs, ours) if expected <= {(line["operation"], line["status"]) for line in ours} else None
+
+    logs, ours = until(read, 30)
+
+    assert canary not in logs
     assert all({"request_id", "duration_ms", "level", "timestamp"} <= set(line) for line in ours)
     platform = {line.split(" ", 3)[2] for line in logs.splitlines() if " {" not in line}
     assert platform <= {"START", "END", "REPORT"}

@@ -103,6 +103,13 @@ def test_the_example_of_the_findings_page_runs(stack: Checkout) -> None:
     assert "acme (account 111122223333)" in explained
 
 
+def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:
+    (shown,) = run_each(stack, "intake.md")
+
+    assert '"posture": "critical"' in shown
+    assert '"prowler.*"' in shown
+
+
 def test_the_key_of_the_local_stack_reaches_other_tools_as_the_commands_page_says(stack: Checkout) -> None:
     page = documents.PAGES["commands.md"]
     (variables,), (code,) = documents.blocks(page, "bash"), documents.blocks(page, "python")

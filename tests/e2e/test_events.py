@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from incidents import findings
+from incidents.domain import intake_policy
 from incidents.findings import Finding
 from jsonschema import Draft202012Validator
 
@@ -82,19 +84,23 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
     tenant = event["detail"].get("tenant_id", TENANT)
 
     wanted = findings.read(event)
-    for finding in (one for one in wanted if isinstance(one, Finding)):
+    for finding in (one for one in wanted if isinstance(one, Finding) and is_taken(one)):
         made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
         # For Security Hub, another hub's event for the same finding may have arrived first.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
-    if not any(isinstance(one, Finding) for one in wanted):
+    if not any(isinstance(one, Finding) and is_taken(one) for one in wanted):
         assert name.startswith("inspector"), "a source that is on by default must give a finding"
 
 
+def is_taken(finding: Finding) -> bool:
+    return intake_policy.decide(intake_policy.DEFAULT, finding.facts).reason is None
+
+
 def accounts_of(event: dict[str, Any]) -> set[str]:
-    return {one.account_id for one in findings.read(event, findings.OFF_UNLESS_ENABLED) if isinstance(one, Finding)}
+    return {one.account_id for one in findings.read(event) if isinstance(one, Finding)}
 
 
 def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(
@@ -180,6 +186,48 @@ def test_explain_prints_the_planned_incident_and_writes_nothing(stack: Checkout,
     assert '"title": "only explained"' in said
     assert by_title(stack, "only explained") is None
     assert "111122223333  umbrella" in stack.answer("account", "list")
+
+
+def explained(stack: Checkout, folder: Path, event: dict[str, Any]) -> str:
+    file = folder / "event.json"
+    file.write_text(json.dumps(event))
+    return stack.answer("explain", str(file))
+
+
+def test_explain_names_the_rule_that_decides_and_the_stack_s_rules_that_let_the_event_in(
+    stack: Checkout, tmp_path: Path
+) -> None:
+    stack.answer("account", "link", "444455556666", "hooli")
+    control = recorded.event("security_hub_asff_several")
+    del control["detail"]["findings"][1:]
+
+    said = explained(stack, tmp_path, control)
+    assert "arrives        by the rule grc-incidents-findings on the bus default" in said
+    assert "posture (source *, class compliance, type *)" in said
+    assert "no incident    posture: the kind posture is not taken by default" in said
+
+    stack.answer("intake", "set", "--tenant", "hooli", "--kinds", "detection,posture:critical")
+    said = explained(stack, tmp_path, control)
+    assert "below_severity: the severity is high; posture is taken from critical in the tenant's settings" in said
+    stack.answer("intake", "set", "--tenant", "hooli", "--let-in", "S3.8")
+    assert "incident       because the tenant's settings let in S3.8" in explained(stack, tmp_path, control)
+    assert '"let_in": [\n    "S3.8"\n  ]' in stack.answer("intake", "show", "--tenant", "hooli")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("cloudwatch_alarm", {}, "never: no rule of the stack matches the event"),
+        ("cloudwatch_alarm", {"detail__alarmName": "incident-orders"}, "by the rule grc-incidents-alarms on the bus"),
+        ("malware_scan", {}, "by the rule grc-incidents-findings on the bus default"),
+        ("guardduty", {"source": "simulated.aws.guardduty"}, "by the rule grc-incidents-simulated-findings"),
+        ("alert_escalated", {}, "by the rule grc-incidents-escalated-alerts on the bus grc-incidents"),
+    ],
+)
+def test_explain_asks_the_stack_s_own_rules_whether_an_event_arrives(
+    stack: Checkout, tmp_path: Path, name: str, changed: dict[str, Any], said: str
+) -> None:
+    assert said in explained(stack, tmp_path, recorded.event(name, **changed))
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ print(json.dumps({name: read[name].model_validate_json(text).model_dump(mode="js
                   for name, text in json.load(sys.stdin).items()}))
 """
 
-# The first file runs. The others only compile, or must not compile where they say so.
+# The test runs the first file, and only compiles the others. A line after `@ts-expect-error` must not compile.
 TYPESCRIPT = {
     "run.ts": """
 import createClient from "openapi-fetch";

@@ -111,6 +111,18 @@ def test_names_of_claims_that_cannot_be_read_refuse_every_token(
 
 
 @every_operation
+@pytest.mark.parametrize("query", ["dry_run=true", "fields", "%C3%A4=1", "a=1&a=2", "%ff=1"])
+def test_an_unknown_parameter_is_refused_before_any_call(operation: str, query: str, calls: list[str]) -> None:
+    handler, event = OPERATIONS[operation]
+
+    answer = handler(event() | {"rawQueryString": query}, Context)
+
+    assert answer["statusCode"] == 400
+    assert "parameter" in answer["body"] or "percent-encoded" in answer["body"]
+    assert calls == []
+
+
+@every_operation
 @pytest.mark.parametrize(
     "broken",
     [

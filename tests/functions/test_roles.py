@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_metrics import handler as get_metrics
 from incidents.domain import tally
-from incidents.storage import dynamodb
+from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.account_map import AccountMap
+from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
@@ -41,6 +43,7 @@ from tests.support.incidents import item
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
+THIS_YEAR = datetime.now(UTC).year
 Grant = tuple[str, str, str]  # an action, a table or index, and a pattern of partition keys
 
 
@@ -98,6 +101,25 @@ def place(resource: dict[str, Any]) -> str:
     return path.removeprefix("${Storage.Outputs.TableArn}/index/")
 
 
+def take_posture(tenant: str) -> None:
+    with guard.serving_tenant(tenant):
+        settings = TenantSettings(tenant, dynamodb.client(), os.environ["TABLE_NAME"])
+        value = {"kinds": {"posture": "informational", "detection": "informational"}}
+        settings.write(INTAKE, Settings(value, 1, "2026-11-20T00:00:00.000Z", "ada"))
+
+
+def give_numbers_again() -> None:
+    """Set the counter of incident numbers back, so that the next create finds taken numbers, and skips them."""
+    for count in (1, 2):
+        create(create_event({"title": "x", "incident_number": f"INC-{THIS_YEAR}-{count:06d}"}), Context)
+    with guard.serving_tenant("acme"):
+        dynamodb.client().update_item(
+            TableName=os.environ["TABLE_NAME"], Key=stored_form.key(keys.counter("acme", THIS_YEAR)),
+            UpdateExpression="SET #count = :zero", ExpressionAttributeNames={"#count": "count"},
+            ExpressionAttributeValues={":zero": {"N": "0"}},
+        )  # fmt: skip
+
+
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call a function so that it makes each of its different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
@@ -105,7 +127,10 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
         case "create_incident":
             for _ in ("once", "again"):
                 create(create_event({"title": "x"}, headers={"idempotency-key": "one"}), Context)
-            create(create_event({"title": "x", "incident_number": "INC-2026-000900"}, caller=app), Context)
+            create(create_event({"title": "x", "incident_number": "IR-900"}, caller=app), Context)
+            give_numbers_again()
+            create(create_event({"title": "x"}), Context)
+            create(create_event({"title": "x", "incident_number": "INC-2026-000900"}), Context)
         case "get_incident":
             get(get_event(incident_id), Context)
         case "list_incidents":
@@ -120,9 +145,15 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             list_changes(changes_event(incident_id), Context)
         case "ingest_finding":
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("111122223333", "acme")
+            give_numbers_again()
             ingest_finding(sqs_event(event("guardduty")), Context)
             later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
             ingest_finding(sqs_event(event("guardduty", **later)), Context)
+            AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("444455556666", "acme")
+            take_posture("acme")
+            ingest_finding(sqs_event(event("security_hub_asff_several")), Context)
+            passed = {"detail__findings__0__Compliance__Status": "PASSED"}
+            ingest_finding(sqs_event(event("security_hub_asff_several", **passed)), Context)
         case "publish_incident_events" | "get_documentation":
             pass  # these functions do not use the table
         case "get_incident_metrics":
@@ -170,7 +201,7 @@ def test_each_role_grants_exactly_what_its_function_uses(
 SHOWN: dict[str, int] = {}
 # Grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
-    "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS")},
+    "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS"), ("dynamodb:PutItem", "table", "TENANT#*#SETTINGS")},
     "ComputeMetrics": {
         ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
         ("dynamodb:UpdateItem", "table", "TENANT#*#COUNTER"),

@@ -421,6 +421,7 @@ def test_derived_minutes_replace_given_ones_and_go_with_their_timestamps() -> No
         ('"2"', 412),
         ('W/"1"', 412),
         ('W/"2"', 412),
+        ('W/"7", "8"', 412),
         ('"2", W/"1"', 412),
         ('W/""', 412),
         ('"one"', 412),
@@ -453,7 +454,7 @@ def test_an_update_with_if_match_needs_the_current_version(table: str, if_match:
     assert seen == status
     if status == 412:
         assert 'is at version "1"' in body["detail"]
-        assert ("weak" in body["detail"]) == ('W/"1"' in if_match)
+        assert ("weak" in body["detail"]) == ('W/"' in if_match)
     if status == 400:
         assert 'The header If-Match must be an ETag with its quotes, like "3"' in body["detail"]
     if status != 200:

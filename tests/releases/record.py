@@ -30,7 +30,6 @@ import ingest_finding
 import pytest
 import typer
 import update_incident
-from incidents import findings
 from incidents.domain import model, tally
 from incidents.edges import queues
 from incidents.runtime.log import logger
@@ -63,7 +62,7 @@ ENVIRONMENT = {
     "CURSOR_KEY": "the key of the tests",
     "JWT_ISSUER": ISSUER,
     "TABLE_NAME": "incidents",
-    "ENABLED_SOURCES": ",".join(findings.OFF_UNLESS_ENABLED),
+    "ENABLED_SOURCES": "aws.inspector2",
     "MARK_SETTLE_SECONDS": "0",
     "METRICS_QUEUE_URL": "metrics",
     "POWERTOOLS_METRICS_DISABLED": "true",

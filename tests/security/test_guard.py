@@ -173,6 +173,7 @@ def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
         lambda client: query(client, "TENANT#acme", "pk = :p AND #p = :p"),
         lambda client: update(client, OWN, "SET #0 = if_not_exists(#0, :title)"),
         lambda client: update(client, OWN, "SET active_pk = #1"),
+        lambda client: update(client, OWN, "SET #1 = n, #0 = n"),
         lambda client: client.query(TableName="t", KeyConditions={}),
         lambda client: update(client, OWN, "ADD n :n REMOVE title SET active_pk = :title"),
         lambda client: update(client, OWN, "REMOVE title SET active_pk = :title"),
@@ -235,7 +236,8 @@ def test_an_update_without_an_index_attribute_passes(sent: list[str]) -> None:
         update(dynamodb.client(), OWN, "SET #1 = if_not_exists(#1, :title), b = :title REMOVE c, #0 ADD n :title")
         update(dynamodb.client(), OWN, "ADD n :title, m :title")
         update(dynamodb.client(), OWN, "SET #1 = :title ADD n :title")
-    assert len(sent) == 3
+        update(dynamodb.client(), OWN, "SET n = #1, #1 = :title")
+    assert len(sent) == 4
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -21,7 +21,7 @@ from incidents.edges.request import Request
 from incidents.findings import EventRefused, cloudwatch_alarm, nodes, security_hub
 from incidents.storage import cursor
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import cells, repairing, rows
+from incidents_cli.operate.importing import amounts, cells, convert, mapping, moments, repairing, rows
 
 from tests.support.backtracking import STEPS_MAX, Pattern, hostile_texts
 from tests.support.events import claims
@@ -220,7 +220,10 @@ CALLS: dict[str, Callable[[int], object]] = {
     "a CSV cell of a number": lambda n: cells.value("financial_impact", "1" * n + "x"),
     "a CSV cell of a list": lambda n: cells.value("tags", "a;" * n),
     "an exported list": lambda n: repairing.repair({"tags": [Compared(f"t{i}") for i in range(n)]}),
-    "a header of a CSV": lambda n: rows._check_header(Path("x.csv"), ["title"] + [f"c{i}" for i in range(n)]),
+    "a header of a CSV": lambda n: rows._check_header(Path("x.csv"), ["title"] + [f"c{i}" for i in range(n)], None),
+    "a date of another program": lambda n: moments.looks_like_date("1/" * n + "Jan " * n + "1:00 " * n),
+    "an amount of another program": lambda n: amounts.readings_of("1,000" * n + "." * n),
+    "a list of another program": lambda n: convert.convert({"tags": "a,b; " * n}, mapping.of_fields({})),
 }  # fmt: skip
 
 

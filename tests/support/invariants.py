@@ -59,7 +59,7 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
         counted = model.parse_generated(sk)
         counter = counters.get(f"{counted[0]:04d}") if counted else None
         count = int(counter["count"]["N"]) if counter else None
-        ignored = int(counter["ignored_from"]["N"]) if counter and "ignored_from" in counter else None
+        ignored = invariants.ignored_counts(counter)
         broken += invariants.of_number(sk, item, incidents.get(item["incident_id"]["S"]), count, ignored)
     for sk, item in counters.items():
         broken += invariants.of_counter(sk, item)

@@ -8,20 +8,27 @@ write.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from incidents import queries
+from incidents import findings, intake, queries
 from incidents.commands import creating, deleting, updating
 from incidents.domain.identity import Identity
 from incidents.edges import parameters
+from incidents.findings import Finding
 from incidents.storage import dynamodb
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Attribute, Item
+
+from tests.support import recorded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KB = 1024
+LATER = {
+    "detail__updatedAt": "2026-11-18T00:00:00Z", "detail__resource__instanceDetails__instanceId": "i-0a1b2c3d4e5f60719"
+}  # fmt: skip
 # Bytes for the attributes that later changes add: timestamps, minutes, an index attribute.
 _ROOM = 120
 
@@ -146,6 +153,13 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     page = cost("list 50", lambda: queries.list_incidents(parameters.list_request({"limit": ["50"]}), person))
     assert len(page.items) == 50
     assert page.next_cursor
+    system = IncidentRepository(
+        Identity(tenant, "system:aws.guardduty", None, frozenset()), cast("DynamoDBClient", metered), table
+    )
+    for operation, later in (("ingest a finding", {}), ("ingest it again, with an asset", LATER)):
+        (finding,) = findings.read(recorded.event("guardduty", detail__description=body["description"], **later))
+        assert isinstance(finding, Finding)
+        cost(operation, partial(intake.take_finding, finding, system))
     return found
 
 

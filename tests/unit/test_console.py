@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from incidents_cli import console
@@ -66,6 +66,8 @@ def test_no_detail_of_a_failure_looks_like_a_message(capsys: pytest.CaptureFixtu
 
 
 class NoAccounts:
+    parameters: ClassVar[dict[str, str]] = {}
+
     def account_map(self) -> "NoAccounts":
         return self
 
@@ -77,6 +79,7 @@ def test_explain_prints_no_control_characters_of_an_event_or_of_a_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(explain, "Deployment", lambda *_: NoAccounts())
+    monkeypatch.setattr(explain, "_arrival", lambda *_: f"by the rule {HOSTILE}")
     event = json.loads((EVENTS / "guardduty.json").read_text())
     event["detail"] |= {"title": HOSTILE, "description": HOSTILE, "id": HOSTILE}
     (tmp_path / "event.json").write_text(json.dumps(event))

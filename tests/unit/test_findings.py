@@ -8,21 +8,20 @@ from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
 from tests.support.recorded import GONE, NAMES, event, expected
 
-INSPECTOR = {"aws.inspector2"}
 F = "detail__findings__0__"
 INFO = F + "finding_info__"
 
 
 def only(name: str, **changed: Any) -> Finding:
     """Return the only finding of a recorded event with changes."""
-    (one,) = findings.read(event(name, **changed), INSPECTOR)
+    (one,) = findings.read(event(name, **changed))
     assert isinstance(one, Finding)
     return one
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_event_gives_exactly_the_expected_findings(name: str) -> None:
-    assert findings.read(event(name), INSPECTOR) == expected(name)
+    assert findings.read(event(name)) == expected(name)
 
 
 def test_a_guardduty_finding_is_the_same_directly_and_through_both_hubs() -> None:
@@ -184,6 +183,16 @@ def test_an_event_without_an_adapter_is_unknown(source: str, detail_type: str) -
         findings.read(event("guardduty", source=source, **{"detail-type": detail_type}))
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\t\n", "\x00", "\u200b", "\u3164"])
+def test_a_blank_text_of_an_alert_counts_as_absent(blank: str) -> None:
+    detail = {**event("alert_escalated")["detail"], "title": blank, "alert_ids": ["alert-1", blank]}
+    (one,) = findings.read(event("alert_escalated", detail=detail | {"description": blank, "category": blank}))
+
+    assert isinstance(one, Finding)
+    assert (one.title, one.category, one.alert_ids) == ("(untitled)", None, ["alert-1"])
+    assert one.description is None or one.description.strip() in (blank, detail["url"], f"{blank}\n\n{detail['url']}")
+
+
 @pytest.mark.parametrize("whole", [None, 1, "text", [], {}, {"source": 1}, {"source": "aws.guardduty"}])
 def test_a_value_that_is_not_an_event_is_malformed(whole: Any) -> None:
     with pytest.raises(MalformedEvent):
@@ -237,9 +246,7 @@ def test_the_severity_may_follow_the_word_incident_in_an_alarm_s_name() -> None:
 
 
 def test_findings_that_may_share_a_key_are_marked_as_grouped() -> None:
-    grouped = {
-        name for name in NAMES for one in findings.read(event(name), INSPECTOR) if getattr(one, "grouped", False)
-    }
+    grouped = {name for name in NAMES for one in findings.read(event(name)) if getattr(one, "grouped", False)}
     assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}
 
 
@@ -257,3 +264,35 @@ def test_only_a_simulated_event_of_an_aws_source_is_treated_as_from_aws() -> Non
         "simulated.aws.",
     ]
     assert all(findings.as_from_aws(other) is other for other in others)
+
+
+@pytest.mark.parametrize(
+    ("description", "code", "title"),
+    [
+        ("We are investigating API errors. More soon.", "AWS_EC2_OPERATIONAL_ISSUE",
+         "We are investigating API errors (EC2, eu-central-1)"),
+        ("Line one\nLine two", "AWS_EC2_OPERATIONAL_ISSUE", "Line one (EC2, eu-central-1)"),
+        (None, "AWS_EC2_OPERATIONAL_ISSUE", "Operational issue (EC2, eu-central-1)"),
+        ("w" * 500, "AWS_EC2_OPERATIONAL_ISSUE", f"{'w' * 200} (EC2, eu-central-1)"),
+    ],
+)  # fmt: skip
+def test_a_health_title_has_the_event_s_words_its_service_and_its_region(
+    description: str | None, code: str, title: str
+) -> None:
+    words = [{"language": "en_US", "latestDescription": description}] if description else []
+    one = only("health_page_2", detail__eventDescription=words, detail__eventTypeCode=code)
+    assert one.title == title
+
+
+@pytest.mark.parametrize(
+    ("code", "category", "kind"),
+    [
+        ("AWS_EC2_OPERATIONAL_ISSUE", "issue", "alarm"), ("AWS_LAMBDA_RUNTIME_UPDATE", "accountNotification", "notice"),
+        ("AWS_RDS_MAINTENANCE_SCHEDULED", "scheduledChange", "notice"), ("AWS_X_ODD", "investigation", "alarm"),
+        ("AWS_RISK_CREDENTIALS_EXPOSED", "issue", "detection"), ("AWS_ABUSE_DOS_REPORT", "issue", "detection"),
+        ("AWS_S3_OPEN_ACCESS_BUCKET_NOTIFICATION", "accountNotification", "exposure"),
+        ("AWS_SHIELD_IS_RESPONDING_TO_A_DDOS_ATTACK_AGAINST_YOUR_AWS_RESOURCES", "issue", "detection"),
+    ],
+)  # fmt: skip
+def test_a_health_event_is_a_detection_an_exposure_an_alarm_or_a_notice(code: str, category: str, kind: str) -> None:
+    assert only("health_page_2", detail__eventTypeCode=code, detail__eventTypeCategory=category).kind == kind

@@ -16,7 +16,7 @@ from incidents.findings.finding import build_finding
 
 from tests.support.recorded import NAMES, event
 
-INSPECTOR = {"aws.inspector2"}
+IDS = ("account_ids", "alert_ids", "asset_ids")
 EVENTS = [event(name) for name in NAMES]
 
 scalars: st.SearchStrategy[Any] = (
@@ -65,7 +65,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 def read(whole: Any) -> list[findings.Report]:
     try:
-        return findings.read(whole, INSPECTOR)
+        return findings.read(whole)
     except (UnknownEvent, MalformedEvent) as refused:
         assert refused.reason
         refused.reason.encode("ascii")
@@ -162,6 +162,22 @@ def test_a_finding_s_tags_count_in_its_size() -> None:
         assert sum(map(len, one.alert_ids)) > 16_000
 
 
+def test_no_list_of_ids_takes_the_room_of_another() -> None:
+    """The lists take turns, so a finding with too many alert ids still names its one asset and its accounts."""
+    for many in (["alert_ids"], ["alert_ids", "account_ids"], ["asset_ids", "account_ids"]):
+        alert = event("alert_escalated")
+        kinds = {name: [f"{name}{n:0>1500}" for n in range(100)] if name in many else ["one"] for name in IDS}
+        alert["detail"] |= kinds
+        (one,) = findings.read(alert)
+        assert isinstance(one, Finding)
+        check(one)
+        kept = {name: getattr(one, name) for name in IDS}
+        assert all(kept[name] == ["one"] for name in IDS if name not in many)
+        lengths = [len(kept[name]) for name in many]
+        assert max(lengths) - min(lengths) <= 1
+        assert sum(lengths) > 50
+
+
 def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
     huge = event("alert_escalated")
     many = [f"{n:0>300}\u00fc" for n in range(2000)]
@@ -172,7 +188,8 @@ def test_a_huge_event_gives_a_finding_cut_to_size() -> None:
     (one,) = findings.read(json.loads(json.dumps(huge)))
     assert isinstance(one, Finding)
     check(one)
-    assert (len(one.title), len(one.category or ""), len(one.account_ids)) == (300, 64, 282)
+    assert (len(one.title), len(one.category or ""), len(one.account_ids)) == (300, 64, 94)
+    assert len(one.alert_ids) == len(one.asset_ids) == 94
     assert one.key.startswith("sha256:")
     assert model.TEXT_BYTES - 4 < len((one.description or "").encode()) <= model.TEXT_BYTES
     assert len(set(one.account_ids)) == len(one.account_ids)

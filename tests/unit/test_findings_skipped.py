@@ -1,16 +1,17 @@
 """Tests of the events that give no finding. A metric counts each such event by its reason."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from incidents import findings
+from incidents.domain import intake_policy
 from incidents.findings import Skipped
 
 from tests.support.recorded import GONE, event
 
-INSPECTOR = {"aws.inspector2"}
 F = "detail__findings__0__"
 INFO = F + "finding_info__"
+SAMPLE, JSON = (f"aws/guardduty/service/additionalInfo/{name}" for name in ("sample", "value"))
 
 SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
     ("guardduty", {"detail__service__archived": True}, "archived", "aws.guardduty"),
@@ -23,15 +24,16 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
     ("security_hub_asff_guardduty", {F + "Compliance__Status": "PASSED"}, "passed", "aws.guardduty"),
     ("security_hub_asff_guardduty", {F + "Sample": True}, "sample", "aws.guardduty"),
     ("security_hub_asff_guardduty", {F + "Title": "[SAMPLE] An instance"}, "sample", "aws.guardduty"),
-    (
-        "security_hub_asff_custom_action",
-        {"detail-type": "Security Hub Findings - Imported"},
-        "not_a_detection",
-        "aws.inspector2",
-    ),
-    ("security_hub_ocsf_guardduty", {F + "class_uid": 2003}, "not_a_detection", "aws.guardduty"),
-    ("security_hub_ocsf_guardduty", {F + "class_uid": 2002}, "not_a_detection", "aws.guardduty"),
-    ("security_hub_ocsf_guardduty", {F + "class_uid": 2006}, "not_a_detection", "aws.guardduty"),
+    ("security_hub_asff_guardduty", {F + "Compliance__Status": "WARNING"}, "warning", "aws.guardduty"),
+    ("security_hub_asff_guardduty", {F + "Compliance__Status": "NOT_AVAILABLE"}, "not_available", "aws.guardduty"),
+    ("security_hub_asff_guardduty", {F + "ProductFields": {SAMPLE: "true"}}, "sample", "aws.guardduty"),
+    ("security_hub_asff_guardduty", {F + "ProductFields": {JSON: '{"sample":true}'}}, "sample", "aws.guardduty"),
+    ("security_hub_asff_guardduty", {F + "Title": "Calls of GeneratedFindingUserName"}, "sample", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", {F + "unmapped": {SAMPLE: "true"}}, "sample", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", {F + "status_code": "PASS"}, "passed", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", {F + "status_code": "MANUAL"}, "not_available", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", {F + "compliance": {"status": "Warning"}}, "warning", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", {F + "compliance": {"status_id": 1}}, "passed", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "status_id": 2, F + "status": "In Progress"}, "in_progress", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "status_id": 3, F + "status": "Suppressed"}, "suppressed", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "status_id": GONE, F + "status": "Resolved"}, "resolved", "aws.guardduty"),
@@ -41,14 +43,20 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
     ("cloudwatch_alarm", {"detail__state__value": "OK"}, "ok_state", "aws.cloudwatch"),
     ("cloudwatch_alarm", {"detail__state__value": "INSUFFICIENT_DATA"}, "insufficient_data", "aws.cloudwatch"),
     ("cloudwatch_alarm", {"detail__previousState__value": "ALARM"}, "already_in_alarm", "aws.cloudwatch"),
+    ("cloudwatch_alarm", {"detail__state__actionsSuppressedBy": "Alarm"}, "suppressed", "aws.cloudwatch"),
+    ("cloudwatch_alarm", {"detail__muteDetail": {"mutedByArn": "arn:aws:x"}}, "suppressed", "aws.cloudwatch"),
+    (
+        "malware_scan",
+        {"detail__scanResultDetails__scanResultStatus": "NO_THREATS_FOUND"},
+        "no_threats",
+        "aws.guardduty",
+    ),
     ("health", {"detail__backupEvent": "true"}, "backup", "aws.health"),
     ("health", {"detail__statusCode": "closed"}, "closed", "aws.health"),
     ("macie_policy", {"detail__archived": True}, "archived", "aws.macie"),
     ("macie_policy", {"detail__sample": True}, "sample", "aws.macie"),
     ("inspector", {"detail__status": "CLOSED"}, "closed", "aws.inspector2"),
     ("inspector", {"detail__status": "SUPPRESSED"}, "suppressed", "aws.inspector2"),
-    ("inspector", {"detail__severity": "HIGH"}, "not_a_detection", "aws.inspector2"),
-    ("inspector", {"detail__exploitAvailable": "NO"}, "not_a_detection", "aws.inspector2"),
     ("alert_escalated", {"source": "grc.incidents"}, "own", "grc.incidents"),
     ("guardduty", {"source": "grc.incidents", "detail-type": "IncidentCreated"}, "own", "grc.incidents"),
 ]
@@ -58,12 +66,19 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
 def test_a_skipped_event_has_its_reason_and_source(
     name: str, changed: dict[str, Any], reason: Any, source: str
 ) -> None:
-    assert findings.read(event(name, **changed), INSPECTOR) == [Skipped(reason, source)]
+    assert findings.read(event(name, **changed)) == [Skipped(reason, source)]
 
 
 def test_every_reason_for_a_skip_is_tested() -> None:
-    assert {reason for _, _, reason, _ in SKIPS} | {"disabled"} == set(findings.REASONS)
+    of_policy = set(get_args(intake_policy.Reason))
+    assert {reason for _, _, reason, _ in SKIPS} | of_policy == set(findings.REASONS)
 
 
-def test_inspector_is_disabled_by_default() -> None:
-    assert findings.read(event("inspector")) == [Skipped("disabled", "aws.inspector2")]
+@pytest.mark.parametrize("reason", ["passed", "resolved"])
+def test_a_solved_check_is_skipped_with_its_finding(reason: str) -> None:
+    states = {"passed": {F + "Compliance__Status": "PASSED"}, "resolved": {F + "Workflow__Status": "RESOLVED"}}
+    skipped, *_ = findings.read(event("security_hub_asff_several", **states[reason]))
+    failed, *_ = findings.read(event("security_hub_asff_several"))
+
+    assert isinstance(skipped, Skipped)
+    assert (skipped.reason, skipped.solved) == (reason, failed)

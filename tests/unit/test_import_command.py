@@ -214,3 +214,71 @@ def test_a_row_stays_unchanged_through_several_errors_files(tmp_path: Path) -> N
 def test_rows_without_an_application_are_accepted_for_any_application(file: Path) -> None:
     done = run(file, "--dry-run", "--app", "scanner")
     assert done.stdout.split() == ["valid", "1", "failed", "1"]
+
+
+GERMAN = (
+    "Nummer;Bezeichnung;Schweregrad;Status;Erkannt am;Geschlossen am;Schaden\r\n"
+    "V-1;Gerät verloren;Hoch;Geschlossen;04.03.2024 09:15;05.03.2024 18:40;48.250,50\r\n"
+    "V-2;Ohne Ende;Hoch;Geschlossen;04.03.2024 09:15;;1.250\r\n"
+)
+
+
+def test_a_proposed_mapping_imports_the_file_with_the_second_command(tmp_path: Path) -> None:
+    file = tmp_path / "liste.csv"
+    file.write_bytes(GERMAN.encode("cp1252"))
+    proposed = CliRunner().invoke(cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin"])
+    assert (proposed.exit_code, proposed.stderr) == (0, "")
+    (tmp_path / "map.toml").write_text(proposed.stdout, "utf-8")
+
+    refused = run(file, "--dry-run", "--map", str(tmp_path / "map.toml"))
+    assert (refused.exit_code, refused.stdout.split()) == (1, ["valid", "1", "failed", "1"])
+    assert "--closed-without-date=last-known" in refused.stderr
+    done = run(file, "--dry-run", "--map", str(tmp_path / "map.toml"), "--closed-without-date", "review")
+    assert (done.exit_code, done.stdout.split()) == (0, ["valid", "2", "failed", "0"])
+
+
+def test_open_questions_are_told_and_can_be_answered_by_options(tmp_path: Path) -> None:
+    file = tmp_path / "liste.csv"
+    file.write_text("title,detected_at,financial_impact\nA,03/04/2024,48.250\n")
+    proposed = CliRunner().invoke(cli, ["import", str(file), "--suggest"])
+    assert [line.split(":")[0] for line in proposed.stderr.splitlines()[:3]] == ["? zone", "? date_order", "? decimal"]
+    (tmp_path / "map.toml").write_text(proposed.stdout)
+
+    refused = run(file, "--dry-run", "--map", str(tmp_path / "map.toml")).exception
+    assert isinstance(refused, StepFailed)
+    assert "open questions" in refused.what
+    answers = ["--zone", "UTC", "--date-order", "day-first", "--decimal", "."]
+    assert run(file, "--dry-run", "--map", str(tmp_path / "map.toml"), *answers).exit_code == 0
+
+
+def test_the_reasons_of_failed_rows_are_summed_up(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    lines = [f"A{n},dire,2024-03-0{n}T00:00:00Z,2024-01-01T00:00:00Z" for n in range(1, 6)]
+    file.write_text("\n".join(["title,severity,occurred_at,detected_at", *lines, "B,low,,soon", ""]))
+    told = run(file, "--dry-run").stderr.splitlines()
+    table = [" ".join(line.split()) for line in told if line.strip()]
+    assert "rows field lines reason" in table
+    assert any(line.startswith("5 severity 2, 3, 4, ... must be one of") for line in table)
+    assert any(line.startswith("1 detected_at 7 must be an RFC 3339") for line in table)
+
+
+def test_what_may_be_meant_in_another_way_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text('title,tags,financial_impact\nA,"phishing,finance",48.250\n')
+    done = run(file, "--dry-run")
+    assert done.exit_code == 0
+    table = [" ".join(line.split()) for line in done.stderr.splitlines()]
+    assert "1 tags 2 has a comma inside an item; only a semicolon separates items here" in table
+    assert "1 financial_impact 2 may be thousands or decimals; it is read with a decimal point" in table
+
+
+def test_an_import_without_a_tenant_is_refused(file: Path) -> None:
+    refused = CliRunner().invoke(cli, ["import", str(file)]).exception
+    assert isinstance(refused, StepFailed)
+    assert "--tenant" in refused.advice
+
+
+def test_answers_without_a_mapping_are_refused(file: Path) -> None:
+    refused = run(file, "--dry-run", "--zone", "UTC").exception
+    assert isinstance(refused, StepFailed)
+    assert "--suggest" in refused.advice

@@ -63,8 +63,8 @@ def test_lessons_learned_are_read_as_json_or_else_as_text(tmp_path: Path, cell: 
     [
         ("mttd_minutes", "1.5", "must be a whole number"),
         ("mttd_minutes", "soon", "must be a whole number"),
-        ("financial_impact", '"1,250.00"', "as a JSON number"),
-        ("financial_impact", "01", "as a JSON number"),
+        ("financial_impact", '"1,250.00"', "must be a plain number"),
+        ("financial_impact", "01", "must be a plain number"),
         ("tags", '"[""a"""', "must be a list"),
         ("tags", "a;;b", "must not be empty"),
         ("severity", "urgent", "must be one of"),
@@ -146,7 +146,7 @@ def test_lines_of_empty_cells_are_skipped(tmp_path: Path) -> None:
 
 def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="unknown file format"):
-        rows(tmp_path, "a.xlsx", "x")
+        rows(tmp_path, "a.pdf", "x")
 
 
 # --- JSON Lines
@@ -280,6 +280,13 @@ def exported(**values: Any) -> str:
         ({"title": " \x00"}, {"title": "(untitled)"}, [repairing.BLANK_TITLE]),
         ({"title": "a\u202eb\n"}, {"title": "ab"}, [repairing.CHARACTERS]),
         ({"title": "M\ufffdnchen"}, {"title": "M?nchen"}, [repairing.REPLACEMENT]),
+        ({"title": "a\u0378\u200d\u0378\x00"}, {"title": "a\u0378\u200d\u0378"}, [repairing.CHARACTERS]),
+        (
+            {"tags": ["\u0378"], "owner_id": "\u0378\U000e0100"},
+            {"tags": ["\u0378"], "owner_id": "\u0378\U000e0100"},
+            [],
+        ),
+        ({"title": "a\uffff\ufdd0"}, {"title": "a"}, [repairing.CHARACTERS]),
         ({"category": "", "owner_id": "\u200b"}, {}, [repairing.BLANK_TEXT] * 2),
         ({"incident_number": "  "}, {}, [repairing.BLANK_TEXT]),
         ({"description": "one\r\n\x1b[0m"}, {"description": "one\r\n[0m"}, [repairing.CHARACTERS]),
@@ -312,6 +319,15 @@ def test_a_row_of_a_person_is_not_repaired_but_refused_by_its_field_s_name(tmp_p
     (row,) = rows(tmp_path, "a.jsonl", json.dumps({"title": " ", "tags": ["a\x00"], "owner_id": "\ufffd"}))
     assert {pointer for pointer, _ in problems(row)} == {"/title", "/tags/0", "/owner_id"}
     assert row.repairs == ()
+
+
+def test_the_service_decides_about_characters_that_this_python_does_not_know(tmp_path: Path) -> None:
+    given = {"title": "a\u0378", "tags": ["\u0378\u200d\u0378"], "category": "\U000323b0"}
+    (row,) = rows(tmp_path, "a.jsonl", json.dumps(given))
+    assert checking.check(row, NOW).items() >= given.items()
+
+    (row,) = rows(tmp_path, "a.jsonl", json.dumps({"title": "\u0378\x00", "tags": ["\uffff"], "category": "a\u200db"}))
+    assert {pointer for pointer, _ in problems(row)} == {"/title", "/tags/0", "/category"}
 
 
 @pytest.mark.parametrize("number", ["INC-2026-000042", "INC-2026-1000000000", "INC-1999-000001"])

@@ -52,7 +52,25 @@ def test_incomplete_names_of_claims_are_an_error(text: str) -> None:
         claim_names(text)
 
 
-@pytest.mark.parametrize("marker", ["", "[]", "null", "true", "<nil>", "[app null]", "map[a:b]", None, 1])
+@pytest.mark.parametrize(
+    ("said", "app"), [("true", "scanner"), ("[true]", "scanner"), ("false", None), ("other", None), (None, None)]
+)
+def test_a_marker_may_be_a_boolean_claim(said: str | None, app: str | None) -> None:
+    claims = {"exp": "9999999999", "iss": ISSUER, "tid": "acme", "sub": "s", "azp": "scanner"}
+    marked = claims | ({} if said is None else {"is_app": said})
+    assert from_claims(marked, NOW, ISSUER, claim_names("tid azp is_app=true scp")).app_id == app
+
+
+@pytest.mark.parametrize("marker", ["", "null", "<nil>", "{}", "[true null]"])
+def test_an_unreadable_boolean_marker_is_refused(marker: str) -> None:
+    claims = {"exp": "9999999999", "iss": ISSUER, "tid": "acme", "sub": "s", "azp": "scanner", "is_app": marker}
+    with pytest.raises(NotPermitted, match="is_app"):
+        from_claims(claims, NOW, ISSUER, claim_names("tid azp is_app=true scp"))
+
+
+@pytest.mark.parametrize(
+    "marker", ["", "[]", "null", "true", "<nil>", "[app null]", "map[a:b]", None, 1, "{}", "[{}]", "{a}", "map[]"]
+)
 def test_an_unreadable_marker_is_refused_and_makes_no_person(marker: object) -> None:
     claims = {"exp": "9999999999", "iss": ISSUER, "tid": "acme", "sub": "s", "azp": "scanner", "idtyp": marker}
     with pytest.raises(NotPermitted, match="idtyp"):

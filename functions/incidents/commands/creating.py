@@ -14,16 +14,16 @@ from ..storage.stored_form import Created, Stored
 
 KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
-# The counter's next number is already taken only in a short race: a caller gave the same number, and the counter was
-# not raised past this number yet.
+# The counter's next number is taken if a caller gave it and the counter is not raised yet, or if an operator lowered
+# the counter below a mistyped number. After each attempt, the counter skips up to 1 000 taken numbers.
 _NUMBERS_TRIED = 8
 
 
 class Origin(NamedTuple):
     """The finding that creates an incident.
 
-    ``before`` is the finding's last sighting, or None for a new finding. ``dates`` names the field of the event from
-    which each date was read.
+    ``before`` is the finding's last sighting, or None for a new finding. ``is_moved`` is true if the sighting is stored
+    under a former key. ``dates`` names the field of the event from which each date was read.
     """
 
     finding_key: str
@@ -32,6 +32,7 @@ class Origin(NamedTuple):
     page: int
     severity: str | None
     dates: Mapping[str, str]
+    is_moved: bool = False
 
 
 def create_incident(
@@ -102,7 +103,10 @@ def _store(
     extra_writes = [incidents.reserve_key(record, incident)] if record else []
     if origin is not None:
         sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)
-        extra_writes.append(incidents.sighting_write(origin.finding_key, origin.before, sighting))
+        if origin.before:
+            sighting = sighting._replace(passed_at=origin.before.passed_at, resolved_at=origin.before.resolved_at)
+        before = None if origin.is_moved else origin.before
+        extra_writes.append(incidents.sighting_write(origin.finding_key, before, sighting))
     dates = origin.dates if origin else None
     if number := given.get("incident_number"):
         if raised := model.count_raised_by(number):
@@ -110,11 +114,12 @@ def _store(
         return incidents.create(incident, *extra_writes, dates=dates)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):
-        incident["incident_number"] = model.generated_number(year, incidents.next_count(year))
+        count = incidents.next_count(year)
+        incident["incident_number"] = model.generated_number(year, count)
         try:
             return incidents.create(incident, *extra_writes, dates=dates)
         except NumberTaken:
-            continue
+            incidents.skip_counts(year, count)
     raise Busy
 
 

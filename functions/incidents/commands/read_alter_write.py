@@ -31,7 +31,7 @@ def change_incident(
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)
         if expected is not None and stored.version not in expected.versions:
-            raise PreconditionFailed(stored.version, weak=stored.version in expected.weak)
+            raise PreconditionFailed(stored.version, weak=expected.has_weak)
         before, now = stored.incident, timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         after = alter(before, now)
         changes = model.changed_values(before, after)

@@ -7,6 +7,7 @@
 ``identity``            the caller's identity, from verified claims only
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
+``intake_policy``       which findings become incidents, from a tenant's settings
 ``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics

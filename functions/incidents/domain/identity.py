@@ -18,6 +18,7 @@ _FORMS = {
 }
 _OURS = re.compile(r"system:[^:]*")  # how the service names itself; others put more colons after system
 _NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
+_BOOLEANS = frozenset({"true", "false"})  # a marker like is_app=true reads a Boolean claim
 _SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
 
@@ -111,7 +112,9 @@ def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bo
     if name not in claims:
         return False
     words = _words(claims[name])
-    if not words or not _NO_TEXT.isdisjoint(words):  # an unreadable marker must not make a person of an application
+    unreadable = _NO_TEXT - _BOOLEANS if value in _BOOLEANS else _NO_TEXT
+    # An unreadable marker must not make a person of an application.
+    if not words or not unreadable.isdisjoint(words) or any(word[:1] == "{" for word in words):
         raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
     return value in words
 

@@ -36,6 +36,8 @@ def loads(text: str, name: str = "The body") -> Any:
     try:
         return json.loads(text, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise MalformedRequest(f"{name} must be JSON; at line 1, column 1: a byte order mark.") from error
         place = f"line {error.lineno}, column {error.colno}"
         raise MalformedRequest(f"{name} must be JSON; at {place}: {error.msg}.") from error
     except _NotStrict as error:

@@ -159,12 +159,18 @@ MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last 
 DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
 
 _GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
+_LIKE_GENERATED = re.compile(r" *INC-[0-9]{4}-[0-9]{6,} *", re.IGNORECASE)
 
 _PAIRS_IN_ORDER = (
     *combinations(MILESTONES, 2),
     ("detected_at", "reported_at"),
     ("occurred_at", "reported_at"),  # needed only if detected_at is unknown
 )
+LAST_KNOWN_END = "closed-at-last-known"
+"""The tag of an incident whose end nobody knows: ``closed_at`` is the last date that is known of it.
+
+Its ``mttr_minutes`` are not derived. The metrics count the minutes to that date as ``imported``.
+"""
 MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
 
@@ -252,6 +258,7 @@ def _derive_minutes(
 
     - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
       is a violation, unless the server has just stamped the second timestamp.
+    - If the end is only the last known date, by the tag ``LAST_KNOWN_END``, MTTR is unknown.
     - If a timestamp is missing, the caller's value (for example an imported value) stays.
     - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
     - If nobody gave a value, the value is None, never 0.
@@ -268,7 +275,8 @@ def _derive_minutes(
                 violations.append(
                     Violation(f"/{field}", f"must be {minutes}, the minutes from {start} to {end}, or be left out")
                 )
-            values[field] = minutes
+            is_known = field != "mttr_minutes" or LAST_KNOWN_END not in incident["tags"]
+            values[field] = minutes if is_known else None
         elif field not in given and earlier[start] is not None and earlier[end] is not None:
             values[field] = None
     return violations
@@ -319,8 +327,12 @@ def count_raised_by(incident_number: str) -> tuple[int, int] | None:
 
 
 def rules_for_applications(given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter."""
-    if parse_generated(given.get("incident_number") or "") is None:
+    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter.
+
+    A number that people could take for one of the server's numbers is refused, too: in lower case, with blanks at its
+    ends, or with more zeros.
+    """
+    if not _LIKE_GENERATED.fullmatch(given.get("incident_number") or ""):
         return []
     rule = "must not have the server's form, like INC-2026-000042, if an application gives it"
     return [Violation("/incident_number", f"{rule}; leave it out, or give a number of another form")]

@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from . import json_text, model, texts, timestamps, wire_form
@@ -49,6 +49,11 @@ def _amount(value: object) -> Decimal:
     except InvalidOperation:  # the exponent is beyond Decimal's range
         raise ValueError(wanted) from None
     return amount + 0  # a negative zero becomes zero
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which JSON Schema counts as an integer, and any other value unchanged."""
+    return int(value) if isinstance(value, json_text.Number) and value.is_integer() else value
 
 
 def _optional_amount(value: object) -> Decimal | None:
@@ -88,7 +93,7 @@ def _members(value: object) -> Iterator[tuple[object, int]]:
 
 Text = Annotated[str, AfterValidator(_within_bytes)]
 Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
-Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX)]
+Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX), BeforeValidator(_whole)]
 Source = Annotated[str, Field(min_length=1, max_length=model.SOURCE_CHARACTERS)]
 Title = Annotated[str, Field(min_length=1, max_length=model.TITLE_CHARACTERS)]
 Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS), AfterValidator(_callers_number)]
@@ -101,7 +106,7 @@ class _Values(BaseModel):
 
     description: Text | None = None
     root_cause: Text | None = None
-    category: Annotated[str, Field(max_length=model.CATEGORY_CHARACTERS)] | None = None
+    category: Annotated[str, Field(min_length=1, max_length=model.CATEGORY_CHARACTERS)] | None = None
     severity: model.Severity | None = None
     occurred_at: Timestamp | None = None
     detected_at: Timestamp | None = None
@@ -196,9 +201,7 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
         stored = json_text.loads(incident["lessons_learned"] or "null")
         body = body | {"lessons_learned": merge(stored, body["lessons_learned"])}
     if isinstance(body, dict):
-        kept = {
-            field: body[field] for field in _TEXTS.intersection(body) if body[field] and body[field] == values[field]
-        }
+        kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
     given = _checked(IncidentPatch, body, values).model_dump(exclude_unset=True)
     edits = {field: given.pop(field) for field in model.LISTS if isinstance(given.get(field), dict)}
@@ -339,5 +342,5 @@ def _why_not_accepted(field: str) -> str:
         return "is set by the server; leave it out"
     if field == "is_deleted":
         return "cannot be set by a create; leave it out"
-    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1)
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # a slip, no other word
     return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")

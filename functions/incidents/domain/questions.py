@@ -68,11 +68,11 @@ class Filters(NamedTuple):
 class Expected(NamedTuple):
     """The versions that a write expects the incident to have.
 
-    ``weak`` holds the versions in weak tags. They never match.
+    ``has_weak`` is true if the caller sent weak tags, too. They never match.
     """
 
     versions: frozenset[int]
-    weak: frozenset[int] = frozenset()
+    has_weak: bool = False
 
 
 class ListRequest(NamedTuple):

@@ -41,11 +41,29 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
         case "mttd":
             return facts.mttd_minutes
         case "mttr":
-            return facts.mttr_minutes
+            return _minutes_to_last_known(facts) if facts.mttr_minutes is None else facts.mttr_minutes
         case "time_to_contain":
             if facts.detected_at is None or facts.contained_at is None:
                 return None
             return timestamps.minutes_between(facts.detected_at, facts.contained_at)
+
+
+def _minutes_to_last_known(facts: Facts) -> int | None:
+    """Return the minutes from the detection to an end that is only the last known date; None if it is a real end.
+
+    The service derives the minutes of every real end. So if both timestamps are known and the minutes are not, the
+    incident has the tag ``model.LAST_KNOWN_END``. The day index has no tags.
+    """
+    if facts.detected_at is None or facts.closed_at is None:
+        return None
+    return timestamps.minutes_between(facts.detected_at, facts.closed_at)
+
+
+def is_imported(metric: Metric, facts: Facts) -> bool:
+    """Return whether a value of a metric comes from a caller and not from two timestamps that are known."""
+    if metric == "mttr":
+        return facts.detected_at is None or facts.mttr_minutes is None
+    return metric == "mttd" and facts.occurred_at is None
 
 
 def exclusion(facts: Facts) -> Reason | None:
@@ -71,8 +89,7 @@ class Tally:
                 self.excluded[excluded or "timestamps_missing", metric] += 1
                 continue
             self.minutes[metric, value] += 1
-            if (metric, facts.occurred_at) == ("mttd", None) or (metric, facts.detected_at) == ("mttr", None):
-                self.imported[metric] += 1
+            self.imported[metric] += is_imported(metric, facts)
         if kind == "detected" and not excluded and facts.status != "closed" and facts.detected_at:
             self.open_since.append(timestamps.to_milliseconds(facts.detected_at))
 

@@ -32,6 +32,9 @@ _UNSEEN = re.compile(
 )  # invisible, but str.isprintable() accepts them
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # UTS #51: a black flag and tags
 _JOINERS = "\u200c\u200d"
+_DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters
+_ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
+_NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_ENDS}]")
 _FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a Unicode that is newer than Python's may assign them
 _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
@@ -46,16 +49,29 @@ def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
     return _first_fault(text, _refused_in_paragraphs, allowed)
 
 
-def repair_line(text: str) -> str:
+def undecided(text: str) -> frozenset[str]:
+    """Return the characters of a text about which a newer version of Unicode may decide otherwise.
+
+    These are the unassigned characters. If the text has such a character, its joiners and variation selectors belong to
+    them too, because their neighbors decide about them. The 66 noncharacters stay unassigned in every version.
+    """
+    if text.isprintable():
+        return frozenset()
+    unassigned = {letter for letter in text if category(letter) == "Cn" and not _NONCHARACTER.match(letter)}
+    return frozenset(unassigned and unassigned | set(_DEPENDENT.findall(text)))
+
+
+def repair_line(text: str, kept: Set[str] = frozenset()) -> str:
     """Return a text of one line without what ``line_fault`` refuses; an empty text if nothing visible is left.
 
-    Line ends and tabs become a space, and U+FFFD becomes a question mark. Other refused characters are removed.
+    Line ends and tabs become a space, and U+FFFD becomes a question mark. Other refused characters are removed, except
+    the characters in ``kept``.
     """
-    if line_fault(text) is None:
+    if line_fault(text, kept) is None:
         return text
     text = _LINE_ENDS.sub(" ", text).replace(REPLACEMENT, "?")
-    while _first_fault(text, _refused_in_line, frozenset()):  # a removal can leave a joiner without its neighbor
-        text = _without_refused(text, _refused_in_line)
+    while _first_fault(text, _refused_in_line, kept):  # a removal can leave a joiner without its neighbor
+        text = _without_refused(text, _refused_in_line, kept)
     text = text.strip()
     return "" if _is_blank(text) else text
 
@@ -67,9 +83,9 @@ def repair_paragraphs(text: str) -> str:
     return _without_refused(text.replace(REPLACEMENT, "?"), _refused_in_paragraphs)
 
 
-def _without_refused(text: str, rule: Rule) -> str:
+def _without_refused(text: str, rule: Rule, kept: Set[str] = frozenset()) -> str:
     is_refused = rule(text)
-    return "".join(letter for place, letter in enumerate(text) if not is_refused(place))
+    return "".join(letter for place, letter in enumerate(text) if letter in kept or not is_refused(place))
 
 
 def _first_fault(text: str, rule: Rule, allowed: Set[str]) -> str | None:

@@ -21,6 +21,7 @@ from ..runtime import start
 from ..storage import dynamodb, guard
 from ..storage.account_map import AccountMap
 from ..storage.incident_repository import IncidentRepository
+from ..storage.settings import TenantSettings
 from . import dead_letters, queues, sqs
 
 RECEIVES = 5  # the queue's maxReceiveCount
@@ -58,6 +59,11 @@ class Message:
         identity = Identity(tenant_id, f"system:{source}", None, frozenset())
         with guard.serving_tenant(tenant_id):
             yield IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())
+
+    @staticmethod
+    def settings_of(tenant_id: str) -> TenantSettings:
+        """Return a tenant's settings. They can be read while the tenant is served."""
+        return TenantSettings(tenant_id, dynamodb.client(), dynamodb.table_name())
 
 
 Operate = Callable[[Message], list[str]]

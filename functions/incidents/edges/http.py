@@ -35,8 +35,12 @@ class Handler(Protocol):
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]: ...
 
 
-def operation(*, scope: str) -> Callable[[Operate], Handler]:
-    """Make a Lambda handler from an operation for callers with ``scope``. The handler never raises."""
+def operation(*, scope: str, has_parameters: bool = False) -> Callable[[Operate], Handler]:
+    """Make a Lambda handler from an operation for callers with ``scope``. The handler never raises.
+
+    An operation that ``has_parameters`` checks the parameters of the query string itself. Any other operation refuses
+    all parameters.
+    """
     start.prepare(dynamodb.warm_up)
 
     def decorate(operate: Operate) -> Handler:
@@ -51,8 +55,11 @@ def operation(*, scope: str) -> Callable[[Operate], Handler]:
                 line |= {"tenant_id": identity.tenant_id, **_incident_named(event)}
                 if scope not in identity.scopes:
                     raise NotPermitted(f"The token must have the scope {scope}.")
+                request = Request(event, identity)
+                if not has_parameters:
+                    request.refuse_parameters()
                 with guard.serving_tenant(identity.tenant_id), deadline.within(_seconds_left(context)):
-                    response = operate(Request(event, identity))
+                    response = operate(request)
             except IncidentError as error:
                 response = responses.problem(error, request_id)
                 line["error"] = type(error).__name__

@@ -66,6 +66,11 @@ class Request:
             parameters.setdefault(name, []).append(value)
         return parameters
 
+    def refuse_parameters(self) -> None:
+        """Raise MalformedRequest if the query string has a parameter. For an operation that has no parameters."""
+        for name in self.parameters:
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; this operation has no parameters.")
+
     @property
     def json(self) -> Any:
         """The body's JSON value. Raises UnsupportedContent, IncidentTooLarge or MalformedRequest."""
@@ -93,7 +98,8 @@ class Request:
         tags = self._entity_tags("If-Match")
         if tags is None:
             return None
-        return Expected(*(_versions(tag for is_weak, tag in tags if is_weak is weak) for weak in (False, True)))
+        strong = _versions(tag for is_weak, tag in tags if not is_weak)
+        return Expected(strong, has_weak=any(is_weak for is_weak, _ in tags))
 
     @property
     def known_versions(self) -> frozenset[int] | None:

@@ -1,25 +1,30 @@
 """Read the findings in an event. This package uses neither AWS nor a clock. It has one adapter per source:
 
 ``guardduty``           GuardDuty, directly from the detector
+``malware_scan``        GuardDuty's scans of S3 objects, which need no detector
 ``security_hub_asff``   Security Hub CSPM: imported findings, and findings that a person sent by a custom action
 ``security_hub_ocsf``   Security Hub's second version
 ``security_hub``        the code that both Security Hub adapters share
 ``cloudwatch_alarm``    CloudWatch alarms
 ``health``              AWS Health, including abuse reports
 ``macie``               Macie
-``inspector``           Inspector; off by default
+``inspector``           Inspector
 ``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
-The adapters share three modules:
+The adapters share these modules:
 
 ``finding``             the result of an adapter
+``kinds``               the kind of a finding, for the tenant's policy: one table
+``categories``          the category of a finding: one table
+``finding_types``       the types of findings, in the product's own words
+``assets``              the one form of each asset
 ``dates``               dates in all forms that sources write
 ``nodes``               access to an event whose values may have any type
 
 To add a source, add a module with ``read``, a line in ``ADAPTERS``, and a recorded event in ``tests/events``.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from . import (
@@ -29,25 +34,25 @@ from . import (
     health,
     inspector,
     macie,
+    malware_scan,
     security_hub,
     security_hub_asff,
     security_hub_ocsf,
 )
-from .finding import REASONS, Finding, Reason, Report, Skipped
+from .finding import REASONS, Finding, Report, Skipped, SkipReason
 from .nodes import EventRefused, MalformedEvent, Node, UnknownEvent
 
 __all__ = [
     "ADAPTERS",
     "ANY_SOURCE",
-    "OFF_UNLESS_ENABLED",
     "OWN_SOURCE",
     "REASONS",
     "Adapter",
     "EventRefused",
     "Finding",
     "MalformedEvent",
-    "Reason",
     "Report",
+    "SkipReason",
     "Skipped",
     "UnknownEvent",
     "adapter",
@@ -63,6 +68,7 @@ ANY_SOURCE = "*"
 
 ADAPTERS: dict[tuple[str, str], Adapter] = {
     (guardduty.SOURCE, "GuardDuty Finding"): guardduty.read,
+    (guardduty.SOURCE, malware_scan.SCAN_RESULT): malware_scan.read,
     (security_hub.SOURCE, "Security Hub Findings - Imported"): security_hub_asff.read,
     (security_hub.SOURCE, security_hub_asff.CUSTOM_ACTION): security_hub_asff.read,
     (security_hub.SOURCE, "Findings Imported V2"): security_hub_ocsf.read,
@@ -74,8 +80,6 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
     (ANY_SOURCE, "Alert Escalated"): alert_escalated.read,
 }
 """The adapters by source and detail-type. ``ANY_SOURCE`` matches every source except the sources ``aws.*`` of AWS."""
-
-OFF_UNLESS_ENABLED = frozenset({inspector.SOURCE})
 
 
 def as_from_aws(event: Any) -> Any:
@@ -89,12 +93,11 @@ def as_from_aws(event: Any) -> Any:
     return event | {"source": source.removeprefix(SIMULATED)}
 
 
-def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
+def read(event: Any) -> list[Report]:
     """Return the reports of an EventBridge event. Each report is a finding, a reason to skip, or an error.
 
-    ``enabled`` names the sources of ``OFF_UNLESS_ENABLED`` that are switched on. The service's own events are always
-    skipped, so that an incident cannot create another incident. Raises UnknownEvent if there is no adapter for the
-    event, and MalformedEvent if the event cannot be read.
+    The service's own events are always skipped, so that an incident cannot create another incident. Raises
+    UnknownEvent if there is no adapter for the event, and MalformedEvent if the event cannot be read.
     """
     whole = Node(event).needed_object()
     source, detail_type = whole.at("source").exact_text(), whole.at("detail-type").exact_text()
@@ -103,8 +106,6 @@ def read(event: Any, enabled: Collection[str] = frozenset()) -> list[Report]:
     chosen = adapter(source, detail_type)
     if chosen is None:
         raise UnknownEvent
-    if source in OFF_UNLESS_ENABLED and source not in enabled:
-        return [Skipped("disabled", source)]
     return chosen(whole)
 
 

@@ -1,13 +1,15 @@
 """Read this service's own event ``Alert Escalated``, version 1, from any producer on the custom bus.
 
 This module refuses exactly the events that the schema ``alert_escalated.v1.json`` refuses. It drops a date that cannot
-be read, cuts a value that is too long, and ignores members that version 1 does not define.
+be read, cuts a value that is too long, and ignores members that version 1 does not define. A blank text counts as
+absent, and a blank title as no title.
 """
 
 from ..domain import model
 from ..domain.model import TENANT_ID
 from .dates import choose_dates
 from .finding import Report, build_finding, composed_key, cut_bytes
+from .kinds import kind_of
 from .nodes import MalformedEvent, Node
 
 SCHEMA_VERSION = 1
@@ -24,11 +26,13 @@ def read(event: Node) -> list[Report]:
     version = detail.at("schema_version")
     if version.number() != SCHEMA_VERSION:
         raise MalformedEvent(f"{version.path} must be {SCHEMA_VERSION}")
-    title = detail.at("title").needed_text()
+    title = _checked_text(detail.at("title")) or ""
     severity, tenant_id = detail.at("severity").value, detail.at("tenant_id").value
     if severity not in model.SEVERITIES:
         raise MalformedEvent(f"detail.severity must be one of {', '.join(model.SEVERITIES)}")
-    texts = {name: _optional_text(detail.at(name)) for name in _OPTIONAL_TEXTS}
+    texts = {
+        name: None if detail.at(name).value is None else _checked_text(detail.at(name)) for name in _OPTIONAL_TEXTS
+    }
     account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
     producer = event.at("source").exact_text()
     if not model.EVENT_SOURCE.fullmatch(producer):
@@ -56,6 +60,8 @@ def read(event: Node) -> list[Report]:
             asset_ids=asset_ids,
             alert_ids=alert_ids,
             grouped=bool(texts["dedup_key"]),
+            kind=kind_of(producer, "escalated", []),
+            finding_class="escalated",
         )
     ]
 
@@ -69,14 +75,17 @@ def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
     return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
 
 
-def _optional_text(node: Node) -> str | None:
-    return None if node.value is None else node.needed_text()
+def _checked_text(node: Node) -> str | None:
+    """Return a text; None if it is blank. Raises MalformedEvent for another type."""
+    if not isinstance(node.value, str):
+        raise MalformedEvent(f"{node.path} must be a text")
+    return node.text()
 
 
 def _id_list(node: Node) -> list[str]:
     if node.value is not None and not isinstance(node.value, list):
         raise MalformedEvent(f"{node.path} must be a list")
-    return [item.needed_text() for item in node.each()]
+    return [text for item in node.each() if (text := _checked_text(item))]
 
 
 def _with_link(description: str | None, url: str | None) -> str | None:

@@ -3,15 +3,17 @@
 "Alarm events and EventBridge" in the CloudWatch user guide describes the fields. An alarm has no severity. If one of
 the first two words of the alarm's name is a severity, the finding gets this severity. Examples are
 ``critical-orders-5xx`` and ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to
-OK is skipped.
+OK is skipped. So is an alarm whose actions another alarm suppresses, or a mute rule mutes: that is a maintenance.
 """
 
 import json
 import re
 from collections.abc import Mapping
 
+from .assets import one_form, place_of
 from .dates import choose_dates
 from .finding import Report, Skipped, build_finding, composed_key, severity_named
+from .kinds import kind_of
 from .nodes import MalformedEvent, Node
 
 SOURCE = "aws.cloudwatch"
@@ -30,10 +32,13 @@ def read(event: Node) -> list[Report]:
         return [Skipped("insufficient_data", SOURCE)]
     if state != "ALARM":
         raise MalformedEvent("detail.state.value must be ALARM, OK or INSUFFICIENT_DATA")
+    if detail.at("state.actionsSuppressedBy").text() or detail.at("muteDetail").value:
+        return [Skipped("suppressed", SOURCE)]
     if detail.at("previousState.value").text() == "ALARM":
         return [Skipped("already_in_alarm", SOURCE)]
     account_id = event.at("account").needed_account_id()
     arn = next((resource.text() for resource in event.at("resources").each()), None)
+    place = place_of(arn, event.at("region").text(), account_id)
     reason, description = detail.at("state.reason").text(), detail.at("configuration.description").text()
     return [
         build_finding(
@@ -50,8 +55,10 @@ def read(event: Node) -> list[Report]:
             description="\n\n".join(text for text in (description, reason) if text) or None,
             category=None,
             severity=next((named for word in _WORD.findall(name)[:2] if (named := severity_named(word))), None),
-            asset_ids=_dimensions(detail),
+            asset_ids=[one_form(value, place) for value in _dimensions(detail)],
             alert_ids=[arn or name],
+            kind=kind_of(SOURCE, "unknown", [name]),
+            names=[name],
         )
     ]
 

@@ -5,19 +5,21 @@ finding is never refused for its size or for its characters.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Literal, NamedTuple, get_args
 
-from ..domain import model, texts
+from ..domain import intake_policy, model, texts
+from ..domain.intake_policy import Kind
 from .dates import Dates
 from .nodes import MalformedEvent, Node
 
-Reason = Literal[
-    "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "sample", "not_a_detection", "ok_state",
-    "insufficient_data", "already_in_alarm", "backup", "own", "disabled",
+SkipReason = Literal[
+    "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "warning", "not_available", "sample",
+    "ok_state", "insufficient_data", "already_in_alarm", "no_threats", "backup", "own",
 ]  # fmt: skip
-REASONS: tuple[str, ...] = get_args(Reason)
+REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reason))
+"""The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
 
 KEY_CHARACTERS = 1024
 OTHER_BYTES = 12 * 1024  # of a document, in addition to the description, the tags and the lists of ids
@@ -30,6 +32,11 @@ class Finding(NamedTuple):
     or the reason why the date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``.
     For nearly all sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share
     the key. ``by_hand`` is true if a person sent the finding.
+
+    ``kind``, ``names`` and ``exploited`` are for the policy: the kind of the finding, the names of its types and of its
+    control, and whether its vulnerability has an exploit. ``finding_class`` is a class of ``kinds``. ``former_keys``
+    are keys under which an earlier release or another hub may have stored the same problem. ``related_keys`` are the
+    keys of findings that belong to it, such as the signals of an attack sequence.
     """
 
     source: str
@@ -52,13 +59,29 @@ class Finding(NamedTuple):
     page: int = 1
     grouped: bool = False
     by_hand: bool = False
+    kind: Kind = "detection"
+    finding_class: str = "unknown"
+    names: Sequence[str] = ()
+    exploited: bool = False
+    former_keys: Sequence[str] = ()
+    related_keys: Sequence[str] = ()
+
+    @property
+    def facts(self) -> intake_policy.Facts:
+        """What the policy needs to know."""
+        names = tuple(self.names)
+        return intake_policy.Facts(self.kind, self.severity, self.source, names, self.by_hand, self.exploited)
 
 
 class Skipped(NamedTuple):
-    """A report that creates no incident. A metric counts ``reason``. ``source`` is the product that sent the report."""
+    """A report that creates no incident. A metric counts ``reason``. ``source`` is the product that sent the report.
 
-    reason: Reason
+    ``solved`` is the finding of a check that passed, or that somebody resolved in the hub. It is kept with the finding.
+    """
+
+    reason: SkipReason
     source: str
+    solved: Finding | None = None
 
 
 def build_finding(
@@ -80,6 +103,12 @@ def build_finding(
     page: int = 1,
     grouped: bool = False,
     by_hand: bool = False,
+    kind: Kind = "detection",
+    finding_class: str = "unknown",
+    names: Iterable[str] = (),
+    exploited: bool = False,
+    former_keys: Iterable[str] = (),
+    related_keys: Iterable[str | None] = (),
 ) -> Finding:
     """Return a finding with all values cut to the bounds of ``model`` and repaired. Ids that are None are left out.
 
@@ -96,7 +125,7 @@ def build_finding(
         account_id=account_id,
         tenant_id=tenant_id,
         producer=producer,
-        key=key if len(key) <= KEY_CHARACTERS else f"sha256:{sha256(key.encode()).hexdigest()}",
+        key=_short_key(key),
         title=_line(title, model.TITLE_CHARACTERS) or texts.UNTITLED,
         description=description,
         category=_line(category, model.CATEGORY_CHARACTERS),
@@ -112,6 +141,12 @@ def build_finding(
         page=page,
         grouped=grouped,
         by_hand=by_hand,
+        kind=kind,
+        finding_class=finding_class,
+        names=_each_once((_line(name, model.TAG_CHARACTERS) for name in names), model.TAGS),
+        exploited=exploited,
+        former_keys=[_short_key(former) for former in former_keys],
+        related_keys=[_short_key(related) for related in related_keys if related],
     )
 
 
@@ -139,6 +174,10 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 def composed_key(*parts: str) -> str:
     """Return one key for several parts. The key is a JSON list, so that different parts never give the same key."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short_key(key: str) -> str:
+    return key if len(key) <= KEY_CHARACTERS else f"sha256:{sha256(key.encode()).hexdigest()}"
 
 
 def severity_named(word: str | None) -> str | None:
@@ -175,15 +214,17 @@ def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:
-    """Return the lists, cut to ``left`` bytes of JSON in total. Later lists and later ids are cut first."""
-    kept: list[list[str]] = []
-    for identifiers in lists:
-        kept.append([])
-        for identifier in identifiers:
-            left -= _json_bytes(identifier) + 1
-            if left < 0:
-                break
-            kept[-1].append(identifier)
+    """Return the lists, cut to ``left`` bytes of JSON in total.
+
+    The lists take turns, one id at a time. So no list takes the room of another. A list ends at its first id that does
+    not fit.
+    """
+    kept: list[list[str]] = [[] for _ in lists]
+    for place in range(max(map(len, lists))):
+        for whole, part in zip(lists, kept, strict=True):
+            if place < len(whole) and len(part) == place and (size := _json_bytes(whole[place]) + 1) <= left:
+                part.append(whole[place])
+                left -= size
     return kept
 
 

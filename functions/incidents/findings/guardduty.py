@@ -7,28 +7,16 @@ its ARN.
 
 import json
 
+from . import assets
+from .categories import category_of
 from .dates import choose_dates
 from .finding import Report, Skipped, build_finding, composed_key
+from .kinds import kind_of
 from .nodes import Node
 
 SOURCE = "aws.guardduty"
 
 _BANDS = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (1.0, "low"))
-_CATEGORIES = {
-    "Backdoor": "malware", "CryptoCurrency": "malware", "Execution": "malware", "Trojan": "malware",
-    "Exfiltration": "data_breach", "Policy": "policy_violation", "Behavior": "unauthorized_access",
-    "AttackSequence": "unauthorized_access", "CredentialAccess": "unauthorized_access",
-    "DefenseEvasion": "unauthorized_access", "Discovery": "unauthorized_access", "InitialAccess": "unauthorized_access",
-    "PenTest": "unauthorized_access", "Persistence": "unauthorized_access",
-    "PrivilegeEscalation": "unauthorized_access", "Recon": "unauthorized_access", "Stealth": "unauthorized_access",
-    "UnauthorizedAccess": "unauthorized_access",
-}  # fmt: skip
-"""The category of each threat purpose. A finding type begins with its threat purpose."""
-
-_ASSETS = (
-    "instanceDetails.instanceId", "accessKeyDetails.accessKeyId", "accessKeyDetails.userName", "eksClusterDetails.arn",
-    "lambdaDetails.functionArn", "rdsDbInstanceDetails.dbInstanceArn", "ecsClusterDetails.arn",
-)  # fmt: skip
 
 
 def read(event: Node) -> list[Report]:
@@ -47,7 +35,16 @@ def read(event: Node) -> list[Report]:
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     arn = detail.at("arn").text()
-    resource = detail.at("resource")
+    resource, sequence = detail.at("resource"), service.at("detection.sequence")
+    types = [finding_type] if finding_type else []
+    kind = kind_of(SOURCE, "detection", types)
+    place = assets.place_of(arn, detail.at("region").text(), account_id)
+    place = place._replace(partition=detail.at("partition").text() or place.partition)
+    signals = [
+        signal.at("uid").text()
+        for signal in sequence.at("signals").each()
+        if signal.at("type").text() in (None, "FINDING")
+    ]
     return [
         build_finding(
             choose_dates(
@@ -62,15 +59,18 @@ def read(event: Node) -> list[Report]:
             or composed_key(SOURCE, account_id, detail.at("region").text() or "", detail.at("id").needed_text()),
             title=title,
             description=detail.at("description").text(),
-            category=category(finding_type),
+            category=category_of(kind, types),
             severity=severity(detail.at("severity").number()),
             asset_ids=[
-                *(resource.at(path).text() for path in _ASSETS),
-                *(bucket.at("arn").text() for bucket in resource.at("s3BucketDetails").each()),
-                *(touched.at("uid").text() for touched in service.at("detection.sequence.resources").each()),
+                *assets.of_guardduty(resource, place),
+                *(assets.one_form(touched.at("uid").text(), place) for touched in sequence.at("resources").each()),
             ],
-            alert_ids=[arn or detail.at("id").text()],
+            alert_ids=[arn or detail.at("id").text(), *signals],
             tags=[finding_type],
+            kind=kind,
+            finding_class="detection",
+            names=types,
+            related_keys=[*signals, detail.at("associatedAttackSequenceArn").text()],
         )
     ]
 
@@ -80,13 +80,6 @@ def severity(value: float | None) -> str | None:
     if value is None:
         return None
     return next((name for lowest, name in _BANDS if value >= lowest), "informational")
-
-
-def category(finding_type: str | None) -> str | None:
-    """Return the category of a finding type like ``Trojan:EC2/DNSDataExfiltration``; None for an unknown purpose."""
-    if finding_type and "DenialOfService" in finding_type:
-        return "denial_of_service"
-    return _CATEGORIES.get((finding_type or "").partition(":")[0])
 
 
 def is_sample_title(title: str) -> bool:

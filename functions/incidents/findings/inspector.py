@@ -1,47 +1,57 @@
-"""Read Inspector findings. This source is off by default.
+"""Read Inspector findings. A vulnerability is only a risk: the tenant's settings decide whether it becomes an incident.
 
-A vulnerability is only a risk. It becomes an incident if it is critical and an exploit is available. The EventBridge
-schema in the Inspector user guide describes the fields. The dates have two forms, and neither form is ISO 8601.
+The EventBridge schema in the Inspector user guide describes the fields. The dates have two forms, and neither form is
+ISO 8601. A scan's first look is no beginning, so there is no ``occurred_at``.
 """
 
+from .assets import one_form, place_of
+from .categories import category_of
 from .dates import choose_dates
-from .finding import Reason, Report, Skipped, build_finding
+from .finding import Report, Skipped, SkipReason, build_finding, severity_named
+from .kinds import kind_of
 from .nodes import Node
 
 SOURCE = "aws.inspector2"
 
-_OF_STATUS: dict[str | None, Reason] = {"CLOSED": "closed", "SUPPRESSED": "suppressed"}
+_OF_STATUS: dict[str | None, SkipReason] = {"CLOSED": "closed", "SUPPRESSED": "suppressed"}
 
 
 def read(event: Node) -> list[Report]:
-    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
-
-    Only a critical finding with an available exploit is accepted.
-    """
+    """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
     title = detail.at("title").needed_text()
     if reason := _OF_STATUS.get(detail.at("status").text()):
         return [Skipped(reason, SOURCE)]
-    if detail.at("severity").text() != "CRITICAL" or detail.at("exploitAvailable").text() != "YES":
-        return [Skipped("not_a_detection", SOURCE)]
     arn = detail.at("findingArn").needed_text()
+    account_id = detail.at("awsAccountId").needed_account_id()
+    finding_type, cve = detail.at("type").text(), detail.at("packageVulnerabilityDetails.vulnerabilityId").text()
+    types = [text for text in (finding_type, cve) if text]
+    kind = kind_of(SOURCE, "vulnerability", types)
+    place = place_of(arn, None, account_id)
     return [
         build_finding(
             choose_dates(
                 event.at("time"),
-                occurred=[detail.at("firstObservedAt")],
+                occurred=[],
                 detected=[detail.at("updatedAt")],
                 last_seen=[detail.at("lastObservedAt"), detail.at("updatedAt")],
             ),
             source=SOURCE,
-            account_id=detail.at("awsAccountId").needed_account_id(),
+            account_id=account_id,
             key=arn,
             title=title,
             description=detail.at("description").text(),
-            category="vulnerability",
-            severity="critical",
-            asset_ids=[resource.at("id").text() for resource in detail.at("resources").each()],
+            category=category_of(kind, types),
+            severity=severity_named(detail.at("severity").text()),
+            asset_ids=[
+                one_form(resource.at("id").text(), place._replace(region=resource.at("region").text() or place.region))
+                for resource in detail.at("resources").each()
+            ],
             alert_ids=[arn],
-            tags=[detail.at("type").text(), detail.at("packageVulnerabilityDetails.vulnerabilityId").text()],
+            tags=[cve or finding_type],
+            kind=kind,
+            finding_class="vulnerability",
+            names=types,
+            exploited=detail.at("exploitAvailable").text() == "YES",
         )
     ]

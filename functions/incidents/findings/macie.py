@@ -5,13 +5,14 @@ has no critical severity. Macie updates a policy finding, which keeps its id. Ma
 for each object and run. All sensitive data findings with the same bucket and type are one problem.
 """
 
+from .assets import place_of
+from .categories import category_of
 from .dates import choose_dates
 from .finding import Report, Skipped, build_finding, composed_key, severity_named
+from .kinds import kind_of
 from .nodes import Node
 
 SOURCE = "aws.macie"
-
-_CATEGORIES = {"Policy": "misconfiguration", "SensitiveData": "policy_violation"}
 
 
 def read(event: Node) -> list[Report]:
@@ -29,7 +30,11 @@ def read(event: Node) -> list[Report]:
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     bucket = detail.at("resourcesAffected.s3Bucket.arn").text()
+    partition = place_of(bucket, None, account_id).partition
+    path = detail.at("resourcesAffected.s3Object.path").text()
     call = detail.at("policyDetails.action.apiCallDetails")
+    types = [finding_type] if finding_type else []
+    kind = kind_of(SOURCE, "unknown", types)
     return [
         build_finding(
             choose_dates(
@@ -43,12 +48,14 @@ def read(event: Node) -> list[Report]:
             key=key(account_id, finding_id, finding_type, bucket),
             title=title,
             description=detail.at("description").text(),
-            category=category(finding_type),
+            category=category_of(kind, types),
             severity=severity_named(detail.at("severity.description").text()),
-            asset_ids=[bucket, detail.at("resourcesAffected.s3Object.path").text()],
+            asset_ids=[bucket, path and f"arn:{partition}:s3:::{path}"],
             alert_ids=[finding_id],
             tags=[finding_type],
             grouped=bool(bucket) and is_grouped(finding_type),
+            kind=kind,
+            names=types,
         )
     ]
 
@@ -66,8 +73,3 @@ def key(account_id: str, finding_id: str, finding_type: str | None, bucket: str 
 def is_grouped(finding_type: str | None) -> bool:
     """Return whether several findings of this type, each with its own id, can report one problem."""
     return (finding_type or "").startswith("SensitiveData:")
-
-
-def category(finding_type: str | None) -> str | None:
-    """Return the category of a finding type like ``Policy:IAMUser/S3BucketPublic``; None for an unknown type."""
-    return _CATEGORIES.get((finding_type or "").partition(":")[0])

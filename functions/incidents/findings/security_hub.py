@@ -1,28 +1,27 @@
-"""Functions for both formats of Security Hub. They return a finding's product, key, type and category."""
+"""What both formats of Security Hub share: the product that found the problem, the finding's key, kind and category."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ..domain import model
+from ..domain.intake_policy import Kind
 from . import guardduty, macie
+from .categories import category_of
 from .finding import composed_key
+from .finding_types import names_of
+from .kinds import kind_of
+from .nodes import Node
 
 SOURCE = "aws.securityhub"
-INSPECTOR = "aws.inspector2"
 
-_PRODUCT = re.compile(r".*\bproduct(?:v2)?/([^/:]+)/([^/:]+)")
 _OTHER_NAMES = {"inspector": "inspector2"}  # products whose name in Security Hub differs from the event source
-# ASFF writes TTPs/Initial Access/UnauthorizedAccess:EC2-SSHBruteForce.
-# OCSF writes UnauthorizedAccess:EC2/SSHBruteForce.
-_TYPE = re.compile(r"(?:\A|/)([A-Za-z]+):([^/-]+)(?=[/-].)", re.DOTALL)  # up to the separator, so that it is linear
-_CATEGORIES = {
-    "Software and Configuration Checks": "misconfiguration",
-    "Exposure": "misconfiguration",
-    "Sensitive Data Identifications": "policy_violation",
-    "TTPs": "unauthorized_access",
-    "Unusual Behaviors": "unauthorized_access",
-}
-"""The category of each namespace of ASFF types. Products without their own table use this table."""
+_NO_WORD = re.compile(r"[^a-z0-9._-]+")
+_RESERVED = ("aws.", "edm", "grc.incidents", "grc-incidents")
+_CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
+_CONSOLIDATED = re.compile(r"arn:[^:/]*:securityhub:[^:/]*:[0-9]{12}:security-control/[^/]+/finding/[^/]+")
+_SAMPLE_NAMES = ("GeneratedFinding", "macie-sample-finding-bucket")
 
 
 class Product(NamedTuple):
@@ -35,53 +34,142 @@ class Product(NamedTuple):
     is_aws: bool
 
 
-def product(product_arn: str | None) -> Product:
+class HubFinding(NamedTuple):
+    """What a finding says of itself, in the same form for ASFF and for OCSF.
+
+    ``finding_class`` is a class of ``kinds``. ``control`` is the id of a checked control, such as ``S3.8``.
+    ``resource`` is the first resource. ``bucket`` is the first S3 bucket.
+    """
+
+    product: Product
+    product_arn: str
+    account_id: str
+    finding_id: str
+    finding_class: str
+    types: Sequence[str]
+    control: str | None
+    resource: str | None
+    bucket: str | None
+    cves: Sequence[str]
+
+
+def product(product_arn: str, company: str | None, name: str | None) -> Product:
     """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
 
-    A customer's own finding has an account id as the company and no product name. Its source is Security Hub itself.
+    A customer's own finding has an account id in the place of the company. Then the source is made from the
+    finding's own ``company`` and ``name``. If this source looks like one of AWS or of this service, it gets the prefix
+    ``own.``. So a customer cannot pose as either.
     """
-    match = _PRODUCT.fullmatch(product_arn or "")
-    if match is None or match[1].isdecimal():
-        return Product(SOURCE, is_aws=False)
-    company, name = match.groups()
-    if company == "aws":
-        return Product(f"aws.{_OTHER_NAMES.get(name, name)}", is_aws=True)
-    return Product(f"{company}.{name}", is_aws=False)
+    place = product_arn.rpartition(":")[2].split("/")
+    if len(place) == 3 and place[0] in ("product", "productv2") and all(place) and not place[1].isdecimal():
+        if place[1] == "aws":
+            return Product(f"aws.{_OTHER_NAMES.get(place[2], place[2])}", is_aws=True)
+        return Product(f"{place[1]}.{place[2]}", is_aws=False)
+    words = [_NO_WORD.sub("-", (word or "").lower()).strip("-.") for word in (company, name)]
+    source = ".".join(word for word in words if word) or "own.product"
+    if source.startswith(_RESERVED) or source == "aws":
+        source = f"own.{source}"
+    return Product(source[: model.SOURCE_CHARACTERS].rstrip("-."), is_aws=False)
 
 
-def key(who: Product, product_arn: str, account_id: str, finding_id: str, kind: str | None, bucket: str | None) -> str:
+def kind(report: HubFinding) -> Kind:
+    """Return the kind of a finding."""
+    return kind_of(report.product.source, report.finding_class, names(report))
+
+
+def names(report: HubFinding) -> list[str]:
+    """Return the names of a finding's types, in the product's own words."""
+    return names_of(report.product.source, report.types)
+
+
+def names_for_policy(report: HubFinding) -> list[str]:
+    """Return what the patterns of a tenant's settings match: the types, the control and the CVEs."""
+    return [*names(report), *([report.control] if report.control else []), *report.cves]
+
+
+def own_type(report: HubFinding) -> str | None:
+    """Return a finding's type in the product's own words, or None."""
+    return next(iter(names(report)), None)
+
+
+def category(report: HubFinding, its_kind: str) -> str | None:
+    """Return the category of a finding: the same as in the product's own event."""
+    return category_of(its_kind, names(report))
+
+
+def tag(report: HubFinding, its_kind: str) -> str | None:
+    """Return what a finding is about: its control, its CVE, or its type in the product's own words."""
+    if its_kind == "posture" and report.control:
+        return report.control
+    if its_kind == "vulnerability" and report.cves:
+        return report.cves[0]
+    return own_type(report)
+
+
+def key(report: HubFinding, its_kind: str) -> str:
     """Return a finding's key. The product's own event and both formats of Security Hub give the same key."""
-    if who == Product(macie.SOURCE, is_aws=True):
-        return macie.key(account_id, finding_id, kind, bucket)
-    if who.is_aws and finding_id.startswith("arn:"):
-        return finding_id
-    return composed_key(SOURCE, account_id, product_arn.replace(":productv2/", ":product/"), finding_id)
+    own = own_type(report)
+    if report.product == Product(macie.SOURCE, is_aws=True):
+        return macie.key(report.account_id, report.finding_id, own, report.bucket)
+    if its_kind == "posture" and not _CONSOLIDATED.fullmatch(report.finding_id) and (of_control := _of_control(report)):
+        return of_control
+    return _of_id(report)
 
 
-def finding_type(types: Sequence[str]) -> str | None:
-    """Return a finding's type in the form of the product's own events.
+def is_grouped(report: HubFinding) -> bool:
+    """Return whether several findings, each with its own id, can have this finding's key."""
+    is_of_macie = report.product == Product(macie.SOURCE, is_aws=True)
+    return is_of_macie and bool(report.bucket) and macie.is_grouped(own_type(report))
 
-    If no type can be converted to that form, return the first type unchanged. Return None without types.
+
+def former_keys(report: HubFinding, its_kind: str) -> list[str]:
+    """Return the keys under which an earlier release, or another form of the same control, stored the finding.
+
+    Each standard has its own finding of a control, unless consolidated findings are switched on.
     """
-    for name in types:
-        if matches := list(_TYPE.finditer(name)):
-            last = matches[-1]
-            return f"{last[1]}:{last[2]}/{name[last.end() + 1 :]}"
-    return types[0] if types else None
+    if its_kind != "posture":
+        return []
+    candidates = [_of_id(report), _of_control(report)]
+    return [candidate for candidate in candidates if candidate and candidate != key(report, its_kind)]
 
 
-def category(who: Product, types: Sequence[str]) -> str | None:
-    """Return the category of a finding, or None.
+def cves(*texts: str | None) -> list[str]:
+    """Return the CVE ids in texts, each once."""
+    return list(dict.fromkeys(cve for text in texts if text for cve in _CVE.findall(text)))
 
-    It is the same category as in the product's own event. Other products get the category of the type's namespace.
+
+def is_sample(who: Product, title: str, flags: Iterable[Node], resources: Iterable[str | None]) -> bool:
+    """Return whether a finding is a generated sample.
+
+    A sample is marked in its title, in one of the ``flags`` or in the names of its resources. A flag is true, or a JSON
+    text whose member ``sample`` is true.
     """
-    kind = finding_type(types)
-    if who.source == guardduty.SOURCE:
-        return guardduty.category(kind)
-    if who.source == macie.SOURCE:
-        return macie.category(kind)
-    return next((_CATEGORIES[space] for name in types if (space := name.partition("/")[0]) in _CATEGORIES), None)
+    if any(_is_sample_flag(flag) for flag in flags):
+        return True
+    if not who.is_aws:
+        return False
+    return guardduty.is_sample_title(title) or any(name in (text or "") for text in resources for name in _SAMPLE_NAMES)
 
 
-def is_sample(who: Product, title: str) -> bool:
-    return who.is_aws and guardduty.is_sample_title(title)
+def _is_sample_flag(flag: Node) -> bool:
+    if flag.is_true():
+        return True
+    try:
+        return Node(json.loads(flag.text() or "null")).at("sample").is_true()
+    except (ValueError, RecursionError):
+        return False
+
+
+def _of_control(report: HubFinding) -> str | None:
+    """Return the key of a control and its resource, in whichever standard the control is."""
+    if not (report.product == Product(SOURCE, is_aws=True) and report.control and report.resource):
+        return None
+    region = report.product_arn.split(":")[3:4]
+    return composed_key(SOURCE, "control", report.account_id, *region, report.control, report.resource)
+
+
+def _of_id(report: HubFinding) -> str:
+    if report.product.is_aws and report.finding_id.startswith("arn:"):
+        return report.finding_id
+    product_arn = report.product_arn.replace(":productv2/", ":product/")
+    return composed_key(SOURCE, report.account_id, product_arn, report.finding_id)

@@ -8,6 +8,7 @@
 ``cursor``               a sealed position in a list
 ``metric_repository``    one tenant's metrics, day by day
 ``account_map``          the tenants of AWS accounts and producers; the map belongs to no tenant
+``settings``             a tenant's settings, with all their versions
 ``marks``                items that say "compute this again"; the marks belong to no tenant
 ``dynamodb``             the one client, retries of transactions, and the errors for refused requests
 ``guard``                the check that a request names only keys of the tenant being served

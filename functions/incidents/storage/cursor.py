@@ -9,10 +9,13 @@ A cursor is the Base64 text (URL-safe, without padding) of three parts:
 | sealed | 32    | the padded position, XOR an HMAC-SHA-256 over the tag                               |
 
 The list depends on tenant, application, operation, filters and order. A cursor grants no access, because the partition
-to read always comes from the caller's identity. The tag prevents callers from using invented positions. The position
-is sealed because it may be an incident that the bearer must not reach: a page ends at the last incident that was looked
-at. All cursors have the same length. The construction is SIV (RFC 5297) with HMAC: a repeated nonce shows only
-that two positions are equal.
+to read always comes from the caller's identity. The tag prevents callers from using invented positions.
+
+To fill a page, the service also examines incidents that the bearer must not reach. The position may be one of these
+incidents, because it is the last examined incident. So the position is sealed.
+
+All cursors have the same length. The construction is SIV (RFC 5297) with HMAC. A repeated nonce shows only that two
+positions are equal.
 """
 
 import hmac

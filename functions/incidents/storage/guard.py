@@ -42,7 +42,7 @@ _PARAMETERS = {
 
 _NAME = r"#?\w+"
 # The forms of expressions that the guard can read unambiguously.
-_ASSIGNMENT = rf"{_NAME} = (?::\w+|if_not_exists\({_NAME}, :\w+\))"
+_ASSIGNMENT = rf"{_NAME} = (?::\w+|{_NAME}|if_not_exists\({_NAME}, :\w+\))"
 _ADDITION = rf"{_NAME} :\w+"
 _UPDATES = re.compile(
     rf"(?=.)(?:SET (?P<set>{_ASSIGNMENT}(?:, {_ASSIGNMENT})*))?"
@@ -110,7 +110,7 @@ def _refuse_others(params: Parameters, model: Any, **_: object) -> None:
     owns = _owns.get()
     for reach in _reaches(model.name, params):
         if not owns(reach):
-            raise Breach(f"{model.name} names a partition that the served tenant or system does not own")
+            raise Breach(f"{model.name} names a partition that this request may not use")
 
 
 def _reaches(operation: str, params: Parameters) -> list[_Reach]:
@@ -148,7 +148,7 @@ def _of_update(params: Parameters) -> list[_Reach]:
     if expression is None:
         raise Breach("the update expression cannot be checked")
     names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
-    assigned = re.findall(rf"({_NAME}) = (?:(:\w+)|if_not_exists)", expression["set"] or "")
+    assigned = re.findall(rf"({_NAME}) = (:\w+)?", expression["set"] or "")
     added = [(name, "") for name in re.findall(rf"({_NAME}) :", expression["add"] or "")]
     given = [(name, value) for name, value in assigned + added if names.get(name, name) in KEY_ATTRIBUTES]
     if not all(value for _, value in given):

@@ -4,7 +4,7 @@ A repository has one identity, so no method takes a tenant or a partition key.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..domain import model, timestamps
 from ..domain.errors import NotFound, NumberTaken
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _NUMBER = 2  # the position of the number's item in the transaction of a create
+_COUNTS_SKIPPED = 1000  # the most numbers that one request skips; it reads up to 14 units
 
 
 class KeyRecord(NamedTuple):
@@ -39,13 +40,16 @@ class Sighting(NamedTuple):
     """The newest sighting of a finding.
 
     ``incident_id`` is the finding's newest incident. ``seen_at`` is the time of the newest accepted event. ``pages``
-    are the received pages of that event. ``severity`` is the highest severity of all events.
+    are the received pages of that event. ``severity`` is the highest severity of all events. ``passed_at`` is the
+    newest time at which the check passed, and ``resolved_at`` the newest at which the hub called it resolved.
     """
 
     incident_id: str
     seen_at: str
     pages: frozenset[int]
     severity: str | None
+    passed_at: str | None = None
+    resolved_at: str | None = None
 
 
 class ExtraWrite(NamedTuple):
@@ -188,9 +192,11 @@ class IncidentRepository:
         item = self._item(keys.finding(self._tenant_id, finding_key))
         if item is None:
             return None
-        severity = item.get("severity")
         pages = frozenset(int(page) for page in item["pages"]["NS"])
-        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity["S"] if severity else None)
+        severity, passed_at, resolved_at = (
+            item[name]["S"] if name in item else None for name in ("severity", "passed_at", "resolved_at")
+        )
+        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity, passed_at, resolved_at)
 
     def sighting_write(self, finding_key: str, before: Sighting | None, now: Sighting) -> ExtraWrite:
         """Build the write that replaces the sighting ``before`` with ``now``. ``before`` is None for a new finding."""
@@ -198,8 +204,9 @@ class IncidentRepository:
             "incident_id": {"S": now.incident_id},
             "seen_at": {"S": now.seen_at},
             "pages": _numbers(now.pages),
-            **({"severity": {"S": now.severity}} if now.severity else {}),
         }
+        optional = {"severity": now.severity, "passed_at": now.passed_at, "resolved_at": now.resolved_at}
+        item |= {name: {"S": value} for name, value in optional.items() if value}
         if before is None:
             return ExtraWrite(self._put(item, "attribute_not_exists(pk)"), SightingMoved)
         still_as_read = "incident_id = :incident_id AND seen_at = :seen_at AND pages = :pages"
@@ -208,7 +215,26 @@ class IncidentRepository:
             ":seen_at": {"S": before.seen_at},
             ":pages": _numbers(before.pages),
         }
+        for name, value in (("passed_at", before.passed_at), ("resolved_at", before.resolved_at)):
+            still_as_read += f" AND {name} = :{name}" if value else f" AND attribute_not_exists({name})"
+            read |= {f":{name}": {"S": value}} if value else {}
         return ExtraWrite(self._put(item, still_as_read, read), SightingMoved)
+
+    def note_solved(self, finding_key: str, how: Literal["passed_at", "resolved_at"], at: str) -> None:
+        """Store with a finding that its check passed, or that the hub resolved it, at a time. An older time is ignored.
+
+        Raises Busy.
+        """
+        is_known = "attribute_exists(pk)"
+        is_newer = f"(attribute_not_exists({how}) OR {how} < :at)"
+        with only_under_its_condition():
+            self._client.update_item(
+                TableName=self._table,
+                Key=stored_form.key(keys.finding(self._tenant_id, finding_key)),
+                UpdateExpression=f"SET {how} = :at",
+                ConditionExpression=f"{is_known} AND {is_newer}",
+                ExpressionAttributeValues={":at": {"S": at}},
+            )
 
     def write(self, extra: ExtraWrite) -> None:
         """Execute an extra write without a create or an update. Raises Busy, or the write's ``on_conflict``."""
@@ -255,16 +281,42 @@ class IncidentRepository:
     def raise_count(self, year: int, count: int) -> None:
         """Raise the counter of a year so that later counts are above ``count``.
 
-        An operator may have lowered the counter below a mistyped number. Numbers from there on no longer raise it.
+        An operator may have lowered the counter below a mistyped number. The numbers from there up to the counter at
+        that time do not raise the counter again.
         """
-        never_drawn = "attribute_not_exists(#count)"
-        still_below = "#count < :count"
-        not_ignored = "attribute_not_exists(ignored_from) OR ignored_from > :count"
+        not_ignored = "attribute_not_exists(ignored_from) OR ignored_from > :count OR ignored_to < :count"
+        self._raise_count(year, count, f" AND ({not_ignored})")
+
+    def skip_counts(self, year: int, taken: int) -> None:
+        """Raise the counter of a year past a taken number, and past the taken numbers that follow it without a gap.
+
+        One call skips up to 1 000 numbers. The read is eventually consistent: the next create tries the number anyway.
+        """
+        first = keys.number(self._tenant_id, model.generated_number(year, taken))
+        width = max(6, len(str(taken)))  # numbers with the same number of digits are in numeric order
+        last = keys.number(self._tenant_id, model.generated_number(year, 10**width - 1))
+        with refusals_as_busy():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk},
+                },
+                Limit=_COUNTS_SKIPPED,
+            )  # fmt: skip
+        end = taken
+        for item in answer["Items"]:
+            if item["sk"]["S"] == model.generated_number(year, end + 1):
+                end += 1
+        if end > taken:
+            self._raise_count(year, end)
+
+    def _raise_count(self, year: int, count: int, only_if: str = "") -> None:
         with only_under_its_condition():
             self._client.update_item(
                 **self._counter(year),
                 UpdateExpression="SET #count = :count",
-                ConditionExpression=f"({never_drawn} OR {still_below}) AND ({not_ignored})",
+                ConditionExpression=f"(attribute_not_exists(#count) OR #count < :count){only_if}",
                 ExpressionAttributeValues={":count": {"N": str(count)}},
             )
 

@@ -11,12 +11,16 @@ so that a role can be limited to the kinds that it needs.
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create that has a key    |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, in advance       |
 | finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
+| settings    | TENANT#<t>#SETTINGS      | <name>                          | an operator              |
+| version     | TENANT#<t>#SETTINGS      | <name>#<version>                | an operator              |
 | bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
 | part        | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if needed   |
 | metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job              |
 | marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
 | account     | ACCOUNTS                 | <AWS account id>                | an operator              |
 | producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
+
+``settings`` are a tenant's current settings of one name. Each write also keeps its own version: what, who and when.
 
 The last three kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
 and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
@@ -49,7 +53,7 @@ BY_CLOSED_DAY = "by-closed-day"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
 
 # Each tenant has one partition for each kind.
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "METRIC")
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "SETTINGS", "METRIC")
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
@@ -106,6 +110,16 @@ def counter(tenant_id: str, year: int) -> Key:
 def finding(tenant_id: str, finding_key: str) -> Key:
     """Return the key of a finding. The sort key is a hash, because the canonical key may have any length."""
     return Key(f"TENANT#{tenant_id}#FINDING", sha256(finding_key.encode()).hexdigest())
+
+
+def settings(tenant_id: str, name: str) -> Key:
+    """Return the key of a tenant's current settings of a name, such as ``intake``."""
+    return Key(f"TENANT#{tenant_id}#SETTINGS", name)
+
+
+def settings_version(tenant_id: str, name: str, version: int) -> Key:
+    """Return the key of one version of a tenant's settings. The version has ten digits, as in ``change``."""
+    return Key(f"TENANT#{tenant_id}#SETTINGS", f"{name}#{version:010d}")
 
 
 def account(account_id: str) -> Key:

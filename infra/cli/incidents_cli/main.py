@@ -25,6 +25,7 @@ from .operate.dead_letters import dead_letters
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
+from .operate.intake import intake
 from .operate.metrics import metrics
 from .operate.tenants.commands import tenant, verify
 
@@ -35,6 +36,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")
 cli.command()(explain)

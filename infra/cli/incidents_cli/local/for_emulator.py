@@ -68,7 +68,7 @@ def _leave_out_leading_keys(template: dict[str, Any]) -> None:
 
 
 def _leave_out_bus_policy(template: dict[str, Any]) -> None:
-    """Remove the statement about the bus, because the emulator does not have this type of resource."""
+    """Remove the bus's policy, because the emulator has no ``AWS::Events::EventBusPolicy``."""
     policies = list(_of_type(template, "AWS::Events::EventBusPolicy"))
     _demand(policies, "a policy of the bus")
     for name in policies:

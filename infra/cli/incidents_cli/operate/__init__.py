@@ -2,7 +2,8 @@
 
 ``accounts``      `incidents account` edits the account map: which tenant owns the findings of an AWS account
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
-``explain``       `incidents explain` prints the incident that an event would become
+``explain``       `incidents explain` prints whether an event would arrive, and what it would become
+``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
 ``metrics``       `incidents metrics` shows metrics and starts their computation
 ``metrics_view``  prints metrics as tables, and draws them as a picture
 ``tenants``       `incidents verify` and `incidents tenant` check, export or erase all items of a tenant

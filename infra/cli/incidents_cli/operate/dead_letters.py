@@ -143,7 +143,7 @@ def _accounts(event: dict[str, Any]) -> str:
     The event itself may be of another account: an administrator of Security Hub sends the findings of its members.
     """
     try:
-        reports = findings.read(findings.as_from_aws(event), findings.OFF_UNLESS_ENABLED)
+        reports = findings.read(findings.as_from_aws(event))
     except (findings.EventRefused, RecursionError):
         return ""
     return ",".join(dict.fromkeys(report.account_id for report in reports if isinstance(report, findings.Finding)))

@@ -4,10 +4,13 @@ Commands use clients that are ``guarded`` for a tenant's metrics and for the acc
 requests of these clients, as it checks those of the functions.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from incidents.domain import model
 from incidents.storage import guard
 
 from ..console import StepFailed
@@ -17,6 +20,7 @@ from ..local.local_stack import NAME, Stack, StackFolder
 if TYPE_CHECKING:
     import boto3
     from incidents.storage.account_map import AccountMap
+    from incidents.storage.settings import TenantSettings
     from mypy_boto3_dynamodb import DynamoDBClient
 
 StackOption = Annotated[str | None, typer.Option("--stack", help="Use this stack on AWS. Default: the local stack.")]
@@ -44,15 +48,25 @@ class Deployment:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs by name. Raises StepFailed if the stack cannot be read."""
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described["Outputs"]}
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """The values of the stack's parameters by name. Raises StepFailed if the stack cannot be read."""
+        given = self._described.get("Parameters", [])
+        return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
         cloudformation = self.client("cloudformation")
         try:
-            described = cloudformation.describe_stacks(StackName=self._name or NAME)["Stacks"][0]
+            described: dict[str, Any] = cloudformation.describe_stacks(StackName=self._name or NAME)["Stacks"][0]
         except cloudformation.exceptions.ClientError as error:
             raise StepFailed(
                 f"The stack {self._name} cannot be read.", f"  {error}",
                 "Check that --stack, --region and your credentials belong to the deployment.",
             ) from None  # fmt: skip
-        return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        return described
 
     @property
     def table_name(self) -> str:
@@ -62,6 +76,23 @@ class Deployment:
     def guarded_dynamodb(self) -> "DynamoDBClient":
         """A DynamoDB client that sends only requests for the tenant that ``guard.serving_tenant`` names."""
         return guarded(self.client("dynamodb"))
+
+    @contextmanager
+    def settings_of(self, tenant_id: str) -> Iterator["TenantSettings"]:
+        """Yield a tenant's settings, and let the client reach this tenant. Raises StepFailed for an invalid id."""
+        from incidents.storage.settings import TenantSettings  # takes 0.4 s (botocore), so `--help` does not import it
+
+        if not model.TENANT_ID.fullmatch(tenant_id):
+            raise StepFailed(
+                "The tenant id is not valid.", f"  {tenant_id}", f"A tenant id has {model.TENANT_ID_RULE}."
+            )
+        with guard.serving_tenant(tenant_id):
+            yield TenantSettings(tenant_id, self.guarded_dynamodb, self.table_name)
+
+    def caller(self) -> str:
+        """Return the ARN of the identity that runs the command."""
+        arn: str = self.client("sts").get_caller_identity()["Arn"]
+        return arn
 
     def account_map(self) -> "AccountMap":
         """Return the account map of the stack's table."""

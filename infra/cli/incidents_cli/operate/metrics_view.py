@@ -107,7 +107,10 @@ def _line(values: list[int | None], highest: int) -> str:
 
 
 def duration(minutes: float | None) -> str:
-    """Format minutes in days and hours, or in hours and minutes if below a day: ``3d 4h``. Show days only from 100."""
+    """Format minutes in days and hours, or in hours and minutes if below a day: ``3d 4h``.
+
+    From 100 days on, leave out the hours: ``120d``.
+    """
     if minutes is None:
         return _NOTHING
     days, rest = divmod(round(minutes), 24 * 60)

@@ -16,7 +16,11 @@ from pydantic_core import core_schema
 
 Schema = dict[str, Any]
 
-_LINE = "Not blank, and without control or invisible characters."
+_TEXT_RULES = {
+    **dict.fromkeys(model.PARAGRAPHS, " Without control characters except tabs and line ends."),
+    **dict.fromkeys(model.LINES, " Not blank, and without control or invisible characters."),
+    **dict.fromkeys(model.LISTS, " No item is blank or contains control or invisible characters."),
+}
 
 DESCRIPTIONS = {
     "id": "The incident's id, given by the server.",
@@ -36,7 +40,7 @@ DESCRIPTIONS = {
     "incident_number": "The incident's number: unique in the tenant, never changed and never used again. If it is not "
     "given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. An application "
     "cannot give a number of the server's form.",
-    "title": f"What happened, in one line. {_LINE}",
+    "title": "What happened, in one line.",
     "description": f"What happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "root_cause": f"Why it happened. At most {model.TEXT_BYTES // 1024} KiB of UTF-8.",
     "category": "Free text, such as `malware`, `phishing`, `unauthorized_access`, `data_breach`, `misconfiguration`.",
@@ -58,7 +62,7 @@ DESCRIPTIONS = {
     "corrective_action_ids": "The actions that prevent a repetition.",
     "reportable_to": "The parties or rules that require a report, such as `GDPR Art. 33`.",
     "owner_id": "The owner of the incident.",
-    "tags": f"The caller's own tags: at most {model.TAGS} different ones. Equal tags count once. {_LINE}",
+    "tags": f"The caller's own tags: at most {model.TAGS} different ones. Equal tags count once.",
     "reported_to_regulators_at": "When regulators were notified.",
     "customer_notified_at": "When customers were notified.",
     "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. The server derives them if both are known. A "
@@ -115,6 +119,7 @@ _CHECKS: dict[str, Schema] = {
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
+    "_whole": {},
 }
 
 
@@ -134,7 +139,10 @@ class _OfPayloads(GenerateJsonSchema):
         return super().function_after_schema(schema) | _CHECKS[schema["function"]["function"].__name__]
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
-        raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
+        check = _CHECKS.get(schema["function"]["function"].__name__)
+        if check is None:
+            raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
+        return super().function_before_schema(schema) | check
 
     def function_wrap_schema(self, schema: core_schema.WrapValidatorFunctionSchema) -> Schema:
         raise NotImplementedError(f"_OfPayloads has no schema for the check {schema['function']}; add one")
@@ -176,8 +184,9 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
         # The description has the default. With the member `default`, generated clients would require or send the field.
         default = described.pop("default", None)
         usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
-        more = f" {_EDITS}" if "properties" in described else ""
-        properties[field] = described | {"description": DESCRIPTIONS[field] + when + usual + more}
+        rule = _TEXT_RULES.get(field, "")
+        edits = f" {_EDITS}" if "properties" in described else ""
+        properties[field] = described | {"description": DESCRIPTIONS[field] + rule + when + usual + edits}
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
     )

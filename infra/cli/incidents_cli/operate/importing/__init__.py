@@ -5,8 +5,16 @@
 ``sending``   sends one row to the API
 ``progress``  records the rows that are done
 ``checking``  checks a row and computes its idempotency key
-``rows``      reads the rows of a CSV or JSON Lines file
+``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
+``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
+``convert``   converts the records of another program's export to field values, by a mapping
+``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
+``suggesting`` proposes a mapping for a file
+``words``     what the names and the values of other programs' columns mean
+``moments``   reads dates as other programs write them
+``amounts``   reads amounts as people write them
+``reasons``   sums up the errors of many rows by reason
 ``job``       the parameters of an import, and the numbers of rows by result
 """

@@ -4,10 +4,16 @@ A cell that cannot be converted stays a text. The later check of the row then re
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from incidents.domain import json_text, model
-from incidents.domain.errors import MalformedRequest
+from incidents.domain.errors import MalformedRequest, Violation
+
+from . import amounts
+
+TYPED = model.LISTS | model.DERIVED | {"financial_impact", "lessons_learned"}
+"""The fields whose cells are converted. A cell of any other field is a text."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259 section 6
@@ -47,3 +53,22 @@ def _json(text: str) -> Any:
         return json_text.loads(text)
     except MalformedRequest:
         return text
+
+
+def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield the errors whose text in the API speaks of JSON, in the words of a file of cells."""
+    if isinstance(text := body.get("financial_impact"), str):
+        yield Violation(
+            "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text!r}"
+        )
+
+
+def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield a warning for each cell of a plain file that another program may have meant in another way."""
+    for field, text in record.items():
+        if not isinstance(text, str):
+            continue
+        if field in model.LISTS and "," in text and not text.lstrip().startswith("["):
+            yield Violation(f"/{field}", "has a comma inside an item; only a semicolon separates items here")
+        if field == "financial_impact" and amounts.is_ambiguous(text):
+            yield Violation(f"/{field}", f"{amounts.AMBIGUOUS}; it is read with a decimal point")

@@ -1,16 +1,22 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are those of the service, because this module calls the service's own modules.
+The rules are those of the service, because this module calls the service's own modules. There is one exception: this
+machine's Python may know fewer characters than the service. The service decides about an unassigned character.
 """
 
 import json
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from incidents.domain import json_text, model, payloads, wire_form
+from incidents.domain import json_text, model, payloads, texts, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
+from .job import ClosedWithoutDate
 from .rows import Row
+
+_ENDS = {"closed": "closed_at", "contained": "contained_at"}
+"""The statuses that need a date. The API would stamp the date of the import, which is never the right one."""
+_KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
 
 class CheckedRow(NamedTuple):
@@ -31,14 +37,15 @@ class CheckedRow(NamedTuple):
         return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
 
 
-def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
+def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
     """Check a row, and return its values in the model's forms. Raises InvalidIncident with all invalid values.
 
-    ``app`` is the token's application, or None for the token of a person.
+    ``app`` is the token's application, or None for the token of a person. ``without_date`` says what becomes of a
+    closed or contained row without the date.
     """
     if row.unreadable:
-        raise InvalidIncident(list(row.unreadable))
-    given = payloads.new_incident(row.body)
+        raise InvalidIncident([*row.unreadable, *_errors_of_body(row)])
+    given = _with_end(payloads.new_incident(row.body, held=_undecided(row.body)), row, without_date)
     incident = cast("model.Incident", model.unset_fields() | given)
     violations = model.apply_rules(incident, given, now)
     if app is not None:
@@ -50,6 +57,59 @@ def check(row: Row, now: str, app: str | None = None) -> dict[str, Any]:
     except IncidentTooLarge:
         raise InvalidIncident([Violation("", wire_form.SIZE_RULE)]) from None
     return given
+
+
+def _undecided(body: object) -> dict[str, list[str]]:
+    """Return the characters of each text, or list of texts, that only the service can accept or refuse."""
+    values = body if isinstance(body, dict) else {}
+    fields = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+    return {
+        name: [letter for text in fields[name] if isinstance(text, str) for letter in texts.undecided(text)]
+        for name in model.LINES.intersection(fields)
+    }
+
+
+def _errors_of_body(row: Row) -> list[Violation]:
+    """Return the further errors of a row of which some cells could not be read."""
+    if row.body is None:
+        return []
+    unread = {violation.pointer for violation in row.unreadable}
+    try:
+        payloads.new_incident(row.body, held=_undecided(row.body))
+    except InvalidIncident as invalid:
+        return [violation for violation in invalid.violations if violation.pointer not in unread]
+    return []
+
+
+def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate | None) -> dict[str, Any]:
+    """Return the values of a closed or contained row with its date. No date is invented.
+
+    Raises InvalidIncident if the row has no date and nobody chose what becomes of it. The choice stands in a tag.
+    """
+    status = given["status"]
+    field = _ENDS.get(status)
+    if field is None or field in given:
+        return given
+    wanted = f"is missing, although status is {status}; add the date, or pass"
+    if without_date is None:
+        raise InvalidIncident(
+            [Violation(f"/{field}", f"{wanted} --closed-without-date=last-known or --closed-without-date=review")]
+        )
+    if without_date == "review":
+        chosen = {"status": "review"}
+        tag = f"{status}-without-date"
+    else:
+        known = [moment for moment in (*map(given.get, _KNOWN), row.last_known) if moment]
+        if not known:
+            raise InvalidIncident(
+                [Violation(f"/{field}", f"{wanted} --closed-without-date=review: the row has no other date")]
+            )
+        chosen = {field: max(known)}
+        tag = model.LAST_KNOWN_END if field == "closed_at" else "contained-at-last-known"
+    tags = [*given.get("tags", []), tag]
+    if len(set(tags)) > model.TAGS:
+        raise InvalidIncident([Violation("/tags", f"has no room for {tag}; remove one of the {model.TAGS} tags")])
+    return given | chosen | {"tags": tags}
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:

@@ -1,6 +1,7 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, Any
@@ -10,12 +11,16 @@ import typer
 from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
-from ...console import StepFailed, clean, interrupted, say, stderr, writing
+from ...console import StepFailed, clean, command, interrupted, say, stderr, writing
 from ...local import issuer
 from ...local.emulator import running_stack
 from ...local.local_stack import StackFolder
-from .job import Counts, Job, OtherApps
+from . import mapping, suggesting, tables
+from .job import ClosedWithoutDate, Counts, Job, OtherApps
+from .moments import ORDERS
 from .progress import Progress
+
+_PRESETS = ", ".join(mapping.presets())
 
 TOKEN = "GRC_TOKEN"  # noqa: S105  # the environment variable's name, as in the client
 
@@ -30,8 +35,8 @@ _LABELS = {
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.jsonl", exists=True, dir_okay=False)],
-    tenant: Annotated[str, typer.Option(help="Import into this tenant (the token's tenant).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv|FILE.xlsx|FILE.jsonl", exists=True, dir_okay=False)],
+    tenant: Annotated[str | None, typer.Option(help="Import into this tenant (the token's tenant).")] = None,
     app: Annotated[str | None, typer.Option(help="Import as this application (the token's).")] = None,
     url: Annotated[
         str | None,
@@ -51,8 +56,35 @@ def import_(
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Make at most this number of calls at once.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows. Send nothing.")] = False,
+    map_: Annotated[
+        str | None,
+        typer.Option(
+            "--map", metavar="MAP.toml|PRESET", help=f"Read the columns by this mapping. Presets: {_PRESETS}."
+        ),
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Print a mapping for the file, as TOML. Send nothing.")
+    ] = False,
+    zone: Annotated[
+        str | None, typer.Option(help="The zone of dates without an offset, such as Europe/Berlin or UTC.")
+    ] = None,
+    date_order: Annotated[
+        str | None, typer.Option(metavar="|".join(ORDERS), help="The order of dates such as 03/04/2024.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=".|,", help="The mark before the decimals of amounts.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook. Default: the first one.")] = None,
+    without_date: Annotated[
+        ClosedWithoutDate | None,
+        typer.Option(
+            "--closed-without-date",
+            help="For a closed or contained row without the date: take its last known date, or put it into review.",
+        ),
+    ] = None,
 ) -> None:
     """Import the incidents of a file with their own dates, numbers and statuses.
+
+    Files of other programs: `incidents import FILE --suggest > map.toml` proposes a mapping of columns and values.
+    `incidents import FILE --map map.toml` uses it. With a preset, the first step is not needed: `--map jira`.
 
     CSV: the first line has the names of fields, as in the body of a create. An empty cell leaves its field unset.
     Write a list as `a; b` or as a JSON array. Write lessons_learned as JSON or as plain text.
@@ -69,12 +101,20 @@ def import_(
     """
     from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
+    named = {"zone": zone, "date_order": date_order, "decimal": decimal, "sheet": sheet}
+    answers = {name: answer for name, answer in named.items() if answer is not None}
+    if suggest:
+        _suggest(file, answers)
+        return
+    if tenant is None and not dry_run:
+        raise StepFailed("The tenant is missing.", "", "Pass the tenant of the token: --tenant NAME")
+    read_by = _mapping(map_, file, answers)
     errors = errors or file.with_name(f"{file.name}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):
         advice = "Name another file: --errors FILE"
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
-    job = Job(file, tenant, app, other_apps, errors)
+    job = Job(file, tenant or "", app, other_apps, errors, read_by, without_date)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:
@@ -82,8 +122,33 @@ def import_(
     for rule, times in counts.repairs.most_common():
         say(clean(f"  {rule}: {times}"))
     if counts.failed:
+        for line in counts.reasons.table("reason") if counts.reasons else ():
+            stderr.print(line)
         stderr.print(f"The failed rows and their errors are in {errors}")
         raise typer.Exit(1)
+
+
+def _suggest(file: Path, answers: Mapping[str, str]) -> None:
+    text, questions = suggesting.suggest(file, answers)
+    say(text.removesuffix("\n"))
+    for question in questions:
+        stderr.print(f"? {question}")
+    if questions:
+        stderr.print('Answer the questions in the mapping, where "?" stands, or with the named options.')
+
+
+def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mapping.Mapping | None:
+    if given is not None:
+        return mapping.load(given, answers)
+    if tables.is_workbook(file):
+        return mapping.of_fields(answers)
+    if answers:
+        raise StepFailed(
+            "The options --zone, --date-order, --decimal and --sheet need a mapping.", "",
+            "Pass a mapping or a preset, such as --map jira. This command proposes a mapping: "
+            f"{command('import FILE --suggest')}",
+        )  # fmt: skip
+    return None
 
 
 def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> Counts:

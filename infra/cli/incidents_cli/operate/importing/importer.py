@@ -25,6 +25,7 @@ from . import checking
 from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress
+from .reasons import Reasons
 from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
@@ -42,6 +43,8 @@ class Plan:
     unnumbered: int = 0
     repaired: int = 0
     repairs: Counter[str] = field(default_factory=Counter)
+    warnings: Reasons = field(default_factory=Reasons)
+    reasons: Reasons = field(default_factory=Reasons)
     others: Counter[str | None] = field(default_factory=Counter)
     first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ def dry_run(job: Job) -> Counts:
         plan = _check_rows(job, progress, errors.add)
     right = plan.rows - plan.wrong - plan.skipped
     return Counts(right, failed=plan.wrong, left_out=plan.skipped or None, repaired=plan.repaired or None,
-                  repairs=plan.repairs)  # fmt: skip
+                  repairs=plan.repairs, reasons=plan.reasons)  # fmt: skip
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
@@ -122,11 +125,13 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
             if _is_skipped(job, row):
                 plan.skipped += 1
                 continue
+            plan.warnings.add(row.line, row.warnings)
             if row.repairs:
                 plan.repaired += 1
                 plan.repairs.update(row.repairs)
             if isinstance(checked, Outcome):
                 plan.wrong += 1
+                plan.reasons.add(row.line, checked.violations)
                 wrong(row, checked)
             elif number := checked.given.get("incident_number"):
                 _note_highest(plan, number, checked)
@@ -134,6 +139,8 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.unnumbered += 1
     if plan.others and job.other_apps is None:
         raise _others_in_the_way(job, plan)
+    for line in plan.warnings.table("warning") if plan.warnings else ():
+        stderr.print(line)
     return plan
 
 
@@ -215,6 +222,7 @@ class _Sending:
     def _count(self, row: Row, outcome: Outcome) -> None:
         if outcome.kind == "failed":
             self._errors.add(row, outcome)
+            self._counts.reasons.add(row.line, outcome.violations)
         setattr(self._counts, outcome.kind, getattr(self._counts, outcome.kind) + 1)
         self._progress_bar.advance(self._task)
 
@@ -222,9 +230,9 @@ class _Sending:
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
     """Yield every row of the file with its checked form, or with an outcome that has the errors of an invalid row."""
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
-    for row in read(job.file):
+    for row in read(job.file, job.mapping):
         try:
-            given = checking.check(row, now, job.app)
+            given = checking.check(row, now, job.app, job.without_date)
         except InvalidIncident as invalid:
             yield row, Outcome("failed", violations=tuple(invalid.violations))
             continue

@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from .mapping import Mapping
+from .reasons import Reasons
+
 OtherApps = Literal["skip", "adopt"]
 """What an import does with exported incidents of other applications than the token's: skip or adopt them."""
+
+ClosedWithoutDate = Literal["last-known", "review"]
+"""What becomes of a closed or contained row without the date: it ends at its last known date, or goes into review."""
 
 
 class Job(NamedTuple):
@@ -17,13 +23,16 @@ class Job(NamedTuple):
     app: str | None
     other_apps: OtherApps | None
     errors: Path
+    mapping: Mapping | None = None
+    without_date: ClosedWithoutDate | None = None
 
 
 @dataclass
 class Counts:
     """The numbers of rows of an import, by result. None means that this import cannot have the result.
 
-    A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule.
+    A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule. ``reasons`` sums up
+    the errors of the failed rows.
     """
 
     right: int | None = None
@@ -33,3 +42,4 @@ class Counts:
     left_out: int | None = None
     repaired: int | None = None
     repairs: Counter[str] = field(default_factory=Counter)
+    reasons: Reasons = field(default_factory=Reasons)

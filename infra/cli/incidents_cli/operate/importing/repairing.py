@@ -40,7 +40,7 @@ def _value(field: str, value: Any, repairs: list[str]) -> Any:
             repairs.append(EQUAL)
         return once
     if field in model.LINES and isinstance(value, str):
-        line = _noted(value, texts.repair_line(value), repairs)
+        line = _noted(value, _line(value), repairs)
         if not line:
             repairs.append(BLANK_TITLE if field == "title" else BLANK_TEXT)
             return texts.UNTITLED if field == "title" else None
@@ -50,11 +50,16 @@ def _value(field: str, value: Any, repairs: list[str]) -> Any:
 
 def _items(items: list[Any], repairs: list[str]) -> Iterator[Any]:
     for item in items:
-        line = _noted(item, texts.repair_line(item), repairs) if isinstance(item, str) else item
+        line = _noted(item, _line(item), repairs) if isinstance(item, str) else item
         if line == "":
             repairs.append(BLANK_TEXT)
         else:
             yield line
+
+
+def _line(text: str) -> str:
+    """Return the repaired text. It keeps what this machine's Unicode does not know, because the service may know it."""
+    return texts.repair_line(text, texts.undecided(text))
 
 
 def _json(value: Any, repairs: list[str]) -> Any:

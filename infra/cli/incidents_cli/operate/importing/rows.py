@@ -1,16 +1,16 @@
-"""Read the rows of a CSV or JSON Lines file. A row has the body of a create, and its original text.
+"""Read the rows of a CSV file, a workbook or a JSON Lines file. A row has the body of a create, and its original text.
 
-A CSV file has a header of field names. ``cells`` converts each cell to the type of its field.
+Without a mapping, a CSV file has a header of field names, and ``cells`` converts each cell to the type of its field.
+With a mapping, the file may have any columns, and ``convert`` converts each record.
 A JSON Lines file may mix three kinds of line:
 
     the body of a create
     a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
     a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
 
-The reader has only one row in memory, so a file may have any size.
+The reader has only one row in memory, so a text file may have any size.
 """
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -20,12 +20,15 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model, payloads
 from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
-from ...console import StepFailed
-from . import cells
+from ...console import StepFailed, command
+from . import cells, tables, words
+from .convert import as_text, convert, problems_of_header
+from .mapping import Mapping, of_fields
 from .repairing import repair
 
-FORMS = (".csv", ".jsonl", ".ndjson")
-CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
+FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
+_LINES = (".jsonl", ".ndjson")
+_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -41,113 +44,164 @@ class Row(NamedTuple):
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
     app_id: str | None = None  # the application that made an exported incident
-    repairs: tuple[str, ...] = ()  # of an exported incident
+    repairs: tuple[str, ...] = ()  # of an exported incident, or of a mapped record
     is_deleted: bool = False
+    warnings: tuple[Violation, ...] = ()  # of cells that can be read in two ways
+    last_known: str | None = None  # the latest date of a mapped record at which the incident was changed
 
 
-def read(file: Path) -> Iterator[Row]:
+def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
     """Yield the rows of a file in order. Raises StepFailed if the complete file cannot be read."""
     form = file.suffix.lower()
     if form not in FORMS:
-        raise StepFailed(f"{file} has an unknown file format.", "", f"Use a file that ends in {' or '.join(FORMS)}.")
+        raise StepFailed(f"{file} has an unknown file format.", "", f"Use a file that ends in {', '.join(FORMS)}.")
     try:
-        yield from _of_csv(file) if form == ".csv" else _of_lines(file)
+        if form in _LINES:
+            yield from _of_lines(file, mapping)
+        elif tables.is_workbook(file):
+            mapping = mapping or of_fields({})
+            yield from _of_table(file, tables.read_workbook(file, mapping.sheet), mapping)
+        elif mapping is None:
+            yield from _of_table(file, tables.read(file, "utf-8-sig", ","), None)
+        else:
+            encoding = mapping.encoding or tables.encoding(file)
+            encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+            separator = mapping.separator or tables.separator(file, encoding)
+            yield from _of_table(file, tables.read(file, encoding, separator), mapping)
     except UnicodeDecodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
-        raise StepFailed(f"{file} is not UTF-8.", f"  {error}", advice) from None
+        if mapping is None:
+            advice += f" Or use a mapping: {_SUGGEST}"
+        name = "UTF-8" if error.encoding == "utf-8" else error.encoding
+        raise StepFailed(f"{file} is not {name}.", f"  {error}", advice) from None
     except OSError as error:
         raise StepFailed(f"{file} cannot be read.", f"  {error}", "Check the file's name and permissions.") from None
 
 
-def _of_csv(file: Path) -> Iterator[Row]:
-    csv.field_size_limit(CELL_CHARACTERS)
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        records = csv.reader(text, strict=True)
-        first = 1  # the first line of the next record, which may have several lines
-        try:
-            header = [name.strip() for name in next(records, [])]
-            _check_header(file, header)
-            first = records.line_num + 1
-            for record in records:
-                if any(record):  # a spreadsheet may end with lines of empty cells
-                    yield _of_record(first, header, record)
-                first = records.line_num + 1
-        except csv.Error as error:
-            advice = "Fix the record that begins there. Inside quotes, write a quote twice."
-            if "field larger" in str(error):
-                advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
-            raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+_SUGGEST = command("import FILE --suggest")
 
 
-def _check_header(file: Path, header: list[str]) -> None:
+def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | None) -> Iterator[Row]:
+    header: list[str] | None = None
+    for line, record in records:
+        if header is None and (mapping is None or any(record)):
+            header = [as_text(name).strip() for name in record]
+            while mapping is not None and header and not header[-1]:  # a spreadsheet may end with empty columns
+                header.pop()
+            _check_header(file, header, mapping)
+        elif header is not None and any(cell not in ("", None) for cell in record):
+            yield _of_record(line, header, record, mapping)
+    if header is None:
+        _check_header(file, [], mapping)
+
+
+def _check_header(file: Path, header: list[str], mapping: Mapping | None) -> None:
+    advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
+    if mapping is not None:
+        wrong = problems_of_header(header, mapping)
+        advice = "Add the columns to the mapping, below [columns] or to leave_out. Or choose where they go with rest."
+    else:
+        wrong = _problems_of_fields(header)
+        if any(";" in name for name in header):
+            advice = "Separate the cells with commas. Spreadsheet programs in some languages write semicolons instead."
+        advice += f" Or use a mapping, which a command proposes: {_SUGGEST}"
+    if wrong:
+        raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
+
+
+def _problems_of_fields(header: list[str]) -> list[str]:
     wrong = []
     if unknown := {name: None for name in header if name not in payloads.NewIncident.model_fields}:
         try:
             payloads.new_incident({"title": "a title", **unknown})
-        except InvalidIncident as invalid:  # for a misspelled field, the error names the most similar field
+        except InvalidIncident as invalid:
             wrong = [
-                f"{violation.pointer[1:] or 'a column without a name'}: {violation.detail}"
+                f"{violation.pointer[1:] or 'a column without a name'}: {_by_meaning(violation)}"
                 for violation in invalid.violations
             ]
     named = Counter(header)
     wrong += [f"{name}: is there twice" for name in named if named[name] > 1 and name not in unknown]
     if "title" not in header:
         wrong.append("title: is required")
-    if wrong:
-        advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
-        if any(";" in name for name in header):
-            advice = "Separate the cells with commas. Spreadsheet programs in some languages write semicolons instead."
-        raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
+    return wrong
 
 
-def _of_record(line: int, header: list[str], record: list[str]) -> Row:
-    texts: dict[str, Any] = dict(zip(header, record, strict=False))
+def _by_meaning(violation: Violation) -> str:
+    """Return the error of a column, with the field that the column's name means."""
+    field = words.meaning(violation.pointer[1:])
+    return (
+        f"{violation.detail}; the name means {field}"
+        if field and "did you mean" not in violation.detail
+        else violation.detail
+    )
+
+
+def _of_record(line: int, header: list[str], record: list[Any], mapping: Mapping | None) -> Row:
+    if mapping is not None:
+        record = record[: len(header)] if not any(record[len(header) :]) else record
+    texts: dict[str, Any] = {}
+    for name, cell in zip(header, record, strict=False):
+        if mapping is not None and name in texts:
+            texts[name] = [*(texts[name] if isinstance(texts[name], list) else [texts[name]]), cell]
+        else:
+            texts[name] = cell
     if len(record) == len(header):
-        return _of_cells(line, texts)
+        return _of_cells(line, texts, mapping)
     texts |= {"": record[len(header) :]} if len(record) > len(header) else {}
     wrong = Violation("", f"must have {len(header)} cells, like the header, not {len(record)}")
     return Row(line, _member("cells", texts), unreadable=(wrong,))
 
 
-def _of_cells(line: int, texts: dict[str, Any]) -> Row:
+def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
+    stood = _member("cells", texts)
+    if mapping is not None:
+        return _of_mapped(line, stood, texts, mapping)
     body = {name: cells.value(name, text) for name, text in texts.items() if text not in ("", None)}
-    return Row(line, _member("cells", texts), body)
+    return Row(line, stood, body, tuple(cells.errors(body)), warnings=tuple(cells.warnings(texts)))
 
 
-def _of_lines(file: Path) -> Iterator[Row]:
+def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
+    made = convert(record, mapping)
+    return Row(line, stood, made.body, made.errors, repairs=made.repairs, warnings=made.warnings,
+               last_known=made.last_known)  # fmt: skip
+
+
+def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip():
-                yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content)
+            if content.strip() and not content.startswith(_SETTINGS):
+                yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
 
 
-def _of_line(line: int, content: bytes) -> Row:
+def _of_line(line: int, content: bytes, mapping: Mapping | None) -> Row:
     try:
         text = content.decode().strip()
     except UnicodeDecodeError:
         text = content.decode(errors="replace").strip()
         return Row(line, _member("row", text), unreadable=(Violation("", "must be UTF-8"),))
-    return _of_text(line, text)
+    return _of_text(line, text, mapping)
 
 
-def _of_text(line: int, text: str) -> Row:
+def _of_text(line: int, text: str, mapping: Mapping | None) -> Row:
     try:
         value = json_text.loads(text, "A line")
     except MalformedRequest as error:
         return Row(line, _member("row", text), unreadable=(Violation("", error.detail),))
-    return _of_value(line, value, text)
+    return _of_value(line, value, text, mapping)
 
 
-def _of_value(line: int, value: Any, text: str) -> Row:
+def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
     match value:
         case {"errors": _, "cells": dict(texts)}:
-            return _of_cells(line, texts)
+            return _of_cells(line, texts, mapping)
         case {"errors": _, "row": str(unread)}:
-            return _of_text(line, unread)
+            return _of_text(line, unread, mapping)
         case {"errors": _, "row": inner}:
-            return _of_value(line, inner, _as_read(inner, text))
+            return _of_value(line, inner, _as_read(inner, text), mapping)
         case {"incident": dict(document)}:
             return _of_export(line, document, text)
+        case dict() if mapping is not None:
+            return _of_mapped(line, f'"row": {text}', value, mapping)
     return Row(line, f'"row": {text}', value)
 
 
@@ -167,7 +221,7 @@ def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
 
 
 def _member(name: str, value: object) -> str:
-    return f'"{name}": {json.dumps(value, ensure_ascii=False)}'
+    return f'"{name}": {json.dumps(value, ensure_ascii=False, default=as_text)}'
 
 
 def _as_read(value: Any, otherwise: str) -> str:

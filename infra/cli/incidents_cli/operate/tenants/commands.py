@@ -150,7 +150,7 @@ def counter(
     ] = None,
     below: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER", help="With --lower: ignore this mistyped number and all higher ones, for good."),
+        typer.Option(metavar="NUMBER", help="With --lower: the mistyped number that raised the counter."),
     ] = None,
     table: TableOption = None,
     stack: StackOption = None,
@@ -168,40 +168,39 @@ def counter(
             "--below does not fit.", f"  {below}", "Name a number like INC-2026-000042, of the year that --lower names."
         )
     reader = _reader(tenant_id, table, stack, region)
-    years = {year.year: year for year in counting.read(reader)}
     if lower is None:
-        for each in years.values():
+        years = counting.read(reader)
+        for each in years:
             say(_described(each))
         if not years:
             stderr.print(f"The tenant {tenant_id} has no numbers of the form INC-2026-000042.")
         return
-    year = years.get(lower)
-    if year is None or year.counter is None or year.counter <= year.highest(bound and bound[1]):
-        raise StepFailed(
-            "There is nothing to lower.", f"  {_described(year) if year else f'{lower} has no counter'}",
-            "To ignore a mistyped number and all higher ones, add --below NUMBER.",
-        )  # fmt: skip
-    stderr.print(f"Lowering the counter. This takes {counting.SETTLE_SECONDS} seconds.")
+    stderr.print(f"Reading the numbers, and waiting {counting.SETTLE_SECONDS} seconds for creates that are under way.")
     left = f"The counter may be lowered or not. Look: {command('tenant counter')} --tenant {tenant_id}"
     try:
         with interrupted(left):
             client = guarded(Deployment(stack, region).client("dynamodb"))
-            count = counting.lower(reader, client, year, bound and bound[1])
-    except counting.Moved:
+            year = counting.lower(reader, client, lower, bound and bound[1])
+    except counting.Refused as refused:
+        fault, current = refused.args
         raise StepFailed(
-            "Somebody drew a number in between: nothing was lowered.", "", "Run the same command again."
-        ) from None
-    succeeded(f"The next number of {lower} is {model.generated_number(lower, count + 1)}.")
+            fault, f"  {_described(current) if current else f'{lower} has no counter'}",
+            "If a mistyped number raised the counter, add --below with this number. "
+            "The mistyped number is at the upper end of a gap.",
+        ) from None  # fmt: skip
+    count = 1 + (year.counter or 0)
+    succeeded(f"The next number of {lower} is {model.generated_number(lower, count)}.")
 
 
 def _described(year: "Year") -> str:
     named = [f"{year.year:04d}  counter {'none' if year.counter is None else year.counter}"]
     if year.counts:
-        named.append(f"highest number {model.generated_number(year.year, year.counts[-1])}")
+        highest = ", ".join(model.generated_number(year.year, count) for count in year.counts[:-4:-1])
+        named.append(f"highest numbers {highest}")
     if (gap := year.widest_gap) and gap[1] - gap[0] > 1:
         named.append(f"widest gap {gap[0]} to {gap[1]}")
-    if year.ignored_from is not None:
-        named.append(f"ignored from {model.generated_number(year.year, year.ignored_from)} on")
+    if year.ignored:
+        named.append(f"ignored {year.ignored[0]} to {year.ignored[-1]}")
     return "  ".join(named)
 
 

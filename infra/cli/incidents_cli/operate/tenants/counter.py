@@ -1,8 +1,10 @@
 """`incidents tenant counter`: each year's counter and numbers, and the lowering of a counter that a typo raised.
 
 A number of the server's form that a person gives raises the year's counter. A mistyped ``INC-2026-999999999`` makes all
-later numbers ten digits long. Its incident keeps the number forever, so a counter can be lowered below that number: the
-counter's item then holds ``ignored_from``, and numbers from there on neither raise the counter nor count in ``verify``.
+later numbers ten digits long. Its incident keeps the number forever, so a counter can be lowered below that number. The
+counter's item then holds a range, ``ignored_from`` to ``ignored_to``: the numbers from the mistyped number up to the
+counter as it was. Numbers of this range do not raise the counter again, and `incidents verify` does not compare them
+with the counter.
 """
 
 import time
@@ -15,29 +17,42 @@ from incidents.domain.identity import Identity
 from incidents.storage import guard, keys, stored_form
 from incidents.storage.incident_repository import IncidentRepository
 
+from .invariants import ignored_counts
 from .reading import TenantReader
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SETTLE_SECONDS = 16  # longer than the timeout of a function that creates incidents
+_TRIES = 5
 
 
 class Year(NamedTuple):
-    """A year's counter, and the counts of its numbers, in order.
+    """A year's counter, the counts of its numbers in order, and the ignored counts.
 
-    ``counter`` is None if no number was drawn. Numbers from ``ignored_from`` on are ignored; it may be None.
+    ``counter`` is None if no number was drawn.
     """
 
     year: int
     counter: int | None
     counts: list[int]
-    ignored_from: int | None
+    ignored: range = range(0)
 
     def highest(self, below: int | None = None) -> int:
-        """Return the highest count, or the highest below a bound; 0 if there is none."""
-        bound = self.ignored_from if below is None else below
-        return max((count for count in self.counts if bound is None or count < bound), default=0)
+        """Return the highest count to which the counter may be lowered; 0 if there is none.
+
+        That is the highest count below a bound, if one is given. The ignored counts are left out while the counter is
+        below them. If the counter is among them or above them, it has passed them, and the server may have drawn them.
+        """
+        passed = self.counter is not None and self.counter >= self.ignored.start
+        return max(
+            (
+                count
+                for count in self.counts
+                if (below is None or count < below) and (passed or count not in self.ignored)
+            ),
+            default=0,
+        )
 
     @property
     def widest_gap(self) -> tuple[int, int] | None:
@@ -45,57 +60,97 @@ class Year(NamedTuple):
         return max(pairwise([0, *self.counts]), key=lambda pair: pair[1] - pair[0], default=None)
 
 
-class Moved(Exception):
-    """The counter changed after it was read. Nothing was written."""
+class Refused(Exception):
+    """The counter stays as it is. The first argument says why, and the second is the year as it was read, or None."""
 
 
 def read(reader: TenantReader) -> list[Year]:
-    """Return the years of a tenant that have a counter or a number of the server's form."""
+    """Return the years of a tenant that have a counter or a number that raises it.
+
+    The counters are read before the numbers. So a number that is drawn in between never makes a counter look too high.
+    """
     counters = {int(item["sk"]["S"]): item for item in reader.items("COUNTER")}
     counts: defaultdict[int, list[int]] = defaultdict(list)
     for item in reader.items("NUMBER"):
-        if generated := model.parse_generated(item["sk"]["S"]):
-            counts[generated[0]].append(generated[1])
+        if raised := model.count_raised_by(item["sk"]["S"]):
+            counts[raised[0]].append(raised[1])
     return [
-        Year(
-            year,
-            _number(counters.get(year), "count"),
-            sorted(counts[year]),
-            _number(counters.get(year), "ignored_from"),
-        )
+        Year(year, _count(counters.get(year)), sorted(counts[year]), ignored_counts(counters.get(year)))
         for year in sorted({*counters, *counts})
     ]
 
 
-def lower(reader: TenantReader, client: "DynamoDBClient", year: Year, below: int | None) -> int:
-    """Lower a year's counter to the highest number that exists, below a bound if one is given; return the count.
+def lower(reader: TenantReader, client: "DynamoDBClient", year: int, below: int | None) -> Year:
+    """Lower a year's counter to the highest number, below a mistyped one if it is given; return the year afterwards.
 
-    The write is conditional: a number that is drawn in between makes it fail. Concurrent creates cannot make duplicate
-    numbers, because a create never overwrites a number. After a pause, a number of a create that was under way raises
-    the counter again. Raises Moved.
+    Callers may create incidents meanwhile. They cannot make duplicate numbers, because a create never overwrites a
+    number. With ``below``, all numbers that are drawn meanwhile are above the bound. So the write only requires that
+    the counter is above the bound. Without ``below``, the write requires the counter that was read. If the requirement
+    fails, the function reads again, up to five times. After a pause, a number of a create that was under way raises the
+    counter again.
+
+    Raises Refused.
     """
-    count = year.highest(below)
-    ignored = {":from": {"N": str(below)}} if below is not None else {}
+    for _ in range(_TRIES):
+        current = next((each for each in read(reader) if each.year == year), None)
+        if fault := _fault(current, below):
+            raise Refused(fault, current)
+        if current is not None and _write(reader, client, current, below):
+            break
+    else:
+        raise Refused("The counter changed again and again while it was read.", current)
+    time.sleep(SETTLE_SECONDS)
+    after = next(current for current in read(reader) if current.year == year)
+    highest = after.highest(below)
+    identity = Identity(reader.tenant_id, "operator", None, frozenset())
+    with guard.serving_tenant(reader.tenant_id):
+        IncidentRepository(identity, client, reader.table_name).raise_count(year, highest)
+    return after._replace(counter=max(after.counter or 0, highest))
+
+
+def _fault(current: Year | None, below: int | None) -> str | None:
+    """Return why the counter cannot be lowered, or None."""
+    nothing = "There is nothing to lower."
+    if current is None or current.counter is None:
+        return nothing
+    if below is None:
+        return None if current.counter > current.highest() else nothing
+    number = model.generated_number(current.year, below)
+    if below not in current.counts:
+        return f"The number {number} does not exist."
+    if below - 1 in (0, *current.counts):
+        return f"The number {number} is not at the upper end of a gap."
+    return None if current.counter >= below or below != current.ignored.start else nothing
+
+
+def _write(reader: TenantReader, client: "DynamoDBClient", current: Year, below: int | None) -> bool:
+    """Write the counter and the ignored range. Return False if the counter has moved in a way that forbids it."""
+    count = str(current.highest(below))
+    if below is None:
+        update, condition = "SET #count = :count", "#count = :read"
+        values = {":count": count, ":read": str(current.counter)}
+    elif current.counter is not None and current.counter < below:  # it was lowered before, below another number
+        update, condition = "SET ignored_from = :from, ignored_to = :to", "#count < :from"
+        values = {":from": str(below), ":to": str(current.counts[-1])}
+    else:
+        update, condition = "SET #count = :count, ignored_from = :from", "#count >= :from"
+        values = {":count": count, ":from": str(below)}
+        if current.ignored.stop - 1 <= (current.counter or 0):
+            update += ", ignored_to = #count"  # the counter at the time of the write
     with guard.serving_tenant(reader.tenant_id):
         try:
             client.update_item(
                 TableName=reader.table_name,
-                Key=stored_form.key(keys.counter(reader.tenant_id, year.year)),
-                UpdateExpression="SET #count = :count" + (", ignored_from = :from" if ignored else ""),
-                ConditionExpression="#count = :read",
+                Key=stored_form.key(keys.counter(reader.tenant_id, current.year)),
+                UpdateExpression=update,
+                ConditionExpression=condition,
                 ExpressionAttributeNames={"#count": "count"},
-                ExpressionAttributeValues={":count": {"N": str(count)}, ":read": {"N": str(year.counter)}, **ignored},
+                ExpressionAttributeValues={name: {"N": value} for name, value in values.items()},
             )
         except client.exceptions.ConditionalCheckFailedException:
-            raise Moved from None
-    time.sleep(SETTLE_SECONDS)
-    now = next(after for after in read(reader) if after.year == year.year)
-    if now.highest() > count:
-        identity = Identity(reader.tenant_id, "operator", None, frozenset())
-        with guard.serving_tenant(reader.tenant_id):
-            IncidentRepository(identity, client, reader.table_name).raise_count(year.year, now.highest())
-    return now.highest()
+            return False
+    return True
 
 
-def _number(item: dict[str, Any] | None, name: str) -> int | None:
-    return int(item[name]["N"]) if item and name in item else None
+def _count(item: dict[str, Any] | None) -> int | None:
+    return int(item["count"]["N"]) if item and "count" in item else None

@@ -77,7 +77,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     partitions.erase(gone)
     if not state["items"]:
         checkpoint.remove()
-        raise nothing_of(reader, "Nothing was erased, and there is no proof.")
+        raise nothing_of(reader, "Nothing was erased, so no proof of erasure was written.")
     rounds, silent_since = 0, time.monotonic()
     while time.monotonic() - silent_since < quiet:
         time.sleep(min(_LOOK_EVERY, quiet))

@@ -2,18 +2,23 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
+If the tenant has settings, each version of them is a further line at the end:
+
+    {"settings": {"name": "intake", "version": 1, "changed_at": "...", "changed_by": "...", "value": {...}}}
+
 ``incident`` is the incident as a GET shows it. Deleted incidents are included. ``changes`` is the complete trail as the
 list of changes shows it, oldest first. The trail ends with the change that made the incident's exported version. The
 file may or may not have a change that is written during the export.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from incidents.domain import wire_form
-from incidents.storage import stored_form
+from incidents.storage import settings, stored_form
 
 from ...console import StepFailed, command
 from .checkpoint import Checkpoint, going_on, write_durably
@@ -68,7 +73,9 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 }
                 checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
-        if state["after"] is None:
+            of_settings = "".join(_settings(reader))
+            write_durably(whole, of_settings.encode())
+        if state["after"] is None and not of_settings:
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
         part.replace(file)
@@ -76,6 +83,15 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
         sha256 = file_digest(whole, "sha256").hexdigest()
     checkpoint.remove()
     return Exported(state["incidents"], state["changes"], state["incomplete"], sha256)
+
+
+def _settings(reader: TenantReader) -> Iterator[str]:
+    """Yield the line of each version of the tenant's settings."""
+    for item in reader.items("SETTINGS"):
+        name, _, numbered = item["sk"]["S"].partition("#")
+        if numbered:
+            line = {"settings": {"name": name, **settings.to_settings(item)._asdict()}}
+            yield f"{json.dumps(line, ensure_ascii=False, separators=(',', ':'))}\n"
 
 
 def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:

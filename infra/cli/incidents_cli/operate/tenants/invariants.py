@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from incidents.domain import json_text, model, payloads, timestamps, wire_form
+from incidents.domain import intake_policy, json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.model import Change, Incident
-from incidents.storage import keys, stored_form
+from incidents.storage import keys, settings, stored_form
 from incidents.storage.stored_form import Item
 
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
@@ -106,12 +106,18 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
     return [Violation("expiry", subject, actual, "no expires_at: DynamoDB deletes the item at that time")]
 
 
+def ignored_counts(counter: Item | None) -> range:
+    """Return the counts that do not count for a counter, because an operator lowered it below a mistyped number."""
+    first, last = ((counter or {}).get(name, {}).get("N", "") for name in ("ignored_from", "ignored_to"))
+    return range(int(first), int(last) + 1) if first.isdigit() and last.isdigit() else range(0)
+
+
 def of_number(
-    number: str, item: Item, incident: Item | None, counter: int | None, ignored_from: int | None = None
+    number: str, item: Item, incident: Item | None, counter: int | None, ignored: range = range(0)
 ) -> list[Violation]:
     """Check the item of an incident number against the incident that the item names and against its year's counter.
 
-    ``ignored_from`` is the lowest count that an operator excluded by lowering the counter, or None if nobody did.
+    ``ignored`` are the counts that do not count for the counter.
     """
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
@@ -125,7 +131,7 @@ def of_number(
         violations.append(Violation("number", incident_id, f"number {number} of the same incident", wanted))
     if raised := model.count_raised_by(number):
         year, count = raised
-        if (counter is None or counter < count) and (ignored_from is None or count < ignored_from):
+        if (counter is None or counter < count) and count not in ignored:
             wanted = f"at least {count}, because {number} exists"
             violations.append(Violation("counter", f"{year:04d}", "none" if counter is None else str(counter), wanted))
     return violations
@@ -150,6 +156,29 @@ def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violatio
     """Check the item of a finding against the incident that the item names."""
     whole = "seen_at" in item and "pages" in item
     return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
+
+
+def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
+    """Check the current settings of a name, or one version of them. ``current`` is the item that the versions lead to.
+
+    The current settings must equal the newest version, so no version may be newer.
+    """
+    name, _, numbered = sk.partition("#")
+    violations = of_expiry(sk, item)
+    try:
+        stored = settings.to_settings(item)
+        if name == settings.INTAKE:
+            intake_policy.parse(stored.value)
+        newest = settings.to_settings(current) if current else None
+    except _UNREADABLE as error:
+        actual = f"settings that cannot be read ({type(error).__name__})"
+        return [*violations, Violation("settings", sk, actual, "settings as the service writes them")]
+    if numbered and stored.version != int(numbered):
+        violations.append(Violation("settings", sk, f"version {stored.version}", f"version {int(numbered)}"))
+    if newest is None or newest.version < stored.version or (newest.version == stored.version and newest != stored):
+        actual = f"version {stored.version}, and the current settings {newest and newest.version}"
+        violations.append(Violation("settings", sk, actual, "current settings that equal their newest version"))
+    return violations
 
 
 def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, whole: bool) -> list[Violation]:

@@ -157,21 +157,28 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
     def numbers(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         counters = {item["sk"]["S"]: item for item in reader.items("COUNTER")}
 
-        def number_of(counter: Item, name: str) -> int | None:
-            digits: str = counter.get(name, {}).get("N", "")
-            return int(digits) if digits.isdigit() else None
-
         for number, item, incident in named(batch):
             generated = model.parse_generated(number)
             counter = counters.get(f"{generated[0]:04d}", {}) if generated else {}
-            count, ignored_from = number_of(counter, "count"), number_of(counter, "ignored_from")
-            yield number, invariants.of_number(number, item, incident, count, ignored_from)
+            digits: str = counter.get("count", {}).get("N", "")
+            count = int(digits) if digits.isdigit() else None
+            yield number, invariants.of_number(number, item, incident, count, invariants.ignored_counts(counter))
 
     def key_records(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))
 
     def sightings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(batch))
+
+    def settings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        for item in batch:
+            sk = item["sk"]["S"]
+            name, numbered = sk.partition("#")[::2]
+            other = keys.settings(reader.tenant_id, name)
+            if not numbered:  # compare the current settings with their newest version
+                version = item.get("version", {}).get("N", "")
+                other = keys.settings_version(reader.tenant_id, name, int(version) if version.isdigit() else 0)
+            yield sk, invariants.of_settings(sk, item, reader.item(other))
 
     def counters(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in batch)
@@ -182,5 +189,6 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         ("counters", _Items(reader, "COUNTER", counters)),
         ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
         ("findings", _Items(reader, "FINDING", sightings)),
+        ("settings", _Items(reader, "SETTINGS", settings)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]

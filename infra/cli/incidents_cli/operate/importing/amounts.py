@@ -1,0 +1,57 @@
+"""Read amounts as people write them: with a currency, with thousands in groups, with a decimal point or comma."""
+
+import re
+from typing import Literal
+
+Mark = Literal[".", ","]
+
+AMBIGUOUS = "may be thousands or decimals"
+_DOLLARS = re.compile(r"(?:US\s?\$|USD|\$)", re.IGNORECASE)
+_PLAIN = re.compile(r"-?[0-9]+")
+_DECIMALS = re.compile(r"[0-9]+")
+_BY_COMMAS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
+_STRANGE = re.compile(r"[^0-9.,\-]")
+_SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
+
+
+def parse(text: str, decimal: Mark | None) -> str:
+    """Return an amount as a JSON number. Raises ValueError, whose text says what is wrong.
+
+    ``decimal`` decides only about an amount that can be read in two ways, such as ``48.250``.
+    """
+    digits = _DOLLARS.sub("", text, count=1).translate(_SPACES)
+    if _STRANGE.search(digits):
+        raise ValueError(f"must be an amount in USD, not {text!r}")
+    meanings = readings(digits)
+    if not meanings:
+        raise ValueError(f"must be a number such as 48250.50, not {text!r}")
+    if len(set(meanings.values())) == 1:
+        return next(iter(meanings.values()))
+    if decimal is None:
+        raise ValueError(f"{AMBIGUOUS}: {text!r}; pass --decimal with the mark before the decimals")
+    return meanings[decimal]
+
+
+def readings(text: str) -> dict[Mark, str]:
+    """Return the JSON number that a text means, by the decimal mark. A text without a decimal mark has both."""
+    marks: tuple[Mark, Mark] = (".", ",")
+    meanings: dict[Mark, str] = {}
+    for decimal, group in zip(marks, reversed(marks), strict=True):
+        whole, mark, part = text.partition(decimal)
+        grouped = _BY_COMMAS.fullmatch(whole) if group == "," else _BY_POINTS.fullmatch(whole)
+        if (grouped or _PLAIN.fullmatch(whole)) and (not mark or _DECIMALS.fullmatch(part)):
+            sign, number = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+            number = number.replace(group, "").lstrip("0") or "0"
+            meanings[decimal] = f"{sign}{number}{'.' + part if mark else ''}"
+    return meanings
+
+
+def readings_of(text: str) -> dict[Mark, str]:
+    """Return the ``readings`` of an amount that may have a currency and spaces."""
+    return readings(_DOLLARS.sub("", text, count=1).translate(_SPACES))
+
+
+def is_ambiguous(text: str) -> bool:
+    """Return whether a text means different amounts with a decimal point and with a decimal comma."""
+    return len(set(readings_of(text).values())) > 1

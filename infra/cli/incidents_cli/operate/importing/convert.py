@@ -1,0 +1,165 @@
+"""Convert a record of another program's export to the body of a create, by a mapping.
+
+Nothing of a record is lost. A cell that no field takes goes where the mapping's ``rest`` says.
+"""
+
+from collections.abc import Mapping as Table
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from incidents.domain import json_text, model
+from incidents.domain.errors import Violation
+
+from . import amounts, cells, moments
+from .mapping import CHOICES, LAST_KNOWN, Mapping, allowed_values, folded
+from .repairing import repair
+
+DATES = frozenset({
+    "occurred_at", "detected_at", "reported_at", "contained_at", "closed_at", "reported_to_regulators_at",
+    "customer_notified_at", LAST_KNOWN,
+})  # fmt: skip
+
+
+class Converted(NamedTuple):
+    """The body of a create, the errors of cells, warnings, repairs, and the latest date of ``last_known_at``."""
+
+    body: dict[str, Any]
+    errors: tuple[Violation, ...] = ()
+    warnings: tuple[Violation, ...] = ()
+    repairs: tuple[str, ...] = ()
+    last_known: str | None = None
+
+
+def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
+    """Return the body of a record. ``record`` has each column's cell, or a list of cells if a header is repeated.
+
+    If several columns are mapped to each field, a list gets all items, a paragraph gets all texts, and any other field
+    gets the first cell that is not empty, in the order of the mapping.
+    """
+    record = {folded(name): (name, cell) for name, cell in record.items()}
+    making = _Making(mapping)
+    body: dict[str, Any] = {}
+    for column, target in mapping.columns.items():
+        if column in record:
+            name, cell = record[column]
+            for each in cell if isinstance(cell, list) else [cell]:
+                if not _is_blank(each):
+                    making.take(body, name, target, each)
+    for column, (name, cell) in record.items():
+        if column not in mapping.columns and column not in mapping.leave_out:
+            making.rest += [
+                (name, each) for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)
+            ]
+    last_known = body.pop(LAST_KNOWN, None)
+    for target, value in mapping.constants.items():
+        body.setdefault(target, value)
+    if "closed_at" in body:
+        body.setdefault("status", "closed")
+    if body.get("status") == "dismissed" and "closed_at" in body:  # the API keeps no end of a dismissed incident
+        making.rest.append(("closed_at", body.pop("closed_at")))
+    making.place_rest(body)
+    body, repairs = repair(body)
+    return Converted(body, tuple(making.errors), tuple(making.warnings), repairs, last_known)
+
+
+def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
+    """Return what is wrong with a header under a mapping."""
+    have = {folded(name) for name in header}
+    problems = []
+    if "title" not in mapping.constants and not any(
+        target == "title" and column in have for column, target in mapping.columns.items()
+    ):
+        named = [column for column, target in mapping.columns.items() if target == "title"]
+        problems.append(f"title: the file has no column {' or '.join(named)}")
+    if mapping.rest == "refuse":
+        known = mapping.columns.keys() | mapping.leave_out
+        problems += [f"{name or 'a column without a name'}: is not in the mapping" for name in header
+                  if folded(name) not in known]  # fmt: skip
+    return problems
+
+
+class _Making:
+    """The conversion of each record: its errors, its warnings, and the cells that no field takes."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self.errors: list[Violation] = []
+        self.warnings: list[Violation] = []
+        self.rest: list[tuple[str, Any]] = []
+
+    def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
+        """Put a cell into its field, or note the cell's error."""
+        text = as_text(cell)
+        meaning = self._mapping.meaning(folded(name), target, text)
+        if meaning == "":
+            self.rest.append((name, text))
+            return
+        if target in model.LISTS:
+            items = [meaning] if meaning is not None else self._items(text)
+            body[target] = list(dict.fromkeys([*body.get(target, []), *items]))
+        elif target in model.PARAGRAPHS:
+            body[target] = f"{body[target]}\n{name}: {text}" if target in body else text
+        elif target in body and target != LAST_KNOWN:
+            self.rest.append((name, text))
+        else:
+            try:
+                value = self._value(target, meaning if meaning is not None else text, cell)
+            except ValueError as error:
+                self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
+                value = None
+            if value is not None:
+                body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
+
+    def _value(self, target: str, text: str, cell: Any) -> Any:
+        if target in DATES:
+            moment = moments.parse(text, self._mapping.dates)
+            if moment.warning:
+                self.warnings.append(Violation(f"/{target}", moment.warning))
+            return moment.text
+        if target == "financial_impact":
+            is_typed = isinstance(cell, int | float)
+            return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
+        if target in CHOICES:
+            return self._choice(target, text)
+        return cells.value(target, text) if target in cells.TYPED else text.strip()
+
+    def _choice(self, target: str, text: str) -> str:
+        if (choice := folded(text)) in allowed_values(target):
+            return choice
+        raise ValueError(f'has no meaning in the mapping: "{text}"; add it to [values.{target}]')
+
+    def _items(self, text: str) -> list[Any]:
+        if text.lstrip().startswith("[") and isinstance(items := cells.value("tags", text), list):
+            return [as_text(item) for item in items]
+        first = self._mapping.list_separators[0]
+        for other in self._mapping.list_separators[1:]:
+            text = text.replace(other, first)
+        return [item for item in map(str.strip, text.split(first)) if item]
+
+    def place_rest(self, body: dict[str, Any]) -> None:
+        """Put the cells that no field takes into the description or the tags, as the mapping says."""
+        if not self.rest or self._mapping.rest == "leave_out":
+            return
+        if self._mapping.rest == "tags":
+            tags = [f"{name}:{as_text(cell)}" for name, cell in self.rest]
+            body["tags"] = list(dict.fromkeys([*body.get("tags", []), *tags]))
+            return
+        lines = "\n".join(f"{name}: {as_text(cell)}" for name, cell in self.rest)
+        body["description"] = f"{body['description']}\n\n{lines}" if body.get("description") else lines
+
+
+def as_text(cell: Any) -> str:
+    """Return a cell of a workbook, which has a type, as a text. A date of a workbook has no zone."""
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ", timespec="seconds")
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    return str(cell)
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())

@@ -1,0 +1,236 @@
+"""A mapping: how the columns and the values of another program's export become fields of an incident.
+
+A mapping is a TOML file, and so is each preset. ``docs/import.md`` has its form. A value ``"?"`` is an open question of
+a proposed mapping: an import refuses a mapping until each question has an answer.
+"""
+
+import codecs
+import tomllib
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from incidents.domain import model
+
+from ...console import StepFailed
+from . import amounts, moments
+from .moments import DateRules
+
+PRESETS = Path(__file__).with_name("presets")
+OPEN = "?"
+LAST_KNOWN = "last_known_at"
+"""The target of a column whose date proves that the row was alive then. It is no field of an incident."""
+
+Rest = Literal["description", "tags", "refuse", "leave_out"]
+FIELDS = tuple(field for field in model.FIELDS if field not in model.STAMPED | {"is_deleted"})
+"""The fields of a create."""
+TARGETS = frozenset(FIELDS) | {LAST_KNOWN}
+CHOICES = frozenset({"status", "severity", "source_type"})
+"""The fields of a fixed set of values."""
+
+_KNOWN = {
+    "encoding", "separator", "sheet", "zone", "date_order", "date_formats", "decimal", "list_separators", "rest",
+    "leave_out", "constants", "columns", "values",
+}  # fmt: skip
+
+
+def folded(name: str) -> str:
+    """Return a name in the form in which names of columns and values are compared: case and spaces do not count."""
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping. The names of columns and of values are ``folded``. ``values`` is by column, or else by field."""
+
+    columns: dict[str, str]
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    leave_out: frozenset[str] = frozenset()
+    rest: Rest = "refuse"
+    dates: DateRules = field(default_factory=DateRules)
+    decimal: amounts.Mark | None = None
+    list_separators: str = ";"
+    encoding: str | None = None
+    separator: str | None = None
+    sheet: str | None = None
+
+    def meaning(self, column: str, target: str, text: str) -> str | None:
+        """Return the value of a cell by the mapping's tables, or None if no table has the cell's text."""
+        for table in (self.values.get(column), self.values.get(target)):
+            if table is not None and folded(text) in table:
+                return table[folded(text)]
+        return None
+
+
+def load(given: str, answers: Table[str, str] = MappingProxyType({})) -> Mapping:
+    """Return the mapping of a file or of a preset. ``answers`` replace the file's values.
+
+    Raises StepFailed, which names each wrong line and each open question.
+    """
+    preset = PRESETS / f"{given}.toml"
+    file = preset if preset.is_file() and not Path(given).is_file() else Path(given)
+    try:
+        table = tomllib.loads(file.read_text("utf-8-sig"))
+    except OSError as error:
+        advice = f"Name a file, or one of the presets: {', '.join(presets())}."
+        raise StepFailed(f"The mapping {given} cannot be read.", f"  {error}", advice) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StepFailed(f"The mapping {given} is not TOML.", f"  {error}", "Correct the file at that place.") from None
+    return of_table(table | dict(answers), given)
+
+
+def presets() -> list[str]:
+    return sorted(file.stem for file in PRESETS.glob("*.toml"))
+
+
+def of_table(table: Table[str, Any], name: str = "map") -> Mapping:
+    """Return the mapping of a TOML document. Raises StepFailed, which names each wrong line and each open question."""
+    if questions := list(_questions(table)):
+        raise StepFailed(
+            f"The mapping {name} has open questions.", "  " + "\n  ".join(questions),
+            "Answer each one in the file. For zone, date_order and decimal, you may instead pass --zone, --date-order "
+            "and --decimal.",
+        )  # fmt: skip
+    wrong: list[str] = []
+    columns = {folded(column): target for column, target in _texts(table, "columns", wrong).items()}
+    wrong += [
+        f'columns."{column}": {target} is not a field of an incident'
+        for column, target in columns.items()
+        if target not in TARGETS
+    ]
+    if not columns and "columns" not in [line.partition(":")[0] for line in wrong]:
+        wrong.append("columns: is required; name at least the column that becomes the title")
+    constants = table.get("constants", {})
+    constants = constants if isinstance(constants, dict) else {}
+    wrong += [f"constants.{target}: is not a field of an incident" for target in constants if target not in TARGETS]
+    if "title" not in {*columns.values(), *constants}:
+        wrong.append("columns: no column becomes the title")
+    values = _values(table, columns, wrong)
+    rules = DateRules(
+        _one(table, "zone", moments.zone, wrong),
+        _one(table, "date_order", _choice(moments.ORDERS), wrong),
+        tuple(_list(table, "date_formats", wrong)),
+    )
+    made = Mapping(
+        columns, values, constants,
+        leave_out=frozenset(map(folded, _list(table, "leave_out", wrong))),
+        rest=_one(table, "rest", _choice(get_args(Rest)), wrong) or "refuse",
+        dates=rules,
+        decimal=_one(table, "decimal", _choice((".", ",")), wrong),
+        list_separators="".join(_list(table, "list_separators", wrong)) or ";",
+        encoding=_one(table, "encoding", _encoding, wrong),
+        separator=_one(table, "separator", _separator, wrong),
+        sheet=_one(table, "sheet", str, wrong),
+    )  # fmt: skip
+    wrong += [f"{key}: is not a part of a mapping" for key in table if key not in _KNOWN]
+    if wrong:
+        raise StepFailed(f"The mapping {name} is wrong.", "  " + "\n  ".join(wrong), "Correct the listed lines.")
+    return made
+
+
+def of_fields(answers: Table[str, str]) -> Mapping:
+    """Return the mapping of a workbook whose header has the names of fields."""
+    return of_table({"columns": {field: field for field in FIELDS}} | dict(answers))
+
+
+def _questions(table: Table[str, Any], within: str = "") -> list[str]:
+    questions = []
+    for key, value in table.items():
+        place = f'{within}."{key}"' if within else key
+        if value == OPEN:
+            questions.append(f"{place}: {_asked(place)}")
+        elif isinstance(value, dict):
+            questions += _questions(value, place)
+    return questions
+
+
+def _asked(place: str) -> str:
+    match place.partition(".")[0]:
+        case "zone":
+            return "in which zone are the dates without an offset? For example Europe/Berlin or UTC"
+        case "date_order":
+            return "is 03/04/2024 the 3rd of April (day-first) or the 4th of March (month-first)?"
+        case "decimal":
+            return "which mark stands before the decimals, a point or a comma?"
+        case "values":
+            return "which value of the field does it mean?"
+    return "which field is it?"
+
+
+def _values(table: Table[str, Any], columns: dict[str, str], wrong: list[str]) -> dict[str, dict[str, str]]:
+    tables: dict[str, dict[str, str]] = {}
+    values = table.get("values", {})
+    for name in values if isinstance(values, dict) else ():
+        target = columns.get(folded(name)) or str(name)
+        if name not in TARGETS and folded(name) not in columns:
+            wrong.append(f'values."{name}": is neither a field nor a column of the mapping')
+            continue
+        allowed = allowed_values(target)
+        meanings = _texts(values, name, wrong)
+        wrong += [
+            f'values."{name}"."{text}": must be one of {", ".join(allowed)}, or "" for no value, not {meaning}'
+            for text, meaning in meanings.items()
+            if allowed and meaning and meaning not in allowed
+        ]
+        tables[name if name in TARGETS else folded(name)] = {folded(text): value for text, value in meanings.items()}
+    return tables
+
+
+def allowed_values(target: str) -> tuple[str, ...]:
+    """Return the allowed values of a field, or nothing for a field of free values."""
+    return {"status": model.STATUSES, "severity": model.SEVERITIES, "source_type": model.SOURCE_TYPES}.get(target, ())
+
+
+def _texts(table: Table[str, Any], key: str, wrong: list[str]) -> dict[str, str]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        wrong.append(f"{key}: must be a table")
+        return {}
+    wrong += [f'{key}."{name}": must be a text' for name, text in value.items() if not isinstance(text, str)]
+    return {name: text for name, text in value.items() if isinstance(text, str)}
+
+
+def _list(table: Table[str, Any], key: str, wrong: list[str]) -> list[str]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        wrong.append(f"{key}: must be a list of texts")
+        return []
+    return value
+
+
+def _one(table: Table[str, Any], key: str, read: Any, wrong: list[str]) -> Any:
+    value = table.get(key)
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, str):
+            raise ValueError("must be a text")  # reported like every other wrong value
+        return read(value)
+    except ValueError as error:
+        wrong.append(f"{key}: {error}")
+        return None
+
+
+def _choice(allowed: tuple[str, ...]) -> Any:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"must be one of {' '.join(allowed)}, not {text}")
+        return text
+
+    return read
+
+
+def _encoding(text: str) -> str:
+    try:
+        return codecs.lookup(text).name
+    except LookupError:
+        raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252") from None
+
+
+def _separator(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise ValueError("must be one character, such as ; or a tab")
+    return text

@@ -1,0 +1,213 @@
+"""Read the dates of other programs' exports, and return them as the API's timestamps.
+
+A date is read in one way only, or it is refused. If a date can be read in two ways, the mapping must say which one.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Literal, NamedTuple, get_args
+from zoneinfo import ZoneInfo
+
+from incidents.domain import timestamps
+
+Order = Literal["day-first", "month-first", "year-first"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+TWICE = "is a time that the zone has twice, because the clocks went back; the earlier one is taken"
+NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
+NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
+
+# By the first letters: English, German, French, Spanish. Where two languages share a beginning, the month is the same.
+_MONTHS = {
+    1: ("jan", "jän", "ene"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz"), 4: ("apr", "avr", "abr"),
+    5: ("may", "mai"), 6: ("jun", "juin"), 7: ("jul", "juil"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep",),
+    10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
+}  # fmt: skip
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}  # an abbreviation such as CST has several meanings
+
+# Texts have single spaces here.
+_CLOCK = (
+    r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+_ISO = re.compile(r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})" + _CLOCK)
+_NUMERIC = re.compile(
+    r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})" + _CLOCK
+)
+_DAY_NAMED = re.compile(
+    r"(?:[^\W\d]{2,12}\.?,? )?(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})"
+    + _CLOCK
+)
+_MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
+_OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
+_EPOCH = {10: 1000, 13: 1}  # digits: the factor to milliseconds
+
+
+class DateRules(NamedTuple):
+    """How to read dates: the zone of a date without an offset, the order of numbers, further ``strptime`` formats."""
+
+    zone: tzinfo | None = None
+    order: Order | None = None
+    formats: tuple[str, ...] = ()
+
+
+class Moment(NamedTuple):
+    """A timestamp of the API, and a warning if its reading needed a choice."""
+
+    text: str
+    warning: str | None = None
+
+
+def parse(text: str, rules: DateRules) -> Moment:
+    """Return a date as a timestamp of the API. Raises ValueError, whose text says what is missing or wrong.
+
+    A date without a time is the beginning of the day in the mapping's zone.
+    """
+    text = " ".join(text.split())
+    if text.isdigit() and text.isascii() and len(text) in _EPOCH:
+        return Moment(timestamps.from_milliseconds(int(text) * _EPOCH[len(text)]))
+    for form in rules.formats:
+        try:
+            return _in_zone(datetime.strptime(text, form), rules)  # noqa: DTZ007  # _in_zone sets the zone
+        except ValueError as error:
+            if "does not match format" not in str(error) and "unconverted data" not in str(error):
+                raise
+    return _in_zone(_read(text, rules.order), rules)
+
+
+def zone(name: str) -> tzinfo:
+    """Return the zone with an IANA name or with an offset such as ``+01:00``. Raises ValueError for any other name."""
+    if fixed := _OFFSET.fullmatch(name):
+        minutes = int(fixed[2]) * 60 + int(fixed[3])
+        return timezone(timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
+    try:
+        return ZoneInfo(name)
+    except (OSError, KeyError, ValueError):
+        raise ValueError(f"{name!r} is not a time zone, such as Europe/Berlin, UTC or +01:00") from None
+
+
+def possible_orders(dates: Iterable[str]) -> set[Order] | None:
+    """Return the orders in which all dates of numbers can be read, or None if no date needs an order."""
+    possible: set[Order] | None = None
+    for text in dates:
+        match = _of_numbers(" ".join(text.split()))
+        if match and match["mark"] != ".":
+            here: set[Order] = {order for order in ORDERS if _can_be_read(match, order)}
+            possible = here if possible is None else possible & here
+    return possible
+
+
+def lacks_offset(text: str) -> bool:
+    """Return whether a text is a date that needs a zone."""
+    return any(_is_naive(text, order) for order in ORDERS)
+
+
+def looks_like_date(text: str) -> bool:
+    """Return whether a text can be read as a date in some order."""
+    try:
+        parse(text, DateRules(UTC, "day-first"))
+    except ValueError:
+        return any(_is_naive(text, order) for order in ORDERS)
+    return True
+
+
+def _is_naive(text: str, order: Order) -> bool:
+    try:
+        return _read(" ".join(text.split()), order).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _can_be_read(match: re.Match[str], order: Order) -> bool:
+    try:
+        _numeric(match, order)
+    except ValueError:
+        return False
+    return True
+
+
+def _read(text: str, order: Order | None) -> datetime:
+    if match := _ISO.fullmatch(text):
+        return _at(match, int(match["year"]), int(match["month"]), int(match["day"]))
+    if match := _of_numbers(text):
+        # Every country that writes dots between the numbers of a date writes the day first.
+        order = "day-first" if match["mark"] == "." else order
+        if order is None:
+            possible = [each for each in ORDERS if _can_be_read(match, each)]
+            if len(possible) > 1:
+                raise ValueError(NO_ORDER)
+            order = possible[0] if possible else "day-first"
+        return _numeric(match, order)
+    if match := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
+        return _at(match, _year(match["year"]), _month(match["name"]), int(match["day"]))
+    raise ValueError(f"must be a date and time, like 2026-11-23T06:16:30Z, not {text!r}")
+
+
+def _of_numbers(text: str) -> re.Match[str] | None:
+    match = _NUMERIC.fullmatch(text)
+    return match if match and match["mark"] == match["second_mark"] else None
+
+
+def _numeric(match: re.Match[str], order: Order) -> datetime:
+    a, b, c = match["a"], match["b"], match["c"]
+    if order == "year-first":
+        if len(a) != 2 or len(c) != 2:
+            raise ValueError(f"is not a date with the year first: {match[0]!r}")
+        return _at(match, _year(a), int(b), int(c))
+    day, month = (a, b) if order == "day-first" else (b, a)
+    return _at(match, _year(c), int(month), int(day))
+
+
+def _year(text: str) -> int:
+    return int(text) if len(text) == 4 else 2000 + int(text) if int(text) < 70 else 1900 + int(text)
+
+
+def _month(name: str) -> int:
+    folded = name.casefold()
+    for month, beginnings in _MONTHS.items():
+        if folded.startswith(beginnings):
+            return month
+    raise ValueError(f"has a month that is unknown: {name!r}")
+
+
+def _at(match: re.Match[str], year: int, month: int, day: int) -> datetime:
+    hour = int(match["hour"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"is not a date and time: {match[0]!r}")
+        hour = hour % 12 + (12 if match["half"] in "pP" else 0)
+    micro = int(f"{(match['part'] or '')[:6]:0<6}")
+    try:
+        moment = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), micro)  # noqa: DTZ001
+    except ValueError:
+        raise ValueError(f"is not a date and time that exists: {match[0]!r}") from None
+    return moment if match["zone"] is None else moment.replace(tzinfo=_offset(match["zone"]))
+
+
+def _offset(text: str) -> tzinfo:
+    known = _ZONES.get(text.casefold())
+    if known is not None:
+        return timezone(timedelta(minutes=known))
+    if text.isalpha():
+        raise ValueError(f"has a zone with several meanings: {text!r}; write an offset such as +01:00")
+    digits = text.removeprefix("UTC").removeprefix("GMT")
+    return zone(digits if len(digits) > 3 else f"{digits}:00")
+
+
+def _in_zone(moment: datetime, rules: DateRules) -> Moment:
+    warning = None
+    if moment.tzinfo is None:
+        if rules.zone is None:
+            raise ValueError(NO_ZONE)
+        moment = moment.replace(tzinfo=rules.zone)
+        later = moment.replace(fold=1)
+        if moment.utcoffset() != later.utcoffset():
+            if moment.astimezone(UTC).astimezone(rules.zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
+                raise ValueError("is a time that the zone does not have, because the clocks went forward")
+            warning = TWICE
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"must be {timestamps.WANTED}") from None
+    return Moment(timestamps.parse(moment.isoformat(timespec="milliseconds")), warning)

@@ -1,0 +1,52 @@
+"""Sum up the errors or the warnings of many rows by reason, for the screen."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from incidents.domain.errors import Violation
+
+_KEPT = 500  # reasons; all others are counted together, so that memory stays bounded
+_SHOWN = 20
+_FIRST = 3  # lines of a reason
+_OTHERS = ("", "other reasons; the errors file has them")
+# What differs from row to row in the same error: dates, ids, numbers of minutes, quoted texts.
+_SINGLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the")
+
+
+@dataclass
+class Reasons:
+    """The reasons of errors or warnings: how many rows have each one, and the first lines."""
+
+    _found: dict[tuple[str, str], tuple[int, list[int]]] = field(default_factory=dict)
+
+    def add(self, line: int, violations: Iterable[Violation]) -> None:
+        """Add a row's violations. A row counts once for each reason."""
+        for reason in {_reason(violation) for violation in violations}:
+            if reason not in self._found and len(self._found) >= _KEPT:
+                reason = _OTHERS
+            count, lines = self._found.get(reason, (0, []))
+            self._found[reason] = (count + 1, lines if len(lines) == _FIRST else [*lines, line])
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def table(self, title: str) -> Iterator[str]:
+        """Yield the lines of a table, with the most frequent reason first."""
+        ordered = sorted(self._found.items(), key=lambda item: -item[1][0])
+        rows = [
+            (str(count), name or "(row)", ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""), reason)
+            for (name, reason), (count, lines) in ordered[:_SHOWN]
+        ]
+        heads = ("rows", "field", "lines", title)
+        widths = [max(len(row[n]) for row in [heads, *rows]) for n in range(3)]
+        for row in [heads, *rows]:
+            count, name, lines, reason = row
+            yield f"{count:>{widths[0]}}  {name:<{widths[1]}}  {lines:<{widths[2]}}  {reason}"
+        if len(ordered) > _SHOWN:
+            yield f"... and {len(ordered) - _SHOWN} more reasons"
+
+
+def _reason(violation: Violation) -> tuple[str, str]:
+    name = violation.pointer.lstrip("/").partition("/")[0]
+    return name, _SINGLE.sub("...", violation.detail)[:300]

@@ -1,0 +1,125 @@
+"""Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
+
+Only one record of a CSV file is in memory. A workbook has at most 1,048,576 rows per sheet, and is read as a whole.
+"""
+
+import codecs
+import csv
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...console import StepFailed
+
+CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
+WORKBOOK_BYTES = 1024**3  # unpacked
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
+SEPARATORS = ",;\t|"
+_BLOCK = 1 << 20
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class Record(NamedTuple):
+    """One record and the line on which it begins. A cell is a text, or a typed value of a workbook."""
+
+    line: int
+    cells: list[Any]
+
+
+def is_workbook(file: Path) -> bool:
+    return file.suffix.lower() in WORKBOOKS
+
+
+def encoding(file: Path) -> str:
+    """Return the encoding of a text file, read from all its bytes: UTF-8, UTF-16, or else cp1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.open("rb") as content:
+        start = content.read(_BLOCK)
+        for mark, name in _MARKS:
+            if start.startswith(mark):
+                return name
+        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters without a mark
+            return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        block = start
+        while block:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return "cp1252"
+            block = content.read(_BLOCK)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def separator(file: Path, encoding: str) -> str:
+    """Return the separator of a CSV file: the one that divides the header and the first records alike most often."""
+    best, columns = ",", 1
+    for candidate in SEPARATORS:
+        with file.open(encoding=encoding, errors="replace", newline="") as text:
+            widths: Counter[int] = Counter()
+            first = 0
+            try:
+                for n, record in enumerate(csv.reader(text, delimiter=candidate)):
+                    first = first or len(record)
+                    widths[len(record)] += any(record)
+                    if n == 50:
+                        break
+            except csv.Error:
+                continue
+        if first > columns and 2 * widths[first] > widths.total():
+            best, columns = candidate, first
+    return best
+
+
+def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
+    """Yield the records of a CSV file, with the header as the first one.
+
+    Raises StepFailed if the file is not valid CSV from a line on, and UnicodeDecodeError.
+    """
+    csv.field_size_limit(CELL_CHARACTERS)
+    with file.open(encoding=encoding, newline="") as text:
+        records = csv.reader(text, strict=True, delimiter=separator)
+        first = 1  # the first line of the next record, which may have several lines
+        try:
+            for record in records:
+                yield Record(first, record)
+                first = records.line_num + 1
+        except csv.Error as error:
+            advice = "Fix the record that begins there. Inside quotes, write a quote twice."
+            if "field larger" in str(error):
+                advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
+            raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+
+
+def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
+    """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
+
+    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text.
+    """
+    import python_calamine  # takes 20 ms
+
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as packed:
+                size = sum(member.file_size for member in packed.infolist())
+            if size > WORKBOOK_BYTES:
+                raise StepFailed(
+                    f"{file} is too large.", f"  It has {size:,} bytes when it is unpacked.",
+                    "Save the sheet as CSV UTF-8, which may have any size.",
+                )  # fmt: skip
+        with python_calamine.CalamineWorkbook.from_path(file) as book:
+            if sheet is not None and sheet not in book.sheet_names:
+                listed = ", ".join(book.sheet_names)
+                raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
+            data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+            start = data.start[0] if data.start else 0
+            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1):
+                yield Record(line, record)
+    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+        advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
+        raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None

@@ -1,0 +1,55 @@
+"""What the names and the values of other programs' columns mean: the data in ``words.toml``."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .mapping import folded
+
+
+@cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+
+
+@cache
+def _by_column() -> dict[str, tuple[str, int]]:
+    by_word: dict[str, tuple[str, int]] = {}
+    for field, listed in _words()["columns"].items():
+        for rank, word in enumerate([field, *listed]):
+            by_word.setdefault(folded(word), (field, rank))
+    return by_word
+
+
+def meaning(column: str) -> str | None:
+    """Return the field that a column's name means, or None."""
+    return _by_column().get(folded(column), (None, 0))[0]
+
+
+def rank(column: str) -> int:
+    """Return how well a column's name fits its field: 0 is the field's own name."""
+    return _by_column().get(folded(column), (None, 0))[1]
+
+
+@cache
+def _by_value(field: str) -> dict[str, str]:
+    return {folded(word): value for value, listed in _words()["values"][field].items() for word in [value, *listed]}
+
+
+def value(field: str, text: str) -> str | None:
+    """Return the value of ``status`` or ``severity`` that a text means, or None.
+
+    A number before or after the word does not count, as in ``1 - High``. A number alone means nothing: in one program 1
+    is the highest severity, and in another one the lowest.
+    """
+    known = _by_value(field)
+    whole = folded(text)
+    bare = whole.strip("0123456789 -\u2013:().").strip()
+    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(bare)
+
+
+def preset(header: list[str]) -> str | None:
+    """Return the preset whose columns a header has, or None."""
+    have = {folded(name) for name in header}
+    return next((name for name, listed in _words()["presets"].items() if have.issuperset(map(folded, listed))), None)

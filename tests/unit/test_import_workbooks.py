@@ -1,0 +1,80 @@
+"""Tests of the import of workbooks: cells keep their types, and the sheet can be chosen."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from incidents_cli.console import StepFailed
+from incidents_cli.operate.importing import checking, mapping, suggesting
+from incidents_cli.operate.importing.rows import read
+
+from tests.support import workbooks
+from tests.support.workbooks import Cell
+
+NOW = "2026-11-23T09:00:00.000Z"
+LOST = datetime(2024, 3, 4, 9, 15)  # noqa: DTZ001  # a workbook has no zones
+GERMAN: list[list[Cell]] = [
+    ["Nr.", "Bezeichnung", "Schweregrad", "Erkannt am", "Schaden", "Betroffene Systeme"],
+    [17, "Datenträger verloren", "Hoch", LOST, 48250.125, "nb-17, nb-18"],
+    [None] * 6,
+    [18, "Phishing", "Gering", "06.03.2024", 1250, None],
+]
+
+
+def test_a_workbook_becomes_the_right_incidents_by_its_proposal(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"Vorfälle": GERMAN, "Notes": [["x"]]})
+    toml, questions = suggesting.suggest(file, {"zone": "Europe/Berlin"})
+    assert questions == []
+    (tmp_path / "map.toml").write_text(toml, "utf-8")
+    rows = list(read(file, mapping.load(str(tmp_path / "map.toml"))))
+    assert [row.line for row in rows] == [2, 4]
+    first, second = (checking.check(row, NOW) for row in rows)
+    assert str(first.pop("financial_impact")) == "48250.125"
+    assert first == {
+        "incident_number": "17", "title": "Datenträger verloren", "severity": "high", "status": "new",
+        "detected_at": "2024-03-04T08:15:00.000Z", "affected_asset_ids": ["nb-17", "nb-18"], "source": "edm",
+        "source_type": "api",
+    }  # fmt: skip
+    assert (second["incident_number"], second["detected_at"]) == ("18", "2024-03-05T23:00:00.000Z")
+
+
+def test_a_workbook_with_names_of_fields_needs_no_mapping(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": [["title", "financial_impact"], ["A", 12.5]]})
+    (row,) = read(file)
+    assert str(checking.check(row, NOW)["financial_impact"]) == "12.5"
+
+
+def test_a_failed_row_of_a_workbook_can_be_imported_again(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": GERMAN})
+    read_by = mapping.of_table({
+        "columns": {"Bezeichnung": "title", "Erkannt am": "detected_at", "Schaden": "financial_impact"},
+        "rest": "leave_out", "zone": "UTC",
+    })  # fmt: skip
+    rows = list(read(file, read_by))
+    errors = tmp_path / "list.xlsx.errors.jsonl"
+    errors.write_text("".join(f'{{"errors": [], {row.stood}}}\n' for row in rows), "utf-8")
+    assert [checking.check(row, NOW) for row in read(errors, read_by)] == [checking.check(row, NOW) for row in rows]
+
+
+def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"A": [["title"], ["first"]], "B": [["title"], ["second"]]})
+    assert [row.body["title"] for row in read(file, mapping.of_fields({"sheet": "B"}))] == ["second"]
+    with pytest.raises(StepFailed) as refused:
+        list(read(file, mapping.of_fields({"sheet": "C"})))
+    assert "A, B" in refused.value.detail
+
+
+@pytest.mark.parametrize("content", [b"", b"title\nx\n", b"PK\x03\x04 broken"])
+def test_a_file_that_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "list.xlsx"
+    file.write_bytes(content)
+    with pytest.raises(StepFailed, match="is not a workbook"):
+        list(read(file))
+
+
+def test_an_empty_sheet_is_refused(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"A": []})
+    with pytest.raises(StepFailed):
+        list(read(file))
+    with pytest.raises(StepFailed, match="no header"):
+        suggesting.suggest(file, {})
