@@ -91,9 +91,10 @@ def test_the_example_of_the_metrics_page_runs(stack: Checkout) -> None:
 
 
 def test_the_example_of_the_import_page_runs(stack: Checkout) -> None:
-    (imported,) = run_each(stack, "import.md")
+    imported, mapped = run_each(stack, "import.md")
 
     assert imported.startswith("created        2\n")
+    assert mapped.split() == ["valid", "2", "failed", "0"]
 
 
 def test_the_example_of_the_findings_page_runs(stack: Checkout) -> None:

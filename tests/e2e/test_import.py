@@ -180,6 +180,47 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     assert titles == {f"Number {n}": 1 for n in range(120)}
 
 
+# --- the import of another program's export
+
+
+EXPORTED = scale.of(short=110, full=10_000)
+KILLS = 10
+
+
+def test_a_mapped_import_that_is_killed_ten_times_creates_each_incident_once(stack: Checkout, tmp_path: Path) -> None:
+    file, mapping = tmp_path / "liste.csv", tmp_path / "map.toml"
+    lines = ["Bezeichnung;Status;Erkannt am;Geschlossen am;Schaden;Betroffene Systeme"]
+    for n in range(EXPORTED):
+        closed = "" if n % 10 == 0 else "05.03.2024 18:40"
+        lines.append(f"Gerät {n};Geschlossen;04.03.2024 09:15;{closed};1.250,50;nb-{n}, nb-x")
+    file.write_bytes("\r\n".join(lines).encode("cp1252"))
+    proposed = stack.run("import", str(file), "--suggest", "--zone", "Europe/Berlin")
+    assert proposed.returncode == 0, proposed.stderr
+    mapping.write_text(proposed.stdout, "utf-8")
+    caller = stack.caller(stack.token("import-mapped"))
+    arguments = [
+        str(file), "--tenant", "import-mapped", "--map", str(mapping), "--closed-without-date", "last-known"
+    ]  # fmt: skip
+
+    for kill in range(1, KILLS + 1):
+        when = EXPORTED * kill // (KILLS + 2)
+        assert cut_off(stack, arguments, when, signal.SIGKILL, caller) == -signal.SIGKILL
+    done = stack.run("import", *arguments)
+
+    assert done.returncode == 0, done.stderr
+    assert sum(counts(done).values()) == EXPORTED
+    stored = everything(caller)
+    assert Counter(each["title"] for each in stored) == {f"Gerät {n}": 1 for n in range(EXPORTED)}
+    by_title = {each["title"]: each for each in stored}
+    fields = ("closed_at", "mttr_minutes", "tags", "affected_asset_ids", "financial_impact")
+    assert [by_title["Gerät 11"][name] for name in fields] == [
+        "2024-03-05T17:40:00.000Z", 2005, [], ["nb-11", "nb-x"], 1250.5
+    ]  # fmt: skip
+    assert [by_title["Gerät 10"][name] for name in fields[:3]] == [
+        "2024-03-04T08:15:00.000Z", None, ["closed-at-last-known"]
+    ]  # fmt: skip
+
+
 # --- the import of another tenant's export
 
 

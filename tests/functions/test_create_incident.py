@@ -216,7 +216,7 @@ BAD = [
     ({"title": "x", "mttd_minutes": 1.5}, "/mttd_minutes", "whole number"),
     ({"title": "x", "mttd_minutes": 1e300}, "/mttd_minutes", "at most"),
     ({"title": "x", "mttd_minutes": True}, "/mttd_minutes", "whole number"),
-    ({"title": "x", "category": ""}, "/category", "must not be empty"),
+    ({"title": "x", "category": ""}, "/category", "must not be blank"),
     ({"title": "x", "lessons_learned": "x" * 32_768}, "/lessons_learned", "at most 32 KiB"),
     ({"title": "x", "closed_at": "2026-01-01T00:00:00Z"}, "/closed_at", "unless status is closed"),
     (

@@ -406,6 +406,11 @@ def test_an_answer_tells_how_many_of_its_days_wait_to_be_computed() -> None:
     compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
 
     assert pending(claims("acme"), "2026-11-01", "2026-11-30") == 0
+    for caller, is_told in ((claims("acme"), True), (claims("acme", app_id="scanner"), False)):
+        window = metrics_event(caller, **{"from": "2026-11-01", "to": "2026-11-30"})
+        answer = json.loads(get_incident_metrics.handler(window, Context)["body"])
+        assert answer["mttr"]["n"] == 1
+        assert (answer["computed_at"] is not None) == is_told, "another's change causes the computation of a day"
 
 
 def test_a_bucket_with_a_missing_part_is_refused() -> None:

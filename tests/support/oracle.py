@@ -158,6 +158,12 @@ def _year_and_count(number: str) -> tuple[str, int] | None:
     return (form[1], int(form[2])) if form else None
 
 
+def _looks_like_ours(number: str) -> bool:
+    """Return whether an application cannot give a number, because people could take it for one of the server's."""
+    parts = number.strip(" ").upper().split("-")
+    return len(parts) == 3 and parts[0] == "INC" and bool(re.fullmatch(r"\d{4}-\d{6,}", "-".join(parts[1:])))
+
+
 MILESTONES = ["occurred_at", "detected_at", "contained_at", "closed_at"]
 MOMENTS = [*MILESTONES, "reported_at", "reported_to_regulators_at", "customer_notified_at"]
 ID_LISTS = [
@@ -330,7 +336,7 @@ class PlainService:
         document = unset | {"is_deleted": False} | values
         if not _settle(document, values, None, moment):
             return Verdict(422)
-        if actor.app is not None and _year_and_count(values.get("incident_number") or ""):
+        if actor.app is not None and _looks_like_ours(values.get("incident_number") or ""):
             return Verdict(422)
         number = self._number(actor.tenant, values.get("incident_number"), moment[:4])
         if (actor.tenant, number) in self.numbers:

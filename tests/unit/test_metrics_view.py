@@ -17,6 +17,8 @@ QUIET = range(100, 140)
 class QuietYear:
     """A year with one incident a day, each with another long category, and with no incident on 40 days."""
 
+    tells_times = True
+
     def pending_days(self, *_: str) -> int:
         return 3
 

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from incidents_cli.local import ministack_guard
 from incidents_cli.local.ministack_guard import LOAD, Calls, Guard
 
 from tests.support.waiting import until
@@ -67,9 +68,21 @@ def sent(
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
     }  # fmt: skip
     guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None))
-    asyncio.run(guard(scope, None, send))
+    asyncio.run(guard(scope, body_in([b""]), send))
     assert len(passed) <= 1
     return (passed[0] if passed else None), answered
+
+
+def body_in(parts: list[bytes]) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return a receiver of a body in parts. After the last part, nothing comes."""
+    left = list(parts)
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
 
 
 def refused(*arguments: Any, **options: Any) -> str:
@@ -268,7 +281,7 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
         calls = Calls(Functions(3), 3, lambda: None)
         guard = Guard(emulator, KEY, 4566, {SESSION}, calls)
         scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [(b"host", HOST.encode())]}
-        requests = [asyncio.create_task(guard(scope | {"path": API}, None, None)) for _ in range(20)]
+        requests = [asyncio.create_task(guard(scope | {"path": API}, body_in([b""]), None)) for _ in range(20)]
         while calls.load()["waiting"] < 17:
             await asyncio.sleep(0)
         load = calls.load()
@@ -292,3 +305,59 @@ def test_a_call_on_the_event_loop_does_not_wait() -> None:
         return calls.acquire({}, {})
 
     assert asyncio.run(call()) == (None, "account")
+
+
+def posted(*bodies: list[bytes]) -> list[tuple[int, bytes]]:
+    """Send requests to an API at the same time, with a limit of one call. Return the statuses and the bodies.
+
+    The emulator answers with the body that it got. A body whose last part is missing never ends.
+    """
+
+    async def emulator(scope: object, receive: Any, send: Any) -> None:
+        message = await receive()
+        assert message["more_body"] is False
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message["body"]})
+
+    async def one(guard: Guard, parts: list[bytes]) -> tuple[int, bytes]:
+        answered = list[dict[str, Any]]()
+
+        async def send(message: dict[str, Any]) -> None:
+            answered.append(message)
+
+        async def unfinished() -> dict[str, Any]:
+            return {"type": "http.request", "body": parts.pop(0), "more_body": True} if parts else await forever()
+
+        async def forever() -> Any:
+            await asyncio.Event().wait()
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": API,
+            "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1:4566")],
+        }
+        await guard(scope, unfinished if parts[-1] == b"..." else body_in(parts), send)
+        return answered[0]["status"], answered[1]["body"]
+
+    async def all_at_once() -> list[tuple[int, bytes]]:
+        guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        return await asyncio.gather(*(one(guard, parts) for parts in bodies))
+
+    return asyncio.run(all_at_once())
+
+
+def test_a_request_whose_body_never_ends_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ministack_guard, "_BODY_SECONDS", 0.2)
+
+    *unfinished, complete = posted([b"a", b"..."], [b"..."], [b"one ", b"two"])
+
+    assert [status for status, _ in unfinished] == [408, 408]
+    assert complete == (200, b"one two")
+
+
+def test_a_body_without_a_key_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ministack_guard, "_BODY_BYTES", 5)
+
+    assert [status for status, _ in posted([b"12345"], [b"1234", b"56"])] == [200, 413]

@@ -20,6 +20,9 @@ GROUPS = 100
 class StoredDays(Protocol):
     """The stored metrics of one caller. ``storage.metric_repository.MetricRepository`` is one."""
 
+    @property
+    def tells_times(self) -> bool: ...
+
     def pending_days(self, first_day: str, last_day: str) -> int: ...
 
     def buckets(self, kind: Kind, first_day: str, last_day: str) -> Iterable[DayBucket]: ...
@@ -55,7 +58,7 @@ def get_incident_metrics(window: Window, stored: StoredDays) -> dict[str, Any]:
         "from": first,
         "to": last,
         "as_of": timestamps.from_milliseconds(as_of),
-        "computed_at": None if computed_at is None else timestamps.from_milliseconds(computed_at),
+        "computed_at": timestamps.from_milliseconds(computed_at) if computed_at and stored.tells_times else None,
         "pending_days": pending_days,
         **_metrics(whole),
         "groups": [{"group": name, **_metrics(tally), "open": _open(tally, as_of)} for name, tally in shown.items()],

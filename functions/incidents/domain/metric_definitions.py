@@ -32,7 +32,8 @@ DEFINITIONS = {
     "excluded": "Incidents of the window that are in no value, by the first reason that holds: deleted, dismissed, or "
     "timestamps_missing, which is also why an open incident has no time_to_contain yet.",
     "as_of": "The moment of this answer. Changes are in it once their day was computed again, on a schedule.",
-    "computed_at": "The time of the oldest computation that this answer uses. Null if no day was computed.",
+    "computed_at": "The time of the oldest computation that this answer uses. Null if no day was computed, and for an "
+    "application.",
     "pending_days": "Days of the window that changed and wait for their next computation.",
     "groups": "The 100 groups with the most incidents, without groups that have no value.",
     "other": "The incidents of all groups that are not shown. Null if they have no value.",

@@ -96,6 +96,8 @@ Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
 Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX), BeforeValidator(_whole)]
 Source = Annotated[str, Field(min_length=1, max_length=model.SOURCE_CHARACTERS)]
 Title = Annotated[str, Field(min_length=1, max_length=model.TITLE_CHARACTERS)]
+# An incident of release 0.1.0 may hold an empty category, so only the check of texts refuses a new one.
+Category = Annotated[str, Field(max_length=model.CATEGORY_CHARACTERS, json_schema_extra={"minLength": 1})]
 Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS), AfterValidator(_callers_number)]
 
 
@@ -106,7 +108,7 @@ class _Values(BaseModel):
 
     description: Text | None = None
     root_cause: Text | None = None
-    category: Annotated[str, Field(min_length=1, max_length=model.CATEGORY_CHARACTERS)] | None = None
+    category: Category | None = None
     severity: model.Severity | None = None
     occurred_at: Timestamp | None = None
     detected_at: Timestamp | None = None

@@ -52,6 +52,14 @@ class MetricRepository:
         self._client = client
         self._table = table_name
 
+    @property
+    def tells_times(self) -> bool:
+        """Whether the caller may know when a day was computed.
+
+        A change of any incident causes the computation of a day. So an application could see when others have changes.
+        """
+        return self._identity.app_id is None
+
     def pending_days(self, first_day: str, last_day: str) -> int:
         """Return how many days from ``first_day`` to ``last_day`` are marked, so that a job will compute them again.
 

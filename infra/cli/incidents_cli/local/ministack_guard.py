@@ -43,6 +43,7 @@ _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents st
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
 _WAIT_SECONDS = 120
+_BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # of a request without a key; API Gateway takes bodies of 10 MB, too
 
 
 class Guard:
@@ -70,13 +71,27 @@ class Guard:
                     await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
                 elif scope["path"] == LOAD:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
-                elif _API.match(scope["path"]):
-                    async with self._calls.admitted():
-                        await self._application(passed, receive, send)
-                else:
+                elif _credentials(scope):
                     await self._application(passed, receive, send)
+                else:
+                    await self._pass_complete(passed, receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
+
+    async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Pass a request without a key on, after its complete body has arrived. A slow sender occupies no call."""
+        try:
+            body = await asyncio.wait_for(_read(receive), _BODY_SECONDS)
+        except TimeoutError:
+            await _answer(send, 408, "application/json", '{"message": "Request Timeout"}')
+        except _TooLarge:
+            await _answer(send, 413, "application/json", '{"message": "Request Entity Too Large"}')
+        else:
+            if _API.match(scope["path"]):
+                async with self._calls.admitted():
+                    await self._application(scope, _replay(body, receive), send)
+            else:
+                await self._application(scope, _replay(body, receive), send)
 
     def _checked(self, scope: Scope) -> Scope | str:
         """Return the request to pass on, or the reason of its refusal."""
@@ -102,6 +117,36 @@ class Guard:
 
     def _is_known(self, key: str) -> bool:
         return hmac.compare_digest(key.encode(), self._key) or (key.startswith("ASIA") and key in self._sessions)
+
+
+class _TooLarge(Exception):
+    """A body is larger than a request without a key may send."""
+
+
+async def _read(receive: Any) -> bytes:
+    """Return the complete body of a request. Raises _TooLarge."""
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        if len(body) > _BODY_BYTES:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return a receiver that first gives a body that was already read."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        further: dict[str, Any] = await receive()
+        return further
+
+    return replayed
 
 
 def _credentials(scope: Scope) -> list[str]:

@@ -95,6 +95,7 @@ class _Days(NamedTuple):
     """The metrics of one incident. No day waits for its computation."""
 
     facts: tally.Facts
+    tells_times: bool = True
 
     def pending_days(self, *_: str) -> int:
         return 0

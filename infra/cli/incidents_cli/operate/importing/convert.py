@@ -19,6 +19,8 @@ DATES = frozenset({
     "customer_notified_at", LAST_KNOWN,
 })  # fmt: skip
 
+_NO_DATE = "0001-01-01"  # programs in Go write this date where they have none
+
 
 class Converted(NamedTuple):
     """The body of a create, the errors of cells, warnings, repairs, and the latest date of ``last_known_at``."""
@@ -91,7 +93,7 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
-        if meaning == "":
+        if meaning == "" or (target in DATES and text.startswith(_NO_DATE)):
             self.rest.append((name, text))
             return
         if target in model.LISTS:

@@ -250,10 +250,11 @@ def _values(by_name: dict[str, _Column], mapped: dict[str, str], known: Mapping 
             meaning = known.meaning(folded(name), target, text) if known else None
             if meaning is None:
                 meaning = words.value(target, text)
-            asked = f"  # {target}: which one of {' '.join(mapping.allowed_values(target))} does it mean?"
-            pairs.append(
-                f"{_quoted(text)} = {_quoted(OPEN if meaning is None else meaning)}{asked if meaning is None else ''}"
-            )
+            if meaning is None:
+                asked = f"what does {_quoted(text)} mean: {', '.join(mapping.allowed_values(target))}?"
+                pairs.append(f'{_quoted(text)} = "{OPEN}"  # {target}: {asked}')
+            else:
+                pairs.append(f"{_quoted(text)} = {_quoted(meaning)}")
         if pairs:
             yield f"\n[values.{_quoted(name)}]"
             yield from pairs

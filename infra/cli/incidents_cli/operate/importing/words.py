@@ -24,12 +24,20 @@ def _by_column() -> dict[str, tuple[str, int]]:
 
 def meaning(column: str) -> str | None:
     """Return the field that a column's name means, or None."""
-    return _by_column().get(folded(column), (None, 0))[0]
+    return _entry(column)[0]
 
 
 def rank(column: str) -> int:
     """Return how well a column's name fits its field: 0 is the field's own name."""
-    return _by_column().get(folded(column), (None, 0))[1]
+    return _entry(column)[1]
+
+
+def _entry(column: str) -> tuple[str | None, int]:
+    """Return the field and the rank of a column's name, which may join its words, as in ``createdAt``."""
+    pairs = zip(f" {column}", column, strict=False)
+    parted = "".join(f" {after}" if before.islower() and after.isupper() else after for before, after in pairs)
+    known = _by_column()
+    return known.get(folded(column)) or known.get(folded(parted)) or (None, 0)
 
 
 @cache
