@@ -16,7 +16,6 @@ from delete_incident import handler as delete
 from incidents import intake
 from incidents.commands import read_alter_write
 from incidents.edges import findings_queue, queues
-from incidents.storage import dynamodb as client_module
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
 from list_incident_changes import handler as list_changes
@@ -26,25 +25,17 @@ from update_incident import handler as update
 from tests.support import invariants
 from tests.support.events import Context, changes_event, claims, delete_event, list_event, patch_event
 from tests.support.queues import sqs_event
+from tests.support.recorded import ACCOUNT
 from tests.support.recorded import event as recorded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ACCOUNT = "111122223333"
 Finding = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def system(service: str) -> AccountMap:
-    """Return the account map, with one account linked to the tenant acme."""
-    system = AccountMap(client_module.client(), service)
-    system.link(ACCOUNT, "acme")
-    return system
-
-
-@pytest.fixture
-def dead_letters(system: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def dead_letters(accounts: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Yield the list of messages that the function sends to the dead letters.
 
     SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
@@ -120,7 +111,7 @@ def soon(**more: float) -> int:
     return int((after - datetime(2026, 11, 17, 3, tzinfo=UTC)).total_seconds() // 60) + 1
 
 
-def test_a_finding_becomes_an_incident_with_the_finding_s_dates(system: AccountMap) -> None:
+def test_a_finding_becomes_an_incident_with_the_finding_s_dates(accounts: AccountMap) -> None:
     assert take(guardduty()) == []
 
     (incident,) = incidents()
@@ -134,7 +125,7 @@ def test_a_finding_becomes_an_incident_with_the_finding_s_dates(system: AccountM
 
 
 def test_a_repeated_or_older_event_changes_nothing(
-    system: AccountMap, service: str, dynamodb: "DynamoDBClient"
+    accounts: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
     take(guardduty(minutes=5))
     before = invariants.everything(dynamodb, service)
@@ -144,13 +135,13 @@ def test_a_repeated_or_older_event_changes_nothing(
     assert invariants.everything(dynamodb, service) == before
 
 
-def test_one_finding_through_three_hubs_is_one_incident(system: AccountMap) -> None:
+def test_one_finding_through_three_hubs_is_one_incident(accounts: AccountMap) -> None:
     take(*(recorded(name) for name in ("security_hub_ocsf_guardduty", "guardduty", "security_hub_asff_guardduty")))
 
     assert len(incidents()) == 1
 
 
-def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(system: AccountMap) -> None:
+def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(accounts: AccountMap) -> None:
     take(guardduty())
     take(guardduty(minutes=1, severity=9.2, asset="i-second"))
     (raised,) = incidents()
@@ -163,7 +154,7 @@ def test_a_newer_event_adds_assets_and_may_only_raise_the_severity(system: Accou
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(system: AccountMap) -> None:
+def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(accounts: AccountMap) -> None:
     take(guardduty(severity=7.5))
     patch(incidents()[0], severity="low")
     take(guardduty(minutes=1, severity=7.5))
@@ -173,7 +164,7 @@ def test_an_analyst_s_severity_stays_until_a_higher_one_is_seen(system: AccountM
     assert incidents()[0]["severity"] == "critical"
 
 
-def test_ids_beyond_500_are_counted_and_not_attached(system: AccountMap, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ids_beyond_500_are_counted_and_not_attached(accounts: AccountMap, capsys: pytest.CaptureFixture[str]) -> None:
     take(guardduty())
     patch(incidents()[0], affected_asset_ids=[f"asset-{n}" for n in range(500)])
 
@@ -187,7 +178,7 @@ def test_ids_beyond_500_are_counted_and_not_attached(system: AccountMap, capsys:
 
 @pytest.mark.parametrize("end", ["closed", "deleted"])
 def test_an_event_after_the_incident_s_end_is_a_recurrence_and_an_earlier_one_is_late(
-    system: AccountMap, end: str
+    accounts: AccountMap, end: str
 ) -> None:
     take(guardduty())
     (first,) = incidents()
@@ -209,7 +200,7 @@ def test_an_event_after_the_incident_s_end_is_a_recurrence_and_an_earlier_one_is
     assert "i-attached" in incidents()[1]["affected_asset_ids"], "the finding still points to the newest incident"
 
 
-def test_a_dismissed_finding_makes_no_incident_for_thirty_days(system: AccountMap) -> None:
+def test_a_dismissed_finding_makes_no_incident_for_thirty_days(accounts: AccountMap) -> None:
     take(guardduty())
     patch(incidents()[0], status="dismissed")
 
@@ -220,7 +211,7 @@ def test_a_dismissed_finding_makes_no_incident_for_thirty_days(system: AccountMa
     assert len(incidents()) == 2
 
 
-def test_a_finding_attaches_to_its_newest_incident_even_if_an_older_one_is_reopened(system: AccountMap) -> None:
+def test_a_finding_attaches_to_its_newest_incident_even_if_an_older_one_is_reopened(accounts: AccountMap) -> None:
     take(guardduty())
     (first,) = incidents()
     patch(first, status="closed")
@@ -235,7 +226,7 @@ def test_a_finding_attaches_to_its_newest_incident_even_if_an_older_one_is_reope
 
 
 @pytest.mark.parametrize("order", [(1, 2, 1), (2, 1, 2)])
-def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, order: tuple[int, ...]) -> None:
+def test_both_pages_of_a_report_are_attached_in_any_order(accounts: AccountMap, order: tuple[int, ...]) -> None:
     pages = {
         page: recorded("health_page_2", detail__page=str(page), detail__affectedEntities=[{"entityValue": f"i-{page}"}])
         for page in (1, 2)
@@ -248,7 +239,7 @@ def test_both_pages_of_a_report_are_attached_in_any_order(system: AccountMap, or
 
 
 def test_concurrent_events_of_a_finding_make_one_incident(
-    system: AccountMap, service: str, dynamodb: "DynamoDBClient"
+    accounts: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
     # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
     def take_one(n: int) -> list[str]:
@@ -294,10 +285,10 @@ def test_an_event_that_can_never_succeed_becomes_a_dead_letter_with_its_reason(
 
 
 def test_an_allowed_producer_escalates_for_the_tenant_it_names(
-    system: AccountMap, dead_letters: list[dict[str, Any]]
+    accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated")
-    system.allow(event["account"], event["source"], event["detail"]["tenant_id"])
+    accounts.allow(event["account"], event["source"], event["detail"]["tenant_id"])
 
     take(event, {**event, "detail": {**event["detail"], "tenant_id": "globex"}})
 
@@ -307,20 +298,20 @@ def test_an_allowed_producer_escalates_for_the_tenant_it_names(
 
 
 def test_a_producer_must_name_the_tenant_if_it_has_more_than_one(
-    system: AccountMap, dead_letters: list[dict[str, Any]]
+    accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     event = recorded("alert_escalated_minimal")
-    system.allow(event["account"], event["source"], "acme")
+    accounts.allow(event["account"], event["source"], "acme")
     take(event)
     assert len(incidents()) == 1
 
-    system.allow(event["account"], event["source"], "globex")
+    accounts.allow(event["account"], event["source"], "globex")
     take({**event, "detail": {**event["detail"], "dedup_key": "another"}})
     assert (len(incidents()), incidents("globex"), len(dead_letters)) == (1, [], 1)
 
 
 def test_a_skipped_event_writes_nothing_and_is_counted_by_its_reason(
-    system: AccountMap, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    accounts: AccountMap, dead_letters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     archived = guardduty()
     archived["detail"]["service"]["archived"] = True
@@ -332,7 +323,7 @@ def test_a_skipped_event_writes_nothing_and_is_counted_by_its_reason(
 
 
 def test_a_temporary_failure_is_retried_and_delays_no_other_message(
-    system: AccountMap, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    accounts: AccountMap, dead_letters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant_of = AccountMap.tenant_of
 
@@ -341,7 +332,7 @@ def test_a_temporary_failure_is_retried_and_delays_no_other_message(
             raise RuntimeError("not now")
         return tenant_of(self, account_id)
 
-    system.link("444455556666", "globex")
+    accounts.link("444455556666", "globex")
     monkeypatch.setattr(AccountMap, "tenant_of", broken)
     other = guardduty()
     other["detail"]["accountId"] = "444455556666"
@@ -352,7 +343,7 @@ def test_a_temporary_failure_is_retried_and_delays_no_other_message(
     monkeypatch.undo()
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_further_reports_of_one_problem_are_attached_in_any_order() -> None:
     first, second, older = (recorded("macie_sensitive_data") for _ in range(3))
     for event, name, severity, day in (
@@ -390,7 +381,7 @@ def test_one_bad_finding_of_an_event_does_not_stop_the_others(dead_letters: list
     assert len(dead_letters) == 1
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_the_highest_severity_ever_seen_is_remembered() -> None:
     take(guardduty(severity=9.5))
     take(guardduty(minutes=1, severity=2.0))
@@ -399,7 +390,7 @@ def test_the_highest_severity_ever_seen_is_remembered() -> None:
     assert incidents()[0]["severity"] == "medium", "the tool already reported critical before the analyst's change"
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     take(guardduty(severity=5.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
@@ -417,7 +408,7 @@ def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     assert incidents()[0]["updated_at"] == incident["updated_at"]
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_an_incident_of_the_largest_size_refuses_no_finding() -> None:
     take(guardduty(severity=1.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
@@ -436,7 +427,7 @@ def test_an_incident_of_the_largest_size_refuses_no_finding() -> None:
     assert incidents()[0]["severity"] == "critical"
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_a_finding_makes_another_incident_after_an_erasure(service: str, dynamodb: "DynamoDBClient") -> None:
     take(guardduty())
     key = {"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incidents()[0]["id"]}}
@@ -447,7 +438,7 @@ def test_a_finding_makes_another_incident_after_an_erasure(service: str, dynamod
     assert len(incidents()) == 1
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_a_finding_sent_by_hand_is_not_suppressed_after_a_dismissal() -> None:
     event = recorded("security_hub_asff_custom_action")
     event["detail"]["findings"][0]["AwsAccountId"] = ACCOUNT
@@ -459,7 +450,7 @@ def test_a_finding_sent_by_hand_is_not_suppressed_after_a_dismissal() -> None:
     assert (dismissed["status"], again["status"]) == ("dismissed", "new")
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 @pytest.mark.parametrize("meanwhile", ["closed", "dismissed"])
 def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
@@ -480,7 +471,7 @@ def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     assert "i-late" not in incident["affected_asset_ids"]
 
 
-@pytest.mark.usefixtures("system")
+@pytest.mark.usefixtures("accounts")
 def test_two_concurrent_recurrences_make_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     take(guardduty())
     patch(incidents()[0], status="closed")
@@ -510,9 +501,9 @@ LIKE_AN_ALLOWED_PRODUCER = (
 
 
 def test_a_producer_is_compared_exactly_and_refused_at_its_first_receive(
-    system: AccountMap, dead_letters: list[dict[str, Any]]
+    accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
-    system.allow("444455556666", "acme.soc", "acme")
+    accounts.allow("444455556666", "acme.soc", "acme")
     alert = recorded("alert_escalated") | {"account": "444455556666"}
     alert["detail"]["tenant_id"] = "acme"
     assert take(alert | {"source": "acme.soc"}) == []
@@ -527,7 +518,7 @@ def test_a_producer_is_compared_exactly_and_refused_at_its_first_receive(
     assert all(reason.startswith(("source must be ", "the producer must be ")) for reason in said)
 
 
-def test_an_account_is_compared_exactly(system: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
+def test_an_account_is_compared_exactly(accounts: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
     event = recorded("guardduty")
     for account in (" 111122223333", "111122223333\n", "1111\x002222\x003333", "\uff11" * 12, 111122223333):
         event["detail"]["accountId"] = account
@@ -536,7 +527,7 @@ def test_an_account_is_compared_exactly(system: AccountMap, dead_letters: list[d
     assert reasons(dead_letters) == ["detail.accountId must be an AWS account id of 12 digits"] * 5
 
 
-def test_a_source_like_ours_or_amazon_s_is_refused(system: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
+def test_a_source_like_ours_or_amazon_s_is_refused(accounts: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
     for source in (" grc.incidents", "grc.incidents\n", "\x00aws.guardduty", "aws.guardduty ", "AWS.GuardDuty"):
         assert take(recorded("guardduty") | {"source": source}) == []
     assert incidents() == []

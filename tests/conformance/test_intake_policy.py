@@ -27,27 +27,18 @@ from tests.support import hubs, invariants
 from tests.support.events import Context, claims, list_event, metrics_event, patch_event
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
-from tests.support.recorded import FOLDER
+from tests.support.recorded import ACCOUNT, FOLDER
 from tests.support.recorded import event as recorded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ACCOUNT = "111122223333"
 START = datetime(2026, 11, 20, tzinfo=UTC)
 FINDING = "detail__findings__0__"
 FLAPS = 100
 CONTROLS = 700
 
 Event = dict[str, Any]
-
-
-@pytest.fixture
-def accounts(service: str) -> AccountMap:
-    """Return the account map, with one account linked to the tenant acme."""
-    accounts = AccountMap(client_module.client(), service)
-    accounts.link(ACCOUNT, "acme")
-    return accounts
 
 
 @pytest.fixture

@@ -100,14 +100,14 @@ def test_every_metrics_answer_equals_brute_force(
     @given(st.lists(actions, min_size=10, max_size=24), st.integers(0, 2**16))
     def check(history: list[tuple[str, int, Any]], last: int) -> None:
         nonlocal compared, telling, cut, approximated
+        # Every second history has more groups than a day stores and an answer shows.
+        monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 2 else 100)
+        monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 2 else 1_000)
         here = world()
         for action in history:
             here.do(*action)
         here.deliver(Random(last), everything=True)
         here.wait(3_600)  # longer than the clock was ever ahead
-        # Every second history has more groups than a day stores and an answer shows.
-        monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 2 else 100)
-        monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 2 else 1_000)
         for _ in range(3):
             here.compute()
             here.wait(1)

@@ -94,7 +94,7 @@ def by_path(done: int, **sent: Any) -> dict[str, Callable[[Before], Attempt]]:
         "another application's id": lambda world: Attempt(404, OTHER_APP, world.portal, **sent),
         "no claim": lambda world: Attempt(403, NOBODY, world.victim, **sent),
         "malformed claim": lambda world: Attempt(403, MALFORMED, world.victim, **sent),
-        "forged cursor": lambda world: Attempt(done, OUTSIDER, world.own, f"cursor={world.list_cursor}", **sent),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, world.own, f"cursor={world.list_cursor}", **sent),
         "forged incident number": lambda world: Attempt(404, OUTSIDER, "IR-1", **sent),
         "another tenant's idempotency key": lambda world: Attempt(done, OUTSIDER, world.own, headers=KEY, **sent),
     }
@@ -107,7 +107,7 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
         "another application's id": lambda world: Attempt(422, OTHER_APP, body=BODY | {"app_id": "soc-portal"}),
         "no claim": lambda world: Attempt(403, NOBODY, body=BODY),
         "malformed claim": lambda world: Attempt(403, MALFORMED, body=BODY),
-        "forged cursor": lambda world: Attempt(201, OUTSIDER, query=f"cursor={world.list_cursor}", body=BODY),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, query=f"cursor={world.list_cursor}", body=BODY),
         "forged incident number": lambda world: Attempt(201, OUTSIDER, body=BODY | {"incident_number": "IR-1"}),
         "another tenant's idempotency key": lambda world: Attempt(201, OUTSIDER, headers=KEY, body=BODY),
     },

@@ -14,6 +14,8 @@ from tests.support.templates import CHECKOUT
 
 FOLDER = CHECKOUT / "tests" / "events"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+ACCOUNT = "111122223333"
+"""The account of most recorded events."""
 
 GONE: Any = object()
 

@@ -33,7 +33,13 @@ class Pool:
     def cognito(self) -> Any:
         key = self.stack.access_key
         session: Any = boto3.Session(key, key, region_name="us-east-1")
-        return session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
+        client: Any = session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
+        # botocore does not sign a user's own requests. The local stack's guard refuses requests without its key.
+        client.meta.events.register("before-send.cognito-identity-provider.UpdateUserAttributes", self._add_key)
+        return client
+
+    def _add_key(self, request: Any, **_: object) -> None:
+        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={self.stack.access_key}/"
 
     def add_user(self, name: str, tenant: str | None) -> str:
         """Create a user as an administrator does; return the user's name for signing in."""

@@ -1,4 +1,4 @@
-"""Tests that no text of others reaches the terminal with its control characters, whichever command prints it."""
+"""Tests that commands print no control characters of other people, and write to no file of other people."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from incidents_cli import console
 from incidents_cli.operate import dead_letters, explain
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
 
 from tests.support.templates import CHECKOUT
 from tests.support.tenants import run
@@ -145,7 +146,14 @@ class Letters:
         pass
 
 
-@pytest.mark.parametrize("body", [json.dumps({"x": HOSTILE}, ensure_ascii=False), f"no JSON {HOSTILE}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"x": HOSTILE}, ensure_ascii=False),
+        f"no JSON {HOSTILE}",
+        json.dumps({"source": f"a  column{HOSTILE}"}),
+    ],
+)
 def test_dlq_prints_no_control_characters_of_a_dead_letter(
     body: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +163,7 @@ def test_dlq_prints_no_control_characters_of_a_dead_letter(
     printed = capsys.readouterr()
     check(printed.out)
     assert printed.out.count("\n") == 1
+    assert len(printed.out.split("  ")) == 5
     assert run(monkeypatch, "dlq", "show", "m-1") == 0
     printed = capsys.readouterr()
     check(printed.out)
@@ -173,6 +182,36 @@ def test_a_private_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     try:
         (tmp_path / "old").touch(mode=0o666)
         for name in ("old", "new"):
-            assert console.private(tmp_path / name).stat().st_mode & 0o777 == 0o600
+            with console.open_private(tmp_path / name, "wb") as file:
+                assert file.name == str(tmp_path / name)
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("mode", ["w", "r+b"])
+def test_a_planted_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """Another user of the folder must not choose the file that a command overwrites, or own the file."""
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (tmp_path / "symbolic").symlink_to(precious)
+    (tmp_path / "hard").hardlink_to(precious)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("symbolic", "hard", "pipe"):
+        with pytest.raises(OSError, match=r"symbolic links|of yours"):
+            console.open_private(tmp_path / name, mode)
+    (tmp_path / "foreign").write_text("kept")
+    with monkeypatch.context() as somebody_else:
+        somebody_else.setattr(os, "geteuid", lambda: 12345)
+        with pytest.raises(PermissionError, match="of yours"):
+            console.open_private(tmp_path / "foreign", mode)
+    assert [file.read_text() for file in (precious, tmp_path / "foreign")] == ["kept", "kept"]
+
+
+def test_a_planted_checkpoint_is_not_believed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", tenant="acme")
+    checkpoint.save({"items": 3})
+    assert Checkpoint(tmp_path / "checkpoint", tenant="acme").load() == {"items": 3}
+    (tmp_path / "linked").symlink_to(tmp_path / "checkpoint")
+    with pytest.raises(console.StepFailed, match="cannot be read"):
+        Checkpoint(tmp_path / "linked", tenant="acme").load()

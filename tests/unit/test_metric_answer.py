@@ -319,6 +319,20 @@ def test_groups_are_approximate_if_a_day_left_out_categories_that_may_be_large(
     assert approximate("aaabbc", "cc")  # c has as many incidents as b, without the first day
 
 
+def test_groups_are_approximate_if_a_group_has_its_only_value_on_a_day_that_left_it_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metric_answer, "GROUPS", 1)
+    monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1)
+    without_value = [detected(None, 0, mttd_minutes=None, contained_at=None)] * 2
+    days = [
+        bucket("detected", "2026-11-01", [detected("a", 1), detected("a", 1), detected(None, 1)]),
+        bucket("detected", "2026-11-02", without_value),
+    ]
+    window = asked(from_="2026-11-01", group_by="category")
+    assert metric_answer.get_incident_metrics(window, Buckets(days))["approximate"] is True
+
+
 def test_a_group_without_a_value_is_left_out() -> None:
     told = answered(detected("a", 1), detected("b", 1, is_deleted=True), detected("c", 1, mttd_minutes=None,
                     contained_at=None), group_by="category")  # fmt: skip

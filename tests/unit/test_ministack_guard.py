@@ -73,14 +73,14 @@ def sent(
     return (passed[0] if passed else None), answered
 
 
-def body_in(parts: list[bytes]) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return a receiver of a body in parts. After the last part, nothing comes."""
+def body_in(parts: list[bytes], *, ends: bool = True) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return a receiver of a body in parts. After the last part, nothing comes, also if the body does not end."""
     left = list(parts)
 
     async def receive() -> dict[str, Any]:
         if not left:
             await asyncio.Event().wait()
-        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left) or not ends}
 
     return receive
 
@@ -307,43 +307,35 @@ def test_a_call_on_the_event_loop_does_not_wait() -> None:
     assert asyncio.run(call()) == (None, "account")
 
 
-def posted(*bodies: list[bytes]) -> list[tuple[int, bytes]]:
+POSTED = {"type": "http", "method": "POST", "path": API, "query_string": b"", "headers": [(b"host", HOST.encode())]}
+
+
+async def echo(scope: object, receive: Any, send: Any) -> None:
+    """Answer as an emulator that repeats the body of a request."""
+    message = await receive()
+    assert message["more_body"] is False
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": message["body"]})
+
+
+def posted(*requests: tuple[list[bytes], bool]) -> list[tuple[int, bytes]]:
     """Send requests to an API at the same time, with a limit of one call. Return the statuses and the bodies.
 
-    The emulator answers with the body that it got. A body whose last part is missing never ends.
+    Each request has the parts of its body, and whether the body ends after them.
     """
 
-    async def emulator(scope: object, receive: Any, send: Any) -> None:
-        message = await receive()
-        assert message["more_body"] is False
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": message["body"]})
-
-    async def one(guard: Guard, parts: list[bytes]) -> tuple[int, bytes]:
+    async def one(guard: Guard, parts: list[bytes], ends: bool) -> tuple[int, bytes]:
         answered = list[dict[str, Any]]()
 
         async def send(message: dict[str, Any]) -> None:
             answered.append(message)
 
-        async def unfinished() -> dict[str, Any]:
-            return {"type": "http.request", "body": parts.pop(0), "more_body": True} if parts else await forever()
-
-        async def forever() -> Any:
-            await asyncio.Event().wait()
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": API,
-            "query_string": b"",
-            "headers": [(b"host", b"127.0.0.1:4566")],
-        }
-        await guard(scope, unfinished if parts[-1] == b"..." else body_in(parts), send)
+        await guard(POSTED, body_in(parts, ends=ends), send)
         return answered[0]["status"], answered[1]["body"]
 
     async def all_at_once() -> list[tuple[int, bytes]]:
-        guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
-        return await asyncio.gather(*(one(guard, parts) for parts in bodies))
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        return await asyncio.gather(*(one(guard, *request) for request in requests))
 
     return asyncio.run(all_at_once())
 
@@ -351,13 +343,33 @@ def posted(*bodies: list[bytes]) -> list[tuple[int, bytes]]:
 def test_a_request_whose_body_never_ends_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ministack_guard, "_BODY_SECONDS", 0.2)
 
-    *unfinished, complete = posted([b"a", b"..."], [b"..."], [b"one ", b"two"])
+    *unfinished, complete = posted(([b"a"], False), ([b""], False), ([b"one ", b"two"], True))
 
     assert [status for status, _ in unfinished] == [408, 408]
     assert complete == (200, b"one two")
 
 
+def test_an_answer_that_nobody_reads_delays_no_other() -> None:
+    async def two_readers() -> list[int]:
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        statuses = list[int]()
+
+        async def unread(message: object) -> None:
+            await asyncio.Event().wait()
+
+        async def read(message: dict[str, Any]) -> None:
+            statuses.append(message.get("status", 0))
+
+        slow = asyncio.create_task(guard(POSTED, body_in([b""]), unread))
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(guard(POSTED, body_in([b""]), read), 5)
+        slow.cancel()
+        return statuses
+
+    assert asyncio.run(two_readers())[0] == 200
+
+
 def test_a_body_without_a_key_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ministack_guard, "_BODY_BYTES", 5)
 
-    assert [status for status, _ in posted([b"12345"], [b"1234", b"56"])] == [200, 413]
+    assert [status for status, _ in posted(([b"12345"], True), ([b"1234", b"56"], True))] == [200, 413]

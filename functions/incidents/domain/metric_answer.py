@@ -117,7 +117,8 @@ class _Groups:
                     shown[category.name].merge(category.tally)
         # ``omitted - certain[name]`` is the most that a group can have on the days that lack it.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
-        largest_hidden = max((sizes[name] + omitted - certain[name] for name in names[GROUPS:]), default=0)
+        hidden = sizes.keys() - shown.keys()  # also groups without a value, which they may have on such a day
+        largest_hidden = max((sizes[name] + omitted - certain[name] for name in hidden), default=0)
         approximate = any(certain[name] < omitted for name in shown) or max(largest_hidden, omitted) > smallest
         if self._by == "severity":
             shown = {name: shown[name] for name in sorted(shown, key=_severity_rank)}

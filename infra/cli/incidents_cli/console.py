@@ -3,13 +3,15 @@
 A printed failure has its cause and advice for the reader.
 """
 
+import errno
 import os
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
@@ -98,11 +100,33 @@ def show_failure(failure: StepFailed) -> None:
     stderr.print(f"→ {failure.advice}")
 
 
-def private(file: Path) -> Path:
-    """Create a file if it is missing, and let only its owner read it. Return the file."""
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    return file
+def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
+    """Open a file that only its owner may read. Create the file if it is missing.
+
+    Raises OSError for a link and for a file of somebody else. Otherwise another user of the folder could choose the
+    file that the command overwrites, or read what the command writes.
+    """
+    return open(file, mode, opener=_own_and_private, **options)
+
+
+def _own_and_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        require_own(descriptor, Path(path))
+        os.fchmod(descriptor, 0o600)
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)  # not before the file is known to be this user's
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def require_own(descriptor: int, file: Path) -> None:
+    """Raise OSError if an open file is not a regular file of this user with exactly one name."""
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_nlink != 1:
+        raise PermissionError(errno.EPERM, "the file must be a regular file of yours, with one name", str(file))
 
 
 @contextmanager
@@ -127,7 +151,8 @@ def run(
         raise StepFailed(what, f"  {words[0]} is not on the PATH.", advice) from None
     printed = f"{done.stdout}\n{done.stderr}".strip()
     if log is not None:
-        private(log).write_text(printed)
+        with open_private(log, "w") as output:
+            output.write(printed)
     if done.returncode != 0:
         tail = "\n".join(f"  {line}" for line in printed.splitlines()[-_LINES_SHOWN:])
         raise StepFailed(what, tail, advice)

@@ -45,7 +45,7 @@ class Request(NamedTuple):
 
 REQUESTS = {
     "create": Request(14, 0, 60, 3, changes=True),
-    "finding, new": Request(16, 2, 60, 0, changes=True, queued=True),
+    "finding, new": Request(16, 3, 60, 0, changes=True, queued=True),
     "get": Request(0, 1, 20, 3),
     "list of 50": Request(0, 14, 60, 110),
     "update": Request(10, 1, 60, 3, changes=True),

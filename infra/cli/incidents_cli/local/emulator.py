@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-from ..console import StepFailed, command, private, run
+from ..console import StepFailed, command, open_private, run
 from . import ministack_guard
 from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment
 from .local_stack import load as recorded_stack
@@ -79,7 +79,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         "LAMBDA_ACCOUNT_CONCURRENCY": str(calls_at_once()),
     }
     log = folder.logs / "emulator.log"
-    with private(log).open("w") as output:
+    with open_private(log, "w") as output:
         process = subprocess.Popen(
             [interpreter, "-P", str(GUARD)],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,

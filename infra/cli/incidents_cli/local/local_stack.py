@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..console import StepFailed, command, private
+from ..console import StepFailed, command, open_private
 
 if TYPE_CHECKING:
     import boto3
@@ -177,7 +177,8 @@ class Stack:
 def write(path: Path, content: bytes) -> None:
     """Write a file atomically, readable by its owner only."""
     unfinished = path.with_suffix(".unfinished")
-    private(unfinished).write_bytes(content)
+    with open_private(unfinished, "wb") as file:
+        file.write(content)
     unfinished.replace(path)
 
 

@@ -36,7 +36,7 @@ _SIGN_IN = {("GET", "/oauth2/authorize"), ("POST", "/login"), ("POST", "/oauth2/
 _REFRESH = b"AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
 _OF_A_DOCUMENT = (b"host", b"accept")
 _OF_A_REFRESH = (b"host", b"accept", b"content-type", b"content-length", b"x-amz-target")
-_CREDENTIAL = re.compile(r"AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256) +(?:.*[ ,])?Credential=([^/,\s]+)/")
+_SCHEMES = ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")
 _IN_THE_QUERY = frozenset({"x-amz-credential", "awsaccesskeyid"})
 
 _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents status` prints the key."
@@ -79,7 +79,10 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
 
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request without a key on, after its complete body has arrived. A slow sender occupies no call."""
+        """Pass a request without a key on, after its complete body has arrived. Send the answer when it is complete.
+
+        So neither a slow sender nor a slow reader occupies a call.
+        """
         try:
             body = await asyncio.wait_for(_read(receive), _BODY_SECONDS)
         except TimeoutError:
@@ -88,8 +91,11 @@ class Guard:
             await _answer(send, 413, "application/json", '{"message": "Request Entity Too Large"}')
         else:
             if _API.match(scope["path"]):
+                answer: list[dict[str, Any]] = []
                 async with self._calls.admitted():
-                    await self._application(scope, _replay(body, receive), send)
+                    await self._application(scope, _replay(body, receive), _keep_in(answer))
+                for message in answer:
+                    await send(message)
             else:
                 await self._application(scope, _replay(body, receive), send)
 
@@ -149,6 +155,15 @@ def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]
     return replayed
 
 
+def _keep_in(answer: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Awaitable[None]]:
+    """Return a sender that keeps the messages of an answer in a list."""
+
+    async def keep(message: dict[str, Any]) -> None:
+        answer.append(message)
+
+    return keep
+
+
 def _credentials(scope: Scope) -> list[str]:
     """Return the ids of the access keys that a request names, in the order of headers and query.
 
@@ -157,13 +172,22 @@ def _credentials(scope: Scope) -> list[str]:
     keys = []
     for value in _headers(scope, b"authorization"):
         if value.startswith("AWS"):
-            named = _CREDENTIAL.match(value)
-            keys.append(named[1] if named else "")
+            keys.append(_credential(value))
     query = scope.get("query_string", b"").decode("latin-1")
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name.lower() in _IN_THE_QUERY:
             keys.append(value.partition("/")[0])
     return keys
+
+
+def _credential(authorization: str) -> str:
+    """Return the id of the access key in an authorization of AWS, or "" if it does not name exactly one."""
+    scheme, _, parameters = authorization.partition(" ")
+    named = [part for part in parameters.replace(",", " ").split(" ") if part.startswith("Credential=")]
+    if scheme not in _SCHEMES or len(named) != 1:
+        return ""
+    key, slash, _ = named[0].removeprefix("Credential=").partition("/")
+    return key if slash else ""
 
 
 def _is_cross_site(scope: Scope, own: str) -> bool:
@@ -267,11 +291,12 @@ def main() -> None:
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
     def reap() -> None:
-        """Stop workers that no call uses, if there are more than twice as many as may run at once.
+        """Stop workers that no call uses, if there are too many: twice as many as may run, and one for each function.
 
         Each function keeps one worker.
         """
-        if sum(len(workers) for workers in list(runtime._workers.values())) > 2 * limit:
+        workers = [len(of_function) for of_function in list(runtime._workers.values())]
+        if sum(workers) > len(workers) + 2 * limit:
             runtime.reap_idle_workers(0)
 
     calls = Calls(functions, limit, reap)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from ..console import StepFailed, command, private, stderr, step
+from ..console import StepFailed, command, open_private, stderr, step
 from . import emulator, issuer, routes, sam
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
@@ -117,7 +117,7 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
 
 @contextmanager
 def _alone(folder: StackFolder) -> Iterator[None]:
-    with private(folder.lock).open("w") as lock:
+    with open_private(folder.lock, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..console import clean, private
+from ..console import clean, open_private, writing
 
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
@@ -161,7 +161,8 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_ylim(bottom=0)
         place.grid(axis="y", color="0.9")
     places[0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2)
-    figure.savefig(private(file), dpi=110)
+    with writing(file), open_private(file, "wb") as picture:
+        figure.savefig(picture, dpi=110, format=file.suffix.removeprefix(".") or "png")
     pyplot.close(figure)
 
 

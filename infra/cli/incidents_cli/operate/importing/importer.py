@@ -20,7 +20,7 @@ from incidents.domain.errors import InvalidIncident
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ...console import StepFailed, private, stderr, writing
+from ...console import StepFailed, open_private, stderr, writing
 from . import checking
 from .checking import CheckedRow
 from .job import Counts, Job
@@ -68,7 +68,7 @@ class ErrorsFile:
         with writing(self._file):
             if self._open is None:
                 # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
-                self._open = private(self._file).open("w", encoding="utf-8", errors="backslashreplace")
+                self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ...console import MAY_YOU_WRITE, StepFailed, private
+from ...console import MAY_YOU_WRITE, StepFailed, open_private
 
 # Seconds between two commits. A crash loses the records since the last commit. The next import sends those rows again,
 # with the same idempotency keys.
@@ -32,7 +32,9 @@ class Progress:
         self._file = file
         self._written = time.monotonic()
         try:
-            self._base = sqlite3.connect(private(file) if file else ":memory:", timeout=1)
+            if file:
+                open_private(file, "r+b").close()
+            self._base = sqlite3.connect(file or ":memory:", timeout=1)
         except (sqlite3.OperationalError, OSError) as error:
             raise StepFailed(
                 f"{file} cannot be opened.", f"  {error}", "Check that you may write in its folder."

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, private, writing
+from ...console import StepFailed, open_private, require_own, writing
 from ...local.local_stack import write
 
 
@@ -28,10 +28,16 @@ class Checkpoint:
     def load(self) -> dict[str, Any]:
         """Return the last saved state, or {} without a file. Raises StepFailed for a broken file or another run's."""
         try:
-            kept = json.loads(self.path.read_text())
+            with open(self.path, opener=_without_link) as file:
+                require_own(file.fileno(), self.path)
+                kept = json.loads(file.read())
             about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise StepFailed(
+                "The checkpoint cannot be read.", f"  {error}", "Remove the file to begin again."
+            ) from None
         except (ValueError, KeyError, TypeError):
             raise StepFailed(
                 "The checkpoint cannot be read.", f"  {self.path}", "Remove the file to begin again."
@@ -53,6 +59,10 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
+def _without_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
 def in_file_names(tenant_id: str) -> str:
     """Return a tenant id for a file's name: two tenants never share a file, even if the file system ignores case.
 
@@ -69,7 +79,7 @@ def going_on(path: Path, size: int) -> Iterator[IO[bytes]]:
     ``size`` or cannot be written.
     """
     with writing(path):
-        file = private(path).open("r+b")
+        file = open_private(path, "r+b")
     try:
         with writing(path):
             if file.seek(0, os.SEEK_END) < size:
