@@ -10,6 +10,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import update_incident
 from incidents.edges import http
@@ -24,6 +25,7 @@ from tests.support.events import (
     list_event,
     metrics_event,
     patch_event,
+    updates_event,
 )
 
 Event = dict[str, Any]
@@ -78,6 +80,7 @@ SCENARIOS = {
         update_incident.handler, lambda who, one: patch_event(one, {"is_deleted": False}, caller=who), 3, deleted=True
     ),
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
+    "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
     "list changes": Scenario(
         list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
     ),
