@@ -21,12 +21,13 @@ def change_incident(
     expected: Expected | None,
     incidents: IncidentRepository,
     *extra_writes: ExtraWrite,
+    evidence: str | None = None,
 ) -> Stored:
     """Read an incident, alter it, and write it if nobody else has written since. Try up to eight times.
 
     ``expected`` are the versions to which the caller allows the change to apply, None for any version. ``alter``
     returns the new incident from the current one and the time of the attempt. If that changes nothing, only the extra
-    writes are written. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
+    writes are written. The change names ``evidence``, the SHA-256 of an event. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
     """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)
@@ -36,8 +37,8 @@ def change_incident(
         after = alter(before, now)
         changes = model.changed_values(before, after)
         if not changes:
-            for extra in extra_writes:
-                incidents.write(extra)
+            if extra_writes:
+                incidents.write(*extra_writes)
             return stored
         by = incidents.identity.subject
         after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
@@ -48,7 +49,8 @@ def change_incident(
             )
             changes = model.changed_values(before, after)
         check_size(after)
-        change = Change(after["version"], after["updated_at"], by, model.action(before, after), changes)
+        action = model.action(before, after)
+        change = Change(after["version"], after["updated_at"], by, action, changes, evidence=evidence)
         try:
             return incidents.update(stored, after, change, *extra_writes)
         except StaleVersion:

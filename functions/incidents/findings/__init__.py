@@ -39,7 +39,7 @@ from . import (
     security_hub_asff,
     security_hub_ocsf,
 )
-from .finding import REASONS, Finding, Report, Skipped, SkipReason
+from .finding import REASONS, Finding, Report, Skipped, SkipReason, own_part
 from .nodes import EventRefused, MalformedEvent, Node, UnknownEvent
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "UnknownEvent",
     "adapter",
     "as_from_aws",
+    "name_of",
     "read",
 ]
 
@@ -93,8 +94,10 @@ def as_from_aws(event: Any) -> Any:
     return event | {"source": source.removeprefix(SIMULATED)}
 
 
-def read(event: Any) -> list[Report]:
+def read(event: Any, received: Any = None) -> list[Report]:
     """Return the reports of an EventBridge event. Each report is a finding, a reason to skip, or an error.
+
+    ``received`` is the event as it came, if ``as_from_aws`` has changed it.
 
     The service's own events are always skipped, so that an incident cannot create another incident. Raises
     UnknownEvent if there is no adapter for the event, and MalformedEvent if the event cannot be read.
@@ -106,7 +109,18 @@ def read(event: Any) -> list[Report]:
     chosen = adapter(source, detail_type)
     if chosen is None:
         raise UnknownEvent
-    return chosen(whole)
+    came = event if received is None else received
+    return [
+        report._replace(received=own_part(came, place), adapter=name_of(chosen))
+        if isinstance(report, Finding)
+        else report
+        for place, report in enumerate(chosen(whole))
+    ]
+
+
+def name_of(adapter: Adapter) -> str:
+    """Return the name of an adapter, which is its module's name."""
+    return adapter.__module__.rpartition(".")[2]
 
 
 def adapter(source: str, detail_type: str) -> Adapter | None:

@@ -41,7 +41,7 @@ def explain(
             "The event would become a dead letter.", f"  {refused}", "Fix the event at its producer."
         ) from None
     matched = findings.adapter(event["source"], event["detail-type"])
-    _line("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
+    _line("adapter", findings.name_of(matched) if matched else "none")
     _line("arrives", str(arrives))
     for report in reports:
         say()
