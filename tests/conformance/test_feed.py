@@ -314,7 +314,7 @@ def test_without_its_index_the_operation_is_a_503_that_says_so(
         ({"status": "new"}, "status"), ({"order": "asc"}, "order"),
     ],
 )  # fmt: skip
-def test_a_wrong_parameter_is_named(parameters: dict[str, object], named: str) -> None:
+def test_a_wrong_parameter_is_named(parameters: dict[str, Any], named: str) -> None:
     answer = ask(**parameters)
 
     assert answer["statusCode"] == 400

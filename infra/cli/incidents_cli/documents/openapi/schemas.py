@@ -244,7 +244,7 @@ def _page_of(name: str) -> Schema:
 
 def _page_of_updates() -> Schema:
     """Return the schema of a page of updates, which always has a cursor."""
-    properties = {
+    properties: dict[str, Schema] = {
         "items": {"type": "array", "items": reference("Incident"), "maxItems": parameters.LIMIT_MAX},
         "next_cursor": {"type": "string", "description": "The next page's `cursor`. It stays valid: store it."},
         "caught_up": {
