@@ -23,7 +23,7 @@ def update_incident(incident_id: str, body: object, expected: Expected | None, i
         if incident["is_deleted"] and given.get("is_deleted") is not False:
             raise IncidentDeleted
         after = cast("Incident", {**incident, **given})
-        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer release may know more statuses
+        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # the status may come from a newer release
         if after["status"] not in (incident["status"], *allowed):
             raise IllegalTransition(incident["status"], after["status"], allowed)
         if violations := model.apply_rules(after, given, now, before=incident):

@@ -74,7 +74,7 @@ class Incident(TypedDict):
     reported_at: str | None
     contained_at: str | None
     closed_at: str | None
-    # What and whom it affects
+    # What the incident affects
     realized_risk_ids: list[str]
     affected_asset_ids: list[str]
     affected_account_ids: list[str]
@@ -88,7 +88,7 @@ class Incident(TypedDict):
     # Who was notified
     reported_to_regulators_at: str | None
     customer_notified_at: str | None
-    # Its duration and cost
+    # The incident's duration and cost
     mttd_minutes: int | None
     mttr_minutes: int | None
     financial_impact: Decimal | None
@@ -138,7 +138,7 @@ SCHEMA_VERSION = 1
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")  # case counts
 TENANT_ID_RULE = "2 to 63 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
-EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # of a producer; it is in a key of the table
+EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # a producer's event source, which is part of a table key
 EVENT_SOURCE_RULE = "1 to 256 of A-Z, a-z, 0-9 and ._-/"
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
@@ -257,7 +257,7 @@ def _derive_minutes(
 
     - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
       is a violation, unless the server has just stamped the second timestamp.
-    - If the end is only the last known date, by the tag ``LAST_KNOWN_END``, MTTR is unknown.
+    - If the incident has the tag ``LAST_KNOWN_END``, its end is only the last known date, and MTTR is unknown.
     - If a timestamp is missing, the caller's value (for example an imported value) stays.
     - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
     - If nobody gave a value, the value is None, never 0.
@@ -282,7 +282,7 @@ def _derive_minutes(
 
 
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
-    """Return (from, to) of every field that differs, except the stamps that every change moves."""
+    """Return (from, to) of every field that differs, except the server's stamps that every change sets."""
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after
     return {
@@ -326,7 +326,9 @@ def count_raised_by(incident_number: str) -> tuple[int, int] | None:
 
 
 def rules_for_applications(given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter.
+    """Return a violation if an application gives a number of the server's form.
+
+    Such a number would raise the tenant's counter.
 
     A number that people could take for one of the server's numbers is refused, too: in lower case, with blanks at its
     ends, or with more zeros.

@@ -9,7 +9,7 @@ ideograph; and the characters that Unicode reserves for future emoji.
 
 A text of several lines holds no control characters except tab, line feed and carriage return.
 
-Neither holds U+FFFD, which stands for a character that was lost before the text reached this service.
+Neither kind of text holds U+FFFD, which replaces a character that was lost before the text reached this service.
 """
 
 import re
@@ -35,7 +35,7 @@ _JOINERS = "\u200c\u200d"
 _DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters
 _ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_ENDS}]")
-_FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a Unicode that is newer than Python's may assign them
+_FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a newer Unicode than Python's may assign these characters
 _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
@@ -52,8 +52,9 @@ def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
 def undecided(text: str) -> frozenset[str]:
     """Return the characters of a text about which a newer version of Unicode may decide otherwise.
 
-    These are the unassigned characters. If the text has such a character, its joiners and variation selectors belong to
-    them too, because their neighbors decide about them. The 66 noncharacters stay unassigned in every version.
+    The result has the unassigned characters of the text, except the 66 noncharacters, which stay unassigned in every
+    version. If the text has an unassigned character, the result also has the text's joiners and variation selectors,
+    because they are accepted or refused by their neighbors.
     """
     if text.isprintable():
         return frozenset()

@@ -92,8 +92,8 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
 
     DynamoDB cancels a transaction that conflicts with another transaction over an item. botocore does not retry a
     canceled transaction. All attempts have the same client request token. If an earlier attempt was stored but its
-    answer was lost, a later attempt succeeds because of the token. DynamoDB does not check the conditions again, which
-    would be false now.
+    answer was lost, the conditions would now be false. But DynamoDB recognizes the token, does not check the conditions
+    again, and reports success.
     """
     token = str(uuid4())
     for attempt in range(_TRANSACTION_ATTEMPTS):
