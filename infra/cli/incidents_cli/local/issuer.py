@@ -1,7 +1,7 @@
 """The development token issuer: an RSA key that signs tokens, and public documents in the emulator's S3.
 
-The public documents are an OpenID discovery document and a key set. With them, the API's authorizer checks these tokens
-like those of any OIDC issuer: signature, issuer, audience, expiry and scope.
+The public documents are an OpenID discovery document and a key set. With these documents, the API's authorizer checks
+the tokens like the tokens of any OIDC issuer: signature, issuer, audience, expiry and scope.
 """
 
 import json

@@ -93,7 +93,7 @@ def _because(decision: Decision) -> str:
 
 
 class _Arrival(NamedTuple):
-    """The stack's rules that match an event, such as ``grc-incidents-findings``. ``by`` is empty if there is none."""
+    """The stack's rules that match an event, such as ``grc-incidents-findings``. ``by`` is empty if no rule matches."""
 
     by: list[str]
 

@@ -14,7 +14,7 @@ from .tenants.commands import TenantOption
 
 intake = typer.Typer(no_args_is_help=True, help="Show or set which findings become incidents of a tenant.")
 
-_NONE = "none"  # as the only pattern: no patterns
+_NONE = "none"  # if this is the only pattern, the settings get no patterns
 
 
 @intake.command()

@@ -184,7 +184,7 @@ def _check_that_it_can_be_made(errors: Path) -> None:
     with writing(errors):
         if errors.is_symlink() or (errors.exists() and not errors.is_file()):
             raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
-        with TemporaryFile(dir=errors.parent):  # a file without a name tests whether the folder is writable
+        with TemporaryFile(dir=errors.parent):  # creating a file without a name shows whether the folder is writable
             pass
 
 

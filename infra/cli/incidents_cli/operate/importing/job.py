@@ -29,7 +29,9 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The numbers of rows of an import, by result. None means that this import cannot have the result.
+    """The numbers of rows of an import, by result.
+
+    None instead of a number means that this import cannot have the result.
 
     A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule. ``reasons`` sums up
     the errors of the failed rows.

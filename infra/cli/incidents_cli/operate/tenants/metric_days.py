@@ -15,7 +15,7 @@ from incidents.storage.stored_form import Item
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
-# The most days that are remembered as computed. Because of this memory, most incidents cause no read of their days.
+# The most days that are remembered as computed. An incident of a remembered day needs no read of the day's bucket.
 _REMEMBERED = 100_000
 
 
