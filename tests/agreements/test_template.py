@@ -367,7 +367,13 @@ GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
 The keys in the secrets change only together with the parameter CursorKeysVersion.
 """
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
-SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a description
+SETTINGS = {
+    "JwtIssuer",
+    "TenantClaim",
+    "AppClaim",
+    "AppMarker",
+    "ScopeClaims",
+}  # too long for a version's description
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
@@ -416,7 +422,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
-        if one == "TokenSettings":  # a policy's ARN, in the partition with the longest name
+        if one == "TokenSettings":  # a policy's ARN in the AWS partition with the longest name
             return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-TokenSettings-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:

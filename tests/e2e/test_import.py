@@ -290,7 +290,10 @@ def test_the_import_of_an_export_makes_the_same_incidents(
 
 
 def _for_its_application(stack: Checkout, arguments: list[str], folder: Path) -> None:
-    """Import the application's incident: the API draws its number, because an application cannot give this one."""
+    """Import the application's incident.
+
+    The API assigns a new number, because an application cannot give the old number.
+    """
     errors = folder / "export.jsonl.errors.jsonl"
     refused = stack.run(*arguments)
     assert counts(refused) == {"created": 0, "already there": 0, "failed": 1, "left out": 6}

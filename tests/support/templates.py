@@ -68,7 +68,7 @@ def translated() -> dict[str, Any]:
 
 
 def scopes_of(route: dict[str, Any]) -> list[str]:
-    """Return the scopes of a route's event where the gateway checks them: see the condition GatewayReadsScopes."""
+    """Return the scopes of a route if the gateway checks them, which depends on the condition GatewayReadsScopes."""
     return [one["Fn::If"][1] for one in route["Auth"]["AuthorizationScopes"]]
 
 

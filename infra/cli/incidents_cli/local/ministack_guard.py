@@ -43,10 +43,7 @@ _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents st
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
 _WAIT_SECONDS = 120
-_BODY_BYTES, _BODY_SECONDS = (
-    10 * 2**20,
-    30,
-)  # limits without a key; 10 MB as in API Gateway
+_BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # limits without a key; API Gateway limits a body to 10 MB, too
 
 
 class Guard:

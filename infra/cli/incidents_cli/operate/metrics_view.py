@@ -167,7 +167,5 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
 
 
 def _width(days: list[date]) -> timedelta:
-    """Return the width of a bar: 90 % of the smallest distance between two spans, or 90 % of a day without a second
-    span.
-    """
+    """Return the width of a bar: 90 % of the smallest distance between two spans, or of a day if there is one span."""
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1)) * 0.9

@@ -23,7 +23,7 @@ _NO_DATE = "0001-01-01"  # programs in Go write this date instead of an unknown 
 
 
 class Converted(NamedTuple):
-    """A converted record: the body of a create, errors of cells, warnings, repairs, and the latest ``last_known_at``."""
+    """A converted record: a create's body, errors of cells, warnings, repairs, and the latest ``last_known_at``."""
 
     body: dict[str, Any]
     errors: tuple[Violation, ...] = ()
