@@ -91,7 +91,9 @@ def _take(
         refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
         if not skipped_for:
             return refusal or take_finding(finding, incidents)
-        if refusal in (None, "below_severity"):  # a passed check has the lowest severity, but counts nevertheless
+        # The hub gives every passed check the lowest severity. So a passed check counts even if the tenant's settings
+        # leave out the lowest severity.
+        if refusal in (None, "below_severity"):
             _note_solved(finding, skipped_for, incidents)
         return skipped_for
 
@@ -235,7 +237,9 @@ def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) 
         if _still_fails(finding, last):
             return "held"
         return _create(finding, known, incident["incident_number"], incidents)
-    if finding.kind == "posture":  # store this failure from before the end, so that no earlier pass counts
+    # Store this failure, which is from before the incident's end. So a pass before this failure does not count as a
+    # pass since the newest failure.
+    if finding.kind == "posture":
         now = last._replace(seen_at=finding.seen_at, pages=frozenset({finding.page}))
         incidents.write(incidents.sighting_write(finding.key, known.before, now))
     return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"

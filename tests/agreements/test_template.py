@@ -367,13 +367,8 @@ GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
 The keys in the secrets change only together with the parameter CursorKeysVersion.
 """
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
-SETTINGS = {
-    "JwtIssuer",
-    "TenantClaim",
-    "AppClaim",
-    "AppMarker",
-    "ScopeClaims",
-}  # too long for a version's description
+# The values of these parameters are too long for a version's description.
+SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 

@@ -234,7 +234,7 @@ def test_an_earlier_typo_above_a_second_one_stays_ignored(reader: TenantReader, 
 def test_the_counter_is_lowered_while_creates_go_on(
     reader: TenantReader, year: int, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After each time that the command reads the numbers, a create draws a number."""
+    """Each time the command has read the numbers, a create draws the next number."""
     give(year, TYPO)
     read = counter.read
 

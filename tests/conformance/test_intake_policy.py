@@ -164,7 +164,8 @@ class ModelOfControl:
     def __init__(self) -> None:
         self.incidents = 0
         self.is_open = False
-        self.passed_since = False  # whether a pass followed the newest failure that the newest incident knows
+        # Whether the control passed after the newest failure that the newest incident knows.
+        self.passed_since = False
 
     def fails(self) -> None:
         if not self.is_open and (self.incidents == 0 or self.passed_since):

@@ -36,7 +36,9 @@ OUR_OWN_TEXTS = {  # patterns that read only what this repository or a programme
 }  # fmt: skip
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "split")
 SHORT = 50  # characters
-GROWTH = 2.6  # the steps may grow by this factor if the text is twice as long; a quadratic pattern has the factor 4
+# If a text is twice as long, a match may take this many times the steps. A quadratic pattern takes four times the
+# steps.
+GROWTH = 2.6
 
 
 class Use(NamedTuple):

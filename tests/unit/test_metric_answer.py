@@ -315,8 +315,10 @@ def test_groups_are_approximate_if_a_day_left_out_categories_that_may_be_large(
     assert not approximate("aab", "ab")
     assert not approximate("aabbc", "aab")
     assert not approximate("aabbc", "ab", "aacc")
-    assert approximate("aabbc", "ab", "aaccc")  # with the c that the first day left out, c has more incidents than b
-    assert approximate("aaabbc", "cc")  # c and b both have two stored incidents, and the first day left out a c
+    # The first day stores only a and b. With the c of this day, c has more incidents than b.
+    assert approximate("aabbc", "ab", "aaccc")
+    # The first day stores only a and b. With the c of this day, c has more incidents than b.
+    assert approximate("aaabbc", "cc")
 
 
 def test_groups_are_approximate_if_a_group_has_its_only_value_on_a_day_that_left_it_out(

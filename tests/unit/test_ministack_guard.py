@@ -290,7 +290,8 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
         load = calls.load()
         key = [(b"host", HOST.encode()), (b"authorization", signed(KEY).encode())]
         other = asyncio.create_task(guard(scope | {"path": "/", "headers": key}, None, None))
-        while len(seen) < 4:  # three requests to APIs, and the request of a function, which does not wait
+        # Three requests to APIs are in the emulator, and one request of a function, which does not wait.
+        while len(seen) < 4:
             await asyncio.sleep(0)
         finish.set()
         await asyncio.gather(*requests, other)

@@ -16,7 +16,8 @@ _FORMS = {
     "sub": (_SUBJECT, "1 to 255 printable ASCII characters, with no space, [ or { at its ends"),
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
-_OURS = re.compile(r"system:[^:]*")  # the service's own names; other issuers' have more colons: system:node:n1
+# The names that the service gives to itself. Subjects of other systems have more colons, such as system:node:n1.
+_OURS = re.compile(r"system:[^:]*")
 _NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
 _BOOLEANS = frozenset({"true", "false"})  # accepted for a marker like is_app=true, whose claim is a Boolean
 _SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list

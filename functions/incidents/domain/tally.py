@@ -14,9 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 180_000  # of the largest stored text; with a share of the categories, an item stays below 300 KB
+# The size of the largest stored text. With this text and a share of the categories, an item stays below 300 KB.
+CHUNK_BYTES = 180_000
 CATEGORIES_OF_DAY = 1_000
-_LEAST_ROOM = 4_096  # the least room for a day's categories, in bytes; on a larger day, half the size of its chunks
+# The least room that the categories of a day have, in bytes. On a larger day, they may take half the size of its
+# chunks.
+_LEAST_ROOM = 4_096
 
 
 class Facts(NamedTuple):

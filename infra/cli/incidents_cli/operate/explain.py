@@ -77,7 +77,7 @@ def _explain_finding(finding: Finding, deployment: Deployment) -> None:
 
 
 def _policy(tenant_id: str, deployment: Deployment) -> Policy:
-    from incidents import intake  # takes 0.8 s (pydantic and botocore)
+    from incidents import intake  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     with deployment.settings_of(tenant_id) as settings:
         return intake.policy_in(settings)

@@ -152,9 +152,9 @@ def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mappi
 
 
 def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> Counts:
-    from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
+    from grc_client import Client, GrcError  # takes 0.3 s (pydantic), so `--help` does not import it
 
-    from . import importer  # takes 0.8 s, as above
+    from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     base_url, token = _local(job) if url is None else (url, _given_token())
     job = job._replace(app=_checked_app(job, token, names))

@@ -57,7 +57,8 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
         body.setdefault(target, value)
     if "closed_at" in body:
         body.setdefault("status", "closed")
-    if body.get("status") == "dismissed" and "closed_at" in body:  # the API refuses an end for a dismissed incident
+    # The API accepts closed_at only for the status closed.
+    if body.get("status") == "dismissed" and "closed_at" in body:
         making.rest.append(("closed_at", body.pop("closed_at")))
     making.place_rest(body)
     body, repairs = repair(body)

@@ -24,7 +24,7 @@ class Reasons:
     _found: dict[tuple[str, str], tuple[int, list[int]]] = field(default_factory=dict)
 
     def add(self, line: int, violations: Iterable[Violation]) -> None:
-        """Add a row's violations. A row counts once for each reason."""
+        """Add a row's violations. Several violations with the same reason count as one."""
         for reason in {_reason(violation) for violation in violations}:
             if reason not in self._found and len(self._found) >= _KEPT:
                 reason = _OTHERS

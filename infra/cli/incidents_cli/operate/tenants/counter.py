@@ -133,7 +133,8 @@ def _write(reader: TenantReader, client: "DynamoDBClient", current: Year, below:
     if below is None:
         update, condition = "SET #count = :count", "#count = :read"
         values = {":count": count, ":read": str(current.counter)}
-    elif current.counter is not None and current.counter < below:  # lowered before, below another number
+    # The counter was lowered before, below another mistyped number.
+    elif current.counter is not None and current.counter < below:
         update, condition = "SET ignored_from = :from, ignored_to = :to", "#count < :from"
         values = {":from": str(below), ":to": str(current.counts[-1])}
     else:
