@@ -137,7 +137,7 @@ def drawn_end(random: Random) -> End:
 
 
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
-    """Handle the bodies that are not yet in the notes, ten at a time.
+    """Handle the bodies that the file ``notes`` does not record as handled, ten at a time.
 
     If ``end`` is given, the process ends at this point.
     """

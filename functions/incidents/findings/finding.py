@@ -76,8 +76,8 @@ class Finding(NamedTuple):
 class Skipped(NamedTuple):
     """A report that creates no incident. A metric counts ``reason``. ``source`` is the product that sent the report.
 
-    ``solved`` is set if the report is about a check that passed, or that somebody resolved in the hub. It has the
-    check's finding. The intake stores with the finding's sighting that the check is solved.
+    ``solved`` is set if the report is about a check that passed, or that somebody resolved in the hub. The value of
+    ``solved`` is the check's finding. The intake records in the finding's sighting that the check is solved.
     """
 
     reason: SkipReason

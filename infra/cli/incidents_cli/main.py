@@ -201,8 +201,7 @@ def build(
 @cli.command()
 def openapi() -> None:
     """Generate the OpenAPI document from the code, and print its path."""
-    # This import takes 0.8 s, because it loads all modules of the functions. Other commands do not need it.
-    from .documents import openapi as generator
+    from .documents import openapi as generator  # takes 0.8 s, because it imports all modules of the functions
 
     generator.FILE.write_text(generator.text())
     say(generator.FILE)

@@ -59,8 +59,7 @@ def set_(
 
     The version before is kept. The change applies to events that arrive from now on.
     """
-    # This import takes 0.4 s (botocore), so `--help` does not load it.
-    from incidents.storage.settings import INTAKE, Settings, SettingsMoved
+    from incidents.storage.settings import INTAKE, Settings, SettingsMoved  # takes 0.4 s, so `--help` does not load it
 
     deployment = Deployment(stack, region)
     if kinds is None and let_in is None and leave_out is None and not defaults:

@@ -129,8 +129,7 @@ def _short(minutes: int) -> str:
 
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
     """Write a picture of the trend. It shows p50 and p90 of each metric, and the number of incidents in each span."""
-    # This import takes 1.7 s. Only developers have this library installed.
-    import matplotlib as mpl
+    import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"

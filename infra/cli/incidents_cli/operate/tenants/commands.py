@@ -43,7 +43,6 @@ def verify(
     An interrupted run continues when you run the same command again.
     """
     from . import verify as walk  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
-
     from .reading import nothing_of  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
