@@ -32,9 +32,7 @@ SEED = 20261123
 
 
 def work(client: int, run: int, notes: Path) -> None:
-    """Run one client. The file ``notes`` records the client's requests and answers, so the client continues its last
-    run.
-    """
+    """Run one client. It continues its last run, because the file ``notes`` records its requests and answers."""
     client_module.client.cache_clear()  # a process must not share a connection with its parent
     random = Random(f"{SEED} {client} {run}")
     lasting: dict[int, Kind] = {}

@@ -36,8 +36,8 @@ OUR_OWN_TEXTS = {  # patterns that read only what this repository or a programme
 }  # fmt: skip
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "split")
 SHORT = 50  # characters
-# If a text is twice as long, a match may take this many times the steps. A quadratic pattern takes four times the
-# steps.
+# For a text that is twice as long, a match may take GROWTH times as many steps. A quadratic pattern takes four times as
+# many steps.
 GROWTH = 2.6
 
 

@@ -107,7 +107,8 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
             failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
             passing = _PASSING_REASONS.intersection(reasons)
-            # If both kinds of reason occur, the conflict may hide another failed condition. So try again.
+            # If a transaction was canceled for a conflict and for a failed condition, the conflict may hide a second
+            # failed condition. So try again.
             if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
                 raise ConditionFailed(failed) from error
             if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):

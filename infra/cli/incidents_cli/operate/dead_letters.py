@@ -46,7 +46,8 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     with _held(Deployment(stack, region)) as held:
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
-            source = " ".join(letter.source.split())  # two blanks separate columns
+            # Two blanks separate the columns of a printed line, so a column must not contain two blanks.
+            source = " ".join(letter.source.split())
             say(f"{letter.message_id}  {age}  {letter.reason}  {source}  {letter.account}")
         if not held:
             stderr.print("There are no dead letters.")

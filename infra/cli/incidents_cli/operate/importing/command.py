@@ -227,7 +227,8 @@ def _checked_app(job: Job, token: str, names: ClaimNames) -> str | None:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         raise StepFailed("The token is not a JWT.", "", f"Set {TOKEN} to a JWT, without `Bearer` before it.") from None
-    as_passed = {  # as the gateway passes them
+    # The gateway passes every claim as text.
+    as_passed = {
         name: f"[{' '.join(map(str, value))}]" if isinstance(value, list) else value for name, value in claims.items()
     }
     try:

@@ -24,7 +24,8 @@ _MONTHS = {
     5: ("may", "mai"), 6: ("jun", "juin"), 7: ("jul", "juil"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep",),
     10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
 }  # fmt: skip
-_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}  # an abbreviation such as CST has several meanings
+# Other abbreviations, such as CST, have several meanings.
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}
 
 # The patterns expect single spaces, because the texts are normalized before.
 _CLOCK = (
@@ -41,7 +42,7 @@ _DAY_NAMED = re.compile(
 )
 _MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-_EPOCH = {10: 1000, 13: 1}  # digits: the factor to milliseconds
+_EPOCH = {10: 1000, 13: 1}  # by the number of digits: the factor that gives milliseconds
 
 
 class DateRules(NamedTuple):

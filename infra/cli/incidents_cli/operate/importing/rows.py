@@ -47,7 +47,7 @@ class Row(NamedTuple):
     repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False
     warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
-    last_known: str | None = None  # the latest date of a mapped record at which the incident was changed
+    last_known: str | None = None  # the latest date in the columns mapped to last_known_at
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:

@@ -141,7 +141,8 @@ def _write(reader: TenantReader, client: "DynamoDBClient", current: Year, below:
         update, condition = "SET #count = :count, ignored_from = :from", "#count >= :from"
         values = {":count": count, ":from": str(below)}
         if current.ignored.stop - 1 <= (current.counter or 0):
-            update += ", ignored_to = #count"  # the counter at the time of the write
+            # The range ends at the value that the counter has at the time of the write.
+            update += ", ignored_to = #count"
     with guard.serving_tenant(reader.tenant_id):
         try:
             client.update_item(
