@@ -206,7 +206,7 @@ def _create(
 
 
 def _related(finding: Finding, incidents: IncidentRepository) -> list[str]:
-    """Return a tag for the incident of each related finding, such as of the signals of an attack sequence."""
+    """Return a tag for the incident of each related finding, such as a signal of an attack sequence."""
     tags: dict[str, None] = {}
     for key in finding.related_keys[:RELATED_INCIDENTS]:
         if key == finding.key or (sighting := incidents.sighting(key)) is None:

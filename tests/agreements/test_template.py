@@ -431,7 +431,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
 
 
 def test_a_change_of_the_issuer_or_a_claim_s_name_replaces_the_policy_that_versions_name() -> None:
-    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    """CloudFormation gives the new policy another name, so every version's description with the policy changes."""
     policy = RESOURCES["TokenSettings"]
     assert only_at_creation(policy["Type"]) >= {"Description"}
     assert named(policy["Properties"]["Description"]) == SETTINGS

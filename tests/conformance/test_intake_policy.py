@@ -1,4 +1,6 @@
-"""Tests of a tenant's policy on AWS's own DynamoDB Local: what becomes an incident, and how a control opens and closes.
+"""Tests of a tenant's policy on AWS's own DynamoDB Local.
+
+The policy decides which findings become incidents. Other tests follow a control that fails and passes.
 
 The events go through the handler of the queue.
 """

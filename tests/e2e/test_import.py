@@ -232,7 +232,7 @@ The same person created both incidents, so the fields that name a person are not
 
 
 def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
-    """Create incidents of many kinds; return the incidents by number, and the lines of an export of them."""
+    """Create incidents of many kinds. Return the incidents by number, and the lines of their export."""
     person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
     bodies: list[dict[str, Any]] = [
         {"title": "Plain"},

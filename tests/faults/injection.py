@@ -2,7 +2,7 @@
 
 The faults are injected where botocore sends a request to the network. If the name of a fault's kind ends in
 ``_BEFORE``, the table does not receive the request. If the name ends in ``_AFTER``, the table has already committed the
-request. The function cannot tell which of them happened.
+request. The function gets the same error in both cases.
 """
 
 import json

@@ -29,7 +29,7 @@ from tests.support.recorded import event
 
 CHECKOUT = Path(__file__).parents[2]
 ROOTS = ("functions", "infra/functions/documentation", "infra/functions/identity", "infra/cli", "client/src")
-OUR_OWN_TEXTS = {  # patterns that read only what this repository or a programmer wrote
+OUR_OWN_TEXTS = {  # patterns that read only texts of this repository or of its developers
     "infra/cli/incidents_cli/documents/openapi/operations.py", "infra/cli/incidents_cli/local/sam.py",
     "infra/cli/incidents_cli/local/routes.py", "infra/cli/incidents_cli/local/local_stack.py",
     "functions/incidents/storage/guard.py",

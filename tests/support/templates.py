@@ -56,7 +56,7 @@ def functions() -> dict[str, dict[str, Any]]:
 
 @cache
 def translated() -> dict[str, Any]:
-    """Return the service's template as SAM translates it: what CloudFormation gets. It takes two seconds."""
+    """Return the service's template as SAM translates it for CloudFormation. The translation takes two seconds."""
     if shutil.which(SAM[0]) is None:
         pytest.skip("SAM's translator needs uvx")
     command = (*SAM[:-1], "python", "-m", "tests.support.translate")

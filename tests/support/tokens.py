@@ -57,7 +57,7 @@ NAMESPACED = Form(
 
 
 class Locally(Enum):
-    """What happens to a token at the local stack."""
+    """The outcome of a token at the local stack."""
 
     GATEWAY = "refused by the gateway"
     PARSER = "refused by our parser"
@@ -115,7 +115,7 @@ class Mutation:
     own_names: Mapping[str, Any] = field(default_factory=dict)  # claims that keep their names in every form
 
     def outcome(self, form: Form) -> tuple[Locally, int | None]:
-        """Return what happens to the token, and our parser's status if it refuses the token."""
+        """Return the token's outcome at the local stack, and our parser's status if our parser refuses the token."""
         if form.gateway_reads_scopes or "scope" not in self.claims:
             return self.locally, self.parser
         return (Locally.OWN_DATA, None) if self.is_granted_in_code else (Locally.PARSER, self.parser or 403)

@@ -1,4 +1,6 @@
-"""Print what SAM makes of a template: `uvx --from aws-sam-cli python -m tests.support.translate < template.json`.
+"""Print a template as SAM translates it.
+
+Run it with `uvx --from aws-sam-cli python -m tests.support.translate < template.json`.
 
 This module runs in SAM's own environment, which has another version of pydantic than the functions. So the module
 imports nothing else from this repository.

@@ -74,7 +74,8 @@ def get_incident_metrics(window: Window, stored: StoredDays) -> dict[str, Any]:
 class _Groups:
     """Collects the groups of a window, and finds the groups with the most incidents.
 
-    A window can have 100 000 categories. So the packed categories of each day are kept in memory, not their tallies.
+    A window can have 100 000 categories. So memory holds the packed categories of each day, and not the tallies of all
+    categories.
     """
 
     def __init__(self, by: GroupBy) -> None:

@@ -319,7 +319,7 @@ def count_raised_by(incident_number: str) -> tuple[int, int] | None:
     """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
 
     A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's
-    numbers. If the counter ever reaches such a number, the create draws the next one.
+    numbers. If the counter ever reaches a number that exists already, the create draws the next number.
     """
     generated = parse_generated(incident_number)
     return generated if generated and generated[1] < 10**COUNTED_DIGITS else None

@@ -40,12 +40,15 @@ _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
 def line_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
-    """Return what a text of one line must not be or hold, or None. ``allowed`` are further characters it may hold."""
+    """Return the rule that a text of one line breaks, or None.
+
+    ``allowed`` are further characters that the text may hold.
+    """
     return _first_fault(text, _refused_in_line, allowed) or ("must not be blank" if _is_blank(text) else None)
 
 
 def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
-    """Return what a text of several lines must not hold, or None. ``allowed`` is as in ``line_fault``."""
+    """Return the rule that a text of several lines breaks, or None. ``allowed`` is as in ``line_fault``."""
     return _first_fault(text, _refused_in_paragraphs, allowed)
 
 
@@ -63,7 +66,7 @@ def undecided(text: str) -> frozenset[str]:
 
 
 def repair_line(text: str, kept: Set[str] = frozenset()) -> str:
-    """Return a text of one line without what ``line_fault`` refuses; an empty text if nothing visible is left.
+    """Return a text of one line without its refused characters (see ``line_fault``); "" if nothing visible is left.
 
     Line ends and tabs become a space, and U+FFFD becomes a question mark. Other refused characters are removed, except
     the characters in ``kept``.

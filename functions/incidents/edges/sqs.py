@@ -102,7 +102,7 @@ def share(left: float, waiting: int) -> float:
 
 
 def _end(failed: list[tuple[Record, Exception]], waiting: list[Record], afterwards: Afterwards) -> list[Record]:
-    """Give up or put back the messages, and return those that SQS must deliver again."""
+    """Give up the failed messages and put back the waiting ones. Return the messages that SQS must deliver again."""
     undone = []
     for record, error in failed:
         try:

@@ -52,7 +52,7 @@ def one_form(asset: str | None, place: Place) -> str | None:
 
 
 def is_same(asset: str, other: str) -> bool:
-    """Return whether two ids name one asset: they are equal, or one is the last part of the other, an ARN."""
+    """Return whether two ids name one asset: they are equal, or one id is an ARN that ends with the other id."""
     longer, shorter = (asset, other) if len(asset) >= len(other) else (other, asset)
     if longer == shorter:
         return True

@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
     @property
     def facts(self) -> intake_policy.Facts:
-        """What the policy needs to know."""
+        """The facts that the tenant's policy decides from."""
         names = tuple(self.names)
         return intake_policy.Facts(self.kind, self.severity, self.source, names, self.by_hand, self.exploited)
 

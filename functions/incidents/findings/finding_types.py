@@ -26,7 +26,8 @@ _OWN_WORDS = ("Namespace", "Category", "Classifier")  # CrowdStrike sends one ty
 def names_of(product: str, types: Sequence[str]) -> list[str]:
     """Return the names of a finding's types: the product's own type alone, or else the types as the event has them.
 
-    ``product`` is the event source of the product. At most 50 types count, and 256 characters of each.
+    ``product`` is the event source of the product. Only the first 50 types are used, and only the first 256 characters
+    of each type.
     """
     types = [text[: model.TAG_CHARACTERS] for text in types[: model.TAGS]]
     if product in _WITH_OWN_TYPES:

@@ -1,4 +1,4 @@
-"""What both formats of Security Hub share: the product that found the problem, the finding's key, kind and category."""
+"""The code for both formats of Security Hub: a finding's product, key, kind and category."""
 
 import json
 import re

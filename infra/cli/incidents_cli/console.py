@@ -85,7 +85,7 @@ def step(doing: str, done: str) -> Iterator[None]:
 
 @contextmanager
 def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
-    """If somebody presses Ctrl-C, print the text ``left`` about what is left behind. ``left`` may be a function."""
+    """If somebody presses Ctrl-C, print ``left``: a text about the unfinished work, or a function that returns one."""
     try:
         yield
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 
 def create(stack: Stack) -> list[str]:
-    """Replace the API's routes with those in its OpenAPI body. Return keys like ``GET /api/v1/grc/incidents``."""
+    """Replace the API's routes with the routes in its OpenAPI body. Return keys like ``GET /api/v1/grc/incidents``."""
     _remove_all(stack)
     return create_from(DeployedTemplate(stack).member("Api", "Body"), stack, stack.api_id)
 

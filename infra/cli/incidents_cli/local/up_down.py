@@ -83,7 +83,7 @@ def up(
 
 
 def left_behind(folder: StackFolder) -> str:
-    """Return what an interrupted `incidents up` leaves behind, and what to do."""
+    """Return a text about the remains of an interrupted `incidents up`, with advice."""
     stack, to_start = load(folder), command("up")
     if stack is None or not emulator.is_alive(stack):
         return f"No stack runs. Start the stack: {to_start}"

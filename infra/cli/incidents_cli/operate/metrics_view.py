@@ -128,7 +128,7 @@ def _short(minutes: int) -> str:
 
 
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
-    """Write a picture of the trend. It shows p50 and p90 of each metric, and the number of incidents in each span."""
+    """Write a picture of the trend: p50 and p90 of each metric, and the number of incidents in each span."""
     import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
 
     mpl.use("agg")

@@ -1,6 +1,6 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are those of the service, because this module calls the service's own modules. There is one exception. This
+The rules are the service's rules, because this module calls the service's own modules. There is one exception. This
 machine's Python may know fewer characters than the service's Python, so an unassigned character is accepted here, and
 only the service accepts or refuses it.
 """

@@ -15,8 +15,8 @@ from typing import Self
 
 from ...console import MAY_YOU_WRITE, StepFailed, open_private
 
-# Seconds between two commits. A crash loses the records since the last commit. The next import sends those rows again,
-# with the same idempotency keys.
+# Seconds between two commits. A crash loses the records since the last commit. The next import sends the unrecorded
+# rows again, with the same idempotency keys.
 _SECONDS = 1.0
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)",

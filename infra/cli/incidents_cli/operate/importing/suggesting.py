@@ -25,7 +25,7 @@ _CHOICES = ("status", "severity")
 
 @dataclass
 class _Column:
-    """What the cells of a column have in common."""
+    """The facts about the cells of a column."""
 
     name: str
     filled: int = 0

@@ -1,4 +1,4 @@
-"""What the names and the values of other programs' columns mean: the data in ``words.toml``."""
+"""The meanings of the names and values of other programs' columns. The data is in ``words.toml``."""
 
 import tomllib
 from functools import cache

@@ -114,7 +114,7 @@ def _apps(day: Item) -> set[str]:
 def _faults(stored: DayBucket, wanted: Totals) -> Iterator[str]:
     """Yield a description of each difference between a stored bucket and the day's incidents."""
     rows = tally.merged(stored.rows(), lambda group: group)
-    # Such a bucket belongs to a day without categories, or to release 0.1.0.
+    # A bucket without categories is right on a day without categories, and in a table of release 0.1.0.
     if not stored.categories and _plain(rows) == _plain(wanted):
         return
     if _plain(rows) != _plain(tally.merged(wanted.items(), lambda group: group._replace(category=None))):
