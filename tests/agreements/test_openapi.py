@@ -318,4 +318,4 @@ def test_a_page_of_another_origin_may_read_every_documented_header_and_the_reque
     refusals = DOCUMENT["components"]["responses"].values()
     documented = {name.lower() for answer in (*answers, *refusals) for name in answer.get("headers", {})}
 
-    assert set(cors["ExposeHeaders"]) == documented | {"apigw-requestid"}  # the gateway's own header, in each answer
+    assert set(cors["ExposeHeaders"]) == documented | {"apigw-requestid"}  # the gateway adds this header to each answer

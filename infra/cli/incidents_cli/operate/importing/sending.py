@@ -112,8 +112,9 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     value = getattr(incident, field)
     if field == "lessons_learned":
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
-    # The API derives the minutes if both timestamps are known. If the row gave both, ``check`` has already compared
-    # them with the row's minutes. If the API set one of the timestamps, the minutes may differ from the row's.
+    # The API derives the minutes from two timestamps. If the row has both timestamps, ``check`` has already compared
+    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ from the
+    # row's minutes.
     if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))
