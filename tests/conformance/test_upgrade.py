@@ -41,7 +41,7 @@ WALKED = {
     "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
     "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
 }  # fmt: skip
-"""The kinds of items behind each name in the report of `incidents verify`."""
+"""The kinds of items that each name in the report of `incidents verify` stands for."""
 ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
 
 Document = dict[str, Any]

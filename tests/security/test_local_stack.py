@@ -29,7 +29,7 @@ from tests.support.checkout import PATH, Checkout
 
 FUNCTIONS = "/2015-03-31/functions"
 TRIED = Counter[str]()
-"""How many attacks the tests of this module have made, by the attacker."""
+"""The numbers of attacks that the tests of this module have made, by attacker."""
 SCRIPT = """
 const attacks = ATTACKS;
 const tell = (told) => { document.body.textContent = "told: " + JSON.stringify(told); };

@@ -125,7 +125,7 @@ LISTS = ID_LISTS | {"tags"}
 
 LINES = frozenset({"incident_number", "title", "category", "source", "owner_id"}) | LISTS
 PARAGRAPHS = frozenset({"description", "root_cause"})
-"""Texts of one line, also as the items of a list, and texts of several lines: ``texts`` has their rules."""
+"""The fields with texts of one line (or lists of them) and with texts of several lines. ``texts`` has the rules."""
 
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
@@ -166,9 +166,9 @@ _PAIRS_IN_ORDER = (
     ("occurred_at", "reported_at"),  # needed only if detected_at is unknown
 )
 LAST_KNOWN_END = "closed-at-last-known"
-"""The tag of an incident whose end nobody knows: ``closed_at`` is the last date that is known of it.
+"""The tag of an incident whose end is unknown. ``closed_at`` is then the last known date of the incident.
 
-Its ``mttr_minutes`` are not derived. The metrics count the minutes to that date as ``imported``.
+The incident's ``mttr_minutes`` are not derived. The metrics count the minutes to ``closed_at`` as ``imported``.
 """
 MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AccountMapOf = Callable[[Stack], "AccountMap"]
 """A function that returns the account map of a running stack.
 
-``up`` has it as a parameter, because ``local`` must not import from ``operate``.
+``up`` has this function as a parameter, because ``local`` must not import from ``operate``.
 """
 
 SAMPLE_ACCOUNT = "111122223333"

@@ -55,9 +55,8 @@ def set_(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Change which findings become incidents of a tenant. What you do not name stays as it is.
-
-    The version before is kept. The change applies to events that arrive from now on.
+    """Change which findings become incidents of a tenant. Settings that you do not name stay unchanged. The previous
+    version is kept. The change applies to events that arrive from now on.
     """
     from incidents.storage.settings import INTAKE, Settings, SettingsMoved  # takes 0.4 s, so `--help` does not load it
 

@@ -16,7 +16,7 @@ from .job import ClosedWithoutDate
 from .rows import Row
 
 _ENDS = {"closed": "closed_at", "contained": "contained_at"}
-"""The statuses that need a date. The API would stamp the date of the import, which is never the right one."""
+"""The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
 

@@ -21,14 +21,14 @@ from .moments import DateRules
 PRESETS = Path(__file__).with_name("presets")
 OPEN = "?"
 LAST_KNOWN = "last_known_at"
-"""The target of a column whose date proves that the row was alive then. It is no field of an incident."""
+"""The target of a column with the date of an incident's last activity. This target is not a field of an incident."""
 
 Rest = Literal["description", "tags", "refuse", "leave_out"]
 FIELDS = tuple(field for field in model.FIELDS if field not in model.STAMPED | {"is_deleted"})
 """The fields of a create."""
 TARGETS = frozenset(FIELDS) | {LAST_KNOWN}
 CHOICES = frozenset({"status", "severity", "source_type"})
-"""The fields of a fixed set of values."""
+"""The fields that have a fixed set of values."""
 
 _KNOWN = {
     "encoding", "separator", "sheet", "zone", "date_order", "date_formats", "decimal", "list_separators", "rest",
