@@ -107,7 +107,7 @@ def as_ocsf(event: Event) -> Event:
 
 
 def catalog() -> list[Event]:
-    """Return failures of as many controls as a catalog has, in both formats, of all severities."""
+    """Return failures of a complete catalog of controls, in both formats and with all severities."""
     severities = ["CRITICAL", *["HIGH"] * 2, *["MEDIUM"] * 5, *["LOW"] * 2, "INFORMATIONAL"]
     types = ["Software and Configuration Checks/Industry and Regulatory Standards",
              "Effects/Data Exposure/AWS-Foundational-Security-Best-Practices"]  # fmt: skip

@@ -57,7 +57,7 @@ def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
 
 @pytest.fixture
 def role(stack: Checkout, aws: Callable[[str], Any]) -> str:
-    """Return a role of the stack, without which no function can be created."""
+    """Return a role of the stack, because a new function needs a role."""
     name = stack.status["functions"]["create_incident"]
     found: str = aws("lambda").get_function_configuration(FunctionName=name)["Role"]
     return found

@@ -30,7 +30,7 @@ class Shape(NamedTuple):
 
 _DIRECTORY = "5f0c9a1e-3b1d-4d6a-9d0c-0a1b2c3d4e5f"
 _ORGANIZATION = "org_9ybsU1dN2dKfDkBi"
-# The tokens of the page, in its order: tenant, application, scopes.
+# The correct tenant, application and scopes of each token on the page, in the order of the page.
 _OF_THE_PAGE: dict[str, list[tuple[str, str | None, frozenset[str]]]] = {
     "Microsoft Entra ID": [
         (_DIRECTORY, None, BOTH),
