@@ -24,8 +24,8 @@ class House(NamedTuple):
     """A tree of modules with its rooms.
 
     ``floors`` lists the rooms from the top floor down. Rooms on the same floor must not import from each other.
-    ``figure`` is a pattern for the measured time that a hidden import saves at a start. The line of each hidden import
-    must have a match of the pattern. If ``figure`` is None, every hidden import is forbidden.
+    ``figure`` is a pattern for the measured time that a hidden import saves at a start. The pattern must match a part
+    of the hidden import's line. If ``figure`` is None, every hidden import is forbidden.
     """
 
     root: Path

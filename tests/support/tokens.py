@@ -105,7 +105,7 @@ class Mutation:
     text: Callable[[str], str] = as_it_is
     sent: Callable[[str, str], Sent] = bearer
     locally: Locally = Locally.GATEWAY
-    parser: int | None = None  # our parser's status for these claims, or None if nothing is wrong with the claims
+    parser: int | None = None  # our parser's status for these claims; None for valid claims
     # A known bug of the emulator, if the emulator differs from AWS for this token.
     fault: str = ""
     # The reason why the token is valid, if nothing is wrong with it.

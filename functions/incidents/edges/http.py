@@ -129,6 +129,6 @@ def _claim_names() -> ClaimNames:
     names = os.environ.get("TOKEN_CLAIMS")
     if names is None:
         if start.is_on_lambda():
-            raise RuntimeError("TOKEN_CLAIMS is missing: the default claims would be trusted instead of the deployed ones")
+            raise RuntimeError("TOKEN_CLAIMS is missing: without it, the default claims would be trusted")
         return ClaimNames()
     return claim_names(names)

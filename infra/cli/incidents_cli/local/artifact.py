@@ -82,7 +82,7 @@ def services_called() -> set[str]:
 def _unreadable(path: Path, line: int) -> NoReturn:
     raise StepFailed(
         f"{path.name}, line {line}: the build cannot read for which AWS service this line makes a client.", "",
-        'Write sdk.make_client("SERVICE"). The build removes the botocore data of every service that no such call names.',
+        'Write sdk.make_client("SERVICE"). The build removes the botocore data of all services without such a call.',
     )  # fmt: skip
 
 
