@@ -260,7 +260,7 @@ def test_the_description_of_a_member_names_its_default() -> None:
 def test_no_parameter_has_a_value_that_the_documentation_page_would_send_as_a_filter() -> None:
     for name, parameter in PARAMETERS:
         assert {"example", "examples"}.isdisjoint({*parameter, *parameter["schema"]}), (name, parameter["name"])
-        if "default" in parameter["schema"]:  # the test sends the default, which must change nothing
+        if "default" in parameter["schema"]:  # the page sends the default, which must change nothing
             assert parameter["name"] in {"limit", "order", "include_deleted", "group_by", "interval"}
 
 
