@@ -119,9 +119,9 @@ def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_
 
 
 def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
-    """The denial names roles and policies by ARN, so it holds whatever the stacks' names are.
+    """The denial names roles and policies by ARN, so the denial does not depend on the names of stacks.
 
-    No parameter can remove it.
+    No parameter can remove the denial.
     """
     denial = DELIVERY["OutOfReach"]
     assert "Condition" not in denial

@@ -70,8 +70,8 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     null, true or false.
 
     Raises NotAuthenticated if the token has no expiry, has expired, has another issuer, or is not an access token.
-    Raises NotPermitted if any other claim is unusable. If ``issuer`` is None, the function is not deployed, and every
-    issuer is accepted.
+    Raises NotPermitted if any other claim is unusable. If ``issuer`` is None, the function is not deployed, and accepts
+    every issuer that the gateway accepted.
     """
     expiry = str(claims.get("exp", ""))
     if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:

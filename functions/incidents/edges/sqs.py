@@ -25,8 +25,8 @@ class Afterwards(NamedTuple):
     """The two actions at the end of a batch. A part of the run time is kept for them.
 
     ``put_back`` sends a copy of a message that was not begun, because a copy is visible at once and its receives count
-    from zero again. ``give_up`` takes a failed message and its error, and returns whether the message need not be
-    delivered again.
+    from zero again. ``give_up`` takes a failed message and its error, and returns true if SQS need not deliver the
+    message again.
     """
 
     put_back: Callable[[Record], None]

@@ -1,7 +1,7 @@
 """Read findings of the second version of Security Hub, in the format OCSF.
 
 "OCSF findings" in the Security Hub user guide describes the fields. The severity ids are OCSF's: 6 fatal, 5 critical,
-4 high, 3 medium, 2 low, 1 informational. Fatal becomes critical. The class of a finding is one of OCSF's.
+4 high, 3 medium, 2 low, 1 informational. Fatal becomes critical. The class of a finding is a class of OCSF.
 """
 
 from . import assets, health, security_hub
