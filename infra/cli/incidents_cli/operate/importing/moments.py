@@ -42,7 +42,9 @@ _DAY_NAMED = re.compile(
 )
 _MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-_EPOCH = {10: 1000, 13: 1}  # by the number of digits: the factor that gives milliseconds
+# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
+# milliseconds.
+_EPOCH = {10: 1000, 13: 1}
 
 
 class DateRules(NamedTuple):
