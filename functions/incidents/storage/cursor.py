@@ -27,7 +27,7 @@ from ..domain.errors import MalformedRequest
 from ..domain.identity import Identity
 
 _NONCE_BYTES = _TAG_BYTES = 16
-_POSITION_BYTES = 32  # one HMAC-SHA-256; the longest position, an incident's id, has 30
+_POSITION_BYTES = 32  # the size of one HMAC-SHA-256; the longest position is an incident's id, with 30 bytes
 _LABELS = b"tag of a cursor", b"position of a cursor"
 
 
@@ -89,7 +89,11 @@ def _crypt(key: bytes, tag: bytes, text: bytes) -> bytes:
 
 
 def _key_for(label: bytes, key: bytes) -> bytes:
-    """Return the key for one purpose. No label begins with ``[``, as the texts do that 0.1.0 gave to the MAC."""
+    """Return the key for one purpose, derived from ``key`` and the purpose's label.
+
+    Release 0.1.0 used ``key`` directly, for texts that begin with ``[``. No label begins with ``[``, so no derived key
+    equals a MAC of that release.
+    """
     return hmac.digest(key, label, "sha256")
 
 
