@@ -105,7 +105,10 @@ def test_the_client_s_own_tests_use_every_method() -> None:
 
 
 def test_the_client_s_readme_prepares_its_examples_as_the_page_does() -> None:
-    """The suites run the page's lines. The client's own tests get the URL and the token from the environment."""
+    """No test runs the readme's lines, so they must equal the page's lines, which the suites run.
+
+    The client's own tests get the URL and the token from the environment instead.
+    """
     readme = (CHECKOUT / "client" / "README.md").read_text()
     assert documents.blocks(readme, "bash") == documents.blocks(documents.PAGES["client.md"], "bash")[:1]
 

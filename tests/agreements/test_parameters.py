@@ -34,7 +34,7 @@ def test_every_parameter_has_one_group_and_its_own_label() -> None:
 
 
 def test_there_are_no_more_parameters_than_somebody_has_to_set() -> None:
-    """The decision on eight removed parameters left 28. Each later one is named here."""
+    """A decision removed eight parameters and kept 28. This test names each parameter that was added later."""
     assert len(set(PARAMETERS) - {*CLAIM_PARAMETERS, "QueueKmsKeyArn"}) == 28
 
 

@@ -368,7 +368,8 @@ GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
 The keys in the secrets change only together with the parameter CursorKeysVersion.
 """
 POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
-SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a description
+# The values of these parameters are too long for a version's description.
+SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
@@ -417,7 +418,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
-        if one == "TokenSettings":  # a policy's ARN, in the partition with the longest name
+        if one == "TokenSettings":  # a policy's ARN in the AWS partition with the longest name
             return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-TokenSettings-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:
@@ -431,7 +432,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
 
 
 def test_a_change_of_the_issuer_or_a_claim_s_name_replaces_the_policy_that_versions_name() -> None:
-    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    """CloudFormation gives the new policy another name, so every version's description with the policy changes."""
     policy = RESOURCES["TokenSettings"]
     assert only_at_creation(policy["Type"]) >= {"Description"}
     assert named(policy["Properties"]["Description"]) == SETTINGS

@@ -145,9 +145,7 @@ def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, t
 
 
 def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
-    """A second writer changes the incident after the export has read the incident but not its changes, or the other way
-    round.
-    """
+    """A second writer changes the incident between the export's reads of the incident and of its changes."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     written: list[str] = []

@@ -232,7 +232,7 @@ The same person created both incidents, so the fields that name a person are not
 
 
 def exported(stack: Checkout, tenant: str) -> tuple[dict[str, Any], str]:
-    """Create incidents of many kinds; return the incidents by number, and the lines of an export of them."""
+    """Create incidents of many kinds. Return the incidents by number, and the lines of their export."""
     person, scanner = stack.caller(stack.token(tenant)), stack.caller(stack.token(tenant, app="scanner"))
     bodies: list[dict[str, Any]] = [
         {"title": "Plain"},
@@ -290,7 +290,10 @@ def test_the_import_of_an_export_makes_the_same_incidents(
 
 
 def _for_its_application(stack: Checkout, arguments: list[str], folder: Path) -> None:
-    """Import the application's incident: the API draws its number, because an application cannot give this one."""
+    """Import the application's incident.
+
+    The API assigns a new number, because an application cannot give the old number.
+    """
     errors = folder / "export.jsonl.errors.jsonl"
     refused = stack.run(*arguments)
     assert counts(refused) == {"created": 0, "already there": 0, "failed": 1, "left out": 6}

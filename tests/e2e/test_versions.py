@@ -87,9 +87,10 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
 def test_a_deployment_of_parameters_alone_publishes_only_the_functions_that_use_them(
     pool: Pool, caller: Caller
 ) -> None:
-    """With rotated cursor keys, as in docs/runbooks/keys.md, and a claim's name, which no version's description has.
+    """The deployment rotates the cursor keys, as in docs/runbooks/keys.md, and changes the name of the scopes' claim.
 
-    With this name, only the functions check scopes.
+    No version's description contains this name. Because of the name, only the functions check scopes, and not the
+    gateway.
     """
     rotated = {"list_incidents", "list_incident_changes"}
     changed = {operation_name(name) for name in operations()}

@@ -40,7 +40,8 @@ class Scenario(NamedTuple):
     handler: http.Handler
     # Returns the event, from the caller's claims and the id of the existing incident.
     event: Callable[[dict[str, str], str], Event]
-    changes: int  # the number of all changes after one run
+    # The incident's number of changes after the request ran once.
+    changes: int
     incidents: int = 1
     statuses: tuple[int, ...] = (200,)
     deleted: bool = False  # true if the existing incident is deleted before the request

@@ -103,7 +103,7 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
         else:
             answer = under_fault(scenario.handler, event, clock, plan)
             status = answer["statusCode"]
-            # Only a transaction can meet this kind of fault, and no transaction follows.
+            # This kind of fault happens only to transactions, and the request makes no further transaction.
             if not plan.hits:
                 continue
         waited = clock.seconds - started

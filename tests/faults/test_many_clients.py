@@ -32,7 +32,7 @@ SEED = 20261123
 
 
 def work(client: int, run: int, notes: Path) -> None:
-    """Run one client, starting where the notes of its last run end."""
+    """Run one client. It continues its last run, because the file ``notes`` records its requests and answers."""
     client_module.client.cache_clear()  # a process must not share a connection with its parent
     random = Random(f"{SEED} {client} {run}")
     lasting: dict[int, Kind] = {}

@@ -1,7 +1,7 @@
 """Tests that a cursor is accepted only unchanged, and that it tells its bearer nothing.
 
-The tests try 10,000 changed cursors. Each of them is refused and reads nothing. They also decode what a bearer can
-decode of every cursor, and look for the incidents of others.
+The tests try 10,000 changed cursors. Each of them is refused and reads nothing. They also decode every cursor in all
+ways that are open to a bearer, and search the results for other people's incidents.
 """
 
 import json
@@ -141,7 +141,7 @@ def every_cursor(read: List, query: str, caller: dict[str, str]) -> list[str]:
 
 
 def decodings(cursor: str) -> Iterator[bytes]:
-    """Yield everything that somebody without the key can make of a cursor."""
+    """Yield every text that a person without the key can decode from a cursor."""
     yield cursor.encode()
     for cut in range(4):
         for padded in (cursor[cut:], cursor[cut:][::-1]):
@@ -150,7 +150,7 @@ def decodings(cursor: str) -> Iterator[bytes]:
 
 
 def told(incident_id: str) -> set[bytes]:
-    """Return the texts and bytes that would tell an incident's id, or the moment of its creation."""
+    """Return the texts and bytes that would reveal an incident's id or the moment of its creation."""
     made = ULID.from_str(incident_id.removeprefix("inc_"))
     moment = made.milliseconds
     return {
@@ -163,7 +163,7 @@ def told(incident_id: str) -> set[bytes]:
 def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
     service: str, monkeypatch: pytest.MonkeyPatch, promise: Callable[[str, str], None]
 ) -> None:
-    monkeypatch.setattr("incidents.storage.page_reader.ITEMS_READ", 2)  # a page then ends at others' incidents
+    monkeypatch.setattr("incidents.storage.page_reader.ITEMS_READ", 2)  # pages then end at incidents of other callers
     app, other = claims(app_id="soc-portal"), claims(app_id="scanner")
     ids = []
     for number in range(4):
@@ -185,7 +185,7 @@ def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
     assert found == []
     assert len({len(cursor) for cursor in seen}) == 1
     assert len(set(seen)) == len(seen) > 50
-    # At the bound of a read, a page is short, and its cursor is at an incident of somebody else.
+    # A page that reaches the limit of a read is short. Its cursor is at an incident that the caller may not read.
     assert any(not json.loads(list_(f"limit=1&include_deleted=true&cursor={cursor}", app)["body"])["items"]
                for cursor in every_cursor(list_, "limit=1&include_deleted=true", app))  # fmt: skip
     promise(

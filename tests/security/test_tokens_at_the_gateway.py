@@ -69,9 +69,9 @@ def answered() -> list[int]:
 def written_to_others(stack: Checkout) -> Callable[[], Writes]:
     """Return a function that returns the writes to the table since its last call.
 
-    It leaves out writes to the data of genuine bearers. It also leaves out writes of the metrics jobs, because the jobs
-    may write at any time and only compute from earlier writes. The function reads the stream, which has every write. So
-    the table need not be read twice for each mutation.
+    The function leaves out writes to the data of genuine bearers. It also leaves out writes of the metrics jobs,
+    because the jobs may write at any time and only compute from earlier writes. The function reads the stream, which
+    has every write. So the table need not be read twice for each mutation.
     """
     status = stack.status
     stream = TableStream(status["endpoint_url"], status["table_name"], status["access_key_id"])

@@ -78,7 +78,7 @@ class Metered:
 class Used:
     """The units and calls that were used so far.
 
-    The units of a transaction are those that DynamoDB Local reports.
+    For a transaction, these are the units that DynamoDB Local reports.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests that commands print no control characters of other people, and write to no file of other people."""
+"""Tests that commands print no control characters from other people's texts, and write to no file of another user."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tests of the record of a running stack: busy or broken, and a record of an earlier version."""
+"""Tests of commands on a recorded stack that is busy or broken, or that an earlier version recorded."""
 
 import json
 import os

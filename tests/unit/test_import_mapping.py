@@ -1,4 +1,4 @@
-"""Tests of mappings: the exports of other programs become the right incidents, and what is ambiguous is asked."""
+"""Tests that mappings turn the exports of other programs into the right incidents, and ask about ambiguous values."""
 
 import json
 from datetime import UTC
@@ -43,7 +43,7 @@ def written(folder: Path, content: str | bytes, name: str = "export.csv") -> Pat
 
 
 def shown(row: Row, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
-    """Return the values of a row in the forms of the files of expected incidents: an amount is a text."""
+    """Return the values of a row as in the files of expected incidents, in which an amount is a text."""
     return {n: str(v) if n == "financial_impact" else v for n, v in checked(row, without_date).items()}
 
 

@@ -102,7 +102,7 @@ def test_an_import_reports_a_full_disk_and_continues_after_its_last_written_row(
         assert progress.made(f"{999:064}") is None
 
 
-# --- does the incident match the row?
+# --- the comparison of an incident with its row
 
 
 def read_back(incident: Any) -> Incident:

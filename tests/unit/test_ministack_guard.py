@@ -74,7 +74,10 @@ def sent(
 
 
 def body_in(parts: list[bytes], *, ends: bool = True) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return a receiver of a body in parts. After the last part, nothing comes, also if the body does not end."""
+    """Return an ASGI receiver that gives a body in parts.
+
+    After the last part, it waits forever, even if the body is not complete.
+    """
     left = list(parts)
 
     async def receive() -> dict[str, Any]:
@@ -287,7 +290,8 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
         load = calls.load()
         key = [(b"host", HOST.encode()), (b"authorization", signed(KEY).encode())]
         other = asyncio.create_task(guard(scope | {"path": "/", "headers": key}, None, None))
-        while len(seen) < 4:  # what functions ask of the emulator does not wait
+        # Three requests to APIs are in the emulator, and one request of a function, which does not wait.
+        while len(seen) < 4:
             await asyncio.sleep(0)
         finish.set()
         await asyncio.gather(*requests, other)
@@ -321,7 +325,7 @@ async def echo(scope: object, receive: Any, send: Any) -> None:
 def posted(*requests: tuple[list[bytes], bool]) -> list[tuple[int, bytes]]:
     """Send requests to an API at the same time, with a limit of one call. Return the statuses and the bodies.
 
-    Each request has the parts of its body, and whether the body ends after them.
+    Each request is a pair: the parts of its body, and whether the body is complete after these parts.
     """
 
     async def one(guard: Guard, parts: list[bytes], ends: bool) -> tuple[int, bytes]:

@@ -145,7 +145,7 @@ def _known(given: Mapping[str, Any], kind: type) -> None:
     """Raise TypeError for an unknown keyword argument, as Python does for a function with named parameters."""
     for name in given:
         if name not in kind.__annotations__:
-            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # a slip, no other word
+            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # a typo, not another word
             meant = f"did you mean {closest[0]}?" if closest else f"use one of {', '.join(kind.__annotations__)}"
             raise TypeError(f"{name!r} is not a keyword argument here; {meant}")
 

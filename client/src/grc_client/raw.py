@@ -36,35 +36,35 @@ class RawIncidents:
         self._send = send
 
     def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> RawResponse[Incident]:
-        """Like ``Incidents.create``, but return the answer."""
+        """Like ``Incidents.create``, but return the API's answer before it is parsed."""
         return self._send(calls.create_incident(idempotency_key, fields))
 
     def get(self, incident_id: str) -> RawResponse[Incident]:
-        """Like ``Incidents.get``, but return the answer."""
+        """Like ``Incidents.get``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[Page[Incident]]:
-        """Like ``Incidents.list``, but return the answer."""
+        """Like ``Incidents.list``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incidents(filters))
 
     def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.update``, but return the answer."""
+        """Like ``Incidents.update``, but return the API's answer before it is parsed."""
         return self._send(calls.update_incident(incident_id, if_match, changes))
 
     def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
-        """Like ``Incidents.delete``, but return the answer."""
+        """Like ``Incidents.delete``, but return the API's answer before it is parsed."""
         return self._send(calls.delete_incident(incident_id, if_match))
 
     def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
-        """Like ``Incidents.restore``, but return the answer."""
+        """Like ``Incidents.restore``, but return the API's answer before it is parsed."""
         return self._send(calls.restore_incident(incident_id, if_match))
 
     def changes(
         self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> RawResponse[Page[Change]]:
-        """Like ``Incidents.changes``, but return the answer."""
+        """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def follow(
@@ -86,7 +86,7 @@ class RawIncidents:
             call = calls.list_incident_updates(None, page.next_cursor)
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
-        """Like ``Incidents.metrics``, but return the answer."""
+        """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_metrics(window))
 
     def _page(self, call: Call[Slice[T]]) -> RawResponse[Page[T]]:
@@ -105,35 +105,35 @@ class AsyncRawIncidents:
     async def create(
         self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.create``, but return the answer."""
+        """Like ``Incidents.create``, but return the API's answer before it is parsed."""
         return await self._send(calls.create_incident(idempotency_key, fields))
 
     async def get(self, incident_id: str) -> RawResponse[Incident]:
-        """Like ``Incidents.get``, but return the answer."""
+        """Like ``Incidents.get``, but return the API's answer before it is parsed."""
         return await self._send(calls.get_incident(incident_id))
 
     async def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[AsyncPage[Incident]]:
-        """Like ``Incidents.list``, but return the answer."""
+        """Like ``Incidents.list``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incidents(filters))
 
     async def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.update``, but return the answer."""
+        """Like ``Incidents.update``, but return the API's answer before it is parsed."""
         return await self._send(calls.update_incident(incident_id, if_match, changes))
 
     async def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
-        """Like ``Incidents.delete``, but return the answer."""
+        """Like ``Incidents.delete``, but return the API's answer before it is parsed."""
         return await self._send(calls.delete_incident(incident_id, if_match))
 
     async def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
-        """Like ``Incidents.restore``, but return the answer."""
+        """Like ``Incidents.restore``, but return the API's answer before it is parsed."""
         return await self._send(calls.restore_incident(incident_id, if_match))
 
     async def changes(
         self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> RawResponse[AsyncPage[Change]]:
-        """Like ``Incidents.changes``, but return the answer."""
+        """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
     def follow(
@@ -155,7 +155,7 @@ class AsyncRawIncidents:
             call = calls.list_incident_updates(None, page.next_cursor)
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
-        """Like ``Incidents.metrics``, but return the answer."""
+        """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return await self._send(calls.get_incident_metrics(window))
 
     async def _page(self, call: Call[Slice[T]]) -> RawResponse[AsyncPage[T]]:

@@ -97,6 +97,7 @@ def check_size(incident: Incident) -> None:
     Fields that the server may write do not count, so that a stamp can never make an incident too large.
     """
     written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
-    del written["version"]  # the first release, whose largest incidents must stay changeable, measured without it
+    # The first release did not count the version, and the largest incidents of that release must stay changeable.
+    del written["version"]
     if len(dump_incident(cast("Incident", written)).encode()) > model.DOCUMENT_BYTES:
         raise IncidentTooLarge(f"The incident {SIZE_RULE}")

@@ -93,7 +93,11 @@ def _crypt(key: bytes, tag: bytes, text: bytes) -> bytes:
 
 
 def _key_for(label: bytes, key: bytes) -> bytes:
-    """Return the key for one purpose. No label begins with ``[``, as the texts do that 0.1.0 gave to the MAC."""
+    """Return the key for one purpose, derived from ``key`` and the purpose's label.
+
+    Release 0.1.0 used ``key`` directly, for texts that begin with ``[``. No label begins with ``[``, so no derived key
+    equals a MAC of that release.
+    """
     return hmac.digest(key, label, "sha256")
 
 

@@ -51,7 +51,7 @@ def app() -> None:
     os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
     try:
         sys.exit(cli(standalone_mode=False))
-    except ClickException as misuse:  # its text may quote an argument, such as the name of a file
+    except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)

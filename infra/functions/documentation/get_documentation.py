@@ -22,7 +22,7 @@ PATH = "/api/v1/grc/incidents"
 HERE = Path(__file__).parent
 _WEIGHT = re.compile(r"\s*q=(0?\.[0-9]{0,9}|0|1(?:\.0{0,9})?)\s*")
 _ENTITY_TAGS = re.compile(r'(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*')
-SECONDS_FRESH = 300  # a browser uses its copy for this time; then it asks again, and sends the copy's ETag
+SECONDS_FRESH = 300  # for this time, a browser uses its copy; then it asks again, with the copy's ETag
 
 
 class Text:

@@ -58,7 +58,7 @@ BATCH = 5  # the number of changes that a reader of the table's stream processes
 READER_MS = 60  # the run time of each of the stream's two readers, per batch
 MARKED = 1.0  # day marks per change, each with one write unit; a change that affects no metric marks no day
 RECOMPUTED = 2.0  # read units per change, to compute the metrics of the marked day again
-QUEUE_REQUESTS = 3  # EventBridge sends, and Lambda receives and deletes; the events of AWS itself on the bus are free
+QUEUE_REQUESTS = 3  # EventBridge sends, Lambda receives, Lambda deletes; the bus itself is free for events from AWS
 TRACED = 0.05  # the fraction of the calls that X-Ray traces by default
 
 LIFE = {"create": 1, "get": 20, "list of 50": 4, "update": 3, "update of the status": 2, "closing": 1, "deletion": 0.1}

@@ -36,7 +36,7 @@ TEMPLATE = CHECKOUT / "template.yaml"
 class StackFolder:
     """The folder of a checkout's stack, which has its data, keys, build and logs.
 
-    The folder is ``.incidents`` in the checkout, or the one that the variable INCIDENTS_HOME names.
+    The folder is ``.incidents`` in the checkout, or the folder that the variable INCIDENTS_HOME names.
     """
 
     def __init__(self) -> None:
@@ -66,8 +66,9 @@ def new_access_key() -> str:
 class Stack:
     """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop.
 
-    ``access_key`` is a secret: whoever has it can run code as the user of this machine. It is both the id and the
-    secret of the AWS credentials. It is empty if an earlier version of the command recorded the stack.
+    ``access_key`` is a secret, because a person with this key can run code as the user of this machine. The key is both
+    the id and the secret of the AWS credentials. The key is empty if an earlier version of the command recorded the
+    stack.
     """
 
     port: int

@@ -95,7 +95,7 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
-    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, as above
+    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, so `--help` does not import it
 
     if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed(

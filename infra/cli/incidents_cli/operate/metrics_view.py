@@ -128,8 +128,8 @@ def _short(minutes: int) -> str:
 
 
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
-    """Write a picture of the trend. It shows p50 and p90 of each metric, and the number of incidents in each span."""
-    import matplotlib as mpl  # takes 1.7 s, and is only a development dependency
+    """Write a picture of the trend: p50 and p90 of each metric, and the number of incidents in each span."""
+    import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"
@@ -167,5 +167,5 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
 
 
 def _width(days: list[date]) -> timedelta:
-    """Return the width of a bar: 90 % of the smallest distance between two spans, or 90 % of a day for one span."""
+    """Return the width of a bar: 90 % of the smallest distance between two spans, or of a day if there is one span."""
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1)) * 0.9

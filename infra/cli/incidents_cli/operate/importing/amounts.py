@@ -16,7 +16,7 @@ _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
 def parse(text: str, decimal: Mark | None) -> str:
-    """Return an amount as a JSON number. Raises ValueError, whose text says what is wrong.
+    """Return an amount as a JSON number. Raises ValueError, whose text describes the fault.
 
     ``decimal`` decides only about an amount that can be read in two ways, such as ``48.250``.
     """
@@ -34,7 +34,10 @@ def parse(text: str, decimal: Mark | None) -> str:
 
 
 def readings(text: str) -> dict[Mark, str]:
-    """Return the JSON number that a text means, by the decimal mark. A text without a decimal mark has both."""
+    """Return the JSON numbers that a text can mean, by decimal mark.
+
+    A text without a decimal mark is in the result with both marks.
+    """
     marks: tuple[Mark, Mark] = (".", ",")
     meanings: dict[Mark, str] = {}
     for decimal, group in zip(marks, reversed(marks), strict=True):
@@ -48,7 +51,7 @@ def readings(text: str) -> dict[Mark, str]:
 
 
 def readings_of(text: str) -> dict[Mark, str]:
-    """Return the ``readings`` of an amount that may have a currency and spaces."""
+    """Return the JSON numbers that an amount can mean, by decimal mark. The amount may have a currency and spaces."""
     return readings(_DOLLARS.sub("", text, count=1).translate(_SPACES))
 
 

@@ -147,9 +147,9 @@ def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mappi
 
 
 def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> Counts:
-    from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
+    from grc_client import Client, GrcError  # takes 0.3 s (pydantic), so `--help` does not import it
 
-    from . import importer  # takes 0.8 s, as above
+    from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     base_url, token = address_and_token(url, job.tenant, job.app)
     job = job._replace(app=_checked_app(job, token, names))
@@ -179,7 +179,7 @@ def _check_that_it_can_be_made(errors: Path) -> None:
     with writing(errors):
         if errors.is_symlink() or (errors.exists() and not errors.is_file()):
             raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
-        with TemporaryFile(dir=errors.parent):  # a file without a name tests whether the folder is writable
+        with TemporaryFile(dir=errors.parent):  # creating a file without a name shows whether the folder is writable
             pass
 
 
@@ -203,7 +203,8 @@ def _checked_app(job: Job, token: str, names: ClaimNames) -> str | None:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         raise StepFailed("The token is not a JWT.", "", f"Set {TOKEN} to a JWT, without `Bearer` before it.") from None
-    as_passed = {  # as the gateway passes them
+    # The gateway passes every claim as text.
+    as_passed = {
         name: f"[{' '.join(map(str, value))}]" if isinstance(value, list) else value for name, value in claims.items()
     }
     try:

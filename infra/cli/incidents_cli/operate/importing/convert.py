@@ -1,6 +1,6 @@
 """Convert a record of another program's export to the body of a create, by a mapping.
 
-Nothing of a record is lost. A cell that no field takes goes where the mapping's ``rest`` says.
+No cell of a record is lost. The mapping's ``rest`` says what happens to the cells that no field takes.
 """
 
 from collections.abc import Mapping as Table
@@ -19,11 +19,11 @@ DATES = frozenset({
     "customer_notified_at", LAST_KNOWN,
 })  # fmt: skip
 
-_NO_DATE = "0001-01-01"  # programs in Go write this date where they have none
+_NO_DATE = "0001-01-01"  # programs in Go write this date instead of an unknown date
 
 
 class Converted(NamedTuple):
-    """The body of a create, the errors of cells, warnings, repairs, and the latest date of ``last_known_at``."""
+    """A converted record: a create's body, errors of cells, warnings, repairs, and the latest ``last_known_at``."""
 
     body: dict[str, Any]
     errors: tuple[Violation, ...] = ()
@@ -35,8 +35,8 @@ class Converted(NamedTuple):
 def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     """Return the body of a record. ``record`` has each column's cell, or a list of cells if a header is repeated.
 
-    If several columns are mapped to each field, a list gets all items, a paragraph gets all texts, and any other field
-    gets the first cell that is not empty, in the order of the mapping.
+    Several columns may be mapped to one field. Then a list gets all items, a field of several lines gets all texts, and
+    any other field gets the first cell that is not empty. The order is the order of the mapping.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
     making = _Making(mapping)
@@ -57,7 +57,8 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
         body.setdefault(target, value)
     if "closed_at" in body:
         body.setdefault("status", "closed")
-    if body.get("status") == "dismissed" and "closed_at" in body:  # the API keeps no end of a dismissed incident
+    # The API accepts closed_at only for the status closed.
+    if body.get("status") == "dismissed" and "closed_at" in body:
         making.rest.append(("closed_at", body.pop("closed_at")))
     making.place_rest(body)
     body, repairs = repair(body)
@@ -65,7 +66,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
 
 
 def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
-    """Return what is wrong with a header under a mapping."""
+    """Return the faults of a file's header: a missing title, and columns that the mapping refuses."""
     have = {folded(name) for name in header}
     problems = []
     if "title" not in mapping.constants and not any(
@@ -81,7 +82,7 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
 
 
 class _Making:
-    """The conversion of each record: its errors, its warnings, and the cells that no field takes."""
+    """The conversion of one record. It collects the errors, the warnings, and the cells that no field takes."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
@@ -151,7 +152,7 @@ class _Making:
 
 
 def as_text(cell: Any) -> str:
-    """Return a cell of a workbook, which has a type, as a text. A date of a workbook has no zone."""
+    """Return a cell as a text. A cell of a workbook may have another type. A date of a workbook has no zone."""
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ", timespec="seconds")
     if isinstance(cell, date):

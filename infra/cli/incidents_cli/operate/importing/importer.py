@@ -34,7 +34,8 @@ from .sending import Outcome, Stopped, send
 class Plan:
     """The result of the first reading: the numbers of rows by kind, and the rows to send first.
 
-    ``first`` has, by year, the highest count in a number of the form ``INC-<year>-<count>``, and the row that has it.
+    ``first`` has, by year, the row with the highest number of the form ``INC-<year>-<count>``, and the count in this
+    number.
     """
 
     rows: int = 0
@@ -50,7 +51,7 @@ class Plan:
 
 
 class ErrorsFile:
-    """The file of failed rows, one per line. A person fixes the rows there and imports the file.
+    """The file of failed rows, one per line. A person fixes the rows in this file and imports the file.
 
     The file is created with the first failed row. An older file is renamed to ``FILE.before``.
     """
@@ -67,7 +68,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
+                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape instead of
+                # the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
@@ -214,7 +216,10 @@ class _Sending:
             self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
-        """Record the incidents that the last calls created. This matters only if the import ends early."""
+        """Record the incidents of calls that have ended but are not yet recorded.
+
+        There are such calls if the import ends early.
+        """
         for call, checked in self._calls.items():
             if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
                 self._progress.record(checked.key, made)
@@ -228,7 +233,10 @@ class _Sending:
 
 
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-    """Yield every row of the file with its checked form, or with an outcome that has the errors of an invalid row."""
+    """Yield every row of the file with its checked form.
+
+    An invalid row comes with an outcome that has the errors.
+    """
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file, job.mapping):
         try:
@@ -241,7 +249,10 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 
 
 def _is_of_others(job: Job, row: Row) -> bool:
-    """Return whether a row was exported and has another application than the token. Either application may be None."""
+    """Return whether a row is from an export and has another application than the token.
+
+    Having no application counts as a separate application.
+    """
     return row.is_exported and row.app_id != job.app
 
 
@@ -273,7 +284,10 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
 
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return whether the earlier import's incidents still exist. Check only one, because an erasure deletes all."""
+    """Return whether the earlier import's incidents still exist.
+
+    Check only one, because an erasure deletes all incidents.
+    """
     made = progress.any_made()
     if made is None:
         return True

@@ -9,10 +9,10 @@ from .mapping import Mapping
 from .reasons import Reasons
 
 OtherApps = Literal["skip", "adopt"]
-"""What an import does with exported incidents of other applications than the token's: skip or adopt them."""
+"""How to import an exported incident of another application than the token's: skip the incident or adopt it."""
 
 ClosedWithoutDate = Literal["last-known", "review"]
-"""What becomes of a closed or contained row without the date: it ends at its last known date, or goes into review."""
+"""How to import a closed or contained row without the date: with the last known date, or with the status review."""
 
 
 class Job(NamedTuple):
@@ -29,7 +29,9 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The numbers of rows of an import, by result. None means that this import cannot have the result.
+    """The numbers of rows of an import, by result.
+
+    None instead of a number means that this import cannot have the result.
 
     A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule. ``reasons`` sums up
     the errors of the failed rows.

@@ -1,7 +1,7 @@
 """A mapping: how the columns and the values of another program's export become fields of an incident.
 
-A mapping is a TOML file, and so is each preset. ``docs/import.md`` has its form. A value ``"?"`` is an open question of
-a proposed mapping: an import refuses a mapping until each question has an answer.
+A mapping is a TOML file, and so is each preset. ``docs/import.md`` describes the file's form. A value ``"?"`` is an
+open question of a proposed mapping: an import refuses a mapping until each question has an answer.
 """
 
 import codecs
@@ -21,14 +21,14 @@ from .moments import DateRules
 PRESETS = Path(__file__).with_name("presets")
 OPEN = "?"
 LAST_KNOWN = "last_known_at"
-"""The target of a column whose date proves that the row was alive then. It is no field of an incident."""
+"""The target of a column with the date of an incident's last activity. This target is not a field of an incident."""
 
 Rest = Literal["description", "tags", "refuse", "leave_out"]
 FIELDS = tuple(field for field in model.FIELDS if field not in model.STAMPED | {"is_deleted"})
 """The fields of a create."""
 TARGETS = frozenset(FIELDS) | {LAST_KNOWN}
 CHOICES = frozenset({"status", "severity", "source_type"})
-"""The fields of a fixed set of values."""
+"""The fields that have a fixed set of values."""
 
 _KNOWN = {
     "encoding", "separator", "sheet", "zone", "date_order", "date_formats", "decimal", "list_separators", "rest",
@@ -37,13 +37,16 @@ _KNOWN = {
 
 
 def folded(name: str) -> str:
-    """Return a name in the form in which names of columns and values are compared: case and spaces do not count."""
+    """Return a column's or a value's name in the form for comparisons, in which case and spaces make no difference."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping. The names of columns and of values are ``folded``. ``values`` is by column, or else by field."""
+    """A mapping. The names of columns and of values are ``folded``.
+
+    A key of ``values`` is the name of a column or of a field. A column's table has priority over its field's table.
+    """
 
     columns: dict[str, str]
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -58,7 +61,7 @@ class Mapping:
     sheet: str | None = None
 
     def meaning(self, column: str, target: str, text: str) -> str | None:
-        """Return the value of a cell by the mapping's tables, or None if no table has the cell's text."""
+        """Return the value that the mapping's tables give for a cell's text, or None if no table has the text."""
         for table in (self.values.get(column), self.values.get(target)):
             if table is not None and folded(text) in table:
                 return table[folded(text)]
@@ -66,7 +69,7 @@ class Mapping:
 
 
 def load(given: str, answers: Table[str, str] = MappingProxyType({})) -> Mapping:
-    """Return the mapping of a file or of a preset. ``answers`` replace the file's values.
+    """Return the mapping of a file or of a preset. ``answers``, the user's options, replace values of the file.
 
     Raises StepFailed, which names each wrong line and each open question.
     """

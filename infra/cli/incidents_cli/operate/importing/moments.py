@@ -18,15 +18,16 @@ TWICE = "is a time that the zone has twice, because the clocks went back; the ea
 NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
 NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
 
-# By the first letters: English, German, French, Spanish. Where two languages share a beginning, the month is the same.
+# Months by their first letters in English, German, French and Spanish. The same letters mean the same month everywhere.
 _MONTHS = {
     1: ("jan", "jän", "ene"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz"), 4: ("apr", "avr", "abr"),
     5: ("may", "mai"), 6: ("jun", "juin"), 7: ("jul", "juil"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep",),
     10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
 }  # fmt: skip
-_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}  # an abbreviation such as CST has several meanings
+# Other abbreviations, such as CST, have several meanings.
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}
 
-# Texts have single spaces here.
+# The patterns expect single spaces, because the texts are normalized before.
 _CLOCK = (
     r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
@@ -41,7 +42,9 @@ _DAY_NAMED = re.compile(
 )
 _MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-_EPOCH = {10: 1000, 13: 1}  # digits: the factor to milliseconds
+# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
+# milliseconds.
+_EPOCH = {10: 1000, 13: 1}
 
 
 class DateRules(NamedTuple):
@@ -53,14 +56,14 @@ class DateRules(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A timestamp of the API, and a warning if its reading needed a choice."""
+    """A timestamp of the API, and a warning if the date could be read in several ways."""
 
     text: str
     warning: str | None = None
 
 
 def parse(text: str, rules: DateRules) -> Moment:
-    """Return a date as a timestamp of the API. Raises ValueError, whose text says what is missing or wrong.
+    """Return a date as a timestamp of the API. Raises ValueError, whose text describes what is missing or wrong.
 
     A date without a time is the beginning of the day in the mapping's zone.
     """
@@ -88,7 +91,7 @@ def zone(name: str) -> tzinfo:
 
 
 def possible_orders(dates: Iterable[str]) -> set[Order] | None:
-    """Return the orders in which all dates of numbers can be read, or None if no date needs an order."""
+    """Return the orders of day, month and year that fit all given dates, or None if no date needs an order."""
     possible: set[Order] | None = None
     for text in dates:
         match = _of_numbers(" ".join(text.split()))

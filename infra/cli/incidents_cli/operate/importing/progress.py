@@ -1,7 +1,8 @@
 """The record of the rows that an import has done: a small SQLite database next to the imported file.
 
-An interrupted import continues from the record. The record identifies a row by its idempotency key, not by its line, so
-somebody may add, fix and move rows. A second import needs the record to recognize the rows without a number.
+An interrupted import continues from the record. The record identifies a row by its idempotency key, not by its line. So
+a person may add, fix and move rows in the file. A second import needs the record to recognize the rows without a
+number.
 """
 
 import sqlite3
@@ -14,8 +15,8 @@ from typing import Self
 
 from ...console import MAY_YOU_WRITE, StepFailed, open_private
 
-# Seconds between two commits. A crash loses the records since the last commit. The next import sends those rows again,
-# with the same idempotency keys.
+# Seconds between two commits. A crash loses the records since the last commit. The next import sends the unrecorded
+# rows again, with the same idempotency keys.
 _SECONDS = 1.0
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)",
@@ -64,15 +65,15 @@ class Progress:
         try:
             self._commit()
         except StepFailed:
-            if not isinstance(error, StepFailed):  # a StepFailed from inside the block is reported instead
+            if not isinstance(error, StepFailed):  # a StepFailed of the block itself is more important
                 raise
         finally:
             self._base.close()
 
     def begin(self, place: str) -> bool:
-        """Record that an import into ``place`` begins. Return whether it continues an unfinished import.
+        """Record that an import into ``place`` begins. Return whether this import continues an unfinished one.
 
-        It does if the last import was into the same place and did not finish.
+        An import continues the last import if the last import had the same place and did not finish.
         """
         before = self._execute("SELECT place, is_finished FROM import").fetchone()
         self._execute("DELETE FROM import")
@@ -85,7 +86,7 @@ class Progress:
         self._execute("UPDATE import SET is_finished = 1")
 
     def read_again(self) -> None:
-        """Reset the counts of ``nth``, before the file is read a second time."""
+        """Forget how often ``nth`` has met each row, before the file is read a second time."""
         self._execute("DELETE FROM seen")
 
     def nth(self, fingerprint: bytes) -> int:
@@ -123,7 +124,8 @@ class Progress:
     def _advising(self) -> Iterator[None]:
         """Turn a database error into a StepFailed.
 
-        Its advice is to repeat the command. The repeated import sends unrecorded rows again, with the same keys.
+        The error advises the user to run the command again. The second run sends unrecorded rows again, with the same
+        keys.
         """
         try:
             yield

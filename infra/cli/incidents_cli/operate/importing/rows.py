@@ -1,4 +1,4 @@
-"""Read the rows of a CSV file, a workbook or a JSON Lines file. A row has the body of a create, and its original text.
+"""Read the rows of a CSV file, a workbook or a JSON Lines file. A row has the body of a create, and the row's own text.
 
 Without a mapping, a CSV file has a header of field names, and ``cells`` converts each cell to the type of its field.
 With a mapping, the file may have any columns, and ``convert`` converts each record.
@@ -28,7 +28,7 @@ from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
-_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
+_SETTINGS = b'{"settings":'  # lines of an export that begin so are not incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -44,10 +44,10 @@ class Row(NamedTuple):
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
     app_id: str | None = None  # the application that made an exported incident
-    repairs: tuple[str, ...] = ()  # of an exported incident, or of a mapped record
+    repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False
-    warnings: tuple[Violation, ...] = ()  # of cells that can be read in two ways
-    last_known: str | None = None  # the latest date of a mapped record at which the incident was changed
+    warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
+    last_known: str | None = None  # the latest date in the columns mapped to last_known_at
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
@@ -127,7 +127,7 @@ def _problems_of_fields(header: list[str]) -> list[str]:
 
 
 def _by_meaning(violation: Violation) -> str:
-    """Return the error of a column, with the field that the column's name means."""
+    """Return the text of the error for an unknown column, with the field that the column's name may mean."""
     field = words.meaning(violation.pointer[1:])
     return (
         f"{violation.detail}; the name means {field}"

@@ -1,6 +1,7 @@
-"""Propose a mapping for a file, as the text of a TOML file: from its bytes, its header and its rows.
+"""Propose a mapping for a file, as the text of a TOML file. The proposal comes from the file's bytes, header and rows.
 
-What the rows do not prove is left open as a question, ``"?"``. The file is read once, and only counts are kept.
+A value that the rows do not prove becomes a question, ``"?"``. The file is read once. Only counts and a few examples
+are kept in memory.
 """
 
 import json
@@ -18,13 +19,13 @@ from .convert import DATES, as_text
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded
 from .moments import Order
 
-_VALUES = 60  # different values of a column that are listed
+_VALUES = 60  # the most different values of a column that are listed
 _CHOICES = ("status", "severity")
 
 
 @dataclass
 class _Column:
-    """What the cells of a column have in common."""
+    """The facts about the cells of a column."""
 
     name: str
     filled: int = 0
@@ -32,8 +33,8 @@ class _Column:
     orders: set[Order] | None = None
     lacks_offset: str | None = None  # an example
     dates: int = 0
-    other: str | None = None  # an example of a cell that is no date
-    ambiguous: str | None = None  # an example of an amount
+    other: str | None = None  # an example of a cell that is not a date
+    ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
     has_comma: bool = False
     has_semicolon: bool = False
@@ -78,7 +79,7 @@ class _File:
 def suggest(file: Path, answers: Table[str, str]) -> tuple[str, list[str]]:
     """Return the proposed mapping as TOML, and its open questions. Raises StepFailed if the file cannot be read.
 
-    ``answers`` are what the user says: ``zone``, ``date_order``, ``decimal``, ``sheet``.
+    ``answers`` are the user's options: ``zone``, ``date_order``, ``decimal``, ``sheet``.
     """
     facts = _read(file, answers.get("sheet"))
     preset = words.preset([column.name for column in facts.columns])
@@ -119,7 +120,7 @@ def _read(file: Path, sheet: str | None) -> _File:
 
 
 def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
-    """Return the field of each column that has one: by the preset, or else by the meaning of its name.
+    """Return the fields of the columns, by column: from the preset, or else from the meaning of the column's name.
 
     The columns of one field are in the order in which an import takes them.
     """

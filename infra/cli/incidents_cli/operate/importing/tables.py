@@ -33,14 +33,14 @@ def is_workbook(file: Path) -> bool:
 
 
 def encoding(file: Path) -> str:
-    """Return the encoding of a text file, read from all its bytes: UTF-8, UTF-16, or else cp1252."""
+    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else cp1252."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with file.open("rb") as content:
         start = content.read(_BLOCK)
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
-        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters without a mark
+        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters, without a byte order mark
             return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         block = start
         while block:
@@ -57,7 +57,11 @@ def encoding(file: Path) -> str:
 
 
 def separator(file: Path, encoding: str) -> str:
-    """Return the separator of a CSV file: the one that divides the header and the first records alike most often."""
+    """Return the separator of a CSV file.
+
+    Most records must have as many cells as the header. Of the separators that achieve this, the result is the one with
+    the most cells in the header.
+    """
     best, columns = ",", 1
     for candidate in SEPARATORS:
         with file.open(encoding=encoding, errors="replace", newline="") as text:
@@ -79,7 +83,7 @@ def separator(file: Path, encoding: str) -> str:
 def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
     """Yield the records of a CSV file, with the header as the first one.
 
-    Raises StepFailed if the file is not valid CSV from a line on, and UnicodeDecodeError.
+    Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
     csv.field_size_limit(CELL_CHARACTERS)
     with file.open(encoding=encoding, newline="") as text:
@@ -101,7 +105,7 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
 
     The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text.
     """
-    import python_calamine  # takes 20 ms
+    import python_calamine  # takes 20 ms, so only an import of a workbook loads it
 
     try:
         if zipfile.is_zipfile(file):

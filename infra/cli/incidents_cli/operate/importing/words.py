@@ -1,4 +1,4 @@
-"""What the names and the values of other programs' columns mean: the data in ``words.toml``."""
+"""The meanings of the names and values of other programs' columns. The data is in ``words.toml``."""
 
 import tomllib
 from functools import cache
@@ -33,7 +33,7 @@ def rank(column: str) -> int:
 
 
 def _entry(column: str) -> tuple[str | None, int]:
-    """Return the field and the rank of a column's name, which may join its words, as in ``createdAt``."""
+    """Return the field and the rank of a column's name. The name may have its words joined, as in ``createdAt``."""
     pairs = zip(f" {column}", column, strict=False)
     parted = "".join(f" {after}" if before.islower() and after.isupper() else after for before, after in pairs)
     known = _by_column()

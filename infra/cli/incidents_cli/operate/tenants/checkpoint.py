@@ -64,9 +64,10 @@ def _without_link(path: str, flags: int) -> int:
 
 
 def in_file_names(tenant_id: str) -> str:
-    """Return a tenant id for a file's name: two tenants never share a file, even if the file system ignores case.
+    """Return a tenant id for a file's name. Two tenants never share a file, even if the file system ignores case.
 
-    Each upper-case letter becomes ``+`` and its lower-case letter. A tenant id has no ``+``.
+    Each upper-case letter becomes ``+`` and its lower-case letter. No tenant id has a ``+``, so the results of
+    different ids differ.
     """
     return re.sub("[A-Z]", lambda letter: f"+{letter[0].lower()}", tenant_id)
 

@@ -2,7 +2,7 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-If the tenant has settings, each version of them is a further line at the end:
+If the tenant has settings, the file ends with one line for each version of the settings:
 
     {"settings": {"name": "intake", "version": 1, "changed_at": "...", "changed_by": "...", "value": {...}}}
 
@@ -48,7 +48,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
     An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, if an incident
-    cannot be read, or if there is none. Then there is no file.
+    cannot be read, or if the tenant has no incident. After such an error, the file is not created.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
