@@ -5,7 +5,7 @@ This module loads neither pydantic nor ``findings``, which would slow down the s
 
 import json
 
-from .domain import wire_form
+from .domain import json_text, wire_form
 from .domain.questions import ChangesRequest
 from .domain.summary import summary_of
 from .domain.wire_form import JsonPage
@@ -38,7 +38,7 @@ def list_incident_findings(incident_id: str, request: ChangesRequest, stored: Ev
 
 def _dump(evidence: StoredEvidence) -> str:
     """Return the JSON of one event. The event itself stays byte for byte as it is stored."""
-    first = wire_form.dumps({
+    first = json_text.dumps({
         "observed_at": evidence.observed_at, "source": evidence.source, "adapter": evidence.adapter,
         "rule": evidence.rule, "sha256": evidence.sha256, "is_cut": evidence.is_cut,
         "summary": summary_of(json.loads(evidence.event)),

@@ -55,8 +55,9 @@ def ingest_finding(
 ) -> list[str]:
     """Process every finding of an EventBridge event. Return one outcome for each, such as ``created``.
 
-    ``received`` is the event as it came, if it came as a simulated one. The evidence of an incident is this event. If a report becomes no incident, its outcome is the reason. If a finding can never be accepted, the function
-    processes all other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
+    ``received`` is the event as it came, if ``event`` is not. It is stored as the evidence of the incident. If a report
+    becomes no incident, its outcome is the reason. If a finding can never be accepted, the function processes all other
+    findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
@@ -329,7 +330,9 @@ def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentR
         return after
 
     try:
-        incident = read_alter_write.change_incident(last.incident_id, attached, None, incidents, sighting, *kept, evidence=named).incident
+        incident = read_alter_write.change_incident(
+            last.incident_id, attached, None, incidents, sighting, *kept, evidence=named
+        ).incident
     except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting, *kept, evidence=named)

@@ -11,6 +11,7 @@ import create_incident
 import pytest
 from incidents.commands import creating
 from incidents.commands.creating import Origin
+from incidents.domain import evidence
 from incidents.domain.identity import Identity
 from incidents.storage import keys
 from incidents.storage.incident_repository import IncidentRepository
@@ -62,7 +63,9 @@ def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
     assert answer["statusCode"] == 201
     world.incidents.append((caller, json.loads(answer["body"])["id"]))
     repository = IncidentRepository(Identity(tenant, "system:aws.guardduty", None, frozenset()), dynamodb, service)
-    origin = Origin("finding", None, "2026-02-04T00:00:00.000Z", 1, "high", {"detected_at": "time"})
+    seen_at = "2026-02-04T00:00:00.000Z"
+    event = evidence.of_event({"title": "found"}, observed_at=seen_at, source="test", adapter="test", rule="test")
+    origin = Origin("finding", None, seen_at, 1, "high", {"detected_at": "time"}, event)
     found = {"title": "found", "detected_at": "2026-02-04T00:00:00Z", "source_type": "system"}
     creating.create_incident(found, repository, origin=origin)
     world.deliver(Random(0), everything=True)

@@ -46,9 +46,9 @@ def create_incident(
 ) -> Created:
     """Create an incident from a caller's body.
 
-    One transaction stores the incident, its first change, its number, its idempotency key and its evidence. If the same key was sent
-    with the same body within 24 hours, the earlier incident is returned in its current state. ``origin`` is the finding
-    that creates the incident, or None for a caller's request.
+    One transaction stores the incident, its first change, its number, its idempotency key and its evidence. If the same
+    key was sent with the same body within 24 hours, the earlier incident is returned in its current state. ``origin``
+    is the finding that creates the incident, or None for a caller's request.
 
     Raises InvalidIncident, IncidentTooLarge or KeyReused. Raises NumberTaken only for a number that the caller gave.
     Raises SightingMoved if another event of the same finding was stored first. Each of these errors means that nothing

@@ -23,9 +23,9 @@ _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "versio
 class Evidence(NamedTuple):
     """One event that created or confirmed an incident.
 
-    ``observed_at`` is the finding's time of the event. ``adapter`` read the event, and ``rule`` says in words why the
-    finding became an incident. ``packed`` are the compressed bytes of the event, and ``sha256`` is the hash of the bytes
-    before the compression. ``is_cut`` is true if the event was too large, so that parts of it were left out.
+    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event. ``rule`` says in
+    words why the finding became an incident. ``packed`` has the compressed bytes of the event, and ``sha256`` is the
+    hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out for its size.
     """
 
     observed_at: str

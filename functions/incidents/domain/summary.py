@@ -1,8 +1,8 @@
 """What an analyst asks first about a finding, lifted out of its event by name.
 
-Nothing of a summary is stored. So it can improve, and the summaries of older events improve with it. The names are those
-of the sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
-Analyzer, and this service's own ``Alert Escalated``.
+Nothing of a summary is stored. So a later release can lift more out of an older event. The names are those of the
+sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access Analyzer,
+and this service's own ``Alert Escalated``.
 """
 
 import re
@@ -217,11 +217,7 @@ def _texts(value: Any, path: list[str]) -> list[str]:
         if name is None:
             return [text for item in flat if (text := _text(item))]
         values = [
-            member
-            for item in flat
-            if isinstance(item, Mapping)
-            for own, member in item.items()
-            if own.lower() == name
+            member for item in flat if isinstance(item, Mapping) for own, member in item.items() if own.lower() == name
         ]
     return []
 

@@ -62,8 +62,12 @@ class EvidenceReader:
 def to_evidence(item: Item) -> StoredEvidence:
     """Return the event in an item. Raises KeyError or ValueError for an item of another form, and zlib's error."""
     return StoredEvidence(
-        item["sk"]["S"].partition("#")[2],
-        *(item[name]["S"] for name in ("observed_at", "source", "adapter", "rule", "sha256")),
+        position=item["sk"]["S"].partition("#")[2],
+        observed_at=item["observed_at"]["S"],
+        source=item["source"]["S"],
+        adapter=item["adapter"]["S"],
+        rule=item["rule"]["S"],
+        sha256=item["sha256"]["S"],
         is_cut=item["is_cut"]["BOOL"],
         event=decompress(stored_form.to_bytes(item["event"]["B"])).decode(),
     )

@@ -26,7 +26,7 @@ from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress
 from .reasons import Reasons
-from .rows import Row, read
+from .rows import Row, events_in, read
 from .sending import Outcome, Stopped, send
 
 
@@ -143,6 +143,8 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
         raise _others_in_the_way(job, plan)
     for line in plan.warnings.table("warning") if plan.warnings else ():
         stderr.print(line)
+    if events := events_in(job.file):
+        stderr.print(f"Events of findings in the export: {events:,}. They are not imported. Keep the file.")
     return plan
 
 

@@ -28,7 +28,8 @@ from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
-_SETTINGS = b'{"settings":'  # lines of an export that begin so are not incidents
+_EVIDENCE = b'{"evidence":{"incident_id":"inc_'
+_NO_INCIDENTS = (b'{"settings":', _EVIDENCE)  # lines of an export that begin so are not incidents
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -169,8 +170,16 @@ def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip() and not content.startswith(_SETTINGS):
+            if content.strip() and not content.startswith(_NO_INCIDENTS):
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
+
+
+def events_in(file: Path) -> int:
+    """Return the number of an export's lines that hold an event of a finding. No import creates such events."""
+    if file.suffix.lower() not in _LINES:
+        return 0
+    with file.open("rb") as lines:
+        return sum(content.startswith(_EVIDENCE) for content in lines)
 
 
 def _of_line(line: int, content: bytes, mapping: Mapping | None) -> Row:
