@@ -6,7 +6,7 @@ import pytest
 from incidents import findings
 from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
 
-from tests.support.recorded import GONE, NAMES, event, expected
+from tests.support.recorded import GONE, NAMES, event, expected, without_events
 
 F = "detail__findings__0__"
 INFO = F + "finding_info__"
@@ -21,7 +21,7 @@ def only(name: str, **changed: Any) -> Finding:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_event_gives_exactly_the_expected_findings(name: str) -> None:
-    assert findings.read(event(name)) == expected(name)
+    assert without_events(findings.read(event(name))) == expected(name)
 
 
 def test_a_guardduty_finding_is_the_same_directly_and_through_both_hubs() -> None:
@@ -207,7 +207,7 @@ def test_one_bad_finding_is_refused_alone_and_the_error_has_its_place_without_va
 
     first, refused, *_ = findings.read(whole)
 
-    assert first == findings.read(event(name))[0]
+    assert without_events([first]) == without_events(findings.read(event(name))[:1])
     assert isinstance(refused, MalformedEvent)
     assert refused.reason.startswith("detail.findings[1].")
     assert "secret" not in refused.reason

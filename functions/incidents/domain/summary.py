@@ -1,8 +1,8 @@
 """What an analyst asks first about a finding, lifted out of its event by name.
 
 Nothing of a summary is stored. So a later release can lift more out of an older event. The names are those of the
-sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access Analyzer,
-and this service's own ``Alert Escalated``.
+sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
+Analyzer, and this service's own ``Alert Escalated``.
 """
 
 import re
@@ -139,11 +139,11 @@ _STATES = (
 
 
 def _by_first_name(*lifts: _Lift) -> dict[str, list[tuple[_Lift, list[str]]]]:
-    found: dict[str, list[tuple[_Lift, list[str]]]] = {}
+    grouped: dict[str, list[tuple[_Lift, list[str]]]] = {}
     for lift in lifts:
         first, *rest = lift.path.lower().split(".")
-        found.setdefault(first, []).append((lift, rest))
-    return found
+        grouped.setdefault(first, []).append((lift, rest))
+    return grouped
 
 
 _ALL = _by_first_name(*_REMOTE_ADDRESSES, *_PRINCIPALS, *_LINKS, *_REMEDIATION, *_PROCESSES, *_IMAGES)
@@ -154,15 +154,15 @@ def summary_of(event: Any) -> dict[str, Any]:
 
     All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``.
     """
-    found: dict[_Lift, list[str]] = {}
+    values_of: dict[_Lift, list[str]] = {}
     for place in _objects(event):
         for name, value in place.items():
             for lift, rest in _ALL.get(name.lower(), ()):
                 if lift.when(place):
-                    found.setdefault(lift, []).extend(_texts(value, rest))
+                    values_of.setdefault(lift, []).extend(_texts(value, rest))
 
     def lifted(*lifts: _Lift) -> list[str]:
-        values = (value for lift in lifts for value in found.get(lift, ()))
+        values = (value for lift in lifts for value in values_of.get(lift, ()))
         return list(dict.fromkeys(value for value in values if value))[:VALUES]
 
     links = (match[0] for text in lifted(*_LINKS) if (match := _LINK.fullmatch(text)))
@@ -215,7 +215,7 @@ def _texts(value: Any, path: list[str]) -> list[str]:
     for name in [*path, None]:
         flat = [item for each in values for item in (each if isinstance(each, list) else [each])][:VALUES]
         if name is None:
-            return [text for item in flat if (text := _text(item))]
+            return [text for item in flat if (text := _clean_text(item))]
         values = [
             member for item in flat if isinstance(item, Mapping) for own, member in item.items() if own.lower() == name
         ]
@@ -234,12 +234,12 @@ def _states(event: Any) -> dict[str, str]:
             value = value.get(name) if isinstance(value, Mapping) else None
         if isinstance(value, bool):
             states[path] = str(value).lower()
-        elif text := _text(value):
+        elif text := _clean_text(value):
             states[path] = text
     return states
 
 
-def _text(value: Any) -> str | None:
+def _clean_text(value: Any) -> str | None:
     return texts.repair_line(value[:CHARACTERS]) or None if isinstance(value, str) else None
 
 

@@ -163,10 +163,10 @@ def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violat
 
 def of_sighting(hashed: str, item: Item, incident: Item | None, events: int) -> list[Violation]:
     """Check the item of a finding against the incident that the item names, and against its number of stored events."""
-    counted = counted_events(item)
-    whole = "seen_at" in item and "pages" in item and counted is not None
+    number = counted_events(item)
+    whole = "seen_at" in item and "pages" in item and number is not None
     violations = [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
-    if not violations and events < (wanted := min(counted or 0, EVENTS_KEPT)):
+    if not violations and events < (wanted := min(number or 0, EVENTS_KEPT)):
         incident_id = item["incident_id"]["S"]
         violations.append(Violation("evidence", incident_id, f"{events} stored events", f"at least {wanted}"))
     return violations
