@@ -9,12 +9,13 @@ import delete_incident
 import list_incident_updates
 import pytest
 import update_incident
-from incidents.domain import model, wire_form
+from incidents.domain import model, timestamps, wire_form
 from incidents.storage import dynamodb as client_module
 from incidents.storage import feed_reader, keys, stored_form
 from ulid import ULID
 
-from tests.support import invariants, releases, templates
+from tests.conformance.test_list import fill
+from tests.support import invariants, releases, scale, templates, units
 from tests.support.events import Context, claims, create_event, delete_event, patch_event, updates_event
 from tests.support.operations import calls_to_dynamodb
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Page = dict[str, Any]
+LARGE_TENANT = scale.of(short=10_000, full=100_000)
 APP = claims(app_id="soc-portal")
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -334,6 +336,28 @@ def test_the_table_of_an_earlier_release_is_followed_from_its_first_change(
             item["sk"]["S"]: int(item["version"]["N"]) for item in stored
         }
         assert any(one["is_deleted"] for one in seen)
+
+
+@pytest.mark.parametrize("limit", [50, 1])
+def test_a_page_costs_the_same_for_a_tenant_of_any_size(dynamodb: "DynamoDBClient", service: str, limit: int) -> None:
+    costs, cursors = {}, {}
+    for tenant, count in (("small", 100), ("large", LARGE_TENANT)):
+        moments = [timestamps.from_milliseconds(1_700_000_000_000 + n) for n in range(count)]
+        fill(dynamodb, service, tenant, count, updated_at=moments)
+        cursors[tenant] = drain(claims(tenant), since=moments[-60], limit=40)[1]
+        for since in ({}, {"since": moments[count // 2 - 25]}, {"since": moments[-20]}):
+            updates(claims(tenant), limit=limit, **since)  # opens the connection
+            with units.of_calls() as used:
+                updates(claims(tenant), limit=limit, **since)
+            costs[tenant, str([*since] and since["since"] == moments[-20])] = (used.calls, used.units)
+        with units.of_calls() as used:
+            assert updates(claims(tenant), cursor=cursors[tenant])["items"] == []
+        costs[tenant, "no update"] = (used.calls, used.units)
+
+    for (tenant, place), cost in costs.items():
+        assert cost == costs["small", place], tenant
+    assert costs["large", "no update"][0] == 1
+    assert costs["large", "False"] == (2, (limit + (1.0 if limit > 1 else 0.5), 0))
 
 
 def test_only_incidents_are_in_the_index_of_updates(dynamodb: "DynamoDBClient", service: str) -> None:

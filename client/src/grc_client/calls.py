@@ -216,11 +216,16 @@ def _slice_of_incidents(answer: RawResponse[Any]) -> Slice[Incident]:
 
 
 def _updates(answer: RawResponse[Any]) -> Updates:
-    page = _slice_of_incidents(answer)
-    caught_up = _loads(answer)["caught_up"]
-    if not isinstance(page.next_cursor, str) or not isinstance(caught_up, bool):
+    return Updates(_slice_of_incidents(answer).items, *place_of(answer), answer.request_id)
+
+
+def place_of(answer: RawResponse[Any]) -> tuple[str, bool]:
+    """Return the cursor of the next page of updates, and whether no update waits there now."""
+    page = _loads(answer)
+    cursor, caught_up = page["next_cursor"], page["caught_up"]
+    if not isinstance(cursor, str) or not isinstance(caught_up, bool):
         raise TypeError("a page of updates must have a next_cursor and caught_up")
-    return Updates(page.items, page.next_cursor, caught_up, page.request_id)
+    return cursor, caught_up
 
 
 def _slice_of_changes(answer: RawResponse[Any]) -> Slice[Change]:

@@ -84,12 +84,12 @@ class RawIncidents:
         while True:
             answer = self._send(call)
             yield answer
-            page = answer.parse()
-            if page.caught_up:
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
                 if every is None:
                     return
                 time.sleep(every)
-            call = calls.list_incident_updates(None, page.next_cursor)
+            call = calls.list_incident_updates(None, cursor)
 
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
@@ -159,12 +159,12 @@ class AsyncRawIncidents:
         while True:
             answer = await self._send(call)
             yield answer
-            page = answer.parse()
-            if page.caught_up:
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
                 if every is None:
                     return
                 await asyncio.sleep(every)
-            call = calls.list_incident_updates(None, page.next_cursor)
+            call = calls.list_incident_updates(None, cursor)
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
