@@ -13,6 +13,7 @@ from grc_client import (
     AsyncPage,
     Change,
     Client,
+    Finding,
     Follower,
     Incident,
     Metrics,
@@ -53,6 +54,8 @@ def blocking() -> None:
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        findings: list[Finding] = list(client.grc.incidents.findings(made.id, limit=10))
+        print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
         for incident in follower:
             print(incident.title, incident.is_deleted, follower.cursor)
@@ -83,6 +86,8 @@ async def asynchronous() -> None:
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
+        findings: list[Finding] = [finding async for finding in incidents.findings(restored.id)]
+        print([finding.summary.link for finding in findings])
         follower: AsyncFollower = incidents.follow(cursor="stored", every=None)
         async for incident in follower:
             print(incident.title, follower.cursor)

@@ -47,6 +47,8 @@ def _size(attribute: dict[str, Any]) -> int:
             return 3 + sum(1 + _size(one) for one in value)
         case "M":
             return 3 + sum(1 + len(name.encode()) + _size(one) for name, one in value.items())
+        case "B":
+            return len(value)
     return 1
 
 
