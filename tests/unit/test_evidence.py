@@ -49,10 +49,11 @@ def test_the_order_of_names_changes_nothing() -> None:
     assert stored({"a": [1, 2]}).sha256 != stored({"a": [2, 1]}).sha256
 
 
+LONG = range(9_000)
 LARGE: dict[str, Any] = {
     "one text": {"id": "e", "detail": {"title": "kept", "log": random_text(900_000)}},
     "many items": {"id": "e", "detail": {"title": "kept", "rows": [random_text(30) for _ in range(25_000)]}},
-    "many members": {"id": "e", "detail": {"title": "kept", "z": {random_text(20): random_text(20) for _ in "x" * 9_000}}},
+    "many members": {"id": "e", "detail": {"title": "kept", "z": {random_text(20): random_text(20) for _ in LONG}}},
 }  # fmt: skip
 
 

@@ -9,13 +9,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from . import texts
-
 VALUES = 50  # of each list
 CHARACTERS = 2048  # of each value
 _NODES = 100_000  # of an event; DynamoDB and SQS bound the event, too
 
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+# Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
+# module ``texts`` knows more of them, but it would slow down the start.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 _PLACE = re.compile(r"\.[0-9]{1,4}_$")  # ProductFields of ASFF name the places of a list: portProbeDetails.0_
 
 Object = Mapping[str, Any]
@@ -240,7 +243,8 @@ def _states(event: Any) -> dict[str, str]:
 
 
 def _clean_text(value: Any) -> str | None:
-    return texts.repair_line(value[:CHARACTERS]) or None if isinstance(value, str) else None
+    """Return a text without characters that could change how the rest of the text is shown; None for another value."""
+    return _INVISIBLE.sub("", value[:CHARACTERS]).strip() or None if isinstance(value, str) else None
 
 
 def _member(place: Object, wanted: str) -> Object:

@@ -5,8 +5,7 @@ from zlib import decompress
 
 from ..domain.identity import Identity
 from . import keys, stored_form
-from .dynamodb import refusals_as_busy
-from .incident_repository import IncidentRepository
+from .dynamodb import read_incident, refusals_as_busy
 from .stored_form import Item
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class EvidenceReader:
         One query reads up to 1 MB. ``to_evidence`` reads an item, which takes more memory. Raises NotFound or Busy.
         """
         # A caller who may not reach the incident may not reach its evidence.
-        IncidentRepository(self.identity, self._client, self._table).get(incident_id)
+        read_incident(self._client, self._table, self.identity, incident_id)
         first, last = keys.evidence_after(self.identity.tenant_id, incident_id, after)
         with refusals_as_busy():
             answer = self._client.query(

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..domain import model, timestamps
-from ..domain.errors import NotFound, NumberTaken
+from ..domain.errors import NumberTaken
 from ..domain.identity import Identity
 from ..domain.model import Change, Incident
 from ..domain.questions import Filters
 from . import keys, stored_form
-from .dynamodb import ConditionFailed, only_under_its_condition, refusals_as_busy, transact
+from .dynamodb import ConditionFailed, only_under_its_condition, read_incident, refusals_as_busy, transact
 from .page_reader import OpenPartition, Page, PageReader, PageRequest, id_range
 from .stored_form import Stored
 
@@ -90,15 +90,7 @@ class IncidentRepository:
 
     def get(self, incident_id: str) -> Stored:
         """Return the latest state of an incident, deleted or not. Raises NotFound, also for a malformed id."""
-        if not model.INCIDENT_ID.fullmatch(incident_id):
-            raise NotFound
-        item = self._item(keys.incident(self._tenant_id, incident_id))
-        if item is None:
-            raise NotFound
-        stored = stored_form.to_incident(item)
-        if self.identity.app_id is not None and stored.incident.get("app_id") != self.identity.app_id:
-            raise NotFound
-        return stored
+        return read_incident(self._client, self._table, self.identity, incident_id)
 
     def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
         """Return up to ``limit`` incidents after the incident id ``after``.
