@@ -282,3 +282,18 @@ def test_answers_without_a_mapping_are_refused(file: Path) -> None:
     refused = run(file, "--dry-run", "--zone", "UTC").exception
     assert isinstance(refused, StepFailed)
     assert "--suggest" in refused.advice
+
+
+def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> None:
+    event = {"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6", "event": {"title": "no incident"}}
+    kept = {"name": "intake", "version": 1}
+    lines = [{"title": "an incident"}, *[{"evidence": event}] * 3, {"settings": kept}]
+    file = tmp_path / "export.jsonl"
+    file.write_text("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+
+    printed = run(file, "--dry-run")
+
+    assert printed.exit_code == 0
+    assert "Events of findings in the export: 3. They are not imported." in " ".join(printed.output.split())
+    file.write_text('{"evidence": "of another program", "title": "x"}\n')
+    assert "Events of findings" not in run(file, "--dry-run").output
