@@ -129,7 +129,7 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
         f"table during {len({figure[0] for figure in FIGURES})} requests: 0 rules for stored items were broken",
     )
     promise(
-        "A table that hangs is answered with 503 before the function's timeout",
+        "If the table hangs, the API answers with 503 before the function's timeout",
         f"In each request, one call to the table hangs: the slowest answer came after {max(FIGURES.values()):.1f} s "
         f"of at most {FUNCTION_SECONDS} s on a simulated clock",
     )

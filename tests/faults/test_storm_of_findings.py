@@ -282,6 +282,6 @@ def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batc
         "A flood of one tenant's findings delays another tenant's findings by a limited time",
         f"A queue has {FLOOD} messages of one tenant. Every tenth message hangs. Behind them are {QUIET} messages of a "
         "second tenant. One batch runs at a time: the last finding of the second tenant becomes an incident after "
-        f"{behind:.0f} s on a simulated clock. If the queue delivers the messages of the second tenant first, it "
-        f"becomes an incident after {fair:.1f} s",
+        f"{behind:.0f} s on a simulated clock. If the queue delivers the messages of the second tenant first, that "
+        f"finding becomes an incident after {fair:.1f} s",
     )
