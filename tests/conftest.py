@@ -79,7 +79,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Return a function that records a kept promise, with the figure of this run."""
+    """Return a function that records a row of docs/promises.md: a promise that this run confirmed, and its figure."""
 
     def kept(name: str, figure: str) -> None:
         request.config.stash[_FIGURES][name] = figure

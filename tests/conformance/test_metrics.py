@@ -153,6 +153,7 @@ def test_every_metrics_answer_equals_brute_force(
     assert approximated > 5, "too few answers are approximate"
     promise(
         "Every metrics answer equals a brute-force computation",
-        f"{compared:,} answers after {HISTORIES:,} histories were compared: 0 differ; {telling:,} of the answers cover "
-        f"several incidents, {cut:,} have more groups than are shown, and {approximated:,} are marked as approximate",
+        f"{compared:,} answers after {HISTORIES:,} histories were compared: 0 differ; {telling:,} of the answers "
+        f"contain several incidents, {cut:,} have more groups than are shown, and {approximated:,} are marked as "
+        "approximate",
     )

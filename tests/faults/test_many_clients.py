@@ -128,7 +128,8 @@ def test_no_acknowledged_create_is_lost_or_duplicated(
     assert unknown > ended > 0
     promise(
         "No acknowledged write is lost or duplicated",
-        f"{CLIENTS} clients with {CREATES:,} creates each; {faults:,} faults injected, {ended} processes killed, "
-        f"{unknown} unknown outcomes resolved by a retry: {len(lost)} creates were lost and {len(doubled)} duplicated. "
+        f"{CLIENTS} clients each sent {CREATES:,} creates. {faults:,} faults were injected, and {ended} processes were "
+        f"killed. {unknown} outcomes were unknown until a retry: "
+        f"{len(lost)} creates were lost and {len(doubled)} duplicated. "
         f"All {len(stored):,} incidents have different numbers, and each incident has its first change",
     )

@@ -233,10 +233,10 @@ def test_each_true_finding_becomes_exactly_one_incident(
     assert ended == ENDS
     promise(
         "Each true finding is exactly one incident, and none is lost",
-        f"{len(bodies):,} events ({EVENTS * 20 // 100:,} duplicates, {EVENTS * 10 // 100:,} from a second hub, "
-        f"{len(poisoned)} invalid; {EVENTS * 2 // 100} of all are slow, oversized or malformed), {ended} processes "
-        f"killed: {true:,} findings became {kinds['INCIDENT']:,} "
-        f"incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
+        f"{len(bodies):,} events arrived, and {ended} processes were killed. {EVENTS * 20 // 100:,} events were exact "
+        f"duplicates, {EVENTS * 10 // 100:,} reported a known finding through a second service, and {len(poisoned)} "
+        f"were invalid. {EVENTS * 2 // 100} of all events were slow, oversized or malformed: {true:,} findings became "
+        f"{kinds['INCIDENT']:,} incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
     )
 
 
@@ -284,8 +284,9 @@ def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batc
     assert behind <= (FLOOD // 10 + 1) * one_batch
     assert fair <= one_batch
     promise(
-        "A flood of one tenant's findings delays another tenant's by a bounded time",
-        f"{FLOOD} messages, one of ten of which hangs, lie before {QUIET} of a quiet tenant. With one batch at a time, "
-        f"the quiet tenant's last finding is an incident after {behind:.0f} s on a simulated clock, and after "
-        f"{fair:.1f} s if the queue delivers the quiet tenant's messages first",
+        "A flood of one tenant's findings delays another tenant's findings by a limited time",
+        f"A queue has {FLOOD} messages of one tenant. Every tenth message hangs. Behind them are {QUIET} messages of a "
+        "second tenant. One batch runs at a time: the last finding of the second tenant becomes an incident after "
+        f"{behind:.0f} s on a simulated clock. If the queue delivers the messages of the second tenant first, that "
+        f"finding becomes an incident after {fair:.1f} s",
     )

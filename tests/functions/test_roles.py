@@ -204,8 +204,9 @@ def test_each_role_grants_exactly_what_its_function_uses(
     SHOWN[function] = len(used)
     promise(
         "Each function has exactly the permissions that it uses",
-        f"{len(SHOWN)} roles have {sum(SHOWN.values())} permissions (an action, a table or index, and a kind of "
-        f"partition): {len(unused)} are granted but not used, and {len(ungranted)} are used but not granted",
+        f"{len(SHOWN)} roles have {sum(SHOWN.values())} permissions. Each permission is for one action on one kind of "
+        f"partition of the table or of an index: {len(unused)} are granted but not used, and {len(ungranted)} are used "
+        "but not granted",
     )
 
 

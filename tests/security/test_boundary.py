@@ -270,7 +270,7 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
     promise(
         "Nobody reaches another tenant's or another application's incidents",
         f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. "
-        "A foreign id and an unknown id get the same 404, after the same calls",
+        "The id of a foreign incident and an unknown id get the same 404, after the same calls to the table",
     )
 
 

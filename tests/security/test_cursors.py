@@ -119,7 +119,7 @@ def test_a_changed_cursor_gives_400_and_reads_nothing(
     assert calls == []
     promise(
         "A changed cursor is answered with 400 and reads nothing",
-        f"{TAMPERS:,} changed cursors were sent: {len(calls)} calls to the table",
+        f"{TAMPERS:,} changed cursors were sent: they caused {len(calls)} calls to the table",
     )
 
 
@@ -220,7 +220,7 @@ def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
     assert any(not json.loads(list_(f"limit=1&include_deleted=true&cursor={cursor}", app)["body"])["items"]
                for cursor in every_cursor(list_, "limit=1&include_deleted=true", app))  # fmt: skip
     promise(
-        "A cursor tells nothing of what its bearer may not reach",
-        f"{len(seen)} cursors of 4 identities were decoded in {sum(1 for _ in decodings(seen[0]))} ways: 0 tell an id, "
-        "a part of an id or a moment",
+        "A cursor reveals nothing about incidents that its bearer may not reach",
+        f"{len(seen)} cursors of 4 identities were decoded in {sum(1 for _ in decodings(seen[0]))} ways: 0 reveal an "
+        "id, a part of an id or a time",
     )

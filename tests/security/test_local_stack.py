@@ -46,7 +46,7 @@ def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
 
     def add(attacker: str, attacks: int) -> None:
         TRIED[attacker] += attacks
-        each = ", ".join(f"{who} {number}" for who, number in TRIED.items())
+        each = "; ".join(f"{who}: {number}" for who, number in TRIED.items())
         promise(
             "Only a holder of the local stack's key reaches its control plane",
             f"{TRIED.total()} attacks were tried ({each}): 0 got through",
@@ -235,7 +235,7 @@ def test_a_page_of_another_origin_reaches_only_the_api(
     # A page cannot read the answer to a request of the mode no-cors. The fixture ``only_ours`` shows that the guard
     # refused the request.
     assert [answer for answer in answers if not answer.startswith(("blocked", "0 opaque "))] == []
-    count("a page of another origin", len(answers))
+    count("a web page of another origin", len(answers))
 
 
 @pytest.mark.usefixtures("only_ours")
@@ -262,7 +262,7 @@ def test_a_page_of_the_stack_s_own_origin_does_not_have_the_key(
     answers = told(page)
     # The script can read each answer, because the page and the emulator have the same origin.
     assert [answer.split()[0] for answer in answers] == ["403"] * len(tried)
-    count("a page of the stack's own origin", len(answers))
+    count("a web page of the stack's own origin", len(answers))
 
 
 def test_the_api_answers_a_page_of_another_origin(stack: Checkout, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def of_calls() -> Iterator[Used]:
     used = Used()
     events = dynamodb.client().meta.events
 
-    # A hook adds ReturnConsumedCapacity, because the guard permits this parameter for queries only.
+    # The guard permits ReturnConsumedCapacity for queries only. So this hook adds it after the guard's check.
     def ask(params: dict[str, Any], **_: object) -> None:
         params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 
