@@ -458,10 +458,10 @@ def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     take(guardduty())
     change = read_alter_write.change_incident
 
-    def late(incident_id: str, *more: Any) -> Any:
+    def late(incident_id: str, *more: Any, **named: Any) -> Any:
         monkeypatch.setattr(read_alter_write, "change_incident", change)
         patch(incidents()[0], status=meanwhile)
-        return change(incident_id, *more)
+        return change(incident_id, *more, **named)
 
     monkeypatch.setattr(read_alter_write, "change_incident", late)
     take(guardduty(minutes=1, severity=9.9, asset="i-late"))
