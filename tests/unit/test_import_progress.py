@@ -239,9 +239,10 @@ def test_a_record_of_release_0_1_0_is_repaired_by_its_own_journal_only(
     def opened(path: Path) -> Any:
         raise PermissionError(1, "the file must be a regular file of yours", str(path))
 
-    with monkeypatch.context() as foreign, pytest.raises(StepFailed, match="cannot be opened") as refused:
+    with monkeypatch.context() as foreign:
         foreign.setattr("incidents_cli.operate.importing.former_progress.open_own", opened)
-        Progress(file)
+        with pytest.raises(StepFailed, match="cannot be opened") as refused:
+            Progress(file)
     assert str(journal) in refused.value.detail
     assert [file.read_bytes(), journal.read_bytes()] == kept
 

@@ -27,6 +27,7 @@ from . import former_progress
 # Seconds between two writes to the disk. A crash loses the records since the last write. The next import sends the
 # unrecorded rows again, with the same idempotency keys.
 _SECONDS = 1.0
+_CACHE_KIB = 64 * 1024
 _TITLE = b'{"record": "incidents import"}\n'
 _TABLES = (
     "CREATE TABLE done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
@@ -48,6 +49,7 @@ class Progress:
         try:
             with self._advising():
                 self._index.execute("PRAGMA journal_mode = OFF")
+                self._index.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 for table in _TABLES:
                     self._index.execute(table)
             if file is not None:
@@ -111,38 +113,44 @@ class Progress:
     def record(self, key: str, incident_id: str) -> None:
         if self.made(key) == incident_id:
             return
-        self._note(key, incident_id)
+        self._execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (key, incident_id))
         self._append({"done": key, "incident_id": incident_id})
         if time.monotonic() - self._written > _SECONDS:
             self._sync()
             self._written = time.monotonic()
-
-    def _note(self, key: str, incident_id: str) -> None:
-        self._execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (key, incident_id))
 
     def _load(self, file: Path, record: IO[bytes]) -> None:
         """Read the record, and prepare it for appending.
 
         A process that was killed may have left a half line at the end, which is cut off.
         """
-        whole = 0
+        self._index.executemany("INSERT OR REPLACE INTO done VALUES (?, ?)", self._done(file, record))
+        record.truncate()
+
+    def _done(self, file: Path, record: IO[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield the key and the incident's id of each line of a done row. Leave the record at the end of its last line.
+
+        The other lines decide which place the last import has, and whether it has finished.
+        """
+        whole = len(_TITLE)
+        record.seek(whole)
         for line in record:
             if not line.endswith(b"\n"):
                 break
-            if whole:
-                try:
-                    self._take(json.loads(line))
-                except (ValueError, KeyError, TypeError, RecursionError) as error:
-                    raise _no_record(file, f"After byte {whole}: {type(error).__name__}: {error}") from None
+            try:
+                match json.loads(line):
+                    case {"done": str(key), "incident_id": str(incident_id)}:
+                        yield key, incident_id
+                    case {"begins": str(place)}:
+                        self._unfinished = place
+                    case {"finished": True}:
+                        self._unfinished = None
+                    case _:
+                        raise ValueError("this is not a line of a record")
+            except (ValueError, RecursionError) as error:
+                raise _no_record(file, f"After byte {whole}: {error}") from None
             whole += len(line)
-        record.truncate(whole)
         record.seek(whole)
-
-    def _take(self, line: dict[str, Any]) -> None:
-        if "done" in line:
-            self._note(str(line["done"]), str(line["incident_id"]))
-        else:
-            self._unfinished = None if "finished" in line else str(line["begins"])
 
     def _append(self, line: dict[str, Any]) -> None:
         if self._record is not None:
@@ -195,7 +203,7 @@ def _no_record(file: Path, detail: str) -> StepFailed:
 
 
 def _open(file: Path) -> IO[bytes]:
-    """Return the record in a file, for this process only. Its position is at its begin.
+    """Return the record in a file, for this process only.
 
     The record gets its title if the file is missing or empty. Raises StepFailed.
     """
@@ -214,7 +222,6 @@ def _open(file: Path) -> IO[bytes]:
                 record.seek(0)
                 record.write(_TITLE)
                 record.flush()
-            record.seek(0)
         except BaseException:
             record.close()
             raise
