@@ -139,9 +139,7 @@ def former(file: Path, *, is_finished: int = 0, rows: int = 2, incident_id: str 
     """Write the record of release 0.1.0."""
     with closing(sqlite3.connect(file)) as base, base:
         base.execute("CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)")
-        base.execute(
-            "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID"
-        )
+        base.execute("CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID")
         base.execute("INSERT INTO import VALUES (?, ?)", (PLACE, is_finished))
         base.executemany("INSERT INTO done VALUES (?, ?)", [(f"{n:064}", incident_id) for n in range(rows)])
 
