@@ -109,8 +109,8 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
         lstat = Path.lstat
         foreign = os.stat_result([*lstat(folder.path)[:4], 12345, *lstat(folder.path)[5:10]])
         monkeypatch.setattr(Path, "lstat", lambda path: foreign if path == folder.path else lstat(path))
-    for use in (folder.make, lambda: load(folder)):
+    for use in (StackFolder.make, load):
         with pytest.raises(StepFailed, match="must be yours") as refused:
-            use()
+            use(folder)
         assert str(folder.path) in refused.value.detail
         assert "INCIDENTS_HOME" in refused.value.advice

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -126,7 +127,7 @@ def _own_and_private(path: str, flags: int) -> int:
     return descriptor
 
 
-def open_own(file: Path) -> IO[bytes]:
+def open_own(file: Path) -> BufferedReader:
     """Open a file for reading whose name another user could have created before.
 
     Raises OSError for a link, a pipe and a file of somebody else.

@@ -12,7 +12,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from ...console import StepFailed
 from . import workbook_process
@@ -119,15 +119,16 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
             raise _no_workbook(file, str(error)) from None
         if size > WORKBOOK_BYTES:
             raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
+    words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
     with subprocess.Popen(
-        [sys.executable, "-I", workbook_process.__file__, file, str(WORKBOOK_MEMORY), *([] if sheet is None else [sheet])],
+        words if sheet is None else [*words, sheet],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        assert process.stdout is not None
+        answers = cast("IO[bytes]", process.stdout)
         try:
             while True:
                 try:
-                    kind, value = pickle.load(process.stdout)  # noqa: S301  # our own process wrote it
+                    kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
                 except (EOFError, pickle.UnpicklingError):
                     if process.wait() == workbook_process.TOO_LARGE:
                         raise _too_large(

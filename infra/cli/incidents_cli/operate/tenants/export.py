@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from incidents.domain import wire_form
 from incidents.storage import settings, stored_form
@@ -24,6 +24,9 @@ from incidents.storage import settings, stored_form
 from ...console import StepFailed, command, open_own
 from .checkpoint import Checkpoint, going_on, write_durably
 from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, nothing_of
+
+if TYPE_CHECKING:
+    from io import BufferedRandom
 
 
 class Exported(NamedTuple):
@@ -77,7 +80,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
             of_settings = "".join(_settings(reader))
             write_durably(whole, of_settings.encode())
             whole.seek(0)
-            state["sha256"] = file_digest(whole, "sha256").hexdigest()
+            state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
         if state["after"] is None and not of_settings:
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
