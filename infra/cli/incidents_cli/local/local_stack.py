@@ -70,7 +70,7 @@ class StackFolder:
         if {named.st_uid, folder.st_uid} != {os.geteuid()} or folder.st_mode & 0o022:
             raise StepFailed(
                 "The folder of the local stack must be yours, and nobody else may write to it.", f"  {self.path}",
-                "Name another folder in INCIDENTS_HOME. If the folder is yours, remove the files of other users from it. "
+                "Name another folder in INCIDENTS_HOME. If the folder is yours, remove files of other users from it. "
                 "Then run: chmod go-w FOLDER",
             )  # fmt: skip
 
