@@ -1,20 +1,25 @@
 """Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
 
-Only one record of a CSV file is in memory. A workbook has at most 1,048,576 rows per sheet, and is read as a whole.
+Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process of bounded memory.
 """
 
 import codecs
 import csv
+import pickle
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from ...console import StepFailed
+from . import workbook_process
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
+WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _BLOCK = 1 << 20
@@ -103,27 +108,57 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text.
+    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text. Raises
+    StepFailed if the file is not a workbook or needs too much memory.
     """
-    import python_calamine  # takes 20 ms, so only an import of a workbook loads it
-
-    try:
-        if zipfile.is_zipfile(file):
+    if zipfile.is_zipfile(file):
+        try:
             with zipfile.ZipFile(file) as packed:
                 size = sum(member.file_size for member in packed.infolist())
-            if size > WORKBOOK_BYTES:
-                raise StepFailed(
-                    f"{file} is too large.", f"  It has {size:,} bytes when it is unpacked.",
-                    "Save the sheet as CSV UTF-8, which may have any size.",
-                )  # fmt: skip
-        with python_calamine.CalamineWorkbook.from_path(file) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                listed = ", ".join(book.sheet_names)
-                raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
-            data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-            start = data.start[0] if data.start else 0
-            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1):
-                yield Record(line, record)
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
-        advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
-        raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None
+        except zipfile.BadZipFile as error:
+            raise _no_workbook(file, str(error)) from None
+        if size > WORKBOOK_BYTES:
+            raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
+    words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
+    with subprocess.Popen(
+        words if sheet is None else [*words, sheet],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        answers = cast("IO[bytes]", process.stdout)
+        try:
+            while True:
+                try:
+                    kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
+                except (EOFError, pickle.UnpicklingError):
+                    if process.wait() == workbook_process.TOO_LARGE:
+                        raise _too_large(
+                            file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory."
+                        ) from None
+                    raise _no_workbook(
+                        file, "The library that reads workbooks has crashed. The sheet may be too large."
+                    ) from None
+                match kind:
+                    case "rows":
+                        yield from (Record(line, cells) for line, cells in value)
+                    case "end":
+                        return
+                    case "no sheet":
+                        raise StepFailed(
+                            f"{file} has no sheet {sheet}.",
+                            f"  Its sheets: {', '.join(value)}",
+                            "Name one: --sheet NAME",
+                        )
+                    case _:
+                        raise _no_workbook(file, value)
+        finally:
+            process.kill()
+
+
+def _no_workbook(file: Path, detail: str) -> StepFailed:
+    advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
+    return StepFailed(f"{file} is not a workbook.", f"  {detail}", advice)
+
+
+def _too_large(file: Path, detail: str) -> StepFailed:
+    advice = "Save the sheet as CSV UTF-8, which may have any size."
+    return StepFailed(f"{file} is too large.", f"  {detail}", advice)
