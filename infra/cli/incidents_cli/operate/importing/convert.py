@@ -106,20 +106,22 @@ class _Making:
             self.rest.append((name, text))
         else:
             try:
-                value = self._value(target, meaning if meaning is not None else text, cell)
+                value = self._value(name, target, meaning if meaning is not None else text, cell)
             except ValueError as error:
                 self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
                 value = None
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
 
-    def _value(self, target: str, text: str, cell: Any) -> Any:
+    def _value(self, name: str, target: str, text: str, cell: Any) -> Any:
         if target in DATES:
             moment = moments.parse(text, self._mapping.dates)
             if moment.warning:
                 self.warnings.append(Violation(f"/{target}", moment.warning))
             return moment.text
         if target == "financial_impact":
+            if unit := amounts.other_unit(name):
+                raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
             return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
         if target in CHOICES:

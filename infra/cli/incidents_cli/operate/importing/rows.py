@@ -13,7 +13,7 @@ The reader has only one row in memory, so a text file may have any size.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,13 +22,14 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed, command
 from . import cells, tables, words
-from .convert import as_text, convert, problems_of_header
-from .mapping import Mapping, of_fields
+from .convert import DATES, as_text, convert, problems_of_header
+from .mapping import LAST_KNOWN, Mapping, of_fields
 from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
 _SETTINGS = b'{"settings":'  # lines of an export that begin so are not incidents
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -157,13 +158,30 @@ def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
     if mapping is not None:
         return _of_mapped(line, stood, texts, mapping)
     body = {name: cells.value(name, text) for name, text in texts.items() if text not in ("", None)}
-    return Row(line, stood, body, tuple(cells.errors(body)), warnings=tuple(cells.warnings(texts)))
+    wrong = (*cells.errors(body), *_total(body, body.keys()))
+    return Row(line, stood, body, wrong, warnings=tuple(cells.warnings(texts)))
 
 
 def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
     made = convert(record, mapping)
-    return Row(line, stood, made.body, made.errors, repairs=made.repairs, warnings=made.warnings,
+    own = made.body.keys() - mapping.constants.keys()
+    return Row(line, stood, made.body, (*made.errors, *_total(made.body, own)), repairs=made.repairs, warnings=made.warnings,
                last_known=made.last_known)  # fmt: skip
+
+
+def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
+    """Yield an error if the row is the sum below a table: a word for a total, without a date, a status or a severity.
+
+    ``own`` has the fields whose values are from the row.
+    """
+    texts = {field: body[field] for field in ("title", "incident_number") if isinstance(body.get(field), str)}
+    total = next((field for field, text in texts.items() if words.is_total(text)), None)
+    has_number = "incident_number" in body and total != "incident_number"
+    if total and not has_number and not _OF_INCIDENT.intersection(own):
+        yield Violation(
+            f"/{total}", "begins with a word for a total, and the row has no date, status or number; remove a row that is "
+            "the sum of a table, or add a status to the row of an incident",
+        )  # fmt: skip
 
 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:

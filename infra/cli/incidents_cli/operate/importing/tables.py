@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from ...console import StepFailed
+from . import currencies
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
@@ -103,7 +105,8 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text.
+    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text. A number that is
+    shown in another currency than US dollars is a text, such as ``12500 €``.
     """
     import python_calamine  # takes 20 ms, so only an import of a workbook loads it
 
@@ -121,9 +124,23 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
                 listed = ", ".join(book.sheet_names)
                 raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
             data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-            start = data.start[0] if data.start else 0
-            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1):
-                yield Record(line, record)
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+            row, column = data.start or (0, 0)
+            in_currency = currencies.foreign(file, data.name)
+            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1):
+                yield Record(line, _with_currency(record, line - 1, column, in_currency) if in_currency else record)
+    except (python_calamine.CalamineError, zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
         advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
         raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None
+
+
+def _with_currency(record: list[Any], row: int, start: int, in_currency: currencies.Cells) -> list[Any]:
+    """Return a record in which a number that is shown in another currency than US dollars is a text with this currency.
+
+    ``start`` is the column of the record's first cell.
+    """
+    return [
+        f"{cell:.15g} {currency}"
+        if (currency := in_currency.get((row, start + n))) and isinstance(cell, int | float)
+        else cell
+        for n, cell in enumerate(record)
+    ]

@@ -61,3 +61,9 @@ def preset(header: list[str]) -> str | None:
     """Return the preset whose columns a header has, or None."""
     have = {folded(name) for name in header}
     return next((name for name, listed in _words()["presets"].items() if have.issuperset(map(folded, listed))), None)
+
+
+def is_total(text: str) -> bool:
+    """Return whether a text begins with a word for a total, such as ``Sum`` or ``Gesamtsumme:``."""
+    whole = folded(text)
+    return any(whole == word or whole.startswith((f"{word} ", f"{word}:")) for word in map(folded, _words()["totals"]["words"]))
