@@ -104,7 +104,7 @@ def import_(
     named = {"zone": zone, "date_order": date_order, "decimal": decimal, "sheet": sheet}
     answers = {name: answer for name, answer in named.items() if answer is not None}
     if suggest:
-        _suggest(file, answers)
+        _suggest(file, answers, map_)
         return
     if tenant is None and not dry_run:
         raise StepFailed("The tenant is missing.", "", "Pass the tenant of the token: --tenant NAME")
@@ -128,13 +128,15 @@ def import_(
         raise typer.Exit(1)
 
 
-def _suggest(file: Path, answers: Mapping[str, str]) -> None:
-    text, questions = suggesting.suggest(file, answers)
-    say(text.removesuffix("\n"))
+def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:
+    toml, questions, notes = suggesting.suggest(file, answers, given)
+    say(toml.removesuffix("\n"))
     for question in questions:
-        stderr.print(f"? {question}")
+        stderr.print(clean(f"? {question}"))
     if questions:
         stderr.print('Answer the questions in the mapping, where "?" stands, or with the named options.')
+    for note in notes:
+        stderr.print(clean(note))
 
 
 def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mapping.Mapping | None:

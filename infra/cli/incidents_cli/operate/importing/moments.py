@@ -117,6 +117,11 @@ def is_clock(text: str) -> bool:
     return _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None
 
 
+def is_day_number(text: str) -> bool:
+    """Return whether a text may be a spreadsheet's number of a day."""
+    return _DAY_NUMBER.fullmatch(text) is not None
+
+
 def is_day(text: str) -> bool:
     """Return whether a text is a date without a time."""
     match = _matched(" ".join(text.split()))

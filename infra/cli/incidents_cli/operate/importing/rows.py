@@ -85,10 +85,14 @@ _SUGGEST = command("import FILE --suggest")
 def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | None) -> Iterator[Row]:
     header: list[str] | None = None
     for line, record in records:
-        if header is None and (mapping is None or any(record)):
-            header = [as_text(name).strip() for name in record]
-            while mapping is not None and header and not header[-1]:  # a spreadsheet may end with empty columns
-                header.pop()
+        if header is None and mapping is not None:
+            if any(record) and line >= (mapping.header_row or 0):
+                while record and not as_text(record[-1]).strip():  # a spreadsheet may end with empty columns
+                    record.pop()
+                header = tables.names(map(as_text, record))
+                _check_header(file, header, mapping)
+        elif header is None:
+            header = [name.strip() for name in record]
             _check_header(file, header, mapping)
         elif header is not None and any(cell not in ("", None) for cell in record):
             yield _of_record(line, header, record, mapping)
@@ -101,6 +105,10 @@ def _check_header(file: Path, header: list[str], mapping: Mapping | None) -> Non
     if mapping is not None:
         wrong = problems_of_header(header, mapping)
         advice = "Add the columns to the mapping, below [columns] or to leave_out. Or choose where they go with rest."
+        if mapping.preset and any(line.startswith("title:") for line in wrong):
+            advice = f"The preset {mapping.preset} reads the English names of the columns. For others: {_SUGGEST}"
+        elif mapping.header_row is None:
+            advice += " If the names of the columns are not in the first row, add `header_row = 4`, for example."
     else:
         wrong = _problems_of_fields(header)
         if any(";" in name for name in header):

@@ -5,9 +5,11 @@ Only one record of a CSV file is in memory. A workbook has at most 1,048,576 row
 
 import codecs
 import csv
+import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -19,6 +21,7 @@ CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -62,9 +65,18 @@ def separator(file: Path, encoding: str) -> str:
     """Return the separator of a CSV file.
 
     Most records must have as many cells as the header. Of the separators that achieve this, the result is the one with
-    the most cells in the header.
+    the most cells in the header. If no separator achieves this, a title may stand above the header. Then most records
+    must have the same number of cells. A first line such as ``sep=;`` names the separator.
     """
-    best, columns = ",", 1
+    with file.open(encoding=encoding, errors="replace", newline="") as text:
+        if named := _SEPARATOR_LINE.fullmatch(text.readline(10).strip("\ufeff\r\n")):
+            return named[1]
+    return _likely_separator(file, encoding, of_header=True) or _likely_separator(file, encoding, of_header=False) or ","
+
+
+def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | None:
+    """Return the separator with the most cells in the first record, or else in the most records."""
+    best, columns = None, 1
     for candidate in SEPARATORS:
         with file.open(encoding=encoding, errors="replace", newline="") as text:
             widths: Counter[int] = Counter()
@@ -77,8 +89,9 @@ def separator(file: Path, encoding: str) -> str:
                         break
             except csv.Error:
                 continue
-        if first > columns and 2 * widths[first] > widths.total():
-            best, columns = candidate, first
+        width = first if of_header else max(widths, key=widths.__getitem__, default=1)
+        if width > columns and 2 * widths[width] > widths.total():
+            best, columns = candidate, width
     return best
 
 
@@ -93,7 +106,8 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
         first = 1  # the first line of the next record, which may have several lines
         try:
             for record in records:
-                yield Record(first, record)
+                if first > 1 or not _SEPARATOR_LINE.fullmatch(separator.join(record)):
+                    yield Record(first, record)
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Fix the record that begins there. Inside quotes, write a quote twice."
@@ -105,9 +119,29 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text. A number that is
-    shown in another currency than US dollars is a text, such as ``12500 €``.
+    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars is
+    a text, such as ``12500 €``.
     """
+    with _opened(file) as book:
+        if sheet is not None and sheet not in book.sheet_names:
+            listed = ", ".join(book.sheet_names)
+            raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
+        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        row, column = data.start or (0, 0)
+        in_currency = currencies.foreign(file, data.name)
+        for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1):
+            yield Record(line, _with_currency(record, line - 1, column, in_currency) if in_currency else record)
+
+
+def sheets(file: Path) -> list[str]:
+    """Return the names of a workbook's sheets."""
+    with _opened(file) as book:
+        return list(book.sheet_names)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Open a workbook. Raises StepFailed if the file is not a workbook."""
     import python_calamine  # takes 20 ms, so only an import of a workbook loads it
 
     try:
@@ -120,17 +154,15 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
                     "Save the sheet as CSV UTF-8, which may have any size.",
                 )  # fmt: skip
         with python_calamine.CalamineWorkbook.from_path(file) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                listed = ", ".join(book.sheet_names)
-                raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
-            data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-            row, column = data.start or (0, 0)
-            in_currency = currencies.foreign(file, data.name)
-            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1):
-                yield Record(line, _with_currency(record, line - 1, column, in_currency) if in_currency else record)
+            yield book
     except (python_calamine.CalamineError, zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
         advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
         raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None
+
+
+def names(header: Iterable[str]) -> list[str]:
+    """Return the names of the columns. A column without a name is named by its place, such as ``column 7``."""
+    return [name.strip() or f"column {n}" for n, name in enumerate(header, start=1)]
 
 
 def _with_currency(record: list[Any], row: int, start: int, in_currency: currencies.Cells) -> list[Any]:
