@@ -179,7 +179,7 @@ def test_a_word_before_a_date_is_not_ignored(tmp_path: Path, text: str) -> None:
 def test_a_spreadsheet_s_number_of_a_day_is_named(tmp_path: Path, cell: Cell) -> None:
     file = workbooks.write(tmp_path / "list.xlsx", {"S": [["Titel", "Erkannt"], ["A", cell]]})
     (row,) = read(file, by({"Titel": "title", "Erkannt": "detected_at"}))
-    assert "looks like a spreadsheet's number of a day" in problems(row)[0][1]
+    assert "the number that a spreadsheet keeps for a day" in problems(row)[0][1]
 
 
 # --- ends

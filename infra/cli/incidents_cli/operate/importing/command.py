@@ -1,5 +1,6 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from .progress import Progress
 _PRESETS = ", ".join(mapping.presets())
 
 TOKEN = "GRC_TOKEN"  # noqa: S105  # the environment variable's name, as in the client
+
+_SHOWN = 90  # characters of a value in the preview of a dry run
 
 _LABELS = {
     "right": "valid",
@@ -121,11 +124,22 @@ def import_(
             say(f"{label:<14} {value}")
     for rule, times in counts.repairs.most_common():
         say(clean(f"  {rule}: {times}"))
+    for line, values in counts.preview:
+        stderr.print(f"Line {line} becomes:")
+        for name, value in values.items():
+            stderr.print(f"  {name:<16} {_shortened(value)}")
     if counts.failed:
         for line in counts.reasons.table("reason") if counts.reasons else ():
             stderr.print(line)
         stderr.print(f"The failed rows and their errors are in {errors}")
         raise typer.Exit(1)
+
+
+def _shortened(value: object) -> str:
+    """Return a value on one line, for the screen."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    text = clean(" ".join(text.split()))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:

@@ -16,7 +16,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 
 TWICE = "is a time that the zone has twice, because the clocks went back; the earlier one is taken"
 NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
-DAY_NUMBER = "looks like a spreadsheet's number of a day"
+DAY_NUMBER = "looks like the number that a spreadsheet keeps for a day"
 NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
 
 # Months by their first letters in English, German, French and Spanish. The same letters mean the same month everywhere.
