@@ -92,7 +92,8 @@ def _cell(cell: Cell, forms: list[str]) -> str:
         case date():
             return f'<c s="2"><v>{(cell - _DAY_0.date()).days}</v></c>'
         case time():
-            return f'<c s="3"><v>{timedelta(hours=cell.hour, minutes=cell.minute, seconds=cell.second) / timedelta(1)!r}</v></c>'
+            of_day = timedelta(hours=cell.hour, minutes=cell.minute, seconds=cell.second) / timedelta(days=1)
+            return f'<c s="3"><v>{of_day!r}</v></c>'
         case Shown():
             return f'<c s="{4 + forms.index(cell.form)}"><v>{cell.number!r}</v></c>'
         case int() | float():

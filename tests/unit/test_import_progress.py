@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from grc_client import Incident
 from hypothesis import given, settings
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents_cli.console import StepFailed
+from incidents_cli.operate.importing.checking import CheckedRow
 from incidents_cli.operate.importing.progress import Progress
-from incidents_cli.operate.importing.sending import differing
+from incidents_cli.operate.importing.rows import Row
+from incidents_cli.operate.importing.sending import Outcome, differing, send
 
 from tests.support.disks import room_for
 from tests.unit.test_import_rows import STAMPS, bodies, settled
@@ -163,3 +167,19 @@ def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
             assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "created_at", "kind"),
+    [
+        (False, "2026-11-23T09:00:01Z", "created"),
+        (True, "2026-11-23T09:00:01Z", "created"),  # by the first attempt of this import's create
+        (True, "2026-11-23T08:59:59Z", "already_there"),
+    ],
+)
+def test_an_incident_of_this_import_s_own_first_attempt_is_created(replayed: bool, created_at: str, kind: str) -> None:
+    incident = SimpleNamespace(id="inc_1", replayed=replayed, created_at=datetime.fromisoformat(created_at))
+    incidents: Any = SimpleNamespace(create=lambda **_: incident)
+    checked = CheckedRow(Row(2, ""), {"title": "x"}, "key")
+    began = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert send(incidents, checked, None, began) == Outcome(kind, "inc_1")  # type: ignore[arg-type]

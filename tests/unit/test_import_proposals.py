@@ -1,6 +1,6 @@
 """Tests of the proposal for a file: what it finds in a spreadsheet, what it asks, and what it says is missing."""
 
-from datetime import date, datetime, time
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,10 @@ from tests.support import workbooks
 from tests.support.workbooks import Cell, Shown
 
 HEAD: list[Cell] = ["Aktenzeichen", "Titel", "Status", "Erkannt am", "Schweregrad", "Geschlossen am"]
-BODY: list[list[Cell]] = [["V-1", "A", "offen", date(2024, 3, 4), "hoch", None], ["V-2", "B", "neu", None, "gering", None]]
+BODY: list[list[Cell]] = [
+    ["V-1", "A", "offen", date(2024, 3, 4), "hoch", None],
+    ["V-2", "B", "neu", None, "gering", None],
+]
 
 
 def of(file: Path, given: str | None = None, **answers: str) -> Proposal:
@@ -59,7 +62,7 @@ def test_the_header_is_found_below_titles(tmp_path: Path, above: list[list[Cell]
 def test_unknown_columns_are_a_header_too(tmp_path: Path) -> None:
     file = written(tmp_path, "Register\n\nFoo;Bar;Baz\n1;2024-03-04;x\n")
     toml, _, _ = of(file)
-    assert 'header_row = 3' in toml
+    assert "header_row = 3" in toml
     assert '# "Bar" has no field' in toml
 
 

@@ -1,4 +1,4 @@
-"""Tests of what people keep in a spreadsheet besides incidents: sums, currencies, times of day, titles above the table."""
+"""Tests of what people keep in a spreadsheet: sums below the table, currencies, times of day, days without a time."""
 
 from datetime import date, datetime, time
 from pathlib import Path
@@ -28,7 +28,17 @@ def by(columns: dict[str, str], **settings: Any) -> mapping.Mapping:
 # --- sums below a table
 
 
-TOTALS = ["Summe Schäden", "Gesamt", "GESAMTSUMME:", "Total", "Grand total", "Zwischensumme", "Somme", "Total general", "Sum"]
+TOTALS = [
+    "Summe Schäden",
+    "Gesamt",
+    "GESAMTSUMME:",
+    "Total",
+    "Grand total",
+    "Zwischensumme",
+    "Somme",
+    "Total general",
+    "Sum",
+]
 
 
 @pytest.mark.parametrize("title", TOTALS)
@@ -80,7 +90,9 @@ def test_an_amount_in_another_currency_is_not_taken_as_dollars(tmp_path: Path, c
     assert unit in checking.check(kept, NOW)["description"]
 
 
-@pytest.mark.parametrize("name", ["Schaden (€)", "Schadenshöhe in EUR", "Kosten TEUR", "cost (k$)", "Cost in million USD"])
+@pytest.mark.parametrize(
+    "name", ["Schaden (€)", "Schadenshöhe in EUR", "Kosten TEUR", "cost (k$)", "Cost in million USD"]
+)
 def test_a_column_in_another_currency_is_not_taken_as_dollars(tmp_path: Path, name: str) -> None:
     file = workbooks.write(tmp_path / "list.xlsx", {"S": [["Titel", name], ["A", 12500]]})
     (row,) = read(file, by({"Titel": "title", name: "financial_impact"}))
@@ -169,7 +181,9 @@ def test_a_german_date_is_read(tmp_path: Path, text: str) -> None:
     assert checking.check(row, NOW)["detected_at"] == "2024-03-04T08:15:00.000Z"
 
 
-@pytest.mark.parametrize("text", ["ca 04.03.2024", "ab 4. März 2024", "Ende 4. March 2024", "vor 2024-03-04", "KW 12/2024"])
+@pytest.mark.parametrize(
+    "text", ["ca 04.03.2024", "ab 4. März 2024", "Ende 4. March 2024", "vor 2024-03-04", "KW 12/2024"]
+)
 def test_a_word_before_a_date_is_not_ignored(tmp_path: Path, text: str) -> None:
     row = dated(tmp_path, "Titel;Erkannt", f"A;{text}", {"Titel": "title", "Erkannt": "detected_at"})
     assert "must be a date and time" in problems(row)[0][1]
@@ -198,7 +212,8 @@ def test_an_end_without_a_time_on_the_day_of_the_detection_is_a_last_known_date(
 @pytest.mark.parametrize(
     ("detected", "end", "wanted"),
     [
-        ("04.03.2024 09:15", "05.03.2024", "2024-03-04T23:00:00.000Z"), ("04.03.2024", "04.03.2024", "2024-03-03T23:00:00.000Z"),
+        ("04.03.2024 09:15", "05.03.2024", "2024-03-04T23:00:00.000Z"),
+        ("04.03.2024", "04.03.2024", "2024-03-03T23:00:00.000Z"),
         ("04.03.2024 09:15", "04.03.2024 10:00", "2024-03-04T09:00:00.000Z"),
     ],
 )  # fmt: skip

@@ -18,11 +18,12 @@ _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
 # Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
 _OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?<![^\W_])(?!us\b)[a-z]{1,2}\$", re.IGNORECASE)
-_OTHER_WORDS = frozenset(
-    "eur euro euros teur keur gbp pfund pounds chf tchf sfr fr franken jpy yen cny rmb inr aud cad nzd sek nok dkk kr "
-    "pln zł czk kč huf ft ron bgn try rub brl mxn zar sgd hkd krw ils aed "
-    "tusd kusd tsd tausend thousand thousands mio million millions millionen mrd milliers miles".split()
-)
+_OTHER_WORDS = frozenset({
+    "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
+    "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
+    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "tusd", "kusd", "tsd",
+    "tausend", "thousand", "thousands", "mio", "million", "millions", "millionen", "mrd", "milliers", "miles",
+})  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _NO_CENTS = re.compile(r"(?<=[0-9])[.,][-\u2013\u2014]{1,2}$")  # as in 25,-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
@@ -49,7 +50,7 @@ def parse(text: str, decimal: Mark | None) -> str:
 
 
 def other_unit(text: str) -> str | None:
-    """Return the part of an amount, of a column's name or of a number format that shows another unit than US dollars."""
+    """Return the part of an amount, a column's name or a number format that shows another unit than US dollars."""
     if sign := _OTHER_SIGN.search(text):
         return sign[0]
     return next((word for word in _WORD.findall(text) if word.casefold() in _OTHER_WORDS), None)

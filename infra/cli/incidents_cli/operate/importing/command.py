@@ -124,8 +124,8 @@ def import_(
             say(f"{label:<14} {value}")
     for rule, times in counts.repairs.most_common():
         say(clean(f"  {rule}: {times}"))
-    for line, values in counts.preview:
-        stderr.print(f"Line {line} becomes:")
+    for row, values in counts.preview:
+        stderr.print(f"Line {row} becomes:")
         for name, value in values.items():
             stderr.print(f"  {name:<16} {_shortened(value)}")
     if counts.failed:

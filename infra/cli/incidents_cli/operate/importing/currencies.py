@@ -38,14 +38,16 @@ def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple
     if "xl/styles.xml" not in packed.namelist():
         return
     styles = _parsed(packed, "xl/styles.xml")
-    shown = {form.get("numFmtId"): _currency(form.get("formatCode", "")) for form in styles.iterfind("{*}numFmts/{*}numFmt")}
+    shown = {
+        form.get("numFmtId"): _currency(form.get("formatCode", "")) for form in styles.iterfind("{*}numFmts/{*}numFmt")
+    }
     by_style = [shown.get(style.get("numFmtId")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
     if not any(by_style):
         return
     part = _part_of_sheet(packed, sheet)
     with packed.open(part) as content:
         row = column = -1
-        for event, element in ElementTree.iterparse(content, ("start", "end")):
+        for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314
             name = element.tag.rpartition("}")[2]
             if event == "start" and name == "row":
                 row, column = int(element.get("r", row + 2)) - 1, -1

@@ -1,4 +1,4 @@
-"""Decide about the ends of an imported incident: the dates of its containment and of its closing. No end is invented."""
+"""Decide about the ends of an imported incident: the dates of its containment and closing. No end is invented."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +24,9 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
         if end in body and body[end] < last < days.get(end, ""):
             body[end] = last
             body["tags"] = list(dict.fromkeys([*body.get("tags", []), tag]))
-            yield Violation(f"/{end}", f"has no time, and is on the day of an earlier date; this date is taken, tag {tag}")
+            yield Violation(
+                f"/{end}", f"has no time, and is on the day of an earlier date; this date is taken, tag {tag}"
+            )
 
 
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:

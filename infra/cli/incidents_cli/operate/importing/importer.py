@@ -29,7 +29,6 @@ from .reasons import Reasons
 from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
-
 _PREVIEWED = 2  # rows
 
 

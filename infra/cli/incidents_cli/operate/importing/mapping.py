@@ -31,8 +31,8 @@ CHOICES = frozenset({"status", "severity", "source_type"})
 """The fields that have a fixed set of values."""
 
 _KNOWN = {
-    "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "list_separators", "rest",
-    "leave_out", "constants", "columns", "values",
+    "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "list_separators",
+    "rest", "leave_out", "constants", "columns", "values",
 }  # fmt: skip
 
 

@@ -54,9 +54,7 @@ _NUMERIC = re.compile(
     re.IGNORECASE,
 )
 _DAY_NAMED = re.compile(
-    _WEEKDAY
-    + r"(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})"
-    + _CLOCK,
+    _WEEKDAY + r"(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})" + _CLOCK,
     re.IGNORECASE,
 )
 _MONTH_NAMED = re.compile(

@@ -173,7 +173,8 @@ def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
 def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
     made = convert(record, mapping)
     own = made.body.keys() - mapping.constants.keys()
-    return Row(line, stood, made.body, (*made.errors, *_total(made.body, own)), repairs=made.repairs, warnings=made.warnings,
+    errors = (*made.errors, *_total(made.body, own))
+    return Row(line, stood, made.body, errors, repairs=made.repairs, warnings=made.warnings,
                last_known=made.last_known)  # fmt: skip
 
 
@@ -187,8 +188,8 @@ def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
     has_number = "incident_number" in body and total != "incident_number"
     if total and not has_number and not _OF_INCIDENT.intersection(own):
         yield Violation(
-            f"/{total}", "begins with a word for a total, and the row has no date, status or number; remove a row that is "
-            "the sum of a table, or add a status to the row of an incident",
+            f"/{total}", "begins with a word for a total, and the row has no date, status or number; remove a row that "
+            "is the sum of a table, or add a status to the row of an incident",
         )  # fmt: skip
 
 

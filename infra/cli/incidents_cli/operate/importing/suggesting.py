@@ -33,7 +33,7 @@ class _Known(NamedTuple):
     """What is known before the file is read: a given mapping and its TOML document, or a preset."""
 
     mapping: Mapping | None = None
-    table: Table[str, Any] = {}  # noqa: RUF012  # nobody changes it
+    table: Table[str, Any] = {}  # nobody changes it
     preset: str | None = None
 
     @property
@@ -176,8 +176,8 @@ def _missing(
         notes.append(f"Columns without a field, which go into the {rest}: {', '.join(map(_quoted, rests))}.")
     if "incident_number" in missing:
         notes.append(
-            "Without incident_number, an import recognizes a row by its content. If you change a row and import the file "
-            "again, you get a second incident."
+            "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
+            "file again, you get a second incident."
         )
 
 

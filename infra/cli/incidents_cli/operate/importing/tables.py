@@ -71,7 +71,9 @@ def separator(file: Path, encoding: str) -> str:
     with file.open(encoding=encoding, errors="replace", newline="") as text:
         if named := _SEPARATOR_LINE.fullmatch(text.readline(10).strip("\ufeff\r\n")):
             return named[1]
-    return _likely_separator(file, encoding, of_header=True) or _likely_separator(file, encoding, of_header=False) or ","
+    return (
+        _likely_separator(file, encoding, of_header=True) or _likely_separator(file, encoding, of_header=False) or ","
+    )
 
 
 def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | None:
@@ -119,8 +121,8 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars is
-    a text, such as ``12500 €``.
+    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
+    is a text, such as ``12500 €``.
     """
     with _opened(file) as book:
         if sheet is not None and sheet not in book.sheet_names:

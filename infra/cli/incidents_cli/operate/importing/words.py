@@ -8,9 +8,10 @@ from typing import Any
 
 from .mapping import folded
 
-
 _HYPHEN = re.compile(r"(?<=\w)-\s*\n\s*(?=[a-zäöüß])")
-_CUSTOM_FIELD = re.compile(r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)")
+_CUSTOM_FIELD = re.compile(
+    r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
+)
 
 
 @cache
@@ -98,4 +99,6 @@ def is_time_of_day(column: str) -> bool:
 def is_total(text: str) -> bool:
     """Return whether a text begins with a word for a total, such as ``Sum`` or ``Gesamtsumme:``."""
     whole = folded(text)
-    return any(whole == word or whole.startswith((f"{word} ", f"{word}:")) for word in map(folded, _words()["totals"]["words"]))
+    return any(
+        whole == word or whole.startswith((f"{word} ", f"{word}:")) for word in map(folded, _words()["totals"]["words"])
+    )
