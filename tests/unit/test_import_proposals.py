@@ -151,6 +151,14 @@ def test_a_column_without_a_name_is_named_by_its_place(tmp_path: Path) -> None:
     assert imported(file, proposal)[0].body["description"] == "column 2: Notiz"
 
 
+def test_the_last_columns_of_a_workbook_may_have_no_name(tmp_path: Path) -> None:
+    table: list[list[Cell]] = [["Titel", "Status"], ["A", "offen", None, "Notiz"], ["B", "offen"]]
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": table})
+    proposal = of(file)
+    assert '# "column 4" has no field' in proposal.toml
+    assert [row.body.get("description") for row in imported(file, proposal)] == ["column 4: Notiz", None]
+
+
 def test_cells_without_a_digit_go_where_the_rest_goes(tmp_path: Path) -> None:
     file = written(tmp_path, "Titel;Erkannt am;Schaden\nA;unbekannt;k. A.\nB;04.03.2024;12\n")
     first, second = imported(file, of(file))

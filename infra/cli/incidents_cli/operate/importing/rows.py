@@ -95,7 +95,11 @@ def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | N
             header = [name.strip() for name in record]
             _check_header(file, header, mapping)
         elif header is not None and any(cell not in ("", None) for cell in record):
-            yield _of_record(line, header, record, mapping)
+            more = record[len(header) :] if tables.is_workbook(file) else []  # cells of columns without a name
+            named = (
+                tables.names([*header, *("" for _ in more)]) if any(cell not in ("", None) for cell in more) else header
+            )
+            yield _of_record(line, named, record, mapping)
     if header is None:
         _check_header(file, [], mapping)
 
