@@ -1,6 +1,7 @@
 """Read amounts as people write them: with a currency, with thousands in groups, with a decimal point or comma."""
 
 import re
+from functools import cache
 from typing import Literal
 
 Mark = Literal[".", ","]
@@ -47,6 +48,12 @@ def parse(text: str, decimal: Mark | None) -> str:
     if decimal is None:
         raise ValueError(f"{AMBIGUOUS}: {text!r}; pass --decimal with the mark before the decimals")
     return meanings[decimal]
+
+
+@cache
+def unit_of_column(name: str) -> str | None:
+    """Return the part of a column's name that shows another unit than US dollars."""
+    return other_unit(name)
 
 
 def other_unit(text: str) -> str | None:

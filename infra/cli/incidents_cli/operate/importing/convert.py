@@ -156,7 +156,7 @@ class _Making:
                 self.next_days[target] = moment.next_day
             return moment.text
         if target == "financial_impact":
-            if unit := amounts.other_unit(name):
+            if unit := amounts.unit_of_column(name):
                 raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
             return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))

@@ -30,7 +30,7 @@ _ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120, "mez": 60, "mesz":
 
 # Days of the week in English, German, French and Spanish. Another word before a date could change its meaning.
 _WEEKDAY = (
-    r"(?:(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"(?:(?=[^\W\d])(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
     r"mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|"
     r"lun|mar|mer|jeu|ven|sam|dim|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
     r"mi\u00e9|jue|vie|s\u00e1b|dom|lunes|martes|mi\u00e9rcoles|jueves|viernes|s\u00e1bado|domingo)\.?,? )?"
@@ -61,6 +61,7 @@ _MONTH_NAMED = re.compile(
     _WEEKDAY + r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK, re.IGNORECASE
 )
 _ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
+_CLOCK_CHARACTERS = 20
 _DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # the years 1954 to 2091
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 # A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
@@ -106,13 +107,13 @@ def parse(text: str, rules: DateRules) -> Moment:
             if "does not match format" not in str(error) and "unconverted data" not in str(error):
                 raise
     moment = _read(text, rules.order)
-    match = _matched(text)
+    match = _matched(text) if ":" not in text else None  # a colon is only in a time
     return _with_next_day(moment, rules) if match and match["hour"] is None else _in_zone(moment, rules)
 
 
 def is_clock(text: str) -> bool:
     """Return whether a text is a time of day without a date, such as ``14:30`` or ``9.15 Uhr``."""
-    return _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None
+    return len(text) <= _CLOCK_CHARACTERS and _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None
 
 
 def is_day_number(text: str) -> bool:

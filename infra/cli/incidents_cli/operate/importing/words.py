@@ -96,9 +96,11 @@ def is_time_of_day(column: str) -> bool:
     return not set(_words()["times"]["words"]).isdisjoint(re.findall(r"\w+", folded(column)))
 
 
+@cache
+def _totals() -> re.Pattern[str]:
+    return re.compile(f"(?:{'|'.join(re.escape(folded(each)) for each in _words()['totals']['words'])})(?:[ :].*)?")
+
+
 def is_total(text: str) -> bool:
     """Return whether a text begins with a word for a total, such as ``Sum`` or ``Gesamtsumme:``."""
-    whole = folded(text)
-    return any(
-        whole == word or whole.startswith((f"{word} ", f"{word}:")) for word in map(folded, _words()["totals"]["words"])
-    )
+    return _totals().fullmatch(folded(text)) is not None
