@@ -29,7 +29,7 @@ def checked(row: Row, without_date: ClosedWithoutDate | None = None) -> dict[str
 
 def proposed(file: Path, **answers: str) -> mapping.Mapping:
     """Return the mapping that is proposed for a file, as a second command reads it."""
-    toml, questions = suggesting.suggest(file, answers)
+    toml, questions, _ = suggesting.suggest(file, answers)
     assert questions == []
     map_file = file.with_suffix(".toml")
     map_file.write_text(toml, "utf-8")
@@ -89,7 +89,7 @@ def test_a_proposal_recognizes_encoding_and_separator(tmp_path: Path, encoding: 
 )
 def test_a_proposal_asks_what_the_rows_do_not_prove(tmp_path: Path, cells: list[str], told: str) -> None:
     file = written(tmp_path, "title,detected_at\n" + "".join(f"x,{cell}\n" for cell in cells))
-    toml, questions = suggesting.suggest(file, {})
+    toml, questions, _ = suggesting.suggest(file, {})
     assert any(told in question for question in questions)
     (tmp_path / "map.toml").write_text(toml)
     with pytest.raises(StepFailed, match="open questions"):
@@ -104,7 +104,7 @@ def test_a_proposal_takes_the_order_that_the_rows_prove(tmp_path: Path, cell: st
 
 def test_a_value_without_a_meaning_is_asked_and_not_guessed(tmp_path: Path) -> None:
     file = written(tmp_path, "title,severity,status\nx,2,Wartet auf Mond\n")
-    _, questions = suggesting.suggest(file, {})
+    _, questions, _ = suggesting.suggest(file, {})
     assert [question.partition(":")[0] for question in questions] == ["severity", "status"]
 
 
@@ -156,7 +156,8 @@ def test_a_time_at_the_change_of_the_clocks_is_told(text: str, wanted: str | Non
         ("48.250", None, "may be thousands or decimals"), ("48.250", ",", "48250"), ("48.250", ".", "48.250"),
         ("1,250.50", None, "1250.50"), ("48.250,50", None, "48250.50"), ("12,5", None, "12.5"), ("$12", None, "12"),
         ("0.250", None, "0.250"), ("1 250,50", None, "1250.50"), ("1'250.50", None, "1250.50"),
-        ("1.234.567", None, "1234567"), ("12 EUR", None, "in USD"), ("1,2,3", None, "must be a number"),
+        ("1.234.567", None, "1234567"), ("12 EUR", None, "in US dollars"), ("25,-", None, "25"),
+        ("1,2,3", None, "must be a number"),
     ],
 )  # fmt: skip
 def test_an_amount_is_read_in_one_way_or_asked(text: str, decimal: amounts.Mark | None, wanted: str) -> None:

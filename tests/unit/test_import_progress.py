@@ -7,8 +7,10 @@ import struct
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +19,10 @@ from hypothesis import given, settings
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents_cli import console
 from incidents_cli.console import StepFailed
+from incidents_cli.operate.importing.checking import CheckedRow
 from incidents_cli.operate.importing.progress import Progress
-from incidents_cli.operate.importing.sending import differing
+from incidents_cli.operate.importing.rows import Row
+from incidents_cli.operate.importing.sending import Outcome, differing, send
 
 from tests.support.disks import room_for
 from tests.unit.test_import_rows import STAMPS, bodies, settled
@@ -349,3 +353,19 @@ def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
             assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "created_at", "kind"),
+    [
+        (False, "2026-11-23T09:00:01Z", "created"),
+        (True, "2026-11-23T09:00:01Z", "created"),  # by the first attempt of this import's create
+        (True, "2026-11-23T08:59:59Z", "already_there"),
+    ],
+)
+def test_an_incident_of_this_import_s_own_first_attempt_is_created(replayed: bool, created_at: str, kind: str) -> None:
+    incident = SimpleNamespace(id="inc_1", replayed=replayed, created_at=datetime.fromisoformat(created_at))
+    incidents: Any = SimpleNamespace(create=lambda **_: incident)
+    checked = CheckedRow(Row(2, ""), {"title": "x"}, "key")
+    began = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert send(incidents, checked, None, began) == Outcome(kind, "inc_1")  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ GERMAN: list[list[Cell]] = [
 
 def test_a_workbook_becomes_the_right_incidents_by_its_proposal(tmp_path: Path) -> None:
     file = workbooks.write(tmp_path / "list.xlsx", {"Vorfälle": GERMAN, "Notes": [["x"]]})
-    toml, questions = suggesting.suggest(file, {"zone": "Europe/Berlin"})
+    toml, questions, _ = suggesting.suggest(file, {"zone": "Europe/Berlin"})
     assert questions == []
     (tmp_path / "map.toml").write_text(toml, "utf-8")
     rows = list(read(file, mapping.load(str(tmp_path / "map.toml"))))

@@ -7,6 +7,7 @@ can need many gigabytes. If an allocation fails, the library ends its process.
 are the workbook, the bytes of memory that the process may use, and optionally the name of a sheet. The process writes
 pickled pairs to stdout, each of a kind and a value:
 
+    ("sheet", (names, name, column))  the names of all sheets; of the read sheet, its name and its first column
     ("rows", [(line, cells), ...])    some rows of the sheet, in their order
     ("end", None)                     the sheet is complete
     ("no sheet", [name, ...])         the workbook has no such sheet, but these
@@ -54,8 +55,9 @@ def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
             yield "no sheet", book.sheet_names
             return
         data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-        start = data.start[0] if data.start else 0
-        rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1)
+        row, column = data.start or (0, 0)
+        yield "sheet", (book.sheet_names, data.name, column)
+        rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
         while some := list(islice(rows, _ROWS_AT_ONCE)):
             yield "rows", some
         yield "end", None
