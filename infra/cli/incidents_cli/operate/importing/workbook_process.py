@@ -56,8 +56,8 @@ def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
         data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
         start = data.start[0] if data.start else 0
         rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1)
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
-            yield "rows", some
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            yield "rows", batch
         yield "end", None
 
 
