@@ -58,8 +58,8 @@ def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
         row, column = data.start or (0, 0)
         yield "sheet", (book.sheet_names, data.name, column)
         rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
-            yield "rows", some
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            yield "rows", batch
         yield "end", None
 
 
