@@ -6,13 +6,9 @@
 ``progress``  records the rows that are done; ``former_progress`` reads the record of release 0.1.0
 ``checking``  checks a row and computes its idempotency key
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
-<<<<<<< HEAD
-``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are
-``currencies`` finds the cells of a workbook that are shown in another currency than US dollars
-=======
 ``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
               ``workbook_process`` reads the workbook
->>>>>>> safe3
+``currencies`` finds the cells of a workbook that are shown in another currency than US dollars
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``convert``   converts the records of another program's export to field values, by a mapping
