@@ -84,7 +84,7 @@ def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tup
 
 def _currency(form: str) -> str | None:
     """Return the other currency that a number format shows. Only texts in the format count, not its letters."""
-    texts = ["".join(group for group in found if group) for found in _QUOTED.findall(form)]
+    texts = ["".join(group for group in groups if group) for groups in _QUOTED.findall(form)]
     bare = _QUOTED.sub(" ", form)
     return amounts.other_unit(" ".join(texts)) or amounts.other_unit(re.sub(r"[a-zA-Z]", " ", bare))
 
