@@ -6,6 +6,7 @@ The package is divided into rooms. A room imports only from the rooms below it i
 the services   the tasks of the service:
                ``commands``     change incidents
                ``queries``      read incidents and their changes
+               ``feed``         reads incidents by their last change, so that a caller can follow them
                ``intake``       turns findings into incidents
                ``publishing``   sends an event for each change of an incident
                ``following``    marks the days whose metrics a change affects

@@ -7,16 +7,21 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from grc_client import (
+    Add,
     AsyncClient,
+    AsyncFollower,
     AsyncPage,
     Change,
     Client,
+    Follower,
     Incident,
     Metrics,
     NewIncident,
     Page,
     PreconditionFailed,
     RawResponse,
+    Remove,
+    Updates,
 )
 
 
@@ -38,10 +43,22 @@ def blocking() -> None:
             client.grc.incidents.update(made.id, if_match=again.etag, severity=again.severity, owner_id=None)
         except PreconditionFailed as stale:
             print(stale.request_id)
+        client.grc.incidents.update(made.id, tags=Add("gdpr", "vip"), affected_asset_ids=Add("a") | Remove("b", "c"))
+        client.grc.incidents.update(made.id, commander_ids={"add": ["ada"]}, reportable_to=["BSI"])
+        found: Page[Incident] = client.grc.incidents.list(
+            open=True, unowned=True, affected_asset_id="a", triggered_by_alert_id=["b", "c"], q="laptop train"
+        )
+        print(found.items)
         client.grc.incidents.delete(made.id, if_match=made.etag)
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
+        for incident in follower:
+            print(incident.title, incident.is_deleted, follower.cursor)
+        for news in client.grc.incidents.with_raw_response.follow(cursor=follower.cursor, every=None):
+            updates: Updates = news.parse()
+            print(news.body, updates.next_cursor, updates.caught_up)
         metrics: Metrics = client.grc.incidents.metrics(from_=date(2026, 11, 1), to="2026-11-30", interval="week")
         print(minutes, changes, metrics.mttr.p50, [group.group for group in metrics.groups])
         quick: Client = client.with_options(timeout=2, retry_for=0)
@@ -66,6 +83,11 @@ async def asynchronous() -> None:
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
+        follower: AsyncFollower = incidents.follow(cursor="stored", every=None)
+        async for incident in follower:
+            print(incident.title, follower.cursor)
+        async for news in incidents.with_raw_response.follow(since="2026-11-01T00:00:00Z"):
+            print(news.parse().items[0].title)
         metrics: Metrics = await incidents.metrics()
         print(changes, metrics.as_of)
         answer: RawResponse[AsyncPage[Incident]] = await client.with_options(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from grc_client import Client, Incident, PreconditionFailed
+from grc_client import Add, Client, Incident, PreconditionFailed, Remove
 
 from tests.support import documents, generators, templates
 from tests.support.checkout import Checkout
@@ -67,7 +67,7 @@ def test_the_call_of_the_readme_gives_the_answer_that_it_shows(stack: Checkout) 
 def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -> None:
     (answer,) = documents.blocks(documents.PAGES["api.md"], "json")
 
-    nothing, complete, created, got, updated, deleted, listed, changes = run_each(stack, "api.md")
+    nothing, complete, created, got, updated, edited, deleted, listed, changes, updates = run_each(stack, "api.md")
 
     assert nothing == ""
     assert list(json.loads(complete)) == list(json.loads(answer))
@@ -75,11 +75,13 @@ def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -
     assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
     incident = json.loads(updated)
     assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
+    assert json.loads(edited)["tags"] == ["gdpr", "physical"]
     restored = json.loads(deleted)
     assert (restored["id"], restored["is_deleted"]) == (incident["id"], False)
     assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
     actions = [one["action"] for one in json.loads(changes)["items"]]
-    assert actions == ["created", "updated", "deleted", "restored"]
+    assert actions == ["created", "updated", "updated", "deleted", "restored"]
+    assert list(json.loads(updates)) == ["items", "next_cursor", "caught_up"]
 
 
 def test_the_example_of_the_metrics_page_runs(stack: Checkout) -> None:
@@ -128,7 +130,7 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
-    code, _ = documents.blocks(CLIENT, "python")
+    code, _, _ = documents.blocks(CLIENT, "python")
     # the test replaces this placeholder of the page with the local stack
     where = '"https://api.example", token="eyJ..."'
     assert where in code
@@ -140,8 +142,8 @@ def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     assert printed.startswith("INC-")
 
 
-def test_the_loop_of_the_client_page_adds_to_a_list(stack: Checkout) -> None:
-    _, loop = documents.blocks(CLIENT, "python")
+def test_the_edit_and_the_loop_of_the_client_page_keep_what_others_write(stack: Checkout) -> None:
+    _, edit, loop = documents.blocks(CLIENT, "python")
     assert len(loop.splitlines()) == 5
     with Client(stack.status["api_url"], stack.token("readers")) as client:
         made = client.grc.incidents.create(title="A list", tags=["first"])
@@ -159,6 +161,13 @@ def test_the_loop_of_the_client_page_adds_to_a_list(stack: Checkout) -> None:
         raced = SimpleNamespace(grc=SimpleNamespace(incidents=Raced()))
         exec(loop, {"client": raced, "incident_id": made.id} | {  # noqa: S102
             "suppress": suppress, "PreconditionFailed": PreconditionFailed})  # fmt: skip
+
+        after = client.grc.incidents.get(made.id)
+        assert (after.tags, after.title) == (("first", "of somebody else"), f"{made.title} (confirmed)")
+
+        names = {"client": client, "incident_id": made.id, "Add": Add, "Remove": Remove}
+        client.grc.incidents.update(made.id, tags=Add("triage"))
+        exec(edit, names)  # noqa: S102
 
         assert client.grc.incidents.get(made.id).tags == ("first", "of somebody else", "gdpr")
 

@@ -10,6 +10,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import update_incident
 from incidents.edges import http
@@ -24,6 +25,7 @@ from tests.support.events import (
     list_event,
     metrics_event,
     patch_event,
+    updates_event,
 )
 
 Event = dict[str, Any]
@@ -49,6 +51,7 @@ class Scenario(NamedTuple):
 KEY = {"idempotency-key": "one"}
 NUMBERED = {"title": "new", "incident_number": "INC-2026-000900"}
 CLOSED = {"status": "closed", "owner_id": "ada"}
+EDITED = {"tags": {"add": ["a", "b"], "remove": ["c"]}, "affected_asset_ids": {"add": ["host"]}}
 ONE_VERSION = {"if-match": '"1"'}
 SCENARIOS = {
     "create with a key": Scenario(
@@ -68,6 +71,8 @@ SCENARIOS = {
         list_incidents.handler, lambda who, _: list_event(who, incident_number="IR-1", include_deleted="true"), 1
     ),
     "update": Scenario(update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who), 2),
+    "update of lists": Scenario(update_incident.handler, lambda who, one: patch_event(one, EDITED, caller=who), 2),
+    "search": Scenario(list_incidents.handler, lambda who, _: list_event(who, open="true", q="x", tag="a"), 1),
     "update of one version": Scenario(
         update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who, headers=ONE_VERSION), 2,
         statuses=(200, 412),
@@ -76,6 +81,7 @@ SCENARIOS = {
         update_incident.handler, lambda who, one: patch_event(one, {"is_deleted": False}, caller=who), 3, deleted=True
     ),
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
+    "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
     "list changes": Scenario(
         list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
     ),

@@ -20,6 +20,7 @@ from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
+from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
 from schedule_metrics import handler as schedule_metrics
 from update_incident import handler as update
@@ -38,6 +39,7 @@ from tests.support.events import (
     patch_event,
     record,
     stream_event,
+    updates_event,
 )
 from tests.support.incidents import item
 from tests.support.queues import sqs_event
@@ -58,6 +60,9 @@ def needed(operation: str, params: dict[str, Any]) -> set[Grant]:
         case "TransactWriteItems":
             members = [member for write in params["TransactItems"] for member in write.items()]
             return set().union(*(needed(f"{kind}Item", write) for kind, write in members))
+        case "BatchGetItem":
+            reads = [key["pk"] for one in params["RequestItems"].values() for key in one["Keys"]]
+            return {(f"dynamodb:{operation}", "table", pattern(partition["S"])) for partition in reads}
         case "Query":
             values = params["ExpressionAttributeValues"]
             partition = values.get(":partition") or values[":pk"]
@@ -143,6 +148,9 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             delete(delete_event(incident_id), Context)
         case "list_incident_changes":
             list_changes(changes_event(incident_id), Context)
+        case "list_incident_updates":
+            list_updates(updates_event(), Context)
+            list_updates(updates_event(app), Context)
         case "ingest_finding":
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("111122223333", "acme")
             give_numbers_again()

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from incidents import findings, intake, queries
+from incidents import feed, findings, intake, queries
 from incidents.commands import creating, deleting, updating
 from incidents.domain.identity import Identity
 from incidents.edges import parameters
 from incidents.findings import Finding
 from incidents.storage import dynamodb
+from incidents.storage.feed_reader import FeedReader
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Attribute, Item
 
@@ -50,6 +51,12 @@ class Metered:
 
     def query(self, **parameters: Any) -> Any:
         return self._read(self._client.query, parameters)
+
+    def batch_get_item(self, **parameters: Any) -> Any:
+        answer = self._client.batch_get_item(**parameters | {"ReturnConsumedCapacity": "TOTAL"})
+        (used,) = answer["ConsumedCapacity"]
+        self.units = self.units._replace(read=self.units.read + used["CapacityUnits"])
+        return answer
 
     def update_item(self, **parameters: Any) -> Any:
         return self._write(self._client.update_item, parameters, times=1)
@@ -99,7 +106,7 @@ def of_calls() -> Iterator[Used]:
     def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
         consumed = parsed["ConsumedCapacity"]
         units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
-        is_read = model.name in ("Query", "GetItem")
+        is_read = model.name in ("Query", "GetItem", "BatchGetItem")
         used.units = Units(used.units.read + units * is_read, used.units.written + units * (not is_read))
         used.calls += 1
 
@@ -153,6 +160,9 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     page = cost("list 50", lambda: queries.list_incidents(parameters.list_request({"limit": ["50"]}), person))
     assert len(page.items) == 50
     assert page.next_cursor
+    reader = FeedReader(person.identity, cast("DynamoDBClient", metered), table)
+    newest = parameters.updates_request({"limit": ["50"]})
+    assert len(cost("list 50 updates", lambda: feed.list_incident_updates(newest, reader)).items) == 50
     system = IncidentRepository(
         Identity(tenant, "system:aws.guardduty", None, frozenset()), cast("DynamoDBClient", metered), table
     )

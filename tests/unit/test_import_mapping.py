@@ -237,6 +237,9 @@ def test_a_column_that_is_not_in_the_mapping_is_refused_by_default(tmp_path: Pat
     assert "E: is not in the mapping" in refused.value.detail
 
 
+NOT_OF_FILES = ("rot13", "zip", "base64", "idna", "punycode", "undefined")
+
+
 @pytest.mark.parametrize(
     ("toml", "told"),
     [
@@ -246,6 +249,14 @@ def test_a_column_that_is_not_in_the_mapping_is_refused_by_default(tmp_path: Pat
         (f'zone = "Berlin"\n{MAP}', "'Berlin' is not a time zone"),
         (f'date_order = "dmy"\n{MAP}', "must be one of day-first month-first year-first, not dmy"),
         (f'encoding = "ansi-german"\n{MAP}', "is not an encoding"),
+        *((f'encoding = "{name}"\n{MAP}', f"encoding: {name} is not an encoding") for name in NOT_OF_FILES),
+        (f'encoding = "x\\u0000y"\n{MAP}', "encoding: "),
+        (f'date_formats = ["%d.%m.%Y", "%d%m %d%m"]\n{MAP}', "date_formats: '%d%m %d%m' is not a format"),
+        (f'date_formats = ["%Q"]\n{MAP}', "date_formats: '%Q' is not a format"),
+        (f'date_formats = ["%d %"]\n{MAP}', "date_formats: '%d %' is not a format"),
+        (f"list_separators = {'[' * 5000}{']' * 5000}\n{MAP}", "nested too deeply"),
+        (f"{'a.' * 5000}a = 1\n{MAP}", "nested too deeply"),
+        (f"list_separators = {'[' * 20}{']' * 20}\n{MAP}", "nested too deeply"),
         (f"decimal = 3\n{MAP}", "decimal: must be a text"),
         (f'colour = "red"\n{MAP}', "colour: is not a part of a mapping"),
         (f'{MAP}[values.severity]\n"1" = "urgent"', "must be one of critical"),
@@ -257,6 +268,12 @@ def test_a_wrong_mapping_is_refused_and_the_line_is_named(tmp_path: Path, toml: 
     with pytest.raises(StepFailed) as refused:
         mapping.load(str(written(tmp_path, toml, "map.toml")))
     assert told in f"{refused.value.what}{refused.value.detail}"
+
+
+def test_a_file_that_lacks_the_byte_order_mark_of_its_encoding_is_refused(tmp_path: Path) -> None:
+    read_by = mapping.of_table({"encoding": "utf-16", "columns": {"a": "title"}})
+    with pytest.raises(StepFailed, match="is not utf-16"):
+        list(read(written(tmp_path, "a\nbc\n".encode("utf-16-le")), read_by))
 
 
 def test_a_mapping_that_is_missing_names_the_presets() -> None:

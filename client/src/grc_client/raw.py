@@ -3,13 +3,15 @@
 Each method returns the API's answer as a ``RawResponse``. The methods of ``incidents`` call these and parse the answer.
 """
 
-from collections.abc import Awaitable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Protocol, TypeVar, Unpack
 
-from . import calls
+from . import calls, following
 from .answer import RawResponse
-from .calls import Call, Slice
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from .calls import Call, Slice, Updates
+from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .models import Change, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
@@ -65,6 +67,24 @@ class RawIncidents:
         """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> Iterator[RawResponse[Updates]]:
+        """Like ``Incidents.follow``, but yield the answers: one for each page, also for a page without incidents."""
+        following.check(since, cursor, every)
+        return self._follow(calls.list_incident_updates(since, cursor), every)
+
+    def _follow(self, call: Call[Updates], every: float | None) -> Iterator[RawResponse[Updates]]:
+        while True:
+            answer = self._send(call)
+            yield answer
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
+                if every is None:
+                    return
+                time.sleep(every)
+            call = calls.list_incident_updates(None, cursor)
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_metrics(window))
@@ -115,6 +135,24 @@ class AsyncRawIncidents:
     ) -> RawResponse[AsyncPage[Change]]:
         """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incident_changes(incident_id, limit, cursor))
+
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> AsyncIterator[RawResponse[Updates]]:
+        """Like ``Incidents.follow``, but yield the answers: one for each page, also for a page without incidents."""
+        following.check(since, cursor, every)
+        return self._follow(calls.list_incident_updates(since, cursor), every)
+
+    async def _follow(self, call: Call[Updates], every: float | None) -> AsyncIterator[RawResponse[Updates]]:
+        while True:
+            answer = await self._send(call)
+            yield answer
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
+                if every is None:
+                    return
+                await asyncio.sleep(every)
+            call = calls.list_incident_updates(None, cursor)
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""

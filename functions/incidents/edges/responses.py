@@ -22,6 +22,7 @@ STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.IncidentDeleted: (409, "Incident deleted"),
     errors.PreconditionFailed: (412, "Precondition failed"),
     errors.KeyReused: (422, "Key reused"),
+    errors.CursorGone: (410, "Cursor gone"),
     errors.Busy: (503, "Busy"),
 }
 _MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}

@@ -18,6 +18,7 @@ FILE = "for-emulator.yaml"
 SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
+    "Resources/ListIncidentUpdates/Properties/Environment/Variables/FEED_SETTLE_SECONDS": "20",
 }
 EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,

@@ -24,6 +24,14 @@ _DESCRIPTIONS = {
     "owner_id": "Incidents that belong to one of these owners.",
     "source": "Incidents from one of these sources.",
     "tag": "Incidents with one of these tags.",
+    "affected_asset_id": "Incidents that affect one of these assets.",
+    "affected_account_id": "Incidents that affect one of these accounts.",
+    "triggered_by_alert_id": "Incidents that one of these alerts triggered.",
+    "consolidated_investigation_id": "Incidents into which one of these investigations was merged.",
+    "realized_risk_id": "Incidents that realized one of these risks.",
+    "corrective_action_id": "Incidents with one of these corrective actions.",
+    "commander_id": "Incidents with one of these commanders.",
+    "reportable_to": "Incidents that must be reported to one of these.",
     "app_id": "Incidents that one of these applications made. A token of an application shows only its own incidents.",
     "limit": "The most items of a page. A page may have fewer items and still not be the last one.",
     "cursor": "The unchanged `next_cursor` of an earlier page of the same list, with the same filters and order.",
@@ -34,6 +42,10 @@ _DESCRIPTIONS = {
     "detected_to": "Detected at this moment or earlier, such as `2026-10-31T23:59:59+01:00`.",
     "incident_number": "The incident that has this number, such as `INC-2026-000042`.",
     "include_deleted": "Include deleted incidents.",
+    "open": "With `true`, incidents that are neither closed nor dismissed. With `false`, the others.",
+    "unowned": "With `true`, incidents without an owner. With `false`, incidents with an owner.",
+    "q": "Words that the title or the number contains. Each word must be in one of the two. Case does not matter.",
+    "since": "Changed at this moment or later, such as `2026-10-01T00:00:00Z`. Not with `cursor`.",
     "from": (
         f"The first day (UTC): by default {questions.DAYS_DEFAULT - 1} days before `to`, "
         f"and at most {questions.DAYS_MAX - 1} days before it."
@@ -49,11 +61,14 @@ _SCHEMAS: dict[str, Schema] = {
     "order": {"type": "string", "enum": [*parameters.ORDERS], "default": parameters.ORDERS[0]},
     "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
     "include_deleted": {"type": "boolean", "default": False},
+    "open": {"type": "boolean"},
+    "unowned": {"type": "boolean"},
+    "q": {"type": "string", "minLength": 1, "maxLength": parameters.Q_CHARACTERS, "pattern": r"\S"},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
     "group_by": {"type": "string", "enum": [*get_args(questions.GroupBy)], "default": get_args(questions.GroupBy)[0]},
     "interval": {"type": "string", "enum": [*get_args(questions.Interval)], "default": get_args(questions.Interval)[0]},
-    **dict.fromkeys(parameters.RANGES, _TIMESTAMP),
+    **dict.fromkeys((*parameters.RANGES, "since"), _TIMESTAMP),
 }
 
 
@@ -63,6 +78,11 @@ def of_list() -> list[Parameter]:
 
 def of_changes() -> list[Parameter]:
     return [_single("limit"), _single("cursor")]
+
+
+def of_updates() -> list[Parameter]:
+    cursor = "The unchanged `next_cursor` of an earlier page of these updates. Not with `since`."
+    return [{**_single(name), **({"description": cursor} if name == "cursor" else {})} for name in parameters.UPDATES]
 
 
 def of_metrics() -> list[Parameter]:

@@ -8,6 +8,7 @@ import codecs
 import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -34,6 +35,8 @@ _KNOWN = {
     "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "list_separators",
     "rest", "leave_out", "constants", "columns", "values",
 }  # fmt: skip
+
+_DEPTH = 8  # twice the depth of a right mapping with JSON in its constants
 
 
 def folded(name: str) -> str:
@@ -87,12 +90,33 @@ def table_of(given: str) -> dict[str, Any]:
     """Return the TOML document of a file or of a preset. Raises StepFailed if it cannot be read."""
     file = PRESETS / f"{given}.toml" if is_preset(given) else Path(given)
     try:
-        return tomllib.loads(file.read_text("utf-8-sig"))
+        table = tomllib.loads(file.read_text("utf-8-sig"))
     except OSError as error:
         advice = f"Name a file, or one of the presets: {', '.join(presets())}."
         raise StepFailed(f"The mapping {given} cannot be read.", f"  {error}", advice) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StepFailed(f"The mapping {given} is not TOML.", f"  {error}", "Correct the file at that place.") from None
+    except RecursionError:
+        raise _too_deep(given) from None
+    if _depth(table) > _DEPTH:
+        raise _too_deep(given)
+    return table
+
+
+def _depth(table: Table[str, Any]) -> int:
+    """Return how many tables and lists are nested in each other, at most ``_DEPTH + 1``."""
+    level: list[Any] = [table]
+    for depth in range(_DEPTH + 1):
+        within = (list(part.values()) if isinstance(part, dict) else part for part in level)
+        level = [value for values in within for value in values if isinstance(value, dict | list)]
+        if not level:
+            return depth + 1
+    return _DEPTH + 1
+
+
+def _too_deep(given: str) -> StepFailed:
+    detail = f"  Tables and lists are nested in more than {_DEPTH} levels."
+    return StepFailed(f"The mapping {given} is nested too deeply.", detail, f"Nest at most {_DEPTH} levels.")
 
 
 def presets() -> list[str]:
@@ -137,7 +161,7 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
     rules = DateRules(
         _one(table, "zone", moments.zone, wrong),
         _one(table, "date_order", _choice(moments.ORDERS), wrong),
-        tuple(_list(table, "date_formats", wrong)),
+        _date_formats(table, wrong),
     )
     made = Mapping(
         columns, values, constants,
@@ -257,11 +281,28 @@ def _choice(allowed: tuple[str, ...]) -> Any:
     return read
 
 
+def _date_formats(table: Table[str, Any], wrong: list[str]) -> tuple[str, ...]:
+    formats = _list(table, "date_formats", wrong)
+    for form in formats:
+        try:
+            moments.check_format(form)
+        except ValueError as error:
+            wrong.append(f"date_formats: {error}")
+    return tuple(formats)
+
+
 def _encoding(text: str) -> str:
+    """Return the name of an encoding of texts that can read a file in pieces. Raises ValueError for any other name."""
     try:
-        return codecs.lookup(text).name
-    except LookupError:
-        raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252") from None
+        with TextIOWrapper(BytesIO(), text) as file:  # refuses encodings that are not of texts, such as zip
+            file.read()
+        name = codecs.lookup(text).name
+        "x".encode(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the encoding `undefined`
+        name = ""
+    if name not in ("", "idna", "punycode"):  # encodings of domain names
+        return name
+    raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252")
 
 
 def _separator(text: str) -> str:

@@ -127,6 +127,17 @@ def is_day(text: str) -> bool:
     return match is not None and match["hour"] is None
 
 
+def check_format(form: str) -> None:
+    """Raise ValueError unless ``strptime`` can use a format of dates."""
+    try:
+        datetime.strptime("", form)  # noqa: DTZ007  # only a check
+    except ValueError as error:
+        if "bad directive" in str(error) or "stray %" in str(error):
+            raise ValueError(f"{form!r} is not a format of dates, such as %d.%m.%Y %H:%M") from None
+    except (re.error, IndexError, KeyError):
+        raise ValueError(f"{form!r} is not a format of dates; it may have each directive only once") from None
+
+
 def zone(name: str) -> tzinfo:
     """Return the zone with an IANA name or with an offset such as ``+01:00``. Raises ValueError for any other name."""
     if fixed := _OFFSET.fullmatch(name):

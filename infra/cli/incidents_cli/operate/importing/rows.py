@@ -69,11 +69,12 @@ def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
             encoding = "utf-8-sig" if encoding == "utf-8" else encoding
             separator = mapping.separator or tables.separator(file, encoding)
             yield from _of_table(file, tables.read(file, encoding, separator), mapping)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         if mapping is None:
             advice += f" Or use a mapping: {_SUGGEST}"
-        name = "UTF-8" if error.encoding == "utf-8" else error.encoding
+        name = getattr(error, "encoding", "utf-16")  # UTF-16 without a byte order mark is an error without a name
+        name = "UTF-8" if name == "utf-8" else name
         raise StepFailed(f"{file} is not {name}.", f"  {error}", advice) from None
     except OSError as error:
         raise StepFailed(f"{file} cannot be read.", f"  {error}", "Check the file's name and permissions.") from None

@@ -1,24 +1,27 @@
 """Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
 
-Only one record of a CSV file is in memory. A workbook has at most 1,048,576 rows per sheet, and is read as a whole.
+Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process of bounded memory.
 """
 
 import codecs
 import csv
+import pickle
 import re
+import subprocess
+import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from typing import IO, Any, NamedTuple, cast
 
 from ...console import StepFailed
-from . import currencies
+from . import currencies, workbook_process
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
+WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
@@ -122,44 +125,77 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
     Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
-    is a text, such as ``12500 €``.
+    is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
     """
-    with _opened(file) as book:
-        if sheet is not None and sheet not in book.sheet_names:
-            listed = ", ".join(book.sheet_names)
-            raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
-        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-        row, column = data.start or (0, 0)
-        in_currency = currencies.foreign(file, data.name)
-        for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1):
-            yield Record(line, _with_currency(record, line - 1, column, in_currency) if in_currency else record)
+    column, in_currency = 0, currencies.Cells()
+    for kind, value in _answers(file, sheet):
+        if kind == "sheet":
+            column, formats = value
+            in_currency = currencies.foreign(formats)
+        elif kind == "rows":
+            for line, cells in value:
+                yield Record(line, _with_currency(cells, line - 1, column, in_currency) if in_currency else cells)
 
 
 def sheets(file: Path) -> list[str]:
     """Return the names of a workbook's sheets."""
-    with _opened(file) as book:
-        return list(book.sheet_names)
+    with closing(_answers(file, None)) as answers:
+        return next(value for kind, value in answers if kind == "names")
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """Open a workbook. Raises StepFailed if the file is not a workbook."""
-    import python_calamine  # takes 20 ms, so only an import of a workbook loads it
-
-    try:
-        if zipfile.is_zipfile(file):
+def _answers(file: Path, sheet: str | None) -> Generator[tuple[str, Any]]:
+    """Yield the answers of ``workbook_process``. Raises StepFailed if the sheet cannot be read."""
+    if zipfile.is_zipfile(file):
+        try:
             with zipfile.ZipFile(file) as packed:
                 size = sum(member.file_size for member in packed.infolist())
-            if size > WORKBOOK_BYTES:
-                raise StepFailed(
-                    f"{file} is too large.", f"  It has {size:,} bytes when it is unpacked.",
-                    "Save the sheet as CSV UTF-8, which may have any size.",
-                )  # fmt: skip
-        with python_calamine.CalamineWorkbook.from_path(file) as book:
-            yield book
-    except (python_calamine.CalamineError, zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
-        advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
-        raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None
+        except zipfile.BadZipFile as error:
+            raise _no_workbook(file, str(error)) from None
+        if size > WORKBOOK_BYTES:
+            raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
+    words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
+    with subprocess.Popen(
+        words if sheet is None else [*words, sheet],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        answers = cast("IO[bytes]", process.stdout)
+        try:
+            while True:
+                try:
+                    kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
+                except (EOFError, pickle.UnpicklingError):
+                    if process.wait() == workbook_process.TOO_LARGE:
+                        raise _too_large(
+                            file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory."
+                        ) from None
+                    raise _no_workbook(
+                        file, "The library that reads workbooks has crashed. The sheet may be too large."
+                    ) from None
+                match kind:
+                    case "names" | "sheet" | "rows":
+                        yield kind, value
+                    case "end":
+                        return
+                    case "no sheet":
+                        raise StepFailed(
+                            f"{file} has no sheet {sheet}.",
+                            f"  Its sheets: {', '.join(value)}",
+                            "Name one: --sheet NAME",
+                        )
+                    case _:
+                        raise _no_workbook(file, value)
+        finally:
+            process.kill()
+
+
+def _no_workbook(file: Path, detail: str) -> StepFailed:
+    advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
+    return StepFailed(f"{file} is not a workbook.", f"  {detail}", advice)
+
+
+def _too_large(file: Path, detail: str) -> StepFailed:
+    advice = "Save the sheet as CSV UTF-8, which may have any size."
+    return StepFailed(f"{file} is too large.", f"  {detail}", advice)
 
 
 def names(header: Iterable[str]) -> list[str]:
