@@ -10,7 +10,7 @@ from functools import cache
 
 from . import amounts
 
-_TEXT = re.compile(r'"([^"]*)"|\[\$([^\]\-]*)[^\]]*\]|\\(.)')
+_TEXT = re.compile(r'"([^"]*)"|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\\(.)')
 
 Cells = dict[tuple[int, int], str]
 """Currencies by row and column. Both begin at 0."""

@@ -65,8 +65,8 @@ def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
         start, column = data.start or (0, 0)
         yield "sheet", (column, dict(_formats(file, data.name)))
         rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1)
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
-            yield "rows", some
+        while block := list(islice(rows, _ROWS_AT_ONCE)):
+            yield "rows", block
         yield "end", None
 
 
