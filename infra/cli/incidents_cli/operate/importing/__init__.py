@@ -3,13 +3,12 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
-``progress``  records the rows that are done
-``former_progress`` reads the record of an import by release 0.1.0
+``progress``  records the rows that are done; ``former_progress`` reads the record of release 0.1.0
 ``checking``  checks a row and computes its idempotency key
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
-``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are
-``workbook_process`` reads a sheet of a workbook in a process of its own
-``currencies`` finds the numbers of a workbook that are shown in another currency than US dollars
+``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
+              ``workbook_process`` reads the workbook
+``currencies`` finds the cells of a workbook that are shown in another currency than US dollars
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``convert``   converts the records of another program's export to field values, by a mapping

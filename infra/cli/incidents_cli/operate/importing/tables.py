@@ -11,10 +11,11 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
+from xml.etree import ElementTree
 
 from ...console import StepFailed
 from . import currencies, workbook_process
@@ -34,6 +35,14 @@ class Record(NamedTuple):
 
     line: int
     cells: list[Any]
+
+
+class Book(NamedTuple):
+    """A workbook: the names of its sheets, the name of the read sheet, and the column of this sheet's first cell."""
+
+    sheets: list[str]
+    sheet: str
+    column: int
 
 
 def is_workbook(file: Path) -> bool:
@@ -127,65 +136,65 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
     is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
     """
-    column, in_currency = 0, currencies.Cells()
-    for kind, value in _answers(file, sheet):
-        if kind == "sheet":
-            column, formats = value
-            in_currency = currencies.foreign(formats)
-        elif kind == "rows":
-            for line, cells in value:
-                yield Record(line, _with_currency(cells, line - 1, column, in_currency) if in_currency else cells)
+    with _answers(file, sheet) as (known, answers):
+        in_currency = currencies.foreign(file, known.sheet)
+        for line, cells in answers:
+            yield Record(line, _with_currency(cells, line - 1, known.column, in_currency) if in_currency else cells)
 
 
 def sheets(file: Path) -> list[str]:
-    """Return the names of a workbook's sheets."""
-    with closing(_answers(file, None)) as answers:
-        return next(value for kind, value in answers if kind == "names")
+    """Return the names of a workbook's sheets. Raises StepFailed as ``read_workbook`` does."""
+    with _answers(file, None) as (known, _):
+        return known.sheets
 
 
-def _answers(file: Path, sheet: str | None) -> Generator[tuple[str, Any]]:
-    """Yield the answers of ``workbook_process``. Raises StepFailed if the sheet cannot be read."""
-    if zipfile.is_zipfile(file):
-        try:
+@contextmanager
+def _answers(file: Path, sheet: str | None) -> Iterator[tuple[Book, Iterator[tuple[int, list[Any]]]]]:
+    """Read a workbook in a process of its own. Yield what is known of it, and the lines and cells of the sheet."""
+    try:
+        if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as packed:
                 size = sum(member.file_size for member in packed.infolist())
-        except zipfile.BadZipFile as error:
-            raise _no_workbook(file, str(error)) from None
-        if size > WORKBOOK_BYTES:
-            raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
-    words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
-    with subprocess.Popen(
-        words if sheet is None else [*words, sheet],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        answers = cast("IO[bytes]", process.stdout)
-        try:
-            while True:
-                try:
-                    kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
-                except (EOFError, pickle.UnpicklingError):
-                    if process.wait() == workbook_process.TOO_LARGE:
-                        raise _too_large(
-                            file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory."
-                        ) from None
-                    raise _no_workbook(
-                        file, "The library that reads workbooks has crashed. The sheet may be too large."
-                    ) from None
-                match kind:
-                    case "names" | "sheet" | "rows":
-                        yield kind, value
-                    case "end":
-                        return
-                    case "no sheet":
-                        raise StepFailed(
-                            f"{file} has no sheet {sheet}.",
-                            f"  Its sheets: {', '.join(value)}",
-                            "Name one: --sheet NAME",
-                        )
-                    case _:
-                        raise _no_workbook(file, value)
-        finally:
-            process.kill()
+            if size > WORKBOOK_BYTES:
+                raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
+        words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
+        with subprocess.Popen(
+            words if sheet is None else [*words, sheet],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            try:
+                kind, value = _answer(file, process)
+                if kind == "no sheet":
+                    listed = f"  Its sheets: {', '.join(value)}"
+                    raise StepFailed(f"{file} has no sheet {sheet}.", listed, "Name one: --sheet NAME")
+                yield Book(*value), _rows(file, process)
+            finally:
+                process.kill()
+    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
+        raise _no_workbook(file, str(error)) from None
+
+
+def _rows(file: Path, process: "subprocess.Popen[bytes]") -> Iterator[tuple[int, list[Any]]]:
+    while True:
+        kind, rows = _answer(file, process)
+        if kind == "end":
+            return
+        yield from rows
+
+
+def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
+    """Return the next answer of the process. Raises StepFailed if the process has failed."""
+    answers = cast("IO[bytes]", process.stdout)
+    try:
+        kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
+    except (EOFError, pickle.UnpicklingError):
+        if process.wait() == workbook_process.TOO_LARGE:
+            raise _too_large(file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory.") from None
+        crashed = "The library that reads workbooks has crashed. The sheet may be too large."
+        raise _no_workbook(file, crashed) from None
+    if kind == "no workbook":
+        raise _no_workbook(file, value)
+    return kind, value
 
 
 def _no_workbook(file: Path, detail: str) -> StepFailed:
