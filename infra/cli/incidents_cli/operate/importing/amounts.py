@@ -18,7 +18,7 @@ _BY_COMMAS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
 # Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
-_OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?<![^\W_])(?!us\b)[a-z]{1,2}\$", re.IGNORECASE)
+_OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W_])(?!us\$)[a-z]{1,2}\$", re.IGNORECASE)
 _OTHER_WORDS = frozenset({
     "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
     "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
@@ -26,7 +26,7 @@ _OTHER_WORDS = frozenset({
     "tausend", "thousand", "thousands", "mio", "million", "millions", "millionen", "mrd", "milliers", "miles",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
-_NO_CENTS = re.compile(r"(?<=[0-9])[.,][-\u2013\u2014]{1,2}$")  # as in 25,-
+_NO_CENTS = re.compile(r"([0-9])[.,][-\u2013\u2014]{1,2}\Z")  # as in 25,-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
@@ -59,12 +59,12 @@ def unit_of_column(name: str) -> str | None:
 def other_unit(text: str) -> str | None:
     """Return the part of an amount, a column's name or a number format that shows another unit than US dollars."""
     if sign := _OTHER_SIGN.search(text):
-        return sign[0]
+        return sign[0].strip(" _([-/")
     return next((word for word in _WORD.findall(text) if word.casefold() in _OTHER_WORDS), None)
 
 
 def _digits(text: str) -> str:
-    return _NO_CENTS.sub("", _DOLLARS.sub("", text, count=1).translate(_SPACES))
+    return _NO_CENTS.sub(r"\1", _DOLLARS.sub("", text, count=1).translate(_SPACES))
 
 
 def readings(text: str) -> dict[Mark, str]:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree  # expat limits the expansion of entities, and
 
 from . import amounts
 
-_QUOTED = re.compile(r'"([^"]*)"|\[\$([^\]\-]*)[^\]]*\]|\\(.)')
+_QUOTED = re.compile(r'"([^"]*)"|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\\(.)')
 
 _PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
@@ -87,7 +87,7 @@ def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tup
 
 def _currency(form: str) -> str | None:
     """Return the other currency that a number format shows. Only texts in the format count, not its letters."""
-    texts = ["".join(filter(None, groups)) for groups in _QUOTED.findall(form)]
+    texts = ["".join(group for group in groups if group) for groups in _QUOTED.findall(form)]
     bare = _QUOTED.sub(" ", form)
     return amounts.other_unit(" ".join(texts)) or amounts.other_unit(re.sub(r"[a-zA-Z]", " ", bare))
 

@@ -53,12 +53,12 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
         table = mapping.without_questions(mapping.table_of(given) | dict(answers))
         known = _Known(mapping.of_table(table, given, is_draft=True), table)
     settings = {**known.table, **answers}
-    content = facts.read(file, settings)
+    of_file = facts.read(file, settings)
     if not known.table:
-        preset = given or words.preset([column.name for column in content.columns])
+        preset = given or words.preset([column.name for column in of_file.columns])
         known = _Known(mapping.load(preset), {}, preset) if preset else known
     notes: list[str] = []
-    lines = list(_lines(file, content, known, settings, notes))
+    lines = list(_lines(file, of_file, known, settings, notes))
     asked = f' = "{OPEN}"  # '
     return Proposal("\n".join(lines) + "\n", [line.partition(asked)[2] for line in lines if asked in line], notes)
 
@@ -87,8 +87,8 @@ def _given(named: list[str], known: Mapping) -> dict[str, str]:
     return {name: known.columns[folded(name)] for name in first}
 
 
-def _lines(file: Path, content: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
-    by_name = {column.name: column for column in content.columns}
+def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
+    by_name = {column.name: column for column in of_file.columns}
     reasons: dict[str, str] = {}  # why a column has no field or a special one
     if known.has_columns and known.mapping:
         mapped = _given(list(by_name), known.mapping)
@@ -100,13 +100,13 @@ def _lines(file: Path, content: File, known: _Known, settings: Table[str, Any], 
         if known.preset is None:
             reasons = _drop_misfits(mapped, by_name)
             _choose_closing(mapped, by_name, reasons)
-        mapped = _with_clocks(mapped, content.columns, reasons)
-    yield f"# A mapping for {file.name}: {len(content.columns)} columns, {content.rows} rows."
+        mapped = _with_clocks(mapped, of_file.columns, reasons)
+    yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
     yield "# Check each line. `?` is an open question. Then import: incidents import FILE --map THIS-FILE --dry-run"
     yield ""
-    yield from _form(content, notes)
+    yield from _form(of_file, notes)
     yield from _reading(by_name, mapped, settings)
     rest = settings.get("rest") or (known.mapping.rest if known.preset and known.mapping else "description")
     yield f'rest = "{rest}"  # where all other cells go: description, tags, leave_out, or refuse'
@@ -125,21 +125,21 @@ def _lines(file: Path, content: File, known: _Known, settings: Table[str, Any], 
     yield from _values(by_name, mapped, known, notes)
 
 
-def _form(content: File, notes: list[str]) -> Iterator[str]:
+def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     """Yield the lines about the form of the file."""
-    if content.encoding is not None:
-        doubt = "  # a guess: the file is not UTF-8" if content.encoding == "cp1252" else ""
-        yield f"encoding = {_quoted(content.encoding)}{doubt}"
-        yield f"separator = {_quoted(content.separator or ',')}"
-    if content.sheet:
-        yield f"sheet = {_quoted(content.sheet)}"
-    if content.other_sheets:
-        listed = ", ".join(map(_quoted, content.other_sheets))
+    if of_file.encoding is not None:
+        doubt = "  # a guess: the file is not UTF-8" if of_file.encoding == "cp1252" else ""
+        yield f"encoding = {_quoted(of_file.encoding)}{doubt}"
+        yield f"separator = {_quoted(of_file.separator or ',')}"
+    if of_file.sheet:
+        yield f"sheet = {_quoted(of_file.sheet)}"
+    if of_file.other_sheets:
+        listed = ", ".join(map(_quoted, of_file.other_sheets))
         yield f"# Other sheets, which are not imported: {listed}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
-    if content.header_row:
-        yield f"header_row = {content.header_row}  # the row that names the columns"
-        notes.append(f"The columns are named in row {content.header_row}. The rows above it are not imported.")
+    if of_file.header_row:
+        yield f"header_row = {of_file.header_row}  # the row that names the columns"
+        notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
 
 
 def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[str, Any]) -> Iterator[str]:
@@ -169,9 +169,9 @@ def _missing(
     missing = [field for field in _IMPORTANT if field not in have]
     if not missing:
         return
-    missed = f"No column for: {', '.join(missing)}."
-    yield f"# {missed}"
-    notes.append(missed)
+    note = f"No column for: {', '.join(missing)}."
+    yield f"# {note}"
+    notes.append(note)
     if rests:
         notes.append(f"Columns without a field, which go into the {rest}: {', '.join(map(_quoted, rests))}.")
     if "incident_number" in missing:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .mapping import folded
 
-_HYPHEN = re.compile(r"(?<=\w)-\s*\n\s*(?=[a-zäöüß])")
+_HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
 )
