@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,6 +101,10 @@ def show_failure(failure: StepFailed) -> None:
     stderr.print(f"→ {failure.advice}")
 
 
+# Do not follow a link, and do not wait for the other end of a pipe.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
 def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
     """Open a file that only its owner may read. Create the file if it is missing.
 
@@ -110,12 +115,30 @@ def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
 
 
 def _own_and_private(path: str, flags: int) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600)
     try:
         require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)  # only after the check that the file is this user's
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_own(file: Path) -> BufferedReader:
+    """Open a file for reading whose name another user could have created before.
+
+    Raises OSError for a link, a pipe and a file of somebody else.
+    """
+    return open(file, "rb", opener=_own)
+
+
+def _own(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | _SAFELY)
+    try:
+        require_own(descriptor, Path(path))
     except BaseException:
         os.close(descriptor)
         raise

@@ -52,10 +52,27 @@ class StackFolder:
         self.lock = self.path / "lock"
 
     def make(self) -> None:
-        """Create the folder and its subfolders. Only the owner can read the folder, because it has a signing key."""
+        """Create the folder and its subfolders. Only the owner can read a new folder, because it has a signing key.
+
+        Raises StepFailed if somebody else could change a folder that exists already.
+        """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.require_own()
         for part in (self.state, self.objects, self.temporary, self.logs):
             part.mkdir(mode=0o700, exist_ok=True)
+
+    def require_own(self) -> None:
+        """Raise StepFailed if another user owns the folder, may write to it, or owns a link at its path.
+
+        Such a user could run code as this user, or receive the incidents that a command sends.
+        """
+        named, folder = self.path.lstat(), self.path.stat()
+        if {named.st_uid, folder.st_uid} != {os.geteuid()} or folder.st_mode & 0o022:
+            raise StepFailed(
+                "The folder of the local stack must be yours, and nobody else may write to it.", f"  {self.path}",
+                "Name another folder in INCIDENTS_HOME. If the folder is yours, remove files of other users from it. "
+                "Then run: chmod go-w FOLDER",
+            )  # fmt: skip
 
 
 def new_access_key() -> str:
@@ -191,6 +208,7 @@ def operation_name(logical_id: str) -> str:
 def load(folder: StackFolder) -> Stack | None:
     """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
+        folder.require_own()
         recorded = json.loads(folder.record.read_text())
         known = {member.name for member in fields(Stack)}  # a record of another version may have more fields
         stack = Stack(**{"access_key": ""} | {name: value for name, value in recorded.items() if name in known})

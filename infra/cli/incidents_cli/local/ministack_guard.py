@@ -29,6 +29,7 @@ LOAD = "/_incidents/load"
 """The path at which the guard itself answers how many calls run, wait and may run. A request needs the stack's key."""
 
 _API = re.compile(r"/_aws/execute-api/[A-Za-z0-9]+/")
+_DOCUMENTATION = ("/docs", "/openapi.json")
 _DOCUMENT = re.compile(
     r"/_ministack/health|/(?:token-issuer|[a-z0-9-]+_[A-Za-z0-9]+)/\.well-known/[a-z.-]+|/token-issuer/keys\.json"
 )
@@ -43,7 +44,9 @@ _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents st
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
 _WAIT_SECONDS = 120
-_BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # limits without a key; API Gateway limits a body to 10 MB, too
+# Limits without a key. API Gateway limits a body to 10 MB, too. The emulator parses the form of a sign-in on its event
+# loop, which takes seconds for millions of bytes.
+_API_BYTES, _SIGN_IN_BYTES, _BODY_SECONDS = 10 * 2**20, 64 * 2**10, 30
 
 
 class Guard:
@@ -82,23 +85,34 @@ class Guard:
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass a request without a key on when its body is complete. Send an API's answer when the answer is complete.
 
-        So neither a slow sender nor a slow reader occupies one of the calls that may run.
+        So neither a slow sender nor a slow reader occupies one of the calls that may run. A request is dropped if its
+        client goes before the body is complete, or while the request waits.
         """
+        path = scope["path"]
+        is_for_api = bool(_API.match(path))
         try:
-            body = await asyncio.wait_for(_read(receive), _BODY_SECONDS)
+            body = await asyncio.wait_for(_read(receive, _API_BYTES if is_for_api else _SIGN_IN_BYTES), _BODY_SECONDS)
+        except _Gone:
+            return
         except TimeoutError:
             await _answer(send, 408, "application/json", '{"message": "Request Timeout"}')
         except _TooLarge:
             await _answer(send, 413, "application/json", '{"message": "Request Entity Too Large"}')
         else:
-            if _API.match(scope["path"]):
-                answer: list[dict[str, Any]] = []
-                async with self._calls.admitted():
-                    await self._application(scope, _replay(body, receive), _keep_in(answer))
-                for message in answer:
-                    await send(message)
-            else:
-                await self._application(scope, _replay(body, receive), send)
+            following = asyncio.ensure_future(receive())
+            try:
+                if is_for_api:
+                    answer: list[dict[str, Any]] = []
+                    async with self._calls.admitted(documentation=path.rstrip("/").endswith(_DOCUMENTATION)):
+                        if following.done():  # after a complete body, only the end of the connection can follow
+                            return
+                        await self._application(scope, _replay(body, following), _keep_in(answer))
+                    for message in answer:
+                        await send(message)
+                else:
+                    await self._application(scope, _replay(body, following), send)
+            finally:
+                following.cancel()
 
     def _checked(self, scope: Scope) -> Scope | str:
         """Return the request to pass on, or the reason to refuse the request."""
@@ -130,28 +144,31 @@ class _TooLarge(Exception):
     """The body of a request without a key exceeds the limit."""
 
 
-async def _read(receive: Any) -> bytes:
-    """Return the complete body of a request. Raises _TooLarge."""
+class _Gone(Exception):
+    """The client of a request is gone, and the body is not complete."""
+
+
+async def _read(receive: Any, limit: int) -> bytes:
+    """Return the complete body of a request. Raises _TooLarge for more than ``limit`` bytes, and _Gone."""
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
         body += message.get("body", b"")
-        more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > _BODY_BYTES:
+        more = message.get("more_body", False)
+        if len(body) > limit:
             raise _TooLarge
     return bytes(body)
 
 
-def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return an ASGI receiver that first gives the body that was already read, and then asks ``receive``."""
+def _replay(body: bytes, following: "asyncio.Future[dict[str, Any]]") -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return an ASGI receiver that first gives the body that was already read, and then the message that follows."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> dict[str, Any]:
-        if messages:
-            return messages.pop()
-        further: dict[str, Any] = await receive()
-        return further
+        return messages.pop() if messages else await asyncio.shield(following)
 
     return replayed
 
@@ -235,34 +252,36 @@ class Calls:
     Without this class, the emulator refuses a call above the limit, as AWS does: of 400 calls on a new stack, most get
     a 429. With this class, a request to an API waits before the guard passes it to the emulator. So hundreds of waiting
     requests do not slow down the emulator's answers to the running functions. Any other call, such as a queue's call,
-    waits in the emulator for up to 120 s.
+    waits in the emulator for up to 120 s. Requests for the documentation need no token. They wait in a queue of their
+    own, and pass one at a time. So they never delay the other requests.
     """
 
     def __init__(self, functions: Any, limit: int, reap: Callable[[], object]) -> None:
         self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
         self._running, self._limit, self._reap = functions.executions_in_flight, limit, reap
         self._freed, self._waiting = threading.Condition(), 0
-        self._door, self._outside = asyncio.Semaphore(limit), 0
+        self._door, self._documentation, self._outside = asyncio.Semaphore(limit), asyncio.Semaphore(1), 0
 
     def load(self) -> dict[str, int]:
         waiting = self._waiting + self._outside
         return {"running": self._running()[0], "waiting": waiting, "limit": self._limit}
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
+    async def admitted(self, *, documentation: bool = False) -> AsyncIterator[None]:
         """Wait until the number of API requests in the emulator is below the limit.
 
-        Count the request until the context ends.
+        Count the request until the context ends. Requests for the documentation have a limit of their own: one.
         """
+        door = self._documentation if documentation else self._door
         self._outside += 1
         try:
-            await self._door.acquire()
+            await door.acquire()
         finally:
             self._outside -= 1
         try:
             yield
         finally:
-            self._door.release()
+            door.release()
 
     def acquire(self, function: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
         slot, reason = self._acquire(function, config)

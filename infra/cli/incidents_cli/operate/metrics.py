@@ -43,6 +43,8 @@ def show(
     region: RegionOption = None,
 ) -> None:
     """Print a tenant's MTTD, MTTR and time to contain as tables and a trend. With --png, also draw a picture."""
+    if png is not None:
+        metrics_view.check_name(png)
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
     given = {name: [value] for name, value in asked.items() if value is not None}
     try:

@@ -127,22 +127,20 @@ class _OfPayloads(GenerateJsonSchema):
         return super().int_schema(schema) | {"format": "int64"}
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> Schema:
-        """Return one schema for a list or the operators of a list.
-
-        With ``anyOf``, some generators of clients would wrap each list in a class of its own.
-        """
+        """Return a schema for a list or for the operators that edit the list."""
         described = self.generate_inner(schema["choices"]["list"])
         items = {"type": "array", "items": described["items"], "maxItems": model.LIST_IDS}
         operators = {name: items | {"description": _OF_OPERATORS[name]} for name in lists.OPERATORS}
-        described |= {"type": ["array", "object"], "properties": operators}
-        return described | {"additionalProperties": False, "minProperties": 1}
+        edits = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+        return {"anyOf": [described, edits]}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
         inner = self.generate_inner(schema["schema"])
+        if "anyOf" in inner:
+            return {"anyOf": [*inner["anyOf"], {"type": "null"}]}
         if "type" not in inner or "enum" in inner:
             return {"anyOf": [inner, {"type": "null"}]}
-        types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
-        return inner | {"type": [*types, "null"]}
+        return inner | {"type": [inner["type"], "null"]}
 
     def field_title_should_be_set(self, _: Any) -> bool:
         return False
@@ -158,7 +156,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
         default = described.pop("default", None)
         usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
         rule = _TEXT_RULES.get(field, "")
-        edits = f" {_EDITS}" if "properties" in described else ""
+        edits = f" {_EDITS}" if any("properties" in form for form in described.get("anyOf", ())) else ""
         properties[field] = described | {"description": DESCRIPTIONS[field] + rule + when + usual + edits}
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}

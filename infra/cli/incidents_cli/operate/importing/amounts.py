@@ -1,17 +1,32 @@
 """Read amounts as people write them: with a currency, with thousands in groups, with a decimal point or comma."""
 
 import re
+from functools import cache
 from typing import Literal
 
 Mark = Literal[".", ","]
 
 AMBIGUOUS = "may be thousands or decimals"
+WRONG_UNIT = (
+    "is in {}, but the field is in US dollars; to keep the text, remove the column from [columns]: it then goes where "
+    "`rest` says"
+)
 _DOLLARS = re.compile(r"(?:US\s?\$|USD|\$)", re.IGNORECASE)
 _PLAIN = re.compile(r"-?[0-9]+")
 _DECIMALS = re.compile(r"[0-9]+")
 _BY_COMMAS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
+# Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
+_OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W_])(?!us\$)[a-z]{1,2}\$", re.IGNORECASE)
+_OTHER_WORDS = frozenset({
+    "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
+    "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
+    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "tusd", "kusd", "tsd",
+    "tausend", "thousand", "thousands", "mio", "million", "millions", "millionen", "mrd", "milliers", "miles",
+})  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
+_NO_CENTS = re.compile(r"([0-9])[.,][-\u2013\u2014]{1,2}\Z")  # as in 25,-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
@@ -20,7 +35,9 @@ def parse(text: str, decimal: Mark | None) -> str:
 
     ``decimal`` decides only about an amount that can be read in two ways, such as ``48.250``.
     """
-    digits = _DOLLARS.sub("", text, count=1).translate(_SPACES)
+    if other := other_unit(text):
+        raise ValueError(WRONG_UNIT.format(other))
+    digits = _digits(text)
     if _STRANGE.search(digits):
         raise ValueError(f"must be an amount in USD, not {text!r}")
     meanings = readings(digits)
@@ -31,6 +48,23 @@ def parse(text: str, decimal: Mark | None) -> str:
     if decimal is None:
         raise ValueError(f"{AMBIGUOUS}: {text!r}; pass --decimal with the mark before the decimals")
     return meanings[decimal]
+
+
+@cache
+def unit_of_column(name: str) -> str | None:
+    """Return the part of a column's name that shows another unit than US dollars."""
+    return other_unit(name)
+
+
+def other_unit(text: str) -> str | None:
+    """Return the part of an amount, a column's name or a number format that shows another unit than US dollars."""
+    if sign := _OTHER_SIGN.search(text):
+        return sign[0].strip(" _([-/")
+    return next((word for word in _WORD.findall(text) if word.casefold() in _OTHER_WORDS), None)
+
+
+def _digits(text: str) -> str:
+    return _NO_CENTS.sub(r"\1", _DOLLARS.sub("", text, count=1).translate(_SPACES))
 
 
 def readings(text: str) -> dict[Mark, str]:
@@ -52,7 +86,7 @@ def readings(text: str) -> dict[Mark, str]:
 
 def readings_of(text: str) -> dict[Mark, str]:
     """Return the JSON numbers that an amount can mean, by decimal mark. The amount may have a currency and spaces."""
-    return readings(_DOLLARS.sub("", text, count=1).translate(_SPACES))
+    return readings(_digits(text))
 
 
 def is_ambiguous(text: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from incidents.domain import json_text, model, payloads, texts, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
+from .ends import LAST_KNOWN_TAGS
 from .job import ClosedWithoutDate
 from .rows import Row
 
@@ -107,7 +108,7 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
                 [Violation(f"/{field}", f"{wanted} --closed-without-date=review: the row has no other date")]
             )
         chosen = {field: max(known)}
-        tag = model.LAST_KNOWN_END if field == "closed_at" else "contained-at-last-known"
+        tag = LAST_KNOWN_TAGS[field]
     tags = [*given.get("tags", []), tag]
     if len(set(tags)) > model.TAGS:
         raise InvalidIncident([Violation("/tags", f"has no room for {tag}; remove one of the {model.TAGS} tags")])

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from grc_client import Client, NotFound
 from incidents.domain import model, timestamps
@@ -29,13 +29,15 @@ from .reasons import Reasons
 from .rows import Row, events_in, read
 from .sending import Outcome, Stopped, send
 
+_PREVIEWED = 2  # rows
+
 
 @dataclass
 class Plan:
     """The result of the first reading: the numbers of rows by kind, and the rows to send first.
 
     ``first`` has, by year, the row with the highest number of the form ``INC-<year>-<count>``, and the count in this
-    number.
+    number. ``preview`` has the lines and the values of the first valid rows.
     """
 
     rows: int = 0
@@ -48,6 +50,7 @@ class Plan:
     reasons: Reasons = field(default_factory=Reasons)
     others: Counter[str | None] = field(default_factory=Counter)
     first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
+    preview: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
 class ErrorsFile:
@@ -90,7 +93,7 @@ def dry_run(job: Job) -> Counts:
         plan = _check_rows(job, progress, errors.add)
     right = plan.rows - plan.wrong - plan.skipped
     return Counts(right, failed=plan.wrong, left_out=plan.skipped or None, repaired=plan.repaired or None,
-                  repairs=plan.repairs, reasons=plan.reasons)  # fmt: skip
+                  repairs=plan.repairs, reasons=plan.reasons, preview=plan.preview)  # fmt: skip
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
@@ -135,7 +138,10 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.wrong += 1
                 plan.reasons.add(row.line, checked.violations)
                 wrong(row, checked)
-            elif number := checked.given.get("incident_number"):
+                continue
+            if len(plan.preview) < _PREVIEWED:
+                plan.preview.append((row.line, checked.fields))
+            if number := checked.given.get("incident_number"):
                 _note_highest(plan, number, checked)
             else:
                 plan.unnumbered += 1
@@ -154,6 +160,7 @@ class _Sending:
     def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
         self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
         self._incidents = client.grc.incidents
+        self._began = datetime.now(UTC)
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
                               repaired=plan.repaired or None, repairs=plan.repairs)  # fmt: skip
         self._errors = ErrorsFile(job.errors)
@@ -207,7 +214,7 @@ class _Sending:
             if made is not None and self._goes_on:
                 self._count(row, Outcome("already_there", made))
             else:
-                self._calls[threads.submit(send, self._incidents, checked, made)] = checked
+                self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:
         for call in done:

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .mapping import Mapping
 from .reasons import Reasons
@@ -34,7 +34,7 @@ class Counts:
     None instead of a number means that this import cannot have the result.
 
     A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule. ``reasons`` sums up
-    the errors of the failed rows.
+    the errors of the failed rows. ``preview`` has the lines and the values of the first valid rows of a dry run.
     """
 
     right: int | None = None
@@ -45,3 +45,4 @@ class Counts:
     repaired: int | None = None
     repairs: Counter[str] = field(default_factory=Counter)
     reasons: Reasons = field(default_factory=Reasons)
+    preview: list[tuple[int, dict[str, Any]]] = field(default_factory=list)

@@ -38,16 +38,18 @@ class Stopped(Exception):
         self.line, self.why = line, why
 
 
-def send(incidents: Incidents, checked: CheckedRow, made: str | None) -> Outcome:
+def send(incidents: Incidents, checked: CheckedRow, made: str | None, began: datetime) -> Outcome:
     """Create the row's incident unless it exists already, and return the outcome.
 
-    ``made`` is the id of the incident that an earlier import recorded for the row, or None. Raises Stopped for an error
+    ``made`` is the id of the incident that an earlier import recorded for the row, or None. ``began`` is the time at
+    which this import began to send. An incident that is younger counts as created: the client may send a create again,
+    and the API then answers with the incident of the first attempt. Raises Stopped for an error
     of the API that is not the fault of this row.
     """
     try:
         if made is not None and _is_there(incidents, made):
             return Outcome("already_there", made)
-        return _create(incidents, checked)
+        return _create(incidents, checked, began)
     except GrcError as error:
         raise Stopped(checked.row.line, error) from None
 
@@ -60,7 +62,7 @@ def _is_there(incidents: Incidents, incident_id: str) -> bool:
     return True
 
 
-def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
+def _create(incidents: Incidents, checked: CheckedRow, began: datetime) -> Outcome:
     try:
         incident = incidents.create(idempotency_key=checked.key, **checked.fields)
     except Conflict as taken:
@@ -69,7 +71,8 @@ def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
         return _failed(refused)
     if checked.row.is_deleted and _is_untouched(incident):
         incidents.delete(incident.id)
-    return Outcome("already_there" if incident.replayed else "created", incident.id)
+    is_old = incident.replayed and incident.created_at < began
+    return Outcome("already_there" if is_old else "created", incident.id)
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, open_private, require_own, writing
+from ...console import StepFailed, open_own, open_private, writing
 from ...local.local_stack import write
 
 
@@ -28,8 +28,7 @@ class Checkpoint:
     def load(self) -> dict[str, Any]:
         """Return the last saved state, or {} without a file. Raises StepFailed for a broken file or another run's."""
         try:
-            with open(self.path, opener=_without_link) as file:
-                require_own(file.fileno(), self.path)
+            with open_own(self.path) as file:
                 kept = json.loads(file.read())
             about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
         except FileNotFoundError:
@@ -57,10 +56,6 @@ class Checkpoint:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
-
-
-def _without_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def in_file_names(tenant_id: str) -> str:

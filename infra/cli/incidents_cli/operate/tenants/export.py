@@ -18,9 +18,10 @@ file may or may not have a change that is written during the export.
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from zlib import error as zlib_error
 
 from incidents.domain import json_text, wire_form
@@ -28,9 +29,12 @@ from incidents.storage import settings, stored_form
 from incidents.storage.evidence_reader import to_evidence
 from incidents.storage.stored_form import Item
 
-from ...console import StepFailed, command
+from ...console import StepFailed, command, open_own
 from .checkpoint import Checkpoint, going_on, write_durably
 from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, nothing_of
+
+if TYPE_CHECKING:
+    from io import BufferedRandom
 
 _EVENTS_AT_ONCE = 20  # one event has up to 1 MB
 
@@ -68,7 +72,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     }  # fmt: skip
     state |= checkpoint.load()
     is_named = file.exists() and checkpoint_file.exists() and not part.exists()
-    if file.exists() and not is_named:
+    if file.exists() and not (is_named and _sha256(file) == state.get("sha256", "")):
         raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
     if not is_named:
         progress = Progress(reader)
@@ -96,14 +100,15 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 tell(state["incidents"], 1.0)
             of_settings = "".join(_settings(reader))
             write_durably(whole, of_settings.encode())
+            whole.seek(0)
+            state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
         if state["after"] is None and not state["events"] and not of_settings:
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
+        checkpoint.save(state)
         part.replace(file)
-    with file.open("rb") as whole:
-        sha256 = file_digest(whole, "sha256").hexdigest()
     checkpoint.remove()
-    return Exported(state["incidents"], state["changes"], state["events"], state["incomplete"], sha256)
+    return Exported(state["incidents"], state["changes"], state["events"], state["incomplete"], state["sha256"])
 
 
 def _event(item: Item) -> str:
@@ -120,6 +125,13 @@ def _event(item: Item) -> str:
     del about["position"]
     first = json_text.dumps({"incident_id": incident_id, **about})
     return f'{{"evidence":{first[:-1]},"event":{event}}}}}\n'
+
+
+def _sha256(file: Path) -> str | None:
+    """Return the SHA-256 of a file, or None if the file is a link or belongs to somebody else."""
+    with suppress(OSError), open_own(file) as whole:
+        return file_digest(whole, "sha256").hexdigest()
+    return None
 
 
 def _settings(reader: TenantReader) -> Iterator[str]:
