@@ -17,7 +17,7 @@ from tests.support.metric_world import APPS, FIRST, LAST, MetricWorld, ask, buck
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-HISTORIES = scale.of(short=60, full=2_000)
+HISTORIES = scale.of(short=120, full=2_000)
 LEFT_OUT = [set(), set(), {"occurred_at"}, {"detected_at"}, {"contained_at"}, {"occurred_at", "detected_at"}]
 QUESTIONS = {None: [("severity", "day"), ("category", "week"), ("app", "month"), ("none", "day")],
              "scanner": [("app", "week")], "ALL": [("severity", "month")]}  # fmt: skip
