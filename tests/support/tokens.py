@@ -289,7 +289,7 @@ SHAPES = [
     *(fails(f"payload {value.decode()}", payload=value) for value in (b"[]", b"null", b'"acme"', b"4711")),
     Mutation("payload an empty object", payload={}),
     lets_through("padded", "the emulator takes base64 with its padding", text=lambda token: f"{token}=="),
-    lets_through("20 KB", "the emulator does not limit headers; AWS stops at 10 240 bytes", claims={"x": "x" * 15_000}),
+    lets_through("20 KB", "the emulator has no bound on headers; AWS ends at 10 240 bytes", claims={"x": "x" * 15_000}),
     Mutation("20 KB, signed by a stranger", claims={"x": "x" * 15_000}, signature=signing.by_a_stranger),
     Mutation("in a parameter", sent=parameter("access_token")),
     Mutation("in the parameter Authorization", sent=parameter("Authorization")),
