@@ -155,5 +155,7 @@ class ContextOfJob(Context):
 
 def compute(changed: list[stored_form.Item]) -> None:
     """Mark the days of changed incidents, and compute their metrics."""
-    mark([record(None, one, n) for n, one in enumerate(changed)])
+    records = [record(None, one, n) for n, one in enumerate(changed)]
+    for start in range(0, len(records), 1_000):  # the stream delivers batches
+        mark(records[start : start + 1_000])
     assert compute_metrics.handler(sqs_event({"tenant_id": "acme"}), ContextOfJob) == {"batchItemFailures": []}
