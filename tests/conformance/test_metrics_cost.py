@@ -99,8 +99,8 @@ def test_the_cost_of_an_answer_does_not_grow_with_the_number_of_categories(
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a call to the table take a minute, because DynamoDB Local is slow with 100 000 items of one day."""
-    monkeypatch.setenv("DYNAMODB_READ_SECONDS", "60")
+    """Let a call to the table take ten seconds. DynamoDB Local is slow with 100 000 items of one day."""
+    monkeypatch.setenv("DYNAMODB_READ_SECONDS", "10")
     deadline.bounds.cache_clear()
     yield
     deadline.bounds.cache_clear()
