@@ -7,6 +7,7 @@ Each finding is stored in one transaction. So an event may be delivered twice, a
 The next delivery finds either the complete result or nothing.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -18,7 +19,7 @@ from .commands.creating import Origin
 from .domain import intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
 from .domain.model import Incident
-from .findings import EventRefused, Finding, Skipped, assets
+from .findings import EventRefused, Finding, MalformedEvent, Skipped, assets, dates
 from .runtime import deadline
 from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
@@ -53,7 +54,9 @@ def ingest_finding(
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for report in findings.read(event):
+    reports = findings.read(event)
+    _refuse_future(event)
+    for report in reports:
         if isinstance(report, EventRefused):
             refused = report
             continue
@@ -64,6 +67,14 @@ def ingest_finding(
     if refused:
         raise refused
     return outcomes
+
+
+def _refuse_future(event: dict[str, Any]) -> None:
+    """Raise MalformedEvent for an event from the future. Otherwise it would make all later events look old."""
+    sent_at = dates.parse(event.get("time"))
+    latest = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + dates.LATEST_MS)
+    if sent_at is not None and sent_at > latest:
+        raise MalformedEvent("time must not be more than 24 h after the receipt of the event")
 
 
 def _take(
@@ -262,7 +273,10 @@ def _ended_at(incident: Incident, finding: Finding) -> str | None:
     if incident["status"] == "dismissed":
         quiet_until = timestamps.to_milliseconds(incident["updated_at"]) + DISMISSED_FOR // timedelta(milliseconds=1)
         return timestamps.from_milliseconds(quiet_until)
-    return incident["closed_at"]
+    closed_at = incident["closed_at"]
+    # A caller can close an incident in the future, for example with a mistyped year. The last change is a better end
+    # then. Otherwise, no later event would become an incident before that day.
+    return closed_at and min(closed_at, incident["updated_at"])
 
 
 def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
