@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from grc_client import (
+    Add,
     AsyncClient,
     AsyncPage,
     Change,
@@ -17,6 +18,7 @@ from grc_client import (
     Page,
     PreconditionFailed,
     RawResponse,
+    Remove,
 )
 
 
@@ -38,6 +40,12 @@ def blocking() -> None:
             client.grc.incidents.update(made.id, if_match=again.etag, severity=again.severity, owner_id=None)
         except PreconditionFailed as stale:
             print(stale.request_id)
+        client.grc.incidents.update(made.id, tags=Add("gdpr", "vip"), affected_asset_ids=Add("a") | Remove("b", "c"))
+        client.grc.incidents.update(made.id, commander_ids={"add": ["ada"]}, reportable_to=["BSI"])
+        found: Page[Incident] = client.grc.incidents.list(
+            open=True, unowned=True, affected_asset_id="a", triggered_by_alert_id=["b", "c"], q="laptop train"
+        )
+        print(found.items)
         client.grc.incidents.delete(made.id, if_match=made.etag)
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes

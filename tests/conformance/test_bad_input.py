@@ -33,6 +33,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+texts = st.lists(st.text(max_size=3), max_size=3)
 offsets = st.integers(-1500, 1500).map(lambda minutes: f"{minutes // 60:+03d}:{abs(minutes) % 60:02d}")
 moments = (
     st.sampled_from(
@@ -48,7 +49,8 @@ likely = {
     "severity": st.sampled_from([*model.SEVERITIES, "urgent"]) | st.none(),
     "mttd_minutes": st.integers(-1, 2000) | st.none(),
     "financial_impact": st.floats() | st.integers() | st.text(max_size=3),
-    "tags": st.lists(st.text(max_size=3), max_size=3) | st.none(),
+    "tags": texts | st.none(),
+    "reportable_to": st.dictionaries(st.sampled_from(["add", "remove", "set"]), anything | texts, max_size=3),
     "lessons_learned": anything,
     "incident_number": st.sampled_from(["IR-1", "INC-2026-000003", "INC-2026-999999999999", "#", "\u0660"]),
     "is_deleted": st.booleans() | st.none(),

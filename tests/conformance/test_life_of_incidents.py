@@ -26,6 +26,7 @@ from tests.support.drawn import (
     filters,
     keys,
     limits,
+    list_edits,
     one_value,
     preconditions,
     rewritten,
@@ -151,6 +152,10 @@ class LifeOfIncidents(RuleBasedStateMachine):
     @step(aim=aims, body=one_value)
     def change_one_value(self, aim: Aim, body: Document) -> None:
         self.both.patch(*self.found(aim), body)
+
+    @step(aim=aims, edits=list_edits, more=values, match=preconditions)
+    def change_lists(self, aim: Aim, edits: Document, more: Document, match: str) -> None:
+        self.both.patch(*self.found(aim), edits | more, match)
 
     @step(aim=aims, body=times)
     def change_times(self, aim: Aim, body: Document) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from grc_client import Client, Incident, PreconditionFailed
+from grc_client import Add, Client, Incident, PreconditionFailed, Remove
 
 from tests.support import documents, generators, templates
 from tests.support.checkout import Checkout
@@ -128,7 +128,7 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
-    code, _ = documents.blocks(CLIENT, "python")
+    code, _, _ = documents.blocks(CLIENT, "python")
     # the test replaces this placeholder of the page with the local stack
     where = '"https://api.example", token="eyJ..."'
     assert where in code
@@ -140,8 +140,8 @@ def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     assert printed.startswith("INC-")
 
 
-def test_the_loop_of_the_client_page_adds_to_a_list(stack: Checkout) -> None:
-    _, loop = documents.blocks(CLIENT, "python")
+def test_the_edit_and_the_loop_of_the_client_page_keep_what_others_write(stack: Checkout) -> None:
+    _, edit, loop = documents.blocks(CLIENT, "python")
     assert len(loop.splitlines()) == 5
     with Client(stack.status["api_url"], stack.token("readers")) as client:
         made = client.grc.incidents.create(title="A list", tags=["first"])
@@ -159,6 +159,13 @@ def test_the_loop_of_the_client_page_adds_to_a_list(stack: Checkout) -> None:
         raced = SimpleNamespace(grc=SimpleNamespace(incidents=Raced()))
         exec(loop, {"client": raced, "incident_id": made.id} | {  # noqa: S102
             "suppress": suppress, "PreconditionFailed": PreconditionFailed})  # fmt: skip
+
+        after = client.grc.incidents.get(made.id)
+        assert (after.tags, after.title) == (("first", "of somebody else"), f"{made.title} (confirmed)")
+
+        names = {"client": client, "incident_id": made.id, "Add": Add, "Remove": Remove}
+        client.grc.incidents.update(made.id, tags=Add("triage"))
+        exec(edit, names)  # noqa: S102
 
         assert client.grc.incidents.get(made.id).tags == ("first", "of somebody else", "gdpr")
 

@@ -48,6 +48,7 @@ class Scenario(NamedTuple):
 KEY = {"idempotency-key": "one"}
 NUMBERED = {"title": "new", "incident_number": "INC-2026-000900"}
 CLOSED = {"status": "closed", "owner_id": "ada"}
+EDITED = {"tags": {"add": ["a", "b"], "remove": ["c"]}, "affected_asset_ids": {"add": ["host"]}}
 ONE_VERSION = {"if-match": '"1"'}
 SCENARIOS = {
     "create with a key": Scenario(
@@ -67,6 +68,8 @@ SCENARIOS = {
         list_incidents.handler, lambda who, _: list_event(who, incident_number="IR-1", include_deleted="true"), 1
     ),
     "update": Scenario(update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who), 2),
+    "update of lists": Scenario(update_incident.handler, lambda who, one: patch_event(one, EDITED, caller=who), 2),
+    "search": Scenario(list_incidents.handler, lambda who, _: list_event(who, open="true", q="x", tag="a"), 1),
     "update of one version": Scenario(
         update_incident.handler, lambda who, one: patch_event(one, CLOSED, caller=who, headers=ONE_VERSION), 2,
         statuses=(200, 412),

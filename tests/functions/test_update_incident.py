@@ -9,10 +9,20 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident import handler as get
 from incidents.domain import model, timestamps
+from list_incident_changes import handler as list_changes
 from list_incidents import handler as list_
 from update_incident import handler as update
 
-from tests.support.events import Context, claims, create_event, delete_event, get_event, list_event, patch_event
+from tests.support.events import (
+    Context,
+    changes_event,
+    claims,
+    create_event,
+    delete_event,
+    get_event,
+    list_event,
+    patch_event,
+)
 from tests.support.incidents import FULL
 
 DETECTED = "2026-11-20T10:00:00.000Z"
@@ -111,6 +121,95 @@ def test_a_patch_that_changes_nothing_writes_nothing(table: str, values: dict[st
     assert (answer["statusCode"], answer["headers"]["etag"]) == (200, '"1"')
     assert json.loads(answer["body"]) == incident
     assert items(table) == before
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/merge-patch+json"])
+@pytest.mark.parametrize("field", sorted(model.LISTS))
+def test_a_patch_adds_to_and_removes_from_every_list_in_one_change(field: str, content_type: str) -> None:
+    incident = created(None, **{field: ["c", "a", "b"]})
+
+    after = patched(incident, {field: {"add": ["d", "a", "e", "d"], "remove": ["c", "x"]}}, content_type=content_type)
+
+    assert after == incident | {
+        field: ["a", "b", "d", "e"],
+        "version": 2,
+        **{stamp: after[stamp] for stamp in ("updated_at", "updated_by")},
+    }
+    answer = list_changes(changes_event(incident["id"]), Context)
+    last = json.loads(answer["body"])["items"][-1]
+    assert last["changes"] == {field: {"from": ["c", "a", "b"], "to": ["a", "b", "d", "e"]}}
+    assert patched(incident, {field: {"add": ["d"], "remove": ["c"]}})["version"] == 2
+    assert patched(incident, {field: {"remove": ["a", "b", "d", "e"]}})[field] == []
+
+
+def test_operators_of_lists_go_with_other_changes_and_with_a_restoration() -> None:
+    incident = created(tags=["a"], commander_ids=["ada"])
+    assert delete(delete_event(incident["id"]), Context)["statusCode"] == 204
+
+    assert patch(incident, {"tags": {"add": ["b"]}})[0] == 409
+    after = patched(
+        incident,
+        {"is_deleted": False, "tags": {"add": ["b"]}, "commander_ids": {"remove": ["ada"]}, "reportable_to": ["BSI"]},
+    )
+
+    assert (after["tags"], after["commander_ids"], after["reportable_to"]) == (["a", "b"], [], ["BSI"])
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer", "right"),
+    [
+        ({"tags": {}}, "/tags", "must be a list, or an object with add or remove, or both"),
+        ({"tags": {"replace": ["a"]}}, "/tags/replace", "is not an operator of a list; use add or remove"),
+        ({"tags": {"add": None}}, "/tags/add", "must not be null"),
+        ({"tags": {"add": "a"}}, "/tags/add", "must be a list"),
+        ({"tags": {"add": ["a", ""]}}, "/tags/add/1", "must not be empty"),
+        ({"tags": {"add": ["x" * 257]}}, "/tags/add/0", "must be at most 256 characters"),
+        ({"commander_ids": {"add": ["x" * 2049]}}, "/commander_ids/add/0", "must be at most 2048 characters"),
+        ({"commander_ids": {"remove": [5]}}, "/commander_ids/remove/0", "must be a text"),
+        ({"tags": {"add": ["a\u202e"]}}, "/tags/add/0", "must not hold the invisible or unassigned character U+202E"),
+        ({"tags": {"add": ["b", "a"], "remove": ["a"]}}, "/tags", "item 1 of add, counted from 0, is in remove"),
+        ({"tags": {"add": [f"t{n}" for n in range(50)]}}, "/tags", "must have at most 50 different items, not 51"),
+        (
+            {"affected_asset_ids": {"add": [f"x{n}" for n in range(500)]}},
+            "/affected_asset_ids",
+            "must have at most 500 different items, not 501",
+        ),
+        ({"reportable_to": {"add": ["x"] * 501}}, "/reportable_to/add", "must have at most 500 items, not 501"),
+        ({"title": {"add": ["a"]}}, "/title", "must be a text"),
+    ],
+    ids=str,
+)
+def test_the_error_of_a_bad_operator_names_its_place_and_changes_nothing(
+    values: dict[str, Any], pointer: str, right: str
+) -> None:
+    incident = created(tags=["kept"], affected_asset_ids=["kept"])
+
+    status, problem = patch(incident, values)
+
+    assert status == 422
+    assert [(error["pointer"], right in error["detail"]) for error in problem["errors"]] == [(pointer, True)]
+    assert patched(incident, {}) == incident
+
+
+def test_a_create_has_no_operators_of_lists() -> None:
+    answer = create(create_event({"title": "x", "tags": {"add": ["a"]}}), Context)
+
+    assert answer["statusCode"] == 422
+    assert json.loads(answer["body"])["errors"] == [{"pointer": "/tags", "detail": "must be a list"}]
+
+
+def test_what_an_earlier_release_stored_can_be_edited(table: str) -> None:
+    incident = created(tags=["a"])
+    boto3.client("dynamodb").update_item(
+        TableName=table,
+        Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}},
+        UpdateExpression="SET tags = :tags",
+        ExpressionAttributeValues={":tags": {"L": [{"S": "a"}, {"S": "a"}, {"S": "b\x07"}]}},
+    )
+
+    assert patched(incident, {"tags": {"add": ["b\x07"]}})["version"] == 1
+    assert patched(incident, {"tags": {"add": ["c"]}})["tags"] == ["a", "a", "b\x07", "c"]
+    assert patched(incident, {"tags": {"remove": ["b\x07", "a"]}})["tags"] == ["c"]
 
 
 def test_null_clears_a_field() -> None:

@@ -280,7 +280,10 @@ def test_an_unknown_id_and_a_foreign_id_give_the_same_404(operation: str, world:
 
 
 def test_an_application_s_list_has_only_its_own_incidents_for_any_filter(world: Before) -> None:
-    for query in ("", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal"):
+    for query in (
+        "", "include_deleted=true", "status=new", "app_id=other", "app_id=other&app_id=soc-portal", "open=true",
+        "open=true&include_deleted=true", "unowned=true", "q=inc", "q=inc&open=true&include_deleted=true&unowned=true",
+    ):  # fmt: skip
         page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
         assert [incident["id"] for incident in page["items"]] == [world.other]
 

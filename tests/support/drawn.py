@@ -67,6 +67,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 for field in oracle.ID_LISTS:
     FIELDS[field] = some
+edits = st.fixed_dictionaries({}, optional={"add": st.lists(words, max_size=3), "remove": st.lists(words, max_size=2)})
+list_edits = st.dictionaries(st.sampled_from([*oracle.LISTS, *["tags"] * 3]), edits, min_size=1, max_size=3)
 BAD: list[Document] = [
     {"title": None}, {"title": ""}, {"title": "x" * 301}, {"status": "open"}, {"status": None}, {"severity": "urgent"},
     {"source": None}, {"source_type": "human"}, {"occurred_at": "2026-01-03T00:00:00"}, {"mttd_minutes": -1},
@@ -110,6 +112,14 @@ FILTERS: dict[str, st.SearchStrategy[Any]] = {
     "detected_from": st.integers(0, 20),
     "detected_to": st.integers(0, 20),
     "incident_number": st.integers(0, 20),
+    "open": st.sampled_from(["true", "false"]),
+    "unowned": st.sampled_from(["true", "false"]),
+    "q": st.lists(
+        st.sampled_from(["One", "two", "-B", "DREI", "\u00dc\u00a0", "inc-2026", "ir", "\u2003"]),
+        min_size=1,
+        max_size=3,
+    ).map(lambda parts: " ".join([*parts, "o" if not "".join(parts).strip() else ""])),
+    **{name: several for name in oracle.LIST_OF if name != "tag"},
 }
 filters = st.lists(
     st.sampled_from([*sorted(FILTERS), *["status", "app_id"] * 3, "detected_to"]).flatmap(

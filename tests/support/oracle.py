@@ -171,6 +171,7 @@ ID_LISTS = [
     "triggered_by_alert_ids", "commander_ids", "corrective_action_ids", "reportable_to",
 ]  # fmt: skip
 LISTS = [*ID_LISTS, "tags"]
+LIST_OF = {name.removesuffix("s"): name for name in LISTS}  # the list that a filter looks into
 
 RULES: dict[str, Callable[[Any], bool]] = {
     "title": _text(300),
@@ -195,6 +196,22 @@ RULES: dict[str, Callable[[Any], bool]] = {
 NEVER_NULL = {"title", "status", "source", "source_type", "is_deleted"}
 OPTIONAL = sorted(RULES.keys() - NEVER_NULL - {"incident_number"})
 USUAL = {"source": "edm", "source_type": "api", "status": "new"}
+
+
+def _edited(body: Document, before: Document) -> Document:
+    """Return the patch with the resulting list in place of each list's operators. Wrong operators stay in the patch."""
+    result = dict(body)
+    for name, edit in body.items():
+        if name not in LISTS or not isinstance(edit, dict) or not edit or edit.keys() - {"add", "remove"}:
+            continue
+        add, remove = edit.get("add", []), edit.get("remove", [])
+        item = _text(256 if name == "tags" else 2048)
+        if not isinstance(add, list) or not isinstance(remove, list) or not all(map(item, add + remove)):
+            continue
+        if not set(add) & set(remove):
+            kept = [one for one in before[name] if one not in remove]
+            result[name] = kept + [one for one in _once(add) if one not in kept]
+    return result
 
 
 def _read(body: Document) -> Document | None:
@@ -353,7 +370,7 @@ class PlainService:
             return Verdict(404)
         if versions is not None and record.version not in versions:
             return Verdict(412)
-        before, given = record.document, _read(body)
+        before, given = record.document, _read(_edited(body, record.document))
         if given and given.get("tags", before["tags"]) != before["tags"]:
             given["tags"] = _once(given["tags"])
         if given is None or given.get("incident_number", before["incident_number"]) != before["incident_number"]:
@@ -408,7 +425,15 @@ def _passes(document: Document, parameters: Document) -> bool:
     for name in ("status", "severity", "category", "owner_id", "source", "app_id"):
         if name in parameters and document.get(name) not in parameters[name]:
             return False
-    if "tag" in parameters and not set(parameters["tag"]) & set(document["tags"]):
+    for name, values in parameters.items():
+        if (of_items := LIST_OF.get(name)) and not set(values) & set(document[of_items]):
+            return False
+    if "open" in parameters and (parameters["open"] == "true") == (document["status"] in ("closed", "dismissed")):
+        return False
+    if "unowned" in parameters and (parameters["unowned"] == "true") != (document["owner_id"] is None):
+        return False
+    searched = f"{document['title']} {document['incident_number']}".casefold()
+    if not all(word in searched for word in parameters.get("q", "").casefold().split()):
         return False
     if parameters.get("incident_number") not in (None, document["incident_number"]):
         return False

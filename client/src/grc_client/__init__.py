@@ -34,14 +34,14 @@ from .errors import (
     UnsupportedContent,
     ValidationError,
 )
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from .fields import Add, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
 from .models import Change, FieldChange, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 __all__ = [
-    "ApiError", "AsyncClient", "AsyncPage", "BadRequest", "Busy", "Change", "Client", "Conflict", "ConnectionFailed",
-    "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "Listing", "Metrics",
-    "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
-    "RateLimited", "RawResponse", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent",
-    "ValidationError", "__version__",
+    "Add", "ApiError", "AsyncClient", "AsyncPage", "BadRequest", "Busy", "Change", "Client", "Conflict",
+    "ConnectionFailed", "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch",
+    "ListEdit", "Listing", "Metrics", "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted",
+    "Page", "PreconditionFailed", "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge",
+    "UnexpectedAnswer", "UnsupportedContent", "ValidationError", "__version__",
 ]  # fmt: skip

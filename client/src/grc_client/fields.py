@@ -16,6 +16,26 @@ Day = date | str
 Texts = list[str] | tuple[str, ...]
 
 
+class ListEdit(TypedDict, total=False):
+    """An edit of a stored list: the items to add, and the items to remove. ``Add`` and ``Remove`` make edits."""
+
+    add: Texts
+    remove: Texts
+
+
+def Add(*items: str) -> ListEdit:  # noqa: N802  # reads like a value: tags=Add("x")
+    """Return the edit that adds items at the end of a list. An item that the list already has stays in its place.
+
+    To add and remove in one update: ``tags=Add("x") | Remove("y")``.
+    """
+    return {"add": items}
+
+
+def Remove(*items: str) -> ListEdit:  # noqa: N802  # as above
+    """Return the edit that removes items from a list. An item that the list does not have changes nothing."""
+    return {"remove": items}
+
+
 class _Fields(TypedDict, total=False):
     description: str | None
     root_cause: str | None
@@ -26,16 +46,7 @@ class _Fields(TypedDict, total=False):
     reported_at: Moment | None
     contained_at: Moment | None
     closed_at: Moment | None
-    realized_risk_ids: Texts | None
-    affected_asset_ids: Texts | None
-    affected_account_ids: Texts | None
-    consolidated_investigation_ids: Texts | None
-    triggered_by_alert_ids: Texts | None
-    commander_ids: Texts | None
-    corrective_action_ids: Texts | None
-    reportable_to: Texts | None
     owner_id: str | None
-    tags: Texts | None
     reported_to_regulators_at: Moment | None
     customer_notified_at: Moment | None
     mttd_minutes: int | None
@@ -52,19 +63,44 @@ class NewIncident(_Fields, total=False):
     source: str
     source_type: SourceType
     status: Status
+    realized_risk_ids: Texts | None
+    affected_asset_ids: Texts | None
+    affected_account_ids: Texts | None
+    consolidated_investigation_ids: Texts | None
+    triggered_by_alert_ids: Texts | None
+    commander_ids: Texts | None
+    corrective_action_ids: Texts | None
+    reportable_to: Texts | None
+    tags: Texts | None
 
 
 class IncidentPatch(_Fields, total=False):
-    """The fields that ``update`` accepts. None clears a field or empties a list."""
+    """The fields that ``update`` accepts. None clears a field or empties a list.
+
+    A list replaces the stored list. ``Add`` and ``Remove`` edit the stored list, and keep what others add.
+    """
 
     title: str
     source: str
     source_type: SourceType
     status: Status
+    realized_risk_ids: Texts | ListEdit | None
+    affected_asset_ids: Texts | ListEdit | None
+    affected_account_ids: Texts | ListEdit | None
+    consolidated_investigation_ids: Texts | ListEdit | None
+    triggered_by_alert_ids: Texts | ListEdit | None
+    commander_ids: Texts | ListEdit | None
+    corrective_action_ids: Texts | ListEdit | None
+    reportable_to: Texts | ListEdit | None
+    tags: Texts | ListEdit | None
 
 
 class IncidentFilters(TypedDict, total=False):
-    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values."""
+    """The parameters of ``list``. An incident must match every filter, with any one of the filter's values.
+
+    ``open=True`` selects incidents that are neither closed nor dismissed, and ``unowned=True`` incidents without an
+    owner. ``q`` has words. Each word must be in the title or in the number, regardless of case.
+    """
 
     status: Status | list[Status] | tuple[Status, ...]
     severity: Severity | list[Severity] | tuple[Severity, ...]
@@ -73,12 +109,23 @@ class IncidentFilters(TypedDict, total=False):
     source: str | Texts
     tag: str | Texts
     app_id: str | Texts
+    affected_asset_id: str | Texts
+    affected_account_id: str | Texts
+    triggered_by_alert_id: str | Texts
+    consolidated_investigation_id: str | Texts
+    realized_risk_id: str | Texts
+    corrective_action_id: str | Texts
+    commander_id: str | Texts
+    reportable_to: str | Texts
     created_from: Moment
     created_to: Moment
     detected_from: Moment
     detected_to: Moment
     incident_number: str
     include_deleted: bool
+    open: bool
+    unowned: bool
+    q: str
     order: Literal["desc", "asc"]
     limit: int
     cursor: str | None

@@ -41,6 +41,9 @@ class Incidents:
     def update(self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]) -> Incident:
         """Change the given fields and return the changed incident. None clears a field.
 
+        A list replaces the stored list. ``tags=Add("x")`` adds to the stored list, ``Remove("x")`` removes from it, and
+        ``Add("x") | Remove("y")`` does both. Items that somebody else adds at the same time stay.
+
         Pass ``if_match=incident.etag`` to change the incident only if nobody has changed it after you read it. If
         somebody has, this method raises PreconditionFailed. With ``if_match``, the client does not retry after a broken
         connection or a server error. Raises NotFound, ValidationError or Conflict.

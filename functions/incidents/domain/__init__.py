@@ -1,7 +1,8 @@
 """The definition of an incident, and its rules. Pure: no AWS, no clock.
 
 ``model``               the fields of an incident, their limits, allowed values and derived values
-``payloads``            validation of what a caller sends; the only module that loads pydantic
+``payloads``            validation of what a caller sends; with ``lists``, the only module that loads pydantic
+``lists``               the lists in what a caller sends, and the operators that edit a list
 ``questions``           the requests of a caller: filters, pages, windows of days
 ``identity``            the caller's identity, from verified claims only
 ``json_text``           strict reading of JSON, compact writing of JSON

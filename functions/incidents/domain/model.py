@@ -22,6 +22,7 @@ STATUSES: tuple[str, ...] = get_args(Status)
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 SOURCE_TYPES: tuple[str, ...] = get_args(SourceType)
 ACTIONS: tuple[str, ...] = get_args(Action)
+OPEN_STATUSES = tuple(status for status in STATUSES if status not in ("closed", "dismissed"))
 
 ALLOWED_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "new": ("investigating", "contained", "closed", "dismissed"),

@@ -1,6 +1,6 @@
 """Validate a caller's values field by field: types, limits, and an error text for every violation.
 
-This is the only module that loads pydantic, so only functions that write spend time on loading pydantic. The limits
+Only this module and ``lists`` load pydantic, so only functions that write spend time on loading pydantic. The limits
 are in ``model``.
 """
 
@@ -13,11 +13,12 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from . import json_text, model, texts, timestamps, wire_form
 from .errors import InvalidIncident, Violation
+from .lists import OPERATORS, STRICT, Id, Ids, PatchedIds, PatchedTags, Tags, edited, without_form
 
 VIOLATIONS_SHOWN = 50
 
@@ -30,24 +31,10 @@ def _within_bytes(text: str) -> str:
     return text
 
 
-def _each_once(ids: list[str]) -> list[str]:
-    if len(set(ids)) != len(ids):
-        first: dict[str, int] = {}
-        repeat = next(place for place, identifier in enumerate(ids) if first.setdefault(identifier, place) != place)
-        raise ValueError(f"must name each id once; item {repeat} repeats item {first[ids[repeat]]}, counted from 0")
-    return ids
-
-
 def _callers_number(number: str) -> str:
     if not all(" " <= character <= "~" and character != "#" for character in number):
         raise ValueError("must be printable ASCII without #")
     return number
-
-
-def _at_most_different(tags: list[str]) -> list[str]:
-    if (different := len(set(tags))) > model.TAGS:
-        raise ValueError(f"must have at most {model.TAGS} different items, not {different}")
-    return tags
 
 
 def _amount(value: object) -> Decimal:
@@ -105,11 +92,6 @@ def _members(value: object) -> Iterator[tuple[object, int]]:
 
 
 Text = Annotated[str, AfterValidator(_within_bytes)]
-Id = Annotated[str, Field(min_length=1, max_length=model.ID_CHARACTERS)]
-Ids = Annotated[list[Id], Field(max_length=model.LIST_IDS), AfterValidator(_each_once)]
-Tags = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=model.TAG_CHARACTERS)]], AfterValidator(_at_most_different)
-]
 Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
 Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX), BeforeValidator(_whole)]
 Source = Annotated[str, Field(min_length=1, max_length=model.SOURCE_CHARACTERS)]
@@ -120,9 +102,9 @@ Number = Annotated[str, Field(min_length=1, max_length=model.NUMBER_CHARACTERS),
 
 
 class _Values(BaseModel):
-    """The fields that a create and a patch share. Strict: text is never converted to a number, nor a number to text."""
+    """The fields that a create and a patch share."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # a function uses only one
+    model_config = STRICT
 
     description: Text | None = None
     root_cause: Text | None = None
@@ -133,16 +115,7 @@ class _Values(BaseModel):
     reported_at: Timestamp | None = None
     contained_at: Timestamp | None = None
     closed_at: Timestamp | None = None
-    realized_risk_ids: Ids | None = None
-    affected_asset_ids: Ids | None = None
-    affected_account_ids: Ids | None = None
-    consolidated_investigation_ids: Ids | None = None
-    triggered_by_alert_ids: Ids | None = None
-    commander_ids: Ids | None = None
-    corrective_action_ids: Ids | None = None
-    reportable_to: Ids | None = None
     owner_id: Id | None = None
-    tags: Tags | None = None
     reported_to_regulators_at: Timestamp | None = None
     customer_notified_at: Timestamp | None = None
     mttd_minutes: Minutes | None = None
@@ -159,6 +132,15 @@ class NewIncident(_Values):
     source: Source = "edm"
     source_type: model.SourceType = "api"
     status: model.Status = "new"
+    realized_risk_ids: Ids | None = None
+    affected_asset_ids: Ids | None = None
+    affected_account_ids: Ids | None = None
+    consolidated_investigation_ids: Ids | None = None
+    triggered_by_alert_ids: Ids | None = None
+    commander_ids: Ids | None = None
+    corrective_action_ids: Ids | None = None
+    reportable_to: Ids | None = None
+    tags: Tags | None = None
 
 
 class IncidentPatch(_Values):
@@ -170,6 +152,15 @@ class IncidentPatch(_Values):
     source_type: model.SourceType = "api"
     status: model.Status = "new"
     is_deleted: bool = False
+    realized_risk_ids: PatchedIds | None = None
+    affected_asset_ids: PatchedIds | None = None
+    affected_account_ids: PatchedIds | None = None
+    consolidated_investigation_ids: PatchedIds | None = None
+    triggered_by_alert_ids: PatchedIds | None = None
+    commander_ids: PatchedIds | None = None
+    corrective_action_ids: PatchedIds | None = None
+    reportable_to: PatchedIds | None = None
+    tags: PatchedTags | None = None
 
 
 Payload = TypeVar("Payload", bound=_Values)
@@ -194,6 +185,9 @@ def tags_once(given: dict[str, Any]) -> dict[str, Any]:
 def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
+    In place of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
+    remove items from it.
+
     A text or a list that the incident has already is not checked: an earlier release may have accepted it. Raises
     InvalidIncident, which names every invalid value by its JSON pointer.
     """
@@ -211,7 +205,9 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     if isinstance(body, dict):
         kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
-    given = tags_once(_checked(IncidentPatch, body, values).model_dump(exclude_unset=True)) | kept
+    given = _checked(IncidentPatch, body, values).model_dump(exclude_unset=True)
+    edits = {field: given.pop(field) for field in model.LISTS if isinstance(given.get(field), dict)}
+    given = tags_once(given) | kept | {field: edited(field, values[field], **edit) for field, edit in edits.items()}
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
         raise InvalidIncident([Violation("/incident_number", "cannot be changed; leave it out")])
     return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
@@ -266,7 +262,7 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payl
     except ValidationError as error:
         # Each sentence may search for a similar name, so make only those that the answer shows.
         for detail in islice(error.errors(include_url=False), VIOLATIONS_SHOWN):
-            violations.setdefault(_pointer(detail["loc"]), _sentence(detail))
+            violations.setdefault(_pointer(without_form(detail["loc"])), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):
         violations.setdefault(pointer, fault)
     if violations:
@@ -282,11 +278,12 @@ def _faults_of_texts(body: Mapping[str, Any], held: Mapping[str, Any]) -> Iterat
         fault_of = texts.paragraphs_fault if field in model.PARAGRAPHS else texts.line_fault
         if isinstance(value, str):
             faults = {_pointer((field,)): value} if fault_of(value) else {}
-        elif isinstance(value, list):
-            lines = ((place, line) for place, line in enumerate(value) if isinstance(line, str))
-            faults = {_pointer((field, place)): line for place, line in lines if fault_of(line)}
         else:
-            continue
+            within, items = ((field, "add"), value.get("add")) if isinstance(value, dict) else ((field,), value)
+            if not isinstance(items, list):
+                continue
+            lines = ((place, line) for place, line in enumerate(items) if isinstance(line, str))
+            faults = {_pointer((*within, place)): line for place, line in lines if fault_of(line)}
         if faults:
             before = held.get(field, ())
             had = frozenset([before] if isinstance(before, str) else before or ())
@@ -319,6 +316,8 @@ def _sentence(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind == "value_error":
         return str(context["error"])
+    if kind == "extra_forbidden" and len(error["loc"]) > 1:
+        return f"is not an operator of a list; use {' or '.join(OPERATORS)}"
     if kind == "extra_forbidden":
         return _why_not_accepted(str(error["loc"][-1]))
     if error["input"] is None and kind != "missing":

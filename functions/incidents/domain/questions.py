@@ -5,16 +5,38 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, NamedTuple
 
+from .model import Incident
+
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
 DAYS_MAX, DAYS_DEFAULT = 366, 30  # the length of a window
 
+FILTERS = {
+    "status": "status",
+    "severity": "severity",
+    "category": "category",
+    "owner_id": "owner_id",
+    "source": "source",
+    "app_id": "app_id",
+    "tag": "tags",
+    "affected_asset_id": "affected_asset_ids",
+    "affected_account_id": "affected_account_ids",
+    "triggered_by_alert_id": "triggered_by_alert_ids",
+    "consolidated_investigation_id": "consolidated_investigation_ids",
+    "realized_risk_id": "realized_risk_ids",
+    "corrective_action_id": "corrective_action_ids",
+    "commander_id": "commander_ids",
+    "reportable_to": "reportable_to",
+}
+"""The field that each filter compares, by the filter's name. A filter of a list compares each item of the list."""
+
 
 class Filters(NamedTuple):
     """The filters of a list. An incident must pass all of them.
 
-    ``any_of`` holds the accepted values of each field. Both ranges include their ends.
+    ``any_of`` holds the accepted values of each filter in ``FILTERS``. Both ranges include their ends. ``unowned`` is
+    True for incidents without an owner, False for incidents with an owner, and None for all. ``words`` are case-folded.
     """
 
     any_of: Mapping[str, tuple[str, ...]]
@@ -22,10 +44,25 @@ class Filters(NamedTuple):
     detected: tuple[str, str] | None
     incident_number: str | None
     include_deleted: bool
+    unowned: bool | None = None
+    words: tuple[str, ...] = ()
 
     def canonical(self) -> str:
-        """Return a text that is the same for equal filters, regardless of the order of the filters and values."""
-        return json.dumps([sorted((name, sorted(values)) for name, values in self.any_of.items()), *self[1:]])
+        """Return a text that is the same for equal filters, regardless of the order of the filters, values and words.
+
+        A filter that release 0.1.0 did not have adds to the text only if it is set. So cursors of 0.1.0 stay valid.
+        """
+        values = sorted((name, sorted(values)) for name, values in self.any_of.items())
+        before = [values, self.created, self.detected, self.incident_number, self.include_deleted]
+        added = {"unowned": self.unowned} if self.unowned is not None else {}
+        return json.dumps([*before, *([added | {"q": sorted(self.words)}] if added or self.words else [])])
+
+    def has_words(self, incident: Incident) -> bool:
+        """Return whether the title or the number of an incident contains each word, regardless of case."""
+        if not self.words:
+            return True
+        title, number = incident["title"].casefold(), incident["incident_number"].casefold()
+        return all(word in title or word in number for word in self.words)
 
 
 class Expected(NamedTuple):

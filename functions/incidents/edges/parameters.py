@@ -11,15 +11,26 @@ from typing import cast, get_args
 
 from ..domain import model, timestamps
 from ..domain.errors import MalformedRequest
-from ..domain.questions import DAYS_DEFAULT, DAYS_MAX, ChangesRequest, Filters, GroupBy, Interval, ListRequest, Window
+from ..domain.questions import (
+    DAYS_DEFAULT,
+    DAYS_MAX,
+    FILTERS,
+    ChangesRequest,
+    Filters,
+    GroupBy,
+    Interval,
+    ListRequest,
+    Window,
+)
 
-REPEATABLE = ("status", "severity", "category", "owner_id", "source", "tag", "app_id")
+REPEATABLE = tuple(FILTERS)
 RANGES = ("created_from", "created_to", "detected_from", "detected_to")
-SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted")
+SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted", "open", "unowned", "q")
 CHANGES = ("limit", "cursor")
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is in a key, which DynamoDB bounds
 VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
+Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
 
@@ -38,12 +49,18 @@ def list_request(given: Given) -> ListRequest:
     detected = _range("detected", single) if {"detected_from", "detected_to"} & set(single) else None
     if number is not None and not 1 <= len(number) <= model.NUMBER_CHARACTERS:
         raise MalformedRequest(f"The parameter incident_number must be 1 to {model.NUMBER_CHARACTERS} characters.")
+    any_of = {name: _accepted(name, given[name]) for name in REPEATABLE if name in given}
+    if (wanted := _true_or_false(single, "open")) is not None:
+        statuses = any_of.get("status", model.STATUSES)
+        any_of["status"] = tuple(status for status in statuses if (status in model.OPEN_STATUSES) is wanted)
     filters = Filters(
-        any_of={name: _accepted(name, given[name]) for name in REPEATABLE if name in given},
+        any_of=any_of,
         created=_range("created", single),
         detected=detected,
         incident_number=number,
         include_deleted=_choice(single, "include_deleted", ("false", "true")) == "true",
+        unowned=_true_or_false(single, "unowned"),
+        words=_words(single),
     )
     newest_first = _choice(single, "order", ORDERS) == "desc"
     return ListRequest(filters, _limit(single), newest_first, single.get("cursor"))
@@ -77,7 +94,9 @@ def _single(given: Given, single: Sequence[str], repeatable: Sequence[str] = ())
     known = (*repeatable, *single)
     for name, values in given.items():
         if name not in known:
-            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use one of {', '.join(known)}.")
+            filters = [filter_ for filter_, field in FILTERS.items() if field == name and filter_ in known]
+            meant = filters[0] if filters else f"one of {', '.join(known)}"
+            raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use {meant}.")
         if name in single and len(values) > 1:
             raise MalformedRequest(f"The parameter {name} must be given once.")
         if len(values) > VALUES_MAX:
@@ -98,7 +117,8 @@ def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
         if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
             raise MalformedRequest(f"The parameter {name} must be one of {', '.join(_VOCABULARIES[name])}.")
         if not 1 <= len(value) <= longest:
-            raise MalformedRequest(f"The parameter {name} must be 1 to {longest} characters.")
+            instead = "; to list incidents without an owner, use unowned=true" if name == "owner_id" else ""
+            raise MalformedRequest(f"The parameter {name} must be 1 to {longest} characters{instead}.")
     return tuple(dict.fromkeys(values))
 
 
@@ -109,6 +129,22 @@ def _choice(single: Mapping[str, str], name: str, choices: Sequence[str]) -> str
         listed = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
         raise MalformedRequest(f"The parameter {name} must be {listed}.")
     return value
+
+
+def _true_or_false(single: Mapping[str, str], name: str) -> bool | None:
+    """Return a parameter's value, or None if the parameter is not given. Raises MalformedRequest."""
+    return _choice(single, name, ("true", "false")) == "true" if name in single else None
+
+
+def _words(single: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the different words of the parameter q, case-folded. Raises MalformedRequest."""
+    text = single.get("q")
+    if text is None:
+        return ()
+    words = tuple(dict.fromkeys(text.casefold().split()))
+    if not words or len(text) > Q_CHARACTERS:
+        raise MalformedRequest(f"The parameter q must have at least one word, and at most {Q_CHARACTERS} characters.")
+    return words
 
 
 def _range(name: str, single: Mapping[str, str]) -> tuple[str, str]:

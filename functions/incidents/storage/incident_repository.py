@@ -110,6 +110,8 @@ class IncidentRepository:
             if own not in filters.any_of.get("app_id", (own,)):
                 return Page([], None)
             filters = filters._replace(any_of={**filters.any_of, "app_id": (own,)})
+        if not all(filters.any_of.values()):  # two filters exclude each other: no value is accepted
+            return Page([], None)
         reader = PageReader(self._client, self._table, self._tenant_id)
         return reader.page(self._partitions(filters), PageRequest(filters, ids, newest_first), limit, after)
 

@@ -2,14 +2,14 @@
 
 A partition is read in growing steps until the page is full. One request may read only a limited number of items. If few
 items pass the filters, the request stops at this limit. Then it returns a short page, and the position up to which all
-items were read.
+items were read. DynamoDB applies all filters but the words, which its expressions cannot compare regardless of case.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain import timestamps
-from ..domain.model import Incident
-from ..domain.questions import Filters
+from ..domain.model import LISTS, Incident
+from ..domain.questions import FILTERS, Filters
 from . import keys, stored_form
 from .dynamodb import refusals_as_busy
 from .stored_form import Stored
@@ -108,7 +108,8 @@ class PageReader:
                 ReturnConsumedCapacity="TOTAL",
                 **partition.query(request, self._tenant_id, after),
             )
-        partition.waiting += [stored_form.to_incident(item) for item in answer["Items"]]
+        read = map(stored_form.to_incident, answer["Items"])
+        partition.waiting += [stored for stored in read if request.filters.has_words(stored.incident)]
         self._items_left -= answer["ScannedCount"]
         self._units_left -= answer["ConsumedCapacity"]["CapacityUnits"]
         if last := answer.get("LastEvaluatedKey"):
@@ -124,25 +125,36 @@ def id_range(filters: Filters) -> tuple[str, str]:
 
 
 def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return a filter expression, its names and its values. They skip the field that the partition selects."""
+    """Return a filter expression, its names and its values. They skip the filter that the partition selects.
+
+    The placeholders are numbers, because DynamoDB bounds the length of an expression (4096 bytes).
+    """
     parts: list[str] = []
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for field, accepted in filters.any_of.items():
-        if field == already_selected:
+
+    def name(field: str) -> str:
+        names[place := f"#{len(names)}"] = field
+        return place
+
+    def value(text: str) -> str:
+        values[place := f":{len(values)}"] = {"S": text}
+        return place
+
+    for filter_, accepted in filters.any_of.items():
+        if filter_ == already_selected:
             continue
-        places = [f":{field}{n}" for n in range(len(accepted))]
-        values |= {place: {"S": value} for place, value in zip(places, accepted, strict=True)}
-        if field == "tag":
-            names["#tags"] = "tags"
-            parts.append(f"({' OR '.join(f'contains(#tags, {place})' for place in places)})")
+        field = FILTERS[filter_]
+        compared, places = name(field), [value(text) for text in accepted]
+        if field in LISTS:
+            parts.append(f"({' OR '.join(f'contains({compared},{place})' for place in places)})")
         else:
-            names[f"#{field}"] = field
-            parts.append(f"#{field} IN ({', '.join(places)})")
+            parts.append(f"{compared} IN ({','.join(places)})")
     if filters.detected:
-        names["#detected_at"] = "detected_at"
-        values |= {":detected_from": {"S": filters.detected[0]}, ":detected_to": {"S": filters.detected[1]}}
-        parts.append("#detected_at BETWEEN :detected_from AND :detected_to")
+        first, last = filters.detected
+        parts.append(f"{name('detected_at')} BETWEEN {value(first)} AND {value(last)}")
+    if filters.unowned is not None:
+        parts.append(f"attribute_{'not_' if filters.unowned else ''}exists({name('owner_id')})")
     return " AND ".join(parts), names, values
 
 

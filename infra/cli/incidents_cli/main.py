@@ -25,6 +25,7 @@ from .operate.dead_letters import dead_letters
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
+from .operate.incident_list import list_
 from .operate.intake import intake
 from .operate.metrics import metrics
 from .operate.tenants.commands import tenant, verify
@@ -42,6 +43,7 @@ cli.add_typer(tenant, name="tenant")
 cli.command()(explain)
 cli.command()(verify)
 cli.command(name="import")(import_)
+cli.command(name="list")(list_)
 
 
 def app() -> None:

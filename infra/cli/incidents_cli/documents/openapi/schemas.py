@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import errors, metric_answer, metric_definitions, model, payloads, timestamps
+from incidents.domain import errors, lists, metric_answer, metric_definitions, model, payloads, timestamps
 from incidents.edges import parameters, responses
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -115,10 +115,18 @@ _CHECKS: dict[str, Schema] = {
     "_within_bytes": {"maxLength": model.TEXT_BYTES},
     "_each_once": {"uniqueItems": True},
     "_at_most_different": {},
+    "_unambiguous": {},
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
     "_whole": {},
+}
+
+
+_EDITS = "In place of a list, an object edits the stored list. Concurrent edits all take effect."
+_OF_OPERATORS = {
+    "add": "Items to add at the end. An item that the list already has stays in its place.",
+    "remove": "Items to remove.",
 }
 
 
@@ -145,11 +153,23 @@ class _OfPayloads(GenerateJsonSchema):
     def int_schema(self, schema: core_schema.IntSchema) -> Schema:
         return super().int_schema(schema) | {"format": "int64"}
 
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> Schema:
+        """Return one schema for a list or the operators of a list.
+
+        With ``anyOf``, some generators of clients would wrap each list in a class of its own.
+        """
+        described = self.generate_inner(schema["choices"]["list"])
+        items = {"type": "array", "items": described["items"], "maxItems": model.LIST_IDS}
+        operators = {name: items | {"description": _OF_OPERATORS[name]} for name in lists.OPERATORS}
+        described |= {"type": ["array", "object"], "properties": operators}
+        return described | {"additionalProperties": False, "minProperties": 1}
+
     def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
         inner = self.generate_inner(schema["schema"])
         if "type" not in inner or "enum" in inner:
             return {"anyOf": [inner, {"type": "null"}]}
-        return inner | {"type": [inner["type"], "null"]}
+        types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
+        return inner | {"type": [*types, "null"]}
 
     def field_title_should_be_set(self, _: Any) -> bool:
         return False
@@ -165,7 +185,8 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
         default = described.pop("default", None)
         usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
         rule = _TEXT_RULES.get(field, "")
-        properties[field] = described | {"description": DESCRIPTIONS[field] + rule + when + usual}
+        edits = f" {_EDITS}" if "properties" in described else ""
+        properties[field] = described | {"description": DESCRIPTIONS[field] + rule + when + usual + edits}
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
     )

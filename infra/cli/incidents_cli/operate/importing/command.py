@@ -1,6 +1,5 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,17 +11,13 @@ from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
 from ...console import StepFailed, clean, command, interrupted, say, stderr, writing
-from ...local import issuer
-from ...local.emulator import running_stack
-from ...local.local_stack import StackFolder
+from ..api import TOKEN, address_and_token
 from . import mapping, suggesting, tables
 from .job import ClosedWithoutDate, Counts, Job, OtherApps
 from .moments import ORDERS
 from .progress import Progress
 
 _PRESETS = ", ".join(mapping.presets())
-
-TOKEN = "GRC_TOKEN"  # noqa: S105  # the environment variable's name, as in the client
 
 _LABELS = {
     "right": "valid",
@@ -156,7 +151,7 @@ def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> C
 
     from . import importer  # takes 0.8 s, as above
 
-    base_url, token = _local(job) if url is None else (url, _given_token())
+    base_url, token = address_and_token(url, job.tenant, job.app)
     job = job._replace(app=_checked_app(job, token, names))
     try:
         client = Client(base_url, token)
@@ -186,25 +181,6 @@ def _check_that_it_can_be_made(errors: Path) -> None:
             raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
         with TemporaryFile(dir=errors.parent):  # a file without a name tests whether the folder is writable
             pass
-
-
-def _local(job: Job) -> tuple[str, str]:
-    folder = StackFolder()
-    stack = running_stack(folder)
-    return stack.api_url, issuer.token(stack, folder, tenant=job.tenant, app=job.app)
-
-
-def _given_token() -> str:
-    """Return the deployed API's token from the environment. Raises StepFailed if there is none.
-
-    The token is not an argument, because process lists and shell histories show arguments.
-    """
-    token = os.environ.get(TOKEN, "").strip()
-    if not token:
-        raise StepFailed(
-            f"The environment variable {TOKEN} has no token.", "", f"Set it to the API's token: export {TOKEN}=..."
-        )
-    return token
 
 
 def _claim_names(given: str | None) -> ClaimNames:

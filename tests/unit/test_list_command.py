@@ -1,0 +1,81 @@
+"""Tests of `incidents list`, with the client's requests answered by the test."""
+
+import json
+from typing import Any
+
+import grc_client
+import httpx2
+import pytest
+from incidents_cli.console import StepFailed
+from incidents_cli.main import cli
+from typer.testing import CliRunner, Result
+
+from tests.support.incidents import FULL
+
+URL = "https://api.example"
+
+
+class Answers(httpx2.BaseTransport):
+    """A transport that answers each list with two pages, and keeps the queries."""
+
+    def __init__(self) -> None:
+        self.queries: list[list[tuple[str, str]]] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.queries.append(request.url.params.multi_items())
+        second = "cursor" in request.url.params
+        item = FULL | {"id": "inc_1", "incident_number": f"IR-{1 + second}", "title": "a\u202eb", "severity": None,
+                       "created_at": "2026-11-23T07:09:13.211Z", "status": "new"}  # fmt: skip
+        body = json.dumps({"items": [item | {"financial_impact": 0}], "next_cursor": None if second else "more"})
+        exact = body.replace('"financial_impact": 0', '"financial_impact": 999999999999999.1234')
+        return httpx2.Response(200, text=exact)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    transport, client = Answers(), grc_client.Client
+    monkeypatch.setattr(grc_client, "Client", lambda *given: client(*given, transport=transport))
+    monkeypatch.setenv("GRC_TOKEN", "a.b.c")
+    return transport
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["list", *arguments])
+
+
+def test_a_list_has_a_line_for_each_incident_of_every_page(answers: Answers) -> None:
+    printed = run("--url", URL)
+
+    assert printed.exit_code == 0, printed.exception
+    assert printed.stdout.splitlines() == [
+        f"IR-{n}             new           -             2026-11-23 a\\u202eb" for n in (1, 2)
+    ]
+    assert answers.queries == [[("limit", "100")], [("limit", "100"), ("cursor", "more")]]
+
+
+def test_the_options_become_filters_and_json_keeps_every_digit(answers: Answers) -> None:
+    printed = run("--url", URL, "--open", "--unowned", "--asset", "a", "--asset", "b", "--q", "two words", "--json")
+
+    assert [name_and_value for name_and_value in answers.queries[0] if name_and_value[0] != "limit"] == [
+        ("open", "true"), ("unowned", "true"), ("affected_asset_id", "a"), ("affected_asset_id", "b"),
+        ("q", "two words"),
+    ]  # fmt: skip
+    lines: list[dict[str, Any]] = [json.loads(line, parse_float=str) for line in printed.stdout.splitlines()]
+    assert [line["incident_number"] for line in lines] == ["IR-1", "IR-2"]
+    assert {line["financial_impact"] for line in lines} == {"999999999999999.1234"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tenant", "acme", "--url", URL], ["--url", URL, "--app", "scanner"]])
+def test_a_list_needs_a_tenant_or_a_url_but_not_both(answers: Answers, arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+    assert not answers.queries
+
+
+def test_a_deployed_api_needs_a_token(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRC_TOKEN")
+
+    failure = run("--url", URL).exception
+
+    assert isinstance(failure, StepFailed)
+    assert "GRC_TOKEN has no token" in failure.what
+    assert not answers.queries
