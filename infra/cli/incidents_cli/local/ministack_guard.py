@@ -5,7 +5,7 @@ every origin read its answers. Whoever reaches its control plane can run code as
 processes of the developer.
 
 The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
-emulator when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port, and
+emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port, and
 LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
@@ -19,6 +19,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,13 +45,14 @@ _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents st
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
 _WAIT_SECONDS = 120
+_FORM_BYTES = 64 * 2**10
 _BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # of a request without a key; API Gateway takes bodies of 10 MB, too
 
 
 class Guard:
     """An ASGI application in front of the emulator's.
 
-    It passes three kinds of requests on, and answers all others with 403:
+    It answers the requests of the sign-in itself. It passes three kinds of requests on, and answers all others with 403:
 
     - Requests with the stack's key, or with a key of ``sessions``, the keys that the emulator gave to functions.
     - Requests to routes of an API. The API's authorizer checks them. They may come from pages of other sites.
@@ -57,8 +60,11 @@ class Guard:
       of a user pool. The guard removes everything that could make the emulator take them for other requests.
     """
 
-    def __init__(self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls") -> None:
+    def __init__(
+        self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls", sign_in: Any
+    ) -> None:  # fmt: skip
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
+        self._sign_in = sign_in
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -73,10 +79,28 @@ class Guard:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
                 elif _credentials(scope):
                     await self._application(passed, receive, send)
+                elif self._sign_in.answers(scope["method"], scope["path"]):
+                    await self._answer_sign_in(scope, receive, send)
                 else:
                     await self._pass_complete(passed, receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
+
+    async def _answer_sign_in(self, scope: Scope, receive: Any, send: Any) -> None:
+        try:
+            body = await asyncio.wait_for(_read(receive, _FORM_BYTES), _BODY_SECONDS)
+        except (TimeoutError, _TooLarge):
+            await _answer(send, 400, "text/plain", "The form is too large, or took too long.")
+            return
+        status, headers, text = self._sign_in.answer(
+            scope["method"], scope["path"], scope.get("query_string", b"").decode("latin-1"),
+            _header(scope, b"cookie"), body.decode("utf-8", "replace"),
+        )  # fmt: skip
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        content = text.encode()
+        sent.append((b"content-length", str(len(content)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": sent})
+        await send({"type": "http.response.body", "body": content})
 
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass a request without a key on, after its complete body has arrived. Send the answer when it is complete.
@@ -113,6 +137,8 @@ class Guard:
             return scope
         if credentials:
             return _NEEDS_THE_KEY
+        if self._sign_in.answers(method, path):
+            return scope
         if method in ("GET", "HEAD") and _DOCUMENT.fullmatch(path):
             return _only(scope, _OF_A_DOCUMENT) | {"query_string": b""}
         if (method, path) in _SIGN_IN:
@@ -129,7 +155,7 @@ class _TooLarge(Exception):
     """A body is larger than a request without a key may send."""
 
 
-async def _read(receive: Any) -> bytes:
+async def _read(receive: Any, limit: int = _BODY_BYTES) -> bytes:
     """Return the complete body of a request. Raises _TooLarge."""
     body = bytearray()
     more = True
@@ -137,7 +163,7 @@ async def _read(receive: Any) -> bytes:
         message = await receive()
         body += message.get("body", b"")
         more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > _BODY_BYTES:
+        if len(body) > limit:
             raise _TooLarge
     return bytes(body)
 
@@ -281,6 +307,20 @@ class Calls:
             self._freed.notify()
 
 
+def load_sign_in(origin: str, key: str, folder: Path) -> Any:
+    """Return the sign-in of a stack in a folder. The import is by file, because this script belongs to no package."""
+    spec = spec_from_file_location("sign_in", Path(__file__).with_name("sign_in.py"))
+    assert spec is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101
+    module: Any = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def record() -> Any:
+        return json.loads((folder / "stack.json").read_text())
+
+    return module.SignIn(origin, key, record, module.load_signer(folder / "issuer-key.pem"))
+
+
 def main() -> None:
     """Run the emulator until a signal ends it."""
     emulator: Any = import_module("ministack.app")
@@ -314,7 +354,8 @@ def main() -> None:
         return given
 
     functions.execution_credentials = runtime.execution_credentials = secret_credentials
-    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls)
+    sign_in = load_sign_in(f"http://127.0.0.1:{port}", key, Path.cwd())
+    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls, sign_in)
     emulator.main()
 
 
