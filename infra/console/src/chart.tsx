@@ -53,7 +53,7 @@ function options(element: HTMLElement): uPlot.Options {
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const font = `12px ${style.fontFamily}`;
   const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font };
-  const line = { spanGaps: false, width: 2, points: { show: true, size: 6, width: 2 } };
+  const line = { spanGaps: false, width: 2, points: { size: 6, width: 2 } };
   return {
     width: element.clientWidth,
     height: HEIGHT,
@@ -65,10 +65,11 @@ function options(element: HTMLElement): uPlot.Options {
       {
         ...axis,
         grid: { show: false },
+        size: 28,
         space: 72,
         values: (_, splits) => splits.map((at) => utcDay(new Date(at * 1000).toISOString().slice(0, 10))),
       },
-      { ...axis, size: 72, space: 36, incrs: STEPS, values: (_, splits) => splits.map((minutes) => (minutes === 0 ? "0" : duration(minutes))) },
+      { ...axis, size: 64, space: 28, incrs: STEPS, values: (_, splits) => splits.map((minutes) => (minutes === 0 ? "0" : duration(minutes))) },
     ],
     series: [
       {},

@@ -121,7 +121,7 @@ const What = ({ of: one, trail }: { of: Incident; trail: Trail | null }) => (
     ["Affected assets", ids(one.affected_asset_ids, "asset")],
     ["Affected accounts", ids(one.affected_account_ids, "account")],
     ["Tags", plain(one.tags)],
-    ["Source", <><Text of={one.source} /><span class="muted">, by {one.source_type}</span></>],
+    ["Source", <><Text of={one.source} /><span class="muted"> · {one.source_type}</span></>],
   ]}>
     {one.description !== null && <Prose text={one.description} />}
     {one.description === null && <p class="muted">Nobody has described this incident yet.</p>}

@@ -118,8 +118,10 @@ function Figures({ of: metrics, loaded, query }: { of: Metrics; loaded: Loaded<M
         <section class="card figure">
           <h2>Still open</h2>
           <p class="number">{metrics.open.n}</p>
-          <p class="small muted">{metrics.open.n === 0 ? "of those detected in this window"
-            : `of those detected in this window · median age ${duration(metrics.open.p50 ?? 0)} · oldest ${duration(metrics.open.max ?? 0)}`}</p>
+          <p class="small muted">of those detected in this window</p>
+          {metrics.open.n > 0 && (
+            <p class="small muted"><span class="piece">median age {duration(metrics.open.p50 ?? 0)}</span><span class="piece">oldest {duration(metrics.open.max ?? 0)}</span></p>
+          )}
         </section>
       </div>
       {KINDS.map((kind) => (
@@ -141,7 +143,9 @@ const Figure = ({ kind, of }: { kind: KindOf; of: Durations }) => (
     <p class="small muted">{of.mean === null ? "no incident with both times in this window"
       : `mean of ${counted(of.n, "incident")}${of.imported ? `, ${of.imported} imported` : ""}`}</p>
     {of.mean !== null && (
-      <p class="small muted">median {duration(of.p50 ?? 0)} · p90 {duration(of.p90 ?? 0)} · p95 {duration(of.p95 ?? 0)}</p>
+      <p class="small muted">
+        <span class="piece">median {duration(of.p50 ?? 0)}</span><span class="piece">p90 {duration(of.p90 ?? 0)}</span><span class="piece">p95 {duration(of.p95 ?? 0)}</span>
+      </p>
     )}
   </section>
 );
@@ -206,6 +210,21 @@ function Groups({ of: metrics, by }: { of: Metrics; by: string }) {
 
 const REASONS = { deleted: "deleted", dismissed: "dismissed", timestamps_missing: "a time is missing" } as const;
 
+/** The service's definitions that concern what this page shows. */
+const DEFINED: [name: keyof Metrics["definitions"], label: string][] = [
+  ["mttd", "Time to detect"], ["time_to_contain", "Time to contain"], ["mttr", "Time to resolve"],
+  ["percentiles", "Median, p90, p95"], ["imported", "Imported"], ["window", "Window"], ["open", "Still open"],
+  ["excluded", "Left out"], ["pending_days", "Waiting days"],
+];
+
+const PLAIN: Record<string, string> = {
+  occurred_at: "“Began”", detected_at: "“Detected”", contained_at: "“Contained”", closed_at: "“Closed”", as_of: "now",
+  timestamps_missing: "a time is missing", time_to_contain: "time to contain",
+};
+
+/** Return a definition with the names that this page gives to the fields. */
+const inWords = (definition: string): string => definition.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => PLAIN[name] ?? name);
+
 function Counted({ of: metrics }: { of: Metrics }) {
   const { definitions, excluded } = metrics;
   return (
@@ -220,9 +239,7 @@ function Counted({ of: metrics }: { of: Metrics }) {
         </table>
       </div>
       <dl class="definitions">
-        {Object.entries(definitions).map(([name, meaning]) => (
-          <div key={name}><dt>{name === "mttd" || name === "mttr" ? name.toUpperCase() : words(name)}</dt><dd>{meaning}</dd></div>
-        ))}
+        {DEFINED.map(([name, label]) => <div key={name}><dt>{label}</dt><dd>{inWords(definitions[name])}</dd></div>)}
       </dl>
     </section>
   );
