@@ -72,6 +72,7 @@ def scopes_of(route: dict[str, Any]) -> list[str]:
     return [one["Fn::If"][1] for one in route["Auth"]["AuthorizationScopes"]]
 
 
+CONSOLE = "GetConsole"
 DOCUMENTATION = "GetDocumentation"
 """The only function that answers without a token. Its code is not in functions/."""
 

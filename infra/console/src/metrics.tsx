@@ -120,7 +120,7 @@ function Figures({ of: metrics, loaded, query }: { of: Metrics; loaded: Loaded<M
           <p class="number">{metrics.open.n}</p>
           <p class="small muted">of those detected in this window</p>
           {metrics.open.n > 0 && (
-            <p class="small muted"><span class="piece">median age {duration(metrics.open.p50 ?? 0)}</span><span class="piece">oldest {duration(metrics.open.max ?? 0)}</span></p>
+            <p class="small muted pieces"><span>median age {duration(metrics.open.p50 ?? 0)}</span> <span>oldest {duration(metrics.open.max ?? 0)}</span></p>
           )}
         </section>
       </div>
@@ -143,8 +143,8 @@ const Figure = ({ kind, of }: { kind: KindOf; of: Durations }) => (
     <p class="small muted">{of.mean === null ? "no incident with both times in this window"
       : `mean of ${counted(of.n, "incident")}${of.imported ? `, ${of.imported} imported` : ""}`}</p>
     {of.mean !== null && (
-      <p class="small muted">
-        <span class="piece">median {duration(of.p50 ?? 0)}</span><span class="piece">p90 {duration(of.p90 ?? 0)}</span><span class="piece">p95 {duration(of.p95 ?? 0)}</span>
+      <p class="small muted pieces">
+        <span>median {duration(of.p50 ?? 0)}</span> <span>p90 {duration(of.p90 ?? 0)}</span> <span>p95 {duration(of.p95 ?? 0)}</span>
       </p>
     )}
   </section>

@@ -1,6 +1,6 @@
 // Small parts that all views share.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
 import type { Loaded } from "./load";
 import { moment, utc, visible } from "./texts";
@@ -67,7 +67,7 @@ export function Menu(
     setOpen(false);
     button.current?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     setAlignEnd((box.current?.getBoundingClientRect().left ?? 0) > document.documentElement.clientWidth / 2);
     box.current?.querySelector<HTMLElement>("input, select")?.focus();

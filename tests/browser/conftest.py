@@ -1,0 +1,38 @@
+"""Fixtures of the suites that open the console in Chromium."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.console import Server, World, serve
+from tests.support.page import Visit, chromium, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Yield a browser. It runs only for one module, because its event loop would disturb tests with their own."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Server]:
+    with serve(world) as running:
+        yield running
+
+
+@pytest.fixture
+def here(browser: "Browser", server: Server) -> Iterator[Visit]:
+    """Yield a window on the console, signed in. At the end, the browser must have reported no violation and no error."""
+    with visit(browser, server) as opened:
+        yield opened.open()
+        assert opened.violations() == []
