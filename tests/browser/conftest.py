@@ -32,7 +32,7 @@ def server(world: World) -> Iterator[Server]:
 
 @pytest.fixture
 def here(browser: "Browser", server: Server) -> Iterator[Visit]:
-    """Yield a window on the console, signed in. At the end, the browser must have reported no violation and no error."""
+    """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error."""
     with visit(browser, server) as opened:
         yield opened.open()
         assert opened.violations() == []

@@ -120,7 +120,9 @@ def test_an_unsafe_or_incomplete_issuer_is_refused(
         here.page.wait_for_selector("main")
         here.until("document.querySelector('main').innerText.length > 10")
         assert words.lower() in here.page.inner_text("main").lower()
-        assert not [line for line in world.requests if line.startswith("POST /token-issuer/token")] or "iss" not in words
+        assert (
+            not [line for line in world.requests if line.startswith("POST /token-issuer/token")] or "iss" not in words
+        )
         assert "access_token" not in here.page.content()
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PICTURES = templates.CHECKOUT / "docs" / "pictures"
 NOTHING = "#/?q=nothing-has-this-title"
+WEEKS = "#/metrics?interval=week&from=2026-09-07&to=2026-11-27"
 LONG = "A very long line without an end " * 1024
 
 
@@ -66,7 +67,9 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
 
 
 def test_by_keyboard_alone_somebody_finds_the_oldest_open_incident_without_owner(here: Visit, world: World) -> None:
-    oldest = [one for one in world.incidents if one["status"] not in ("closed", "dismissed") and not one["owner_id"]][-1]
+    oldest = [one for one in world.incidents if one["status"] not in ("closed", "dismissed") and not one["owner_id"]][
+        -1
+    ]
     press, page = here.page.keyboard.press, here.page
     press("f")
     for _ in range(12):  # Tab goes through the chips to the order
@@ -124,7 +127,9 @@ def test_a_menu_closes_with_escape_and_gives_the_focus_back(here: Visit) -> None
 def test_nothing_moves_for_people_who_want_no_motion(browser: "Browser", server: Server) -> None:
     with visit(browser, server, reduced_motion="reduce") as here:
         here.open()
-        moving = "[...document.querySelectorAll('*')].filter((one) => getComputedStyle(one).transitionDuration !== '0s')"
+        moving = (
+            "[...document.querySelectorAll('*')].filter((one) => getComputedStyle(one).transitionDuration !== '0s')"
+        )
         assert here.page.evaluate(f"{moving}.length") == 0
 
 
@@ -283,9 +288,17 @@ def test_text_of_callers_is_only_ever_text(here: Visit, world: World, text: str)
             one[name] = text[:300]
         if isinstance(value, list):
             one[name] = [text[:300]]
-    one |= {"description": text * (32_768 // len(text)), "root_cause": text, "lessons_learned": {text[:50]: [text, 1, None]}}
+    one |= {
+        "description": text * (32_768 // len(text)),
+        "root_cause": text,
+        "lessons_learned": {text[:50]: [text, 1, None]},
+    }
     at = one["created_at"]
-    fields = {"title": {"from": text, "to": "x"}, "tags": {"from": [text], "to": []}, "description": {"from": LONG, "to": text * 50}}
+    fields = {
+        "title": {"from": text, "to": "x"},
+        "tags": {"from": [text], "to": []},
+        "description": {"from": LONG, "to": text * 50},
+    }
     world.trail = [
         {"version": 1, "at": at, "by": text, "action": "created", "changes": {}, "dates": {"occurred_at": text}},
         {"version": 2, "at": at, "by": text, "action": "updated", "changes": fields},
@@ -311,7 +324,7 @@ def test_text_of_callers_is_only_ever_text(here: Visit, world: World, text: str)
 
 def test_a_planted_innerhtml_is_refused_by_the_browser(here: Visit) -> None:
     message: Any = here.page.evaluate(
-        "() => { try { document.body.innerHTML = '<p>x</p>'; return 'taken'; } catch (error) { return error.message; } }"
+        "() => { try { document.body.innerHTML = '<p>x</p>'; return 'taken'; } catch (e) { return e.message; } }"
     )
     assert "TrustedHTML" in message
     assert here.page.evaluate("window.__violations.length") == 1
@@ -330,7 +343,11 @@ def test_the_documentation_s_pictures_show_the_console(
     folder = PICTURES if os.environ.get("INCIDENTS_PICTURES") else tmp_path
     with visit(browser, server, height=800, color_scheme=scheme) as here:
         here.open()
-        for name, hash_ in (("list", ""), ("incident", first(world)), ("metrics", "#/metrics?interval=week&from=2026-09-07&to=2026-11-27")):
+        for name, hash_ in (
+            ("list", ""),
+            ("incident", first(world)),
+            ("metrics", "#/metrics?interval=week&from=2026-09-07&to=2026-11-27"),
+        ):
             if hash_:
                 here.go(hash_)
                 here.page.wait_for_selector(".timeline, .chart canvas")

@@ -55,7 +55,9 @@ def test_every_file_is_compressed_on_request_and_has_an_etag(name: str | None) -
     assert ("immutable" in plain["headers"]["cache-control"]) is for_ever
 
 
-@pytest.mark.parametrize("name", ["get_console.py", "page.html", "../get_console.py", "", "requirements.txt", "console-"])
+@pytest.mark.parametrize(
+    "name", ["get_console.py", "page.html", "../get_console.py", "", "requirements.txt", "console-"]
+)
 def test_no_other_file_is_served(name: str) -> None:
     assert get(name)["statusCode"] == (200 if name == "" else 404)
 

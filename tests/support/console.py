@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,10 +25,23 @@ from incidents_cli.local import sign_in
 
 KEY = "0123456789abcdef0123456789abcdef"
 API = "/_aws/execute-api/fake0api/api/v1/grc/incidents"
-NOW = datetime(2026, 11, 27, 12, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 _READ_AT_MOST = 1000
-_PARAMETERS = {*FILTERS, "limit", "cursor", "order", "created_from", "created_to", "detected_from", "detected_to",
-               "incident_number", "include_deleted", "open", "unowned", "q"}  # fmt: skip
+_PARAMETERS = {
+    *FILTERS,
+    "limit",
+    "cursor",
+    "order",
+    "created_from",
+    "created_to",
+    "detected_from",
+    "detected_to",
+    "incident_number",
+    "include_deleted",
+    "open",
+    "unowned",
+    "q",
+}
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LISTS = [name for name in model.FIELDS if name.endswith("_ids")] + ["reportable_to", "tags"]
 
@@ -68,26 +81,85 @@ def incident(number: int, **values: Any) -> dict[str, Any]:
 
 
 _SAMPLES: list[dict[str, Any]] = [
-    {"title": "Ransom note on the file server of the finance team", "severity": "critical", "status": "contained",
-     "category": "ransomware", "owner_id": "ada.byron", "affected_asset_ids": ["fin-22", "fs-finance-01", "arn:aws:s3:::finance-archive"]},
-    {"title": "Access key of the deployment user published in a public repository", "severity": "critical",
-     "status": "investigating", "category": "unauthorized_access", "source": "aws.health", "affected_account_ids": ["111122223333"]},
-    {"title": "198.51.100.7 is performing SSH brute force attacks against bastion", "severity": "high", "status": "new",
-     "category": "unauthorized_access", "source": "aws.guardduty", "affected_asset_ids": ["i-0abc1234def567890"]},
-    {"title": "The S3 bucket ledger-exports is public", "severity": "high", "status": "review", "category": "misconfiguration",
-     "source": "aws.macie", "owner_id": "jo.mills"},
-    {"title": "Credential stuffing on the customer portal", "severity": "high", "status": "recovering",
-     "category": "unauthorized_access", "owner_id": "ada.byron"},
-    {"title": "Laptop stolen on a train, disk encryption unknown", "severity": "medium", "status": "investigating",
-     "category": "physical", "owner_id": "sam.ortiz"},
-    {"title": "Phishing mail with a fake invoice reached 41 mailboxes", "severity": "medium", "status": "new", "category": "phishing"},
-    {"title": "Certificate of the partner gateway expired over night", "severity": "low", "status": "new", "category": "availability",
-     "owner_id": "team-network"},
-    {"title": "Export of customer addresses written to a shared folder", "severity": "high", "status": "closed",
-     "category": "data_breach", "owner_id": "jo.mills"},
-    {"title": "Unknown device on the office network", "severity": "informational", "status": "dismissed", "category": "physical"},
-    {"title": "Backup job of the ledger database failed twice", "severity": None, "status": "new", "category": "availability"},
-]  # fmt: skip
+    {
+        "title": "Ransom note on the file server of the finance team",
+        "severity": "critical",
+        "status": "contained",
+        "category": "ransomware",
+        "owner_id": "ada.byron",
+        "affected_asset_ids": ["fin-22", "fs-finance-01", "arn:aws:s3:::finance-archive"],
+    },
+    {
+        "title": "Access key of the deployment user published in a public repository",
+        "severity": "critical",
+        "status": "investigating",
+        "category": "unauthorized_access",
+        "source": "aws.health",
+        "affected_account_ids": ["111122223333"],
+    },
+    {
+        "title": "198.51.100.7 is performing SSH brute force attacks against bastion",
+        "severity": "high",
+        "status": "new",
+        "category": "unauthorized_access",
+        "source": "aws.guardduty",
+        "affected_asset_ids": ["i-0abc1234def567890"],
+    },
+    {
+        "title": "The S3 bucket ledger-exports is public",
+        "severity": "high",
+        "status": "review",
+        "category": "misconfiguration",
+        "source": "aws.macie",
+        "owner_id": "jo.mills",
+    },
+    {
+        "title": "Credential stuffing on the customer portal",
+        "severity": "high",
+        "status": "recovering",
+        "category": "unauthorized_access",
+        "owner_id": "ada.byron",
+    },
+    {
+        "title": "Laptop stolen on a train, disk encryption unknown",
+        "severity": "medium",
+        "status": "investigating",
+        "category": "physical",
+        "owner_id": "sam.ortiz",
+    },
+    {
+        "title": "Phishing mail with a fake invoice reached 41 mailboxes",
+        "severity": "medium",
+        "status": "new",
+        "category": "phishing",
+    },
+    {
+        "title": "Certificate of the partner gateway expired over night",
+        "severity": "low",
+        "status": "new",
+        "category": "availability",
+        "owner_id": "team-network",
+    },
+    {
+        "title": "Export of customer addresses written to a shared folder",
+        "severity": "high",
+        "status": "closed",
+        "category": "data_breach",
+        "owner_id": "jo.mills",
+    },
+    {
+        "title": "Unknown device on the office network",
+        "severity": "informational",
+        "status": "dismissed",
+        "category": "physical",
+    },
+    {
+        "title": "Backup job of the ledger database failed twice",
+        "severity": None,
+        "status": "new",
+        "category": "availability",
+    },
+]
 
 
 def incidents(count: int) -> list[dict[str, Any]]:
@@ -100,7 +172,7 @@ def incidents(count: int) -> list[dict[str, Any]]:
         if sample["status"] == "closed":
             one["closed_at"] = stamp(created + timedelta(hours=31))
             one["mttr_minutes"] = 31 * 60 + 20
-        if sample["source"] if "source" in sample else False:
+        if "source" in sample:
             one |= {"source_type": "system", "created_by": f"system:{sample['source']}"}
         made.append(one)
     if made:
@@ -114,14 +186,19 @@ def incidents(count: int) -> list[dict[str, Any]]:
             "tags": ["finance", "lockbit"],
             "reportable_to": ["GDPR", "NIS2"],
             "commander_ids": ["sam.ortiz"],
-            "triggered_by_alert_ids": ["arn:aws:guardduty:eu-central-1:111122223333:detector/12abc/finding/9f8e7d6c5b4a"],
+            "triggered_by_alert_ids": [
+                "arn:aws:guardduty:eu-central-1:111122223333:detector/12abc/finding/9f8e7d6c5b4a"
+            ],
             "realized_risk_ids": ["RISK-31"],
             "corrective_action_ids": ["CA-118"],
             "financial_impact": 48250.5,
-            "lessons_learned": {"went_well": ["the block was in place 22 minutes after detection"], "change": ["segment the finance shares"]},
+            "lessons_learned": {
+                "went_well": ["the block was in place 22 minutes after detection"],
+                "change": ["segment the finance shares"],
+            },
             "version": 5,
             "updated_by": "ada.byron",
-        }  # fmt: skip
+        }
     return made
 
 
@@ -130,12 +207,22 @@ def changes(one: dict[str, Any]) -> list[dict[str, Any]]:
     at = datetime.fromisoformat(one["created_at"])
     steps: list[tuple[str, str, dict[str, Any]]] = [
         (one["created_by"], "created", {}),
-        ("jo.mills", "updated", {"affected_asset_ids": {"from": ["fin-22"], "to": one["affected_asset_ids"] or ["fin-22"]}}),
-        ("ada.byron", "updated", {"status": {"from": "investigating", "to": "contained"},
-                                  "contained_at": {"from": None, "to": one["contained_at"] or one["created_at"]}}),
+        (
+            "jo.mills",
+            "updated",
+            {"affected_asset_ids": {"from": ["fin-22"], "to": one["affected_asset_ids"] or ["fin-22"]}},
+        ),
+        (
+            "ada.byron",
+            "updated",
+            {
+                "status": {"from": "investigating", "to": "contained"},
+                "contained_at": {"from": None, "to": one["contained_at"] or one["created_at"]},
+            },
+        ),
         ("ada.byron", "updated", {"severity": {"from": "high", "to": "critical"}}),
         ("sam.ortiz", "updated", {"description": {"from": None, "to": one["description"] or "What is known. " * 20}}),
-    ]  # fmt: skip
+    ]
     return [
         {"version": n + 1, "at": stamp(at + timedelta(minutes=7 * n)), "by": by, "action": action, "changes": fields}
         for n, (by, action, fields) in enumerate(steps[: one["version"]])
@@ -146,9 +233,20 @@ def _durations(rng: random.Random, n: int, middle: int) -> dict[str, Any]:
     if n == 0:
         return {"n": 0, "imported": 0} | dict.fromkeys(("mean", "p50", "p90", "p95", "min", "max"))
     values = sorted(int(middle * rng.lognormvariate(0, 0.6)) for _ in range(n))
-    rank = lambda p: values[max(0, -(-p * n // 100) - 1)]  # noqa: E731
-    return {"n": n, "mean": round(sum(values) / n, 2), "p50": rank(50), "p90": rank(90), "p95": rank(95),
-            "min": values[0], "max": values[-1], "imported": n // 9}  # fmt: skip
+
+    def rank(p: int) -> int:
+        return values[max(0, -(-p * n // 100) - 1)]
+
+    return {
+        "n": n,
+        "mean": round(sum(values) / n, 2),
+        "p50": rank(50),
+        "p90": rank(90),
+        "p95": rank(95),
+        "min": values[0],
+        "max": values[-1],
+        "imported": n // 9,
+    }
 
 
 def metrics(query: dict[str, str]) -> dict[str, Any]:
@@ -161,28 +259,56 @@ def metrics(query: dict[str, str]) -> dict[str, Any]:
     while start <= last:
         end = min(last, start + timedelta(days=days - 1))
         n = 0 if len(spans) in (4, 5) else rng.randint(1, 6)
-        spans.append({"from": str(start), "to": str(end), "mttd": _durations(rng, n, 110),
-                      "mttr": _durations(rng, n, 1170), "time_to_contain": _durations(rng, n, 150)})  # fmt: skip
+        spans.append(
+            {
+                "from": str(start),
+                "to": str(end),
+                "mttd": _durations(rng, n, 110),
+                "mttr": _durations(rng, n, 1170),
+                "time_to_contain": _durations(rng, n, 150),
+            }
+        )
         start = end + timedelta(days=1)
-    openness = lambda n: {"n": n, "p50": 4320 if n else None, "p90": 20_000 if n else None, "max": 30_240 if n else None}  # noqa: E731
+
+    def still_open(n: int) -> dict[str, int]:
+        return {"n": n, "p50": 4320, "p90": 20_000, "max": 30_240}
+
+    def counts(mttd: int, mttr: int, contain: int) -> dict[str, int]:
+        return {"mttd": mttd, "mttr": mttr, "time_to_contain": contain}
+
     values: dict[str, list[str | None]] = {
-        "severity": ["high", "critical", "medium", "low", None], "category": ["phishing", "unauthorized_access", "malware"],
-        "app": ["soc-portal", None], "none": [],
-    }  # fmt: skip
+        "severity": ["high", "critical", "medium", "low", None],
+        "category": ["phishing", "unauthorized_access", "malware"],
+        "app": ["soc-portal", None],
+        "none": [],
+    }
     groups = [
-        {"group": value, "mttd": _durations(rng, 20, 110), "mttr": _durations(rng, 18, 1170),
-         "time_to_contain": _durations(rng, 20, 150), "open": openness(3)}
+        {
+            "group": value,
+            "mttd": _durations(rng, 20, 110),
+            "mttr": _durations(rng, 18, 1170),
+            "time_to_contain": _durations(rng, 20, 150),
+            "open": still_open(3),
+        }
         for value in values[query.get("group_by", "severity")]
-    ]  # fmt: skip
-    counts = lambda a, b, c: {"mttd": a, "mttr": b, "time_to_contain": c}  # noqa: E731
+    ]
     return {
-        "from": str(first), "to": str(last), "as_of": stamp(NOW), "computed_at": stamp(NOW - timedelta(minutes=12)),
-        "pending_days": 2, "mttd": _durations(rng, 89, 110), "mttr": _durations(rng, 88, 1170),
-        "time_to_contain": _durations(rng, 89, 150), "groups": groups, "other": None, "approximate": False,
-        "trend": spans, "open": openness(14),
+        "from": str(first),
+        "to": str(last),
+        "as_of": stamp(NOW),
+        "computed_at": stamp(NOW - timedelta(minutes=12)),
+        "pending_days": 2,
+        "mttd": _durations(rng, 89, 110),
+        "mttr": _durations(rng, 88, 1170),
+        "time_to_contain": _durations(rng, 89, 150),
+        "groups": groups,
+        "other": None,
+        "approximate": False,
+        "trend": spans,
+        "open": still_open(14),
         "excluded": {"deleted": counts(4, 4, 4), "dismissed": counts(7, 0, 7), "timestamps_missing": counts(11, 2, 6)},
         "definitions": DEFINITIONS,
-    }  # fmt: skip
+    }
 
 
 @dataclass
@@ -227,11 +353,18 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
     issuer = f"{server.origin}/token-issuer"
     server.world = world
     server.sign_in = sign_in.SignIn(server.origin, KEY, lambda: {"api_id": "fake0api"}, _unsigned)
-    server.texts = get_console.texts({
-        "JWT_ISSUER": issuer, "TOKEN_CLAIMS": "tenant_id app_id  scope,scp", "CLIENT_ID": sign_in.CLIENT,
-        "AUTHORIZE_URL": server.origin + sign_in.AUTHORIZE, "TOKEN_URL": server.origin + sign_in.TOKEN,
-        "SIGN_OUT_URL": server.origin + sign_in.SIGN_OUT, "SCOPES": "incidents:read incidents:write",
-    } | environment)  # fmt: skip
+    server.texts = get_console.texts(
+        {
+            "JWT_ISSUER": issuer,
+            "TOKEN_CLAIMS": "tenant_id app_id  scope,scp",
+            "CLIENT_ID": sign_in.CLIENT,
+            "AUTHORIZE_URL": server.origin + sign_in.AUTHORIZE,
+            "TOKEN_URL": server.origin + sign_in.TOKEN,
+            "SIGN_OUT_URL": server.origin + sign_in.SIGN_OUT,
+            "SCOPES": "incidents:read incidents:write",
+        }
+        | environment
+    )
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
@@ -243,7 +376,9 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
 
 
 def _unsigned(claims: dict[str, Any]) -> str:
-    return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in (b"{}", json.dumps(claims).encode(), b"x"))
+    return ".".join(
+        urlsafe_b64encode(part).rstrip(b"=").decode() for part in (b"{}", json.dumps(claims).encode(), b"x")
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -267,10 +402,14 @@ class _Handler(BaseHTTPRequestHandler):
             if url.path == sign_in.TOKEN and "grant_type=refresh_token" in body and not world.refresh_is_valid:
                 self._send(400, {"content-type": "application/json"}, '{"error": "invalid_grant"}')
                 return
-            self._send(*self.server.sign_in.answer(self.command, url.path, url.query, self.headers.get("cookie", ""), body))
+            self._send(
+                *self.server.sign_in.answer(self.command, url.path, url.query, self.headers.get("cookie", ""), body)
+            )
         elif url.path in (API + "/console", *(f"{API}/console/{name}" for name in self.server.texts)):
             text = self.server.texts[url.path.removeprefix(API + "/console").removeprefix("/")]
-            answer = text.answer({name.lower(): value for name, value in self.headers.items() if name != "Accept-Encoding"})
+            answer = text.answer(
+                {name.lower(): value for name, value in self.headers.items() if name != "Accept-Encoding"}
+            )
             self._send(answer["statusCode"], answer["headers"], answer["body"])
         elif url.path.startswith(API):
             time.sleep(world.seconds)

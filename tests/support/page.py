@@ -109,7 +109,9 @@ class Visit:
 
 
 @contextmanager
-def visit(browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any) -> Iterator[Visit]:
+def visit(
+    browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any
+) -> Iterator[Visit]:
     """Open a new browser window, without cookies or storage. Its clock stands at the fake API's time."""
     context = browser.new_context(viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", **options)
     context.add_init_script(_NOTE_VIOLATIONS)
@@ -117,7 +119,9 @@ def visit(browser: "Browser", server: Server, *, width: int = 1280, height: int 
     page.set_default_timeout(1000 * _SECONDS)
     page.clock.set_system_time(NOW)
     here = Visit(page, context, server)
-    page.on("console", lambda message: here.reported.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda message: here.reported.append(message.text) if message.type in ("error", "warning") else None
+    )
     page.on("pageerror", lambda error: here.reported.append(str(error)))
     page.on("dialog", lambda dialog: here.reported.append(f"dialog {dialog.message}"))
     try:

@@ -1,4 +1,4 @@
-"""Tests of the local stack's sign-in: who may sign in, to which address the answer goes, and what a code is good for."""
+"""Tests of the local stack's sign-in: who may sign in, where the answer goes, and what a code is good for."""
 
 import hashlib
 import json
@@ -94,7 +94,8 @@ def test_a_browser_without_a_ticket_gets_neither_code_nor_form(local: Local) -> 
     "redirect",
     [
         CONSOLE + "/", CONSOLE + "?x", CONSOLE + "#", CONSOLE.replace("127.0.0.1", "localhost"), CONSOLE.upper(),
-        CONSOLE.replace("http:", "https:"), CONSOLE.replace(":4566", ":4567"), "https://evil.example/", "", CONSOLE + "%20",
+        CONSOLE.replace("http:", "https:"), CONSOLE.replace(":4566", ":4567"), "https://evil.example/", "",
+        CONSOLE + "%20",
         CONSOLE.replace("127.0.0.1:4566", "127.0.0.1:4566@evil.example"), CONSOLE.replace("a1b2c3", "other"),
     ],
 )  # fmt: skip

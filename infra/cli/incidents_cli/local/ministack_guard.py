@@ -5,8 +5,8 @@ every origin read its answers. Whoever reaches its control plane can run code as
 processes of the developer.
 
 The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
-emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port, and
-LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the
+port, and LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ _BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # of a request without a key; API G
 class Guard:
     """An ASGI application in front of the emulator's.
 
-    It answers the requests of the sign-in itself. It passes three kinds of requests on, and answers all others with 403:
+    It answers the requests of the sign-in itself, and passes three kinds of requests on. All others get a 403:
 
     - Requests with the stack's key, or with a key of ``sessions``, the keys that the emulator gave to functions.
     - Requests to routes of an API. The API's authorizer checks them. They may come from pages of other sites.
@@ -108,7 +108,7 @@ class Guard:
         So neither a slow sender nor a slow reader occupies a call.
         """
         try:
-            body = await asyncio.wait_for(_read(receive), _BODY_SECONDS)
+            body = await asyncio.wait_for(_read(receive, _BODY_BYTES), _BODY_SECONDS)
         except TimeoutError:
             await _answer(send, 408, "application/json", '{"message": "Request Timeout"}')
         except _TooLarge:
@@ -155,7 +155,7 @@ class _TooLarge(Exception):
     """A body is larger than a request without a key may send."""
 
 
-async def _read(receive: Any, limit: int = _BODY_BYTES) -> bytes:
+async def _read(receive: Any, limit: int) -> bytes:
     """Return the complete body of a request. Raises _TooLarge."""
     body = bytearray()
     more = True

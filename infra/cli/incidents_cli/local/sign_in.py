@@ -162,7 +162,7 @@ class SignIn:
         """Let a browser with an unused ticket sign in, and send it to the console."""
         said, _, signature = given.rpartition(".")
         now = self._clock()
-        self._used = {one: expires for one, expires in self._used.items() if expires > now}
+        self._used = {known: expires for known, expires in self._used.items() if expires > now}
         expires = said.partition("-")[0]
         if not hmac.compare_digest(signature.encode(), _signature(self._key, said).encode()) or int(expires) < now:
             return self._needs_ticket("This address has expired or is incomplete.")
@@ -266,7 +266,7 @@ class SignIn:
     def _spend(self, kept: dict[str, Any], secret: str) -> Any:
         """Remove and return what was given for a secret of one use. A second use ends the whole family."""
         if (family := self._spent.get(secret)) is not None:
-            self._refreshes = {one: refresh for one, refresh in self._refreshes.items() if refresh.family != family}
+            self._refreshes = {token: refresh for token, refresh in self._refreshes.items() if refresh.family != family}
         if secret not in kept:
             raise _Refused("invalid_grant", "The code or refresh token was used before, or is unknown.")
         given = kept.pop(secret)
@@ -378,7 +378,8 @@ def _page(title: str, content: str, status: int = 200) -> Answer:
         "cache-control": "no-store",
     }
     body = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>{content}</main></body></html>"
     )
     return status, headers, body
