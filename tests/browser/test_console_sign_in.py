@@ -9,7 +9,7 @@ from tests.support.console import Server, World, serve
 from tests.support.page import Visit, visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Request
+    from playwright.sync_api import Browser
 
 
 def test_the_command_s_address_opens_the_console_signed_in_once(browser: "Browser", server: Server) -> None:
@@ -50,20 +50,12 @@ def test_an_ended_session_signs_in_in_a_window_and_the_page_stays(here: Visit, w
     assert opened.value.is_closed() or "close this window" in opened.value.inner_text("body")
     assert page.get_by_label("Category").input_value() == "half typed"
     assert here.titles()
+    assert page.evaluate("document.activeElement.name") == "category", "the focus is where it was"
     here.reported.clear()  # Chromium reports each 401 as an error
 
 
 def test_a_token_is_renewed_in_silence_when_the_api_refuses_it(here: Visit, world: World) -> None:
-    refusals = []
-
-    def refuse_once(request: "Request") -> None:
-        if refusals == []:
-            refusals.append(request.url)
-            world.token_is_valid = False
-        elif request.url.endswith("/token"):
-            world.token_is_valid = True
-
-    here.page.on("request", refuse_once)
+    world.refusals = 1
     here.go("#/?order=asc")
     here.until("document.querySelectorAll('.rows tbody tr').length === 50")
     assert sum(line.endswith("/token-issuer/token") for line in world.requests) == 2
@@ -73,7 +65,7 @@ def test_a_token_is_renewed_in_silence_when_the_api_refuses_it(here: Visit, worl
 def test_after_a_sign_out_somebody_else_can_sign_in(here: Visit) -> None:
     here.page.get_by_role("button", name="Sign out").click()
     here.page.get_by_label("Tenant").fill("globex")
-    here.page.get_by_label("Person").fill("sam.ortiz")
+    here.page.get_by_label("Person", exact=True).fill("sam.ortiz")
     here.page.get_by_label("incidents:write").uncheck()
     here.page.get_by_role("button", name="Sign in").click()
     here.page.wait_for_selector(".rows")

@@ -255,7 +255,8 @@ def metrics(query: dict[str, str]) -> dict[str, Any]:
     first = datetime.fromisoformat(query.get("from", str(last - timedelta(days=29)))).date()
     days = {"day": 1, "week": 7, "month": 30}[query.get("interval", "day")]
     rng = random.Random(7)
-    spans, start = [], first
+    spans: list[dict[str, Any]] = []
+    start = first
     while start <= last:
         end = min(last, start + timedelta(days=days - 1))
         n = 0 if len(spans) in (4, 5) else rng.randint(1, 6)
@@ -322,6 +323,8 @@ class World:
     """How many requests fail. -1 is all of them."""
     seconds: float = 0
     token_is_valid: bool = True
+    refusals: int = 0
+    """How many of the next requests get a 401 although their token is valid."""
     refresh_is_valid: bool = True
     requests: list[str] = field(default_factory=list)
     trail: list[dict[str, Any]] | None = None
@@ -419,7 +422,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _api(self, path: str, query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:
         world = self.server.world
-        if not world.token_is_valid or not self.headers.get("authorization", "").startswith("Bearer e30."):
+        world.refusals -= 1
+        if world.refusals >= 0 or not world.token_is_valid or not self.headers.get("authorization", "").startswith("Bearer e30."):
             return 401, {"content-type": "application/json"}, '{"message": "Unauthorized"}'
         if world.fails_with and world.failures:
             world.failures -= 1

@@ -69,13 +69,22 @@ function Head({ session, view, listHash, onHelp }: { session: Session; view: str
 }
 
 /** The session ended while the page is open. The page stays, and a window of its own signs in again. */
-const Ended = ({ session }: { session: Session }) => (
-  <div class="banner" role="alert">
-    <p><strong>Your session has ended.</strong> Sign in again in a small window. This page stays as it is.
-      {session.failure && <> <Text of={session.failure} /></>}</p>
-    <button type="button" class="primary" onClick={() => void session.renewInWindow()}>Sign in again</button>
-  </div>
-);
+function Ended({ session }: { session: Session }) {
+  useEffect(() => {
+    const before = document.activeElement;
+    return () => {
+      const target = before instanceof HTMLElement && before.isConnected ? before : document.querySelector<HTMLElement>("main h1");
+      target?.focus();
+    };
+  }, []);
+  return (
+    <div class="banner" role="alert">
+      <p><strong>Your session has ended.</strong> Sign in again in a small window. This page stays as it is.
+        {session.failure && <> <Text of={session.failure} /></>}</p>
+      <button type="button" class="primary" onClick={() => void session.renewInWindow()}>Sign in again</button>
+    </div>
+  );
+}
 
 const SignedOut = ({ session }: { session: Session }) => (
   <main id="main" class="alone">

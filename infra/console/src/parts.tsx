@@ -72,7 +72,8 @@ export function Menu(
     setAlignEnd((box.current?.getBoundingClientRect().left ?? 0) > document.documentElement.clientWidth / 2);
     box.current?.querySelector<HTMLElement>("input, select")?.focus();
     const outside = (event: Event) => {
-      if (!box.current?.contains(event.target as Node)) setOpen(false);
+      // A click on the banner of an ended session keeps what is typed in the panel.
+      if (event.target instanceof Element && !box.current?.contains(event.target) && !event.target.closest(".banner")) setOpen(false);
     };
     document.addEventListener("pointerdown", outside);
     document.addEventListener("focusin", outside);
