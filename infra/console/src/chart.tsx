@@ -40,6 +40,12 @@ export function Chart({ points, label }: { points: Point[]; label: string }) {
   return <div ref={box} class="chart" role="img" aria-label={label} />;
 }
 
+/** Return at most ``most`` of the values, at equal distances, so that each label stands below a value. */
+function everyFew(values: ArrayLike<number>, most: number): number[] {
+  const step = Math.ceil(values.length / most);
+  return Array.from(values).filter((_, index) => index % step === 0);
+}
+
 const seconds = (date: string): number => Date.parse(`${date}T00:00:00Z`) / 1000;
 
 const data = (points: Point[]): uPlot.AlignedData => [
@@ -66,7 +72,7 @@ function options(element: HTMLElement): uPlot.Options {
         ...axis,
         grid: { show: false },
         size: 28,
-        space: 72,
+        splits: (plot) => everyFew(plot.data[0], Math.max(1, Math.floor((plot.width - 64) / 72))),
         values: (_, splits) => splits.map((at) => utcDay(new Date(at * 1000).toISOString().slice(0, 10))),
       },
       { ...axis, size: 64, space: 28, incrs: STEPS, values: (_, splits) => splits.map((minutes) => (minutes === 0 ? "0" : duration(minutes))) },
