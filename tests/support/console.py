@@ -423,7 +423,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _api(self, path: str, query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:
         world = self.server.world
         world.refusals -= 1
-        if world.refusals >= 0 or not world.token_is_valid or not self.headers.get("authorization", "").startswith("Bearer e30."):
+        if (
+            world.refusals >= 0
+            or not world.token_is_valid
+            or not self.headers.get("authorization", "").startswith("Bearer e30.")
+        ):
             return 401, {"content-type": "application/json"}, '{"message": "Unauthorized"}'
         if world.fails_with and world.failures:
             world.failures -= 1
