@@ -85,8 +85,8 @@ function Filters({ query }: { query: URLSearchParams }) {
         <span class="hidden">Order</span>
         <select value={query.get("order") === "asc" ? "asc" : "desc"} onChange={({ currentTarget }) =>
           set(changed(query, (next) => currentTarget.value === "asc" ? next.set("order", "asc") : next.delete("order")))}>
-          <option value="desc">Newest first</option>
-          <option value="asc">Oldest first</option>
+          <option value="desc">Newest entry first</option>
+          <option value="asc">Oldest entry first</option>
         </select>
       </label>
       <Active query={query} />
