@@ -454,8 +454,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+_KINDS = {400: "malformed-request", 403: "not-permitted", 404: "not-found", 500: "internal-error", 503: "busy"}
+
+
 def _problem(status: int, detail: str, retry_after: int) -> tuple[int, dict[str, str], str]:
-    body = {"type": "about:blank", "title": "Failed", "status": status, "detail": detail, "request_id": "Kx1aBcDeFg="}
+    body = {
+        "type": f"urn:problem-type:incidents:{_KINDS.get(status, 'busy')}",
+        "title": _KINDS.get(status, "busy").replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "request_id": "Kx1aBcDeFg=",
+    }
     headers = {"content-type": "application/problem+json"} | ({"retry-after": str(retry_after)} if retry_after else {})
     return status, headers, json.dumps(body)
 
