@@ -14,7 +14,7 @@ DOCUMENT = json.loads(openapi.FILE.read_text())
 
 
 def answer(server: Server, path: str) -> tuple[int, Any]:
-    connection = HTTPConnection(*server.server_address[:2])
+    connection = HTTPConnection(server.origin.removeprefix("http://"))
     connection.request("GET", API + path, headers={"authorization": "Bearer e30.e30.x"})
     response = connection.getresponse()
     status, body = response.status, json.loads(response.read())
@@ -40,7 +40,7 @@ def test_the_made_up_answers_conform_to_the_openapi_document(schema: str, path: 
 
 def test_a_request_without_a_token_is_refused_and_an_unknown_filter_too() -> None:
     with serve(World()) as server:
-        connection = HTTPConnection(*server.server_address[:2])
+        connection = HTTPConnection(server.origin.removeprefix("http://"))
         connection.request("GET", API)
         assert connection.getresponse().status == 401
         connection.close()
