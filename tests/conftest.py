@@ -79,7 +79,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Return a function that records a kept promise, with the figure of this run."""
+    """Return a function that records a row of docs/promises.md: a promise that this run confirmed, and its figure."""
 
     def kept(name: str, figure: str) -> None:
         request.config.stash[_FIGURES][name] = figure
@@ -122,6 +122,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("CURSOR_KEY", "the key of the tests")
+    monkeypatch.setenv("FEED_SETTLE_SECONDS", "0")
     monkeypatch.setenv("JWT_ISSUER", ISSUER)
     monkeypatch.setenv("TOKEN_CLAIMS", "tenant_id app_id  scope,scp")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

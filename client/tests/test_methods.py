@@ -1,6 +1,7 @@
 """Tests of every method on a running service, with both clients."""
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -59,6 +60,19 @@ def test_changes_go_through_all_pages(incidents: Any) -> None:
         incidents.update(made.id, title=str(n))
     changes = incidents.everything(incidents.client.grc.incidents.changes(made.id, limit=2))
     assert [change.version for change in changes] == [1, 2, 3, 4]
+
+
+def test_a_follower_receives_a_change_after_a_while(incidents: Any) -> None:
+    begin = datetime.now(UTC) - timedelta(seconds=5)
+    made = incidents.create(title="followed")
+    follower, seen = incidents.client.grc.incidents.follow(since=begin, every=None), []
+    for _ in range(80):  # a local stack shows a change after 20 seconds
+        seen += incidents.everything(follower)
+        if made.id in [one.id for one in seen]:
+            break
+        time.sleep(0.5)
+    assert made.id in [one.id for one in seen]
+    assert incidents.everything(incidents.client.grc.incidents.follow(since=datetime.now(UTC), every=None)) == []
 
 
 @pytest.mark.parametrize("amount", ["999999999999999.9999", "0.0001", "48250.50"])

@@ -6,6 +6,7 @@ The package is divided into rooms. A room imports only from the rooms below it i
 the services   the tasks of the service:
                ``commands``     change incidents
                ``queries``      read incidents and their changes
+               ``feed``         reads incidents by their last change, so that a caller can follow them
                ``intake``       turns findings into incidents
                ``publishing``   sends an event for each change of an incident
                ``following``    marks the days whose metrics a change affects
@@ -13,7 +14,7 @@ the services   the tasks of the service:
 ``findings``   one adapter per source, from the source's event to findings
 ``storage``    all code that depends on DynamoDB: keys, stored form, repositories, the guard, the client
 ``runtime``    all other code that depends on Lambda or AWS: SDK clients, the deadline, CloudWatch, the log
-``domain``     the definition of an incident, and its rules. Pure: no AWS, no clock.
+``domain``     the definition of an incident, and the rules for incidents. Pure code, without AWS and without a clock.
 
 ``tests/agreements/test_rooms.py`` enforces this order. It rejects an import from a higher room, an import cycle and an
 import inside a function.

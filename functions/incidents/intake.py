@@ -33,7 +33,7 @@ SettingsOf = Callable[[str], TenantSettings]
 Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed", "held"]
 
 DISMISSED_FOR = timedelta(days=30)  # a dismissed incident suppresses its finding for 30 days
-RELATED_INCIDENTS = 20  # of an event's related findings, so many are looked up
+RELATED_INCIDENTS = 20  # the most related findings that are looked up for an event
 
 _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
@@ -69,9 +69,11 @@ def ingest_finding(
 def _take(
     report: Finding | Skipped, accounts: AccountMap, serving: Serving, settings_of: SettingsOf, enabled: frozenset[str]
 ) -> str:
-    """Process one report, and return its outcome. Raises Unmapped, but not for what the default policy would not take.
+    """Process one report, and return its outcome.
 
-    The finding of a solved check becomes no incident. The solution is only kept with the finding.
+    If a report says that a check is solved, no incident is created. Only the finding's sighting records the solution.
+    Raises Unmapped if the account map has no tenant for the finding. A finding that the default policy leaves out
+    raises no error then.
     """
     if isinstance(report, Skipped):
         if report.solved is None:
@@ -89,13 +91,15 @@ def _take(
         refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
         if not skipped_for:
             return refusal or take_finding(finding, incidents)
-        if refusal in (None, "below_severity"):  # the hub gives a passed check the lowest severity
+        # The hub gives every passed check the lowest severity. So a passed check counts even if the tenant's settings
+        # leave out the lowest severity.
+        if refusal in (None, "below_severity"):
             _note_solved(finding, skipped_for, incidents)
         return skipped_for
 
 
 def policy_in(settings: TenantSettings) -> intake_policy.Policy:
-    """Return what a tenant takes: its settings, or the default policy. Raises Busy."""
+    """Return the policy of a tenant from its settings, or the default policy without settings. Raises Busy."""
     stored = settings.read(INTAKE)
     return intake_policy.parse(stored.value) if stored else intake_policy.DEFAULT
 
@@ -148,14 +152,14 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
 
 
 class _Known(NamedTuple):
-    """The last sighting of a finding. ``is_moved`` is true if it is stored under a former key."""
+    """The last sighting of a finding. ``is_moved`` is true if a former key of the finding has the sighting."""
 
     sighting: Sighting
     is_moved: bool
 
     @property
     def before(self) -> Sighting | None:
-        """The sighting that a write under the finding's key replaces."""
+        """The sighting that a write under the finding's current key replaces, or None."""
         return None if self.is_moved else self.sighting
 
 
@@ -167,7 +171,7 @@ def _known(finding: Finding, incidents: IncidentRepository) -> _Known | None:
 
 
 def _note_solved(finding: Finding, reason: str, incidents: IncidentRepository) -> None:
-    """Store with a known finding that its check passed, or that the hub resolved it. The incident does not change."""
+    """Record in a known finding's sighting that the check passed or was resolved. The incident does not change."""
     how: Literal["passed_at", "resolved_at"] = "passed_at" if reason == "passed" else "resolved_at"
     for key in (finding.key, *finding.former_keys):
         sighting = incidents.sighting(key)
@@ -203,7 +207,7 @@ def _create(
 
 
 def _related(finding: Finding, incidents: IncidentRepository) -> list[str]:
-    """Return a tag for the incident of each related finding, such as of the signals of an attack sequence."""
+    """Return a tag for the incident of each related finding, such as a signal of an attack sequence."""
     tags: dict[str, None] = {}
     for key in finding.related_keys[:RELATED_INCIDENTS]:
         if key == finding.key or (sighting := incidents.sighting(key)) is None:
@@ -234,14 +238,16 @@ def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) 
         if _still_fails(finding, last):
             return "held"
         return _create(finding, known, incident["incident_number"], incidents)
-    if finding.kind == "posture":  # a failure before the end, so that a pass before this failure does not count
+    # Store this failure, which is from before the incident's end. So a pass before this failure does not count as a
+    # pass since the newest failure.
+    if finding.kind == "posture":
         now = last._replace(seen_at=finding.seen_at, pages=frozenset({finding.page}))
         incidents.write(incidents.sighting_write(finding.key, known.before, now))
     return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"
 
 
 def _still_fails(finding: Finding, last: Sighting) -> bool:
-    """Return whether a check failed again without a pass since the newest failure that the ended incident knows."""
+    """Return whether a check did not pass between the last failure that the ended incident has and this failure."""
     if finding.kind != "posture" or finding.by_hand:
         return False
     return not (last.passed_at and last.seen_at < last.passed_at < finding.seen_at)
@@ -305,7 +311,7 @@ def _has_all(incident: Incident, finding: Finding) -> bool:
 
 
 def _new_assets(incident: Incident, finding: Finding) -> list[str]:
-    """Return the assets of a finding that an incident does not have yet, neither as an ARN nor by its last part."""
+    """Return the assets of a finding that an incident does not have yet, neither by ARN nor by the ARN's last part."""
     there = incident["affected_asset_ids"]
     exact = set(there)
     return [

@@ -24,7 +24,7 @@ ALSO = {"restore_incident"}
 METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
     "delete": "delete_incident", "restore": "restore_incident", "changes": "list_incident_changes",
-    "metrics": "get_incident_metrics",
+    "follow": "list_incident_updates", "metrics": "get_incident_metrics",
 }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_both_clients_have_the_same_parameters(method: str) -> None:
     for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
         assert signature(raw).parameters == signature(blocking).parameters
         assert raw.__doc__
-    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes"))
+    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes", "follow"))
     assert blocking.__doc__
     assert asynchronous.__doc__
 
@@ -105,7 +105,10 @@ def test_the_client_s_own_tests_use_every_method() -> None:
 
 
 def test_the_client_s_readme_prepares_its_examples_as_the_page_does() -> None:
-    """The suites run the page's lines. The client's own tests get the URL and the token from the environment."""
+    """No test runs the readme's lines, so they must equal the page's lines, which the suites run.
+
+    The client's own tests get the URL and the token from the environment instead.
+    """
     readme = (CHECKOUT / "client" / "README.md").read_text()
     assert documents.blocks(readme, "bash") == documents.blocks(documents.PAGES["client.md"], "bash")[:1]
 

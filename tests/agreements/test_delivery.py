@@ -119,9 +119,9 @@ def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_
 
 
 def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
-    """The denial names roles and policies by ARN, so it holds whatever the stacks' names are.
+    """The denial names roles and policies by ARN, so the denial does not depend on the names of stacks.
 
-    No parameter can remove it.
+    No parameter can remove the denial.
     """
     denial = DELIVERY["OutOfReach"]
     assert "Condition" not in denial
@@ -231,7 +231,7 @@ def test_the_boundary_permits_deletions_only_of_what_the_metrics_job_must_delete
 def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
     """CloudFormation makes a resource's name from the stack's name, the logical id and up to 13 more characters.
 
-    The name has at most 64 characters. If it would be longer, CloudFormation shortens the stack's name in it. But the
+    The result has at most 64 characters. CloudFormation shortens a longer result by cutting the stack's name. But the
     pipeline may create only roles and functions whose names start with the complete stack name and a hyphen.
     """
     named = {"AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Serverless::Function"}

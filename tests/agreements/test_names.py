@@ -17,7 +17,7 @@ MISLEADING = {
     # Names that do not match their content.
     "Beside", "sight", "seen", "Seen", "left_out", "counted", "blank", "is_beyond_callers", "not_wanted",
     "incident_unless_known", "Home", "Target", "Told", "Selection", "Partition", "Reader",
-    # Names that are not a noun, or not a verb with an object.
+    # Names of a wrong form. The right form is a noun, or a verb with an object.
     "of", "one", "some", "told", "found", "altered", "again", "_again", "_check", "_bar", "_printable", "_text",
 }  # fmt: skip
 MODULES_ONCE = {

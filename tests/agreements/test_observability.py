@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from incidents.runtime import cloudwatch
+from incidents.storage import keys
 
 from tests.support import templates
 
@@ -61,6 +62,25 @@ def test_the_dashboard_and_the_alarms_cover_every_function() -> None:
         if "MetricStat" in query
     }
     assert throttled == set(templates.functions())
+
+
+def test_the_throttle_alarms_watch_the_table_and_every_index() -> None:
+    for kind in ("Read", "Write"):
+        watched = [
+            query["MetricStat"]["Metric"]
+            for query in ALARMS[f"Table{kind}Throttles"]["Metrics"]
+            if "MetricStat" in query
+        ]
+        assert {metric["MetricName"] for metric in watched} == {f"{kind}ThrottleEvents"}
+        assert [metric["Dimensions"][1:] for metric in watched] == [
+            [], *([{"Name": "GlobalSecondaryIndexName", "Value": index}] for index in keys.INDEXES)
+        ]  # fmt: skip
+
+
+def test_no_alarm_computes_with_more_metrics_than_cloudwatch_takes() -> None:
+    """PutMetricAlarm refuses more than 10 members with a MetricStat: see MetricDataQuery in CloudWatch's API."""
+    for one in ALARMS.values():
+        assert sum("MetricStat" in query for query in one.get("Metrics", [])) <= 10
 
 
 def test_every_queue_without_a_reader_has_an_alarm() -> None:

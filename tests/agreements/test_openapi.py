@@ -194,6 +194,7 @@ def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
         "list_incidents": parameters.list_request,
         "list_incident_changes": parameters.changes_request,
+        "list_incident_updates": parameters.updates_request,
         "get_incident_metrics": parameters.metrics_window,
     }
     holds = validator(parameter["schema"]).is_valid
@@ -260,7 +261,7 @@ def test_the_description_of_a_member_names_its_default() -> None:
 def test_no_parameter_has_a_value_that_the_documentation_page_would_send_as_a_filter() -> None:
     for name, parameter in PARAMETERS:
         assert {"example", "examples"}.isdisjoint({*parameter, *parameter["schema"]}), (name, parameter["name"])
-        if "default" in parameter["schema"]:  # sent, and the same as leaving it out
+        if "default" in parameter["schema"]:  # the page sends the default, which must change nothing
             assert parameter["name"] in {"limit", "order", "include_deleted", "group_by", "interval"}
 
 
@@ -318,4 +319,4 @@ def test_a_page_of_another_origin_may_read_every_documented_header_and_the_reque
     refusals = DOCUMENT["components"]["responses"].values()
     documented = {name.lower() for answer in (*answers, *refusals) for name in answer.get("headers", {})}
 
-    assert set(cors["ExposeHeaders"]) == documented | {"apigw-requestid"}  # the gateway's own header, in each answer
+    assert set(cors["ExposeHeaders"]) == documented | {"apigw-requestid"}  # the gateway adds this header to each answer

@@ -133,7 +133,7 @@ def test_throughput_limits_apply_to_the_table_and_every_index_and_are_off_by_def
     }
     assert [table["OnDemandThroughput"], *(one["OnDemandThroughput"] for one in table["GlobalSecondaryIndexes"])] == [
         bound
-    ] * 6
+    ] * 7
     for name in ("MaxReadUnits", "MaxWriteUnits"):
         assert PARAMETERS[name]["Default"] == STORAGE["Parameters"][name]["Default"] == ""
         assert PARAMETERS[name]["AllowedPattern"] == STORAGE["Parameters"][name]["AllowedPattern"]

@@ -24,8 +24,8 @@ class House(NamedTuple):
     """A tree of modules with its rooms.
 
     ``floors`` lists the rooms from the top floor down. Rooms on the same floor must not import from each other.
-    ``figure`` is a pattern. The line of a hidden import must contain it: the pattern matches the measured time that the
-    import saves at a start. If ``figure`` is None, every hidden import is forbidden.
+    ``figure`` is a pattern for the measured time that a hidden import saves at a start. The pattern must match a part
+    of the hidden import's line. If ``figure`` is None, every hidden import is forbidden.
     """
 
     root: Path

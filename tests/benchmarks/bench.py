@@ -95,8 +95,9 @@ def table_of(subject: Subject) -> str:
 
 @contextmanager
 def ready(folder: Path) -> Iterator[Bench]:
-    """Build the subjects, start DynamoDB Local and the canned server, fill the tables and record every scene; yield the
-    bench.
+    """Yield the bench, ready for all measurements.
+
+    Before, build the subjects, start DynamoDB Local and the canned server, fill the tables and record every scene.
     """
     subjects, runtime = artifacts.build(folder), artifacts.runtime(folder)
     with ExitStack() as stack:

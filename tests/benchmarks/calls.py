@@ -15,8 +15,9 @@ CALLS = {"get": 40, "create": 40, "update": 40, "list 50": 8, "list 100": 4}
 
 
 def measure(bench: Bench, rounds: int, *, canned: bool) -> dict[str, Any]:
-    """Return the CPU seconds and the wall-clock seconds of a call, by scene and subject, with one figure for each
-    round.
+    """Return the CPU seconds and the wall-clock seconds of a call, by scene and subject.
+
+    There is one figure for each round.
     """
     seconds: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     url = bench.canned_url if canned else bench.dynamodb_url

@@ -17,6 +17,7 @@ import compute_metrics
 import create_incident
 import follow_incidents
 import get_incident
+import list_incident_updates
 import list_incidents
 import schedule_metrics
 from incidents.domain import model
@@ -28,7 +29,16 @@ from incidents.storage import stored_form
 from ulid import ULID
 
 from tests.support import dynamodb_local, templates, units
-from tests.support.events import Context, claims, create_event, get_event, list_event, record, stream_event
+from tests.support.events import (
+    Context,
+    claims,
+    create_event,
+    get_event,
+    list_event,
+    record,
+    stream_event,
+    updates_event,
+)
 from tests.support.metric_world import Queue
 from tests.support.queues import sqs_event
 
@@ -95,6 +105,7 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
     operations: dict[str, Callable[[], None]] = {
         "first page": lambda: answered(list_incidents.handler, list_event(caller)),
         "filtered list": lambda: answered(list_incidents.handler, list_event(caller, status="new", severity="high")),
+        "page of updates": lambda: answered(list_incident_updates.handler, updates_event(caller)),
         "get": lambda: answered(get_incident.handler, get_event(middle, caller=caller)),
         "create": lambda: answered(create_incident.handler, create_event({"title": "Another one"}, caller=caller)),
         "metrics job": job,

@@ -105,14 +105,15 @@ def _calls(figures: dict[str, Any]) -> Iterator[Goal]:
 
 def _units(units: dict[str, Any]) -> Iterator[Goal]:
     for operation, most in (
-        ("create", (14, 18)), ("create with a key", (16, 20)), ("create by an application", (16, 21)),
-        ("update", (10, 14)), ("move", (13, 18)), ("close", (14, 19)), ("delete", (11, 15)),
+        ("create", (15, 19)), ("create with a key", (17, 21)), ("create by an application", (17, 22)),
+        ("update", (12, 16)), ("move", (15, 20)), ("close", (16, 21)), ("delete", (13, 17)),
     ):  # fmt: skip
         for size, units_at_most in zip(("2 KB", "3 KB"), most, strict=True):
             name = f"write units, incident of up to {size}: {operation}"
             yield Goal(name, units[size][operation]["written"], "", units_at_most, "{:.0f}")
     yield Goal("read units: get of 2 KB", units["2 KB"]["get"]["read"], "", 1, "{:g}")
     yield Goal("read units: list of 50 of 2 KB", units["2 KB"]["list 50"]["read"], "", 14, "{:g}")
+    yield Goal("read units: 50 updates of 2 KB", units["2 KB"]["list 50 updates"]["read"], "", 52, "{:g}")
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:

@@ -9,9 +9,11 @@ from decimal import Decimal
 from grc_client import (
     Add,
     AsyncClient,
+    AsyncFollower,
     AsyncPage,
     Change,
     Client,
+    Follower,
     Incident,
     Metrics,
     NewIncident,
@@ -19,6 +21,7 @@ from grc_client import (
     PreconditionFailed,
     RawResponse,
     Remove,
+    Updates,
 )
 
 
@@ -50,6 +53,12 @@ def blocking() -> None:
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
+        for incident in follower:
+            print(incident.title, incident.is_deleted, follower.cursor)
+        for news in client.grc.incidents.with_raw_response.follow(cursor=follower.cursor, every=None):
+            updates: Updates = news.parse()
+            print(news.body, updates.next_cursor, updates.caught_up)
         metrics: Metrics = client.grc.incidents.metrics(from_=date(2026, 11, 1), to="2026-11-30", interval="week")
         print(minutes, changes, metrics.mttr.p50, [group.group for group in metrics.groups])
         quick: Client = client.with_options(timeout=2, retry_for=0)
@@ -74,6 +83,11 @@ async def asynchronous() -> None:
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
+        follower: AsyncFollower = incidents.follow(cursor="stored", every=None)
+        async for incident in follower:
+            print(incident.title, follower.cursor)
+        async for news in incidents.with_raw_response.follow(since="2026-11-01T00:00:00Z"):
+            print(news.parse().items[0].title)
         metrics: Metrics = await incidents.metrics()
         print(changes, metrics.as_of)
         answer: RawResponse[AsyncPage[Incident]] = await client.with_options(

@@ -1,4 +1,7 @@
-"""`incidents tenant counter` on AWS's own DynamoDB Local: it repairs a mistyped number, and makes no number twice."""
+"""Tests of `incidents tenant counter` on AWS's own DynamoDB Local.
+
+The command lowers a counter that a mistyped number raised. Afterwards, no number is assigned twice.
+"""
 
 import json
 import time
@@ -38,7 +41,7 @@ def reader(dynamodb: "DynamoDBClient", service: str) -> TenantReader:
 @pytest.fixture
 def make(reader: TenantReader) -> Make:
     def made() -> str:
-        """Create an incident, and return the number that was drawn."""
+        """Create an incident, and return the incident's number."""
         drawn: str = json.loads(create(create_event({"title": "x"}), Context)["body"])["incident_number"]
         return drawn
 
@@ -231,7 +234,7 @@ def test_an_earlier_typo_above_a_second_one_stays_ignored(reader: TenantReader, 
 def test_the_counter_is_lowered_while_creates_go_on(
     reader: TenantReader, year: int, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A create draws a number after each reading of the numbers."""
+    """Each time the command has read the numbers, a create draws the next number."""
     give(year, TYPO)
     read = counter.read
 

@@ -1,4 +1,6 @@
-"""Tests of a tenant's policy on AWS's own DynamoDB Local: what becomes an incident, and how a control opens and closes.
+"""Tests of a tenant's policy on AWS's own DynamoDB Local.
+
+The policy decides which findings become incidents. Other tests follow a control that fails and passes.
 
 The events go through the handler of the queue.
 """
@@ -105,7 +107,7 @@ def as_ocsf(event: Event) -> Event:
 
 
 def catalog() -> list[Event]:
-    """Return failures of as many controls as a catalog has, in both formats, of all severities."""
+    """Return failures of a complete catalog of controls, in both formats and with all severities."""
     severities = ["CRITICAL", *["HIGH"] * 2, *["MEDIUM"] * 5, *["LOW"] * 2, "INFORMATIONAL"]
     types = ["Software and Configuration Checks/Industry and Regulatory Standards",
              "Effects/Data Exposure/AWS-Foundational-Security-Best-Practices"]  # fmt: skip
@@ -147,7 +149,7 @@ def test_failed_controls_make_nothing_by_default_and_only_the_critical_ones_if_a
 
 
 def _batches(events: list[Event]) -> list[list[Event]]:
-    """Return the findings of the events in few events, of up to 100 findings and of one format each."""
+    """Return events with the findings of many events. Each returned event has up to 100 findings of one format."""
     batches = []
     for detail_type in ("Findings Imported V2", "Security Hub Findings - Imported"):
         of_format = [one["detail"]["findings"][0] for one in events if one["detail-type"] == detail_type]
@@ -159,12 +161,13 @@ def _batches(events: list[Event]) -> list[list[Event]]:
 
 
 class ModelOfControl:
-    """The rule of a control in a few lines: one incident while it fails, and a pass before the next incident."""
+    """A short model of a control. A failing control has one open incident. The next incident needs a pass before it."""
 
     def __init__(self) -> None:
         self.incidents = 0
         self.is_open = False
-        self.passed_since = False  # since the newest failure that the newest incident knows
+        # Whether the control passed after the newest failure that the newest incident knows.
+        self.passed_since = False
 
     def fails(self) -> None:
         if not self.is_open and (self.incidents == 0 or self.passed_since):
@@ -260,7 +263,7 @@ def test_a_failure_that_arrives_late_does_not_open_a_closed_control_again(clock:
     clock[0] = START + timedelta(minutes=5)
     close(incidents()[0]["id"])
 
-    take(control(START + timedelta(minutes=2)))  # before the end, after the pass
+    take(control(START + timedelta(minutes=2)))  # the time is after the pass and before the end
     take(control(START + timedelta(minutes=6)))
     assert len(incidents()) == 1, "the control has not passed since it failed in minute 2"
 
@@ -394,7 +397,7 @@ def test_a_scanner_s_flood_is_counted_by_reason(capsys: pytest.CaptureFixture[st
 def test_a_finding_of_the_key_of_an_earlier_release_is_attached_to_its_incident(
     accounts: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    """A finding of a standard was stored under its own id, and a public event under its account."""
+    """Release 0.1.0 stored a standard's finding under the finding's id, and a public event under its account."""
     set_policy(kinds={"posture": "informational", "alarm": "informational"})
     for n in range(3):
         accounts.link(f"11112222333{n + 1}", "acme")

@@ -232,6 +232,10 @@ class LifeOfIncidents(RuleBasedStateMachine):
         if opened:
             self.both.use_elsewhere(self.both.actors[who], opened.parameters | other, opened)
 
+    @step(who=actors, limit=limits, is_killed=st.booleans())
+    def follow(self, who: int, limit: int, is_killed: bool) -> None:
+        self.both.follow(self.both.actors[who], limit, is_killed)
+
     @invariant()
     def what_everybody_can_list_is_what_the_model_says(self) -> None:
         """After each request for a change, list everything as one caller. The callers take turns from list to list."""
@@ -273,6 +277,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
             return
         for actor in self.both.actors[1:4] + self.both.actors[5:]:
             self.both.walk(actor, {"include_deleted": "true"}, 10)
+            self.both.follow(actor, 7)
         for n, (incident_id, record) in enumerate(self.both.world.records.items()):
             self.both.get(self.both.actors[n % 8], incident_id)
             self.both.history(Actor(record.document["tenant_id"], "auditor", None), incident_id, 100)
@@ -282,6 +287,7 @@ def test_the_service_behaves_as_its_plain_model(
     service: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
+    monkeypatch.setenv("FEED_SETTLE_SECONDS", "0.001")  # no later write then has the moment of an update that was shown
     tally = TalkCount()
 
     for number in range(SEEDS):

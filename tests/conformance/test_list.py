@@ -130,7 +130,7 @@ def test_deleted_incidents_add_no_cost_to_an_ordinary_list(
 
     for given in ({}, {"status": ["new"]}):
         metered.clear()
-        assert queries.list_incidents(parameters.list_request(given), acme) == ([], None)
+        assert queries.list_incidents(parameters.list_request(given), acme) == JsonPage([], None)
         (answer,) = metered
         assert answer["ScannedCount"] == 0
         assert answer["ConsumedCapacity"]["CapacityUnits"] <= 0.5

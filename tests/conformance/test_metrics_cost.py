@@ -64,8 +64,8 @@ def test_ten_changes_cost_the_same_for_a_tenant_of_any_size(
     assert costs["small"].read > 0
     promise(
         "The cost of the metrics jobs does not depend on the size of the tenant",
-        f"Ten changed incidents on twenty days cost {costs['small'].read:.1f} read units in a tenant with 1,000 "
-        f"incidents, and {costs['large'].read:.1f} in a tenant with {LARGE_TENANT:,}",
+        f"After ten changed incidents on twenty days, the jobs use {costs['small'].read:.1f} read units in a tenant "
+        f"with 1,000 incidents, and {costs['large'].read:.1f} in a tenant with {LARGE_TENANT:,} incidents",
     )
 
 

@@ -144,10 +144,32 @@ def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, t
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("way", ["another content", "foreign", "link"])
+def test_a_file_that_somebody_put_in_place_of_an_export_is_not_its_result(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    file = tmp_path / "acme.jsonl"
+    with monkeypatch.context() as cut:
+        cut.setattr(Checkpoint, "remove", lambda _: None)
+        whole = export(table.reader, file, lambda *_: None)
+    if way == "another content":
+        file.write_text("forged")
+    elif way == "link":
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to("elsewhere")
+    else:
+        euid = os.geteuid()
+        # The second check is of the export, the first one is of the checkpoint.
+        monkeypatch.setattr(os, "geteuid", iter((euid, euid + 1)).__next__)
+    with pytest.raises(StepFailed, match="exists already"):
+        export(table.reader, file, lambda *_: None)
+    monkeypatch.undo()
+    if way == "foreign":
+        assert export(table.reader, file, lambda *_: None) == whole
+
+
 def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(table: Table, tmp_path: Path) -> None:
-    """A second writer changes the incident after the export has read the incident but not its changes, or the other way
-    round.
-    """
+    """A second writer changes the incident between the export's reads of the incident and of its changes."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     ids = [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     written: list[str] = []

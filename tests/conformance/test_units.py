@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 # The read and write units of each operation, for incidents of up to 2 KB and up to 3 KB, including their keys.
 COSTS = {
-    "create": ((0, 14), (0, 18)),
-    "create with a key": ((1, 16), (1, 20)),
-    "create by an application": ((0, 16), (0, 21)),
-    "update": ((1, 10), (1, 14)),
-    "update of what metrics count by": ((1, 11), (1, 15)),
-    "move": ((1, 13), (1, 18)),
-    "close": ((1, 14), (1, 19)),
-    "delete": ((1, 11), (1, 15)),
+    "create": ((0, 15), (0, 19)),
+    "create with a key": ((1, 17), (1, 21)),
+    "create by an application": ((0, 17), (0, 22)),
+    "update": ((1, 12), (1, 16)),
+    "update of what metrics count by": ((1, 13), (1, 17)),
+    "move": ((1, 15), (1, 20)),
+    "close": ((1, 16), (1, 21)),
+    "delete": ((1, 13), (1, 17)),
     "get": ((1, 0), (1, 0)),
     "list 50": ((12, 0), (18.5, 0)),
-    "ingest a finding": ((1, 20), (1, 24)),
-    "ingest it again, with an asset": ((3, 16), (3, 20)),
+    "list 50 updates": ((51, 0), (51, 0)),
+    "ingest a finding": ((1, 21), (1, 25)),
+    "ingest it again, with an asset": ((3, 18), (3, 22)),
 }
 
 

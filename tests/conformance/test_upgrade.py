@@ -41,7 +41,7 @@ WALKED = {
     "incidents": ("incident",), "numbers": ("number",), "counters": ("counter",), "idempotency keys": ("idempotency",),
     "findings": ("finding",), "metric items": ("bucket", "part", "metric day"),
 }  # fmt: skip
-"""The kinds of items behind each name in the report of `incidents verify`."""
+"""The kinds of items that each name in the report of `incidents verify` stands for."""
 ASKED = {"get_incident", "list_incident_changes", "list_incidents", "get_incident_metrics"}
 
 Document = dict[str, Any]
@@ -337,7 +337,8 @@ def test_an_idempotency_key_of_the_release_replays_its_incident_for_a_day(
 def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
-    # The minimal alert names no tenant, and its producer now has two. The release did not read results of scans.
+    # Two events are left out. The minimal alert names no tenant, and its producer is now allowed for two tenants. The
+    # release did not read the results of malware scans.
     for name in {*recorded.NAMES} - {"alert_escalated_minimal", "malware_scan"}:
         take(recorded.event(name))
 
@@ -363,7 +364,7 @@ def test_a_later_event_of_an_old_finding_is_attached_to_its_incident(
 def test_no_open_incident_is_doubled_by_a_later_event_in_any_way(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
-    """The release stored an event of AWS Health under the hub's id if it came through the hub."""
+    """If an event of AWS Health came through a hub, the release stored the event under the hub's id."""
     later = "2026-11-24T00:00:00Z"
     health = recorded.event("health", time=later, detail__lastUpdatedTime="Tue, 24 Nov 2026 00:00:00 GMT")
     (of_hub,) = [one["Id"] for one in hubs.as_asff(health)["detail"]["findings"]]

@@ -344,7 +344,7 @@ def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path
 def test_a_write_during_verify_is_not_a_violation(table: Table, tmp_path: Path) -> None:
     """A second writer changes the table between two reads of the command.
 
-    The reads are those of an incident and its changes, or those of a number and its incident.
+    The two reads are of an incident and its changes, or of a number and its incident.
     """
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     writes = 0

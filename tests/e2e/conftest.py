@@ -47,8 +47,9 @@ WITHIN = 180  # the limit in seconds from a write until its metrics appear
 
 @pytest.fixture(scope="session")
 def computed(stack: Checkout) -> Iterator["Future[Caller]"]:
-    """Yield the future of a caller. It completes when the schedule has computed the two incidents of the caller's
-    tenant.
+    """Yield the future of a caller.
+
+    The future completes when the schedule has computed the two incidents of the caller's tenant.
 
     Nothing else starts this computation, and the schedule may need more than a minute. So suites that run before
     test_metrics.py request this fixture, but do not wait for the result.

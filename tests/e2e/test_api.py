@@ -205,7 +205,10 @@ def test_each_request_logs_one_json_object_without_the_request_s_content(stack: 
     }  # fmt: skip
 
     def read() -> tuple[str, list[dict[str, Any]]] | None:
-        """Return the logs and the tenant's lines, once the last line has arrived. It may arrive after its answer."""
+        """Return the logs and the tenant's lines, once the last line has arrived.
+
+        A line may arrive later than the answer to its request.
+        """
         logs = stack.answer("logs")
         lines = [json.loads(line.split(" ", 2)[2]) for line in logs.splitlines() if " {" in line]
         ours = [line for line in lines if line.get("tenant_id") == "umbrella"]

@@ -14,7 +14,10 @@ from tests.support.checkout import Checkout
 from tests.support.events import claims, http_event
 
 MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("*.py"))
-LIGHT = ["get_incident", "list_incidents", "list_incident_changes", "get_incident_metrics", "delete_incident"]
+LIGHT = [
+    "get_incident", "list_incidents", "list_incident_changes", "list_incident_updates", "get_incident_metrics",
+    "delete_incident",
+]  # fmt: skip
 REQUEST = http_event(
     path={"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6"}, content_type=None, caller=claims(),
 )  # fmt: skip

@@ -1,5 +1,7 @@
-"""Tests of the client's packages: an empty environment outside the repository installs the wheel and runs the client's
-own tests (client/tests) on the local stack, and the tests without a network (tests/client).
+"""Tests of the client's packages in an empty environment outside the repository.
+
+The environment installs the wheel. Then it runs the client's own tests (client/tests) on the local stack, and the tests
+without a network (tests/client).
 
 The tests run with the oldest libraries that the client accepts, and with the newest.
 """
@@ -40,7 +42,7 @@ def run(*command: str | Path, cwd: Path, **more: str) -> str:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the source distribution, and the wheel from it; return their folder."""
+    """Build the source distribution, and build the wheel from the source distribution; return the folder of both."""
     folder = tmp_path_factory.mktemp("dist")
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
     shutil.copytree(CHECKOUT / "client", folder / "client", ignore=ignored)

@@ -212,7 +212,7 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
     assert sum(path.is_dir() for path in unpacked.iterdir()) <= most
     promise(
         "A new local stack answers a burst of calls",
-        f"{BURST} creates at once: {BURST} answers 201. At most {limit} ran at the same time",
+        f"{BURST} creates were sent at once: {BURST} were answered with 201. At most {limit} ran at the same time",
     )
 
 

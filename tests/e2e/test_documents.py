@@ -67,7 +67,7 @@ def test_the_call_of_the_readme_gives_the_answer_that_it_shows(stack: Checkout) 
 def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -> None:
     (answer,) = documents.blocks(documents.PAGES["api.md"], "json")
 
-    nothing, complete, created, got, updated, deleted, listed, changes = run_each(stack, "api.md")
+    nothing, complete, created, got, updated, edited, deleted, listed, changes, updates = run_each(stack, "api.md")
 
     assert nothing == ""
     assert list(json.loads(complete)) == list(json.loads(answer))
@@ -75,11 +75,13 @@ def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -
     assert (created, "304 Not Modified" in got, 'etag: "1"' in got) == ("", True, True)
     incident = json.loads(updated)
     assert (incident["status"], incident["owner_id"], incident["tags"]) == ("investigating", "team-red", [])
+    assert json.loads(edited)["tags"] == ["gdpr", "physical"]
     restored = json.loads(deleted)
     assert (restored["id"], restored["is_deleted"]) == (incident["id"], False)
     assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
     actions = [one["action"] for one in json.loads(changes)["items"]]
-    assert actions == ["created", "updated", "deleted", "restored"]
+    assert actions == ["created", "updated", "updated", "deleted", "restored"]
+    assert list(json.loads(updates)) == ["items", "next_cursor", "caught_up"]
 
 
 def test_the_example_of_the_metrics_page_runs(stack: Checkout) -> None:

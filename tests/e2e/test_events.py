@@ -88,7 +88,8 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         made = until(partial(by_title, stack, finding.title, tenant))
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
-        # For Security Hub, another hub's event for the same finding may have arrived first.
+        # Both versions of Security Hub report the same findings. The incident has the severity and the time of the
+        # event that arrived first. So do not compare them.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
     if not any(isinstance(one, Finding) and is_taken(one) for one in wanted):

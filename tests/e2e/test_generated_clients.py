@@ -77,7 +77,8 @@ def refused(call, *arguments, **values):
 
 began = datetime(2026, 11, 19, 23, 30, 0, 125000, timezone(timedelta(hours=-5, minutes=-30)))
 made = api.create_incident(o.NewIncident(title="Only a title", occurred_at=began))
-patched = api.update_incident(made.id, o.IncidentPatch(severity="high", tags=["a"]), if_match=f'"{made.version}"')
+wanted = o.IncidentPatch(severity="high", tags=o.IncidentPatchTags(["a"]))  # a list or its edits, in a class of its own
+patched = api.update_incident(made.id, wanted, if_match=f'"{made.version}"')
 listed = api.list_incidents(created_from=datetime(2026, 11, 20, 10, tzinfo=UTC), severity=["high"], limit=100)
 later = api.list_incidents(created_from=datetime(2998, 1, 1, 12, tzinfo=timezone(timedelta(hours=1))))
 earlier = api.list_incidents(created_to=datetime(1999, 1, 1, tzinfo=timezone(timedelta(hours=-9, minutes=-30))))

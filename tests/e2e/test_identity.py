@@ -6,8 +6,8 @@ trigger and signs the result. Its gateway fetches the pool's keys.
 The emulator lacks some features, so no test covers them: a second factor, the rule that only administrators create
 users, a client's writable attributes, and the permission to call the trigger.
 
-There is also no test of a refresh at the token endpoint. There the emulator passes no attributes to the trigger, so the
-trigger refuses. The tests cover the other way to refresh.
+There is also no test of a refresh at the token endpoint. At this endpoint, the emulator passes no attributes to the
+trigger, so the trigger refuses to add a tenant. The tests refresh tokens in the other way, through the API of Cognito.
 """
 
 import json

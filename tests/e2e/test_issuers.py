@@ -1,6 +1,7 @@
 """Signed tokens of each issuer's form, through the local gateway, with the parameters that docs/tokens.md gives.
 
-The development issuer's key signs them. A second API of the same stack has each issuer's parameters in turn.
+The development issuer's key signs the tokens. A second API of the same stack has the parameters of one issuer after
+another.
 """
 
 import time

@@ -170,7 +170,7 @@ def test_try_it_out_finds_something_at_the_first_press(
 
 
 def test_the_browser_refuses_and_reports_a_foreign_script(stack: Checkout, tmp_path: Path) -> None:
-    """Shows that the test of the page can fail: the browser applies the page's policy and reports refusals."""
+    """Shows that the test of the page would notice a foreign script: the browser refuses and reports the script."""
     page = stack.caller(None).get("/docs")
     planted = tmp_path / "planted.html"
     # A policy in a meta element may not contain frame-ancestors.

@@ -22,7 +22,7 @@ STAMPED = {"id", "created_at", "updated_at", "version", "deleted_at"}
 
 
 def rows(file: Path, first: int, last: int) -> None:
-    """Write an import file. Together, its rows have and lack every field that a create may have."""
+    """Write an import file. Each field that a create may have is set in some rows and missing in others."""
     chance = random.Random(20261123)
     with file.open("w", encoding="utf-8") as lines:
         for n in range(first, last):

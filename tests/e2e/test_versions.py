@@ -80,18 +80,19 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
     started.append(scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]["Arn"])
     integrations = stack.client("apigatewayv2").get_integrations(ApiId=stack.api_id)["Items"]
     started += [one["IntegrationUri"].removesuffix("/invocations") for one in integrations]
-    assert len(started) == 2 + 2 + 1 + 9
+    assert len(started) == 2 + 2 + 1 + 10
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 
 def test_a_deployment_of_parameters_alone_publishes_only_the_functions_that_use_them(
     pool: Pool, caller: Caller
 ) -> None:
-    """With rotated cursor keys, as in docs/runbooks/keys.md, and a claim's name, which no version's description has.
+    """The deployment rotates the cursor keys, as in docs/runbooks/keys.md, and changes the name of the scopes' claim.
 
-    With this name, only the functions check scopes.
+    No version's description contains this name. Because of the name, only the functions check scopes, and not the
+    gateway.
     """
-    rotated = {"list_incidents", "list_incident_changes"}
+    rotated = {"list_incidents", "list_incident_changes", "list_incident_updates"}
     changed = {operation_name(name) for name in operations()}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 

@@ -2,7 +2,7 @@
 
 The faults are injected where botocore sends a request to the network. If the name of a fault's kind ends in
 ``_BEFORE``, the table does not receive the request. If the name ends in ``_AFTER``, the table has already committed the
-request. The function cannot tell which of them happened.
+request. The function gets the same error in both cases.
 """
 
 import json
@@ -83,7 +83,8 @@ class Faults:
         self.injected += 1
         if kind in _AFTER:
             told = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
-            # Either the table committed the request, or a condition refused it. The function does not learn which.
+            # Either the table committed the request, or a condition refused it. The function does not learn which of
+            # the two happened.
             assert told.status_code in (200, 400)
         match kind:
             case Kind.THROTTLE:

@@ -10,6 +10,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import update_incident
 from incidents.edges import http
@@ -24,6 +25,7 @@ from tests.support.events import (
     list_event,
     metrics_event,
     patch_event,
+    updates_event,
 )
 
 Event = dict[str, Any]
@@ -38,7 +40,8 @@ class Scenario(NamedTuple):
     handler: http.Handler
     # Returns the event, from the caller's claims and the id of the existing incident.
     event: Callable[[dict[str, str], str], Event]
-    changes: int  # the number of all changes after one run
+    # The incident's number of changes after the request ran once.
+    changes: int
     incidents: int = 1
     statuses: tuple[int, ...] = (200,)
     deleted: bool = False  # true if the existing incident is deleted before the request
@@ -78,6 +81,7 @@ SCENARIOS = {
         update_incident.handler, lambda who, one: patch_event(one, {"is_deleted": False}, caller=who), 3, deleted=True
     ),
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
+    "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
     "list changes": Scenario(
         list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
     ),

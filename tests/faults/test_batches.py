@@ -1,4 +1,4 @@
-"""Tests that a slow or poisonous message of a batch costs its neighbors nothing, and never disappears."""
+"""Tests that a slow or invalid message does not affect the other messages of its batch, and is never lost."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -16,14 +16,14 @@ from tests.support import templates
 from tests.support.queues import sqs_event
 
 FINDINGS, DEAD_LETTERS = "https://sqs.example/findings", "https://sqs.example/dead-letters"
-TIMEOUT = 60.0  # of the function, in seconds
+TIMEOUT = 60.0  # the function's timeout in seconds
 
 Sent = list[dict[str, Any]]
 
 
 @pytest.fixture
 def sent(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
-    """Yield the messages that the function sends. ``Refused`` as a body makes SQS fail."""
+    """Yield the messages that the function sends. SQS refuses a message with the body ``Refused``."""
     monkeypatch.setenv("FINDINGS_URL", FINDINGS)
     monkeypatch.setenv("DEAD_LETTERS_URL", DEAD_LETTERS)
     queues.client.cache_clear()
@@ -42,7 +42,11 @@ def sent(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
 
 
 class Batch:
-    """Calls the function with a batch. ``work`` handles a body; ``begun`` has the bodies, and the time of each."""
+    """Calls the function with a batch.
+
+    ``work`` handles the body of a message. ``begun`` maps each body that reached ``work`` to the seconds that were left
+    for its message.
+    """
 
     def __init__(self, clock: Clock, work: Callable[[str], list[str]]) -> None:
         self._clock, self.begun = clock, dict[str, float]()

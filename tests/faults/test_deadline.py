@@ -51,7 +51,7 @@ def test_an_answer_is_in_time_for_any_delays_and_faults(
     assert statuses <= {*scenario.statuses, 503}
     assert len(statuses) > 1, "some requests must succeed, and some must fail"
     promise(
-        "A slow or failing table is answered with 503 before the function's timeout",
+        "If the table is slow or fails, the API answers with 503 before the function's timeout",
         f"{SEQUENCES} random sequences of delays and faults were tried for each of {len(FIGURES)} requests: the "
         f"slowest answer came after {max(FIGURES.values()):.1f} s of at most {FUNCTION_SECONDS} s on a simulated clock",
     )

@@ -103,7 +103,7 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
         else:
             answer = under_fault(scenario.handler, event, clock, plan)
             status = answer["statusCode"]
-            # Only a transaction can meet this kind of fault, and no transaction follows.
+            # This kind of fault happens only to transactions, and the request makes no further transaction.
             if not plan.hits:
                 continue
         waited = clock.seconds - started
@@ -125,13 +125,13 @@ def test_the_invariants_hold_after_every_fault_at_every_call(
     assert busy > 0, "some of these faults must reach the caller as a 503"
     promise(
         "A fault at any call leaves the table consistent",
-        f"{len(FIGURES)} faults of {len(Kind)} kinds were injected, once and lasting, at every call of "
-        f"{len({figure[0] for figure in FIGURES})} requests: 0 invariants were broken",
+        f"{len(FIGURES)} faults of {len(Kind)} kinds were injected, once and lasting, at every call to the "
+        f"table during {len({figure[0] for figure in FIGURES})} requests: 0 rules for stored items were broken",
     )
     promise(
-        "A table that hangs is answered with 503 before the function's timeout",
-        f"Any one call to the table hangs: the slowest answer came after {max(FIGURES.values()):.1f} s of at most "
-        f"{FUNCTION_SECONDS} s on a simulated clock",
+        "If the table hangs, the API answers with 503 before the function's timeout",
+        f"In each request, one call to the table hangs: the slowest answer came after {max(FIGURES.values()):.1f} s "
+        f"of at most {FUNCTION_SECONDS} s on a simulated clock",
     )
 
 

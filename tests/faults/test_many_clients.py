@@ -32,7 +32,7 @@ SEED = 20261123
 
 
 def work(client: int, run: int, notes: Path) -> None:
-    """Run one client, starting where the notes of its last run end."""
+    """Run one client. It continues its last run, because the file ``notes`` records its requests and answers."""
     client_module.client.cache_clear()  # a process must not share a connection with its parent
     random = Random(f"{SEED} {client} {run}")
     lasting: dict[int, Kind] = {}
@@ -128,7 +128,8 @@ def test_no_acknowledged_create_is_lost_or_duplicated(
     assert unknown > ended > 0
     promise(
         "No acknowledged write is lost or duplicated",
-        f"{CLIENTS} clients with {CREATES:,} creates each; {faults:,} faults injected, {ended} processes killed, "
-        f"{unknown} unknown outcomes resolved by a retry: {len(lost)} creates were lost and {len(doubled)} duplicated. "
+        f"{CLIENTS} clients each sent {CREATES:,} creates. {faults:,} faults were injected, and {ended} processes were "
+        f"killed. {unknown} outcomes were unknown until a retry: "
+        f"{len(lost)} creates were lost and {len(doubled)} duplicated. "
         f"All {len(stored):,} incidents have different numbers, and each incident has its first change",
     )

@@ -1,11 +1,11 @@
 """Tests that no finding is lost or duplicated in a storm of findings, while processes end again and again.
 
-The findings are shuffled. Some findings come twice, some come through another hub, and invalid events are among them.
-So are hostile neighbors, which are built to be slow, oversized or malformed. As in a queue, every message is delivered
-again until a worker has handled it. At the end, each true finding is one incident, also one with hostile texts. All
-other events are in the dead letters with a reason. Nothing else was written.
+The findings are shuffled. Some findings come twice, and some come through another hub. Invalid events are mixed with
+the findings. So are hostile events, which are built to be slow, oversized or malformed. As in a queue, every message is
+delivered again until a worker has handled it. At the end, each true finding is one incident, even if the finding has
+hostile texts. All other events are in the dead letters with a reason. Nothing else was written.
 
-A flood of one tenant is also shown: the messages of another tenant that wait behind it.
+Another test measures how long a flood of one tenant's messages delays the messages of another tenant.
 """
 
 import itertools
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 EVENTS = scale.of(short=1_000, full=10_000)
 ENDS = scale.of(short=10, full=100)
-# The share of processes that end at a dead letter. All others end at a call to the table.
+# The share of processes that end when they send a dead letter. All others end at a call to the table.
 AT_A_DEAD_LETTER = 0.2
 WORKERS = 4
 SEED = 20261123
@@ -73,8 +73,10 @@ def poison(n: int) -> object:
 
 
 def hostile(n: int) -> object:
-    """Return an event that is built to be slow, oversized or malformed, and can never succeed. It is never large alone:
-    SQS takes at most 1 MiB."""
+    """Return an event that is built to be slow, oversized or malformed, and can never succeed.
+
+    Its size is below SQS's limit of 1 MiB.
+    """
     flag = f"\U0001f3f4{chr(0xE0067) * 20_000}\U000e007f"
     alert = event("alert_escalated", id=f"hostile-{n}", source="unknown.producer")
     return (
@@ -91,7 +93,7 @@ def hostile(n: int) -> object:
 
 
 def slow_but_true(n: int) -> dict[str, Any]:
-    """Return a true finding whose texts are built to be slow and oversized. Its title ends the same as a finding's."""
+    """Return a true finding whose texts are built to be slow and oversized. Its title is an ordinary one."""
     account = sorted(ACCOUNTS)[n % 2]
     flag = f"\U0001f3f4{chr(0xE0067) * 10_000}\U000e007f"
     return event(
@@ -135,7 +137,7 @@ def drawn_end(random: Random) -> End:
 
 
 def work(bodies: list[str], notes: Path, dead_letters: Path, end: End | None) -> None:
-    """Handle the bodies that are not yet in the notes, ten at a time.
+    """Handle the bodies that the file ``notes`` does not record as handled, ten at a time.
 
     If ``end`` is given, the process ends at this point.
     """
@@ -229,10 +231,10 @@ def test_each_true_finding_becomes_exactly_one_incident(
     assert ended == ENDS
     promise(
         "Each true finding is exactly one incident, and none is lost",
-        f"{len(bodies):,} events ({EVENTS * 20 // 100:,} duplicates, {EVENTS * 10 // 100:,} from a second hub, "
-        f"{len(poisoned)} invalid; {EVENTS * 2 // 100} of all are slow, oversized or malformed), {ended} processes "
-        f"killed: {true:,} findings became {kinds['INCIDENT']:,} "
-        f"incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
+        f"{len(bodies):,} events arrived, and {ended} processes were killed. {EVENTS * 20 // 100:,} events were exact "
+        f"duplicates, {EVENTS * 10 // 100:,} reported a known finding through a second service, and {len(poisoned)} "
+        f"were invalid. {EVENTS * 2 // 100} of all events were slow, oversized or malformed: {true:,} findings became "
+        f"{kinds['INCIDENT']:,} incidents, and all {len(poisoned)} invalid events are dead letters with a reason",
     )
 
 
@@ -243,9 +245,10 @@ FLOOD, QUIET = 400, 10
 def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batch(
     clock: Clock, promise: Callable[[str, str], None]
 ) -> None:
-    """One of ten messages of the flood hangs, so each batch before the quiet tenant's takes one share.
+    """In each batch of the flood, one of ten messages hangs and uses its complete share of the time.
 
-    In a fair queue, SQS delivers the quiet tenant's messages first. The test plays that order; SQS itself is not here.
+    A fair queue of SQS delivers the quiet tenant's messages first. The test has no queue, so it gives the messages to
+    the function in this order, too.
     """
     flood, quiet = [f"flood {n}" for n in range(FLOOD)], [f"quiet {n}" for n in range(QUIET)]
     done: dict[str, float] = {}
@@ -279,8 +282,9 @@ def test_a_flood_of_one_tenant_delays_another_by_at_most_one_share_for_each_batc
     assert behind <= (FLOOD // 10 + 1) * one_batch
     assert fair <= one_batch
     promise(
-        "A flood of one tenant's findings delays another tenant's by a bounded time",
-        f"{FLOOD} messages, one of ten of which hangs, lie before {QUIET} of a quiet tenant. With one batch at a time, "
-        f"the quiet tenant's last finding is an incident after {behind:.0f} s on a simulated clock, and after "
-        f"{fair:.1f} s if the queue delivers the quiet tenant's messages first",
+        "A flood of one tenant's findings delays another tenant's findings by a limited time",
+        f"A queue has {FLOOD} messages of one tenant. Every tenth message hangs. Behind them are {QUIET} messages of a "
+        "second tenant. One batch runs at a time: the last finding of the second tenant becomes an incident after "
+        f"{behind:.0f} s on a simulated clock. If the queue delivers the messages of the second tenant first, that "
+        f"finding becomes an incident after {fair:.1f} s",
     )

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import grc_client
@@ -228,6 +230,107 @@ def test_a_list_fails_if_its_cursor_repeats(incidents: Both) -> None:
     incidents.gateway.answers_instead = httpx2.Response(200, json={"items": [], "next_cursor": "again"})
     with pytest.raises(grc_client.UnexpectedAnswer, match="never end"):
         incidents.everything(incidents.client.grc.incidents.list(cursor="again"))
+
+
+def test_a_follower_receives_every_change_and_goes_on_at_its_cursor(incidents: Both) -> None:
+    first, second = (incidents.create(title=title) for title in ("1", "2"))
+    follower = incidents.client.grc.incidents.follow(every=None)
+    assert incidents.everything(follower) == [first, second]
+
+    changed = incidents.update(first.id, title="changed")
+    incidents.delete(second.id)
+    later = incidents.everything(incidents.client.grc.incidents.follow(cursor=follower.cursor, every=None))
+
+    assert later[0] == changed
+    assert [(one.id, one.is_deleted) for one in later] == [(first.id, False), (second.id, True)]
+    assert incidents.everything(follower) == later, "a follower that is asked again goes on, too"
+    assert incidents.everything(follower) == []
+    since = incidents.client.grc.incidents.follow(since=changed.updated_at, every=None)
+    assert incidents.everything(since) == later
+
+
+def test_a_follower_s_cursor_moves_only_when_all_of_a_page_was_received(
+    incidents: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [incidents.create(title=str(n)) for n in range(3)]
+    monkeypatch.setattr("grc_client.raw.calls.UPDATES_LIMIT", 2)
+    cursors: list[str | None] = []
+
+    async def asynchronously(follower: Any) -> None:
+        async for _ in follower:
+            cursors.append(follower.cursor)
+
+    follower = incidents.client.grc.incidents.follow(every=None)
+    if hasattr(follower, "__iter__"):
+        for _ in follower:
+            cursors.append(follower.cursor)
+    else:
+        incidents.wait(asynchronously(follower))
+
+    assert cursors[:2] == [None, None]
+    rest = incidents.client.grc.incidents.follow(cursor=cursors[2], every=None)
+    assert incidents.everything(rest) == [made[2]]
+
+
+def test_a_follower_that_has_caught_up_waits_and_asks_again(incidents: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pauses = [incidents.create(title="0")], []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        made.append(Incident.model_validate_json(incidents.gateway.create(title=str(len(pauses)))))
+
+    async def pause_asynchronously(seconds: float) -> None:
+        pause(seconds)
+
+    monkeypatch.setattr("grc_client.raw.time", SimpleNamespace(sleep=pause))
+    monkeypatch.setattr("grc_client.raw.asyncio", SimpleNamespace(sleep=pause_asynchronously))
+    follower = incidents.client.grc.incidents.follow(every=7)
+
+    async def three() -> list[str]:
+        found: list[str] = []
+        async for incident in follower:
+            found.append(incident.id)
+            if len(found) == 3:
+                break
+        return found
+
+    is_blocking = hasattr(follower, "__iter__")
+    seen = [one.id for one in islice(follower, 3)] if is_blocking else incidents.wait(three())
+    assert seen == [one.id for one in made]
+    assert pauses == [7, 7]
+
+
+def test_a_cursor_after_a_restore_raises_an_error_that_says_start_again(
+    incidents: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = incidents.client.grc.incidents.follow(every=None)
+    assert incidents.everything(follower) == []
+    monkeypatch.setenv("TABLE_NAME", "restored")
+    with pytest.raises(grc_client.CursorGone, match="Start again"):
+        incidents.everything(follower)
+
+
+def test_a_follower_s_raw_responses_are_its_pages(incidents: Both) -> None:
+    made = incidents.create(title="1")
+    (answer,) = incidents.everything(incidents.client.grc.incidents.with_raw_response.follow(every=None))
+    page = answer.parse()
+    assert isinstance(page, grc_client.Updates)
+    assert (page.items, page.caught_up) == ((made,), True)
+    assert page.next_cursor.encode() in answer.body
+
+
+@pytest.mark.parametrize("wrong", [{"since": "2026-01-01T00:00:00Z", "cursor": "x"}, {"every": 0}, {"every": -1}])
+def test_a_follower_that_could_not_run_is_refused_at_once(incidents: Both, wrong: dict[str, Any]) -> None:
+    for methods in (incidents.client.grc.incidents, incidents.client.grc.incidents.with_raw_response):
+        with pytest.raises(ValueError, match=r"since or cursor|every"):
+            methods.follow(**wrong)
+    assert incidents.gateway.requests == []
+
+
+def test_an_answer_without_a_cursor_ends_a_follower_with_an_error(incidents: Both) -> None:
+    incidents.gateway.answers_instead = httpx2.Response(200, json={"items": [], "next_cursor": None, "caught_up": True})
+    with pytest.raises(grc_client.UnexpectedAnswer):
+        incidents.everything(incidents.client.grc.incidents.follow())
 
 
 def test_each_refusal_raises_its_own_error(incidents: Both) -> None:

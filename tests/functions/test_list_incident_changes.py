@@ -5,7 +5,7 @@ import boto3
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
-from incidents import queries
+from incidents.domain import wire_form
 from list_incident_changes import handler as list_changes
 from update_incident import handler as update
 
@@ -151,7 +151,7 @@ def test_a_change_above_the_page_s_size_limit_is_alone_on_its_page(monkeypatch: 
     incident_id = created()["id"]
     for n in range(3):
         patch(incident_id, {"title": f"title {n}"})
-    monkeypatch.setattr(queries, "PAGE_BYTES", 1)
+    monkeypatch.setattr(wire_form, "PAGE_BYTES", 1)
 
     seen: list[int] = []
     cursor = None

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
-from incidents import queries
+from incidents.domain import wire_form
 from list_incidents import handler as list_
 
 from tests.support.events import Context, claims, create_event, delete_event, http_event, list_event
@@ -417,11 +417,11 @@ def test_a_page_of_incidents_ends_at_the_size_limit(monkeypatch: pytest.MonkeyPa
     made = make(3)
     document = json.dumps(page()["items"][0], separators=(",", ":"))
     size = len(json.dumps(document))  # the size of the incident as sent: a JSON text inside a JSON envelope
-    monkeypatch.setattr(queries, "PAGE_BYTES", 2 * size)
+    monkeypatch.setattr(wire_form, "PAGE_BYTES", 2 * size)
 
     first = page()
     assert ids(first) == made[:0:-1]
     assert len(json.dumps(first["items"][0], separators=(",", ":"))) < size
     assert ids(page(cursor=first["next_cursor"])) == made[:1]
-    monkeypatch.setattr(queries, "PAGE_BYTES", 1)
+    monkeypatch.setattr(wire_form, "PAGE_BYTES", 1)
     assert len(page()["items"]) == 1

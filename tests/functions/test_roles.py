@@ -20,6 +20,7 @@ from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
+from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
 from schedule_metrics import handler as schedule_metrics
 from update_incident import handler as update
@@ -38,6 +39,7 @@ from tests.support.events import (
     patch_event,
     record,
     stream_event,
+    updates_event,
 )
 from tests.support.incidents import item
 from tests.support.queues import sqs_event
@@ -58,6 +60,9 @@ def needed(operation: str, params: dict[str, Any]) -> set[Grant]:
         case "TransactWriteItems":
             members = [member for write in params["TransactItems"] for member in write.items()]
             return set().union(*(needed(f"{kind}Item", write) for kind, write in members))
+        case "BatchGetItem":
+            reads = [key["pk"] for one in params["RequestItems"].values() for key in one["Keys"]]
+            return {(f"dynamodb:{operation}", "table", pattern(partition["S"])) for partition in reads}
         case "Query":
             values = params["ExpressionAttributeValues"]
             partition = values.get(":partition") or values[":pk"]
@@ -143,6 +148,9 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             delete(delete_event(incident_id), Context)
         case "list_incident_changes":
             list_changes(changes_event(incident_id), Context)
+        case "list_incident_updates":
+            list_updates(updates_event(), Context)
+            list_updates(updates_event(app), Context)
         case "ingest_finding":
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("111122223333", "acme")
             give_numbers_again()
@@ -193,8 +201,9 @@ def test_each_role_grants_exactly_what_its_function_uses(
     SHOWN[function] = len(used)
     promise(
         "Each function has exactly the permissions that it uses",
-        f"{len(SHOWN)} roles have {sum(SHOWN.values())} permissions (an action, a table or index, and a kind of "
-        f"partition): {len(unused)} are granted but not used, and {len(ungranted)} are used but not granted",
+        f"{len(SHOWN)} roles have {sum(SHOWN.values())} permissions. Each permission is for one action on one kind of "
+        f"partition of the table or of an index: {len(unused)} are granted but not used, and {len(ungranted)} are used "
+        "but not granted",
     )
 
 

@@ -101,7 +101,7 @@ def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table
 
 
 def test_a_patch_away_from_the_upcast_value_and_back_stores_the_new_form(table: str) -> None:
-    """The page's way to store every document in the new form, before lists filter by the new field."""
+    """The page uses these two patches to store every document in the new form, before lists filter by the new field."""
     by_a_tool = created(TOOL)
     before = stored(table, by_a_tool)
 

@@ -92,7 +92,7 @@ def test_one_error_names_odd_texts_together_with_other_bad_values() -> None:
     assert set(named(problem)) == {"/title", "/tags/0", "/tags/1", "/severity", "/owner_id"}
 
 
-# --- what is stored stays readable and patchable
+# --- stored values stay readable and patchable
 
 OLD: dict[str, Any] = {
     "title": " ", "category": "", "owner_id": "a\u200b", "source": "\x00", "description": "M\ufffdnchen \x00",
@@ -139,7 +139,7 @@ def test_a_field_may_keep_the_characters_that_it_has(table: str, values: dict[st
     assert patched(older(table, **OLD), values)[0] == status
 
 
-# --- bounds, and equal tags
+# --- limits, and equal tags
 
 
 def test_an_arn_and_an_official_finding_type_fit_whole() -> None:

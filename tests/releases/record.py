@@ -263,9 +263,10 @@ def everything() -> list[Item]:
 
 
 def questions(items: list[Item]) -> Iterator[Question]:
-    """Yield all questions to the table: two for each incident, and three for each caller.
+    """Yield all questions to the table.
 
-    They ask for the incident and its changes, and for two lists and the metrics of the caller.
+    The two questions for each incident are the incident and its changes. The three questions for each caller are two
+    lists and the metrics.
     """
     callers = {caller["tenant"]: caller for caller in (ACME, GLOBEX)}
     for item in items:

@@ -14,6 +14,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import pytest
 import update_incident
@@ -51,6 +52,7 @@ class Before(NamedTuple):
     other: str  # the id of acme's incident that the attacking application created
     list_cursor: str  # the cursor of acme's list
     changes_cursor: str  # the cursor of the victim's trail
+    updates_cursor: str  # the cursor of acme's updates
 
 
 class Attacked(NamedTuple):
@@ -69,6 +71,7 @@ OPERATIONS = {
     "update_incident": Attacked(update_incident.handler, {"title": "of the attacker"}),
     "delete_incident": Attacked(delete_incident.handler, done=204),
     "list_incident_changes": Attacked(list_incident_changes.handler),
+    "list_incident_updates": Attacked(list_incident_updates.handler, has_path=False),
     "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
 }
 
@@ -129,6 +132,15 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
         "forged cursor": lambda world: Attempt(
             400, OUTSIDER, world.own, f"limit=1&cursor={world.changes_cursor}"
         )
+    },
+    "list_incident_updates": {
+        "another tenant's id": lambda world: Attempt(400, OUTSIDER, query="tenant_id=acme"),
+        "another application's id": lambda world: Attempt(400, OTHER_APP, query="app_id=soc-portal"),
+        "no claim": lambda world: Attempt(403, NOBODY),
+        "malformed claim": lambda world: Attempt(403, MALFORMED),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, query=f"limit=1&cursor={world.updates_cursor}"),
+        "forged incident number": lambda world: Attempt(400, OUTSIDER, query="incident_number=IR-1"),
+        "another tenant's idempotency key": lambda world: Attempt(200, OUTSIDER, headers=KEY),
     },
     "get_incident_metrics": {
         "another tenant's id": lambda world: Attempt(400, OUTSIDER, query="tenant_id=acme"),
@@ -200,7 +212,10 @@ def world(calls: list[str], form: Form) -> Before:
     keyed = Attempt(201, PERSON, body=BODY, headers=KEY)
     assert send("create_incident", keyed)["statusCode"] == 201
     send("update_incident", Attempt(200, PERSON, victim, body={"owner_id": "ada"}))
-    made = Before(victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim))
+    made = Before(
+        victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim),
+        cursor("list_incident_updates"),
+    )  # fmt: skip
     calls.clear()
     return made
 
@@ -243,7 +258,7 @@ def test_no_attack_on_an_operation_reaches_foreign_data(
     promise(
         "Nobody reaches another tenant's or another application's incidents",
         f"{len(SHOWN)} attacks were tried, {len(ATTACKS)} on each of {len(OPERATIONS)} operations: 0 got through. "
-        "A foreign id and an unknown id get the same 404, after the same calls",
+        "The id of a foreign incident and an unknown id get the same 404, after the same calls to the table",
     )
 
 
@@ -254,9 +269,10 @@ def test_a_tenant_whose_name_looks_alike_is_another_tenant(tenant: str, world: B
         if attacked.has_path:
             answer = send(operation, Attempt(404, look_alike, world.victim, body=attacked.body))
             assert answer["statusCode"] == 404
-    for query in ("", f"limit=1&cursor={world.list_cursor}"):
-        answer = send("list_incidents", Attempt(200, look_alike, query=query))
-        assert (answer["statusCode"], SECRET in answer["body"]) == (400 if query else 200, False)
+    for operation, sealed in (("list_incidents", world.list_cursor), ("list_incident_updates", world.updates_cursor)):
+        for query in ("", f"limit=1&cursor={sealed}"):
+            answer = send(operation, Attempt(200, look_alike, query=query))
+            assert (answer["statusCode"], SECRET in answer["body"]) == (400 if query else 200, False)
     made = send("create_incident", Attempt(201, look_alike, body=BODY | {"incident_number": "IR-1"}, headers=KEY))
     assert (made["statusCode"], json.loads(made["body"])["tenant_id"]) == (201, tenant), (
         "its numbers and keys are its own"
@@ -286,6 +302,19 @@ def test_an_application_s_list_has_only_its_own_incidents_for_any_filter(world: 
     ):  # fmt: skip
         page = json.loads(send("list_incidents", Attempt(200, OTHER_APP, query=query))["body"])
         assert [incident["id"] for incident in page["items"]] == [world.other]
+
+
+def test_an_application_s_updates_have_only_its_own_incidents(world: Before) -> None:
+    cursor = ""
+    for _ in range(3):
+        answer = send("list_incident_updates", Attempt(200, OTHER_APP, query=f"limit=1{cursor}"))
+        page = json.loads(answer["body"])
+        assert {incident["id"] for incident in page["items"]} <= {world.other}
+        cursor = f"&cursor={page['next_cursor']}"
+    assert (page["items"], page["caught_up"]) == ([], True)
+    for caller in (PERSON, PORTAL, OUTSIDER):
+        answer = send("list_incident_updates", Attempt(400, caller, query=f"limit=1{cursor}"))
+        assert answer["statusCode"] == 400
 
 
 def test_an_application_learns_only_that_a_number_of_its_tenant_is_in_use(world: Before) -> None:

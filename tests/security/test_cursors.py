@@ -1,7 +1,7 @@
 """Tests that a cursor is accepted only unchanged, and that it tells its bearer nothing.
 
-The tests try 10,000 changed cursors. Each of them is refused and reads nothing. They also decode what a bearer can
-decode of every cursor, and look for the incidents of others.
+The tests try 10,000 changed cursors. Each of them is refused and reads nothing. They also decode every cursor in all
+ways that are open to a bearer, and search the results for other people's incidents.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import pytest
 from create_incident import handler as create
@@ -48,6 +49,10 @@ def incident_id(calls: list[str]) -> str:
 
 def list_(query: str, caller: dict[str, str]) -> dict[str, Any]:
     return list_incidents.handler(http_event(query=query, caller=caller, content_type=None), Context)
+
+
+def updates(query: str, caller: dict[str, str]) -> dict[str, Any]:
+    return list_incident_updates.handler(http_event(query=query, caller=caller, content_type=None), Context)
 
 
 def changes(incident_id: str) -> List:
@@ -88,14 +93,14 @@ def tampered(random: Random, cursor: str, other: str) -> Iterator[str]:
 def test_a_changed_cursor_gives_400_and_reads_nothing(
     incident_id: str, calls: list[str], promise: Callable[[str, str], None]
 ) -> None:
-    lists: list[List] = [list_, changes(incident_id)]
+    lists: list[List] = [list_, changes(incident_id), updates]
     cursors = [cursor_of(read) for read in lists]
     for read, cursor in zip(lists, cursors, strict=True):
         assert read(f"limit=1&cursor={cursor}", claims())["statusCode"] == 200
     calls.clear()
 
     for turn, read in enumerate(lists):
-        cursors_made = tampered(Random(turn), cursors[turn], cursors[1 - turn])
+        cursors_made = tampered(Random(turn), cursors[turn], cursors[turn - 1])
         for _ in range(TAMPERS // len(lists)):
             changed = next(cursors_made)
             answer = read(f"limit=1&cursor={quote(changed, safe='')}", claims())
@@ -104,12 +109,12 @@ def test_a_changed_cursor_gives_400_and_reads_nothing(
     assert calls == []
     promise(
         "A changed cursor is answered with 400 and reads nothing",
-        f"{TAMPERS:,} changed cursors were sent: {len(calls)} calls to the table",
+        f"{TAMPERS:,} changed cursors were sent: they caused {len(calls)} calls to the table",
     )
 
 
 def test_a_cursor_works_only_for_its_own_list(incident_id: str, calls: list[str]) -> None:
-    page, history = cursor_of(list_), cursor_of(changes(incident_id))
+    page, history, newest = cursor_of(list_), cursor_of(changes(incident_id)), cursor_of(updates)
     other_incident = json.loads(create(create_event({"title": "other"}), Context)["body"])["id"]
     calls.clear()
 
@@ -123,6 +128,13 @@ def test_a_cursor_works_only_for_its_own_list(incident_id: str, calls: list[str]
         (changes(incident_id), f"cursor={page}", claims()),
         (changes(incident_id), f"cursor={history}", claims("globex")),
         (changes(other_incident), f"cursor={history}", claims()),
+        (updates, f"cursor={newest}", claims("globex")),
+        (updates, f"cursor={newest}", claims(app_id="soc-portal")),
+        (updates, f"cursor={newest}&since=2026-01-01T00:00:00Z", claims()),
+        (updates, f"cursor={page}", claims()),
+        (updates, f"cursor={history}", claims()),
+        (list_, f"cursor={newest}", claims()),
+        (changes(incident_id), f"cursor={newest}", claims()),
     ):
         assert read(query, caller)["statusCode"] == 400
     assert calls == []
@@ -134,14 +146,16 @@ def every_cursor(read: List, query: str, caller: dict[str, str]) -> list[str]:
     while True:
         page = read(query + (f"&cursor={cursors[-1]}" if cursors else ""), caller)
         assert page["statusCode"] == 200
-        cursor = json.loads(page["body"])["next_cursor"]
-        if cursor is None:
+        body = json.loads(page["body"])
+        if body["next_cursor"] is None:
             return cursors
-        cursors.append(cursor)
+        cursors.append(body["next_cursor"])
+        if body.get("caught_up"):
+            return cursors
 
 
 def decodings(cursor: str) -> Iterator[bytes]:
-    """Yield everything that somebody without the key can make of a cursor."""
+    """Yield every text that a person without the key can decode from a cursor."""
     yield cursor.encode()
     for cut in range(4):
         for padded in (cursor[cut:], cursor[cut:][::-1]):
@@ -150,7 +164,7 @@ def decodings(cursor: str) -> Iterator[bytes]:
 
 
 def told(incident_id: str) -> set[bytes]:
-    """Return the texts and bytes that would tell an incident's id, or the moment of its creation."""
+    """Return the texts and bytes that would reveal an incident's id or the moment of its creation."""
     made = ULID.from_str(incident_id.removeprefix("inc_"))
     moment = made.milliseconds
     return {
@@ -163,7 +177,8 @@ def told(incident_id: str) -> set[bytes]:
 def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
     service: str, monkeypatch: pytest.MonkeyPatch, promise: Callable[[str, str], None]
 ) -> None:
-    monkeypatch.setattr("incidents.storage.page_reader.ITEMS_READ", 2)  # a page then ends at others' incidents
+    monkeypatch.setattr("incidents.storage.page_reader.ITEMS_READ", 2)  # pages then end at incidents of other callers
+    monkeypatch.setattr("incidents.storage.feed_reader.ENTRIES_READ", 2)
     app, other = claims(app_id="soc-portal"), claims(app_id="scanner")
     ids = []
     for number in range(4):
@@ -179,17 +194,23 @@ def test_no_cursor_of_any_identity_tells_an_incident_or_a_moment(
         for n in range(2):
             update(patch_event(incident_id, {"title": f"changed {n}"}, caller=claims()), Context)
         cursors.append(every_cursor(changes(incident_id), "limit=1", claims()))
-    seen = [cursor for some in cursors for cursor in some]
+    of_updates = [
+        cursor
+        for caller in (app, other, claims(), claims("globex"))
+        for cursor in every_cursor(updates, "limit=1", caller)
+    ]
+    seen = [cursor for some in cursors for cursor in some] + of_updates
 
     found = [cursor for cursor in seen if any(secret in text for text in decodings(cursor) for secret in secrets)]
     assert found == []
-    assert len({len(cursor) for cursor in seen}) == 1
+    assert {len(cursor) for cursor in of_updates} == {128}
+    assert {len(cursor) for cursor in seen} == {86, 128}
     assert len(set(seen)) == len(seen) > 50
-    # At the bound of a read, a page is short, and its cursor is at an incident of somebody else.
+    # A page that reaches the limit of a read is short. Its cursor is at an incident that the caller may not read.
     assert any(not json.loads(list_(f"limit=1&include_deleted=true&cursor={cursor}", app)["body"])["items"]
                for cursor in every_cursor(list_, "limit=1&include_deleted=true", app))  # fmt: skip
     promise(
-        "A cursor tells nothing of what its bearer may not reach",
-        f"{len(seen)} cursors of 4 identities were decoded in {sum(1 for _ in decodings(seen[0]))} ways: 0 tell an id, "
-        "a part of an id or a moment",
+        "A cursor reveals nothing about incidents that its bearer may not reach",
+        f"{len(seen)} cursors of 4 identities were decoded in {sum(1 for _ in decodings(seen[0]))} ways: 0 reveal an "
+        "id, a part of an id or a time",
     )

@@ -55,6 +55,19 @@ CALLS: dict[str, Call] = {
     "query from a position in an index": lambda client, key: query(
         client, "TENANT#acme", ExclusiveStartKey={**OWN, "active_pk": key["pk"]}
     ),
+    "query of updates": lambda client, key: query(
+        client, key["pk"]["S"], "pk = :p AND updated_at BETWEEN :p AND :p", IndexName="by-updated"
+    ),
+    "query of updates from a position": lambda client, key: query(
+        client,
+        "TENANT#acme#INCIDENT",
+        "pk = :p AND updated_at BETWEEN :p AND :p",
+        ExclusiveStartKey={**key, "updated_at": {"S": "2026"}},
+    ),
+    "batch": lambda client, key: client.batch_get_item(RequestItems={"t": {"Keys": [OWN, key]}}),
+    "batch of two tables": lambda client, key: client.batch_get_item(
+        RequestItems={"t": {"Keys": [OWN], "ConsistentRead": True}, "u": {"Keys": [key]}}
+    ),
     "delete": lambda client, key: client.delete_item(TableName="t", Key=key),
     **{f"put with {name}": put_with(name) for name in sorted(keys.INDEX_ATTRIBUTES)},
     "transaction": lambda client, key: client.transact_write_items(
@@ -164,7 +177,10 @@ def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
         lambda client: client.execute_statement(Statement="SELECT * FROM t"),
         lambda client: client.batch_execute_statement(Statements=[]),
         lambda client: client.execute_transaction(TransactStatements=[]),
-        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [OWN]}}),
+        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [{"sk": OWN["sk"]}]}}),
+        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [OWN], "AttributesToGet": ["title"]}}),
+        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [OWN], "ProjectionExpression": "title"}}),
+        lambda client: client.batch_get_item(RequestItems={"t": {"Keys": [OWN]}}, ReturnConsumedCapacity="TOTAL"),
         lambda client: client.batch_write_item(RequestItems={"t": []}),
         lambda client: client.describe_table(TableName="t"),
         lambda client: client.put_item(TableName="t", Item={"sk": {"S": "x"}}),

@@ -37,14 +37,16 @@ ROOTS = (
     "infra/cli",
     "client/src",
 )
-OUR_OWN_TEXTS = {  # patterns that read only what this repository or a programmer wrote
+OUR_OWN_TEXTS = {  # patterns that read only texts of this repository or of its developers
     "infra/cli/incidents_cli/documents/openapi/operations.py", "infra/cli/incidents_cli/local/sam.py",
     "infra/cli/incidents_cli/local/routes.py", "infra/cli/incidents_cli/local/local_stack.py",
     "functions/incidents/storage/guard.py",
 }  # fmt: skip
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "split")
 SHORT = 50  # characters
-GROWTH = 2.6  # of the steps, for a text twice as long; a quadratic pattern has 4
+# For a text that is twice as long, a match may take GROWTH times as many steps. A quadratic pattern takes four times as
+# many steps.
+GROWTH = 2.6
 
 
 class Use(NamedTuple):
@@ -102,7 +104,10 @@ USES = uses()
 
 
 def grows(pattern: Pattern, how: str, text: Callable[[int], str]) -> bool:
-    """Return whether the steps grow faster than the text. A suspicion is confirmed with longer texts."""
+    """Return whether the steps grow faster than the text.
+
+    If they seem to, the function tries longer texts before it says so.
+    """
     how = how if how in ("fullmatch", "match", "search") else "findall"
     for short in (SHORT, 8 * SHORT):
         steps = pattern.steps(text(2 * short), how)
@@ -140,7 +145,7 @@ def test_the_counting_matcher_agrees_with_python() -> None:
 
 
 def counted_lines(call: Callable[[], object]) -> int:
-    """Return the lines of Python code that a call runs, also in generators and in what it calls."""
+    """Return how many lines of Python code a call runs, including lines of generators and called functions."""
     count = 0
 
     def trace(*_: object) -> Any:
@@ -160,7 +165,10 @@ def counted_lines(call: Callable[[], object]) -> int:
 
 
 class Counted:
-    """A pattern in a module that counts its steps instead of leaving them uncounted in C."""
+    """A replacement for a pattern in a module.
+
+    It counts the steps of each match, which Python's matcher in C does not do.
+    """
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
         self._pattern, self._counted, self.steps = pattern, Pattern(pattern), 0

@@ -1,7 +1,7 @@
 """Attacks on the local stack by pages in a browser and by other users of the machine. All use the real emulator.
 
-Most attacks try to create a function, because a function runs as the developer. Without the guard, a header that names
-the key ``test`` is enough, from any page, and a simple POST of any page deletes the complete stack.
+Most attacks try to create a function, because a function runs as the developer. Without the guard, any page can create
+a function with a header that names the key ``test``. Any page can also delete the complete stack with a simple POST.
 """
 
 import base64
@@ -29,7 +29,7 @@ from tests.support.checkout import PATH, Checkout
 
 FUNCTIONS = "/2015-03-31/functions"
 TRIED = Counter[str]()
-"""How many attacks the tests of this module have made, by the attacker."""
+"""The numbers of attacks that the tests of this module have made, by attacker."""
 SCRIPT = """
 const attacks = ATTACKS;
 const tell = (told) => { document.body.textContent = "told: " + JSON.stringify(told); };
@@ -46,7 +46,7 @@ def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
 
     def add(attacker: str, attacks: int) -> None:
         TRIED[attacker] += attacks
-        each = ", ".join(f"{who} {number}" for who, number in TRIED.items())
+        each = "; ".join(f"{who}: {number}" for who, number in TRIED.items())
         promise(
             "Only a holder of the local stack's key reaches its control plane",
             f"{TRIED.total()} attacks were tried ({each}): 0 got through",
@@ -57,7 +57,7 @@ def count(promise: Callable[[str, str], None]) -> Callable[[str, int], None]:
 
 @pytest.fixture
 def role(stack: Checkout, aws: Callable[[str], Any]) -> str:
-    """Return a role of the stack, without which no function can be created."""
+    """Return a role of the stack, because a new function needs a role."""
     name = stack.status["functions"]["create_incident"]
     found: str = aws("lambda").get_function_configuration(FunctionName=name)["Role"]
     return found
@@ -132,7 +132,7 @@ def test_an_sdk_with_another_key_gets_an_error_that_says_what_to_do(
 
 def test_the_key_of_a_function_cannot_be_computed_from_its_name(stack: Checkout, aws: Callable[[str], Any]) -> None:
     """The emulator derives the id of a function's key from the ARNs of the function and of its role."""
-    stack.caller(stack.token("acme")).get()  # the function has a worker then, and so a key
+    stack.caller(stack.token("acme")).get()  # this call starts a worker of the function, which gets a key
     found = aws("lambda").get_function_configuration(FunctionName=stack.status["functions"]["list_incidents"])
     digest = hashlib.sha256(f"{found['FunctionArn']}:{found['Role']}".encode()).hexdigest()
     computed: Any = boto3.Session(f"ASIA{digest[:16].upper()}", "x", region_name="us-east-1")
@@ -232,9 +232,10 @@ def test_a_page_of_another_origin_reaches_only_the_api(
 
     answers = told(page)
     assert len(answers) == len(tried) + len(read)
-    # A page cannot read the answer to a request of the mode no-cors. The fixture shows that it was a refusal.
+    # A page cannot read the answer to a request of the mode no-cors. The fixture ``only_ours`` shows that the guard
+    # refused the request.
     assert [answer for answer in answers if not answer.startswith(("blocked", "0 opaque "))] == []
-    count("a page of another origin", len(answers))
+    count("a web page of another origin", len(answers))
 
 
 @pytest.mark.usefixtures("only_ours")
@@ -259,13 +260,13 @@ def test_a_page_of_the_stack_s_own_origin_does_not_have_the_key(
             gateway.delete_api(**api)
 
     answers = told(page)
-    # The script cannot read an answer to a request of the mode no-cors of another origin. Here, it can read each.
+    # The script can read each answer, because the page and the emulator have the same origin.
     assert [answer.split()[0] for answer in answers] == ["403"] * len(tried)
-    count("a page of the stack's own origin", len(answers))
+    count("a web page of the stack's own origin", len(answers))
 
 
 def test_the_api_answers_a_page_of_another_origin(stack: Checkout, tmp_path: Path) -> None:
-    """Shows that the tests of the pages can fail: a page reaches the routes of the API."""
+    """Shows that the tests with pages would notice a success, because a page does reach the routes of the API."""
     with site(
         SCRIPT.replace("ATTACKS", json.dumps([(f"{stack.status['api_url']}{PATH}", {"mode": "no-cors"})]))
     ) as port:

@@ -11,6 +11,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import pytest
 import update_incident
@@ -23,7 +24,7 @@ from tests.support.incidents import FULL
 
 HANDLERS = (
     create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes,
-    get_incident_metrics,
+    list_incident_updates, get_incident_metrics,
 )  # fmt: skip
 CANARY = "canary-7f3a"
 KNOWN = {
@@ -50,7 +51,8 @@ BAD_BODIES: tuple[object, ...] = (
 )  # fmt: skip
 QUERIES = (
     f"cursor={CANARY}", f"owner_id={CANARY}&owner_id={CANARY}", f"status={CANARY}", f"created_from={CANARY}",
-    f"limit={CANARY}", f"incident_number={CANARY}", f"tag={CANARY * 20}", f"order={CANARY}", f"%ff{CANARY}",
+    f"limit={CANARY}", f"incident_number={CANARY}", f"tag={CANARY * 20}", f"order={CANARY}", f"since={CANARY}",
+    f"%ff{CANARY}",
 )  # fmt: skip
 BAD_CLAIMS = (
     claims(tenant_id=f"{CANARY}#"), claims(sub=f"{CANARY} {CANARY}"), claims(app_id=f"[{CANARY}]"),

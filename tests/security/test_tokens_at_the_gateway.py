@@ -69,9 +69,9 @@ def answered() -> list[int]:
 def written_to_others(stack: Checkout) -> Callable[[], Writes]:
     """Return a function that returns the writes to the table since its last call.
 
-    It leaves out writes to the data of genuine bearers. It also leaves out writes of the metrics jobs, because the jobs
-    may write at any time and only compute from earlier writes. The function reads the stream, which has every write. So
-    the table need not be read twice for each mutation.
+    The function leaves out writes to the data of genuine bearers. It also leaves out writes of the metrics jobs,
+    because the jobs may write at any time and only compute from earlier writes. The function reads the stream, which
+    has every write. So the table need not be read twice for each mutation.
     """
     status = stack.status
     stream = TableStream(status["endpoint_url"], status["table_name"], status["access_key_id"])
@@ -226,7 +226,8 @@ def test_the_promise_on_forged_tokens_at_the_gateway_has_its_figure(
     promise(
         "No forged token reaches data through the gateway",
         f"{len(wrong)} wrong tokens were sent in {len(answered):,} requests: 0 reached data of others, and 0 caused "
-        f"a 5xx of the service. {len(faults)} of these tokens have a valid signature. The emulator accepts them "
-        "because of known bugs, and they reach only the bearer's own data. Where only the code checks the scopes, "
-        f"{len(held_in_code)} more requests with wrong tokens reached no data",
+        f"a 5xx of the service. {len(faults)} of these tokens have a valid signature but another fault, such as a "
+        "wrong value in the token's header. Because of known bugs, the emulator does not notice this fault. These "
+        "tokens reach only their bearer's own data. A second API leaves the check of the scopes to the code: "
+        f"{len(held_in_code)} more requests with wrong tokens reached no data there",
     )

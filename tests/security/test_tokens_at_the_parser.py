@@ -157,6 +157,6 @@ def test_the_promise_on_forged_tokens_at_the_parser_has_its_figure(
 ) -> None:
     promise(
         "No forged token reaches data through the parser",
-        f"{len(refused)} wrong sets of claims were sent to each of {len(OPERATIONS)} operations: all were refused "
-        "without a call to DynamoDB, and 0 caused a 5xx",
+        f"{len(refused)} wrong sets of claims were sent to each of {len(OPERATIONS)} operations: all requests were "
+        "refused without a call to DynamoDB, and 0 caused a 5xx",
     )

@@ -1,8 +1,9 @@
-"""Counts the steps that a regular expression takes on a text, as a backtracking matcher like Python's takes them.
+"""Counts the steps of a regular expression on a text, with a backtracking matcher like Python's.
 
 Python does not say how many steps a match took, and time depends on the machine. So this module translates a pattern,
-as Python's own parser read it, to a small program, and runs the program with a stack of alternatives. The count is that
-of the instructions. It is not exactly Python's, but grows with the text in the same way.
+as Python's own parser read it, to a small program, and runs the program with a stack of alternatives. The result is the
+number of instructions. This number differs from the number of Python's own steps, but grows with the text in the same
+way.
 """
 
 import re
@@ -21,25 +22,25 @@ _LETTERS = [
     *map(chr, (*range(0x61, 0x7B), *range(0x30, 0x3A), *range(0x09, 0x3200), *range(0xE0000, 0xE0200))),
     "\U0001f3f4",
 ]
-STEPS_MAX = 300_000  # of one match; for the lengths that are tried, more is never linear
+STEPS_MAX = 300_000  # the most steps of a linear match, for the tried lengths
 
 
 class Pattern:
     """A compiled pattern whose matches are counted."""
 
     def __init__(self, pattern: re.Pattern[str], branch: int = 0) -> None:
-        """``branch`` says which of several alternatives the sample takes."""
+        """Compile a pattern. ``branch`` is the index of the alternative from which ``sample`` is built."""
         self.pattern, self._branch = pattern, branch
         self.flags = pattern.flags
         self.tests: list[Test] = []
         self.sample: list[str] = []  # the parts of one text that the pattern matches
         tree = parser.parse(pattern.pattern, pattern.flags)
-        self._program: list[Instruction] = []  # it is never changed after this
+        self._program: list[Instruction] = []  # does not change after the constructor
         self._add(tree, with_sample=True)
         self._program.append(("match",))
 
     def steps(self, text: str, how: str) -> int:
-        """Return the steps of ``how`` on a text: fullmatch, match, search, or findall for everything that repeats."""
+        """Return the steps of a method on a text: fullmatch, match, search, or findall for all other methods."""
         count, place = 0, 0
         while True:
             taken, end = self._run(self._program, text, place, whole=how == "fullmatch")
@@ -203,7 +204,10 @@ def _is_at(where: Any, text: str, place: int) -> bool:
 
 
 def hostile_texts(pattern: Pattern) -> Iterator[Callable[[int], str]]:
-    """Yield functions that return a text of a length: a start of a match, then a repeated word, then a wrong end."""
+    """Yield functions that return a text of a given length.
+
+    A text is the start of a match, then a repeated word, then an end that does not match.
+    """
     letters = pattern.alphabet()
     pairs = letters if len(letters) <= 8 else letters[-3:]
     words = {*letters, *(one + other for one in pairs for other in pairs if one != other)}

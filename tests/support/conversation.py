@@ -12,6 +12,7 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident import handler as get
 from list_incident_changes import handler as list_changes
+from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
 from update_incident import handler as update
 
@@ -26,6 +27,7 @@ from tests.support.events import (
     get_event,
     list_event,
     patch_event,
+    updates_event,
 )  # fmt: skip
 from tests.support.oracle import Actor, Document, Life, PlainService, Verdict, canonical
 
@@ -60,6 +62,13 @@ class Opened(NamedTuple):
     behind: str  # the id of the last incident that the caller has read
 
 
+class Followed(NamedTuple):
+    """The state of a follower after a drain: its cursor, and the version of each incident that it has received."""
+
+    cursor: str | None
+    versions: dict[str, int]
+
+
 def now() -> str:
     return oracle.text_of(datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC))
 
@@ -80,6 +89,7 @@ class Both:
         ]
         # All creates with an idempotency key so far.
         self.sent: list[tuple[Actor, Document, str]] = []
+        self.followed: dict[Actor, list[Followed]] = {}  # by follower, the states after its drains
         self.refusal: str | None = None
         self.asked_for_a_change = False
 
@@ -174,6 +184,35 @@ class Both:
         if page["next_cursor"] is None:
             return None
         return Opened(actor, parameters, page["next_cursor"], page["items"][-1]["id"])
+
+    def follow(self, actor: Actor, limit: int, is_killed: bool = False) -> None:
+        """Receive the updates of one caller until none waits, and check that nothing is missing and nothing foreign.
+
+        A killed follower has lost what it received last. It goes on at the cursor before.
+        """
+        states = self.followed.setdefault(actor, [])
+        if is_killed and states:
+            states.pop()
+        cursor, versions = states[-1] if states else Followed(None, {})
+        reached = {one["id"]: one for one in self.world.select(actor, {"include_deleted": "true"})}
+        stale = {incident_id for incident_id, one in reached.items() if versions.get(incident_id) != one["version"]}
+        received, moments, caught_up = dict(versions), [""], False
+        time.sleep(0.002)  # the updates end a millisecond before now
+        while not caught_up:
+            asked = {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
+            answer = self.ask(list_updates, updates_event(claims_of(actor), **asked))
+            self.agree(answer, Verdict(200))
+            page = answer.document
+            for shown in page["items"]:
+                assert differences(shown, reached[shown["id"]]) == {}
+                stale.remove(shown["id"])
+                received[shown["id"]] = shown["version"]
+                moments.append(shown["updated_at"])
+            cursor, caught_up = page["next_cursor"], page["caught_up"]
+        assert stale == set(), "a follower missed a change"
+        assert moments == sorted(moments)
+        assert received == {incident_id: one["version"] for incident_id, one in reached.items()}
+        states.append(Followed(cursor, received))
 
     def ask(self, handler: Any, event: dict[str, Any]) -> Answer:
         before = now()

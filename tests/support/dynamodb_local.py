@@ -20,7 +20,7 @@ CACHE = CHECKOUT / ".cache" / "dynamodb-local"
 QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """Java's optimizing compiler does not pay off, because a run takes only a minute or two.
 
-It would use a third of the run's CPU time.
+The compiler would use a third of the run's CPU time.
 """
 
 

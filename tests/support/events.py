@@ -93,6 +93,10 @@ def list_event(caller: dict[str, str] | None = None, **parameters: object) -> di
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
 
 
+def updates_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return http_event(query=urlencode(parameters), content_type=None, caller=caller)
+
+
 def metrics_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
 

@@ -1,6 +1,7 @@
 """Generators of API clients: each in its own tool environment, pinned, with its default options.
 
-The Python tools are fetched by uvx. The npm packages are those that docs/client.md installs; they are kept in .cache.
+The Python tools are fetched by uvx. The npm packages are the packages that docs/client.md installs, and are kept in
+.cache.
 """
 
 import fcntl
@@ -18,12 +19,12 @@ from tests.support.templates import CHECKOUT
 OPENAPI_PYTHON_CLIENT = "openapi-python-client==0.29.1"
 OPENAPI_GENERATOR = "openapi-generator-cli==7.26.0"
 DATAMODEL_CODE_GENERATOR = "datamodel-code-generator==0.89.0"
-# What the generated clients import.
+# The libraries that the generated clients import.
 _LIBRARIES = ("attrs==26.1.0", "httpx==0.28.1", "pydantic==2.14.3", "python-dateutil==2.9.0.post0", "urllib3==2.8.0")
 
 
 def what_is_missing() -> str | None:
-    """Return what this machine lacks, in one line, or None."""
+    """Return one line that names the programs that this machine lacks, or None if it lacks none."""
     missing = [program for program in ("java", "node", "npm") if shutil.which(program) is None]
     return f"the generators of clients need {' and '.join(missing)} on the PATH" if missing else None
 
@@ -47,7 +48,7 @@ def make_models(folder: Path) -> None:
 
 
 def run_python(script: str, folder: Path, *arguments: str, given: str = "") -> str:
-    """Run a script with the generated packages of a folder and an input; return what it prints."""
+    """Run a script with the generated packages of a folder and an input; return the script's output."""
     libraries = [word for library in _LIBRARIES for word in ("--with", library)]
     command = ("uv", "run", "--no-project", "--isolated", *libraries, "python", "-c", script, *arguments)
     return _run(*command, cwd=folder, given=given)  # python -c imports from the working directory
@@ -61,7 +62,7 @@ def link_node_modules(install: str, folder: Path) -> None:
 
 
 def run_typescript(files: Mapping[str, str], folder: Path, *arguments: str) -> str:
-    """Compile files against the types of the document, strictly; run the first one and return what it prints."""
+    """Compile files in strict mode against the types of the document. Run the first file and return its output."""
     _, install, _, _ = documents.blocks(documents.PAGES["client.md"], "bash")
     link_node_modules(install, folder)
     _run("npx", "openapi-typescript", str(openapi.FILE), "--output", "schema.d.ts", cwd=folder)

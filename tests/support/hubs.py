@@ -1,4 +1,4 @@
-"""Sends an event of a product on the way through Security Hub, as AWS publishes the mapping.
+"""Converts an event of a product to the event that Security Hub would send, by the mappings that AWS publishes:
 
 - GuardDuty to ASFF: "Integrating with AWS Security Hub CSPM" in the GuardDuty user guide. It gives the ids, dates,
   severities and resources by its example of a finding, and the types by the table in ``tests/events``.

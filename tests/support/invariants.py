@@ -36,10 +36,16 @@ def of_tenant(client: "DynamoDBClient", table: str, tenant: str) -> list[Item]:
     return found
 
 
+def in_the_index_of_updates(item: Item) -> bool:
+    """Return whether an item is in the index ``by-updated``. Only incidents may be there."""
+    return "updated_at" in item
+
+
 def violations(found: list[Item]) -> list[str]:
     """Return every violation as text, or an empty list if there is none. The metrics are not checked."""
     tenants: dict[str, dict[str, dict[str, Item]]] = {}
     for item in found:
+        assert in_the_index_of_updates(item) is item["pk"]["S"].endswith("#INCIDENT"), item["pk"]
         _, tenant, kind = item["pk"]["S"].split("#")
         tenants.setdefault(tenant, {kind: {} for kind in keys.KINDS})[kind][item["sk"]["S"]] = item
     return [f"{tenant} {violation}" for tenant, kinds in tenants.items() for violation in _of_tenant(tenant, kinds)]

@@ -1,4 +1,7 @@
-"""Tokens as issuers make them, with the template's parameters for each issuer, and whose they are."""
+"""Tokens as issuers make them.
+
+Each has the template's parameters for its issuer, and the correct tenant and application.
+"""
 
 import json
 import re
@@ -27,7 +30,7 @@ class Shape(NamedTuple):
 
 _DIRECTORY = "5f0c9a1e-3b1d-4d6a-9d0c-0a1b2c3d4e5f"
 _ORGANIZATION = "org_9ybsU1dN2dKfDkBi"
-# The tokens of the page, in its order: tenant, application, scopes.
+# The correct tenant, application and scopes of each token on the page, in the order of the page.
 _OF_THE_PAGE: dict[str, list[tuple[str, str | None, frozenset[str]]]] = {
     "Microsoft Entra ID": [
         (_DIRECTORY, None, BOTH),
@@ -70,7 +73,7 @@ _ENTRA_PERSON = {"azp": "portal", "oid": "o", "scp": READS, "sub": "AAAAbbbb", "
 _DAEMON = {"azp": "daemon", "idtyp": "app", "roles": [READS, WRITES], "sub": "d1", "tid": _DIRECTORY}
 _KEYCLOAK = {"azp": "soc-web", "scope": f"openid {READS}", "sub": "f7c1-uuid"}
 FURTHER = [
-    # What adopters sent, and what else their issuers make of it.
+    # Tokens that adopters reported, and further tokens that the same issuers make with other settings.
     Shape("Entra: a daemon with a tenant_id too", ENTRA, _DAEMON | {"tenant_id": "acme"}, _DIRECTORY, "daemon"),
     Shape("Entra: a user with idtyp user", ENTRA, _ENTRA_PERSON | {"idtyp": "user"}, _DIRECTORY, None, READ),
     Shape("Entra: a user whose roles exceed the client's scopes", ENTRA,

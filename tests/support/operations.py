@@ -9,6 +9,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_updates
 import list_incidents
 import update_incident
 from incidents.edges import http
@@ -23,6 +24,7 @@ from tests.support.events import (
     list_event,
     metrics_event,
     patch_event,
+    updates_event,
 )
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
@@ -32,6 +34,7 @@ OPERATIONS: dict[str, tuple[http.Handler, Callable[..., dict[str, Any]]]] = {
     "list": (list_incidents.handler, lambda **more: list_event(**more)),
     "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
     "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
+    "list updates": (list_incident_updates.handler, lambda **more: updates_event(**more)),
     "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
     "metrics": (get_incident_metrics.handler, lambda **more: metrics_event(**more)),
 }

@@ -72,7 +72,7 @@ def render(path: Path, truth: dict[str, bool]) -> dict[str, Any]:
         if "Location" in resource["Properties"]:
             resource["Properties"]["Location"] = str(path.parent / resource["Properties"]["Location"])
     for parameter in template["Parameters"].values():
-        if parameter.get("Default") == "":  # a user who makes the condition true sets the parameter
+        if parameter.get("Default") == "":  # the condition is true only if a user sets the parameter
             del parameter["Default"]
     template.pop("Conditions", None)
     decided: dict[str, Any] = decide(template, truth)

@@ -21,7 +21,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """Give the members of a create a default, so that a generated body breaks no rule between two members.
 
-    The tool begins with a body of all members. Random dates are in a wrong order, and the refusal would hide the case.
+    The tool begins with a body that has all members. Without defaults, the members' random dates would be in a wrong
+    order. The service would refuse the body for this reason, and not for the fault under test.
     """
     for member in raw_schema["components"]["schemas"]["NewIncident"]["properties"].values():
         if "null" in member.get("type", ()) or {"type": "null"} in member.get("anyOf", ()):

@@ -22,7 +22,7 @@ class TableStream:
     def incidents(self) -> list[dict[str, Any]]:
         """Return the records of incidents since the last call, in order.
 
-        The template filters the stream in the same way.
+        The filters in the template give the functions the same records.
         """
         return [one for one in self.records() if one["dynamodb"]["Keys"]["pk"]["S"].endswith("#INCIDENT")]
 

@@ -56,7 +56,7 @@ def functions() -> dict[str, dict[str, Any]]:
 
 @cache
 def translated() -> dict[str, Any]:
-    """Return the service's template as SAM translates it: what CloudFormation gets. It takes two seconds."""
+    """Return the service's template as SAM translates it for CloudFormation. The translation takes two seconds."""
     if shutil.which(SAM[0]) is None:
         pytest.skip("SAM's translator needs uvx")
     command = (*SAM[:-1], "python", "-m", "tests.support.translate")
@@ -68,7 +68,7 @@ def translated() -> dict[str, Any]:
 
 
 def scopes_of(route: dict[str, Any]) -> list[str]:
-    """Return the scopes of a route's event where the gateway checks them: see the condition GatewayReadsScopes."""
+    """Return the scopes of a route if the gateway checks them, which depends on the condition GatewayReadsScopes."""
     return [one["Fn::If"][1] for one in route["Auth"]["AuthorizationScopes"]]
 
 

@@ -17,7 +17,7 @@ from tests.support.events import SCOPES
 from tests.support.signing import ABSENT, KEY_ID, Issuer, Signature
 
 VICTIM, VISITOR, NUMBER = "acme", "visitor", 4711
-BEARERS = (VISITOR, NUMBER, VICTIM.upper(), "visitor_1.a")  # the tenants of the tokens that are right
+BEARERS = (VISITOR, NUMBER, VICTIM.upper(), "visitor_1.a")  # the tenants of the valid tokens
 NOW = int(time.time())
 READS, WRITES = frozenset({"GET"}), frozenset({"POST", "PATCH", "DELETE"})
 
@@ -26,8 +26,8 @@ READS, WRITES = frozenset({"GET"}), frozenset({"POST", "PATCH", "DELETE"})
 class Form:
     """How a stack names the claims that it reads, and whether its gateway checks the scopes."""
 
-    parameters: Mapping[str, str] = field(default_factory=dict)  # of the template; the others keep their defaults
-    names: Mapping[str, str] = field(default_factory=dict)  # of the claims, by their default names
+    parameters: Mapping[str, str] = field(default_factory=dict)  # template parameters that differ from the defaults
+    names: Mapping[str, str] = field(default_factory=dict)  # the new names of claims, by their default names
 
     @property
     def token_claims(self) -> str:
@@ -57,7 +57,7 @@ NAMESPACED = Form(
 
 
 class Locally(Enum):
-    """What happens to a token at the local stack."""
+    """The outcome of a token at the local stack."""
 
     GATEWAY = "refused by the gateway"
     PARSER = "refused by our parser"
@@ -105,17 +105,17 @@ class Mutation:
     text: Callable[[str], str] = as_it_is
     sent: Callable[[str, str], Sent] = bearer
     locally: Locally = Locally.GATEWAY
-    parser: int | None = None  # our parser's status for these claims, or None if nothing is wrong with the claims
+    parser: int | None = None  # our parser's status for these claims; None for valid claims
     # A known bug of the emulator, if the emulator differs from AWS for this token.
     fault: str = ""
     # The reason why the token is valid, if nothing is wrong with it.
     legal: str = ""
     methods: frozenset[str] = READS | WRITES
-    is_granted_in_code: bool = False  # scopes that the emulator's gateway cannot read, and our parser can
+    is_granted_in_code: bool = False  # true if our parser can read the scopes but the emulator's gateway cannot
     own_names: Mapping[str, Any] = field(default_factory=dict)  # claims that keep their names in every form
 
     def outcome(self, form: Form) -> tuple[Locally, int | None]:
-        """Return what happens to the token, and our parser's status if it refuses the token."""
+        """Return the token's outcome at the local stack, and our parser's status if our parser refuses the token."""
         if form.gateway_reads_scopes or "scope" not in self.claims:
             return self.locally, self.parser
         return (Locally.OWN_DATA, None) if self.is_granted_in_code else (Locally.PARSER, self.parser or 403)
@@ -139,7 +139,7 @@ class Mutation:
 
 def genuine_claims(issuer: Issuer, tenant: str, form: Form) -> dict[str, Any]:
     claims = form.renamed(issuer.claims(tenant))
-    # Where applications have a marker, people's tokens have the claim too.
+    # If a marker identifies applications, people's tokens may have the application's claim too.
     return claims if form is USUAL else {"azp": "portal"} | claims | {"roles": SCOPES.split()}
 
 
@@ -149,7 +149,7 @@ def genuine_token(issuer: Issuer, tenant: str, form: Form) -> str:
 
 
 def taken(value: object) -> str:
-    """Return the value that counts for a tenant or an application: that of a list of one is its value."""
+    """Return a value as our parser reads a tenant or an application. A list of one value counts as that value."""
     return as_text(value).removeprefix("[").removesuffix("]")
 
 
@@ -439,7 +439,8 @@ VALUES = [
              locally=Locally.PARSER),
 ]  # fmt: skip
 
-# Only under other names: what has a default name counts for nothing, and a marker decides who is an application.
+# Mutations for a stack with other names of claims. Claims with the default names have no effect there, and a marker
+# decides whether a token is an application's.
 RENAMED = [
     legal("the victim in the default claim", "the stack reads another claim", own_names={"tenant_id": VICTIM}),
     legal("an application's claim without the marker", "people's tokens have it too", own_names={"azp": "other"}),

@@ -1,6 +1,9 @@
-"""Print what SAM makes of a template: `uvx --from aws-sam-cli python -m tests.support.translate < template.json`.
+"""Print a template as SAM translates it.
 
-It runs in SAM's own environment, whose pydantic is not the functions'. So it imports nothing else of this repository.
+Run it with `uvx --from aws-sam-cli python -m tests.support.translate < template.json`.
+
+This module runs in SAM's own environment, which has another version of pydantic than the functions. So the module
+imports nothing else from this repository.
 """
 
 import json
@@ -14,7 +17,7 @@ from samtranslator.translator.transform import transform  # type: ignore[import-
 def main() -> None:
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     template = json.load(sys.stdin)
-    for resource in template["Resources"].values():  # `sam package` uploads what these name
+    for resource in template["Resources"].values():  # `sam package` would upload the named code
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
         if resource["Type"] == "AWS::Serverless::Application":

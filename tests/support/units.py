@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from incidents import findings, intake, queries
+from incidents import feed, findings, intake, queries
 from incidents.commands import creating, deleting, updating
 from incidents.domain.identity import Identity
 from incidents.edges import parameters
 from incidents.findings import Finding
 from incidents.storage import dynamodb
+from incidents.storage.feed_reader import FeedReader
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Attribute, Item
 
@@ -51,6 +52,12 @@ class Metered:
     def query(self, **parameters: Any) -> Any:
         return self._read(self._client.query, parameters)
 
+    def batch_get_item(self, **parameters: Any) -> Any:
+        answer = self._client.batch_get_item(**parameters | {"ReturnConsumedCapacity": "TOTAL"})
+        (used,) = answer["ConsumedCapacity"]
+        self.units = self.units._replace(read=self.units.read + used["CapacityUnits"])
+        return answer
+
     def update_item(self, **parameters: Any) -> Any:
         return self._write(self._client.update_item, parameters, times=1)
 
@@ -78,7 +85,7 @@ class Metered:
 class Used:
     """The units and calls that were used so far.
 
-    The units of a transaction are those that DynamoDB Local reports.
+    For a transaction, these are the units that DynamoDB Local reports.
     """
 
     def __init__(self) -> None:
@@ -92,14 +99,14 @@ def of_calls() -> Iterator[Used]:
     used = Used()
     events = dynamodb.client().meta.events
 
-    # A hook adds ReturnConsumedCapacity, because the guard permits this parameter for queries only.
+    # The guard permits ReturnConsumedCapacity for queries only. So this hook adds it after the guard's check.
     def ask(params: dict[str, Any], **_: object) -> None:
         params["body"] = json.dumps(json.loads(params["body"]) | {"ReturnConsumedCapacity": "TOTAL"})
 
     def note(parsed: dict[str, Any], model: Any, **_: object) -> None:
         consumed = parsed["ConsumedCapacity"]
         units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
-        is_read = model.name in ("Query", "GetItem")
+        is_read = model.name in ("Query", "GetItem", "BatchGetItem")
         used.units = Units(used.units.read + units * is_read, used.units.written + units * (not is_read))
         used.calls += 1
 
@@ -153,6 +160,9 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     page = cost("list 50", lambda: queries.list_incidents(parameters.list_request({"limit": ["50"]}), person))
     assert len(page.items) == 50
     assert page.next_cursor
+    reader = FeedReader(person.identity, cast("DynamoDBClient", metered), table)
+    newest = parameters.updates_request({"limit": ["50"]})
+    assert len(cost("list 50 updates", lambda: feed.list_incident_updates(newest, reader)).items) == 50
     system = IncidentRepository(
         Identity(tenant, "system:aws.guardduty", None, frozenset()), cast("DynamoDBClient", metered), table
     )

@@ -34,7 +34,8 @@ class Pool:
         key = self.stack.access_key
         session: Any = boto3.Session(key, key, region_name="us-east-1")
         client: Any = session.client("cognito-idp", endpoint_url=self.stack.endpoint_url)
-        # botocore does not sign a user's own requests. The local stack's guard refuses requests without its key.
+        # botocore does not sign a user's own requests, but the local stack's guard refuses requests without the stack's
+        # key. So add the key.
         client.meta.events.register("before-send.cognito-identity-provider.UpdateUserAttributes", self._add_key)
         return client
 

@@ -57,7 +57,7 @@ def test_an_id_and_its_arn_name_the_same_asset(one: str, other: str, same: bool)
 
 @cache
 def shapes() -> dict[str, Any]:
-    """Return the shapes of GuardDuty's API, from botocore's description of it."""
+    """Return the shapes of GuardDuty's API, from botocore's description of the API."""
     described = resources.files("botocore") / "data" / "guardduty" / "2017-11-28" / "service-2.json.gz"
     found: dict[str, Any] = json.loads(gzip.decompress(described.read_bytes()))["shapes"]
     return found

@@ -1,4 +1,4 @@
-"""Tests that commands print no control characters of other people, and write to no file of other people."""
+"""Tests that commands print no control characters from other people's texts, and write to no file of another user."""
 
 import json
 import os
@@ -215,3 +215,6 @@ def test_a_planted_checkpoint_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(tmp_path / "checkpoint")
     with pytest.raises(console.StepFailed, match="cannot be read"):
         Checkpoint(tmp_path / "linked", tenant="acme").load()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(console.StepFailed, match="cannot be read"):  # and does not wait for a writer
+        Checkpoint(tmp_path / "pipe", tenant="acme").load()

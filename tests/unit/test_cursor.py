@@ -40,8 +40,24 @@ def test_a_repeated_nonce_shows_only_that_the_positions_are_equal(monkeypatch: p
 
 
 def test_a_position_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="32"):
-        cursor.seal("x" * 33, ADA, "list")
+    with pytest.raises(ValueError, match="64"):
+        cursor.seal("x" * 65, ADA, "list")
+
+
+def test_a_longer_position_has_two_blocks_that_differ_even_if_their_texts_are_equal() -> None:
+    position = "x" * 64
+    sealed = cursor.seal(position, ADA, "updates")
+    raw = urlsafe_b64decode(sealed)
+
+    assert cursor.unseal(sealed, ADA, "updates") == position
+    assert len(raw) == 96
+    assert raw[32:64] != raw[64:]
+    for place, character in enumerate(sealed):
+        with pytest.raises(MalformedRequest):
+            cursor.unseal(sealed[:place] + ("A" if character != "A" else "B") + sealed[place + 1 :], ADA, "updates")
+    for shorter in (raw[:64], raw[:32], raw[:95]):
+        with pytest.raises(MalformedRequest):
+            cursor.unseal(urlsafe_b64encode(shorter).decode().rstrip("="), ADA, "updates")
 
 
 @pytest.mark.parametrize("name", ["CURSOR_KEY", "CURSOR_KEY_BEFORE"])

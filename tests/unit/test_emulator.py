@@ -1,4 +1,4 @@
-"""Tests of the record of a running stack: busy or broken, and a record of an earlier version."""
+"""Tests of commands on a recorded stack that is busy or broken, or that an earlier version recorded."""
 
 import json
 import os
@@ -89,3 +89,28 @@ def test_up_starts_a_stack_of_an_earlier_version_again_with_a_key(
     assert (started[0].port, started[0].pid) == (before.port, None)
     assert len(started[0].access_key) == 32
     assert stopped[:1] == ([1] if pid else [None])
+
+
+@pytest.mark.parametrize("way", ["foreign", "writable", "foreign link"])
+def test_a_folder_that_somebody_else_can_change_is_not_used(
+    folder: StackFolder, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Who can change the folder can run code as the user, and can receive what the user imports."""
+    Stack(4566).save(folder)
+    assert load(folder) == load(StackFolder())
+    if way == "writable":
+        folder.path.chmod(0o770)
+    elif way == "foreign":
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    else:
+        folder.path.rename(folder.path.with_name("elsewhere"))
+        folder.path.symlink_to("elsewhere")
+        assert load(folder) is not None  # a link of one's own is no danger
+        lstat = Path.lstat
+        foreign = os.stat_result([*lstat(folder.path)[:4], 12345, *lstat(folder.path)[5:10]])
+        monkeypatch.setattr(Path, "lstat", lambda path: foreign if path == folder.path else lstat(path))
+    for use in (StackFolder.make, load):
+        with pytest.raises(StepFailed, match="must be yours") as refused:
+            use(folder)
+        assert str(folder.path) in refused.value.detail
+        assert "INCIDENTS_HOME" in refused.value.advice

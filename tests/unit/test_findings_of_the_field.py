@@ -1,4 +1,7 @@
-"""Tests of events that failed in the field, each with its right value, and of every event in every published way."""
+"""Tests that events that once failed in production give the right findings.
+
+Also tests that each event gives the same finding in every way in which AWS publishes the event.
+"""
 
 import itertools
 import json

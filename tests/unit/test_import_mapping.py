@@ -1,4 +1,4 @@
-"""Tests of mappings: the exports of other programs become the right incidents, and what is ambiguous is asked."""
+"""Tests that mappings turn the exports of other programs into the right incidents, and ask about ambiguous values."""
 
 import json
 from datetime import UTC
@@ -29,7 +29,7 @@ def checked(row: Row, without_date: ClosedWithoutDate | None = None) -> dict[str
 
 def proposed(file: Path, **answers: str) -> mapping.Mapping:
     """Return the mapping that is proposed for a file, as a second command reads it."""
-    toml, questions = suggesting.suggest(file, answers)
+    toml, questions, _ = suggesting.suggest(file, answers)
     assert questions == []
     map_file = file.with_suffix(".toml")
     map_file.write_text(toml, "utf-8")
@@ -43,7 +43,7 @@ def written(folder: Path, content: str | bytes, name: str = "export.csv") -> Pat
 
 
 def shown(row: Row, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
-    """Return the values of a row in the forms of the files of expected incidents: an amount is a text."""
+    """Return the values of a row as in the files of expected incidents, in which an amount is a text."""
     return {n: str(v) if n == "financial_impact" else v for n, v in checked(row, without_date).items()}
 
 
@@ -89,7 +89,7 @@ def test_a_proposal_recognizes_encoding_and_separator(tmp_path: Path, encoding: 
 )
 def test_a_proposal_asks_what_the_rows_do_not_prove(tmp_path: Path, cells: list[str], told: str) -> None:
     file = written(tmp_path, "title,detected_at\n" + "".join(f"x,{cell}\n" for cell in cells))
-    toml, questions = suggesting.suggest(file, {})
+    toml, questions, _ = suggesting.suggest(file, {})
     assert any(told in question for question in questions)
     (tmp_path / "map.toml").write_text(toml)
     with pytest.raises(StepFailed, match="open questions"):
@@ -104,7 +104,7 @@ def test_a_proposal_takes_the_order_that_the_rows_prove(tmp_path: Path, cell: st
 
 def test_a_value_without_a_meaning_is_asked_and_not_guessed(tmp_path: Path) -> None:
     file = written(tmp_path, "title,severity,status\nx,2,Wartet auf Mond\n")
-    _, questions = suggesting.suggest(file, {})
+    _, questions, _ = suggesting.suggest(file, {})
     assert [question.partition(":")[0] for question in questions] == ["severity", "status"]
 
 
@@ -156,7 +156,8 @@ def test_a_time_at_the_change_of_the_clocks_is_told(text: str, wanted: str | Non
         ("48.250", None, "may be thousands or decimals"), ("48.250", ",", "48250"), ("48.250", ".", "48.250"),
         ("1,250.50", None, "1250.50"), ("48.250,50", None, "48250.50"), ("12,5", None, "12.5"), ("$12", None, "12"),
         ("0.250", None, "0.250"), ("1 250,50", None, "1250.50"), ("1'250.50", None, "1250.50"),
-        ("1.234.567", None, "1234567"), ("12 EUR", None, "in USD"), ("1,2,3", None, "must be a number"),
+        ("1.234.567", None, "1234567"), ("12 EUR", None, "in US dollars"), ("25,-", None, "25"),
+        ("1,2,3", None, "must be a number"),
     ],
 )  # fmt: skip
 def test_an_amount_is_read_in_one_way_or_asked(text: str, decimal: amounts.Mark | None, wanted: str) -> None:
@@ -236,6 +237,9 @@ def test_a_column_that_is_not_in_the_mapping_is_refused_by_default(tmp_path: Pat
     assert "E: is not in the mapping" in refused.value.detail
 
 
+NOT_OF_FILES = ("rot13", "zip", "base64", "idna", "punycode", "undefined")
+
+
 @pytest.mark.parametrize(
     ("toml", "told"),
     [
@@ -245,6 +249,14 @@ def test_a_column_that_is_not_in_the_mapping_is_refused_by_default(tmp_path: Pat
         (f'zone = "Berlin"\n{MAP}', "'Berlin' is not a time zone"),
         (f'date_order = "dmy"\n{MAP}', "must be one of day-first month-first year-first, not dmy"),
         (f'encoding = "ansi-german"\n{MAP}', "is not an encoding"),
+        *((f'encoding = "{name}"\n{MAP}', f"encoding: {name} is not an encoding") for name in NOT_OF_FILES),
+        (f'encoding = "x\\u0000y"\n{MAP}', "encoding: "),
+        (f'date_formats = ["%d.%m.%Y", "%d%m %d%m"]\n{MAP}', "date_formats: '%d%m %d%m' is not a format"),
+        (f'date_formats = ["%Q"]\n{MAP}', "date_formats: '%Q' is not a format"),
+        (f'date_formats = ["%d %"]\n{MAP}', "date_formats: '%d %' is not a format"),
+        (f"list_separators = {'[' * 5000}{']' * 5000}\n{MAP}", "nested too deeply"),
+        (f"{'a.' * 5000}a = 1\n{MAP}", "nested too deeply"),
+        (f"list_separators = {'[' * 20}{']' * 20}\n{MAP}", "nested too deeply"),
         (f"decimal = 3\n{MAP}", "decimal: must be a text"),
         (f'colour = "red"\n{MAP}', "colour: is not a part of a mapping"),
         (f'{MAP}[values.severity]\n"1" = "urgent"', "must be one of critical"),
@@ -256,6 +268,12 @@ def test_a_wrong_mapping_is_refused_and_the_line_is_named(tmp_path: Path, toml: 
     with pytest.raises(StepFailed) as refused:
         mapping.load(str(written(tmp_path, toml, "map.toml")))
     assert told in f"{refused.value.what}{refused.value.detail}"
+
+
+def test_a_file_that_lacks_the_byte_order_mark_of_its_encoding_is_refused(tmp_path: Path) -> None:
+    read_by = mapping.of_table({"encoding": "utf-16", "columns": {"a": "title"}})
+    with pytest.raises(StepFailed, match="is not utf-16"):
+        list(read(written(tmp_path, "a\nbc\n".encode("utf-16-le")), read_by))
 
 
 def test_a_mapping_that_is_missing_names_the_presets() -> None:

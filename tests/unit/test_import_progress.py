@@ -2,19 +2,27 @@
 
 import json
 import os
+import sqlite3
+import struct
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from grc_client import Incident
 from hypothesis import given, settings
 from incidents.domain import json_text, model, payloads, wire_form
+from incidents_cli import console
 from incidents_cli.console import StepFailed
+from incidents_cli.operate.importing.checking import CheckedRow
 from incidents_cli.operate.importing.progress import Progress
-from incidents_cli.operate.importing.sending import differing
+from incidents_cli.operate.importing.rows import Row
+from incidents_cli.operate.importing.sending import Outcome, differing, send
 
 from tests.support.disks import room_for
 from tests.unit.test_import_rows import STAMPS, bodies, settled
@@ -74,6 +82,188 @@ def test_entries_older_than_a_second_survive_a_kill(tmp_path: Path) -> None:
         assert [progress.made(key) for key in ("early", "late", "lost")] == ["inc_1", "inc_2", None]
 
 
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_half_line_at_the_end_is_cut_off(tmp_path: Path, cut: int) -> None:
+    """A process that is killed while it writes leaves such a line."""
+    file = tmp_path / "progress"
+    note(file, 3)
+    os.truncate(file, file.stat().st_size - cut)
+    for _ in range(2):
+        with Progress(file) as progress:
+            assert [progress.made(f"{n:064}") for n in range(3)] == ["inc_1", "inc_1", None]
+            assert progress.begin(PLACE)
+            progress.record("further", "inc_2")
+    with Progress(file) as progress:
+        assert progress.made("further") == "inc_2"
+
+
+@pytest.mark.parametrize("size", [0, 1, 20, 30])
+def test_a_record_that_was_killed_while_it_was_created_is_created_again(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "progress"
+    with Progress(file):
+        pass
+    os.truncate(file, size)
+    note(file, 1)
+    with Progress(file) as progress:
+        assert progress.made(f"{0:064}") == "inc_1"
+
+
+@pytest.mark.parametrize("line", ["notes", "[]", "{}", '{"done": "key"}', "[" * 100_000])
+def test_a_broken_record_is_refused_and_kept(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "progress"
+    note(file, 1)
+    with file.open("a") as more:
+        more.write(f"{line}\n")
+    before = file.read_bytes()
+    with pytest.raises(StepFailed, match="is not the record of an import") as refused:
+        Progress(file)
+    assert "second incident" in refused.value.advice
+    assert file.read_bytes() == before
+
+
+def test_a_repeated_import_does_not_record_its_rows_again(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    note(file, 100)
+    before = file.stat().st_size
+    note(file, 100)
+    assert file.stat().st_size < before + 200
+    with Progress(file) as progress:
+        progress.record(f"{0:064}", "inc_2")
+    with Progress(file) as progress:
+        assert progress.made(f"{0:064}") == "inc_2"
+
+
+# --- what another user of the folder can do
+
+
+SIDE_FILES = ("journal", "wal", "shm")
+
+
+def former(file: Path, *, is_finished: int = 0, rows: int = 2, incident_id: str = "inc_1") -> None:
+    """Write the record of release 0.1.0."""
+    with closing(sqlite3.connect(file)) as base, base:
+        base.execute("CREATE TABLE IF NOT EXISTS import (place TEXT NOT NULL, is_finished INTEGER NOT NULL)")
+        base.execute("CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID")
+        base.execute("INSERT INTO import VALUES (?, ?)", (PLACE, is_finished))
+        base.executemany("INSERT INTO done VALUES (?, ?)", [(f"{n:064}", incident_id) for n in range(rows)])
+
+
+def hot_journal(pages: bytes) -> bytes:
+    """Return a journal that makes SQLite write these pages over a database, as after a crash."""
+    size, count, nonce = 4096, len(pages) // 4096, 0x1234
+    head = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + struct.pack(">IIIII", count, nonce, count, 512, size)
+    journal = head.ljust(512, b"\0")
+    for n in range(count):
+        page = pages[n * size : (n + 1) * size]
+        check = (nonce + sum(page[at] for at in range(size - 200, 0, -200))) & 0xFFFFFFFF
+        journal += struct.pack(">I", n + 1) + page + struct.pack(">I", check)
+    return journal
+
+
+@pytest.mark.parametrize("side", SIDE_FILES)
+@pytest.mark.parametrize("kind", ["file", "pipe", "link"])
+def test_files_with_the_names_that_a_database_uses_have_no_effect(tmp_path: Path, side: str, kind: str) -> None:
+    file, forged = tmp_path / "progress", tmp_path / "forged"
+    note(file, 1)
+    former(forged, rows=5, incident_id="inc_forged")
+    planted = file.with_name(f"progress-{side}")
+    if kind == "file":
+        planted.write_bytes(hot_journal(forged.read_bytes()))
+    elif kind == "link":
+        planted.symlink_to(forged)
+    else:
+        os.mkfifo(planted)
+    with Progress(file) as progress:
+        assert [progress.made(f"{n:064}") for n in (0, 1)] == ["inc_1", None]
+
+
+def test_a_record_that_is_exchanged_while_it_is_opened_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, forged = tmp_path / "progress", tmp_path / "forged"
+    note(file, 1)
+    with Progress(forged) as progress:
+        progress.begin(PLACE)
+        progress.record("key", "inc_forged")
+
+    def exchanging(*arguments: Any) -> Any:
+        opened = console.open_private(*arguments)
+        if forged.exists():
+            forged.replace(file)
+        return opened
+
+    monkeypatch.setattr("incidents_cli.operate.importing.progress.open_private", exchanging)
+    with pytest.raises(StepFailed, match="cannot be opened"):
+        Progress(file)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "foreign"])
+def test_a_planted_record_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "progress"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "link":
+        note(tmp_path / "other", 1)
+        file.symlink_to(tmp_path / "other")
+    else:
+        note(file, 1)
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(StepFailed, match="cannot be opened"):
+        Progress(file)
+
+
+# --- the record of release 0.1.0
+
+
+@pytest.mark.parametrize("is_finished", [0, 1])
+def test_a_record_of_release_0_1_0_goes_on(tmp_path: Path, is_finished: int) -> None:
+    file = tmp_path / "progress"
+    former(file, is_finished=is_finished)
+    for _ in range(2):  # the second time, the record has today's form
+        with Progress(file) as progress:
+            assert [progress.made(f"{n:064}") for n in range(3)] == ["inc_1", "inc_1", None]
+    with Progress(file) as progress:
+        assert progress.begin(PLACE) is not bool(is_finished)
+    assert [path.name for path in tmp_path.iterdir()] == ["progress"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_of_release_0_1_0_is_repaired_by_its_own_journal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed import leaves a journal, which has the state before the last second."""
+    file, before, journal = tmp_path / "progress", tmp_path / "before", tmp_path / "progress-journal"
+    former(before, rows=1)
+    former(file, rows=2)
+    journal.write_bytes(hot_journal(before.read_bytes()))
+    kept = [file.read_bytes(), journal.read_bytes()]
+
+    def opened(path: Path) -> Any:
+        raise PermissionError(1, "the file must be a regular file of yours", str(path))
+
+    with monkeypatch.context() as foreign:
+        foreign.setattr("incidents_cli.operate.importing.former_progress.open_own", opened)
+        with pytest.raises(StepFailed, match="cannot be opened") as refused:
+            Progress(file)
+    assert str(journal) in refused.value.detail
+    assert [file.read_bytes(), journal.read_bytes()] == kept
+
+    with Progress(file) as progress:
+        assert [progress.made(f"{n:064}") for n in range(2)] == ["inc_1", None]
+    assert not journal.exists()
+
+
+def test_a_full_disk_keeps_the_record_of_release_0_1_0(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    former(file, rows=100)
+    before = file.read_bytes()
+    with room_for(len(before) // 2), pytest.raises(StepFailed, match="cannot be opened"):
+        Progress(file)
+    assert file.read_bytes() == before
+    with Progress(file) as progress:
+        assert progress.made(f"{99:064}") == "inc_1"
+
+
 def note(file: Path, rows: int) -> None:
     with Progress(file) as progress:
         progress.begin(PLACE)
@@ -92,17 +282,17 @@ def test_an_import_reports_a_full_disk_and_continues_after_its_last_written_row(
     assert "the disk has room" in failed.value.advice
     note(file, 1)
 
-    with room_for(file.stat().st_size), pytest.raises(StepFailed, match="progress cannot be written") as failed:
+    with room_for(file.stat().st_size + 3_000), pytest.raises(StepFailed, match="progress cannot be written") as failed:
         note(file, 1_000)
     assert "run the same command again" in failed.value.advice
     with Progress(file) as progress:
         assert progress.begin(PLACE)
         assert progress.made(f"{0:064}") == "inc_1"
-        assert (progress.made(f"{20:064}") is not None) is (seconds == 0)
+        assert progress.made(f"{20:064}") == "inc_1"
         assert progress.made(f"{999:064}") is None
 
 
-# --- does the incident match the row?
+# --- the comparison of an incident with its row
 
 
 def read_back(incident: Any) -> Incident:
@@ -163,3 +353,19 @@ def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
             assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "created_at", "kind"),
+    [
+        (False, "2026-11-23T09:00:01Z", "created"),
+        (True, "2026-11-23T09:00:01Z", "created"),  # by the first attempt of this import's create
+        (True, "2026-11-23T08:59:59Z", "already_there"),
+    ],
+)
+def test_an_incident_of_this_import_s_own_first_attempt_is_created(replayed: bool, created_at: str, kind: str) -> None:
+    incident = SimpleNamespace(id="inc_1", replayed=replayed, created_at=datetime.fromisoformat(created_at))
+    incidents: Any = SimpleNamespace(create=lambda **_: incident)
+    checked = CheckedRow(Row(2, ""), {"title": "x"}, "key")
+    began = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert send(incidents, checked, None, began) == Outcome(kind, "inc_1")  # type: ignore[arg-type]

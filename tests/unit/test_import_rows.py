@@ -188,7 +188,7 @@ def test_a_line_of_an_errors_file_gives_its_original_row_digit_by_digit(tmp_path
     assert problems(row)
 
 
-# --- an export can be imported
+# --- the import of an export
 
 
 def settled(body: dict[str, Any]) -> model.Incident:
@@ -267,7 +267,7 @@ def remade(row: Row) -> dict[str, Any]:
     return {field: incident[field] for field in payloads.NewIncident.model_fields}
 
 
-# --- an export of an earlier release, and one with long numbers
+# --- exports of an earlier release, and exports with long numbers
 
 
 def exported(**values: Any) -> str:

@@ -1,11 +1,12 @@
 """Tests of the import of workbooks: cells keep their types, and the sheet can be chosen."""
 
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking, mapping, suggesting
+from incidents_cli.operate.importing import checking, mapping, suggesting, tables
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
@@ -23,7 +24,7 @@ GERMAN: list[list[Cell]] = [
 
 def test_a_workbook_becomes_the_right_incidents_by_its_proposal(tmp_path: Path) -> None:
     file = workbooks.write(tmp_path / "list.xlsx", {"Vorfälle": GERMAN, "Notes": [["x"]]})
-    toml, questions = suggesting.suggest(file, {"zone": "Europe/Berlin"})
+    toml, questions, _ = suggesting.suggest(file, {"zone": "Europe/Berlin"})
     assert questions == []
     (tmp_path / "map.toml").write_text(toml, "utf-8")
     rows = list(read(file, mapping.load(str(tmp_path / "map.toml"))))
@@ -78,3 +79,67 @@ def test_an_empty_sheet_is_refused(tmp_path: Path) -> None:
         list(read(file))
     with pytest.raises(StepFailed, match="no header"):
         suggesting.suggest(file, {})
+
+
+# --- workbooks that were made to harm
+
+_SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
+)
+_TABLE = (
+    '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>'
+    '<table:table table:name="S"><table:table-row table:number-rows-repeated="1048576"><table:table-cell '
+    'office:value-type="string" table:number-columns-repeated="{}"><text:p>title</text:p></table:table-cell>'
+    "</table:table-row></table:table></office:spreadsheet></office:body></office:document-content>"
+)
+
+
+def with_cells(file: Path, *references: str) -> Path:
+    """Write a workbook whose sheet has only these cells."""
+    made = workbooks.write(file.with_suffix(".made"), {"S": []})
+    cells = "".join(f'<row><c r="{name}" t="inlineStr"><is><t>title</t></is></c></row>' for name in references)
+    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(file, "w") as changed:
+        for name in packed.namelist():
+            changed.writestr(name, _SHEET.format(cells) if "sheet1" in name else packed.read(name))
+    return file
+
+
+def of_open_document(file: Path, columns: int) -> Path:
+    """Write a workbook whose one cell is repeated in all rows and in this number of columns."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("META-INF/manifest.xml", "<manifest/>")
+        packed.writestr("content.xml", _TABLE.format(columns))
+    return file
+
+
+def test_a_small_workbook_that_needs_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 128 * 1024**2)
+    for file in (
+        with_cells(tmp_path / "a.xlsx", "A1", "T1048576"),
+        of_open_document(tmp_path / "a.ods", 20),
+    ):
+        assert file.stat().st_size < 5_000
+        with pytest.raises(StepFailed, match="is too large") as refused:
+            list(read(file))
+        assert "CSV" in refused.value.advice
+        with pytest.raises(StepFailed, match="is too large"):
+            suggesting.suggest(file, {})
+
+
+@pytest.mark.parametrize("last", ["XFD1048576", "ZZZZZZZZ99999999999", "A0", "1", "A99999999999999999999"])
+def test_a_workbook_that_the_library_cannot_read_ends_in_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 128 * 1024**2)
+    with pytest.raises(StepFailed, match=r"is too large|is not a workbook"):
+        list(read(with_cells(tmp_path / "a.xlsx", "A1", last)))
+
+
+def test_the_rest_of_a_sheet_is_not_read_if_nobody_asks_for_it(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "a.xlsx", {"S": [["title"]] * 20_000})
+    records = tables.read_workbook(file, None)
+    assert next(records) == (1, ["title"])
+    records.close()  # type: ignore[attr-defined]

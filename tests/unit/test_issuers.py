@@ -1,4 +1,7 @@
-"""Issuers' tokens become the right identity. tests/e2e/test_issuers.py signs the same tokens for the local gateway."""
+"""Tests that issuers' tokens give the right identity.
+
+tests/e2e/test_issuers.py sends the same tokens to the local gateway.
+"""
 
 import time
 from pathlib import Path

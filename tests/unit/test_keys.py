@@ -66,6 +66,7 @@ def test_the_deployed_table_has_the_same_indexes() -> None:
     everywhere = keys.index_attributes(incident(app_id="a", detected_at=DETECTED, closed_at=CLOSED))
 
     assert set(deployed) == set(keys.INDEXES)
+    assert deployed.pop(keys.BY_UPDATED) == ["pk", "updated_at"]
     assert {partition for partition, _ in deployed.values()} == set(everywhere)
     assert {sort for _, sort in deployed.values()} == {"id"}
 

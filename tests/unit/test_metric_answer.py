@@ -58,7 +58,7 @@ def bucket(kind: Kind, day: str, incidents: Iterable[Facts], computed_at: int = 
 def answered(*incidents: Facts, **given_once: str) -> dict[str, Any]:
     """Return the answer about some incidents.
 
-    All were detected on 2026-11-23, and closed incidents were closed on that day.
+    All incidents were detected on 2026-11-23, and the closed incidents were closed on the same day.
     """
     closed = [incident for incident in incidents if incident.closed_at]
     source = Buckets(
@@ -315,8 +315,10 @@ def test_groups_are_approximate_if_a_day_left_out_categories_that_may_be_large(
     assert not approximate("aab", "ab")
     assert not approximate("aabbc", "aab")
     assert not approximate("aabbc", "ab", "aacc")
-    assert approximate("aabbc", "ab", "aaccc")  # the first day also has a c, so c has more incidents than b
-    assert approximate("aaabbc", "cc")  # c has as many incidents as b, without the first day
+    # The first day stores only a and b. With the c of this day, c has more incidents than b.
+    assert approximate("aabbc", "ab", "aaccc")
+    # The first day stores only a and b. With the c of this day, c has more incidents than b.
+    assert approximate("aaabbc", "cc")
 
 
 def test_groups_are_approximate_if_a_group_has_its_only_value_on_a_day_that_left_it_out(

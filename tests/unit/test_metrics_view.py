@@ -8,6 +8,7 @@ import pytest
 from incidents.domain import metric_answer, questions, tally
 from incidents.domain.metric_definitions import Kind
 from incidents.domain.tally import DayBucket, Facts
+from incidents_cli.console import StepFailed
 from incidents_cli.operate import metrics_view
 
 FIRST = date(2025, 6, 1)
@@ -76,3 +77,32 @@ def test_the_picture_interrupts_its_lines_on_days_without_a_value(
 
     assert len(lines) == 6
     assert all(sum(value != value for value in line) == len(QUIET) for line in lines)  # nan differs from itself
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes", ".png", "notes.png.gz", "notes.exe"])
+def test_a_picture_never_overwrites_a_file_of_another_format(answer: dict[str, Any], tmp_path: Path, name: str) -> None:
+    notes = tmp_path / name
+    notes.write_text("kept")
+    with pytest.raises(StepFailed, match="is not a name of a picture") as refused:
+        metrics_view.draw(answer, "acme", notes)
+    assert ".png" in refused.value.advice
+    assert notes.read_text() == "kept"
+
+
+def test_an_older_picture_is_kept_until_the_new_one_is_complete(
+    answer: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ValueError("no font")
+
+    picture = tmp_path / "trend.PNG"
+    metrics_view.draw(answer, "acme", picture)
+    before = picture.read_bytes()
+    assert before.startswith(b"\x89PNG")
+    assert picture.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(Figure, "savefig", fails)
+    with pytest.raises(ValueError, match="no font"):
+        metrics_view.draw(answer, "acme", picture)
+    assert picture.read_bytes() == before

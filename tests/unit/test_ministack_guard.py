@@ -78,7 +78,10 @@ def sent(
 
 
 def body_in(parts: list[bytes], *, ends: bool = True) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return a receiver of a body in parts. After the last part, nothing comes, also if the body does not end."""
+    """Return an ASGI receiver that gives a body in parts.
+
+    After the last part, it waits forever, even if the body is not complete.
+    """
     left = list(parts)
 
     async def receive() -> dict[str, Any]:
@@ -291,7 +294,8 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
         load = calls.load()
         key = [(b"host", HOST.encode()), (b"authorization", signed(KEY).encode())]
         other = asyncio.create_task(guard(scope | {"path": "/", "headers": key}, None, None))
-        while len(seen) < 4:  # what functions ask of the emulator does not wait
+        # Three requests to APIs are in the emulator, and one request of a function, which does not wait.
+        while len(seen) < 4:
             await asyncio.sleep(0)
         finish.set()
         await asyncio.gather(*requests, other)
@@ -325,7 +329,7 @@ async def echo(scope: object, receive: Any, send: Any) -> None:
 def posted(*requests: tuple[list[bytes], bool]) -> list[tuple[int, bytes]]:
     """Send requests to an API at the same time, with a limit of one call. Return the statuses and the bodies.
 
-    Each request has the parts of its body, and whether the body ends after them.
+    Each request is a pair: the parts of its body, and whether the body is complete after these parts.
     """
 
     async def one(guard: Guard, parts: list[bytes], ends: bool) -> tuple[int, bytes]:
@@ -373,8 +377,141 @@ def test_an_answer_that_nobody_reads_delays_no_other() -> None:
     assert asyncio.run(two_readers())[0] == 200
 
 
+def of_client(*messages: dict[str, Any]) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return an ASGI receiver that gives these messages, and then waits forever."""
+    left = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await asyncio.Event().wait()
+        return left.pop(0)
+
+    return receive
+
+
+COMPLETE: dict[str, Any] = {"type": "http.request", "body": b"complete", "more_body": False}
+GONE: dict[str, Any] = {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize("path", [API, "/login"])
+@pytest.mark.parametrize("arrived", [0, 1, 2])
+def test_a_request_that_was_cut_is_not_passed_on(path: str, arrived: int) -> None:
+    """A part of a body can be a complete JSON text, so the emulator would take it for a request."""
+    seen = list[Any]()
+
+    async def emulator(scope: object, receive: object, send: object) -> None:
+        seen.append(scope)
+
+    async def send(message: object) -> None:
+        seen.append(message)
+
+    part = {"type": "http.request", "body": b'{"title": "half a request"}', "more_body": True}
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    asyncio.run(guard(POSTED | {"path": path}, of_client(*[part] * arrived, GONE), send))
+
+    assert seen == []
+
+
+def test_a_waiting_request_whose_client_is_gone_is_dropped() -> None:
+    async def burst() -> list[bytes]:
+        seen, go_on = list[bytes](), asyncio.Event()
+
+        async def emulator(scope: object, receive: Any, send: object) -> None:
+            seen.append((await receive())["body"])
+            await go_on.wait()
+
+        calls = Calls(Functions(1), 1, lambda: None)
+        guard = Guard(emulator, KEY, 4566, (), calls)
+        clients = [
+            of_client(COMPLETE | {"body": b"first"}), of_client(COMPLETE, GONE), of_client(COMPLETE, GONE),
+            of_client(COMPLETE | {"body": b"last"}),
+        ]  # fmt: skip
+        requests = [asyncio.create_task(guard(POSTED, client, None)) for client in clients]
+        while calls.load()["waiting"] < 3:
+            await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(*requests)
+        return seen
+
+    assert asyncio.run(burst()) == [b"first", b"last"]
+
+
+def test_an_emulator_learns_that_the_client_of_a_running_request_is_gone() -> None:
+    seen, begun = list[str](), asyncio.Event()
+
+    async def emulator(scope: object, receive: Any, send: object) -> None:
+        seen.append((await receive())["type"])
+        begun.set()
+        seen.append((await receive())["type"])
+
+    messages = iter([COMPLETE])
+
+    async def receive() -> dict[str, Any]:
+        if (complete := next(messages, None)) is not None:
+            return complete
+        await begun.wait()
+        return GONE
+
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    asyncio.run(asyncio.wait_for(guard(POSTED, receive, None), 5))
+
+    assert seen == ["http.request", "http.disconnect"]
+
+
+@pytest.mark.parametrize("page", ["docs", "openapi.json", "docs/"])
+def test_requests_for_the_documentation_delay_no_other(page: str) -> None:
+    """These requests need no token. They have one place of their own."""
+
+    async def burst() -> tuple[list[str], int]:
+        seen = list[str]()
+
+        async def emulator(scope: dict[str, Any], receive: object, send: object) -> None:
+            seen.append(scope["path"])
+            if scope["path"] != API:
+                await asyncio.Event().wait()
+
+        calls = Calls(Functions(2), 2, lambda: None)
+        guard = Guard(emulator, KEY, 4566, (), calls)
+        of_page = POSTED | {"method": "GET", "path": f"/_aws/execute-api/0b81a880/$default/x/incidents/{page}"}
+        flood = [asyncio.create_task(guard(of_page, body_in([b""]), None)) for _ in range(50)]
+        while calls.load()["waiting"] < 48:
+            await asyncio.sleep(0)
+        await asyncio.wait_for(guard(POSTED, body_in([b""]), None), 5)
+        waiting = calls.load()["waiting"]
+        for request in flood:
+            request.cancel()
+        return seen, waiting
+
+    seen, waiting = asyncio.run(burst())
+    assert len(seen) == 2
+    assert seen[-1] == API
+    assert waiting == 49
+
+
+@pytest.mark.parametrize(
+    "outside", [{"path": "/login"}, {"path": "/oauth2/token"}, {"path": "/", "headers": [("x-amz-target", REFRESH)]}]
+)
+def test_a_body_outside_the_api_is_small_without_a_key(outside: dict[str, Any]) -> None:
+    """The emulator parses such a body on its event loop, so a large one would stop all other requests."""
+
+    def status(size: int, path: str, headers: Sequence[tuple[str, str]] = ()) -> int:
+        answered = list[dict[str, Any]]()
+
+        async def send(message: dict[str, Any]) -> None:
+            answered.append(message)
+
+        pairs = [(b"host", HOST.encode()), *((name.encode(), value.encode()) for name, value in headers)]
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        asyncio.run(guard(POSTED | {"path": path, "headers": pairs}, body_in([b"x" * size]), send))
+        return int(answered[0]["status"])
+
+    assert [status(size, **outside) for size in (65_536, 65_537)] == [200, 413]
+    assert status(65_537, API) == 200
+    assert status(65_537, "/", [("authorization", signed(KEY))]) == 200
+
+
 def test_a_body_without_a_key_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ministack_guard, "_BODY_BYTES", 5)
+    monkeypatch.setattr(ministack_guard, "_API_BYTES", 5)
 
     assert [status for status, _ in posted(([b"12345"], True), ([b"1234", b"56"], True))] == [200, 413]
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from incidents import queries
+from incidents.domain import wire_form
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "\u2028", "🔐"])
@@ -12,8 +12,8 @@ def test_a_page_of_any_characters_stays_within_lambda_s_limit(character: str, ch
     documents = [json.dumps(character * characters, ensure_ascii=False)] * 20
     positions = [str(n) for n in range(20)]
 
-    carried, position = queries._cut(documents, positions, "the end")
+    carried, position = wire_form.cut(documents, positions, "the end")
 
-    within = [n for n in range(1, 21) if n * len(json.dumps(documents[0])) <= queries.PAGE_BYTES]
+    within = [n for n in range(1, 21) if n * len(json.dumps(documents[0])) <= wire_form.PAGE_BYTES]
     assert len(carried) == max(within, default=1)  # a single document is sent alone, however large it is
     assert position == ("the end" if len(carried) == 20 else positions[len(carried) - 1])

@@ -1,4 +1,4 @@
-"""Tenants whose names look alike stay apart: keys, marks, cursors and files."""
+"""Tests that tenants with similar names do not share keys, marks, cursors or files."""
 
 from itertools import combinations
 

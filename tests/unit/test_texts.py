@@ -1,4 +1,4 @@
-"""Which characters a text may hold, and the repair of a text that holds others."""
+"""Tests of the characters that a text may hold, and of the repair of a text with other characters."""
 
 import pytest
 from hypothesis import given

@@ -10,10 +10,12 @@
 ``fields``     the types of the methods' keyword arguments
 ``models``     the API's answers
 ``pages``      one page of a list, or all its items
+``following``  the incidents that change, without end
 ``errors``     the tree of errors
 """
 
 from .answer import RawResponse
+from .calls import Updates
 from .client import AsyncClient, Client, __version__
 from .errors import (
     ApiError,
@@ -21,6 +23,7 @@ from .errors import (
     Busy,
     Conflict,
     ConnectionFailed,
+    CursorGone,
     FieldError,
     GrcError,
     NotAuthenticated,
@@ -35,13 +38,15 @@ from .errors import (
     ValidationError,
 )
 from .fields import Add, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
+from .following import AsyncFollower, Follower
 from .models import Change, FieldChange, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 __all__ = [
-    "Add", "ApiError", "AsyncClient", "AsyncPage", "BadRequest", "Busy", "Change", "Client", "Conflict",
-    "ConnectionFailed", "FieldChange", "FieldError", "GrcError", "Incident", "IncidentFilters", "IncidentPatch",
-    "ListEdit", "Listing", "Metrics", "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted",
-    "Page", "PreconditionFailed", "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge",
-    "UnexpectedAnswer", "UnsupportedContent", "ValidationError", "__version__",
+    "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "Busy", "Change", "Client",
+    "Conflict", "ConnectionFailed", "CursorGone", "FieldChange", "FieldError", "Follower", "GrcError", "Incident",
+    "IncidentFilters", "IncidentPatch", "ListEdit", "Listing", "Metrics", "MetricsWindow", "NewIncident",
+    "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed", "RateLimited", "RawResponse",
+    "Remove", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent", "Updates", "ValidationError",
+    "__version__",
 ]  # fmt: skip

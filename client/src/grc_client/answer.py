@@ -48,6 +48,10 @@ class RawResponse(Generic[T]):
         """Return the same answer, whose ``parse`` also converts the result."""
         return RawResponse(self._request, self.status, self.headers, self.body, lambda raw: convert(self._read(raw)))
 
+    def _read_as(self, read: "Callable[[RawResponse[Any]], U]") -> U:
+        """Return what another function reads in the same answer. Raises UnexpectedAnswer."""
+        return RawResponse(self._request, self.status, self.headers, self.body, read).parse()
+
     def __repr__(self) -> str:
         return f"RawResponse({self.status}, request_id={self.request_id!r})"
 

@@ -11,10 +11,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
 from .answer import RawResponse
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .models import Change, Incident, Metrics
 
 PATH = "/api/v1/grc/incidents"
+UPDATES_LIMIT = 100  # the incidents of one page of updates; more would be refused
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _INCIDENT_ID = re.compile(r"inc_\w+", re.ASCII)
 
@@ -41,6 +42,18 @@ class Slice(NamedTuple, Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None
+    request_id: str | None
+
+
+class Updates(NamedTuple):
+    """A page of the incidents that changed, and the cursor of the next page. ``next_cursor`` stays valid: store it.
+
+    ``caught_up`` is true if the page ends with the newest update that the API shows now.
+    """
+
+    items: tuple[Incident, ...]
+    next_cursor: str
+    caught_up: bool
     request_id: str | None
 
 
@@ -77,6 +90,13 @@ def delete_incident(incident_id: str, if_match: str | None) -> Call[None]:
 def list_incident_changes(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Change]]:
     parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
     return Call("GET", _path(incident_id) + "/changes", _slice_of_changes, repeatable=True, parameters=parameters)
+
+
+def list_incident_updates(since: Moment | None, cursor: str | None) -> Call[Updates]:
+    """Return the call that reads updates after a cursor or, without one, since a moment or from the beginning."""
+    begin = {} if since is None else {"since": since}
+    parameters = _query({"limit": UPDATES_LIMIT} | (begin if cursor is None else {"cursor": cursor}))
+    return Call("GET", PATH + "/updates", _updates, repeatable=True, parameters=parameters)
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
@@ -125,7 +145,7 @@ def _known(given: Mapping[str, Any], kind: type) -> None:
     """Raise TypeError for an unknown keyword argument, as Python does for a function with named parameters."""
     for name in given:
         if name not in kind.__annotations__:
-            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # a slip, no other word
+            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # a typo, not another word
             meant = f"did you mean {closest[0]}?" if closest else f"use one of {', '.join(kind.__annotations__)}"
             raise TypeError(f"{name!r} is not a keyword argument here; {meant}")
 
@@ -188,6 +208,19 @@ def _slice_of_incidents(answer: RawResponse[Any]) -> Slice[Incident]:
     page = _loads(answer)
     incidents = (Incident.model_validate(item)._made(request_id=answer.request_id) for item in page["items"])
     return Slice(tuple(incidents), page["next_cursor"], answer.request_id)
+
+
+def _updates(answer: RawResponse[Any]) -> Updates:
+    return Updates(_slice_of_incidents(answer).items, *place_of(answer), answer.request_id)
+
+
+def place_of(answer: RawResponse[Any]) -> tuple[str, bool]:
+    """Return the cursor of the next page of updates, and whether no update waits there now."""
+    page = _loads(answer)
+    cursor, caught_up = page["next_cursor"], page["caught_up"]
+    if not isinstance(cursor, str) or not isinstance(caught_up, bool):
+        raise TypeError("a page of updates must have a next_cursor and caught_up")
+    return cursor, caught_up
 
 
 def _slice_of_changes(answer: RawResponse[Any]) -> Slice[Change]:

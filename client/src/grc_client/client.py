@@ -190,7 +190,7 @@ def _check_transport(transport: object, kind: type, example: str) -> None:
         given = type(transport)
         raise TypeError(
             f"transport must be an httpx2.{kind.__name__}, not {given.__module__.partition('.')[0]}.{given.__name__}; "
-            f"pass httpx2.{example}(...), which takes the arguments of the same class of httpx"
+            f"pass httpx2.{example}(...), which takes the same arguments as httpx.{example}"
         )
 
 

@@ -9,6 +9,7 @@ GrcError
     ├── NotPermitted        403   the token lacks the scope
     ├── NotFound            404   the incident does not exist, or the token may not read it
     ├── Conflict            409   the number is taken, the status cannot move that way, or the incident is deleted
+    ├── CursorGone          410   the data was restored, so a cursor of its updates is of no use; start again
     ├── PreconditionFailed  412   somebody has changed the incident, so its etag differs from if_match
     ├── TooLarge            413   the incident is too large
     ├── UnsupportedContent  415   the API does not accept the body's media type
@@ -95,6 +96,13 @@ class Conflict(ApiError):
         return tuple(map(str, allowed)) if isinstance(allowed, list) else ()
 
 
+class CursorGone(ApiError):
+    """410: the cursor of ``follow`` belongs to data that was replaced, because the operators restored a backup.
+
+    Follow again without the cursor. Incidents that do not come again no longer exist.
+    """
+
+
 class PreconditionFailed(ApiError):
     """412: somebody has changed the incident, so its etag differs from ``if_match``. The request changed nothing."""
 
@@ -129,6 +137,7 @@ OF_STATUS: dict[int, type[ApiError]] = {
     403: NotPermitted,
     404: NotFound,
     409: Conflict,
+    410: CursorGone,
     412: PreconditionFailed,
     413: TooLarge,
     415: UnsupportedContent,

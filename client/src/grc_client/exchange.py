@@ -30,7 +30,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 _NOT_PROCESSED = (408, 425, 429)
 # These statuses count as the API's errors even without JSON, because firewalls and proxies send pages of their own.
 _WITHOUT_WORDS = (401, 403, *_NOT_PROCESSED)
-# Nothing listens at the address, its name is unknown, or a proxy or a certificate is in the way.
+# With these errors, no connection was made: no server listens at the address, the address has an unknown name, or a
+# proxy or a certificate prevents the connection.
 _UNREACHABLE = (httpx2.ConnectError, httpx2.ProxyError)
 _NEVER_SENT = (*_UNREACHABLE, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _MAY_PASS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)

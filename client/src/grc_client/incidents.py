@@ -3,10 +3,14 @@
 Each method calls the same method of ``with_raw_response``, and parses the answer.
 """
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Unpack
 
-from . import calls
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from . import calls, following
+from .answer import RawResponse
+from .calls import Updates
+from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
+from .following import AsyncFollower, Follower
 from .models import Change, Incident, Metrics
 from .pages import Listing, Page
 from .raw import AsyncRawIncidents, AsyncSend, RawIncidents, Send
@@ -62,6 +66,23 @@ class Incidents:
         """Return a page of an incident's changes, oldest first. Iterate over the page to get all. Raises NotFound."""
         return self.with_raw_response.changes(incident_id, limit=limit, cursor=cursor).parse()
 
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> Follower:
+        """Return the incidents that change, without end. Iterate over the result to receive them, deleted ones too.
+
+        Begin at the moment ``since``, at a stored ``cursor``, or without both with all incidents. When no update waits,
+        the client asks again after ``every`` seconds. With ``every=None``, the iteration ends then. The API shows a
+        change after about two minutes. The iteration raises BadRequest, or CursorGone after a restore.
+        """
+        following.check(since, cursor, every)
+        raw = self.with_raw_response
+
+        def answers(place: str | None) -> Iterator[RawResponse[Updates]]:
+            return raw.follow(since=since if place is None else None, cursor=place, every=every)
+
+        return Follower(answers, cursor)
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Return MTTD, MTTR and time to contain for a window of UTC days. The default is the last 30 days.
 
@@ -108,6 +129,18 @@ class AsyncIncidents:
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
         """Like ``Incidents.changes``, but ``await`` returns a page, and ``async for`` yields all changes."""
         return self.with_raw_response._listing(calls.list_incident_changes(incident_id, limit, cursor))
+
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> AsyncFollower:
+        """Like ``Incidents.follow``, but ``async for`` receives the incidents."""
+        following.check(since, cursor, every)
+        raw = self.with_raw_response
+
+        def answers(place: str | None) -> AsyncIterator[RawResponse[Updates]]:
+            return raw.follow(since=since if place is None else None, cursor=place, every=every)
+
+        return AsyncFollower(answers, cursor)
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Like ``Incidents.metrics``: return the metrics of a window of days."""

@@ -64,7 +64,7 @@ class AsyncPage(Generic[T]):
 class Listing(Generic[T]):
     """A list that is not fetched yet. ``await`` returns the first page, and ``async for`` yields all items.
 
-    If the list has a cursor, both begin at the cursor.
+    If the list was requested with a cursor, the first page and the first item are those at the cursor.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:

@@ -3,13 +3,15 @@
 Each method returns the API's answer as a ``RawResponse``. The methods of ``incidents`` call these and parse the answer.
 """
 
-from collections.abc import Awaitable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Protocol, TypeVar, Unpack
 
-from . import calls
+from . import calls, following
 from .answer import RawResponse
-from .calls import Call, Slice
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, NewIncident
+from .calls import Call, Slice, Updates
+from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .models import Change, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
@@ -34,39 +36,57 @@ class RawIncidents:
         self._send = send
 
     def create(self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]) -> RawResponse[Incident]:
-        """Like ``Incidents.create``, but return the answer."""
+        """Like ``Incidents.create``, but return the API's answer before it is parsed."""
         return self._send(calls.create_incident(idempotency_key, fields))
 
     def get(self, incident_id: str) -> RawResponse[Incident]:
-        """Like ``Incidents.get``, but return the answer."""
+        """Like ``Incidents.get``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident(incident_id))
 
     def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[Page[Incident]]:
-        """Like ``Incidents.list``, but return the answer."""
+        """Like ``Incidents.list``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incidents(filters))
 
     def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.update``, but return the answer."""
+        """Like ``Incidents.update``, but return the API's answer before it is parsed."""
         return self._send(calls.update_incident(incident_id, if_match, changes))
 
     def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
-        """Like ``Incidents.delete``, but return the answer."""
+        """Like ``Incidents.delete``, but return the API's answer before it is parsed."""
         return self._send(calls.delete_incident(incident_id, if_match))
 
     def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
-        """Like ``Incidents.restore``, but return the answer."""
+        """Like ``Incidents.restore``, but return the API's answer before it is parsed."""
         return self._send(calls.restore_incident(incident_id, if_match))
 
     def changes(
         self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> RawResponse[Page[Change]]:
-        """Like ``Incidents.changes``, but return the answer."""
+        """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> Iterator[RawResponse[Updates]]:
+        """Like ``Incidents.follow``, but yield the answers: one for each page, also for a page without incidents."""
+        following.check(since, cursor, every)
+        return self._follow(calls.list_incident_updates(since, cursor), every)
+
+    def _follow(self, call: Call[Updates], every: float | None) -> Iterator[RawResponse[Updates]]:
+        while True:
+            answer = self._send(call)
+            yield answer
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
+                if every is None:
+                    return
+                time.sleep(every)
+            call = calls.list_incident_updates(None, cursor)
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
-        """Like ``Incidents.metrics``, but return the answer."""
+        """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_metrics(window))
 
     def _page(self, call: Call[Slice[T]]) -> RawResponse[Page[T]]:
@@ -85,39 +105,57 @@ class AsyncRawIncidents:
     async def create(
         self, *, idempotency_key: str | None = None, **fields: Unpack[NewIncident]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.create``, but return the answer."""
+        """Like ``Incidents.create``, but return the API's answer before it is parsed."""
         return await self._send(calls.create_incident(idempotency_key, fields))
 
     async def get(self, incident_id: str) -> RawResponse[Incident]:
-        """Like ``Incidents.get``, but return the answer."""
+        """Like ``Incidents.get``, but return the API's answer before it is parsed."""
         return await self._send(calls.get_incident(incident_id))
 
     async def list(self, **filters: Unpack[IncidentFilters]) -> RawResponse[AsyncPage[Incident]]:
-        """Like ``Incidents.list``, but return the answer."""
+        """Like ``Incidents.list``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incidents(filters))
 
     async def update(
         self, incident_id: str, *, if_match: str | None = None, **changes: Unpack[IncidentPatch]
     ) -> RawResponse[Incident]:
-        """Like ``Incidents.update``, but return the answer."""
+        """Like ``Incidents.update``, but return the API's answer before it is parsed."""
         return await self._send(calls.update_incident(incident_id, if_match, changes))
 
     async def delete(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[None]:
-        """Like ``Incidents.delete``, but return the answer."""
+        """Like ``Incidents.delete``, but return the API's answer before it is parsed."""
         return await self._send(calls.delete_incident(incident_id, if_match))
 
     async def restore(self, incident_id: str, *, if_match: str | None = None) -> RawResponse[Incident]:
-        """Like ``Incidents.restore``, but return the answer."""
+        """Like ``Incidents.restore``, but return the API's answer before it is parsed."""
         return await self._send(calls.restore_incident(incident_id, if_match))
 
     async def changes(
         self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> RawResponse[AsyncPage[Change]]:
-        """Like ``Incidents.changes``, but return the answer."""
+        """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incident_changes(incident_id, limit, cursor))
 
+    def follow(
+        self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
+    ) -> AsyncIterator[RawResponse[Updates]]:
+        """Like ``Incidents.follow``, but yield the answers: one for each page, also for a page without incidents."""
+        following.check(since, cursor, every)
+        return self._follow(calls.list_incident_updates(since, cursor), every)
+
+    async def _follow(self, call: Call[Updates], every: float | None) -> AsyncIterator[RawResponse[Updates]]:
+        while True:
+            answer = await self._send(call)
+            yield answer
+            cursor, caught_up = answer._read_as(calls.place_of)
+            if caught_up:
+                if every is None:
+                    return
+                await asyncio.sleep(every)
+            call = calls.list_incident_updates(None, cursor)
+
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
-        """Like ``Incidents.metrics``, but return the answer."""
+        """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return await self._send(calls.get_incident_metrics(window))
 
     async def _page(self, call: Call[Slice[T]]) -> RawResponse[AsyncPage[T]]:

@@ -5,5 +5,6 @@
 ``deleting``           delete an incident
 ``read_alter_write``   read an incident, alter it, and write it if nobody else has changed the incident meanwhile
 
-The modules are separate so that a deletion starts without pydantic, as a read does.
+The modules are separate, so that a deletion does not import pydantic. Its import would slow down the start. A read does
+not import pydantic either.
 """

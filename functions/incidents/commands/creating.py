@@ -14,16 +14,17 @@ from ..storage.stored_form import Created, Stored
 
 KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
-# The counter's next number is taken if a caller gave it and the counter is not raised yet, or if an operator lowered
-# the counter below a mistyped number. After each attempt, the counter skips up to 1 000 taken numbers.
+# The counter's next number may be taken already, for one of two reasons. A caller gave this number, and the counter is
+# not raised yet. Or an operator lowered the counter below a mistyped number. After each attempt, the counter skips up
+# to 1 000 taken numbers.
 _NUMBERS_TRIED = 8
 
 
 class Origin(NamedTuple):
     """The finding that creates an incident.
 
-    ``before`` is the finding's last sighting, or None for a new finding. ``is_moved`` is true if the sighting is stored
-    under a former key. ``dates`` names the field of the event from which each date was read.
+    ``before`` is the finding's last sighting, or None for a new finding. ``is_moved`` is true if this sighting is
+    stored under a former key of the finding. ``dates`` names the field of the event from which each date was read.
     """
 
     finding_key: str
@@ -45,8 +46,8 @@ def create_incident(
     that creates the incident, or None for a caller's request.
 
     Raises InvalidIncident, IncidentTooLarge or KeyReused. Raises NumberTaken only for a number that the caller gave.
-    Raises SightingMoved if another event of the same finding was stored first. After these errors, nothing is stored.
-    Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
+    Raises SightingMoved if another event of the same finding was stored first. Each of these errors means that nothing
+    was stored. Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
     """
     sent = payloads.new_incident(body)
     given = payloads.tags_once(sent)
@@ -55,7 +56,8 @@ def create_incident(
     if idempotency_key is not None:
         now = timestamps.to_milliseconds(incident["created_at"]) // 1000
         record = KeyRecord(idempotency_key, payloads.fingerprint(sent), now + KEY_SECONDS)
-        # Check this before a number is drawn, and before any rule that depends on the current time.
+        # Check this before a number is drawn, because a repeated request needs no new number. Also check it before any
+        # rule that depends on the current time, because the repeated request must succeed at any later time.
         if earlier := _replay(record, now, incidents):
             return earlier
     violations = model.apply_rules(incident, given, now=incident["created_at"])
@@ -73,7 +75,7 @@ def create_incident(
 
 
 def _begin(given: dict[str, Any], identity: Identity) -> Incident:
-    """Return the caller's values with the server's stamps. The id contains the same moment as ``created_at``."""
+    """Return the caller's values with the server's stamps. The incident's id contains the moment of ``created_at``."""
     ulid = ULID()
     now = timestamps.from_milliseconds(ulid.milliseconds)
     stamps = {

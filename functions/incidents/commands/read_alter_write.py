@@ -22,11 +22,12 @@ def change_incident(
     incidents: IncidentRepository,
     *extra_writes: ExtraWrite,
 ) -> Stored:
-    """Read an incident, alter it, and write it if nobody else has written since. Try up to eight times.
+    """Read an incident, alter it, and write it if nobody else has changed the incident since. Try up to eight times.
 
-    ``expected`` are the versions to which the caller allows the change to apply, None for any version. ``alter``
-    returns the new incident from the current one and the time of the attempt. If that changes nothing, only the extra
-    writes are written. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
+    ``expected`` has the versions that the caller allows to be changed. None allows any version. ``alter`` gets the
+    current incident and the time of the attempt, and returns the new incident. ``extra_writes`` are stored in the same
+    transaction. If the new incident equals the current incident, only ``extra_writes`` are stored. Raises NotFound,
+    PreconditionFailed, IncidentTooLarge or Busy.
     """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)

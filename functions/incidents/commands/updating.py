@@ -23,7 +23,8 @@ def update_incident(incident_id: str, body: object, expected: Expected | None, i
         if incident["is_deleted"] and given.get("is_deleted") is not False:
             raise IncidentDeleted
         after = cast("Incident", {**incident, **given})
-        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())  # a newer release may know more statuses
+        # A newer release may have stored a status that this release does not know.
+        allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())
         if after["status"] not in (incident["status"], *allowed):
             raise IllegalTransition(incident["status"], after["status"], allowed)
         if violations := model.apply_rules(after, given, now, before=incident):

@@ -1,7 +1,7 @@
-"""The definition of an incident, and its rules. Pure: no AWS, no clock.
+"""The definition of an incident, and the rules for incidents. This code is pure: it uses no AWS and no clock.
 
 ``model``               the fields of an incident, their limits, allowed values and derived values
-``payloads``            validation of what a caller sends; with ``lists``, the only module that loads pydantic
+``payloads``            validation of callers' input; with ``lists``, the only module that loads pydantic
 ``lists``               the lists in what a caller sends, and the operators that edit a list
 ``questions``           the requests of a caller: filters, pages, windows of days
 ``identity``            the caller's identity, from verified claims only
@@ -12,6 +12,6 @@
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
 ``timestamps``          callers' timestamps as UTC text
-``texts``               the characters of callers' texts, and the repair of others' texts
+``texts``               the characters of callers' texts, and the repair of texts from findings and exports
 ``errors``              everything that can go wrong, as one tree
 """

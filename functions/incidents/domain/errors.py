@@ -15,6 +15,7 @@ IncidentError
 ├── IncidentDeleted         the incident is deleted; only restoring it is allowed
 ├── PreconditionFailed      the incident is not at the version that the caller expects
 ├── KeyReused               the idempotency key belongs to another request
+├── CursorGone              the cursor belongs to a table that the service no longer uses
 └── Busy                    the table refused the request or cannot be reached; a later attempt may succeed
 """
 
@@ -136,6 +137,16 @@ class KeyReused(IncidentError):
         super().__init__("The Idempotency-Key was sent with another body; a new request needs a new key.")
 
 
+class CursorGone(IncidentError):
+    """The cursor belongs to another table than the one in use. This happens after the table was restored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor belongs to a table that the service no longer uses, because the data was restored. Start again "
+            "without a cursor. An incident that is not in the new updates no longer exists."
+        )
+
+
 class Busy(IncidentError):
     """The table refused the request or could not be reached, even after retries. A later attempt may succeed.
 
@@ -143,5 +154,5 @@ class Busy(IncidentError):
     the same request again.
     """
 
-    def __init__(self) -> None:
-        super().__init__("The service is busy. Try again in a moment.")
+    def __init__(self, detail: str = "The service is busy. Try again in a moment.") -> None:
+        super().__init__(detail)

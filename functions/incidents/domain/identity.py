@@ -1,4 +1,4 @@
-"""Read the caller's identity from verified claims, with one pure function. It refuses every claim in doubt."""
+"""Read the caller's identity from verified claims, with one pure function that refuses every ambiguous claim."""
 
 import re
 from collections.abc import Mapping
@@ -9,25 +9,27 @@ from .model import TENANT_ID, TENANT_ID_RULE
 
 _SUBJECT = re.compile(
     r"(?!map\[)[!-Z^-z|-~\\\]]([ -~]{0,253}[!-~])?"
-)  # not "[", "{" or "map[" at the start, which is how a list or an object arrives
+)  # not "[", "{" or "map[" at the start, because the text of a list or an object begins with one of these
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FORMS = {
     "tenant_id": (TENANT_ID, TENANT_ID_RULE),
     "sub": (_SUBJECT, "1 to 255 printable ASCII characters, with no space, [ or { at its ends"),
     "app_id": (_APP_ID, "1 to 128 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"),
 }
-_OURS = re.compile(r"system:[^:]*")  # how the service names itself; others put more colons after system
+# The names that the service gives to itself. Subjects of other systems have more colons, such as system:node:n1.
+_OURS = re.compile(r"system:[^:]*")
 _NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
-_BOOLEANS = frozenset({"true", "false"})  # a marker like is_app=true reads a Boolean claim
+_BOOLEANS = frozenset({"true", "false"})  # accepted for a marker like is_app=true, whose claim is a Boolean
 _SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
 
 
 class ClaimNames(NamedTuple):
-    """The claims in which an issuer puts who is calling: the template's parameters TenantClaim to AppMarker.
+    """The names of the claims that identify a caller, from the template's parameters TenantClaim to AppMarker.
 
-    The first of ``scopes`` that a token has counts. With a ``marker`` (a claim and a value), only a token with that
-    value is an application's. Without a marker, every token with the claim ``app`` is.
+    ``scopes`` names several claims: the first claim that the token has is used. If there is a ``marker`` (a claim and a
+    value), only a token with this value in this claim is an application's token. If there is none, every token with the
+    claim ``app`` is an application's token.
     """
 
     tenant: str = "tenant_id"
@@ -68,8 +70,8 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     null, true or false.
 
     Raises NotAuthenticated if the token has no expiry, has expired, has another issuer, or is not an access token.
-    Raises NotPermitted for any other claim. If ``issuer`` is None (not deployed), every issuer is accepted that the
-    gateway accepted.
+    Raises NotPermitted if any other claim is unusable. If ``issuer`` is None, the function is not deployed, and accepts
+    every issuer that the gateway accepted.
     """
     expiry = str(claims.get("exp", ""))
     if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:
@@ -81,8 +83,8 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):
         raise NotPermitted(
-            "The token's claim sub must not be system: and a text without a further colon. Such names are reserved for "
-            "the service."
+            "The token's claim sub must not be system: followed by a text without a colon. Such names are reserved "
+            "for the service."
         )
     tenant_id, app_id = tenant_and_app(claims, names)
     scopes = next((claims[name] for name in names.scopes if name in claims), "")
@@ -90,7 +92,10 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
 
 
 def tenant_and_app(claims: Mapping[str, object], names: ClaimNames) -> tuple[str, str | None]:
-    """Return the tenant and the application of a token, None for a person's. Raises NotPermitted as ``from_claims``."""
+    """Return the tenant and the application of a token.
+
+    The application is None for a person's token. Raises NotPermitted if a claim is unusable, as ``from_claims`` does.
+    """
     app_id = _one(claims, names.app, "app_id") if _is_of_an_application(claims, names) else None
     return _one(claims, names.tenant, "tenant_id"), app_id
 
@@ -98,7 +103,7 @@ def tenant_and_app(claims: Mapping[str, object], names: ClaimNames) -> tuple[str
 def _one(claims: Mapping[str, object], name: str, what: str) -> str:
     value, (form, wanted) = claims.get(name), _FORMS[what]
     if isinstance(value, str) and what != "sub" and value.startswith("[") and value.endswith("]"):
-        value = value[1:-1]  # several values have a space between them, which no form allows
+        value = value[1:-1]  # a list of several values has spaces, so it matches no form
     if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
         raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
     return value
@@ -113,7 +118,8 @@ def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bo
         return False
     words = _words(claims[name])
     unreadable = _NO_TEXT - _BOOLEANS if value in _BOOLEANS else _NO_TEXT
-    # An unreadable marker must not make a person of an application.
+    # Refuse an unreadable marker. If an application's token counted as a person's, the application could reach all
+    # incidents of the tenant.
     if not words or not unreadable.isdisjoint(words) or any(word[:1] == "{" for word in words):
         raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
     return value in words

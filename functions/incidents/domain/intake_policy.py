@@ -9,7 +9,7 @@ Every finding has one of these kinds:
 ``notice``         an announcement, such as a planned maintenance
 ``alarm``          a measured value left its bounds, or a service of AWS does not work
 
-Without settings, detections, exposures and alarms become incidents. The others are counted, and become nothing.
+Without settings, detections, exposures and alarms become incidents. All other findings are only counted.
 """
 
 import re
@@ -23,7 +23,7 @@ Kind = Literal["detection", "exposure", "posture", "vulnerability", "notice", "a
 Reason = Literal[
     "detection", "exposure", "posture", "vulnerability", "notice", "alarm", "left_out", "below_severity"
 ]  # fmt: skip
-"""Why a finding becomes no incident: its kind is not taken, a pattern leaves it out, or its severity is too low."""
+"""Why a finding becomes no incident: its kind is not wanted, a pattern excludes it, or its severity is too low."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PATTERNS, PATTERN_CHARACTERS = 100, 256
@@ -34,10 +34,10 @@ _MEMBERS = ("kinds", "let_in", "leave_out")
 
 
 class Policy(NamedTuple):
-    """What a tenant takes: the kinds, each from a severity on, and patterns of products and types.
+    """The findings that become incidents of a tenant: by kind, severity, and patterns of products and types.
 
-    ``kinds`` maps each taken kind to its lowest severity. ``let_in`` and ``leave_out`` are patterns such as
-    ``prowler.*`` or ``Recon:EC2/*``. ``is_default`` is true for a tenant without settings.
+    ``kinds`` maps each kind that becomes incidents to its lowest severity. ``let_in`` and ``leave_out`` are patterns
+    such as ``prowler.*`` or ``Recon:EC2/*``. ``is_default`` is true for a tenant without settings.
     """
 
     kinds: Mapping[str, str]
@@ -54,14 +54,14 @@ DEFAULT = Policy(dict.fromkeys(("detection", "exposure", "alarm"), ANY_SEVERITY)
 
 
 class Decision(NamedTuple):
-    """Whether a finding becomes an incident. ``reason`` is None if it does. ``rule`` says in words what decided."""
+    """Whether a finding becomes an incident. If not, ``reason`` is set. ``rule`` describes the rule that decided."""
 
     reason: Reason | None
     rule: str
 
 
 class Facts(NamedTuple):
-    """What the policy needs to know of a finding. ``names`` are its types, and the name of its control."""
+    """The facts of a finding that the policy uses. ``names`` has the finding's types and the name of its control."""
 
     kind: Kind
     severity: str | None
@@ -74,8 +74,8 @@ class Facts(NamedTuple):
 def decide(policy: Policy, facts: Facts, enabled: Iterable[str] = ()) -> Decision:
     """Return whether a finding becomes an incident. The first rule that applies decides.
 
-    ``enabled`` are the sources of the stack's parameter EnabledSources. From such a source, a tenant without settings
-    also takes critical vulnerabilities that have an exploit.
+    ``enabled`` are the sources of the stack's parameter EnabledSources. For a tenant without settings, critical
+    vulnerabilities from these sources also become incidents if an exploit exists.
     """
     names = (facts.source, *facts.names)
     if facts.by_hand:
@@ -98,7 +98,10 @@ def decide(policy: Policy, facts: Facts, enabled: Iterable[str] = ()) -> Decisio
 
 
 def parse(value: Any) -> Policy:
-    """Return the policy in a JSON value. Raises ValueError, which names the member and says what would be right."""
+    """Return the policy in a JSON value.
+
+    Raises ValueError, whose text names the wrong member and describes a correct value.
+    """
     if not isinstance(value, Mapping) or set(value) - set(_MEMBERS):
         raise ValueError(f"the settings must be an object with only the members {', '.join(_MEMBERS)}")
     kinds = value.get("kinds", DEFAULT.kinds)

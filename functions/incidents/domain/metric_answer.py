@@ -31,8 +31,8 @@ class StoredDays(Protocol):
 def get_incident_metrics(window: Window, stored: StoredDays) -> dict[str, Any]:
     """Return the metrics of a window, with the members in the order of the answer. Raises the errors of ``stored``."""
     first, last, as_of = window.first.isoformat(), window.last.isoformat(), window.as_of
-    # Marks are read before buckets. A job removes a mark only after it has replaced the buckets. So if a bucket is old,
-    # its mark was still there.
+    # Read the marks before the buckets. A job removes a mark only after it has replaced the buckets. So if a bucket
+    # below is outdated, its day's mark still existed when the marks were read.
     pending_days = stored.pending_days(first, last)
     computed_at: int | None = None
     whole = Tally()
@@ -72,9 +72,10 @@ def get_incident_metrics(window: Window, stored: StoredDays) -> dict[str, Any]:
 
 
 class _Groups:
-    """Collects the groups of a window, and finds those with the most incidents.
+    """Collects the groups of a window, and finds the groups with the most incidents.
 
-    A window can have 100 000 categories. So the packed categories of each day are kept in memory, not their tallies.
+    A window can have 100 000 categories. So memory holds the packed categories of each day, and not the tallies of all
+    categories.
     """
 
     def __init__(self, by: GroupBy) -> None:
@@ -95,8 +96,8 @@ class _Groups:
     def largest(self) -> tuple[dict[str | None, Tally], bool]:
         """Return the groups with the most incidents and with a value, and whether they are approximate.
 
-        They are approximate if a day's packed categories lack some categories, and such a category may be one of the
-        largest groups.
+        The groups are approximate if the packed categories of some day lack a category that may be one of the largest
+        groups.
         """
         sizes = Counter({name: tally.incidents for name, tally in self._tallies.items()})
         valued = {name for name, tally in self._tallies.items() if tally.shows_a_value}
@@ -115,9 +116,11 @@ class _Groups:
             for category in unpack(packed).stored:
                 if category.name in shown:
                     shown[category.name].merge(category.tally)
-        # ``omitted - certain[name]`` is the most that a group can have on the days that lack it.
+        # ``omitted - certain[name]`` is the highest possible number of a group's incidents on the days that lack the
+        # group.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
-        hidden = sizes.keys() - shown.keys()  # also groups without a value, which they may have on such a day
+        # Groups without a value are included, because they may have a value on a day that lacks them.
+        hidden = sizes.keys() - shown.keys()
         largest_hidden = max((sizes[name] + omitted - certain[name] for name in hidden), default=0)
         approximate = any(certain[name] < omitted for name in shown) or max(largest_hidden, omitted) > smallest
         if self._by == "severity":
@@ -173,7 +176,7 @@ def _ranked(values: Counter[int], **percents: int) -> dict[str, int | None]:
 
 
 def _severity_rank(severity: str | None) -> int:
-    """Return the place of a severity, from critical down. None is last."""
+    """Return the position of a severity in the order from critical to informational. None comes last."""
     return len(model.SEVERITIES) if severity is None else model.SEVERITIES.index(severity)
 
 

@@ -75,7 +75,7 @@ class Incident(TypedDict):
     reported_at: str | None
     contained_at: str | None
     closed_at: str | None
-    # What and whom it affects
+    # What the incident affects
     realized_risk_ids: list[str]
     affected_asset_ids: list[str]
     affected_account_ids: list[str]
@@ -89,7 +89,7 @@ class Incident(TypedDict):
     # Who was notified
     reported_to_regulators_at: str | None
     customer_notified_at: str | None
-    # Its duration and cost
+    # The incident's duration and cost
     mttd_minutes: int | None
     mttr_minutes: int | None
     financial_impact: Decimal | None
@@ -126,7 +126,7 @@ LISTS = ID_LISTS | {"tags"}
 
 LINES = frozenset({"incident_number", "title", "category", "source", "owner_id"}) | LISTS
 PARAGRAPHS = frozenset({"description", "root_cause"})
-"""Texts of one line, also as the items of a list, and texts of several lines: ``texts`` has their rules."""
+"""The fields with texts of one line (or lists of them) and with texts of several lines. ``texts`` has the rules."""
 
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
@@ -139,7 +139,7 @@ SCHEMA_VERSION = 1
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")  # case counts
 TENANT_ID_RULE = "2 to 63 of A-Z, a-z, 0-9 and ._-, beginning with a letter or a digit"
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
-EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # of a producer; it is in a key of the table
+EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")  # a producer's event source, which is part of a table key
 EVENT_SOURCE_RULE = "1 to 256 of A-Z, a-z, 0-9 and ._-/"
 INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits of time, 80 random bits
 
@@ -167,9 +167,9 @@ _PAIRS_IN_ORDER = (
     ("occurred_at", "reported_at"),  # needed only if detected_at is unknown
 )
 LAST_KNOWN_END = "closed-at-last-known"
-"""The tag of an incident whose end nobody knows: ``closed_at`` is the last date that is known of it.
+"""The tag of an incident whose end is unknown. ``closed_at`` is then the last known date of the incident.
 
-Its ``mttr_minutes`` are not derived. The metrics count the minutes to that date as ``imported``.
+The incident's ``mttr_minutes`` are not derived. The metrics count the minutes to ``closed_at`` as ``imported``.
 """
 MINUTES = {"mttd_minutes": ("occurred_at", "detected_at"), "mttr_minutes": ("detected_at", "closed_at")}
 
@@ -258,7 +258,7 @@ def _derive_minutes(
 
     - If both timestamps are known, the derived value replaces the given value, even a null. A given value that differs
       is a violation, unless the server has just stamped the second timestamp.
-    - If the end is only the last known date, by the tag ``LAST_KNOWN_END``, MTTR is unknown.
+    - If the incident has the tag ``LAST_KNOWN_END``, its end is only the last known date, and MTTR is unknown.
     - If a timestamp is missing, the caller's value (for example an imported value) stays.
     - If a timestamp was removed, the derived value is removed too, unless the caller gives a value.
     - If nobody gave a value, the value is None, never 0.
@@ -283,7 +283,7 @@ def _derive_minutes(
 
 
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
-    """Return (from, to) of every field that differs, except the stamps that every change moves."""
+    """Return (from, to) of every field that differs, except the server's stamps that every change sets."""
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after
     return {
@@ -320,14 +320,16 @@ def count_raised_by(incident_number: str) -> tuple[int, int] | None:
     """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
 
     A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's
-    numbers. If the counter ever reaches such a number, the create draws the next one.
+    numbers. If the counter ever reaches a number that exists already, the create draws the next number.
     """
     generated = parse_generated(incident_number)
     return generated if generated and generated[1] < 10**COUNTED_DIGITS else None
 
 
 def rules_for_applications(given: Mapping[str, Any]) -> list[Violation]:
-    """Return a violation if an application gives a number of the server's form: it would raise the tenant's counter.
+    """Return a violation if an application gives a number of the server's form.
+
+    Such a number would raise the tenant's counter.
 
     A number that people could take for one of the server's numbers is refused, too: in lower case, with blanks at its
     ends, or with more zeros.

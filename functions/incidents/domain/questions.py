@@ -1,4 +1,4 @@
-"""The requests that a caller can send: for a page of incidents, a page of changes, or the metrics of some days."""
+"""The requests that a caller can send: for a page of incidents, of changes or of updates, or for metrics of days."""
 
 import json
 from collections.abc import Mapping
@@ -87,6 +87,18 @@ class ListRequest(NamedTuple):
 class ChangesRequest(NamedTuple):
     """A request for one page of changes."""
 
+    limit: int
+    cursor: str | None
+
+
+class UpdatesRequest(NamedTuple):
+    """A request for one page of updates: the incidents by their last change, from ``since`` to ``until``.
+
+    A ``cursor`` goes on after an earlier page and replaces ``since``. Both ends are texts of ``timestamps``.
+    """
+
+    since: str
+    until: str
     limit: int
     cursor: str | None
 

@@ -14,9 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 from . import timestamps
 from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 
-CHUNK_BYTES = 180_000  # the largest stored text; with its share of the categories, the item stays below 300 KB
+# The size of the largest stored text. With this text and a share of the categories, an item stays below 300 KB.
+CHUNK_BYTES = 180_000
 CATEGORIES_OF_DAY = 1_000
-_LEAST_ROOM = 4_096  # bytes for the categories of a day, even if all its values are small or equal
+# The least room that the categories of a day have, in bytes. On a larger day, they may take half the size of its
+# chunks.
+_LEAST_ROOM = 4_096
 
 
 class Facts(NamedTuple):
@@ -49,10 +52,11 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
 
 
 def _minutes_to_last_known(facts: Facts) -> int | None:
-    """Return the minutes from the detection to an end that is only the last known date; None if it is a real end.
+    """Return the minutes from detection to the last known date of an incident without MTTR; None without both dates.
 
-    The service derives the minutes of every real end. So if both timestamps are known and the minutes are not, the
-    incident has the tag ``model.LAST_KNOWN_END``. The day index has no tags.
+    The service derives the MTTR of every real end. So if detection and end are known and MTTR is not, the end is only
+    the last known date, and the incident has the tag ``model.LAST_KNOWN_END``. This function cannot read the tag,
+    because the day index has no tags.
     """
     if facts.detected_at is None or facts.closed_at is None:
         return None
@@ -100,7 +104,7 @@ class Tally:
         self.open_since += other.open_since
 
     def without(self, others: Iterable["Tally"]) -> "Tally":
-        """Return the totals that remain without these parts. ``excluded`` is empty in the result."""
+        """Return these totals minus the totals of ``others``. ``excluded`` is empty in the result."""
         part = Tally()
         for other in others:
             part.merge(other)
@@ -201,8 +205,8 @@ class Categories(NamedTuple):
 def to_bucket(day: str, computed_at: int, totals: Totals) -> DayBucket:
     """Return the bucket to store for a day. It has at least one chunk, and each chunk is small enough for an item.
 
-    The packed categories have at most half the size of the chunks, or 4 KB on a smaller day. So many categories can
-    make a window's read of a busy tenant at most 1.5 times as expensive.
+    The packed categories have at most half the size of the chunks, or 4 KB on a smaller day. Because of this limit, the
+    read of a busy tenant's window is at most 1.5 times as expensive with categories as without them.
     """
     chunks = _to_chunks(merged(totals.items(), lambda group: group._replace(category=None)))
     by_category = merged(totals.items(), lambda group: group.category)

@@ -9,7 +9,7 @@ ideograph; and the characters that Unicode reserves for future emoji.
 
 A text of several lines holds no control characters except tab, line feed and carriage return.
 
-Neither holds U+FFFD, which stands for a character that was lost before the text reached this service.
+Neither kind of text holds U+FFFD, which replaces a character that was lost before the text reached this service.
 """
 
 import re
@@ -35,25 +35,29 @@ _JOINERS = "\u200c\u200d"
 _DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters
 _ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_ENDS}]")
-_FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a Unicode that is newer than Python's may assign them
+_FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a newer Unicode than Python's may assign these characters
 _LINE_ENDS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
 def line_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
-    """Return what a text of one line must not be or hold, or None. ``allowed`` are further characters it may hold."""
+    """Return the rule that a text of one line breaks, or None.
+
+    ``allowed`` are further characters that the text may hold.
+    """
     return _first_fault(text, _refused_in_line, allowed) or ("must not be blank" if _is_blank(text) else None)
 
 
 def paragraphs_fault(text: str, allowed: Set[str] = frozenset()) -> str | None:
-    """Return what a text of several lines must not hold, or None. ``allowed`` is as in ``line_fault``."""
+    """Return the rule that a text of several lines breaks, or None. ``allowed`` is as in ``line_fault``."""
     return _first_fault(text, _refused_in_paragraphs, allowed)
 
 
 def undecided(text: str) -> frozenset[str]:
     """Return the characters of a text about which a newer version of Unicode may decide otherwise.
 
-    These are the unassigned characters. If the text has such a character, its joiners and variation selectors belong to
-    them too, because their neighbors decide about them. The 66 noncharacters stay unassigned in every version.
+    The result has the unassigned characters of the text, except the 66 noncharacters, which stay unassigned in every
+    version. If the text has an unassigned character, the result also has the text's joiners and variation selectors,
+    because they are accepted or refused by their neighbors.
     """
     if text.isprintable():
         return frozenset()
@@ -62,7 +66,7 @@ def undecided(text: str) -> frozenset[str]:
 
 
 def repair_line(text: str, kept: Set[str] = frozenset()) -> str:
-    """Return a text of one line without what ``line_fault`` refuses; an empty text if nothing visible is left.
+    """Return a text of one line without its refused characters (see ``line_fault``); "" if nothing visible is left.
 
     Line ends and tabs become a space, and U+FFFD becomes a question mark. Other refused characters are removed, except
     the characters in ``kept``.

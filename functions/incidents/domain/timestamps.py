@@ -2,7 +2,8 @@
 
 ``parse`` is the only reader of timestamps: for bodies, parameters, imports and findings. It takes RFC 3339 and three
 forms of ISO 8601 that clients send: an offset without a colon (``+0100``), an offset of hours only (``+01``), and a
-comma before the fraction. It also takes a space in place of the ``+``: a query string turns a bare ``+`` into a space.
+comma before the fraction. It also takes a space in place of the ``+``, because a bare ``+`` in a query string arrives
+as a space.
 
 It refuses leap seconds, which ``datetime`` cannot represent; 24:00, which RFC 3339 does not have; and a space or
 nothing in place of the ``T``.
@@ -27,8 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def parse(text: str) -> str:
     """Return ``text`` as UTC text with milliseconds. Digits after the milliseconds are cut off, not rounded.
 
-    Raises ValueError, whose text describes a correct timestamp, if the form is another one, the date does not exist, or
-    the year in UTC is not in 1970 to 9998.
+    Raises ValueError if the text has another form, if the date does not exist, or if the year in UTC is not from 1970
+    to 9998. The error's text describes a correct timestamp.
     """
     match = _TIMESTAMP.fullmatch(text)
     if match is None:

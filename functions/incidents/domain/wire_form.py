@@ -6,6 +6,7 @@ Two fields are not plain JSON values in Python and are written separately: ``fin
 ``lessons_learned`` is already a JSON text.
 """
 
+import json
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -19,11 +20,21 @@ SIZE_RULE = f"must be at most {model.DOCUMENT_BYTES // 1024} KiB as JSON."
 _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "is_deleted", "contained_at", "closed_at"}
 
 
+# Lambda limits an answer to 6 MB. The answer leaves Lambda as a JSON text inside a JSON envelope, and the limit is for
+# this form. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
+PAGE_BYTES = 4_000_000
+_LONGEST = 12  # the most bytes that one character takes in this form: two escaped surrogates
+
+
 class JsonPage(NamedTuple):
-    """One page of a list, with its items as JSON texts. ``next_cursor`` is None on the last page."""
+    """One page of a list, with its items as JSON texts. ``next_cursor`` is None on the last page.
+
+    Only a page of updates has ``caught_up``: whether the page ends at the newest update that can be shown.
+    """
 
     items: list[str]
     next_cursor: str | None
+    caught_up: bool | None = None
 
 
 def dump_incident(incident: Incident) -> str:
@@ -53,7 +64,25 @@ def dump_value(field: str, value: Any) -> str:
 
 def dump_page(page: JsonPage) -> str:
     """Return the JSON of a page."""
-    return f'{{"items":[{",".join(page.items)}],"next_cursor":{dumps(page.next_cursor)}}}'
+    more = "" if page.caught_up is None else f',"caught_up":{dumps(page.caught_up)}'
+    return f'{{"items":[{",".join(page.items)}],"next_cursor":{dumps(page.next_cursor)}{more}}}'
+
+
+def cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
+    """Return the documents that fit into one answer, and the position after which the next page continues.
+
+    The position is ``last`` if all documents fit.
+    """
+    if _LONGEST * sum(map(len, documents)) <= PAGE_BYTES:  # the usual case
+        return documents, last
+    carried: list[str] = []
+    size = 0
+    for document in documents:
+        size += len(json.dumps(document))
+        if carried and size > PAGE_BYTES:
+            return carried, positions[len(carried) - 1]
+        carried.append(document)
+    return carried, last
 
 
 def dump_amount(amount: Decimal | None) -> str:
@@ -67,6 +96,7 @@ def check_size(incident: Incident) -> None:
     Fields that the server may write do not count, so that a stamp can never make an incident too large.
     """
     written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
-    del written["version"]  # the first release, whose largest incidents must stay changeable, measured without it
+    # The first release did not count the version, and the largest incidents of that release must stay changeable.
+    del written["version"]
     if len(dump_incident(cast("Incident", written)).encode()) > model.DOCUMENT_BYTES:
         raise IncidentTooLarge(f"The incident {SIZE_RULE}")

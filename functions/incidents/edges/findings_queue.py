@@ -62,7 +62,7 @@ class Message:
 
     @staticmethod
     def settings_of(tenant_id: str) -> TenantSettings:
-        """Return a tenant's settings. They can be read while the tenant is served."""
+        """Return a tenant's settings, which can be read only within ``serving`` of the same tenant."""
         return TenantSettings(tenant_id, dynamodb.client(), dynamodb.table_name())
 
 

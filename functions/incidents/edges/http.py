@@ -122,10 +122,13 @@ def _issuer() -> str | None:
 
 
 def _claim_names() -> ClaimNames:
-    """Return the deployed claim names; the usual ones if not deployed. Raises RuntimeError if they are missing."""
+    """Return the deployed claim names, or the default names if not deployed.
+
+    Raises RuntimeError if a deployed function has no claim names.
+    """
     names = os.environ.get("TOKEN_CLAIMS")
     if names is None:
         if start.is_on_lambda():
-            raise RuntimeError("TOKEN_CLAIMS is missing: another claim than the deployed one would be trusted")
+            raise RuntimeError("TOKEN_CLAIMS is missing: without it, the default claims would be trusted")
         return ClaimNames()
     return claim_names(names)

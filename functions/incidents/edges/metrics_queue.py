@@ -22,7 +22,7 @@ class Message:
         if not TENANT_ID.fullmatch(self.tenant_id):
             raise ValueError("the message's tenant_id is not valid")
         self.marked_days = marks.metric_days()
-        # An index may lag behind the stream for this time.
+        # The day index may lag behind the stream for this time.
         self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)
         identity = Identity(self.tenant_id, "system:metrics", None, frozenset())
         self.metrics = MetricRepository(identity, dynamodb.client(), dynamodb.table_name())

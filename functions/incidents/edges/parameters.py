@@ -3,6 +3,7 @@
 Every error is a MalformedRequest that names the parameter and describes a correct value.
 """
 
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from ..domain.questions import (
     GroupBy,
     Interval,
     ListRequest,
+    UpdatesRequest,
     Window,
 )
 
@@ -27,6 +29,7 @@ REPEATABLE = tuple(FILTERS)
 RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted", "open", "unowned", "q")
 CHANGES = ("limit", "cursor")
+UPDATES = ("since", "cursor", "limit")
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is in a key, which DynamoDB bounds
 VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
@@ -70,6 +73,25 @@ def changes_request(given: Given) -> ChangesRequest:
     """Read the parameters of a list of changes. Raises MalformedRequest."""
     single = _single(given, CHANGES)
     return ChangesRequest(_limit(single), single.get("cursor"))
+
+
+def updates_request(given: Given) -> UpdatesRequest:
+    """Read the parameters of a list of updates. It ends some time before now. Raises MalformedRequest.
+
+    In this time every write with an earlier ``updated_at`` ends, and reaches the index, even if clocks differ.
+    """
+    single = _single(given, UPDATES)
+    if "since" in single and "cursor" in single:
+        raise MalformedRequest(
+            "The parameters since and cursor must not be given together; a cursor goes on after its own page."
+        )
+    try:
+        since = timestamps.parse(single.get("since", _FIRST))
+    except ValueError as error:
+        raise MalformedRequest(f"The parameter since {error}.") from error
+    settle_ms = int(float(os.environ.get("FEED_SETTLE_SECONDS", "120")) * 1000)
+    until = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - settle_ms)
+    return UpdatesRequest(since, until, _limit(single), single.get("cursor"))
 
 
 def metrics_window(given: Given) -> Window:

@@ -20,7 +20,7 @@ BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character esc
 PARAMETERS_MAX = 200  # every parameter of a list, as often as it may be given
 KEY_CHARACTERS = 255
 
-_ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # RFC 9110 8.8.3, in a list of 5.6.1
+_ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # a tag (RFC 9110 8.8.3) in a list (5.6.1)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+?)\*?\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')  # RFC 9110 5.6.6, and RFC 8187's name*
 _VERSION = re.compile("[1-9][0-9]{0,9}")
 
@@ -67,7 +67,7 @@ class Request:
         return parameters
 
     def refuse_parameters(self) -> None:
-        """Raise MalformedRequest if the query string has a parameter. For an operation that has no parameters."""
+        """Raise MalformedRequest if the query string has a parameter, because this operation has no parameters."""
         for name in self.parameters:
             raise MalformedRequest(f"The parameter {name[:64]!a} is not known; this operation has no parameters.")
 
@@ -149,7 +149,7 @@ class Request:
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:
-    """Return the versions among entity tags. A tag of another form is somebody else's, and matches no version."""
+    """Return the versions among entity tags. A tag of another form is ignored, because this service did not make it."""
     return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
 
 

@@ -22,6 +22,7 @@ STATUS_OF: dict[type[IncidentError], tuple[int, str]] = {
     errors.IncidentDeleted: (409, "Incident deleted"),
     errors.PreconditionFailed: (412, "Precondition failed"),
     errors.KeyReused: (422, "Key reused"),
+    errors.CursorGone: (410, "Cursor gone"),
     errors.Busy: (503, "Busy"),
 }
 _MORE_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
@@ -53,7 +54,7 @@ def incident(stored: Stored) -> Response:
 
 
 def incident_or_304(stored: Stored, known: frozenset[int] | None) -> Response:
-    """Return 200 with an incident, or 304 if the caller has this version: ``known`` is None for any version."""
+    """Return 304 if ``known`` has the incident's version, else 200 with the incident. None counts as every version."""
     answer = incident(stored)
     if known is None or stored.version in known:
         return answer._replace(status=304, body="", headers={"etag": answer.headers["etag"]})

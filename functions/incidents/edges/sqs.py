@@ -22,10 +22,11 @@ class PartlyFailed(Exception):
 
 
 class Afterwards(NamedTuple):
-    """What happens at the end of a batch, in time that is kept for it.
+    """The two actions at the end of a batch. A part of the run time is kept for them.
 
-    ``put_back`` sends a copy of a message that was not begun: a copy is visible at once, and has no receives.
-    ``give_up`` takes a failed message and its error, and returns whether the message need not be delivered again.
+    ``put_back`` sends a copy of a message that was not begun, because a copy is visible at once and its receives count
+    from zero again. ``give_up`` takes a failed message and its error, and returns true if SQS need not deliver the
+    message again.
     """
 
     put_back: Callable[[Record], None]
@@ -74,14 +75,14 @@ def consumer(
             try:
                 with deadline.within(seconds):
                     handle(record)
-            except Exception as error:  # also the alarm of ``within``, at any place
+            except Exception as error:  # also the Busy of ``within``'s alarm, which can occur anywhere
                 failed.append((record, error))
         undone = [record for record, _ in failed]
         if afterwards and (failed or waiting):
             try:
                 with deadline.within(ends - deadline.now()):
                     undone = _end(failed, waiting, afterwards)
-            except Exception:  # the alarm of ``within``; a message that is delivered twice does no harm
+            except Exception:  # the alarm of ``within``; a second delivery of a message is harmless
                 undone += waiting
             outcomes.update({PUT_BACK: len(waiting)} if waiting else {})
         cloudwatch.count(counted_as, "outcome", outcomes)
@@ -91,16 +92,17 @@ def consumer(
 
 
 def share(left: float, waiting: int) -> float:
-    """Return the seconds for the next of ``waiting`` messages; 0 if it must not begin. ``left`` is in seconds, too.
+    """Return the seconds for the next of ``waiting`` messages, from the ``left`` seconds; 0 if it must not begin.
 
-    A message needs the time of one attempt at a call. The same time is kept for the end of the batch.
+    A message must not begin with less time than one attempt at a call needs. The same time is kept for the end of the
+    batch.
     """
     least = deadline.for_one_attempt()
     return max((left - least) / waiting, least) if left >= 2 * least else 0
 
 
 def _end(failed: list[tuple[Record, Exception]], waiting: list[Record], afterwards: Afterwards) -> list[Record]:
-    """Give up or put back the messages, and return those that SQS must deliver again."""
+    """Give up the failed messages and put back the waiting ones. Return the messages that SQS must deliver again."""
     undone = []
     for record, error in failed:
         try:

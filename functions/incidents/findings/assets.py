@@ -1,4 +1,4 @@
-"""The one form of each asset: its ARN if it has one, whichever hub named it. Placeholders are no assets."""
+"""Give each asset the same form, whichever hub named it: the asset's ARN if it has one. Placeholders are not assets."""
 
 import re
 from typing import NamedTuple
@@ -52,7 +52,7 @@ def one_form(asset: str | None, place: Place) -> str | None:
 
 
 def is_same(asset: str, other: str) -> bool:
-    """Return whether two ids name one asset: they are equal, or one is the last part of the other, an ARN."""
+    """Return whether two ids name one asset: they are equal, or one id is an ARN that ends with the other id."""
     longer, shorter = (asset, other) if len(asset) >= len(other) else (other, asset)
     if longer == shorter:
         return True
@@ -74,7 +74,10 @@ def principal(name: str | None, kind: str | None, place: Place) -> str | None:
 
 
 def of_guardduty(resource: Node, place: Place) -> list[str | None]:
-    """Return every thing that the ``Resource`` of a GuardDuty finding names: the API reference lists its members."""
+    """Return everything that the ``Resource`` of a GuardDuty finding names.
+
+    GuardDuty's API reference lists the members of ``Resource``.
+    """
     key, workload = resource.at("accessKeyDetails"), resource.at("kubernetesDetails.kubernetesWorkloadDetails")
     container, model_ids = resource.at("containerDetails"), resource.at("modelDetails").each()
     named = [
@@ -115,7 +118,7 @@ def of_asff(resource: Node, place: Place) -> list[str | None]:
 def of_ocsf(resource: Node, place: Place) -> list[str | None]:
     """Return the things that one entry of OCSF's ``resources`` names.
 
-    OCSF does not say whose an access key is. A temporary key, which begins with ASIA, is read as a role's.
+    OCSF does not name the owner of an access key. A temporary key begins with ASIA, and is read as the key of a role.
     """
     account_id = resource.at("owner.account.uid").text() or place.account_id
     place = Place(

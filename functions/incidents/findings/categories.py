@@ -1,8 +1,8 @@
 """The category of a finding, from one table by its type. The first line that matches gives the category.
 
-The threat purposes are those of the GuardDuty user guide ("GuardDuty finding format"). The namespaces are the five of
-ASFF ("Types taxonomy for ASFF" in the Security Hub user guide), and ``Exposure`` of Security Hub's second version. The
-words are those that other products use.
+The threat purposes come from the GuardDuty user guide ("GuardDuty finding format"). The namespaces are the five of ASFF
+("Types taxonomy for ASFF" in the Security Hub user guide), and ``Exposure`` of Security Hub's second version. The words
+are those that other products use.
 """
 
 from collections.abc import Iterable

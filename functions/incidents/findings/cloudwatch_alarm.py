@@ -3,7 +3,8 @@
 "Alarm events and EventBridge" in the CloudWatch user guide describes the fields. An alarm has no severity. If one of
 the first two words of the alarm's name is a severity, the finding gets this severity. Examples are
 ``critical-orders-5xx`` and ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to
-OK is skipped. So is an alarm whose actions another alarm suppresses, or a mute rule mutes: that is a maintenance.
+OK is skipped. An alarm is also skipped if another alarm suppresses its actions or if a mute rule mutes them, because
+people do this during maintenance.
 """
 
 import json

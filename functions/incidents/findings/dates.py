@@ -48,7 +48,7 @@ class Dates(NamedTuple):
 def parse(value: Any) -> str | None:
     """Return the UTC text of a date in any form that sources write; None for everything else.
 
-    The forms are those of ``timestamps``, RFC 1123, the two forms of Inspector (read as UTC), and seconds or
+    The forms are the forms of ``timestamps``, RFC 1123, the two forms of Inspector (read as UTC), and seconds or
     milliseconds since 1970 (as a number or as digits in a text).
     """
     if isinstance(value, str):

@@ -22,7 +22,7 @@ REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reaso
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
 
 KEY_CHARACTERS = 1024
-OTHER_BYTES = 12 * 1024  # of a document, in addition to the description, the tags and the lists of ids
+OTHER_BYTES = 12 * 1024  # room in a document for everything except the description, the tags and the lists of ids
 
 
 class Finding(NamedTuple):
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
     ``kind``, ``names`` and ``exploited`` are for the policy: the kind of the finding, the names of its types and of its
     control, and whether its vulnerability has an exploit. ``finding_class`` is a class of ``kinds``. ``former_keys``
     are keys under which an earlier release or another hub may have stored the same problem. ``related_keys`` are the
-    keys of findings that belong to it, such as the signals of an attack sequence.
+    keys of other findings that belong to this finding, such as the signals of an attack sequence.
     """
 
     source: str
@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
     @property
     def facts(self) -> intake_policy.Facts:
-        """What the policy needs to know."""
+        """The facts that the tenant's policy decides from."""
         names = tuple(self.names)
         return intake_policy.Facts(self.kind, self.severity, self.source, names, self.by_hand, self.exploited)
 
@@ -76,7 +76,8 @@ class Finding(NamedTuple):
 class Skipped(NamedTuple):
     """A report that creates no incident. A metric counts ``reason``. ``source`` is the product that sent the report.
 
-    ``solved`` is the finding of a check that passed, or that somebody resolved in the hub. It is kept with the finding.
+    ``solved`` is set if the report is about a check that passed, or that somebody resolved in the hub. The value of
+    ``solved`` is the check's finding. The intake records in the finding's sighting that the check is solved.
     """
 
     reason: SkipReason

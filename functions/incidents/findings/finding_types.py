@@ -20,13 +20,14 @@ from ..domain import model
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _CUT = "Impact:Runtime/SuspiciousDomainRequest.Reputatio"  # the guide prints the last type without its last letter
 _WITH_OWN_TYPES = ("aws.guardduty", "aws.macie")
-_OWN_WORDS = ("Namespace", "Category", "Classifier")  # CrowdStrike sends these three as three types
+_OWN_WORDS = ("Namespace", "Category", "Classifier")  # CrowdStrike sends one type as three texts that begin so
 
 
 def names_of(product: str, types: Sequence[str]) -> list[str]:
-    """Return the names of a finding's types: the product's own type alone, or the types as they came.
+    """Return the names of a finding's types: the product's own type alone, or else the types as the event has them.
 
-    ``product`` is the event source of the product. At most 50 types count, and 256 characters of each.
+    ``product`` is the event source of the product. Only the first 50 types are used, and only the first 256 characters
+    of each type.
     """
     types = [text[: model.TAG_CHARACTERS] for text in types[: model.TAGS]]
     if product in _WITH_OWN_TYPES:
@@ -37,7 +38,7 @@ def names_of(product: str, types: Sequence[str]) -> list[str]:
 
 
 def _from_asff(text: str) -> str | None:
-    """Return the own type behind one type of ASFF or OCSF; None for a type of another form."""
+    """Return the product's own type for one type of ASFF or OCSF; None for a type of another form."""
     way = text.split("/")
     for place, step in enumerate(way):
         purpose, colon, rest = step.partition(":")

@@ -2,7 +2,8 @@
 
 The EventBridge schema in the AWS Health user guide describes the fields of the event. Its mapping to ASFF is in the
 Security Hub user guide ("Interpreting AWS Health finding names"): the title, the type and the severity of the hub say
-less than the event. So title, category and severity come from the event's words and its code, which both ways have.
+less than the event. So title, category and severity come from the event's description and code, which arrive both
+directly and through the hub.
 """
 
 import re
@@ -23,9 +24,9 @@ _PLANNED = re.compile(r"MAINTENANCE|SCHEDULED|RETIREMENT|END_OF_SUPPORT|LIFECYCL
 _CREDENTIALS_EXPOSED = "AWS_RISK_CREDENTIALS_EXPOSED"
 _OPERATIONAL_ISSUE = "_OPERATIONAL_ISSUE"
 _PAGE = re.compile(r"[1-9][0-9]{0,3}")
-_HUBS_WORD = "AWS Health - "  # the hub writes it before the event's code in its title
+_HUBS_WORD = "AWS Health - "  # the hub's title is this text and the event's code
 _END_OF_SENTENCE = re.compile(r"[.!?:;](?=\s)|\n")
-_WORDS = 200  # characters of the event's words in the title
+_WORDS = 200  # the most characters of the description in a title
 
 
 def read(event: Node) -> list[Report]:
@@ -112,10 +113,10 @@ def _finding(
     by_hand: bool = False,
     action: str | None = None,
 ) -> Finding:
-    """Build the finding of a Health event. Everything that both ways know comes from the code and from the ARN.
+    """Build the finding of a Health event from its code and its ARN, which arrive both directly and through a hub.
 
-    An operational issue of AWS is one incident of the tenant, with all accounts that it affects. So is every other
-    public event. The hub does not say which events are public.
+    An operational issue of AWS becomes one incident of the tenant, with all accounts that it affects. Every other
+    public event does too, but only if it arrives directly, because the hub does not say which events are public.
     """
     parts = arn.split(":", 5)
     region, service = (parts[3] if len(parts) > 3 else ""), next(iter(arn.split("/")[1:]), "")
@@ -149,7 +150,7 @@ def _finding(
 
 
 def _arn_of(finding_id: str) -> str:
-    """Return the ARN of the event in the id that the hub makes of it: the hub adds the account and a hash."""
+    """Return the ARN of the event from the finding's id. The hub makes this id from the ARN, the account and a hash."""
     parts = finding_id.split(":", 5)
     if len(parts) < 6 or parts[2] != "health":
         return finding_id

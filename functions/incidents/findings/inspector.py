@@ -1,7 +1,8 @@
 """Read Inspector findings. A vulnerability is only a risk: the tenant's settings decide whether it becomes an incident.
 
 The EventBridge schema in the Inspector user guide describes the fields. The dates have two forms, and neither form is
-ISO 8601. A scan's first look is no beginning, so there is no ``occurred_at``.
+ISO 8601. The date of the first scan that saw a vulnerability does not show when the vulnerability began. So there is no
+``occurred_at``.
 """
 
 from .assets import one_form, place_of

@@ -1,7 +1,7 @@
 """The kind of every finding, from one table. The first line that matches a finding gives its kind.
 
 A line has the event source of the product, the class of the finding, and a pattern of its types. ``*`` matches all.
-The class is the class of OCSF, or what says the same in the other formats:
+The class is the class of OCSF, or its equivalent in the other formats:
 
 ``compliance``       the result of a check: ASFF's ``Compliance``, OCSF's 2003 and 2007, or ``status_code`` PASS or FAIL
 ``vulnerability``    ASFF's ``Vulnerabilities``, OCSF's 2002, or a CVE in the finding's id, title or types
@@ -12,7 +12,8 @@ The class is the class of OCSF, or what says the same in the other formats:
 ``escalated``        the event Alert Escalated
 ``unknown``          anything else
 
-The namespace TTPs names what an attacker does. So it decides before the class: a check with such a type is a detection.
+The namespace TTPs is for the actions of attackers. So a finding with a type of this namespace is a detection, even if
+its class says that it is the result of a check.
 """
 
 from collections.abc import Iterable

@@ -78,7 +78,10 @@ class Node(NamedTuple):
         return text
 
     def exact_text(self) -> str:
-        """Return a text that decides who may do what. Raises MalformedEvent if it could be taken for another text."""
+        """Return a text that decides about access rights.
+
+        Raises MalformedEvent if the text could be confused with another one.
+        """
         if not isinstance(self.value, str) or self.value != self.text():
             raise MalformedEvent(
                 f"{self.path} must be a text without control characters, and without blanks at its ends"

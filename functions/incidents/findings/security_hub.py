@@ -1,4 +1,4 @@
-"""What both formats of Security Hub share: the product that found the problem, the finding's key, kind and category."""
+"""The code for both formats of Security Hub: a finding's product, key, kind and category."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Product(NamedTuple):
 
 
 class HubFinding(NamedTuple):
-    """What a finding says of itself, in the same form for ASFF and for OCSF.
+    """The facts of a finding that its key, kind and category depend on, in the same form for ASFF and for OCSF.
 
     ``finding_class`` is a class of ``kinds``. ``control`` is the id of a checked control, such as ``S3.8``.
     ``resource`` is the first resource. ``bucket`` is the first S3 bucket.
@@ -57,8 +57,8 @@ def product(product_arn: str, company: str | None, name: str | None) -> Product:
     """Return the product of an ARN like ``...:product/aws/guardduty`` or ``...:productv2/aws/guardduty``.
 
     A customer's own finding has an account id in the place of the company. Then the source is made from the
-    finding's own ``company`` and ``name``. If this source looks like one of AWS or of this service, it gets the prefix
-    ``own.``. So a customer cannot pose as either.
+    finding's own ``company`` and ``name``. If this source looks like a source of AWS or of this service, it gets the
+    prefix ``own.``. So a customer's finding cannot pose as a finding of AWS or of this service.
     """
     place = product_arn.rpartition(":")[2].split("/")
     if len(place) == 3 and place[0] in ("product", "productv2") and all(place) and not place[1].isdecimal():
@@ -83,7 +83,7 @@ def names(report: HubFinding) -> list[str]:
 
 
 def names_for_policy(report: HubFinding) -> list[str]:
-    """Return what the patterns of a tenant's settings match: the types, the control and the CVEs."""
+    """Return the names that a tenant's patterns are compared with: the types, the control and the CVEs."""
     return [*names(report), *([report.control] if report.control else []), *report.cves]
 
 
@@ -98,7 +98,7 @@ def category(report: HubFinding, its_kind: str) -> str | None:
 
 
 def tag(report: HubFinding, its_kind: str) -> str | None:
-    """Return what a finding is about: its control, its CVE, or its type in the product's own words."""
+    """Return a tag that names a finding's subject: its control, its CVE, or its type in the product's own words."""
     if its_kind == "posture" and report.control:
         return report.control
     if its_kind == "vulnerability" and report.cves:
@@ -161,7 +161,7 @@ def _is_sample_flag(flag: Node) -> bool:
 
 
 def _of_control(report: HubFinding) -> str | None:
-    """Return the key of a control and its resource, in whichever standard the control is."""
+    """Return the key of a control and its resource, which is the same in every standard."""
     if not (report.product == Product(SOURCE, is_aws=True) and report.control and report.resource):
         return None
     region = report.product_arn.split(":")[3:4]

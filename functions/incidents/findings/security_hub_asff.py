@@ -91,7 +91,7 @@ def _finding(
 def _solved(
     event: Node, item: Node, product_arn: str, product: security_hub.Product, reason: SkipReason
 ) -> Finding | None:
-    """Return the check that passed, or that somebody resolved in the hub; None for any other finding."""
+    """Return the finding of a check that passed, or that somebody resolved in the hub; None for any other finding."""
     if reason not in ("passed", "resolved") or item.at("Compliance.Status").value is None:
         return None
     try:
@@ -123,7 +123,11 @@ def _report(item: Node, product_arn: str, product: security_hub.Product, title: 
 
 
 def _control(item: Node, product: security_hub.Product) -> str | None:
-    """Return the id of a control: Security Hub's own is the last part of the generator's id or of the finding's."""
+    """Return the id of a control.
+
+    If the finding does not name the control, the control's id is the generator's id. For Security Hub's own controls,
+    it is only the last part of the generator's id or of the finding's id.
+    """
     if named := item.at("Compliance.SecurityControlId").text():
         return named
     generator, finding_id = item.at("GeneratorId").text(), item.at("Id").text() or ""

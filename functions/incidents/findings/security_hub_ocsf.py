@@ -1,7 +1,7 @@
 """Read findings of the second version of Security Hub, in the format OCSF.
 
 "OCSF findings" in the Security Hub user guide describes the fields. The severity ids are OCSF's: 6 fatal, 5 critical,
-4 high, 3 medium, 2 low, 1 informational. Fatal becomes critical. The class of a finding is one of OCSF's.
+4 high, 3 medium, 2 low, 1 informational. Fatal becomes critical. The class of a finding is a class of OCSF.
 """
 
 from . import assets, health, security_hub
@@ -89,7 +89,7 @@ def _finding(event: Node, item: Node, product_arn: str, product: security_hub.Pr
 def _solved(
     event: Node, item: Node, product_arn: str, product: security_hub.Product, reason: SkipReason
 ) -> Finding | None:
-    """Return the check that passed, or that somebody resolved in the hub; None for any other finding."""
+    """Return the finding of a check that passed, or that somebody resolved in the hub; None for any other finding."""
     if reason not in ("passed", "resolved"):
         return None
     try:

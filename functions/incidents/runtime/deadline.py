@@ -61,7 +61,7 @@ def bounds() -> Bounds:
 
 
 def for_one_attempt() -> float:
-    """Return a number of seconds for ``within``. This time allows one attempt at a call during a start.
+    """Return the seconds for ``within`` that allow one attempt at a call during a start.
 
     Half a second is for the code before the attempt. Lambda allows ten seconds for a start.
     """

@@ -92,8 +92,8 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
 
     DynamoDB cancels a transaction that conflicts with another transaction over an item. botocore does not retry a
     canceled transaction. All attempts have the same client request token. If an earlier attempt was stored but its
-    answer was lost, a later attempt succeeds because of the token. DynamoDB does not check the conditions again, which
-    would be false now.
+    answer was lost, the conditions would now be false. But DynamoDB recognizes the token, does not check the conditions
+    again, and reports success.
     """
     token = str(uuid4())
     for attempt in range(_TRANSACTION_ATTEMPTS):
@@ -107,7 +107,8 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
             reasons = [reason["Code"] for reason in error.response["CancellationReasons"]]
             failed = [place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
             passing = _PASSING_REASONS.intersection(reasons)
-            # If both kinds of reason occur, the conflict may hide another failed condition. So try again.
+            # If a transaction was canceled for a conflict and for a failed condition, the conflict may hide a second
+            # failed condition. So try again.
             if failed and (not passing or attempt == _TRANSACTION_ATTEMPTS - 1):
                 raise ConditionFailed(failed) from error
             if not (failed or passing) or not _KNOWN_REASONS.issuperset(reasons):

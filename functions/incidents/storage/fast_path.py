@@ -60,7 +60,10 @@ def ping(client: "DynamoDBClient", table_name: str, key: Any) -> None:
 def _keep_json(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     """Keep a request as JSON, and empty the parameters, so that botocore has nothing to serialize."""
     context[_BODY] = _TO_JSON(params).encode()
+    tables = params.get("RequestItems", ())
     params.clear()
+    if tables:  # botocore looks for the names of the tables, to choose the endpoint
+        params["RequestItems"] = {name: {} for name in tables}
 
 
 def _send_json(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

@@ -28,6 +28,7 @@ _PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
 _PARAMETERS = {
     "GetItem": {"TableName", "Key", "ConsistentRead"},
+    "BatchGetItem": {"RequestItems"},
     "PutItem": _PUT | {"ReturnValues"},
     "UpdateItem": _UPDATE | {"ReturnValues"},
     "DeleteItem": {"TableName", "Key", "ConditionExpression", *_EXPRESSED},
@@ -38,6 +39,7 @@ _PARAMETERS = {
     "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
     "Put": _PUT,
     "Update": _UPDATE,
+    "KeysAndAttributes": {"Keys", "ConsistentRead"},
 }  # fmt: skip
 
 _NAME = r"#?\w+"
@@ -120,6 +122,11 @@ def _reaches(operation: str, params: Parameters) -> list[_Reach]:
     if unknown := set(params) - _PARAMETERS[operation]:
         raise Breach(f"{operation} is not allowed with the parameters {', '.join(sorted(unknown))}")
     match operation:
+        case "BatchGetItem":
+            wanted = params["RequestItems"].values()
+            return [reach for of_table in wanted for reach in _reaches("KeysAndAttributes", of_table)]
+        case "KeysAndAttributes":
+            return [reach for key in params["Keys"] for reach in _of_item(key)]
         case "PutItem" | "Put":
             return _of_item(params["Item"])
         case "UpdateItem" | "Update":

@@ -25,8 +25,8 @@ so that a role can be limited to the kinds that it needs.
 The last three kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
 and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
 
-These are the indexes. Each index is sorted by the incident's id, and therefore by the time of creation. An incident
-without the index's attribute is not in the index.
+These are the indexes. Each index but the last is sorted by the incident's id, and therefore by the time of creation. An
+incident without the index's attribute is not in the index.
 
 | index            | attribute          | value                        | the attribute exists while             |
 |------------------|--------------------|------------------------------|----------------------------------------|
@@ -35,8 +35,11 @@ without the index's attribute is not in the index.
 | active-by-app    | active_app_pk      | TENANT#<t>#APP#<app>         | not deleted, created by an application |
 | by-detected-day  | detected_day_pk    | TENANT#<t>#DETECTED#<day>    | detected_at is set                     |
 | by-closed-day    | closed_day_pk      | TENANT#<t>#CLOSED#<day>      | closed_at is set                       |
+| by-updated       | pk                 | TENANT#<t>#INCIDENT          | always; sorted by updated_at           |
 
 The day indexes also contain deleted and dismissed incidents, because the metrics report how many are excluded.
+``by-updated`` has no attribute of its own, so an old table fills it without new writes. Only incidents have the
+attribute ``updated_at``. So no other kind of item is in this index, and no other kind may get this attribute.
 """
 
 import json
@@ -50,7 +53,8 @@ ACTIVE_BY_STATUS = "active-by-status"
 ACTIVE_BY_APP = "active-by-app"
 BY_DETECTED_DAY = "by-detected-day"
 BY_CLOSED_DAY = "by-closed-day"
-INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY)
+BY_UPDATED = "by-updated"
+INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY, BY_UPDATED)
 
 # Each tenant has one partition for each kind.
 KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "SETTINGS", "METRIC")

@@ -265,7 +265,7 @@ def _whole(items: list[stored_form.Item]) -> DayBucket | None:
     """Return a bucket from its item and its parts; None if a part is missing. Other versions' parts are ignored."""
     first = items[0]
     day, read_from = first["day"]["S"], first["read_from"]
-    if not first["sk"]["S"].endswith(day):  # only parts; their bucket is not written yet
+    if not first["sk"]["S"].endswith(day):  # the day has only parts, because their bucket is not written yet
         return DayBucket(day, 0, [], b"")
     valid = [item for item in items if item["read_from"] == read_from]
     if len(valid) != int(first["parts"]["N"]):

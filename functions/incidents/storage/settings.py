@@ -1,7 +1,7 @@
 """A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
 
-Each write keeps its own version, with its author and its time. The module that uses settings also checks them: for
-``intake``, it is ``domain.intake_policy``.
+Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
+For ``intake``, this module is ``domain.intake_policy``.
 """
 
 import json

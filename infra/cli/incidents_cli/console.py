@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,8 +22,8 @@ from rich.text import Text
 def clean(text: object, *, keep: str = "") -> str:
     """Return a text without characters that control a terminal, each replaced by its escape in JSON, like ``\\u001b``.
 
-    These are the characters that Python calls not printable: C0, DEL, C1, line separators, and marks that change the
-    direction of a text. The characters in ``keep`` stay. A JSON text keeps its meaning.
+    Such a character is not printable for Python: C0, DEL, C1, a line separator, or a mark that changes the direction of
+    a text. The characters in ``keep`` stay. The meaning of a JSON text does not change.
     """
     return "".join(letter if letter.isprintable() or letter in keep else _escape(letter) for letter in str(text))
 
@@ -85,7 +86,7 @@ def step(doing: str, done: str) -> Iterator[None]:
 
 @contextmanager
 def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
-    """If somebody presses Ctrl-C, print what is left behind. ``left`` is that text, or a function that returns it."""
+    """If somebody presses Ctrl-C, print ``left``: a text about the unfinished work, or a function that returns one."""
     try:
         yield
     except KeyboardInterrupt:
@@ -100,6 +101,10 @@ def show_failure(failure: StepFailed) -> None:
     stderr.print(f"→ {failure.advice}")
 
 
+# Do not follow a link, and do not wait for the other end of a pipe.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
 def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
     """Open a file that only its owner may read. Create the file if it is missing.
 
@@ -110,12 +115,30 @@ def open_private(file: Path, mode: str, **options: Any) -> IO[Any]:
 
 
 def _own_and_private(path: str, flags: int) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600)
     try:
         require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
         if flags & os.O_TRUNC:
-            os.ftruncate(descriptor, 0)  # not before the file is known to be this user's
+            os.ftruncate(descriptor, 0)  # only after the check that the file is this user's
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_own(file: Path) -> BufferedReader:
+    """Open a file for reading whose name another user could have created before.
+
+    Raises OSError for a link, a pipe and a file of somebody else.
+    """
+    return open(file, "rb", opener=_own)
+
+
+def _own(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | _SAFELY)
+    try:
+        require_own(descriptor, Path(path))
     except BaseException:
         os.close(descriptor)
         raise
@@ -123,7 +146,7 @@ def _own_and_private(path: str, flags: int) -> int:
 
 
 def require_own(descriptor: int, file: Path) -> None:
-    """Raise OSError if an open file is not a regular file of this user with exactly one name."""
+    """Raise OSError unless an open file is a regular file that belongs to this user and has exactly one name."""
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_nlink != 1:
         raise PermissionError(errno.EPERM, "the file must be a regular file of yours, with one name", str(file))

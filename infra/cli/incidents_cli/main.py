@@ -25,6 +25,7 @@ from .operate.dead_letters import dead_letters
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
+from .operate.incident_follow import follow
 from .operate.incident_list import list_
 from .operate.intake import intake
 from .operate.metrics import metrics
@@ -44,6 +45,7 @@ cli.command()(explain)
 cli.command()(verify)
 cli.command(name="import")(import_)
 cli.command(name="list")(list_)
+cli.command()(follow)
 
 
 def app() -> None:
@@ -51,7 +53,7 @@ def app() -> None:
     os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
     try:
         sys.exit(cli(standalone_mode=False))
-    except ClickException as misuse:  # its text may quote an argument, such as the name of a file
+    except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)

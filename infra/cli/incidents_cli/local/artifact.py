@@ -1,7 +1,7 @@
 """Finish the artifacts of `sam build`: add byte code, and remove the files that no function needs.
 
-Lambda's disk is read-only. Without byte code in the artifact, every cold start compiles every module again. That takes
-longer than the rest of the start.
+Lambda's disk is read-only. Without byte code in the artifact, every cold start compiles every module again. The
+compilation takes longer than the rest of the start.
 
 botocore includes the descriptions of 400 AWS services, and the functions call only three of these services. This module
 finds the called services in the functions' code, so there is no list that could become wrong.
@@ -56,8 +56,9 @@ def pack(artifact: Path, file: Path) -> None:
 def services_called() -> set[str]:
     """Return the names of the AWS services for which the functions make a client: ``sdk.make_client("dynamodb")``.
 
-    Raises StepFailed if the code makes a client in another way. This function could not see its service, so the client
-    would fail on Lambda, and only there.
+    The build removes botocore's data of every service that this function does not find. Without this data, a client
+    works on this machine but fails on Lambda. So the function raises StepFailed if the code makes a client in a way
+    that hides the name of the service.
     """
     services = set()
     for path in (CHECKOUT / "functions").rglob("*.py"):
@@ -81,7 +82,7 @@ def services_called() -> set[str]:
 def _unreadable(path: Path, line: int) -> NoReturn:
     raise StepFailed(
         f"{path.name}, line {line}: the build cannot read for which AWS service this line makes a client.", "",
-        'Write sdk.make_client("SERVICE"). The build keeps only the descriptions of services in such calls.',
+        'Write sdk.make_client("SERVICE"). The build removes the botocore data of all services without such a call.',
     )  # fmt: skip
 
 
@@ -108,9 +109,9 @@ def _endpoint_prefixes(data: Path, services: set[str]) -> Iterator[str]:
 
 
 def _without_documentation(value: Any) -> Any:
-    """Return a JSON value without its members named ``documentation`` that are texts.
+    """Return a JSON value without the texts whose member name is ``documentation``.
 
-    Members with this name that are not texts stay, because they belong to the description of the service.
+    A member with this name that is not a text stays, because it belongs to the description of the service.
     """
     match value:
         case dict():
@@ -130,9 +131,10 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _compile(artifact: Path, python: Path) -> None:
-    """Add byte code to an artifact. Python does not check this byte code against the files.
+    """Add byte code to an artifact. Python uses this byte code without a check that the sources are unchanged.
 
-    Such a check would use the files' times, which packing changes. It is not needed, because nobody edits the files.
+    Packing changes the files' times, so a check of the times would reject the byte code. No check is needed, because
+    nobody edits the files.
     """
     run(
         (str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(artifact)),

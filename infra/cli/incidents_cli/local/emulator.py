@@ -20,7 +20,7 @@ from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment
 from .local_stack import load as recorded_stack
 
 # The two additional packages let the emulator read SAM templates and check JWTs. The emulator runs the functions with
-# its own interpreter. So that must be the interpreter for which the functions are built.
+# its own interpreter. So the functions must be built for this interpreter.
 TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--with", "aws-sam-translator>=1.100",
         "--with", "cryptography")  # fmt: skip
 
@@ -38,7 +38,9 @@ def install() -> str:
 
 
 def calls_at_once() -> int:
-    """Return how many calls of functions the emulator runs at the same time. More calls take longer on this machine.
+    """Return how many calls of functions the emulator runs at the same time.
+
+    With a higher limit, many calls take longer in total.
 
     On two cores, 400 creates at once took 12 s with 4 calls, and 14 s with 8.
     """
@@ -83,7 +85,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         process = subprocess.Popen(
             [interpreter, "-P", str(GUARD)],
             env=environment, cwd=folder.path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            umask=0o077,  # its state has incidents and keys
+            umask=0o077,  # only the owner may read the emulator's files, which have incidents and keys
             start_new_session=True,  # Ctrl-C then reaches only the command, which stops the emulator cleanly
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
@@ -139,7 +141,7 @@ def answers(stack: Stack) -> bool:
 
 
 def load(stack: Stack) -> dict[str, int]:
-    """Return how many calls of functions are ``running``, how many are ``waiting``, and the ``limit`` of the former."""
+    """Return how many calls of functions are ``running`` and ``waiting``, and the ``limit`` of the running calls."""
     key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
     answer = httpx2.get(
         stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=_ANSWER_SECONDS, trust_env=False
@@ -166,7 +168,7 @@ def running_stack(folder: StackFolder) -> Stack:
 def must_answer(stack: Stack) -> None:
     """Raise StepFailed if the running emulator does not answer. The error says whether the emulator is busy or broken.
 
-    A busy emulator takes connections.
+    The emulator counts as busy if it accepts a connection.
     """
     restart = f"{command('down')}, then {command('up')}"
     try:

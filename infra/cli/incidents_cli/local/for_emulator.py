@@ -18,6 +18,7 @@ FILE = "for-emulator.yaml"
 SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
+    "Resources/ListIncidentUpdates/Properties/Environment/Variables/FEED_SETTLE_SECONDS": "20",
 }
 EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,
@@ -33,8 +34,8 @@ ALIASES = {
 def write(folder: Path, *, versions: bool) -> Path:
     """Write the emulator's templates next to the built templates. Return the path of the service's template.
 
-    With ``versions``, the functions have versions and aliases, as on AWS. That is slower, because the emulator copies
-    the package into each version and keeps all versions.
+    With ``versions``, the functions have versions and aliases, as on AWS. A deployment with versions is slower, because
+    the emulator copies the package into each version and keeps all versions.
     """
     service, eventing, observability = (
         _read(folder / name / "template.yaml") for name in ("", "Eventing", "Observability")
@@ -57,7 +58,8 @@ def write(folder: Path, *, versions: bool) -> Path:
 def _leave_out_leading_keys(template: dict[str, Any]) -> None:
     """Remove the "Null" conditions from the roles.
 
-    The emulator does not pass DynamoDB's leading keys to conditions. So it would refuse every request to the table.
+    These conditions refuse a request without leading keys. The emulator never passes DynamoDB's leading keys to
+    conditions, so it would refuse every request to the table.
     """
     changed = 0
     for role in _of_type(template, "AWS::IAM::Role").values():

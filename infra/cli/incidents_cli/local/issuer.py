@@ -1,8 +1,8 @@
 """The development token issuer: an RSA key that signs tokens, and public documents in the emulator's S3.
 
-The public documents are an OpenID discovery document and a key set. People sign in at the emulator's process: see
-``sign_in``. With the documents, the API's authorizer checks these tokens
-like those of any OIDC issuer: signature, issuer, audience, expiry and scope.
+The public documents are an OpenID discovery document and a key set. With these documents, the API's authorizer checks
+the tokens like the tokens of any OIDC issuer: signature, issuer, audience, expiry and scope. People sign in at
+the emulator's process: see ``sign_in``.
 """
 
 import json
@@ -52,7 +52,7 @@ def publish(stack: Stack, folder: StackFolder) -> None:
     bucket.delete_public_access_block(Bucket=ISSUER_BUCKET)
     readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
     policy = {"Version": "2012-10-17", "Statement": [readable | {"Resource": f"arn:aws:s3:::{ISSUER_BUCKET}/*"}]}
-    # The authorizer reads the documents with unsigned requests.
+    # The authorizer reads the documents with unsigned requests, so everybody must be allowed to read them.
     bucket.put_bucket_policy(Bucket=ISSUER_BUCKET, Policy=json.dumps(policy))
     for name, document in documents.items():
         body = json.dumps(document).encode()
@@ -81,8 +81,9 @@ def console_url(stack: Stack) -> str:
 
 
 def check(stack: Stack, claims: Mapping[str, Any]) -> None:
-    """Raise StepFailed if the API would refuse a token with these claims, at every operation."""
-    texts = {name: str(value) for name, value in claims.items()}  # as the gateway passes them
+    """Raise StepFailed if every operation of the API would refuse a token with these claims."""
+    # The gateway passes every claim as text.
+    texts = {name: str(value) for name, value in claims.items()}
     try:
         scopes = from_claims(texts, time.time(), stack.issuer, claim_names(" ".join(_names(stack).values()))).scopes
     except (NotAuthenticated, NotPermitted) as error:

@@ -36,7 +36,7 @@ TEMPLATE = CHECKOUT / "template.yaml"
 class StackFolder:
     """The folder of a checkout's stack, which has its data, keys, build and logs.
 
-    The folder is ``.incidents`` in the checkout, or the one that the variable INCIDENTS_HOME names.
+    The folder is ``.incidents`` in the checkout, or the folder that the variable INCIDENTS_HOME names.
     """
 
     def __init__(self) -> None:
@@ -52,10 +52,27 @@ class StackFolder:
         self.lock = self.path / "lock"
 
     def make(self) -> None:
-        """Create the folder and its subfolders. Only the owner can read the folder, because it has a signing key."""
+        """Create the folder and its subfolders. Only the owner can read a new folder, because it has a signing key.
+
+        Raises StepFailed if somebody else could change a folder that exists already.
+        """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.require_own()
         for part in (self.state, self.objects, self.temporary, self.logs):
             part.mkdir(mode=0o700, exist_ok=True)
+
+    def require_own(self) -> None:
+        """Raise StepFailed if another user owns the folder, may write to it, or owns a link at its path.
+
+        Such a user could run code as this user, or receive the incidents that a command sends.
+        """
+        named, folder = self.path.lstat(), self.path.stat()
+        if {named.st_uid, folder.st_uid} != {os.geteuid()} or folder.st_mode & 0o022:
+            raise StepFailed(
+                "The folder of the local stack must be yours, and nobody else may write to it.", f"  {self.path}",
+                "Name another folder in INCIDENTS_HOME. If the folder is yours, remove files of other users from it. "
+                "Then run: chmod go-w FOLDER",
+            )  # fmt: skip
 
 
 def new_access_key() -> str:
@@ -66,8 +83,9 @@ def new_access_key() -> str:
 class Stack:
     """The record of the checkout's stack. ``pid`` is the emulator's process, or None after a clean stop.
 
-    ``access_key`` is a secret: whoever has it can run code as the user of this machine. It is both the id and the
-    secret of the AWS credentials. It is empty if an earlier version of the command recorded the stack.
+    ``access_key`` is a secret, because a person with this key can run code as the user of this machine. The key is both
+    the id and the secret of the AWS credentials. The key is empty if an earlier version of the command recorded the
+    stack.
     """
 
     port: int
@@ -190,6 +208,7 @@ def operation_name(logical_id: str) -> str:
 def load(folder: StackFolder) -> Stack | None:
     """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
     try:
+        folder.require_own()
         recorded = json.loads(folder.record.read_text())
         known = {member.name for member in fields(Stack)}  # a record of another version may have more fields
         stack = Stack(**{"access_key": ""} | {name: value for name, value in recorded.items() if name in known})

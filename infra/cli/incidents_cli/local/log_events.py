@@ -14,9 +14,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def first_moment(since: str, now: float) -> int:
-    """Return the first moment of ``--since``, in milliseconds since 1970: a time before ``now``, or a timestamp.
+    """Return the moment that the option ``--since`` gives, in milliseconds since 1970.
 
-    ``now`` is in seconds since 1970. Raises StepFailed if the text is neither.
+    The option is a duration before ``now`` or a timestamp.
+
+    ``now`` is in seconds since 1970. Raises StepFailed for any other text.
     """
     if ago := re.fullmatch(r"([0-9]{1,9})([smhd])", since):
         return int((now - int(ago[1]) * _SECONDS[ago[2]]) * 1_000)

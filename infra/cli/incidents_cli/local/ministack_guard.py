@@ -1,8 +1,8 @@
 """Runs the emulator behind a guard, so that only holders of the stack's access key reach its control plane.
 
-The emulator itself takes every access key for the account's root, checks no signature of a header, and lets pages of
-every origin read its answers. Whoever reaches its control plane can run code as the developer, because functions are
-processes of the developer.
+Without the guard, the emulator gives every access key the rights of the account's root, does not check signatures in
+headers, and lets pages of every origin read its answers. The emulator runs functions as processes of the developer. So
+anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
 emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the
@@ -28,9 +28,10 @@ Scope = dict[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 LOAD = "/_incidents/load"
-"""The path of the guard's own answer: how many calls run, wait and may run. It needs the key."""
+"""The path at which the guard itself answers how many calls run, wait and may run. A request needs the stack's key."""
 
 _API = re.compile(r"/_aws/execute-api/[A-Za-z0-9]+/")
+_DOCUMENTATION = ("/docs", "/openapi.json")
 _DOCUMENT = re.compile(
     r"/_ministack/health|/(?:token-issuer|[a-z0-9-]+_[A-Za-z0-9]+)/\.well-known/[a-z.-]+|/token-issuer/keys\.json"
 )
@@ -45,19 +46,21 @@ _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents st
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
 _WAIT_SECONDS = 120
-_FORM_BYTES = 64 * 2**10
-_BODY_BYTES, _BODY_SECONDS = 10 * 2**20, 30  # of a request without a key; API Gateway takes bodies of 10 MB, too
+# Limits without a key. API Gateway limits a body to 10 MB, too. The emulator parses the form of a sign-in on its event
+# loop, which takes seconds for millions of bytes.
+_API_BYTES, _SIGN_IN_BYTES, _BODY_SECONDS = 10 * 2**20, 64 * 2**10, 30
 
 
 class Guard:
-    """An ASGI application in front of the emulator's.
+    """An ASGI application in front of the emulator's application.
 
     It answers the requests of the sign-in itself, and passes three kinds of requests on. All others get a 403:
 
-    - Requests with the stack's key, or with a key of ``sessions``, the keys that the emulator gave to functions.
-    - Requests to routes of an API. The API's authorizer checks them. They may come from pages of other sites.
-    - Requests that AWS answers without a key, too: health, the public documents of the token issuers, and the sign-in
-      of a user pool. The guard removes everything that could make the emulator take them for other requests.
+    - Requests with the stack's key or a key in ``sessions``. These are the keys that the emulator gave to functions.
+    - Requests to routes of an API, also from pages of other sites. The API's authorizer checks these requests.
+    - Requests for health, for the public documents of the token issuers, and for the sign-in of a user pool. AWS
+      answers such requests without a key, too. The guard removes every part of a request that could make the emulator
+      take the request for another one.
     """
 
     def __init__(
@@ -88,7 +91,9 @@ class Guard:
 
     async def _answer_sign_in(self, scope: Scope, receive: Any, send: Any) -> None:
         try:
-            body = await asyncio.wait_for(_read(receive, _FORM_BYTES), _BODY_SECONDS)
+            body = await asyncio.wait_for(_read(receive, _SIGN_IN_BYTES), _BODY_SECONDS)
+        except _Gone:
+            return
         except (TimeoutError, _TooLarge):
             await _answer(send, 400, "text/plain", "The form is too large, or took too long.")
             return
@@ -103,28 +108,39 @@ class Guard:
         await send({"type": "http.response.body", "body": content})
 
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request without a key on, after its complete body has arrived. Send the answer when it is complete.
+        """Pass a request without a key on when its body is complete. Send an API's answer when the answer is complete.
 
-        So neither a slow sender nor a slow reader occupies a call.
+        So neither a slow sender nor a slow reader occupies one of the calls that may run. A request is dropped if its
+        client goes before the body is complete, or while the request waits.
         """
+        path = scope["path"]
+        is_for_api = bool(_API.match(path))
         try:
-            body = await asyncio.wait_for(_read(receive, _BODY_BYTES), _BODY_SECONDS)
+            body = await asyncio.wait_for(_read(receive, _API_BYTES if is_for_api else _SIGN_IN_BYTES), _BODY_SECONDS)
+        except _Gone:
+            return
         except TimeoutError:
             await _answer(send, 408, "application/json", '{"message": "Request Timeout"}')
         except _TooLarge:
             await _answer(send, 413, "application/json", '{"message": "Request Entity Too Large"}')
         else:
-            if _API.match(scope["path"]):
-                answer: list[dict[str, Any]] = []
-                async with self._calls.admitted():
-                    await self._application(scope, _replay(body, receive), _keep_in(answer))
-                for message in answer:
-                    await send(message)
-            else:
-                await self._application(scope, _replay(body, receive), send)
+            following = asyncio.ensure_future(receive())
+            try:
+                if is_for_api:
+                    answer: list[dict[str, Any]] = []
+                    async with self._calls.admitted(documentation=path.rstrip("/").endswith(_DOCUMENTATION)):
+                        if following.done():  # after a complete body, only the end of the connection can follow
+                            return
+                        await self._application(scope, _replay(body, following), _keep_in(answer))
+                    for message in answer:
+                        await send(message)
+                else:
+                    await self._application(scope, _replay(body, following), send)
+            finally:
+                following.cancel()
 
     def _checked(self, scope: Scope) -> Scope | str:
-        """Return the request to pass on, or the reason of its refusal."""
+        """Return the request to pass on, or the reason to refuse the request."""
         method, path, host = scope["method"], scope["path"], _header(scope, b"host")
         if host not in self._hosts:
             return _FOREIGN_HOST
@@ -152,37 +168,40 @@ class Guard:
 
 
 class _TooLarge(Exception):
-    """A body is larger than a request without a key may send."""
+    """The body of a request without a key exceeds the limit."""
+
+
+class _Gone(Exception):
+    """The client of a request is gone, and the body is not complete."""
 
 
 async def _read(receive: Any, limit: int) -> bytes:
-    """Return the complete body of a request. Raises _TooLarge."""
+    """Return the complete body of a request. Raises _TooLarge for more than ``limit`` bytes, and _Gone."""
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
         body += message.get("body", b"")
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = message.get("more_body", False)
         if len(body) > limit:
             raise _TooLarge
     return bytes(body)
 
 
-def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """Return a receiver that first gives a body that was already read."""
+def _replay(body: bytes, following: "asyncio.Future[dict[str, Any]]") -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return an ASGI receiver that first gives the body that was already read, and then the message that follows."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> dict[str, Any]:
-        if messages:
-            return messages.pop()
-        further: dict[str, Any] = await receive()
-        return further
+        return messages.pop() if messages else await asyncio.shield(following)
 
     return replayed
 
 
 def _keep_in(answer: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Awaitable[None]]:
-    """Return a sender that keeps the messages of an answer in a list."""
+    """Return an ASGI sender that appends the messages of an answer to a list."""
 
     async def keep(message: dict[str, Any]) -> None:
         answer.append(message)
@@ -191,7 +210,7 @@ def _keep_in(answer: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Awaitab
 
 
 def _credentials(scope: Scope) -> list[str]:
-    """Return the ids of the access keys that a request names, in the order of headers and query.
+    """Return the ids of the access keys that a request names, first from its headers and then from its query string.
 
     An authorization of AWS without a readable id counts as an empty id.
     """
@@ -255,39 +274,45 @@ async def _answer(send: Any, status: int, content_type: str, body: str) -> None:
 
 
 class Calls:
-    """The calls of functions: those that run, and those that wait because the limit is reached.
+    """The running calls of functions, and the calls that wait because the limit of running calls is reached.
 
-    The emulator refuses a call above the limit, as AWS does. Then of 400 calls on a new stack, most would get a 429.
-    Here, a request to an API waits before the emulator sees it, so that hundreds of requests do not slow down what the
-    running functions ask of the emulator. Any other call, such as for a queue, waits up to 120 s.
+    Without this class, the emulator refuses a call above the limit, as AWS does: of 400 calls on a new stack, most get
+    a 429. With this class, a request to an API waits before the guard passes it to the emulator. So hundreds of waiting
+    requests do not slow down the emulator's answers to the running functions. Any other call, such as a queue's call,
+    waits in the emulator for up to 120 s. Requests for the documentation need no token. They wait in a queue of their
+    own, and pass one at a time. So they never delay the other requests.
     """
 
     def __init__(self, functions: Any, limit: int, reap: Callable[[], object]) -> None:
         self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
         self._running, self._limit, self._reap = functions.executions_in_flight, limit, reap
         self._freed, self._waiting = threading.Condition(), 0
-        self._door, self._outside = asyncio.Semaphore(limit), 0
+        self._door, self._documentation, self._outside = asyncio.Semaphore(limit), asyncio.Semaphore(1), 0
 
     def load(self) -> dict[str, int]:
         waiting = self._waiting + self._outside
         return {"running": self._running()[0], "waiting": waiting, "limit": self._limit}
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """Wait until fewer requests to APIs than the limit are in the emulator."""
+    async def admitted(self, *, documentation: bool = False) -> AsyncIterator[None]:
+        """Wait until the number of API requests in the emulator is below the limit.
+
+        Count the request until the context ends. Requests for the documentation have a limit of their own: one.
+        """
+        door = self._documentation if documentation else self._door
         self._outside += 1
         try:
-            await self._door.acquire()
+            await door.acquire()
         finally:
             self._outside -= 1
         try:
             yield
         finally:
-            self._door.release()
+            door.release()
 
     def acquire(self, function: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
         slot, reason = self._acquire(function, config)
-        if reason != "account" or asyncio._get_running_loop() is not None:  # a wait would stop the event loop
+        if reason != "account" or asyncio._get_running_loop() is not None:  # a wait here would stop the event loop
             return slot, reason
         deadline = time.monotonic() + _WAIT_SECONDS
         with self._freed:
@@ -331,9 +356,9 @@ def main() -> None:
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
     def reap() -> None:
-        """Stop workers that no call uses, if there are too many: twice as many as may run, and one for each function.
+        """Stop the idle workers, except one of each function, if there are too many workers.
 
-        Each function keeps one worker.
+        The most allowed workers are one for each function, plus twice the number of calls that may run.
         """
         workers = [len(of_function) for of_function in list(runtime._workers.values())]
         if sum(workers) > len(workers) + 2 * limit:
@@ -345,7 +370,10 @@ def main() -> None:
     credentials = runtime.execution_credentials
 
     def secret_credentials(config: dict[str, Any]) -> dict[str, str]:
-        """Return a function's credentials. The emulator would derive the key's id from names that are no secret."""
+        """Return a function's credentials, with a key id that nobody can compute.
+
+        The emulator itself would derive the id from names that are not secret.
+        """
         given: dict[str, str] = credentials(config)
         session = sessions._sessions.pop(given["AWS_ACCESS_KEY_ID"])
         secret = hmac.new(key.encode(), given["AWS_ACCESS_KEY_ID"].encode(), "sha256").hexdigest()

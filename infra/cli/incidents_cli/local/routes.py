@@ -1,7 +1,7 @@
 """Create the HTTP API's routes and authorizer on the emulator.
 
-AWS creates them from the OpenAPI body that SAM writes into the template. The emulator ignores this body, so this module
-creates the routes and the authorizer from it. So there is no second list of routes.
+AWS creates the routes and the authorizer from the OpenAPI body that SAM writes into the template. The emulator ignores
+this body, so this module reads the body instead. Therefore, nobody has to maintain a second list of routes.
 """
 
 import re
@@ -17,7 +17,7 @@ _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"
 
 
 def create(stack: Stack) -> list[str]:
-    """Replace the API's routes with those in its OpenAPI body. Return keys like ``GET /api/v1/grc/incidents``."""
+    """Replace the API's routes with the routes in its OpenAPI body. Return keys like ``GET /api/v1/grc/incidents``."""
     _remove_all(stack)
     return create_from(DeployedTemplate(stack).member("Api", "Body"), stack, stack.api_id)
 
@@ -80,7 +80,8 @@ def _remove_all(stack: Stack) -> None:
 class DeployedTemplate:
     """The template as SAM transformed it, with the deployed parameters.
 
-    It resolves the intrinsic functions that SAM leaves there. AWS::NoValue removes a list's item or a member.
+    This class resolves the intrinsic functions that SAM leaves in the template. AWS::NoValue removes a list's item or a
+    member.
     """
 
     def __init__(self, stack: Stack) -> None:

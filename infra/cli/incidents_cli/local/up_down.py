@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AccountMapOf = Callable[[Stack], "AccountMap"]
 """A function that returns the account map of a running stack.
 
-``up`` has it as a parameter, because ``local`` must not import from ``operate``.
+``up`` has this function as a parameter, because ``local`` must not import from ``operate``.
 """
 
 SAMPLE_ACCOUNT = "111122223333"
@@ -36,7 +36,8 @@ def up(
     """Start or update this checkout's stack with the current code.
 
     Return the stack, and whether this call started it. If ``samples`` is true and the samples' tenant has no incident,
-    load the sample incidents. They need a link of their account in the account map. Raises StepFailed.
+    load the sample incidents and the sample findings. For the findings, link their account in the account map first.
+    Raises StepFailed.
     """
     if not TEMPLATE.exists():
         raise StepFailed(
@@ -82,7 +83,7 @@ def up(
 
 
 def left_behind(folder: StackFolder) -> str:
-    """Return what an interrupted `incidents up` leaves behind, and what to do."""
+    """Return a text about the remains of an interrupted `incidents up`, with advice."""
     stack, to_start = load(folder), command("up")
     if stack is None or not emulator.is_alive(stack):
         return f"No stack runs. Start the stack: {to_start}"

@@ -5,10 +5,11 @@
 ``explain``       `incidents explain` prints whether an event would arrive, and what it would become
 ``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
+``incident_follow`` `incidents follow` prints the incidents that change, from the API
 ``metrics``       `incidents metrics` shows metrics and starts their computation
 ``metrics_view``  prints metrics as tables, and draws them as a picture
 ``tenants``       `incidents verify` and `incidents tenant` check, export or erase all items of a tenant
 ``importing``     `incidents import` sends the incidents of a file to the API
-``api``           the address of the API and a token for it, for the commands that call the API
+``api``           the API's address, a token and a client for it, for the commands that call the API
 ``deployment``    the clients and the outputs of the stack that a command uses
 """

@@ -1,13 +1,54 @@
-"""The address of the API, and a token for it: of the local stack, or of a deployment."""
+"""The API of the local stack or of a deployment: its address, a token for it, and a client."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ..console import StepFailed
 from ..local import issuer
 from ..local.emulator import running_stack
 from ..local.local_stack import StackFolder
 
+if TYPE_CHECKING:
+    from grc_client import Client
+
 TOKEN = "GRC_TOKEN"  # noqa: S105  # the environment variable's name, as in the client
+
+# The options of the commands that read incidents.
+Tenant = Annotated[str | None, typer.Option(help="Read as this tenant of the local stack. Not with --url.")]
+App = Annotated[
+    str | None, typer.Option(help="Read only what this application of the local stack can reach. Not with --url.")
+]
+Url = Annotated[
+    str | None, typer.Option(help=f"Use the deployed API at this URL (without /api/v1/grc) and the token in {TOKEN}.")
+]
+
+
+@contextmanager
+def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator["Client"]:
+    """Yield a client for the options. Raises typer.BadParameter for options that contradict each other.
+
+    Within the block, an error of the API becomes StepFailed.
+    """
+    from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
+
+    if (tenant is None) is (url is None) or (url is not None and app is not None):
+        raise typer.BadParameter("give --tenant for the local stack, or --url alone: its token says the tenant")
+    base_url, token = address_and_token(url, tenant or "", app)
+    try:
+        client = Client(base_url, token)
+    except ValueError as error:
+        raise StepFailed("The API cannot be called.", f"  {error}", f"Correct --url or the token in {TOKEN}.") from None
+    try:
+        with client:
+            yield client
+    except GrcError as error:
+        raise StepFailed(
+            "The API refused or failed a call.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
+        ) from None
 
 
 def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[str, str]:

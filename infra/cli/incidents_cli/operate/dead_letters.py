@@ -20,14 +20,15 @@ dead_letters = typer.Typer(
 _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empty
 _AT_ONCE = 10
 _SHOWN = 256  # characters of a reason, a source or an account
-_HELD_SECONDS = 60  # if the command is killed, its messages stay hidden from others for at most this time
+_HELD_SECONDS = 60  # if this command is killed, other readers cannot see its messages for at most this time
 
 
 class DeadLetter(NamedTuple):
     """A message that could not be processed. ``body`` is the message's event as text.
 
-    ``account`` is the account that decides the tenant: that of the finding, which may differ from the event's. An event
-    of several accounts has them with commas. ``account`` and ``source`` are ``-`` if they are unknown.
+    ``account`` is the finding's account, which decides the tenant and may differ from the event's account. If the
+    findings of an event have several accounts, ``account`` lists them with commas. ``account`` and ``source`` are ``-``
+    if they are unknown.
     """
 
     message_id: str
@@ -45,7 +46,8 @@ def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     with _held(Deployment(stack, region)) as held:
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
-            source = " ".join(letter.source.split())  # two blanks separate columns
+            # Two blanks separate the columns of a printed line, so a column must not contain two blanks.
+            source = " ".join(letter.source.split())
             say(f"{letter.message_id}  {age}  {letter.reason}  {source}  {letter.account}")
         if not held:
             stderr.print("There are no dead letters.")
@@ -139,9 +141,10 @@ def _short(text: str) -> str:
 
 
 def _accounts(event: dict[str, Any]) -> str:
-    """Return the accounts of an event's findings, or an empty text if no finding can be read.
+    """Return the accounts of an event's findings as one text, or an empty text if no finding can be read.
 
-    The event itself may be of another account: an administrator of Security Hub sends the findings of its members.
+    The event's own account may differ, because an administrator account of Security Hub sends the findings of its
+    member accounts.
     """
     try:
         reports = findings.read(findings.as_from_aws(event))

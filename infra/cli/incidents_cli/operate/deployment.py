@@ -1,7 +1,7 @@
 """The stack that an operator's command uses: the local stack, or a stack in the operator's AWS account.
 
 Commands use clients that are ``guarded`` for a tenant's metrics and for the account map. ``storage.guard`` checks the
-requests of these clients, as it checks those of the functions.
+requests of these clients, as it checks the requests of the functions.
 """
 
 from collections.abc import Iterator

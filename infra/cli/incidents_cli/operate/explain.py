@@ -77,7 +77,7 @@ def _explain_finding(finding: Finding, deployment: Deployment) -> None:
 
 
 def _policy(tenant_id: str, deployment: Deployment) -> Policy:
-    from incidents import intake  # takes 0.8 s (pydantic and botocore)
+    from incidents import intake  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     with deployment.settings_of(tenant_id) as settings:
         return intake.policy_in(settings)
@@ -93,7 +93,7 @@ def _because(decision: Decision) -> str:
 
 
 class _Arrival(NamedTuple):
-    """The stack's rules that match an event, such as ``grc-incidents-findings``. ``by`` is empty if there is none."""
+    """The stack's rules that match an event, such as ``grc-incidents-findings``. ``by`` is empty if no rule matches."""
 
     by: list[str]
 

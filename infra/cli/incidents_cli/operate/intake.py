@@ -14,7 +14,7 @@ from .tenants.commands import TenantOption
 
 intake = typer.Typer(no_args_is_help=True, help="Show or set which findings become incidents of a tenant.")
 
-_NONE = "none"  # as the only pattern: no patterns
+_NONE = "none"  # if this is the only pattern, the settings get no patterns
 
 
 @intake.command()
@@ -55,11 +55,10 @@ def set_(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Change which findings become incidents of a tenant. What you do not name stays as it is.
-
-    The version before is kept. The change applies to events that arrive from now on.
+    """Change which findings become incidents of a tenant. Settings that you do not name stay unchanged. The previous
+    version is kept. The change applies to events that arrive from now on.
     """
-    from incidents.storage.settings import INTAKE, Settings, SettingsMoved  # takes 0.4 s (botocore)
+    from incidents.storage.settings import INTAKE, Settings, SettingsMoved  # takes 0.4 s, so `--help` does not load it
 
     deployment = Deployment(stack, region)
     if kinds is None and let_in is None and leave_out is None and not defaults:

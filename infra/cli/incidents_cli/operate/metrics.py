@@ -43,6 +43,8 @@ def show(
     region: RegionOption = None,
 ) -> None:
     """Print a tenant's MTTD, MTTR and time to contain as tables and a trend. With --png, also draw a picture."""
+    if png is not None:
+        metrics_view.check_name(png)
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
     given = {name: [value] for name, value in asked.items() if value is not None}
     try:
@@ -95,7 +97,7 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
 
 
 def _repository(deployment: Deployment, tenant: str) -> "MetricRepository":
-    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, as above
+    from incidents.storage.metric_repository import MetricRepository  # takes 0.4 s, so `--help` does not import it
 
     if not model.TENANT_ID.fullmatch(tenant):
         raise StepFailed(

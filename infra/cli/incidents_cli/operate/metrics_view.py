@@ -1,6 +1,7 @@
 """Show metrics to people, as tables and a trend in the terminal or as a picture."""
 
 from datetime import date, timedelta
+from io import BytesIO
 from itertools import pairwise
 from math import nan
 from pathlib import Path
@@ -11,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..console import clean, open_private, writing
+from ..console import StepFailed, clean, writing
+from ..local.local_stack import write
 
 _NAMES = {"mttd": "MTTD", "time_to_contain": "To contain", "mttr": "MTTR"}
 _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing": "timestamps missing"}
@@ -127,9 +129,19 @@ def _short(minutes: int) -> str:
     return f"{minutes / 60:.1f}h" if minutes < 24 * 60 else f"{minutes / (24 * 60):.1f}d"
 
 
+def check_name(picture: Path) -> None:
+    """Raise StepFailed unless the name of a picture ends in ``.png``."""
+    if picture.suffix.lower() != ".png":
+        raise StepFailed(f"{picture} is not a name of a picture.", "", "Name a file that ends in .png: --png FILE.png")
+
+
 def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
-    """Write a picture of the trend. It shows p50 and p90 of each metric, and the number of incidents in each span."""
-    import matplotlib as mpl  # takes 1.7 s, and is only a development dependency
+    """Write a picture of the trend: p50 and p90 of each metric, and the number of incidents in each span.
+
+    An older file stays unchanged until the picture is complete. Raises StepFailed if the name does not end in ``.png``.
+    """
+    check_name(file)
+    import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"
@@ -161,11 +173,13 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
         place.set_ylim(bottom=0)
         place.grid(axis="y", color="0.9")
     places[0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2)
-    with writing(file), open_private(file, "wb") as picture:
-        figure.savefig(picture, dpi=110, format=file.suffix.removeprefix(".") or "png")
+    picture = BytesIO()
+    figure.savefig(picture, dpi=110, format="png")
     pyplot.close(figure)
+    with writing(file):
+        write(file, picture.getvalue())
 
 
 def _width(days: list[date]) -> timedelta:
-    """Return the width of a bar: 90 % of the smallest distance between two spans, or 90 % of a day for one span."""
+    """Return the width of a bar: 90 % of the smallest distance between two spans, or of a day if there is one span."""
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1)) * 0.9

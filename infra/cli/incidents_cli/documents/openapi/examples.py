@@ -26,6 +26,7 @@ _STAMPS: dict[str, Any] = {
     "incident_number": "INC-2026-000042",
 }  # fmt: skip
 REQUEST_ID = "JKJaXmPLvHcESHA="
+CURSOR = "Jd0wQ1-9vE3k"  # shorter than a cursor, which no reader can read anyway
 
 
 @cache
@@ -189,6 +190,7 @@ _READS: dict[str, Callable[[], object]] = {
     "update_incident": lambda: _body("update_incident", "application/json", '{"title": "x"'),
     "list_incidents": lambda: parameters.list_request({"limit": ["0"]}),
     "list_incident_changes": lambda: parameters.changes_request({"limit": ["0"]}),
+    "list_incident_updates": lambda: parameters.updates_request({"since": ["yesterday"]}),
     "get_incident": lambda: _request({"if-none-match": "1"}).known_versions,
     "delete_incident": lambda: _request({"if-match": "1"}).if_match,
     "get_incident_metrics": lambda: parameters.metrics_window({"from": ["yesterday"]}),

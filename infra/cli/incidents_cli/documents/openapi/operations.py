@@ -13,7 +13,8 @@ from incidents.edges import request, responses
 from ...local.local_stack import CHECKOUT
 from . import examples, handlers, parameters
 from .parameters import Parameter
-from .schemas import BY_THE_GATEWAY, Schema, all_schemas, problem_name, reference
+from .problems import BY_THE_GATEWAY, all_problems, problem_name
+from .schemas import Schema, all_schemas, reference
 
 Errors = Sequence[type[IncidentError]]
 
@@ -109,6 +110,17 @@ def _operations() -> dict[str, Operation]:
             parameters=parameters.of_list(),
             errors=(errors.MalformedRequest,),
         ),
+        "list_incident_updates": Operation(
+            "List the incidents that changed, in the order of their last changes",
+            "The list has the current state of each incident that was created, changed, deleted or restored since a "
+            "moment, or since the page of a cursor. It never ends: go on with `next_cursor` for ever. Without `since` "
+            "and `cursor`, the list begins with all incidents. No change is left out, and an incident may come again. "
+            "The list ends some time before now: two minutes, unless the deployment sets another time.",
+            200,
+            ("UpdatePage", {"items": [examples.incident()], "next_cursor": examples.CURSOR, "caught_up": True}),
+            parameters=parameters.of_updates(),
+            errors=(errors.MalformedRequest, errors.CursorGone),
+        ),
         "get_incident_metrics": Operation(
             "Get MTTD, MTTR and time to contain for a window of days",
             "A schedule computes the metrics of each day. `definitions` explains each figure.",
@@ -197,7 +209,7 @@ def document() -> dict[str, Any]:
         ],
         "paths": paths,
         "components": {
-            "schemas": all_schemas(),
+            "schemas": all_schemas() | all_problems(),
             "responses": refusals,
             "securitySchemes": {
                 "jwt": {

@@ -45,6 +45,7 @@ _DESCRIPTIONS = {
     "open": "With `true`, incidents that are neither closed nor dismissed. With `false`, the others.",
     "unowned": "With `true`, incidents without an owner. With `false`, incidents with an owner.",
     "q": "Words that the title or the number contains. Each word must be in one of the two. Case does not matter.",
+    "since": "Changed at this moment or later, such as `2026-10-01T00:00:00Z`. Not with `cursor`.",
     "from": (
         f"The first day (UTC): by default {questions.DAYS_DEFAULT - 1} days before `to`, "
         f"and at most {questions.DAYS_MAX - 1} days before it."
@@ -67,7 +68,7 @@ _SCHEMAS: dict[str, Schema] = {
     "to": {"type": "string", "format": "date"},
     "group_by": {"type": "string", "enum": [*get_args(questions.GroupBy)], "default": get_args(questions.GroupBy)[0]},
     "interval": {"type": "string", "enum": [*get_args(questions.Interval)], "default": get_args(questions.Interval)[0]},
-    **dict.fromkeys(parameters.RANGES, _TIMESTAMP),
+    **dict.fromkeys((*parameters.RANGES, "since"), _TIMESTAMP),
 }
 
 
@@ -77,6 +78,11 @@ def of_list() -> list[Parameter]:
 
 def of_changes() -> list[Parameter]:
     return [_single("limit"), _single("cursor")]
+
+
+def of_updates() -> list[Parameter]:
+    cursor = "The unchanged `next_cursor` of an earlier page of these updates. Not with `since`."
+    return [{**_single(name), **({"description": cursor} if name == "cursor" else {})} for name in parameters.UPDATES]
 
 
 def of_metrics() -> list[Parameter]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import errors, lists, metric_answer, metric_definitions, model, payloads, timestamps
-from incidents.edges import parameters, responses
+from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, timestamps
+from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
@@ -74,34 +74,6 @@ DESCRIPTIONS = {
     "finite numbers.",
 }
 
-_PROBLEMS: dict[type[errors.IncidentError], str] = {
-    errors.NotAuthenticated: "The request has no claims of a verified token.",
-    errors.NotPermitted: "The claims do not allow this operation, or are ambiguous.",
-    errors.NotFound: "There is no such incident that this caller may read. The answer is the same for an unknown "
-    "incident and for an incident of another tenant or application.",
-    errors.MalformedRequest: "The request cannot be read: for example broken JSON, an unknown parameter, a bad header "
-    "or a bad cursor.",
-    errors.UnsupportedContent: "This operation does not read the body's media type or charset.",
-    errors.InvalidIncident: "Values break rules. `errors` names each value and says what would be right.",
-    errors.IncidentTooLarge: "The incident or the body is too large.",
-    errors.NumberTaken: "Another incident of the tenant, perhaps a deleted one, has the given incident number.",
-    errors.IllegalTransition: "The status cannot move that way. `allowed_transitions` has the statuses to which it can "
-    "move.",
-    errors.IncidentDeleted: "The incident is deleted. The only change that it accepts is its restoration.",
-    errors.PreconditionFailed: "The incident does not have the version that the caller expects. Nothing was changed.",
-    errors.KeyReused: "The idempotency key belongs to another request of the last 24 hours.",
-    errors.Busy: "The table refused the request or was unreachable, after every retry. The same request may succeed "
-    "later. If the answer was lost, a write may have been stored. With an Idempotency-Key or If-Match, it is safe to "
-    "send the same request again.",
-}
-
-BY_THE_GATEWAY = {
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 413: "Request Entity Too Large", 429: "Too Many Requests",
-    500: "Internal Server Error", 503: "Service Unavailable",
-}  # fmt: skip
-"""The messages of the gateway's own answers, by status."""
-
-_MESSAGE: Schema = {"type": ["string", "null"], "description": "The gateway's own words. Only the gateway sends it."}
 _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 _WHEN = f" RFC 3339 with an offset, which may lack its colon, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
 _WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
@@ -154,22 +126,20 @@ class _OfPayloads(GenerateJsonSchema):
         return super().int_schema(schema) | {"format": "int64"}
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> Schema:
-        """Return one schema for a list or the operators of a list.
-
-        With ``anyOf``, some generators of clients would wrap each list in a class of its own.
-        """
+        """Return a schema for a list or for the operators that edit the list."""
         described = self.generate_inner(schema["choices"]["list"])
         items = {"type": "array", "items": described["items"], "maxItems": model.LIST_IDS}
         operators = {name: items | {"description": _OF_OPERATORS[name]} for name in lists.OPERATORS}
-        described |= {"type": ["array", "object"], "properties": operators}
-        return described | {"additionalProperties": False, "minProperties": 1}
+        edits = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+        return {"anyOf": [described, edits]}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
         inner = self.generate_inner(schema["schema"])
+        if "anyOf" in inner:
+            return {"anyOf": [*inner["anyOf"], {"type": "null"}]}
         if "type" not in inner or "enum" in inner:
             return {"anyOf": [inner, {"type": "null"}]}
-        types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
-        return inner | {"type": [*types, "null"]}
+        return inner | {"type": [inner["type"], "null"]}
 
     def field_title_should_be_set(self, _: Any) -> bool:
         return False
@@ -185,7 +155,7 @@ def of_payload(kind: type[payloads.NewIncident | payloads.IncidentPatch], title:
         default = described.pop("default", None)
         usual = f" By default `{default}`." if default and kind is payloads.NewIncident else ""
         rule = _TEXT_RULES.get(field, "")
-        edits = f" {_EDITS}" if "properties" in described else ""
+        edits = f" {_EDITS}" if any("properties" in form for form in described.get("anyOf", ())) else ""
         properties[field] = described | {"description": DESCRIPTIONS[field] + rule + when + usual + edits}
     return {"type": "object", "title": title, "additionalProperties": False, "properties": properties} | (
         {"required": schema["required"]} if "required" in schema else {}
@@ -223,7 +193,8 @@ def _of_field(field: str, hint: Any) -> Schema:
             return {"type": [name, "null"] if nullable else name, **form}
 
 
-def _object(properties: Mapping[str, Schema], *, optional: frozenset[str] = frozenset(), **more: Any) -> Schema:
+def object_with(properties: Mapping[str, Schema], *, optional: frozenset[str] = frozenset(), **more: Any) -> Schema:
+    """Return the schema of an object. It must have all properties that are not ``optional``."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "required": required, "properties": dict(properties), **more}
 
@@ -235,12 +206,12 @@ def _incident() -> Schema:
     }
     properties["id"]["pattern"] = f"^{model.INCIDENT_ID.pattern}$"
     properties["version"]["minimum"] = 1
-    return _object(properties, optional=frozenset({"app_id"}), title="Incident")
+    return object_with(properties, optional=frozenset({"app_id"}), title="Incident")
 
 
 def _change() -> Schema:
-    pair = _object({"from": {"description": "Null or an empty list if the field was unset."}, "to": {}})
-    return _object(
+    pair = object_with({"from": {"description": "Null or an empty list if the field was unset."}, "to": {}})
+    return object_with(
         {
             "version": {
                 "type": "integer", "minimum": 1, "description": "The create is 1. The last one is the incident's ETag.",
@@ -266,11 +237,25 @@ def _change() -> Schema:
 def _page_of(name: str) -> Schema:
     cursor = {"type": ["string", "null"], "description": "The next page's `cursor`. Null on the last page."}
     items = {"type": "array", "items": reference(name), "maxItems": parameters.LIMIT_MAX}
-    return _object({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
+    return object_with({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
+
+
+def _page_of_updates() -> Schema:
+    """Return the schema of a page of updates, which always has a cursor."""
+    properties: dict[str, Schema] = {
+        "items": {"type": "array", "items": reference("Incident"), "maxItems": parameters.LIMIT_MAX},
+        "next_cursor": {"type": "string", "description": "The next page's `cursor`. It stays valid: store it."},
+        "caught_up": {
+            "type": "boolean",
+            "description": "Whether the page ends with the newest update that can be shown. If true, wait before the "
+            "next request.",
+        },
+    }
+    return object_with(properties, title="Page of updates")
 
 
 def _metrics() -> dict[str, Schema]:
-    durations = _object(
+    durations = object_with(
         {
             "n": _COUNT,
             "mean": {"type": ["number", "null"], "minimum": 0},
@@ -284,7 +269,7 @@ def _metrics() -> dict[str, Schema]:
         metric: reference("Durations") | {"description": metric_definitions.DEFINITIONS[metric]}
         for metric in map(str, metric_definitions.METRICS)
     }
-    open_ = _object(
+    open_ = object_with(
         {"n": _COUNT, **dict.fromkeys(("p50", "p90", "max"), _MINUTES)},
         title="OpenIncidents",
         description=metric_definitions.DEFINITIONS["open"],
@@ -292,8 +277,8 @@ def _metrics() -> dict[str, Schema]:
     of_open = {"open": reference("OpenIncidents")}
     day: Schema = {"type": "string", "format": "date"}
     group = {"type": ["string", "null"], "description": "The group's value. Null for the incidents without one."}
-    counts = _object(dict.fromkeys(map(str, metric_definitions.METRICS), _COUNT), title="MetricCounts")
-    answer = _object(
+    counts = object_with(dict.fromkeys(map(str, metric_definitions.METRICS), _COUNT), title="MetricCounts")
+    answer = object_with(
         {
             "from": day,
             "to": day,
@@ -315,11 +300,11 @@ def _metrics() -> dict[str, Schema]:
             "approximate": {"type": "boolean", "description": metric_definitions.DEFINITIONS["approximate"]},
             "trend": {"type": "array", "items": reference("MetricsSpan")},
             **of_open,
-            "excluded": _object(
+            "excluded": object_with(
                 dict.fromkeys(map(str, metric_definitions.REASONS), reference("MetricCounts")),
                 description=metric_definitions.DEFINITIONS["excluded"],
             ),
-            "definitions": _object({name: {"type": "string"} for name in metric_definitions.DEFINITIONS}),
+            "definitions": object_with({name: {"type": "string"} for name in metric_definitions.DEFINITIONS}),
         },
         title="Metrics",
         description=f"{metric_definitions.DEFINITIONS['window']} {metric_definitions.DEFINITIONS['percentiles']}",
@@ -328,65 +313,15 @@ def _metrics() -> dict[str, Schema]:
         "Durations": durations,
         "OpenIncidents": open_,
         "MetricCounts": counts,
-        "MetricsGroup": _object({"group": group, **of_metrics, **of_open}, title="MetricsGroup"),
-        "OtherGroups": _object({**of_metrics, **of_open}, title="OtherGroups"),
-        "MetricsSpan": _object({"from": day, "to": day, **of_metrics}, title="MetricsSpan"),
+        "MetricsGroup": object_with({"group": group, **of_metrics, **of_open}, title="MetricsGroup"),
+        "OtherGroups": object_with({**of_metrics, **of_open}, title="OtherGroups"),
+        "MetricsSpan": object_with({"from": day, "to": day, **of_metrics}, title="MetricsSpan"),
         "Metrics": answer,
     }
 
 
-def problem_name(error: type[errors.IncidentError]) -> str:
-    return f"{error.__name__}Problem"
-
-
-def _problems() -> dict[str, Schema]:
-    """Return the schema of each error's problem document (RFC 9457), by the schema's name."""
-    blamed: Schema = {"type": "array", "items": reference("Violation"), "minItems": 1}
-    more: dict[type[errors.IncidentError], dict[str, Schema]] = {
-        errors.InvalidIncident: {"errors": blamed},
-        errors.NumberTaken: {"errors": blamed},
-        errors.IllegalTransition: {
-            "errors": blamed,
-            "allowed_transitions": {"type": "array", "items": reference("Status")},
-        },
-    }
-    return {
-        problem_name(error): _problem(status, title, _PROBLEMS[error], more.get(error))
-        for error, (status, title) in responses.STATUS_OF.items()
-    } | {"InternalErrorProblem": _problem(500, "Internal error", "The server failed unexpectedly.")}
-
-
-def _problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
-    """Return the schema of the answers with a status: of the problem document and, if the gateway has one, of its own.
-
-    Most generators of clients read only one schema of a status. So one schema describes both answers.
-    """
-    members: dict[str, Schema] = {
-        "type": {"type": "string", "const": responses.problem_type(title)},
-        "title": {"type": "string", "const": title},
-        "status": {"type": "integer", "const": status},
-        "detail": {"type": "string", "description": "What is wrong, and what would be right."},
-        "request_id": {"type": "string", "description": "The id by which operators find this request in the logs."},
-        **(more or {}),
-    }
-    if status not in BY_THE_GATEWAY:
-        return _object(members, title=title, description=description)
-    either = {"if": {"required": ["message"]}, "else": {"required": [*members]}}
-    return {
-        "type": "object",
-        "title": title,
-        "description": f"{description} Or the gateway's own answer, which has only `message`.",
-        "properties": members | {"message": _MESSAGE},
-        **either,
-    }
-
-
 def all_schemas() -> dict[str, Schema]:
-    """Return all schemas of the OpenAPI document, by name."""
-    rule = {
-        "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) to the value."},
-        "detail": {"type": "string", "description": "What would be right."},
-    }
+    """Return the schemas of all bodies but those of errors, by name."""
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),
@@ -395,14 +330,6 @@ def all_schemas() -> dict[str, Schema]:
         "IncidentPage": _page_of("Incident"),
         "Change": _change(),
         "ChangePage": _page_of("Change"),
+        "UpdatePage": _page_of_updates(),
         **_metrics(),
-        "Violation": _object(
-            rule, title="Violation", description="A value that breaks a rule. An answer has at most 50."
-        ),
-        **_problems(),
-        "GatewayMessage": _object(
-            {"message": _MESSAGE},
-            title="GatewayMessage",
-            description="The gateway's own answer, before it calls a function.",
-        ),
     }

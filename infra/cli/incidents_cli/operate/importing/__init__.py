@@ -3,15 +3,19 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
-``progress``  records the rows that are done
+``progress``  records the rows that are done; ``former_progress`` reads the record of release 0.1.0
 ``checking``  checks a row and computes its idempotency key
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
-``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are
+``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
+              ``workbook_process`` reads the workbook
+``currencies`` finds the cells of a workbook that are shown in another currency than US dollars
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``convert``   converts the records of another program's export to field values, by a mapping
+``ends``      decides about the dates of the containment and of the closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
 ``suggesting`` proposes a mapping for a file
+``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     what the names and the values of other programs' columns mean
 ``moments``   reads dates as other programs write them
 ``amounts``   reads amounts as people write them

@@ -1,26 +1,43 @@
 """Read amounts as people write them: with a currency, with thousands in groups, with a decimal point or comma."""
 
 import re
+from functools import cache
 from typing import Literal
 
 Mark = Literal[".", ","]
 
 AMBIGUOUS = "may be thousands or decimals"
+WRONG_UNIT = (
+    "is in {}, but the field is in US dollars; to keep the text, remove the column from [columns]: it then goes where "
+    "`rest` says"
+)
 _DOLLARS = re.compile(r"(?:US\s?\$|USD|\$)", re.IGNORECASE)
 _PLAIN = re.compile(r"-?[0-9]+")
 _DECIMALS = re.compile(r"[0-9]+")
 _BY_COMMAS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
+# Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
+_OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W_])(?!us\$)[a-z]{1,2}\$", re.IGNORECASE)
+_OTHER_WORDS = frozenset({
+    "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
+    "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
+    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "tusd", "kusd", "tsd",
+    "tausend", "thousand", "thousands", "mio", "million", "millions", "millionen", "mrd", "milliers", "miles",
+})  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
+_NO_CENTS = re.compile(r"([0-9])[.,][-\u2013\u2014]{1,2}\Z")  # as in 25,-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
 def parse(text: str, decimal: Mark | None) -> str:
-    """Return an amount as a JSON number. Raises ValueError, whose text says what is wrong.
+    """Return an amount as a JSON number. Raises ValueError, whose text describes the fault.
 
     ``decimal`` decides only about an amount that can be read in two ways, such as ``48.250``.
     """
-    digits = _DOLLARS.sub("", text, count=1).translate(_SPACES)
+    if other := other_unit(text):
+        raise ValueError(WRONG_UNIT.format(other))
+    digits = _digits(text)
     if _STRANGE.search(digits):
         raise ValueError(f"must be an amount in USD, not {text!r}")
     meanings = readings(digits)
@@ -33,8 +50,28 @@ def parse(text: str, decimal: Mark | None) -> str:
     return meanings[decimal]
 
 
+@cache
+def unit_of_column(name: str) -> str | None:
+    """Return the part of a column's name that shows another unit than US dollars."""
+    return other_unit(name)
+
+
+def other_unit(text: str) -> str | None:
+    """Return the part of an amount, a column's name or a number format that shows another unit than US dollars."""
+    if sign := _OTHER_SIGN.search(text):
+        return sign[0].strip(" _([-/")
+    return next((word for word in _WORD.findall(text) if word.casefold() in _OTHER_WORDS), None)
+
+
+def _digits(text: str) -> str:
+    return _NO_CENTS.sub(r"\1", _DOLLARS.sub("", text, count=1).translate(_SPACES))
+
+
 def readings(text: str) -> dict[Mark, str]:
-    """Return the JSON number that a text means, by the decimal mark. A text without a decimal mark has both."""
+    """Return the JSON numbers that a text can mean, by decimal mark.
+
+    A text without a decimal mark is in the result with both marks.
+    """
     marks: tuple[Mark, Mark] = (".", ",")
     meanings: dict[Mark, str] = {}
     for decimal, group in zip(marks, reversed(marks), strict=True):
@@ -48,8 +85,8 @@ def readings(text: str) -> dict[Mark, str]:
 
 
 def readings_of(text: str) -> dict[Mark, str]:
-    """Return the ``readings`` of an amount that may have a currency and spaces."""
-    return readings(_DOLLARS.sub("", text, count=1).translate(_SPACES))
+    """Return the JSON numbers that an amount can mean, by decimal mark. The amount may have a currency and spaces."""
+    return readings(_digits(text))
 
 
 def is_ambiguous(text: str) -> bool:

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8
 
 def value(field: str, text: str) -> Any:
     """Convert a cell's text, which must not be empty, to a value of the field's type."""
-    if not isinstance(text, str):  # a person may have written another JSON value into an errors file
+    if not isinstance(text, str):  # in an errors file, a person may have replaced the text with another JSON value
         return text
     if field in model.LISTS:
         return _list(text)
@@ -56,7 +56,7 @@ def _json(text: str) -> Any:
 
 
 def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield the errors whose text in the API speaks of JSON, in the words of a file of cells."""
+    """Yield an error for an amount that is not a plain number, because the API's own error would speak of JSON."""
     if isinstance(text := body.get("financial_impact"), str):
         yield Violation(
             "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text!r}"

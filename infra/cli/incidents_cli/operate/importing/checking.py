@@ -1,7 +1,8 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are those of the service, because this module calls the service's own modules. There is one exception: this
-machine's Python may know fewer characters than the service. The service decides about an unassigned character.
+The rules are the service's rules, because this module calls the service's own modules. There is one exception. This
+machine's Python may know fewer characters than the service's Python, so an unassigned character is accepted here, and
+only the service accepts or refuses it.
 """
 
 import json
@@ -11,11 +12,12 @@ from typing import Any, NamedTuple, cast
 from incidents.domain import json_text, model, payloads, texts, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
+from .ends import LAST_KNOWN_TAGS
 from .job import ClosedWithoutDate
 from .rows import Row
 
 _ENDS = {"closed": "closed_at", "contained": "contained_at"}
-"""The statuses that need a date. The API would stamp the date of the import, which is never the right one."""
+"""The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
 
@@ -40,8 +42,8 @@ class CheckedRow(NamedTuple):
 def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
     """Check a row, and return its values in the model's forms. Raises InvalidIncident with all invalid values.
 
-    ``app`` is the token's application, or None for the token of a person. ``without_date`` says what becomes of a
-    closed or contained row without the date.
+    ``app`` is the token's application, or None for the token of a person. ``without_date`` says how to import a closed
+    or contained row that lacks the date of the closing or containment.
     """
     if row.unreadable:
         raise InvalidIncident([*row.unreadable, *_errors_of_body(row)])
@@ -60,7 +62,7 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
 
 
 def _undecided(body: object) -> dict[str, list[str]]:
-    """Return the characters of each text, or list of texts, that only the service can accept or refuse."""
+    """Return, by field, the characters of texts that only the service can accept or refuse."""
     values = body if isinstance(body, dict) else {}
     fields = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
     return {
@@ -70,7 +72,7 @@ def _undecided(body: object) -> dict[str, list[str]]:
 
 
 def _errors_of_body(row: Row) -> list[Violation]:
-    """Return the further errors of a row of which some cells could not be read."""
+    """Return the further errors of a row in which some cells could not be read."""
     if row.body is None:
         return []
     unread = {violation.pointer for violation in row.unreadable}
@@ -82,9 +84,10 @@ def _errors_of_body(row: Row) -> list[Violation]:
 
 
 def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate | None) -> dict[str, Any]:
-    """Return the values of a closed or contained row with its date. No date is invented.
+    """Return the values of a closed or contained row with the date of its end. No date is invented.
 
-    Raises InvalidIncident if the row has no date and nobody chose what becomes of it. The choice stands in a tag.
+    If the row lacks the date, ``without_date`` decides how the row is imported, and a tag records this decision. Raises
+    InvalidIncident if the row lacks the date and ``without_date`` is None, or if the tag or the date is impossible.
     """
     status = given["status"]
     field = _ENDS.get(status)
@@ -105,7 +108,7 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
                 [Violation(f"/{field}", f"{wanted} --closed-without-date=review: the row has no other date")]
             )
         chosen = {field: max(known)}
-        tag = model.LAST_KNOWN_END if field == "closed_at" else "contained-at-last-known"
+        tag = LAST_KNOWN_TAGS[field]
     tags = [*given.get("tags", []), tag]
     if len(set(tags)) > model.TAGS:
         raise InvalidIncident([Violation("/tags", f"has no room for {tag}; remove one of the {model.TAGS} tags")])
@@ -118,5 +121,8 @@ def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:
 
 
 def key(fingerprint: bytes, nth: int) -> str:
-    """Return the idempotency key of the nth row with this fingerprint. Equal rows become separate incidents."""
+    """Return the idempotency key of the nth row with this fingerprint.
+
+    So each of several equal rows gets its own incident.
+    """
     return "import-" + sha256(fingerprint + nth.to_bytes(8)).hexdigest()

@@ -1,5 +1,6 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,6 +19,8 @@ from .moments import ORDERS
 from .progress import Progress
 
 _PRESETS = ", ".join(mapping.presets())
+
+_SHOWN = 90  # characters of a value in the preview of a dry run
 
 _LABELS = {
     "right": "valid",
@@ -99,7 +102,7 @@ def import_(
     named = {"zone": zone, "date_order": date_order, "decimal": decimal, "sheet": sheet}
     answers = {name: answer for name, answer in named.items() if answer is not None}
     if suggest:
-        _suggest(file, answers)
+        _suggest(file, answers, map_)
         return
     if tenant is None and not dry_run:
         raise StepFailed("The tenant is missing.", "", "Pass the tenant of the token: --tenant NAME")
@@ -116,6 +119,10 @@ def import_(
             say(f"{label:<14} {value}")
     for rule, times in counts.repairs.most_common():
         say(clean(f"  {rule}: {times}"))
+    for row, values in counts.preview:
+        stderr.print(f"Line {row} becomes:")
+        for name, value in values.items():
+            stderr.print(f"  {name:<16} {_shortened(value)}")
     if counts.failed:
         for line in counts.reasons.table("reason") if counts.reasons else ():
             stderr.print(line)
@@ -123,13 +130,22 @@ def import_(
         raise typer.Exit(1)
 
 
-def _suggest(file: Path, answers: Mapping[str, str]) -> None:
-    text, questions = suggesting.suggest(file, answers)
-    say(text.removesuffix("\n"))
+def _shortened(value: object) -> str:
+    """Return a value on one line, for the screen."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    text = clean(" ".join(text.split()))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:
+    toml, questions, notes = suggesting.suggest(file, answers, given)
+    say(toml.removesuffix("\n"))
     for question in questions:
-        stderr.print(f"? {question}")
+        stderr.print(clean(f"? {question}"))
     if questions:
         stderr.print('Answer the questions in the mapping, where "?" stands, or with the named options.')
+    for note in notes:
+        stderr.print(clean(note))
 
 
 def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mapping.Mapping | None:
@@ -147,9 +163,9 @@ def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mappi
 
 
 def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> Counts:
-    from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
+    from grc_client import Client, GrcError  # takes 0.3 s (pydantic), so `--help` does not import it
 
-    from . import importer  # takes 0.8 s, as above
+    from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     base_url, token = address_and_token(url, job.tenant, job.app)
     job = job._replace(app=_checked_app(job, token, names))
@@ -179,7 +195,7 @@ def _check_that_it_can_be_made(errors: Path) -> None:
     with writing(errors):
         if errors.is_symlink() or (errors.exists() and not errors.is_file()):
             raise StepFailed(f"{errors} is not a regular file.", "", "Name a regular file or a new file: --errors FILE")
-        with TemporaryFile(dir=errors.parent):  # a file without a name tests whether the folder is writable
+        with TemporaryFile(dir=errors.parent):  # creating a file without a name shows whether the folder is writable
             pass
 
 
@@ -203,7 +219,8 @@ def _checked_app(job: Job, token: str, names: ClaimNames) -> str | None:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         raise StepFailed("The token is not a JWT.", "", f"Set {TOKEN} to a JWT, without `Bearer` before it.") from None
-    as_passed = {  # as the gateway passes them
+    # The gateway passes every claim as text.
+    as_passed = {
         name: f"[{' '.join(map(str, value))}]" if isinstance(value, list) else value for name, value in claims.items()
     }
     try:

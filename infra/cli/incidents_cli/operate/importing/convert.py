@@ -1,16 +1,16 @@
 """Convert a record of another program's export to the body of a create, by a mapping.
 
-Nothing of a record is lost. A cell that no field takes goes where the mapping's ``rest`` says.
+No cell of a record is lost. The mapping's ``rest`` says what happens to the cells that no field takes.
 """
 
 from collections.abc import Mapping as Table
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from incidents.domain import json_text, model
 from incidents.domain.errors import Violation
 
-from . import amounts, cells, moments
+from . import amounts, cells, ends, moments
 from .mapping import CHOICES, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
@@ -19,11 +19,11 @@ DATES = frozenset({
     "customer_notified_at", LAST_KNOWN,
 })  # fmt: skip
 
-_NO_DATE = "0001-01-01"  # programs in Go write this date where they have none
+_NO_DATE = "0001-01-01"  # programs in Go write this date instead of an unknown date
 
 
 class Converted(NamedTuple):
-    """The body of a create, the errors of cells, warnings, repairs, and the latest date of ``last_known_at``."""
+    """A converted record: a create's body, errors of cells, warnings, repairs, and the latest ``last_known_at``."""
 
     body: dict[str, Any]
     errors: tuple[Violation, ...] = ()
@@ -35,8 +35,8 @@ class Converted(NamedTuple):
 def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     """Return the body of a record. ``record`` has each column's cell, or a list of cells if a header is repeated.
 
-    If several columns are mapped to each field, a list gets all items, a paragraph gets all texts, and any other field
-    gets the first cell that is not empty, in the order of the mapping.
+    Several columns may be mapped to one field. Then a list gets all items, a field of several lines gets all texts, and
+    any other field gets the first cell that is not empty. The order is the order of the mapping.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
     making = _Making(mapping)
@@ -47,6 +47,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
             for each in cell if isinstance(cell, list) else [cell]:
                 if not _is_blank(each):
                     making.take(body, name, target, each)
+            making.before[target] = column
     for column, (name, cell) in record.items():
         if column not in mapping.columns and column not in mapping.leave_out:
             making.rest += [
@@ -57,15 +58,22 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
         body.setdefault(target, value)
     if "closed_at" in body:
         body.setdefault("status", "closed")
-    if body.get("status") == "dismissed" and "closed_at" in body:  # the API keeps no end of a dismissed incident
-        making.rest.append(("closed_at", body.pop("closed_at")))
+    # The API accepts closed_at only for the status closed.
+    if "closed_at" in body and body.get("status", "closed") != "closed":
+        making.warnings += ends.misplaced_closing(body)
+        making.rest += making.given.get("closed_at") or [("closed_at", body["closed_at"])]
+        del body["closed_at"]
+    for warning in ends.keep_order_in_a_day(body, making.next_days):
+        making.warnings.append(warning)
+        making.rest += making.given[warning.pointer[1:]]
+    making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
     making.place_rest(body)
     body, repairs = repair(body)
     return Converted(body, tuple(making.errors), tuple(making.warnings), repairs, last_known)
 
 
 def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
-    """Return what is wrong with a header under a mapping."""
+    """Return the faults of a file's header: a missing title, and columns that the mapping refuses."""
     have = {folded(name) for name in header}
     problems = []
     if "title" not in mapping.constants and not any(
@@ -81,17 +89,24 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
 
 
 class _Making:
-    """The conversion of each record: its errors, its warnings, and the cells that no field takes."""
+    """The conversion of one record. It collects the errors, the warnings, and the cells that no field takes."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
         self.errors: list[Violation] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
+        self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
+        self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
+        self.before: dict[str, str] = {}  # the column of each field that stands before the current column
+        self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time
 
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
+        if target in DATES and moments.is_clock(text):
+            self._take_clock(body, name, target, text)
+            return
         meaning = self._mapping.meaning(folded(name), target, text)
         if meaning == "" or (target in DATES and text.startswith(_NO_DATE)):
             self.rest.append((name, text))
@@ -105,20 +120,44 @@ class _Making:
             self.rest.append((name, text))
         else:
             try:
-                value = self._value(target, meaning if meaning is not None else text, cell)
+                value = self._value(name, target, meaning if meaning is not None else text, cell)
             except ValueError as error:
                 self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
                 value = None
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
+                if target in DATES:
+                    self.given.setdefault(target, []).append((name, text))
+                    self._days[target] = (folded(name), text)
 
-    def _value(self, target: str, text: str, cell: Any) -> Any:
+    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
+        """Join a time of day with the date in the column above it in the mapping."""
+        column, day = self._days.get(target, ("", ""))
+        if target not in self.next_days or self.before.get(target) != column:
+            wrong = "is a time of day; in the mapping, its column must stand directly below the column of its date"
+            if target in body and target not in self.next_days:  # the date has its own time
+                self.rest.append((name, clock))
+            else:
+                self.errors.append(Violation(f"/{target}", f"{wrong} (column {name})"))
+            return
+        try:
+            body[target] = self._value(name, target, f"{day} {clock}", None)
+        except ValueError as error:
+            self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
+        self.given[target].append((name, clock))
+
+    def _value(self, name: str, target: str, text: str, cell: Any) -> Any:
         if target in DATES:
             moment = moments.parse(text, self._mapping.dates)
             if moment.warning:
                 self.warnings.append(Violation(f"/{target}", moment.warning))
+            self.next_days.pop(target, None)
+            if moment.next_day:
+                self.next_days[target] = moment.next_day
             return moment.text
         if target == "financial_impact":
+            if unit := amounts.unit_of_column(name):
+                raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
             return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
         if target in CHOICES:
@@ -151,11 +190,13 @@ class _Making:
 
 
 def as_text(cell: Any) -> str:
-    """Return a cell of a workbook, which has a type, as a text. A date of a workbook has no zone."""
+    """Return a cell as a text. A cell of a workbook may have another type. A date of a workbook has no zone."""
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ", timespec="seconds")
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, time):
+        return cell.isoformat(timespec="seconds")
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from grc_client import Client, NotFound
 from incidents.domain import model, timestamps
@@ -29,12 +29,15 @@ from .reasons import Reasons
 from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
+_PREVIEWED = 2  # rows
+
 
 @dataclass
 class Plan:
     """The result of the first reading: the numbers of rows by kind, and the rows to send first.
 
-    ``first`` has, by year, the highest count in a number of the form ``INC-<year>-<count>``, and the row that has it.
+    ``first`` has, by year, the row with the highest number of the form ``INC-<year>-<count>``, and the count in this
+    number. ``preview`` has the lines and the values of the first valid rows.
     """
 
     rows: int = 0
@@ -47,10 +50,11 @@ class Plan:
     reasons: Reasons = field(default_factory=Reasons)
     others: Counter[str | None] = field(default_factory=Counter)
     first: dict[int, tuple[int, CheckedRow]] = field(default_factory=dict)
+    preview: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
 class ErrorsFile:
-    """The file of failed rows, one per line. A person fixes the rows there and imports the file.
+    """The file of failed rows, one per line. A person fixes the rows in this file and imports the file.
 
     The file is created with the first failed row. An older file is renamed to ``FILE.before``.
     """
@@ -67,7 +71,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                # JSON allows a lone surrogate, but UTF-8 does not. So the file has an escape instead of the surrogate.
+                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape instead of
+                # the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
@@ -88,7 +93,7 @@ def dry_run(job: Job) -> Counts:
         plan = _check_rows(job, progress, errors.add)
     right = plan.rows - plan.wrong - plan.skipped
     return Counts(right, failed=plan.wrong, left_out=plan.skipped or None, repaired=plan.repaired or None,
-                  repairs=plan.repairs, reasons=plan.reasons)  # fmt: skip
+                  repairs=plan.repairs, reasons=plan.reasons, preview=plan.preview)  # fmt: skip
 
 
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
@@ -133,7 +138,10 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.wrong += 1
                 plan.reasons.add(row.line, checked.violations)
                 wrong(row, checked)
-            elif number := checked.given.get("incident_number"):
+                continue
+            if len(plan.preview) < _PREVIEWED:
+                plan.preview.append((row.line, checked.fields))
+            if number := checked.given.get("incident_number"):
                 _note_highest(plan, number, checked)
             else:
                 plan.unnumbered += 1
@@ -150,6 +158,7 @@ class _Sending:
     def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
         self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
         self._incidents = client.grc.incidents
+        self._began = datetime.now(UTC)
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
                               repaired=plan.repaired or None, repairs=plan.repairs)  # fmt: skip
         self._errors = ErrorsFile(job.errors)
@@ -203,7 +212,7 @@ class _Sending:
             if made is not None and self._goes_on:
                 self._count(row, Outcome("already_there", made))
             else:
-                self._calls[threads.submit(send, self._incidents, checked, made)] = checked
+                self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:
         for call in done:
@@ -214,7 +223,10 @@ class _Sending:
             self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
-        """Record the incidents that the last calls created. This matters only if the import ends early."""
+        """Record the incidents of calls that have ended but are not yet recorded.
+
+        There are such calls if the import ends early.
+        """
         for call, checked in self._calls.items():
             if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
                 self._progress.record(checked.key, made)
@@ -228,7 +240,10 @@ class _Sending:
 
 
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
-    """Yield every row of the file with its checked form, or with an outcome that has the errors of an invalid row."""
+    """Yield every row of the file with its checked form.
+
+    An invalid row comes with an outcome that has the errors.
+    """
     now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
     for row in read(job.file, job.mapping):
         try:
@@ -241,7 +256,10 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 
 
 def _is_of_others(job: Job, row: Row) -> bool:
-    """Return whether a row was exported and has another application than the token. Either application may be None."""
+    """Return whether a row is from an export and has another application than the token.
+
+    Having no application counts as a separate application.
+    """
     return row.is_exported and row.app_id != job.app
 
 
@@ -273,7 +291,10 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
 
 
 def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return whether the earlier import's incidents still exist. Check only one, because an erasure deletes all."""
+    """Return whether the earlier import's incidents still exist.
+
+    Check only one, because an erasure deletes all incidents.
+    """
     made = progress.any_made()
     if made is None:
         return True

@@ -3,16 +3,16 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .mapping import Mapping
 from .reasons import Reasons
 
 OtherApps = Literal["skip", "adopt"]
-"""What an import does with exported incidents of other applications than the token's: skip or adopt them."""
+"""How to import an exported incident of another application than the token's: skip the incident or adopt it."""
 
 ClosedWithoutDate = Literal["last-known", "review"]
-"""What becomes of a closed or contained row without the date: it ends at its last known date, or goes into review."""
+"""How to import a closed or contained row without the date: with the last known date, or with the status review."""
 
 
 class Job(NamedTuple):
@@ -29,10 +29,12 @@ class Job(NamedTuple):
 
 @dataclass
 class Counts:
-    """The numbers of rows of an import, by result. None means that this import cannot have the result.
+    """The numbers of rows of an import, by result.
+
+    None instead of a number means that this import cannot have the result.
 
     A row in ``repaired`` is also in another count. ``repairs`` has the number of repairs by rule. ``reasons`` sums up
-    the errors of the failed rows.
+    the errors of the failed rows. ``preview`` has the lines and the values of the first valid rows of a dry run.
     """
 
     right: int | None = None
@@ -43,3 +45,4 @@ class Counts:
     repaired: int | None = None
     repairs: Counter[str] = field(default_factory=Counter)
     reasons: Reasons = field(default_factory=Reasons)
+    preview: list[tuple[int, dict[str, Any]]] = field(default_factory=list)

@@ -1,13 +1,14 @@
 """A mapping: how the columns and the values of another program's export become fields of an incident.
 
-A mapping is a TOML file, and so is each preset. ``docs/import.md`` has its form. A value ``"?"`` is an open question of
-a proposed mapping: an import refuses a mapping until each question has an answer.
+A mapping is a TOML file, and so is each preset. ``docs/import.md`` describes the file's form. A value ``"?"`` is an
+open question of a proposed mapping: an import refuses a mapping until each question has an answer.
 """
 
 import codecs
 import tomllib
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -21,29 +22,34 @@ from .moments import DateRules
 PRESETS = Path(__file__).with_name("presets")
 OPEN = "?"
 LAST_KNOWN = "last_known_at"
-"""The target of a column whose date proves that the row was alive then. It is no field of an incident."""
+"""The target of a column with the date of an incident's last activity. This target is not a field of an incident."""
 
 Rest = Literal["description", "tags", "refuse", "leave_out"]
 FIELDS = tuple(field for field in model.FIELDS if field not in model.STAMPED | {"is_deleted"})
 """The fields of a create."""
 TARGETS = frozenset(FIELDS) | {LAST_KNOWN}
 CHOICES = frozenset({"status", "severity", "source_type"})
-"""The fields of a fixed set of values."""
+"""The fields that have a fixed set of values."""
 
 _KNOWN = {
-    "encoding", "separator", "sheet", "zone", "date_order", "date_formats", "decimal", "list_separators", "rest",
-    "leave_out", "constants", "columns", "values",
+    "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "list_separators",
+    "rest", "leave_out", "constants", "columns", "values",
 }  # fmt: skip
+
+_DEPTH = 8  # twice the depth of a right mapping with JSON in its constants
 
 
 def folded(name: str) -> str:
-    """Return a name in the form in which names of columns and values are compared: case and spaces do not count."""
+    """Return a column's or a value's name in the form for comparisons, in which case and spaces make no difference."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping. The names of columns and of values are ``folded``. ``values`` is by column, or else by field."""
+    """A mapping. The names of columns and of values are ``folded``.
+
+    A key of ``values`` is the name of a column or of a field. A column's table has priority over its field's table.
+    """
 
     columns: dict[str, str]
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -56,9 +62,11 @@ class Mapping:
     encoding: str | None = None
     separator: str | None = None
     sheet: str | None = None
+    header_row: int | None = None
+    preset: str | None = None
 
     def meaning(self, column: str, target: str, text: str) -> str | None:
-        """Return the value of a cell by the mapping's tables, or None if no table has the cell's text."""
+        """Return the value that the mapping's tables give for a cell's text, or None if no table has the text."""
         for table in (self.values.get(column), self.values.get(target)):
             if table is not None and folded(text) in table:
                 return table[folded(text)]
@@ -66,12 +74,21 @@ class Mapping:
 
 
 def load(given: str, answers: Table[str, str] = MappingProxyType({})) -> Mapping:
-    """Return the mapping of a file or of a preset. ``answers`` replace the file's values.
+    """Return the mapping of a file or of a preset. ``answers``, the user's options, replace values of the file.
 
     Raises StepFailed, which names each wrong line and each open question.
     """
-    preset = PRESETS / f"{given}.toml"
-    file = preset if preset.is_file() and not Path(given).is_file() else Path(given)
+    made = of_table(table_of(given) | dict(answers), given)
+    return replace(made, preset=given) if is_preset(given) else made
+
+
+def is_preset(given: str) -> bool:
+    return (PRESETS / f"{given}.toml").is_file() and not Path(given).is_file()
+
+
+def table_of(given: str) -> dict[str, Any]:
+    """Return the TOML document of a file or of a preset. Raises StepFailed if it cannot be read."""
+    file = PRESETS / f"{given}.toml" if is_preset(given) else Path(given)
     try:
         table = tomllib.loads(file.read_text("utf-8-sig"))
     except OSError as error:
@@ -79,15 +96,47 @@ def load(given: str, answers: Table[str, str] = MappingProxyType({})) -> Mapping
         raise StepFailed(f"The mapping {given} cannot be read.", f"  {error}", advice) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StepFailed(f"The mapping {given} is not TOML.", f"  {error}", "Correct the file at that place.") from None
-    return of_table(table | dict(answers), given)
+    except RecursionError:
+        raise _too_deep(given) from None
+    if _depth(table) > _DEPTH:
+        raise _too_deep(given)
+    return table
+
+
+def _depth(table: Table[str, Any]) -> int:
+    """Return how many tables and lists are nested in each other, at most ``_DEPTH + 1``."""
+    level: list[Any] = [table]
+    for depth in range(_DEPTH + 1):
+        within = (list(part.values()) if isinstance(part, dict) else part for part in level)
+        level = [value for values in within for value in values if isinstance(value, dict | list)]
+        if not level:
+            return depth + 1
+    return _DEPTH + 1
+
+
+def _too_deep(given: str) -> StepFailed:
+    detail = f"  Tables and lists are nested in more than {_DEPTH} levels."
+    return StepFailed(f"The mapping {given} is nested too deeply.", detail, f"Nest at most {_DEPTH} levels.")
 
 
 def presets() -> list[str]:
     return sorted(file.stem for file in PRESETS.glob("*.toml"))
 
 
-def of_table(table: Table[str, Any], name: str = "map") -> Mapping:
-    """Return the mapping of a TOML document. Raises StepFailed, which names each wrong line and each open question."""
+def without_questions(table: Table[str, Any]) -> dict[str, Any]:
+    """Return a TOML document without its open questions."""
+    return {
+        key: without_questions(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if value != OPEN
+    }
+
+
+def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = False) -> Mapping:
+    """Return the mapping of a TOML document. Raises StepFailed, which names each wrong line and each open question.
+
+    A draft, for which a proposal is made, needs no columns.
+    """
     if questions := list(_questions(table)):
         raise StepFailed(
             f"The mapping {name} has open questions.", "  " + "\n  ".join(questions),
@@ -101,18 +150,18 @@ def of_table(table: Table[str, Any], name: str = "map") -> Mapping:
         for column, target in columns.items()
         if target not in TARGETS
     ]
-    if not columns and "columns" not in [line.partition(":")[0] for line in wrong]:
+    if not is_draft and not columns and "columns" not in [line.partition(":")[0] for line in wrong]:
         wrong.append("columns: is required; name at least the column that becomes the title")
     constants = table.get("constants", {})
     constants = constants if isinstance(constants, dict) else {}
     wrong += [f"constants.{target}: is not a field of an incident" for target in constants if target not in TARGETS]
-    if "title" not in {*columns.values(), *constants}:
+    if not is_draft and "title" not in {*columns.values(), *constants}:
         wrong.append("columns: no column becomes the title")
     values = _values(table, columns, wrong)
     rules = DateRules(
         _one(table, "zone", moments.zone, wrong),
         _one(table, "date_order", _choice(moments.ORDERS), wrong),
-        tuple(_list(table, "date_formats", wrong)),
+        _date_formats(table, wrong),
     )
     made = Mapping(
         columns, values, constants,
@@ -124,6 +173,7 @@ def of_table(table: Table[str, Any], name: str = "map") -> Mapping:
         encoding=_one(table, "encoding", _encoding, wrong),
         separator=_one(table, "separator", _separator, wrong),
         sheet=_one(table, "sheet", str, wrong),
+        header_row=_row(table, wrong),
     )  # fmt: skip
     wrong += [f"{key}: is not a part of a mapping" for key in table if key not in _KNOWN]
     if wrong:
@@ -214,6 +264,14 @@ def _one(table: Table[str, Any], key: str, read: Any, wrong: list[str]) -> Any:
         return None
 
 
+def _row(table: Table[str, Any], wrong: list[str]) -> int | None:
+    row = table.get("header_row")
+    if row is None or (isinstance(row, int) and not isinstance(row, bool) and row > 0):
+        return row
+    wrong.append("header_row: must be the number of the row that names the columns, such as 4")
+    return None
+
+
 def _choice(allowed: tuple[str, ...]) -> Any:
     def read(text: str) -> str:
         if text not in allowed:
@@ -223,11 +281,28 @@ def _choice(allowed: tuple[str, ...]) -> Any:
     return read
 
 
+def _date_formats(table: Table[str, Any], wrong: list[str]) -> tuple[str, ...]:
+    formats = _list(table, "date_formats", wrong)
+    for form in formats:
+        try:
+            moments.check_format(form)
+        except ValueError as error:
+            wrong.append(f"date_formats: {error}")
+    return tuple(formats)
+
+
 def _encoding(text: str) -> str:
+    """Return the name of an encoding of texts that can read a file in pieces. Raises ValueError for any other name."""
     try:
-        return codecs.lookup(text).name
-    except LookupError:
-        raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252") from None
+        with TextIOWrapper(BytesIO(), text) as file:  # refuses encodings that are not of texts, such as zip
+            file.read()
+        name = codecs.lookup(text).name
+        "x".encode(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the encoding `undefined`
+        name = ""
+    if name not in ("", "idna", "punycode"):  # encodings of domain names
+        return name
+    raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252")
 
 
 def _separator(text: str) -> str:

@@ -16,32 +16,60 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 
 TWICE = "is a time that the zone has twice, because the clocks went back; the earlier one is taken"
 NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
+DAY_NUMBER = "looks like the number that a spreadsheet keeps for a day"
 NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
 
-# By the first letters: English, German, French, Spanish. Where two languages share a beginning, the month is the same.
+# Months by their first letters in English, German, French and Spanish. The same letters mean the same month everywhere.
 _MONTHS = {
     1: ("jan", "jän", "ene"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz"), 4: ("apr", "avr", "abr"),
     5: ("may", "mai"), 6: ("jun", "juin"), 7: ("jul", "juil"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep",),
     10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
 }  # fmt: skip
-_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120}  # an abbreviation such as CST has several meanings
+# Other abbreviations, such as CST, have several meanings.
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120, "mez": 60, "mesz": 120}
 
-# Texts have single spaces here.
-_CLOCK = (
-    r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+# Days of the week in English, German, French and Spanish. Another word before a date could change its meaning.
+_WEEKDAY = (
+    r"(?:(?=[^\W\d])(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|"
+    r"lun|mar|mer|jeu|ven|sam|dim|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    r"mi\u00e9|jue|vie|s\u00e1b|dom|lunes|martes|mi\u00e9rcoles|jueves|viernes|s\u00e1bado|domingo)\.?,? )?"
 )
-_ISO = re.compile(r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})" + _CLOCK)
+# The patterns expect single spaces, because the texts are normalized before.
+_TIME = (
+    r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Uhr|h)(?![a-z]))?"
+)
+_CLOCK = (
+    rf"(?:(?:T|,? |, um | um ){_TIME}"
+    r"(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+_ISO = re.compile(
+    _WEEKDAY + r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})" + _CLOCK, re.IGNORECASE
+)
 _NUMERIC = re.compile(
-    r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})" + _CLOCK
+    _WEEKDAY
+    + r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})"
+    + _CLOCK,
+    re.IGNORECASE,
 )
 _DAY_NAMED = re.compile(
-    r"(?:[^\W\d]{2,12}\.?,? )?(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})"
-    + _CLOCK
+    _WEEKDAY + r"(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})" + _CLOCK,
+    re.IGNORECASE,
 )
-_MONTH_NAMED = re.compile(r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK)
+_MONTH_NAMED = re.compile(
+    _WEEKDAY + r"(?P<name>[^\W\d]{3,12})\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})" + _CLOCK, re.IGNORECASE
+)
+_ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
+_CLOCK_CHARACTERS = 20
+_DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # the years 1954 to 2091
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-_EPOCH = {10: 1000, 13: 1}  # digits: the factor to milliseconds
+# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
+# milliseconds.
+_EPOCH = {10: 1000, 13: 1}
+
+
+_HAS_NO_HOUR = re.compile(r"^(?!.*%[HIcXsfTR])")
 
 
 class DateRules(NamedTuple):
@@ -53,14 +81,18 @@ class DateRules(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A timestamp of the API, and a warning if its reading needed a choice."""
+    """A timestamp of the API, and a warning if the date could be read in several ways.
+
+    ``next_day`` is the beginning of the next day, if the date has no time.
+    """
 
     text: str
     warning: str | None = None
+    next_day: str | None = None
 
 
 def parse(text: str, rules: DateRules) -> Moment:
-    """Return a date as a timestamp of the API. Raises ValueError, whose text says what is missing or wrong.
+    """Return a date as a timestamp of the API. Raises ValueError, whose text describes what is missing or wrong.
 
     A date without a time is the beginning of the day in the mapping's zone.
     """
@@ -69,11 +101,41 @@ def parse(text: str, rules: DateRules) -> Moment:
         return Moment(timestamps.from_milliseconds(int(text) * _EPOCH[len(text)]))
     for form in rules.formats:
         try:
-            return _in_zone(datetime.strptime(text, form), rules)  # noqa: DTZ007  # _in_zone sets the zone
+            moment = datetime.strptime(text, form)  # noqa: DTZ007  # _in_zone sets the zone
+            return _with_next_day(moment, rules) if _HAS_NO_HOUR.search(form) else _in_zone(moment, rules)
         except ValueError as error:
             if "does not match format" not in str(error) and "unconverted data" not in str(error):
                 raise
-    return _in_zone(_read(text, rules.order), rules)
+    moment = _read(text, rules.order)
+    match = _matched(text) if ":" not in text else None  # a colon is only in a time
+    return _with_next_day(moment, rules) if match and match["hour"] is None else _in_zone(moment, rules)
+
+
+def is_clock(text: str) -> bool:
+    """Return whether a text is a time of day without a date, such as ``14:30`` or ``9.15 Uhr``."""
+    return len(text) <= _CLOCK_CHARACTERS and _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None
+
+
+def is_day_number(text: str) -> bool:
+    """Return whether a text may be a spreadsheet's number of a day."""
+    return _DAY_NUMBER.fullmatch(text) is not None
+
+
+def is_day(text: str) -> bool:
+    """Return whether a text is a date without a time."""
+    match = _matched(" ".join(text.split()))
+    return match is not None and match["hour"] is None
+
+
+def check_format(form: str) -> None:
+    """Raise ValueError unless ``strptime`` can use a format of dates."""
+    try:
+        datetime.strptime("", form)  # noqa: DTZ007  # only a check
+    except ValueError as error:
+        if "bad directive" in str(error) or "stray %" in str(error):
+            raise ValueError(f"{form!r} is not a format of dates, such as %d.%m.%Y %H:%M") from None
+    except (re.error, IndexError, KeyError):
+        raise ValueError(f"{form!r} is not a format of dates; it may have each directive only once") from None
 
 
 def zone(name: str) -> tzinfo:
@@ -88,7 +150,7 @@ def zone(name: str) -> tzinfo:
 
 
 def possible_orders(dates: Iterable[str]) -> set[Order] | None:
-    """Return the orders in which all dates of numbers can be read, or None if no date needs an order."""
+    """Return the orders of day, month and year that fit all given dates, or None if no date needs an order."""
     possible: set[Order] | None = None
     for text in dates:
         match = _of_numbers(" ".join(text.split()))
@@ -141,7 +203,13 @@ def _read(text: str, order: Order | None) -> datetime:
         return _numeric(match, order)
     if match := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
         return _at(match, _year(match["year"]), _month(match["name"]), int(match["day"]))
+    if _DAY_NUMBER.fullmatch(text):
+        raise ValueError(f"{DAY_NUMBER}: {text!r}; format its cells as dates in the spreadsheet program")
     raise ValueError(f"must be a date and time, like 2026-11-23T06:16:30Z, not {text!r}")
+
+
+def _matched(text: str) -> re.Match[str] | None:
+    return _ISO.fullmatch(text) or _of_numbers(text) or _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text)
 
 
 def _of_numbers(text: str) -> re.Match[str] | None:
@@ -193,6 +261,14 @@ def _offset(text: str) -> tzinfo:
         raise ValueError(f"has a zone with several meanings: {text!r}; write an offset such as +01:00")
     digits = text.removeprefix("UTC").removeprefix("GMT")
     return zone(digits if len(digits) > 3 else f"{digits}:00")
+
+
+def _with_next_day(moment: datetime, rules: DateRules) -> Moment:
+    """Return the beginning of a day, with the beginning of the next day."""
+    try:
+        return _in_zone(moment, rules)._replace(next_day=_in_zone(moment + timedelta(days=1), rules).text)
+    except OverflowError:
+        return _in_zone(moment, rules)
 
 
 def _in_zone(moment: datetime, rules: DateRules) -> Moment:

@@ -6,22 +6,25 @@ from dataclasses import dataclass, field
 
 from incidents.domain.errors import Violation
 
-_KEPT = 500  # reasons; all others are counted together, so that memory stays bounded
+_KEPT = 500  # the most reasons that are counted separately, to limit the memory; all others are counted together
 _SHOWN = 20
 _FIRST = 3  # lines of a reason
 _OTHERS = ("", "other reasons; the errors file has them")
-# What differs from row to row in the same error: dates, ids, numbers of minutes, quoted texts.
+# The parts of an error's text that differ from row to row: dates, ids, numbers of minutes, quoted texts.
 _SINGLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the")
 
 
 @dataclass
 class Reasons:
-    """The reasons of errors or warnings: how many rows have each one, and the first lines."""
+    """The reasons of errors or warnings.
+
+    For each reason, the number of rows that have it, and the first of their lines.
+    """
 
     _found: dict[tuple[str, str], tuple[int, list[int]]] = field(default_factory=dict)
 
     def add(self, line: int, violations: Iterable[Violation]) -> None:
-        """Add a row's violations. A row counts once for each reason."""
+        """Add a row's violations. Several violations with the same reason count as one."""
         for reason in {_reason(violation) for violation in violations}:
             if reason not in self._found and len(self._found) >= _KEPT:
                 reason = _OTHERS

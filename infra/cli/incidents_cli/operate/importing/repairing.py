@@ -1,4 +1,4 @@
-"""Repair an exported incident: an earlier release accepted texts that today's API refuses. Each repair is counted."""
+"""Repair texts of exported incidents that an earlier release accepted and today's API refuses. Count each repair."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,14 +14,17 @@ EQUAL = "equal items merged"
 
 
 class Repaired(NamedTuple):
-    """The values of a create after the repair, and the rule of each repair; a rule may be there several times."""
+    """The values of a create after the repair, and the rule of each repair. Several repairs may have the same rule."""
 
     body: dict[str, Any]
     repairs: tuple[str, ...] = ()
 
 
 def repair(body: dict[str, Any]) -> Repaired:
-    """Return the values with every text repaired. A value of another type stays: the API's rules refuse it."""
+    """Return the values with every text repaired.
+
+    A value of a wrong type is unchanged, because the API's rules refuse it.
+    """
     repairs: list[str] = []
     repaired = {field: _value(field, value, repairs) for field, value in body.items()}
     return Repaired({field: value for field, value in repaired.items() if value is not None}, tuple(repairs))
@@ -58,12 +61,15 @@ def _items(items: list[Any], repairs: list[str]) -> Iterator[Any]:
 
 
 def _line(text: str) -> str:
-    """Return the repaired text. It keeps what this machine's Unicode does not know, because the service may know it."""
+    """Return the repaired text.
+
+    It keeps characters that are unknown to this machine's Unicode, as the service may know them.
+    """
     return texts.repair_line(text, texts.undecided(text))
 
 
 def _json(value: Any, repairs: list[str]) -> Any:
-    """Return a JSON value with a question mark for each U+FFFD; unchanged if two names would become equal."""
+    """Return a JSON value with a question mark for each U+FFFD; the same value if two names would become equal."""
     try:
         text = json_text.dumps(value)
         repaired = json_text.loads(text.replace(texts.REPLACEMENT, "?")) if texts.REPLACEMENT in text else value

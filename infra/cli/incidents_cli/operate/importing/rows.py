@@ -1,4 +1,4 @@
-"""Read the rows of a CSV file, a workbook or a JSON Lines file. A row has the body of a create, and its original text.
+"""Read the rows of a CSV file, a workbook or a JSON Lines file. A row has the body of a create, and the row's own text.
 
 Without a mapping, a CSV file has a header of field names, and ``cells`` converts each cell to the type of its field.
 With a mapping, the file may have any columns, and ``convert`` converts each record.
@@ -13,7 +13,7 @@ The reader has only one row in memory, so a text file may have any size.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,13 +22,14 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed, command
 from . import cells, tables, words
-from .convert import as_text, convert, problems_of_header
-from .mapping import Mapping, of_fields
+from .convert import DATES, as_text, convert, problems_of_header
+from .mapping import LAST_KNOWN, Mapping, of_fields
 from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
-_SETTINGS = b'{"settings":'  # the lines of an export that are no incidents
+_SETTINGS = b'{"settings":'  # lines of an export that begin so are not incidents
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -44,10 +45,10 @@ class Row(NamedTuple):
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
     app_id: str | None = None  # the application that made an exported incident
-    repairs: tuple[str, ...] = ()  # of an exported incident, or of a mapped record
+    repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False
-    warnings: tuple[Violation, ...] = ()  # of cells that can be read in two ways
-    last_known: str | None = None  # the latest date of a mapped record at which the incident was changed
+    warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
+    last_known: str | None = None  # the latest date in the columns mapped to last_known_at
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
@@ -68,11 +69,12 @@ def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
             encoding = "utf-8-sig" if encoding == "utf-8" else encoding
             separator = mapping.separator or tables.separator(file, encoding)
             yield from _of_table(file, tables.read(file, encoding, separator), mapping)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         if mapping is None:
             advice += f" Or use a mapping: {_SUGGEST}"
-        name = "UTF-8" if error.encoding == "utf-8" else error.encoding
+        name = getattr(error, "encoding", "utf-16")  # UTF-16 without a byte order mark is an error without a name
+        name = "UTF-8" if name == "utf-8" else name
         raise StepFailed(f"{file} is not {name}.", f"  {error}", advice) from None
     except OSError as error:
         raise StepFailed(f"{file} cannot be read.", f"  {error}", "Check the file's name and permissions.") from None
@@ -84,13 +86,21 @@ _SUGGEST = command("import FILE --suggest")
 def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | None) -> Iterator[Row]:
     header: list[str] | None = None
     for line, record in records:
-        if header is None and (mapping is None or any(record)):
-            header = [as_text(name).strip() for name in record]
-            while mapping is not None and header and not header[-1]:  # a spreadsheet may end with empty columns
-                header.pop()
+        if header is None and mapping is not None:
+            if any(record) and line >= (mapping.header_row or 0):
+                while record and not as_text(record[-1]).strip():  # a spreadsheet may end with empty columns
+                    record.pop()
+                header = tables.names(map(as_text, record))
+                _check_header(file, header, mapping)
+        elif header is None:
+            header = [name.strip() for name in record]
             _check_header(file, header, mapping)
         elif header is not None and any(cell not in ("", None) for cell in record):
-            yield _of_record(line, header, record, mapping)
+            more = record[len(header) :] if tables.is_workbook(file) else []  # cells of columns without a name
+            named = (
+                tables.names([*header, *("" for _ in more)]) if any(cell not in ("", None) for cell in more) else header
+            )
+            yield _of_record(line, named, record, mapping)
     if header is None:
         _check_header(file, [], mapping)
 
@@ -100,6 +110,10 @@ def _check_header(file: Path, header: list[str], mapping: Mapping | None) -> Non
     if mapping is not None:
         wrong = problems_of_header(header, mapping)
         advice = "Add the columns to the mapping, below [columns] or to leave_out. Or choose where they go with rest."
+        if mapping.preset and any(line.startswith("title:") for line in wrong):
+            advice = f"The preset {mapping.preset} reads the English names of the columns. For others: {_SUGGEST}"
+        elif mapping.header_row is None:
+            advice += " If the names of the columns are not in the first row, add `header_row = 4`, for example."
     else:
         wrong = _problems_of_fields(header)
         if any(";" in name for name in header):
@@ -127,7 +141,7 @@ def _problems_of_fields(header: list[str]) -> list[str]:
 
 
 def _by_meaning(violation: Violation) -> str:
-    """Return the error of a column, with the field that the column's name means."""
+    """Return the text of the error for an unknown column, with the field that the column's name may mean."""
     field = words.meaning(violation.pointer[1:])
     return (
         f"{violation.detail}; the name means {field}"
@@ -157,13 +171,31 @@ def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
     if mapping is not None:
         return _of_mapped(line, stood, texts, mapping)
     body = {name: cells.value(name, text) for name, text in texts.items() if text not in ("", None)}
-    return Row(line, stood, body, tuple(cells.errors(body)), warnings=tuple(cells.warnings(texts)))
+    wrong = (*cells.errors(body), *_total(body, body.keys()))
+    return Row(line, stood, body, wrong, warnings=tuple(cells.warnings(texts)))
 
 
 def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
     made = convert(record, mapping)
-    return Row(line, stood, made.body, made.errors, repairs=made.repairs, warnings=made.warnings,
+    own = made.body.keys() - mapping.constants.keys()
+    errors = (*made.errors, *_total(made.body, own))
+    return Row(line, stood, made.body, errors, repairs=made.repairs, warnings=made.warnings,
                last_known=made.last_known)  # fmt: skip
+
+
+def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
+    """Yield an error if the row is the sum below a table: a word for a total, without a date, a status or a severity.
+
+    ``own`` has the fields whose values are from the row.
+    """
+    texts = {field: body[field] for field in ("title", "incident_number") if isinstance(body.get(field), str)}
+    total = next((field for field, text in texts.items() if words.is_total(text)), None)
+    has_number = "incident_number" in body and total != "incident_number"
+    if total and not has_number and not _OF_INCIDENT.intersection(own):
+        yield Violation(
+            f"/{total}", "begins with a word for a total, and the row has no date, status or number; remove a row that "
+            "is the sum of a table, or add a status to the row of an incident",
+        )  # fmt: skip
 
 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:

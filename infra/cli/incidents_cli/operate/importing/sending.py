@@ -1,8 +1,8 @@
 """Send one row of an import to the API. The row's incident is created or is already there, or the row fails.
 
-For 24 hours, the row's idempotency key prevents a second incident. After that, only the row's number prevents one, if
-the row has a number. The API answers that the number is taken. This module then compares the row with the incident that
-has the number. The functions keep no state, so threads may call them at the same time.
+For 24 hours, the row's idempotency key prevents a second incident. After 24 hours, only the row's number prevents a
+second incident, if the row has a number. The API then answers that the number is taken, and this module compares the
+row with the incident that has the number. The functions keep no state, so threads may call them at the same time.
 """
 
 import time
@@ -38,16 +38,18 @@ class Stopped(Exception):
         self.line, self.why = line, why
 
 
-def send(incidents: Incidents, checked: CheckedRow, made: str | None) -> Outcome:
+def send(incidents: Incidents, checked: CheckedRow, made: str | None, began: datetime) -> Outcome:
     """Create the row's incident unless it exists already, and return the outcome.
 
-    ``made`` is the id of the incident that an earlier import recorded for the row, or None. Raises Stopped for an error
+    ``made`` is the id of the incident that an earlier import recorded for the row, or None. ``began`` is the time at
+    which this import began to send. An incident that is younger counts as created: the client may send a create again,
+    and the API then answers with the incident of the first attempt. Raises Stopped for an error
     of the API that is not the fault of this row.
     """
     try:
         if made is not None and _is_there(incidents, made):
             return Outcome("already_there", made)
-        return _create(incidents, checked)
+        return _create(incidents, checked, began)
     except GrcError as error:
         raise Stopped(checked.row.line, error) from None
 
@@ -60,7 +62,7 @@ def _is_there(incidents: Incidents, incident_id: str) -> bool:
     return True
 
 
-def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
+def _create(incidents: Incidents, checked: CheckedRow, began: datetime) -> Outcome:
     try:
         incident = incidents.create(idempotency_key=checked.key, **checked.fields)
     except Conflict as taken:
@@ -69,7 +71,8 @@ def _create(incidents: Incidents, checked: CheckedRow) -> Outcome:
         return _failed(refused)
     if checked.row.is_deleted and _is_untouched(incident):
         incidents.delete(incident.id)
-    return Outcome("already_there" if incident.replayed else "created", incident.id)
+    is_old = incident.replayed and incident.created_at < began
+    return Outcome("already_there" if is_old else "created", incident.id)
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
@@ -79,7 +82,7 @@ def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Out
         return _failed(taken)
     others = differing(checked.given, incident)
     if not others and checked.row.is_deleted and _is_untouched(incident):
-        incidents.delete(incident.id)  # an earlier import stopped between the create and the delete
+        incidents.delete(incident.id)  # an earlier import stopped after the create and before the delete
     elif checked.row.is_deleted != incident.is_deleted:
         others.append("is_deleted")
     if not others:
@@ -112,15 +115,16 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     value = getattr(incident, field)
     if field == "lessons_learned":
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
-    # The API derives the minutes if both timestamps are known. If the row gave both, ``check`` has already compared
-    # them with the row's minutes. If the API set one of the timestamps, the minutes may differ from the row's.
+    # The API derives the minutes from two timestamps. If the row has both timestamps, ``check`` has already compared
+    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ from the
+    # row's minutes.
     if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))
     if isinstance(value, datetime):
         value = value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     value = list(value) if isinstance(value, tuple) else value
-    # An older incident may hold what the row's repair removed, and a row may hold a tag twice.
+    # An older incident may have characters that the repair removed from the row. A row may have a tag twice.
     return bool(given[field] == value or repair({field: given[field]}).body == repair({field: value}).body)
 
 

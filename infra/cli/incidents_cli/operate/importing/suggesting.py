@@ -1,135 +1,75 @@
-"""Propose a mapping for a file, as the text of a TOML file: from its bytes, its header and its rows.
+"""Propose a mapping for a file, as the text of a TOML file. The proposal comes from the file's bytes, header and rows.
 
-What the rows do not prove is left open as a question, ``"?"``. The file is read once, and only counts are kept.
+A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads the file.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from ...console import StepFailed
-from . import amounts, mapping, moments, tables, words
-from .convert import DATES, as_text
+from . import amounts, facts, mapping, moments, words
+from .convert import DATES
+from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded
 from .moments import Order
 
-_VALUES = 60  # different values of a column that are listed
 _CHOICES = ("status", "severity")
+_IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
 
-@dataclass
-class _Column:
-    """What the cells of a column have in common."""
+class Proposal(NamedTuple):
+    """A proposed mapping as TOML, its open questions, and notes for the screen."""
 
-    name: str
-    filled: int = 0
-    values: dict[str, int] = field(default_factory=dict)
-    orders: set[Order] | None = None
-    lacks_offset: str | None = None  # an example
-    dates: int = 0
-    other: str | None = None  # an example of a cell that is no date
-    ambiguous: str | None = None  # an example of an amount
-    marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
-    has_comma: bool = False
-    has_semicolon: bool = False
-
-    def add(self, cell: Any) -> None:
-        text = as_text(cell).strip()
-        if not text:
-            return
-        self.filled += 1
-        if text in self.values or len(self.values) <= _VALUES:
-            self.values[text] = self.values.get(text, 0) + 1
-        if not text.startswith("["):
-            self.has_comma |= "," in text
-            self.has_semicolon |= ";" in text
-        if moments.looks_like_date(text):
-            self.dates += 1
-            possible = moments.possible_orders([text])
-            if possible is not None:
-                self.orders = possible if self.orders is None else self.orders & possible
-            if moments.lacks_offset(text):
-                self.lacks_offset = self.lacks_offset or text
-        else:
-            self.other = self.other or text
-        if not isinstance(cell, int | float):
-            readings = amounts.readings_of(text)
-            if len(set(readings.values())) > 1:
-                self.ambiguous = self.ambiguous or text
-            elif len(readings) == 1:
-                self.marks |= set(readings)
+    toml: str
+    questions: list[str]
+    notes: list[str]
 
 
-@dataclass
-class _File:
-    """The facts of a file."""
+class _Known(NamedTuple):
+    """What is known before the file is read: a given mapping and its TOML document, or a preset."""
 
-    encoding: str | None
-    separator: str | None
-    columns: list[_Column]
-    rows: int = 0
+    mapping: Mapping | None = None
+    table: Table[str, Any] = {}  # nobody changes it
+    preset: str | None = None
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether a person's mapping decides about all columns."""
+        return bool(self.table.get("columns"))
 
 
-def suggest(file: Path, answers: Table[str, str]) -> tuple[str, list[str]]:
-    """Return the proposed mapping as TOML, and its open questions. Raises StepFailed if the file cannot be read.
+def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> Proposal:
+    """Return the proposal for a file. Raises StepFailed if the file or the given mapping cannot be read.
 
-    ``answers`` are what the user says: ``zone``, ``date_order``, ``decimal``, ``sheet``.
+    ``answers`` are the user's options: ``zone``, ``date_order``, ``decimal``, ``sheet``. ``given`` is a mapping or the
+    name of a preset. The columns of a given mapping stay as they are, and only what is missing is proposed.
     """
-    facts = _read(file, answers.get("sheet"))
-    preset = words.preset([column.name for column in facts.columns])
-    known = mapping.load(preset) if preset else None
-    lines = list(_lines(file, facts, known, preset, answers))
+    known = _Known()
+    if given is not None and not mapping.is_preset(given):
+        table = mapping.without_questions(mapping.table_of(given) | dict(answers))
+        known = _Known(mapping.of_table(table, given, is_draft=True), table)
+    settings = {**known.table, **answers}
+    of_file = facts.read(file, settings)
+    if not known.table:
+        preset = given or words.preset([column.name for column in of_file.columns])
+        known = _Known(mapping.load(preset), {}, preset) if preset else known
+    notes: list[str] = []
+    lines = list(_lines(file, of_file, known, settings, notes))
     asked = f' = "{OPEN}"  # '
-    return "\n".join(lines) + "\n", [line.partition(asked)[2] for line in lines if asked in line]
-
-
-def _read(file: Path, sheet: str | None) -> _File:
-    form = file.suffix.lower()
-    if form in (".jsonl", ".ndjson"):
-        raise StepFailed(f"{file} has no columns.", "", "A mapping is proposed for a CSV file or for a workbook.")
-    encoding = separator = None
-    if tables.is_workbook(file):
-        records: Iterator[tables.Record] = tables.read_workbook(file, sheet)
-    else:
-        encoding = tables.encoding(file)
-        separator = tables.separator(file, encoding)
-        records = tables.read(file, "utf-8-sig" if encoding == "utf-8" else encoding, separator)
-    facts = _File(encoding, separator, [])
-    try:
-        for _, record in records:
-            if not any(cell not in ("", None) for cell in record):
-                continue
-            if not facts.columns:
-                facts.columns = [_Column(as_text(name).strip()) for name in record]
-                continue
-            facts.rows += 1
-            for column, cell in zip(facts.columns, record, strict=False):
-                column.add(cell)
-    except UnicodeDecodeError as error:
-        advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
-        raise StepFailed(f"{file} is neither UTF-8, UTF-16 nor cp1252.", f"  {error}", advice) from None
-    if not facts.columns:
-        raise StepFailed(f"{file} has no header.", "", "The first line must name the columns.")
-    return facts
+    return Proposal("\n".join(lines) + "\n", [line.partition(asked)[2] for line in lines if asked in line], notes)
 
 
 def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
-    """Return the field of each column that has one: by the preset, or else by the meaning of its name.
+    """Return the fields of the columns, by column: from the preset, or else from the meaning of the column's name.
 
     The columns of one field are in the order in which an import takes them.
     """
     named = list(dict.fromkeys(columns))
-    if known is not None:
-        of_preset = {column: n for n, column in enumerate(known.columns)}
-        first = sorted((name for name in named if folded(name) in of_preset), key=lambda name: of_preset[folded(name)])
-        fields = {name: known.columns[folded(name)] for name in first}
-    else:
-        fields = {}
+    fields = _given(named, known) if known is not None else {}
     have = set(fields.values())
     others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
     meant = {name: target for name in others if (target := words.meaning(name))}
@@ -140,41 +80,78 @@ def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
     return fields
 
 
-def _lines(
-    file: Path, facts: _File, known: Mapping | None, preset: str | None, answers: Table[str, str]
-) -> Iterator[str]:
-    by_name = {column.name: column for column in facts.columns}
-    mapped = targets(by_name, known)
-    if known is None:
-        _drop_misfits(mapped, facts)
-    yield f"# A mapping for {file.name}: {len(facts.columns)} columns, {facts.rows} rows."
-    if preset:
-        yield f"# It has the columns of an export of {preset}. What is not in the file is left out here."
+def _given(named: list[str], known: Mapping) -> dict[str, str]:
+    """Return the fields of the columns that a mapping names, in the mapping's order."""
+    order = {column: n for n, column in enumerate(known.columns)}
+    first = sorted((name for name in named if folded(name) in order), key=lambda name: order[folded(name)])
+    return {name: known.columns[folded(name)] for name in first}
+
+
+def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
+    by_name = {column.name: column for column in of_file.columns}
+    reasons: dict[str, str] = {}  # why a column has no field or a special one
+    if known.has_columns and known.mapping:
+        mapped = _given(list(by_name), known.mapping)
+        have = set(map(folded, by_name))
+        notes += [f"{_quoted(name)} is in the mapping, but not in the file." for name in known.table["columns"]
+                  if folded(name) not in have]  # fmt: skip
+    else:
+        mapped = targets(by_name, known.mapping)
+        if known.preset is None:
+            reasons = _drop_misfits(mapped, by_name)
+            _choose_closing(mapped, by_name, reasons)
+        mapped = _with_clocks(mapped, of_file.columns, reasons)
+    yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
+    if known.preset:
+        yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
     yield "# Check each line. `?` is an open question. Then import: incidents import FILE --map THIS-FILE --dry-run"
     yield ""
-    if facts.encoding is not None:
-        doubt = "  # a guess: the file is not UTF-8" if facts.encoding == "cp1252" else ""
-        yield f"encoding = {_quoted(facts.encoding)}{doubt}"
-        yield f"separator = {_quoted(facts.separator or ',')}"
-    elif "sheet" in answers:
-        yield f"sheet = {_quoted(answers['sheet'])}"
-    yield from _reading(facts, mapped, answers)
-    rest = known.rest if known else "description"
+    yield from _form(of_file, notes)
+    yield from _reading(by_name, mapped, settings)
+    rest = settings.get("rest") or (known.mapping.rest if known.preset and known.mapping else "description")
     yield f'rest = "{rest}"  # where all other cells go: description, tags, leave_out, or refuse'
-    left = [column.name for column in facts.columns if known and folded(column.name) in known.leave_out]
+    left = [name for name in by_name if known.mapping and folded(name) in known.mapping.leave_out]
     if left:
-        yield f"leave_out = [{', '.join(map(_quoted, dict.fromkeys(left)))}]"
-    if known and known.constants:
+        yield f"leave_out = [{', '.join(map(_quoted, left))}]"
+    if known.mapping and known.mapping.constants:
         yield "\n[constants]"
-        yield from (f"{name} = {_quoted(str(value))}" for name, value in known.constants.items())
+        yield from (f"{name} = {_literal(value)}" for name, value in known.mapping.constants.items())
     yield "\n[columns]"
-    if "title" not in mapped.values():
+    yield from _columns(mapped, reasons, known.mapping.constants if known.mapping else {})
+    rests = [name for name in by_name if by_name[name].filled and name not in mapped and name not in left]
+    yield from (f"# {_quoted(name)} {reasons.get(name, 'has no field')}: it goes into the {rest}" for name in rests)
+    yield from _missing(mapped, known.mapping, rests, rest, notes)
+    notes += [f"{_quoted(name)} {reasons[name]}." for name in rests if name in reasons]
+    yield from _values(by_name, mapped, known, notes)
+
+
+def _form(of_file: File, notes: list[str]) -> Iterator[str]:
+    """Yield the lines about the form of the file."""
+    if of_file.encoding is not None:
+        doubt = "  # a guess: the file is not UTF-8" if of_file.encoding == "cp1252" else ""
+        yield f"encoding = {_quoted(of_file.encoding)}{doubt}"
+        yield f"separator = {_quoted(of_file.separator or ',')}"
+    if of_file.sheet:
+        yield f"sheet = {_quoted(of_file.sheet)}"
+    if of_file.other_sheets:
+        listed = ", ".join(map(_quoted, of_file.other_sheets))
+        yield f"# Other sheets, which are not imported: {listed}"
+        notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
+    if of_file.header_row:
+        yield f"header_row = {of_file.header_row}  # the row that names the columns"
+        notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
+
+
+def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[str, Any]) -> Iterator[str]:
+    if "title" not in {*mapped.values(), *constants}:
         yield '# No column looks like a title. Replace the next line by "Name of the column" = "title"'
         yield f'"title" = "{OPEN}"  # title: which column has it?'
     taken: dict[str, str] = {}
     for name, target in mapped.items():
         note = ""
-        if target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
+        if name in reasons:
+            note = f"  # {reasons[name]}"
+        elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {taken[target]} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
             note = "  # the date of the entry stands for the detection"
@@ -182,39 +159,106 @@ def _lines(
             note = "  # only for --closed-without-date=last-known"
         yield f"{_quoted(name)} = {_quoted(target)}{note}"
         taken.setdefault(target, name)
-    rests = [name for name in by_name if name and name not in mapped and name not in left]
-    yield from (f"# {_quoted(name)} has no field: it goes into the {rest}" for name in rests)
-    yield from _values(by_name, mapped, known)
 
 
-def _drop_misfits(mapped: dict[str, str], facts: _File) -> None:
-    """Remove the columns whose cells cannot be values of their field, such as a column of dates without any date."""
-    for column in facts.columns:
-        target = mapped.get(column.name)
-        is_no_date = target in DATES and column.filled and not column.dates
-        is_no_number = target == "incident_number" and not all(map(_is_number, column.values))
-        if is_no_date or is_no_number:
-            del mapped[column.name]
+def _missing(
+    mapped: dict[str, str], known: Mapping | None, rests: list[str], rest: str, notes: list[str]
+) -> Iterator[str]:
+    """Yield a comment that names the important fields without a column."""
+    have = {*mapped.values(), *(known.constants if known else ())}
+    missing = [field for field in _IMPORTANT if field not in have]
+    if not missing:
+        return
+    note = f"No column for: {', '.join(missing)}."
+    yield f"# {note}"
+    notes.append(note)
+    if rests:
+        notes.append(f"Columns without a field, which go into the {rest}: {', '.join(map(_quoted, rests))}.")
+    if "incident_number" in missing:
+        notes.append(
+            "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
+            "file again, you get a second incident."
+        )
+
+
+def _drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
+    """Remove the columns whose cells cannot be values of their field, such as a column of dates without any date.
+
+    Return the reasons by column.
+    """
+    reasons: dict[str, str] = {}
+    for name, target in list(mapped.items()):
+        column = by_name[name]
+        if target in DATES and column.filled and not column.dates:
+            reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
+        elif target == "financial_impact" and (unit := amounts.other_unit(name) or column.unit):
+            reasons[name] = f"is in {unit}, and financial_impact is in US dollars"
+        elif target == "incident_number" and not all(map(_is_number, column.values)):
+            reasons[name] = ""
+        else:
+            continue
+        del mapped[name]
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _is_number(text: str) -> bool:
     return len(text) <= model.NUMBER_CHARACTERS and text.isascii() and text.isprintable() and "#" not in text
 
 
-def _reading(facts: _File, mapped: dict[str, str], answers: Table[str, str]) -> Iterator[str]:
+def _choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Decide if a column such as `Fixed at` is the closing. It is, if no other column is, and rows are closed."""
+    unclear = [name for name in mapped if words.may_be_closing(name)]
+    if not unclear or "closed_at" in mapped.values():
+        return
+    states = [text for name, target in mapped.items() if target == "status" for text in by_name[name].values]
+    if not states:
+        mapped |= dict.fromkeys(unclear, OPEN)
+        reasons |= dict.fromkeys(unclear, "columns: is it the containment (contained_at) or the closing (closed_at)?")
+    elif any(words.value("status", text) == "closed" for text in states):
+        mapped |= dict.fromkeys(unclear, "closed_at")
+        reasons |= dict.fromkeys(unclear, "the closing, because no other column is")
+
+
+def _with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
+    """Return the fields with the times of day: a column of times after a column of dates has the times of these dates.
+
+    The column stands directly below the column of its date. A column of times in another place is a question.
+    """
+    joined = dict(mapped)
+    has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
+    for before, column in zip([None, *columns], columns, strict=False):
+        if column.name in mapped or not column.clocks or column.clocks < column.filled or not has_days:
+            continue
+        target = mapped.get(before.name) if before and before.days else None
+        if before and target in DATES and not words.is_duration(column.name):
+            joined = {
+                name: to for each, field in joined.items() if each != column.name
+                for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
+            }  # fmt: skip
+            reasons[column.name] = f"the times of day of {before.name}"
+        elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
+            joined[column.name] = OPEN
+            reasons[column.name] = (
+                f"columns: {_quoted(column.name)} has times of day. Move this line below the column of its date and "
+                "write the same field, or delete this line"
+            )
+    return joined
+
+
+def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any]) -> Iterator[str]:
     """Yield the lines about dates, amounts and lists."""
-    dates = [column for column in facts.columns if mapped.get(column.name) in DATES]
+    dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     naive = next((column.lacks_offset for column in dates if column.lacks_offset), None)
-    if "zone" in answers:
-        yield f"zone = {_quoted(answers['zone'])}"
+    if "zone" in settings:
+        yield f"zone = {_quoted(settings['zone'])}"
     elif naive:
         yield f'zone = "{OPEN}"  # zone: in which zone is {_quoted(naive)}? Pass --zone, such as Europe/Berlin or UTC'
     orders: set[Order] | None = None
     for column in dates:
         if column.orders is not None:
             orders = column.orders if orders is None else orders & column.orders
-    if "date_order" in answers:
-        yield f"date_order = {_quoted(answers['date_order'])}"
+    if "date_order" in settings:
+        yield f"date_order = {_quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
         yield f'date_order = "{next(iter(orders))}"  # the rows prove it'
     elif orders is not None:
@@ -223,41 +267,81 @@ def _reading(facts: _File, mapped: dict[str, str], answers: Table[str, str]) -> 
         why = "the rows allow each order" if orders else "the rows contradict each other"
         options = "Pass --date-order day-first or month-first"
         yield f'date_order = "{OPEN}"  # date_order: {why}, as in {_quoted(example)}. {options}'
-    sums = [column for column in facts.columns if mapped.get(column.name) == "financial_impact"]
+    if "date_formats" in settings:
+        yield f"date_formats = {_literal(settings['date_formats'])}"
+    sums = [column for name, column in by_name.items() if mapped.get(name) == "financial_impact"]
     proven = {mark for column in sums for mark in column.marks}
     ambiguous = next((column.ambiguous for column in sums if column.ambiguous), None)
-    if "decimal" in answers:
-        yield f"decimal = {_quoted(answers['decimal'])}"
+    if "decimal" in settings:
+        yield f"decimal = {_quoted(settings['decimal'])}"
     elif len(proven) == 1:
         yield f"decimal = {_quoted(next(iter(proven)))}  # the rows prove it"
     elif ambiguous:
         asked = f"does {_quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
-    lists = [column for column in facts.columns if mapped.get(column.name) in model.LISTS]
+    lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
     marks = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
-                                    (",", any(column.has_comma for column in lists))) if has]  # fmt: skip
-    if lists:
+                                    (",", any(column.has_comma for column in lists)),
+                                    ("\n", any(column.has_line_end for column in lists))) if has]  # fmt: skip
+    if "list_separators" in settings:
+        yield f"list_separators = {_literal(settings['list_separators'])}"
+    elif lists:
         yield f"list_separators = [{', '.join(map(_quoted, marks or [';']))}]  # between the items of a list"
 
 
-def _values(by_name: dict[str, _Column], mapped: dict[str, str], known: Mapping | None) -> Iterator[str]:
-    """Yield a table of values for each column of a choice, and a question for each value without a known meaning."""
+def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, notes: list[str]) -> Iterator[str]:
+    """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
+    given: dict[str, dict[str, str]] = known.table.get("values", {})
+    tables = {name: {text: _quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
     for name, target in mapped.items():
-        if target not in _CHOICES:
+        column = by_name[name]
+        table = tables.get(name, {})
+        if target in _CHOICES:
+            table |= _choices(column, target, known, given, notes)
+        elif target in DATES or target == "financial_impact":
+            what = "a date" if target in DATES else "an amount"
+            table |= {
+                text: f'""  # is not {what}, so it goes where the rest goes' for text in column.without_digits
+                if not known.mapping or known.mapping.meaning(folded(name), target, text) is None
+            }  # fmt: skip
+        if table:
+            tables[name] = table
+    for name, table in tables.items():
+        yield f"\n[values.{_quoted(name)}]"
+        yield from (f"{_quoted(text)} = {meaning}" for text, meaning in table.items())
+
+
+def _choices(
+    column: Column, target: str, known: _Known, given: dict[str, dict[str, str]], notes: list[str]
+) -> dict[str, str]:
+    """Return the meanings of a column's values as TOML, with a question for each value without a known meaning."""
+    lines: dict[str, str] = {}
+    same: dict[str, list[str]] = {}
+    for text in column.values:
+        meaning = known.mapping.meaning(folded(column.name), target, text) if known.mapping else None
+        if meaning is not None and given:
+            continue  # it stands in a given table
+        if meaning is None:
+            meaning = words.value(target, text)
+        if meaning is None:
+            asked = f"what does {_quoted(text)} mean: {', '.join(mapping.allowed_values(target))}?"
+            lines[text] = f'"{OPEN}"  # {target}: {asked}'
             continue
-        pairs = []
-        for text in by_name[name].values:
-            meaning = known.meaning(folded(name), target, text) if known else None
-            if meaning is None:
-                meaning = words.value(target, text)
-            if meaning is None:
-                asked = f"what does {_quoted(text)} mean: {', '.join(mapping.allowed_values(target))}?"
-                pairs.append(f'{_quoted(text)} = "{OPEN}"  # {target}: {asked}')
-            else:
-                pairs.append(f"{_quoted(text)} = {_quoted(meaning)}")
-        if pairs:
-            yield f"\n[values.{_quoted(name)}]"
-            yield from pairs
+        lines[text] = _quoted(meaning)
+        others = same.setdefault(meaning, [])
+        if target == "severity" and words.word(text) not in map(words.word, others):
+            if others:
+                lines[text] += f"  # as {', '.join(map(_quoted, others))}"
+            others.append(text)
+    for meaning, texts in same.items():
+        if len(texts) > 1:
+            notes.append(f"{' and '.join(map(_quoted, texts))} of {column.name} become the same severity: {meaning}.")
+    return lines
+
+
+def _literal(value: Any) -> str:
+    """Return a value as TOML. Lists, texts and numbers look the same as in JSON."""
+    return _quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _quoted(text: str) -> str:

@@ -1,22 +1,31 @@
 """Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
 
-Only one record of a CSV file is in memory. A workbook has at most 1,048,576 rows per sheet, and is read as a whole.
+Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process of bounded memory.
 """
 
 import codecs
 import csv
+import pickle
+import re
+import subprocess
+import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
+from xml.etree import ElementTree
 
 from ...console import StepFailed
+from . import currencies, workbook_process
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
+WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -28,19 +37,27 @@ class Record(NamedTuple):
     cells: list[Any]
 
 
+class Book(NamedTuple):
+    """A workbook: the names of its sheets, the name of the read sheet, and the column of this sheet's first cell."""
+
+    sheets: list[str]
+    sheet: str
+    column: int
+
+
 def is_workbook(file: Path) -> bool:
     return file.suffix.lower() in WORKBOOKS
 
 
 def encoding(file: Path) -> str:
-    """Return the encoding of a text file, read from all its bytes: UTF-8, UTF-16, or else cp1252."""
+    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else cp1252."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with file.open("rb") as content:
         start = content.read(_BLOCK)
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
-        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters without a mark
+        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters, without a byte order mark
             return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         block = start
         while block:
@@ -57,8 +74,23 @@ def encoding(file: Path) -> str:
 
 
 def separator(file: Path, encoding: str) -> str:
-    """Return the separator of a CSV file: the one that divides the header and the first records alike most often."""
-    best, columns = ",", 1
+    """Return the separator of a CSV file.
+
+    Most records must have as many cells as the header. Of the separators that achieve this, the result is the one with
+    the most cells in the header. If no separator achieves this, a title may stand above the header. Then most records
+    must have the same number of cells. A first line such as ``sep=;`` names the separator.
+    """
+    with file.open(encoding=encoding, errors="replace", newline="") as text:
+        if named := _SEPARATOR_LINE.fullmatch(text.readline(10).strip("\ufeff\r\n")):
+            return named[1]
+    return (
+        _likely_separator(file, encoding, of_header=True) or _likely_separator(file, encoding, of_header=False) or ","
+    )
+
+
+def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | None:
+    """Return the separator with the most cells in the first record, or else in the most records."""
+    best, columns = None, 1
     for candidate in SEPARATORS:
         with file.open(encoding=encoding, errors="replace", newline="") as text:
             widths: Counter[int] = Counter()
@@ -71,15 +103,16 @@ def separator(file: Path, encoding: str) -> str:
                         break
             except csv.Error:
                 continue
-        if first > columns and 2 * widths[first] > widths.total():
-            best, columns = candidate, first
+        width = first if of_header else max(widths, key=widths.__getitem__, default=1)
+        if width > columns and 2 * widths[width] > widths.total():
+            best, columns = candidate, width
     return best
 
 
 def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
     """Yield the records of a CSV file, with the header as the first one.
 
-    Raises StepFailed if the file is not valid CSV from a line on, and UnicodeDecodeError.
+    Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
     csv.field_size_limit(CELL_CHARACTERS)
     with file.open(encoding=encoding, newline="") as text:
@@ -87,7 +120,8 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
         first = 1  # the first line of the next record, which may have several lines
         try:
             for record in records:
-                yield Record(first, record)
+                if first > 1 or not _SEPARATOR_LINE.fullmatch(separator.join(record)):
+                    yield Record(first, record)
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Fix the record that begins there. Inside quotes, write a quote twice."
@@ -99,27 +133,93 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    The first row that has a cell is the header. Cells keep their types: an empty cell is an empty text.
+    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
+    is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
     """
-    import python_calamine  # takes 20 ms
+    with _answers(file, sheet) as (known, answers):
+        in_currency = currencies.foreign(file, known.sheet)
+        for line, cells in answers:
+            yield Record(line, _with_currency(cells, line - 1, known.column, in_currency) if in_currency else cells)
 
+
+def sheets(file: Path) -> list[str]:
+    """Return the names of a workbook's sheets. Raises StepFailed as ``read_workbook`` does."""
+    with _answers(file, None) as (known, _):
+        return known.sheets
+
+
+@contextmanager
+def _answers(file: Path, sheet: str | None) -> Iterator[tuple[Book, Iterator[tuple[int, list[Any]]]]]:
+    """Read a workbook in a process of its own. Yield what is known of it, and the lines and cells of the sheet."""
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as packed:
                 size = sum(member.file_size for member in packed.infolist())
             if size > WORKBOOK_BYTES:
-                raise StepFailed(
-                    f"{file} is too large.", f"  It has {size:,} bytes when it is unpacked.",
-                    "Save the sheet as CSV UTF-8, which may have any size.",
-                )  # fmt: skip
-        with python_calamine.CalamineWorkbook.from_path(file) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                listed = ", ".join(book.sheet_names)
-                raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed}", "Name one: --sheet NAME")
-            data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
-            start = data.start[0] if data.start else 0
-            for line, record in enumerate(data.iter_rows(), start=1 if data.total_height != data.height else start + 1):
-                yield Record(line, record)
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
-        advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
-        raise StepFailed(f"{file} is not a workbook.", f"  {error}", advice) from None
+                raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
+        words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
+        with subprocess.Popen(
+            words if sheet is None else [*words, sheet],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            try:
+                kind, value = _answer(file, process)
+                if kind == "no sheet":
+                    listed = f"  Its sheets: {', '.join(value)}"
+                    raise StepFailed(f"{file} has no sheet {sheet}.", listed, "Name one: --sheet NAME")
+                yield Book(*value), _rows(file, process)
+            finally:
+                process.kill()
+    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
+        raise _no_workbook(file, str(error)) from None
+
+
+def _rows(file: Path, process: "subprocess.Popen[bytes]") -> Iterator[tuple[int, list[Any]]]:
+    while True:
+        kind, rows = _answer(file, process)
+        if kind == "end":
+            return
+        yield from rows
+
+
+def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
+    """Return the next answer of the process. Raises StepFailed if the process has failed."""
+    answers = cast("IO[bytes]", process.stdout)
+    try:
+        kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
+    except (EOFError, pickle.UnpicklingError):
+        if process.wait() == workbook_process.TOO_LARGE:
+            raise _too_large(file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory.") from None
+        crashed = "The library that reads workbooks has crashed. The sheet may be too large."
+        raise _no_workbook(file, crashed) from None
+    if kind == "no workbook":
+        raise _no_workbook(file, value)
+    return kind, value
+
+
+def _no_workbook(file: Path, detail: str) -> StepFailed:
+    advice = "Save the workbook again as .xlsx, or the sheet as CSV UTF-8."
+    return StepFailed(f"{file} is not a workbook.", f"  {detail}", advice)
+
+
+def _too_large(file: Path, detail: str) -> StepFailed:
+    advice = "Save the sheet as CSV UTF-8, which may have any size."
+    return StepFailed(f"{file} is too large.", f"  {detail}", advice)
+
+
+def names(header: Iterable[str]) -> list[str]:
+    """Return the names of the columns. A column without a name is named by its place, such as ``column 7``."""
+    return [name.strip() or f"column {n}" for n, name in enumerate(header, start=1)]
+
+
+def _with_currency(record: list[Any], row: int, start: int, in_currency: currencies.Cells) -> list[Any]:
+    """Return a record in which a number that is shown in another currency than US dollars is a text with this currency.
+
+    ``start`` is the column of the record's first cell.
+    """
+    return [
+        f"{cell:.15g} {currency}"
+        if (currency := in_currency.get((row, start + n))) and isinstance(cell, int | float)
+        else cell
+        for n, cell in enumerate(record)
+    ]

@@ -1,11 +1,17 @@
-"""What the names and the values of other programs' columns mean: the data in ``words.toml``."""
+"""The meanings of the names and values of other programs' columns. The data is in ``words.toml``."""
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .mapping import folded
+
+_HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
+_CUSTOM_FIELD = re.compile(
+    r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
+)
 
 
 @cache
@@ -33,7 +39,14 @@ def rank(column: str) -> int:
 
 
 def _entry(column: str) -> tuple[str | None, int]:
-    """Return the field and the rank of a column's name, which may join its words, as in ``createdAt``."""
+    """Return the field and the rank of a column's name.
+
+    The name may have its words joined, as in ``createdAt``, and a hyphen at the end of a line. It may be the name of a
+    custom field of Jira, such as ``Custom field (Cause)``.
+    """
+    column = _HYPHEN.sub("", column.replace("\u2019", "'"))
+    custom = _CUSTOM_FIELD.fullmatch(folded(column))
+    column = custom[1] if custom else column
     pairs = zip(f" {column}", column, strict=False)
     parted = "".join(f" {after}" if before.islower() and after.isupper() else after for before, after in pairs)
     known = _by_column()
@@ -53,11 +66,41 @@ def value(field: str, text: str) -> str | None:
     """
     known = _by_value(field)
     whole = folded(text)
-    bare = whole.strip("0123456789 -\u2013:().").strip()
-    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(bare)
+    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(word(text))
 
 
 def preset(header: list[str]) -> str | None:
     """Return the preset whose columns a header has, or None."""
     have = {folded(name) for name in header}
     return next((name for name, listed in _words()["presets"].items() if have.issuperset(map(folded, listed))), None)
+
+
+def word(text: str) -> str:
+    """Return a text without a number before or after the word, as in ``1 - High``."""
+    whole = folded(text)
+    return whole.strip("0123456789 -\u2013:().").strip() or whole
+
+
+def may_be_closing(column: str) -> bool:
+    """Return whether a column's name means the containment or the closing, as in ``Fixed at``."""
+    return folded(column) in map(folded, _words()["either_end"]["words"])
+
+
+def is_duration(column: str) -> bool:
+    """Return whether a column's name is that of a duration, so its cells are no times of day."""
+    return any(part in folded(column) for part in _words()["durations"]["parts"])
+
+
+def is_time_of_day(column: str) -> bool:
+    """Return whether a column's name is that of a time of day."""
+    return not set(_words()["times"]["words"]).isdisjoint(re.findall(r"\w+", folded(column)))
+
+
+@cache
+def _totals() -> re.Pattern[str]:
+    return re.compile(f"(?:{'|'.join(re.escape(folded(each)) for each in _words()['totals']['words'])})(?:[ :].*)?")
+
+
+def is_total(text: str) -> bool:
+    """Return whether a text begins with a word for a total, such as ``Sum`` or ``Gesamtsumme:``."""
+    return _totals().fullmatch(folded(text)) is not None

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, open_private, require_own, writing
+from ...console import StepFailed, open_own, open_private, writing
 from ...local.local_stack import write
 
 
@@ -28,8 +28,7 @@ class Checkpoint:
     def load(self) -> dict[str, Any]:
         """Return the last saved state, or {} without a file. Raises StepFailed for a broken file or another run's."""
         try:
-            with open(self.path, opener=_without_link) as file:
-                require_own(file.fileno(), self.path)
+            with open_own(self.path) as file:
                 kept = json.loads(file.read())
             about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
         except FileNotFoundError:
@@ -59,14 +58,11 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def _without_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
 def in_file_names(tenant_id: str) -> str:
-    """Return a tenant id for a file's name: two tenants never share a file, even if the file system ignores case.
+    """Return a tenant id for a file's name. Two tenants never share a file, even if the file system ignores case.
 
-    Each upper-case letter becomes ``+`` and its lower-case letter. A tenant id has no ``+``.
+    Each upper-case letter becomes ``+`` and its lower-case letter. No tenant id has a ``+``, so the results of
+    different ids differ.
     """
     return re.sub("[A-Z]", lambda letter: f"+{letter[0].lower()}", tenant_id)
 

@@ -43,7 +43,7 @@ def verify(
     An interrupted run continues when you run the same command again.
     """
     from . import verify as walk  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
-    from .reading import nothing_of  # takes 50 ms, as below
+    from .reading import nothing_of  # takes 50 ms, so `--help` does not import it
 
     reader = _reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
@@ -160,7 +160,7 @@ def counter(
 
     The widest gap between two numbers shows where a mistyped number raised the counter.
     """
-    from . import counter as counting  # 0.8 s: botocore's session
+    from . import counter as counting  # takes 0.8 s (botocore), so `--help` does not import it
 
     bound = model.count_raised_by(below) if below else None
     if below and (bound is None or bound[0] != lower):

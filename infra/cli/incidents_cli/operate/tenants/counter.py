@@ -1,10 +1,10 @@
 """`incidents tenant counter`: each year's counter and numbers, and the lowering of a counter that a typo raised.
 
 A number of the server's form that a person gives raises the year's counter. A mistyped ``INC-2026-999999999`` makes all
-later numbers ten digits long. Its incident keeps the number forever, so a counter can be lowered below that number. The
-counter's item then holds a range, ``ignored_from`` to ``ignored_to``: the numbers from the mistyped number up to the
-counter as it was. Numbers of this range do not raise the counter again, and `incidents verify` does not compare them
-with the counter.
+later numbers ten digits long. The incident keeps its mistyped number forever. But the counter can be lowered below this
+number. The counter's item then has a range, ``ignored_from`` to ``ignored_to``. The range begins at the mistyped
+number, and ends at the counter's value before it was lowered. Numbers in this range do not raise the counter again, and
+`incidents verify` does not compare them with the counter.
 """
 
 import time
@@ -39,10 +39,11 @@ class Year(NamedTuple):
     ignored: range = range(0)
 
     def highest(self, below: int | None = None) -> int:
-        """Return the highest count to which the counter may be lowered; 0 if there is none.
+        """Return the highest count of an existing number, to which the counter may be lowered; 0 if there is none.
 
-        That is the highest count below a bound, if one is given. The ignored counts are left out while the counter is
-        below them. If the counter is among them or above them, it has passed them, and the server may have drawn them.
+        If ``below`` is given, only counts below it are considered. The ignored counts are not considered either, as
+        long as the counter is below all of them. If the counter has reached an ignored count, the server may have
+        assigned the ignored counts itself, so they are considered.
         """
         passed = self.counter is not None and self.counter >= self.ignored.start
         return max(
@@ -61,13 +62,14 @@ class Year(NamedTuple):
 
 
 class Refused(Exception):
-    """The counter stays as it is. The first argument says why, and the second is the year as it was read, or None."""
+    """The counter was not changed. The first argument is the reason. The second is the year as it was read, or None."""
 
 
 def read(reader: TenantReader) -> list[Year]:
     """Return the years of a tenant that have a counter or a number that raises it.
 
-    The counters are read before the numbers. So a number that is drawn in between never makes a counter look too high.
+    The counters are read before the numbers. So a number that is assigned between the two reads never makes a counter
+    look too high.
     """
     counters = {int(item["sk"]["S"]): item for item in reader.items("COUNTER")}
     counts: defaultdict[int, list[int]] = defaultdict(list)
@@ -81,13 +83,15 @@ def read(reader: TenantReader) -> list[Year]:
 
 
 def lower(reader: TenantReader, client: "DynamoDBClient", year: int, below: int | None) -> Year:
-    """Lower a year's counter to the highest number, below a mistyped one if it is given; return the year afterwards.
+    """Lower a year's counter to the highest count, or to the highest count below ``below``. Return the year afterwards.
 
     Callers may create incidents meanwhile. They cannot make duplicate numbers, because a create never overwrites a
-    number. With ``below``, all numbers that are drawn meanwhile are above the bound. So the write only requires that
-    the counter is above the bound. Without ``below``, the write requires the counter that was read. If the requirement
-    fails, the function reads again, up to five times. After a pause, a number of a create that was under way raises the
-    counter again.
+    number. With ``below``, the count of a mistyped number, all numbers that are assigned meanwhile are above ``below``.
+    So the write only requires that the counter is not below ``below`` (or still below it, if it was lowered before).
+    Without ``below``, the write requires that the counter has the value that was read. If the requirement fails, the
+    function reads again, up to five times. A create that had drawn its number before the write may store the number
+    after the write. So the function waits until such creates have ended, and then raises the counter to the highest
+    number.
 
     Raises Refused.
     """
@@ -129,14 +133,16 @@ def _write(reader: TenantReader, client: "DynamoDBClient", current: Year, below:
     if below is None:
         update, condition = "SET #count = :count", "#count = :read"
         values = {":count": count, ":read": str(current.counter)}
-    elif current.counter is not None and current.counter < below:  # it was lowered before, below another number
+    # The counter was lowered before, below another mistyped number.
+    elif current.counter is not None and current.counter < below:
         update, condition = "SET ignored_from = :from, ignored_to = :to", "#count < :from"
         values = {":from": str(below), ":to": str(current.counts[-1])}
     else:
         update, condition = "SET #count = :count, ignored_from = :from", "#count >= :from"
         values = {":count": count, ":from": str(below)}
         if current.ignored.stop - 1 <= (current.counter or 0):
-            update += ", ignored_to = #count"  # the counter at the time of the write
+            # The range ends at the value that the counter has at the time of the write.
+            update += ", ignored_to = #count"
     with guard.serving_tenant(reader.tenant_id):
         try:
             client.update_item(

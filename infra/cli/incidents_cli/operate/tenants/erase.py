@@ -27,7 +27,7 @@ from .reading import TenantReader, batches, give_way, nothing_of
 
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
-_ROUNDS = 100  # after so many rounds that found new items, somebody must still be writing
+_ROUNDS = 100  # if so many rounds in a row found new items, somebody must still be writing items
 _AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
@@ -39,7 +39,8 @@ Tell = Callable[[str, int], None]
 class Erased(NamedTuple):
     """The proof of an erasure. The times are RFC 3339 texts.
 
-    ``items`` has the number of erased items by kind. ``remaining`` has the number that the last read found, by kind.
+    ``items`` has the number of erased items by kind. ``remaining`` has the number of items that the last read found, by
+    kind.
     """
 
     tenant: str

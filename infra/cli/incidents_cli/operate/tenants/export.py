@@ -2,7 +2,7 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-If the tenant has settings, each version of them is a further line at the end:
+If the tenant has settings, the file ends with one line for each version of the settings:
 
     {"settings": {"name": "intake", "version": 1, "changed_at": "...", "changed_by": "...", "value": {...}}}
 
@@ -13,16 +13,20 @@ file may or may not have a change that is written during the export.
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from incidents.domain import wire_form
 from incidents.storage import settings, stored_form
 
-from ...console import StepFailed, command
+from ...console import StepFailed, command, open_own
 from .checkpoint import Checkpoint, going_on, write_durably
 from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, nothing_of
+
+if TYPE_CHECKING:
+    from io import BufferedRandom
 
 
 class Exported(NamedTuple):
@@ -48,14 +52,14 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
     An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, if an incident
-    cannot be read, or if there is none. Then there is no file.
+    cannot be read, or if the tenant has no incident. After such an error, the file is not created.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
     state: dict[str, Any] = {"after": None, "bytes": 0, "incidents": 0, "changes": 0, "incomplete": 0}
     state |= checkpoint.load()
     is_named = file.exists() and checkpoint_file.exists() and not part.exists()
-    if file.exists() and not is_named:
+    if file.exists() and not (is_named and _sha256(file) == state.get("sha256", "")):
         raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
     if not is_named:
         progress = Progress(reader)
@@ -75,14 +79,22 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 tell(state["incidents"], progress.at(state["after"]))
             of_settings = "".join(_settings(reader))
             write_durably(whole, of_settings.encode())
+            whole.seek(0)
+            state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
         if state["after"] is None and not of_settings:
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
+        checkpoint.save(state)
         part.replace(file)
-    with file.open("rb") as whole:
-        sha256 = file_digest(whole, "sha256").hexdigest()
     checkpoint.remove()
-    return Exported(state["incidents"], state["changes"], state["incomplete"], sha256)
+    return Exported(state["incidents"], state["changes"], state["incomplete"], state["sha256"])
+
+
+def _sha256(file: Path) -> str | None:
+    """Return the SHA-256 of a file, or None if the file is a link or belongs to somebody else."""
+    with suppress(OSError), open_own(file) as whole:
+        return file_digest(whole, "sha256").hexdigest()
+    return None
 
 
 def _settings(reader: TenantReader) -> Iterator[str]:

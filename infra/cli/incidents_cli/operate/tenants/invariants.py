@@ -20,7 +20,7 @@ _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "inciden
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
 _HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
-_SHOWN = 160  # a longer value is cut to so many characters when it is printed
+_SHOWN = 160  # a printed value is cut to so many characters
 
 
 class Violation(NamedTuple):
@@ -107,7 +107,7 @@ def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
 
 
 def ignored_counts(counter: Item | None) -> range:
-    """Return the counts that do not count for a counter, because an operator lowered it below a mistyped number."""
+    """Return the counts that a counter ignores, because an operator lowered the counter below a mistyped number."""
     first, last = ((counter or {}).get(name, {}).get("N", "") for name in ("ignored_from", "ignored_to"))
     return range(int(first), int(last) + 1) if first.isdigit() and last.isdigit() else range(0)
 
@@ -117,7 +117,7 @@ def of_number(
 ) -> list[Violation]:
     """Check the item of an incident number against the incident that the item names and against its year's counter.
 
-    ``ignored`` are the counts that do not count for the counter.
+    ``ignored`` are the counts that the counter ignores.
     """
     incident_id = item.get("incident_id", {}).get("S", number)
     has = None if incident is None else incident.get("incident_number", {}).get("S")
@@ -159,9 +159,9 @@ def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violatio
 
 
 def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
-    """Check the current settings of a name, or one version of them. ``current`` is the item that the versions lead to.
+    """Check the current settings of a name, or one version of them. ``current`` is the item of the current settings.
 
-    The current settings must equal the newest version, so no version may be newer.
+    The current settings must equal the newest version, so no version may be newer than the current settings.
     """
     name, _, numbered = sk.partition("#")
     violations = of_expiry(sk, item)
@@ -246,7 +246,7 @@ def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[
 
 
 def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violation]:
-    """Check that every stored value has its stored form, and that this or an earlier release accepts it."""
+    """Check that every value has the form that the service stores, and that some release accepts the value."""
     given = {name: value for name, value in shown.items() if value is not None and name not in _NOT_A_CALLERS}
     values: Mapping[str, Any] = incident
     try:

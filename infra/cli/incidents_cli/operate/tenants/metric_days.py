@@ -15,7 +15,7 @@ from incidents.storage.stored_form import Item
 from .invariants import Violation, of_expiry
 from .reading import TenantReader
 
-# The most days that are remembered as computed. Because of this memory, most incidents cause no read of their days.
+# The most days that are remembered as computed. An incident of a remembered day needs no read of the day's bucket.
 _REMEMBERED = 100_000
 
 
@@ -114,7 +114,8 @@ def _apps(day: Item) -> set[str]:
 def _faults(stored: DayBucket, wanted: Totals) -> Iterator[str]:
     """Yield a description of each difference between a stored bucket and the day's incidents."""
     rows = tally.merged(stored.rows(), lambda group: group)
-    if not stored.categories and _plain(rows) == _plain(wanted):  # no category, or a bucket of release 0.1.0
+    # A bucket without categories is right on a day without categories, and in a table of release 0.1.0.
+    if not stored.categories and _plain(rows) == _plain(wanted):
         return
     if _plain(rows) != _plain(tally.merged(wanted.items(), lambda group: group._replace(category=None))):
         yield _sum(rows)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE = 100  # the most items that one BatchGetItem accepts
-_TRIES = 12  # after so many tries without progress, the table is not only throttling but down
+_TRIES = 12  # after so many tries without progress, the table counts as unreachable
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,7 +34,7 @@ class IncidentWithTrail(NamedTuple):
 
 
 def nothing_of(reader: "TenantReader", outcome: str = "") -> StepFailed:
-    """Return the failure for a tenant of which the table has nothing: its id may be misspelled."""
+    """Return the failure for a tenant without any item in the table. It says that the id may be misspelled."""
     return StepFailed(
         f"The table has no items of the tenant {reader.tenant_id}. {outcome}".rstrip(), f"  {reader.table_arn()}",
         "Check that --tenant is the claim tenant_id of the tenant's tokens, also in upper and lower case. If it is, "
@@ -115,7 +115,7 @@ class TenantReader:
             yield IncidentWithTrail(incident_id, first if is_there else None, chain([] if is_there else [first], group))  # noqa: B031
 
     def incident(self, incident_id: str) -> IncidentWithTrail:
-        """Return an incident with all its changes, as they were at one moment.
+        """Return an incident with all its changes, as the incident and the changes were at one moment.
 
         If somebody writes the incident between the reads, read again. Raises Busy after 12 attempts.
         """
@@ -138,7 +138,7 @@ class TenantReader:
 
 
 class Progress:
-    """Estimates from the sort key that a command has reached how much of a tenant's items is done.
+    """Estimates which part of a tenant's items is finished, from the sort key that a command has reached.
 
     A sort key begins with an incident's id, which contains the time of the create, or with a hash. Hashes are evenly
     distributed.
@@ -155,7 +155,7 @@ class Progress:
         self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
 
     def at(self, sk: str) -> float | None:
-        """Return the finished part at a sort key, from 0 to 1, or None if it is unknown."""
+        """Return the finished part of the items at a sort key, from 0 to 1, or None if the part is unknown."""
         if _HASH.fullmatch(sk):
             return int(sk[:8], 16) / 16**8
         now = _made_at(sk.partition("#")[0])
@@ -171,7 +171,7 @@ def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def give_way(attempt: int) -> None:
-    """Wait before the rest of a batch is sent again. ``attempt`` counts the attempts without progress.
+    """Wait before the rest of a batch is sent again. ``attempt`` is the number of attempts without progress.
 
     Raises Busy after 12 attempts.
     """

@@ -1,0 +1,119 @@
+"""Find the cells of a workbook whose number format shows another currency than the US dollar.
+
+The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
+the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
+(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from posixpath import join, normpath
+from typing import Any
+from xml.etree import ElementTree  # expat limits the expansion of entities, and the caller limits the size
+
+from . import amounts
+
+_QUOTED = re.compile(r'"([^"]*)"|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\\(.)')
+
+_PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
+_COLUMNS = 16_384  # the most columns that a sheet can have
+
+Cells = dict[tuple[int, int], str]
+"""Currencies by row and column. Both begin at 0."""
+
+
+def foreign(file: Path, sheet: str) -> Cells:
+    """Return the currencies of a sheet's numbers that are not in US dollars.
+
+    Raises BadZipFile, LookupError or ParseError if a part of the file is missing or broken.
+    """
+    if not zipfile.is_zipfile(file):
+        return {}
+    with zipfile.ZipFile(file) as packed:
+        if file.suffix.lower() == ".ods":
+            return dict(_of_open_document(packed, sheet))
+        return dict(_of_office_open(packed, sheet))
+
+
+def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
+    if "xl/styles.xml" not in packed.namelist():
+        return
+    styles = _parsed(packed, "xl/styles.xml")
+    shown = {
+        form.get("numFmtId"): _currency(form.get("formatCode", "")) for form in styles.iterfind("{*}numFmts/{*}numFmt")
+    }
+    by_style = [shown.get(style.get("numFmtId")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
+    if not any(by_style):
+        return
+    part = _part_of_sheet(packed, sheet)
+    with packed.open(part) as content:
+        row = column = -1
+        for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314
+            name = element.tag.rpartition("}")[2]
+            if event == "start" and name == "row":
+                row, column = _count(element.get("r"), row + 2) - 1, -1
+            elif event == "start" and name == "c":
+                column = _column(element.get("r")) if element.get("r") else column + 1
+                currency = by_style[_count(element.get("s"), 0)]
+                if currency and element.get("t", "n") == "n":
+                    yield (row, column), currency
+            elif event == "end" and name == "row":
+                element.clear()
+
+
+def _part_of_sheet(packed: zipfile.ZipFile, sheet: str) -> str:
+    relations = {each.get("Id"): each.get("Target", "") for each in _parsed(packed, "xl/_rels/workbook.xml.rels")}
+    sheets = _parsed(packed, "xl/workbook.xml").iterfind("{*}sheets/{*}sheet")
+    wanted = {each.get("name"): relations[_get(each, "id")] for each in sheets}[sheet]
+    return normpath(join("xl", wanted)).lstrip("/")
+
+
+def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
+    body = _parsed(packed, "content.xml")
+    table = {_get(each, "name"): each for each in body.iter() if _name(each) == "table"}[sheet]
+    row = 0
+    for line in (each for each in table.iter() if _name(each) == "table-row"):
+        column = 0
+        for cell in line:
+            times = min(_count(_get(cell, "number-columns-repeated"), 1), _COLUMNS)
+            currency = _get(cell, "currency")
+            if currency and currency != "USD":
+                yield from (((row, column + n), currency) for n in range(times))
+            column += times
+        row += _count(_get(line, "number-rows-repeated"), 1)
+
+
+def _currency(form: str) -> str | None:
+    """Return the other currency that a number format shows. Only texts in the format count, not its letters."""
+    texts = ["".join(group for group in groups if group) for groups in _QUOTED.findall(form)]
+    bare = _QUOTED.sub(" ", form)
+    return amounts.other_unit(" ".join(texts)) or amounts.other_unit(re.sub(r"[a-zA-Z]", " ", bare))
+
+
+def _column(reference: str | None) -> int:
+    number = 0
+    for letter in (reference or "").rstrip("0123456789"):
+        number = number * 26 + ord(letter.upper()) - 64
+    return number - 1
+
+
+def _count(text: str | None, default: int) -> int:
+    """Return the number in an attribute. A missing or broken attribute counts as the default."""
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else default
+
+
+def _parsed(packed: zipfile.ZipFile, part: str) -> Any:
+    if packed.getinfo(part).file_size > _PART_BYTES:
+        raise LookupError(f"{part} is too large; save the sheet as CSV UTF-8")
+    with packed.open(part) as content:
+        return ElementTree.parse(content).getroot()  # noqa: S314
+
+
+def _name(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _get(element: Any, attribute: str) -> str | None:
+    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == attribute), None)

@@ -1,0 +1,81 @@
+"""Read a sheet of a workbook in a process of its own, which cannot take all memory and cannot end the command.
+
+The library makes a table from the first to the last cell of a sheet. So a workbook of one kilobyte that has two cells
+can need many gigabytes. If an allocation fails, the library ends its process.
+
+``tables`` runs this file as a script. So the file imports only the standard library and python-calamine. The arguments
+are the workbook, the bytes of memory that the process may use, and optionally the name of a sheet. The process writes
+pickled pairs to stdout, each of a kind and a value:
+
+    ("sheet", (names, name, column))  the names of all sheets; of the read sheet, its name and its first column
+    ("rows", [(line, cells), ...])    some rows of the sheet, in their order
+    ("end", None)                     the sheet is complete
+    ("no sheet", [name, ...])         the workbook has no such sheet, but these
+    ("no workbook", "reason")         the file cannot be read
+"""
+
+import os
+import pickle
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+TOO_LARGE = 3
+"""The exit status of a process that has used more memory than it may."""
+
+_ROWS_AT_ONCE = 500
+_SECONDS = 0.02  # between two looks at the memory
+_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, in which the system counts memory
+
+
+def _memory() -> int:
+    """Return the most bytes of memory that this process has used so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
+def _watch(limit: int) -> None:
+    """End this process when it has used more than ``limit`` bytes. The library lets other threads run meanwhile.
+
+    A limit of the operating system is no alternative, because macOS does not enforce one.
+    """
+    while _memory() <= limit:
+        time.sleep(_SECONDS)
+    os._exit(TOO_LARGE)
+
+
+def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
+    from python_calamine import CalamineWorkbook
+
+    with CalamineWorkbook.from_path(file) as book:
+        if sheet is not None and sheet not in book.sheet_names:
+            yield "no sheet", book.sheet_names
+            return
+        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        row, column = data.start or (0, 0)
+        yield "sheet", (book.sheet_names, data.name, column)
+        rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            yield "rows", batch
+        yield "end", None
+
+
+def main() -> None:
+    file, limit, *sheet = sys.argv[1:]
+    # On Linux, the memory of the process that started this one counts, too.
+    threading.Thread(target=_watch, args=(_memory() + int(limit),), daemon=True).start()
+    try:
+        for answer in _answers(file, sheet[0] if sheet else None):
+            pickle.dump(answer, sys.stdout.buffer)
+    except BrokenPipeError:
+        os._exit(0)  # the command needs no more rows
+    except BaseException as error:  # a crash of the library is not an Exception
+        pickle.dump(("no workbook", str(error)), sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The command `incidents follow`: the incidents that change, from the API, until somebody stops the command."""
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..console import clean, say, stderr
+from .api import App, Tenant, Url, api_client
+from .incident_list import as_json
+
+if TYPE_CHECKING:
+    from grc_client import Client
+
+EVERY_SECONDS = 5.0
+
+
+def follow(
+    tenant: Tenant = None,
+    app: App = None,
+    url: Url = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin with the changes at this time, such as 2026-11-27T00:00:00Z."),
+    ] = None,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on at the cursor that an earlier run printed. Not with --since.")
+    ] = None,
+    is_json: Annotated[
+        bool, typer.Option("--json", help="Print each incident as JSON on its own line, for programs.")
+    ] = False,
+) -> None:
+    """Print each incident that was created, changed, deleted or restored: time, number, version, status, title.
+
+    Without --since and --cursor, begin with all incidents. At the end, print the cursor for the next run to stderr.
+    """
+    if since is not None and cursor is not None:
+        raise typer.BadParameter("give --since or --cursor, not both: a cursor goes on where its run ended")
+    with api_client(url, tenant, app) as client:
+        _print_updates(client, since, cursor, is_json)
+
+
+def _print_updates(client: "Client", since: str | None, cursor: str | None, is_json: bool) -> None:
+    last = cursor
+    try:
+        for answer in client.grc.incidents.with_raw_response.follow(since=since, cursor=cursor, every=EVERY_SECONDS):
+            page = json.loads(answer.body, parse_float=Decimal)
+            for incident in page["items"]:
+                say(as_json(incident) if is_json else _as_line(incident))
+            last = page["next_cursor"]
+    finally:
+        if last is not None:
+            stderr.print(f"To go on later, give --cursor {last}")
+
+
+def _as_line(incident: dict[str, Any]) -> str:
+    status = "deleted" if incident["is_deleted"] else incident["status"]
+    return clean(
+        f"{incident['updated_at']} {incident['incident_number']:<16} v{incident['version']:<4} {status:<13} "
+        f"{incident['title']}"
+    )

@@ -1,0 +1,73 @@
+"""Tests of `incidents follow`, with the client's requests answered by the test."""
+
+import json
+
+import grc_client
+import httpx2
+import pytest
+from incidents_cli.console import StepFailed
+from incidents_cli.main import cli
+from typer.testing import CliRunner, Result
+
+from tests.support.incidents import FULL
+
+URL = "https://api.example"
+ONE = FULL | {"id": "inc_1", "incident_number": "IR-1", "title": "a\u202eb", "version": 2, "status": "review",
+              "updated_at": "2026-11-23T07:09:13.211Z", "is_deleted": False}  # fmt: skip
+
+
+class Answers(httpx2.BaseTransport):
+    """A transport that answers with two pages of updates and then, after a pause, with an error."""
+
+    def __init__(self) -> None:
+        self.queries: list[dict[str, str]] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.queries.append(dict(request.url.params))
+        if len(self.queries) == 3:
+            return httpx2.Response(410, json={"title": "Cursor gone", "detail": "Start again."})
+        items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
+        page = {"items": items, "next_cursor": f"cursor-{len(self.queries)}", "caught_up": len(self.queries) == 2}
+        exact = json.dumps(page).replace('"financial_impact": 0', '"financial_impact": 999999999999999.1234')
+        return httpx2.Response(200, text=exact)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    transport, client = Answers(), grc_client.Client
+    monkeypatch.setattr(grc_client, "Client", lambda *given: client(*given, transport=transport))
+    monkeypatch.setenv("GRC_TOKEN", "a.b.c")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return transport
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["follow", "--url", URL, *arguments])
+
+
+def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers: Answers) -> None:
+    printed = run("--since", "2026-11-23T00:00:00Z")
+
+    assert printed.stdout.splitlines() == [
+        f"2026-11-23T07:09:13.211Z IR-{n}             v2    {status:<13} a\\u202eb"
+        for n, status in ((1, "review"), (2, "review"), (1, "review"), (2, "deleted"))
+    ]
+    assert "--cursor cursor-2" in printed.stderr
+    assert isinstance(printed.exception, StepFailed)
+    assert "Start again" in str(printed.exception.detail)
+    assert [{name: one for name, one in query.items() if name != "limit"} for query in answers.queries] == [
+        {"since": "2026-11-23T00:00:00Z"}, {"cursor": "cursor-1"}, {"cursor": "cursor-2"},
+    ]  # fmt: skip
+
+
+def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:
+    printed = run("--cursor", "kept", "--json")
+
+    first = json.loads(printed.stdout.splitlines()[0], parse_float=str)
+    assert (first["incident_number"], first["financial_impact"]) == ("IR-1", "999999999999999.1234")
+    assert answers.queries[0]["cursor"] == "kept"
+
+
+def test_a_moment_and_a_cursor_contradict_each_other(answers: Answers) -> None:
+    assert run("--cursor", "x", "--since", "2026-11-23T00:00:00Z").exit_code == 2
+    assert answers.queries == []
