@@ -2,16 +2,15 @@
 
 import json
 
-import grc_client
 import httpx2
 import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from typer.testing import CliRunner, Result
 
+from tests.support.api_commands import URL, answer_with
 from tests.support.incidents import FULL
 
-URL = "https://api.example"
 ONE = FULL | {"id": "inc_1", "incident_number": "IR-1", "title": "a\u202eb", "version": 2, "status": "review",
               "updated_at": "2026-11-23T07:09:13.211Z", "is_deleted": False}  # fmt: skip
 
@@ -34,9 +33,8 @@ class Answers(httpx2.BaseTransport):
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    transport, client = Answers(), grc_client.Client
-    monkeypatch.setattr(grc_client, "Client", lambda *given: client(*given, transport=transport))
-    monkeypatch.setenv("GRC_TOKEN", "a.b.c")
+    transport = Answers()
+    answer_with(transport, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
     return transport
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking, mapping, suggesting, tables
+from incidents_cli.operate.importing import checking, currencies, mapping, suggesting, tables
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
@@ -117,6 +117,7 @@ def of_open_document(file: Path, columns: int) -> Path:
 
 def test_a_small_workbook_that_needs_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 128 * 1024**2)
+    ballast = b"x" * 512 * 1024**2  # the memory of the process that starts the other one does not count
     for file in (
         with_cells(tmp_path / "a.xlsx", "A1", "T1048576"),
         of_open_document(tmp_path / "a.ods", 20),
@@ -127,6 +128,35 @@ def test_a_small_workbook_that_needs_much_memory_is_refused(tmp_path: Path, monk
         assert "CSV" in refused.value.advice
         with pytest.raises(StepFailed, match="is too large"):
             suggesting.suggest(file, {})
+    assert ballast
+
+
+CURRENCY = '<table:table-cell office:currency="EUR" table:number-columns-repeated="{}"/>'
+
+
+def in_euros(file: Path, *repeats: str) -> Path:
+    """Write an open document with one sheet. Its rows have one cell in euros each, which is repeated."""
+    rows = "".join(f"<table:table-row>{CURRENCY.format(times)}</table:table-row>" for times in repeats)
+    spaces = 'xmlns:table="urn:table" xmlns:office="urn:office"'
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr(
+            "content.xml", f'<office:body {spaces}><table:table table:name="A">{rows}</table:table></office:body>'
+        )
+    return file
+
+
+def test_a_cell_that_is_repeated_very_often_takes_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = in_euros(tmp_path / "a.ods", "2", "-1", "many", "9" * 12)
+    assert sorted(currencies.foreign(broken, "A")) == [(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)]
+
+    assert len(currencies.foreign(in_euros(tmp_path / "b.ods", "999999999"), "A")) == 16_384
+    with pytest.raises(LookupError, match="save the sheet as CSV"):
+        currencies.foreign(in_euros(tmp_path / "c.ods", *["999999999"] * 100), "A")
+    monkeypatch.setattr(currencies, "_PART_BYTES", 100)
+    with pytest.raises(LookupError, match="is too large"):
+        currencies.foreign(broken, "A")
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "ZZZZZZZZ99999999999", "A0", "1", "A99999999999999999999"])

@@ -3,16 +3,14 @@
 import json
 from typing import Any
 
-import grc_client
 import httpx2
 import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from typer.testing import CliRunner, Result
 
+from tests.support.api_commands import URL, answer_with
 from tests.support.incidents import FULL
-
-URL = "https://api.example"
 
 
 class Answers(httpx2.BaseTransport):
@@ -33,9 +31,8 @@ class Answers(httpx2.BaseTransport):
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    transport, client = Answers(), grc_client.Client
-    monkeypatch.setattr(grc_client, "Client", lambda *given: client(*given, transport=transport))
-    monkeypatch.setenv("GRC_TOKEN", "a.b.c")
+    transport = Answers()
+    answer_with(transport, monkeypatch)
     return transport
 
 

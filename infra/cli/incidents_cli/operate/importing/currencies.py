@@ -8,6 +8,7 @@ the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 par
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from posixpath import join, normpath
 from typing import Any
@@ -19,6 +20,7 @@ _QUOTED = re.compile(r'"([^"]*)"|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\\(.)')
 
 _PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
+_CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
 
 Cells = dict[tuple[int, int], str]
 """Currencies by row and column. Both begin at 0."""
@@ -32,9 +34,11 @@ def foreign(file: Path, sheet: str) -> Cells:
     if not zipfile.is_zipfile(file):
         return {}
     with zipfile.ZipFile(file) as packed:
-        if file.suffix.lower() == ".ods":
-            return dict(_of_open_document(packed, sheet))
-        return dict(_of_office_open(packed, sheet))
+        of_form = _of_open_document if file.suffix.lower() == ".ods" else _of_office_open
+        cells = dict(islice(of_form(packed, sheet), _CELLS + 1))
+    if len(cells) > _CELLS:
+        raise LookupError(f"more than {_CELLS:,} cells of the sheet have a currency; save the sheet as CSV UTF-8")
+    return cells
 
 
 def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 TOO_LARGE = 3
@@ -29,12 +30,18 @@ TOO_LARGE = 3
 
 _ROWS_AT_ONCE = 500
 _SECONDS = 0.02  # between two looks at the memory
-_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, in which the system counts memory
+_STATE = Path("/proc/self/statm")  # Linux: sizes of this process in pages, the second one is the resident memory
 
 
 def _memory() -> int:
-    """Return the most bytes of memory that this process has used so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    """Return the bytes of memory that this process uses. Without Linux's /proc, return the most that it has used.
+
+    On Linux, that highest value would begin with the memory of the process that started this one.
+    """
+    try:
+        return int(_STATE.read_text("ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def _watch(limit: int) -> None:
@@ -65,8 +72,7 @@ def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
 
 def main() -> None:
     file, limit, *sheet = sys.argv[1:]
-    # On Linux, the memory of the process that started this one counts, too.
-    threading.Thread(target=_watch, args=(_memory() + int(limit),), daemon=True).start()
+    threading.Thread(target=_watch, args=(int(limit),), daemon=True).start()
     try:
         for answer in _answers(file, sheet[0] if sheet else None):
             pickle.dump(answer, sys.stdout.buffer)
