@@ -28,6 +28,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grc/incidents/updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the incidents that changed, in the order of their last changes
+         * @description The list has the current state of each incident that was created, changed, deleted or restored since a moment, or since the page of a cursor. It never ends: go on with `next_cursor` for ever. Without `since` and `cursor`, the list begins with all incidents. No change is left out, and an incident may come again. The list ends some time before now: two minutes, unless the deployment sets another time.
+         */
+        get: operations["list_incident_updates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grc/incidents/metrics": {
         parameters: {
             query?: never;
@@ -540,6 +560,14 @@ export interface components {
             /** @description The next page's `cursor`. Null on the last page. */
             next_cursor: string | null;
         };
+        /** Page of updates */
+        UpdatePage: {
+            items: components["schemas"]["Incident"][];
+            /** @description The next page's `cursor`. It stays valid: store it. */
+            next_cursor: string;
+            /** @description Whether the page ends with the newest update that can be shown. If true, wait before the next request. */
+            caught_up: boolean;
+        };
         /**
          * Durations
          * @description The distribution of a duration over incidents, in minutes. The values are null if `n` is 0.
@@ -900,6 +928,22 @@ export interface components {
             request_id: string;
         };
         /**
+         * Cursor gone
+         * @description The cursor belongs to a table that the service no longer uses, because the data was restored. Start again without a cursor.
+         */
+        CursorGoneProblem: {
+            /** @constant */
+            type: "urn:problem-type:incidents:cursor-gone";
+            /** @constant */
+            title: "Cursor gone";
+            /** @constant */
+            status: 410;
+            /** @description What is wrong, and what would be right. */
+            detail: string;
+            /** @description The id by which operators find this request in the logs. */
+            request_id: string;
+        };
+        /**
          * Busy
          * @description The table refused the request or was unreachable, after every retry. The same request may succeed later. If the answer was lost, a write may have been stored. With an Idempotency-Key or If-Match, it is safe to send the same request again. Or the gateway's own answer, which has only `message`.
          */
@@ -1063,6 +1107,24 @@ export interface components {
             content: {
                 "application/problem+json": components["schemas"]["NotPermittedProblem"];
                 "application/json": components["schemas"]["NotPermittedProblem"];
+            };
+        };
+        /** @description Malformed request. */
+        MalformedRequestInListIncidentUpdates: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MalformedRequestProblem"];
+            };
+        };
+        /** @description Cursor gone. */
+        CursorGone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["CursorGoneProblem"];
             };
         };
         /** @description Malformed request. */
@@ -1295,6 +1357,40 @@ export interface operations {
             413: components["responses"]["IncidentTooLarge"];
             415: components["responses"]["UnsupportedContent"];
             422: components["responses"]["InvalidIncidentOrKeyReused"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    list_incident_updates: {
+        parameters: {
+            query?: {
+                /** @description Changed at this moment or later, such as `2026-10-01T00:00:00Z`. Not with `cursor`. */
+                since?: string;
+                /** @description The unchanged `next_cursor` of an earlier page of these updates. Not with `since`. */
+                cursor?: string;
+                /** @description The most items of a page. A page may have fewer items and still not be the last one. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdatePage"];
+                };
+            };
+            400: components["responses"]["MalformedRequestInListIncidentUpdates"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotPermittedInListIncidents"];
+            410: components["responses"]["CursorGone"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];
