@@ -406,7 +406,7 @@ def test_a_request_that_was_cut_is_not_passed_on(path: str, arrived: int) -> Non
         seen.append(message)
 
     part = {"type": "http.request", "body": b'{"title": "half a request"}', "more_body": True}
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
     asyncio.run(guard(POSTED | {"path": path}, of_client(*[part] * arrived, GONE), send))
 
     assert seen == []
@@ -421,7 +421,7 @@ def test_a_waiting_request_whose_client_is_gone_is_dropped() -> None:
             await go_on.wait()
 
         calls = Calls(Functions(1), 1, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
         clients = [
             of_client(COMPLETE | {"body": b"first"}), of_client(COMPLETE, GONE), of_client(COMPLETE, GONE),
             of_client(COMPLETE | {"body": b"last"}),
@@ -452,7 +452,7 @@ def test_an_emulator_learns_that_the_client_of_a_running_request_is_gone() -> No
         await begun.wait()
         return GONE
 
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
     asyncio.run(asyncio.wait_for(guard(POSTED, receive, None), 5))
 
     assert seen == ["http.request", "http.disconnect"]
@@ -471,7 +471,7 @@ def test_requests_for_the_documentation_delay_no_other(page: str) -> None:
                 await asyncio.Event().wait()
 
         calls = Calls(Functions(2), 2, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
         of_page = POSTED | {"method": "GET", "path": f"/_aws/execute-api/0b81a880/$default/x/incidents/{page}"}
         flood = [asyncio.create_task(guard(of_page, body_in([b""]), None)) for _ in range(50)]
         while calls.load()["waiting"] < 48:
@@ -501,7 +501,7 @@ def test_a_body_outside_the_api_is_small_without_a_key(outside: dict[str, Any]) 
             answered.append(message)
 
         pairs = [(b"host", HOST.encode()), *((name.encode(), value.encode()) for name, value in headers)]
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
         asyncio.run(guard(POSTED | {"path": path, "headers": pairs}, body_in([b"x" * size]), send))
         return int(answered[0]["status"])
 
