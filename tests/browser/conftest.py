@@ -30,9 +30,21 @@ def server(world: World) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def window(browser: "Browser") -> Iterator[Visit]:
+    """Yield a window that the module's tests share, because a new one takes as long as a short test."""
+    with serve(World()) as unused, visit(browser, unused) as opened:
+        yield opened
+
+
 @pytest.fixture
-def here(browser: "Browser", server: Server) -> Iterator[Visit]:
-    """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error."""
-    with visit(browser, server) as opened:
-        yield opened.open()
-        assert opened.violations() == []
+def here(window: Visit, server: Server) -> Iterator[Visit]:
+    """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error.
+
+    Each test has a server of its own, so an origin of its own, without storage. Cookies are removed here.
+    """
+    window.server = server
+    window.context.clear_cookies()
+    window.reported.clear()
+    yield window.open()
+    assert window.violations() == []

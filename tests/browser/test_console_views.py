@@ -31,6 +31,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
     browser: "Browser", server: Server, world: World, scheme: str, width: int
 ) -> None:
     missing = "#/incidents/inc_01JDXN00000000009999999999"
+    world.incidents = world.incidents[:11]  # one of each kind: axe's time grows with the rows
     with visit(browser, server, width=width, color_scheme=scheme) as here:
         here.open()
         found = {"list": here.axe()}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MODULES = templates.CHECKOUT / "infra" / "console" / "node_modules"
 AXE = MODULES / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_SECONDS = 10
+_SECONDS = 30
 _NOTE_VIOLATIONS = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
