@@ -22,7 +22,7 @@ from tests.support.queues import sqs_event
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LARGE_TENANT = scale.of(short=5_000, full=100_000)
+LARGE_TENANT = scale.of(short=3_000, full=100_000)
 A_DAY = 10
 
 
@@ -99,7 +99,7 @@ def test_a_flooded_tenant_is_as_before_once_the_flood_is_deleted(
     world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str
 ) -> None:
     world()
-    flood = scale.of(short=3_000, full=100_000)
+    flood = scale.of(short=1_500, full=100_000)
     day, caller = "2026-02-03", claims("acme")
     known = {"occurred_at": f"{day}T06:00:00.000Z", "detected_at": f"{day}T08:00:00.000Z", "mttd_minutes": 120}
     of_people = [item(1, id=f"inc_{n:026d}", severity="high", category="malware", **known) for n in range(3)]
