@@ -32,7 +32,7 @@ export const NAMES = {
 
 export type Named = keyof typeof NAMES;
 const SINGLE = new Set<string>(["incident_number", "created_from", "created_to", "detected_from", "detected_to"]);
-export const isDate = (name: string): boolean => name.endsWith("_from") || name.endsWith("_to");
+export const isDate = (name: string): boolean => /^(created|detected)_(from|to)$/.test(name);
 
 /** Parameters of the address that the API does not know: where the reader is in the list. */
 const OWN = new Set(["page"]);

@@ -44,13 +44,13 @@ function Details({ of: one, loaded, trail }: { of: Incident; loaded: Loaded<Inci
           <What of={one} trail={trail.value} />
           <When of={one} />
           <History of={trail} />
+          <FollowUp of={one} />
         </div>
         <div>
           <Reporting of={one} />
           <Findings of={one} />
           <People of={one} />
           <Impact of={one} />
-          <FollowUp of={one} />
           <Identity of={one} />
         </div>
       </div>
@@ -60,7 +60,7 @@ function Details({ of: one, loaded, trail }: { of: Incident; loaded: Loaded<Inci
 
 /** The statuses as a line. A dismissed incident has only its end. */
 function Life({ of: one }: { of: Incident }) {
-  if (one.status === "dismissed") return <p class="note">Dismissed: this was no incident.</p>;
+  if (one.status === "dismissed") return <p class="note">This incident is dismissed. The history shows who dismissed it.</p>;
   const line = STATUSES.filter((status) => status !== "dismissed");
   const reached = line.indexOf(one.status as (typeof line)[number]);
   return (

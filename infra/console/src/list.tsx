@@ -262,8 +262,8 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
         <a href={incidentAt(one.id)} onClick={() => (opened = one.id)}><Text of={one.title} /></a>
         <div class="facts">
           <code><Text of={one.incident_number} /></code>
-          {facts.map((fact) => <span key={fact}> · <Text of={fact} /></span>)}
-          {one.is_deleted && <strong> · deleted</strong>}
+          {facts.map((fact) => <span key={fact}>{"\u00a0· "}<Text of={fact} /></span>)}
+          {one.is_deleted && <strong>{"\u00a0· "}deleted</strong>}
         </div>
       </td>
       <td role="cell" data-label="Status">{one.status}</td>

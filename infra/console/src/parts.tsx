@@ -120,7 +120,7 @@ export function Trouble({ of, again, children }: { of: ApiError; again: () => vo
         {of.kind !== "missing" && of.kind !== "ended" && (
           <button type="button" onClick={again}>{repeats ? "Try now" : "Try again"}</button>
         )}
-        {children}
+        {of.kind === "refused" && children}
       </div>
       {of.requestId && <p class="small">Request id: <Copyable text={of.requestId} label="request id" /></p>}
     </div>

@@ -10,6 +10,7 @@ const UTC_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short
 const UTC_DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
 });
+const CENTS = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const NUMBER = new Intl.NumberFormat("en-US", { maximumFractionDigits: 4 });
 
 /** Return a timestamp in the reader's zone, such as "24 Nov 2026, 23:40". */
@@ -38,7 +39,8 @@ export function duration(minutes: number): string {
 export const minutesBetween = (from: string, to: string | number): number =>
   (new Date(to).getTime() - new Date(from).getTime()) / 60_000;
 
-export const dollars = (amount: number): string => `${NUMBER.format(amount)} USD`;
+/** Return an amount such as "48,250.50 USD" or "48,000 USD". */
+export const dollars = (amount: number): string => `${(Number.isInteger(amount) ? NUMBER : CENTS).format(amount)} USD`;
 
 /** Return "1 asset" or "3 assets". */
 export const counted = (n: number, noun: string, many = `${noun}s`): string =>
