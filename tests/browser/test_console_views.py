@@ -214,6 +214,22 @@ def test_paging_goes_forward_and_back_with_focus_and_address(here: Visit, world:
     assert world.requests[-1].startswith("GET")
 
 
+def test_the_earliest_detection_comes_first_although_it_was_entered_late(here: Visit, world: World) -> None:
+    world.incidents = incidents(300)
+    world.incidents[3] |= {"title": "Found in an old log", "detected_at": "2026-01-05T10:00:00.000Z", "owner_id": None}
+    here.page.get_by_role("button", name="No owner").click()
+    here.page.get_by_label("Order").select_option("detected")
+    here.until("document.querySelector('.rows .what a')?.textContent === 'Found in an old log'")
+    here.settled()
+    row = here.page.locator(".rows tbody tr").first.inner_text()
+    assert "326 d" in row
+    assert "entered 26 Nov 2026" in row
+    since = [one.get_attribute("datetime") or "" for one in here.page.locator(".rows .age time").all()]
+    assert since == sorted(since)
+    found = [one for one in world.incidents if one["status"] not in ("closed", "dismissed") and not one["owner_id"]]
+    assert f"50 incidents of {len(found)}" in here.page.locator(".paging").inner_text()
+
+
 def test_a_rare_match_among_ten_thousand_incidents_is_found(here: Visit, world: World) -> None:
     world.incidents = incidents(10_000)
     world.incidents[9_700] |= {"title": "The rare one", "severity": "low"}

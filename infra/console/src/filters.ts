@@ -37,10 +37,14 @@ export const isDate = (name: string): boolean => /^(created|detected)_(from|to)$
 /** Parameters of the address that the API does not know: where the reader is in the list. */
 const OWN = new Set(["page"]);
 
+/** Whether the list begins with the earliest detection. The API orders only by entry, so the page sorts. */
+export const byDetection = (place: URLSearchParams): boolean => place.get("order") === "detected";
+
 /** Return the query for the API. A parameter that the page does not know goes along: the API says what is wrong. */
 export function forApi(place: URLSearchParams): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of place) if (!OWN.has(name) && value !== "") query.append(name, value);
+  if (byDetection(place)) for (const name of ["order", "cursor"]) query.delete(name);
   return query;
 }
 

@@ -133,6 +133,7 @@ function When({ of: one }: { of: Incident }) {
   const after = (minutes: number | null, what: string): ComponentChildren =>
     minutes === null ? null : <span class="muted"> · {duration(minutes)} {what}</span>;
   const contained = one.detected_at && one.contained_at ? minutesBetween(one.detected_at, one.contained_at) : null;
+  const entered = one.detected_at ? minutesBetween(one.detected_at, one.created_at) : 0;
   const at = (value: string | null, remark: ComponentChildren = null): ComponentChildren =>
     value === null ? null : <><Time at={value} />{remark}</>;
   const over = one.status === "closed" || one.status === "dismissed";
@@ -140,6 +141,7 @@ function When({ of: one }: { of: Incident }) {
     <Card title="When" rows={[
       ["Began", at(one.occurred_at)],
       ["Detected", at(one.detected_at, after(one.mttd_minutes, one.occurred_at ? "after it began" : "to detect, as imported"))],
+      ["Entered", at(one.created_at, after(entered > 0 ? entered : null, "after detection"))],
       ["Reported", at(one.reported_at)],
       ["Contained", at(one.contained_at, after(contained, "after detection"))],
       ["Closed", one.closed_at ? at(one.closed_at, after(one.mttr_minutes, "after detection"))

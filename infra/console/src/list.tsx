@@ -1,17 +1,19 @@
 // The list of incidents: filters, rows and paging. Its complete state is the address.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
-import { changed, edgeOf, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutValue, withValue } from "./filters";
+import { byDetection, changed, edgeOf, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutValue, withValue } from "./filters";
 import { type Loaded, useLoad, useNow } from "./load";
 import { Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
 import { go, incidentAt, listAt } from "./place";
-import { counted, duration, minutesBetween, utc, words } from "./texts";
+import { counted, day, duration, minutesBetween, utc, words } from "./texts";
 
 interface Page {
   items: Incident[];
   next: string | null;
   /** Whether the search stopped before it found a full page. */
   stopped: boolean;
+  /** How many matches were sorted by their detection, if the page sorted them. */
+  sorted?: number;
 }
 
 const REQUESTS_OF_A_PAGE = 12;
@@ -40,9 +42,30 @@ async function readPage(api: Api, place: URLSearchParams, signal: AbortSignal): 
   return { items, next: cursor, stopped: true };
 }
 
+/** Return the moment from which the age of an incident counts. */
+const began = (one: Incident): string => one.detected_at ?? one.created_at;
+
+/** Return the 50 matches with the earliest detection, of all matches that 12 requests find. */
+async function readByDetection(api: Api, place: URLSearchParams, signal: AbortSignal): Promise<Page> {
+  const items: Incident[] = [];
+  let cursor: string | null = null;
+  for (let sent = 0; sent < REQUESTS_OF_A_PAGE; sent += 1) {
+    const query = forApi(place);
+    query.set("limit", "100");
+    if (cursor) query.set("cursor", cursor);
+    const page = await api.list(query, signal);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+    if (cursor === null) break;
+  }
+  items.sort((a, b) => (began(a) < began(b) ? -1 : 1));
+  return { items: items.slice(0, PAGE), next: null, stopped: cursor !== null, sorted: items.length };
+}
+
 export function List({ api, query }: { api: Api; query: URLSearchParams }) {
   const key = query.toString();
-  const loaded = useLoad(key, api.session, (signal) => readPage(api, query, signal));
+  const loaded = useLoad(key, api.session, (signal) =>
+    (byDetection(query) ? readByDetection : readPage)(api, query, signal));
   const heading = useHeading("List");
   const page = loaded.value;
   useEffect(() => {
@@ -83,10 +106,11 @@ function Filters({ query }: { query: URLSearchParams }) {
       <More query={query} />
       <label class="order">
         <span class="hidden">Order</span>
-        <select value={query.get("order") === "asc" ? "asc" : "desc"} onChange={({ currentTarget }) =>
-          set(changed(query, (next) => currentTarget.value === "asc" ? next.set("order", "asc") : next.delete("order")))}>
+        <select value={query.get("order") ?? "desc"} onChange={({ currentTarget }) =>
+          set(changed(query, (next) => currentTarget.value === "desc" ? next.delete("order") : next.set("order", currentTarget.value)))}>
           <option value="desc">Newest entry first</option>
           <option value="asc">Oldest entry first</option>
+          <option value="detected">Earliest detected first</option>
         </select>
       </label>
       <Active query={query} />
@@ -241,7 +265,7 @@ function Rows({ page, query, loaded }: { page: Page; query: URLSearchParams; loa
 
 /** Return what the row's age says: how long it is open, or how long it took. */
 function age(one: Incident, now: number): [label: string, text: string, since: string] {
-  const since = one.detected_at ?? one.created_at;
+  const since = began(one);
   if (one.status === "closed" && one.closed_at) return ["Took", `took ${duration(minutesBetween(since, one.closed_at))}`, since];
   if (one.status === "dismissed") return ["Age", "dismissed", since];
   return ["Age", duration(minutesBetween(since, now)), since];
@@ -270,6 +294,7 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
       <td role="cell" data-label="Owner">{one.owner_id ? <Text of={one.owner_id} /> : <span class="muted">nobody</span>}</td>
       <td role="cell" data-label="Age" class={over ? "age muted" : "age"}>
         <time dateTime={since} title={`since ${utc(since)}`}>{old}</time>
+        {minutesBetween(since, one.created_at) >= 1440 && <div class="facts">entered {day(one.created_at)}</div>}
       </td>
     </tr>
   );
@@ -314,7 +339,9 @@ function Paging({ page, query }: { page: Page; query: URLSearchParams }) {
       )}
       {page.next && <button type="button" onClick={() => forward(query, page)}>{page.stopped ? "Look further" : "Next"}</button>}
       <span class="muted">
-        {number > 1 ? `Page ${number}, ` : ""}{counted(page.items.length, "incident")}{page.next ? "" : ", no more"}
+        {number > 1 && `Page ${number}, `}{counted(page.items.length, "incident")}
+        {page.sorted ? ` of ${page.sorted}` : page.next ? "" : ", no more"}
+        {page.sorted && page.stopped && " that were found. There are more, so add a filter"}
       </span>
       <span class="muted keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>/</kbd> searches, <kbd>?</kbd> shows all keys</span>
     </nav>

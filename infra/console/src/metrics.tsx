@@ -220,10 +220,13 @@ const DEFINED: [name: keyof Metrics["definitions"], label: string][] = [
 const PLAIN: Record<string, string> = {
   occurred_at: "“Began”", detected_at: "“Detected”", contained_at: "“Contained”", closed_at: "“Closed”", as_of: "now",
   timestamps_missing: "a time is missing", time_to_contain: "time to contain",
+  "Null where n is 0": "“–” where no incident counts", "How many of n are minutes that a caller gave":
+    "How many of the incidents have minutes that a caller gave",
 };
 
-/** Return a definition with the names that this page gives to the fields. */
-const inWords = (definition: string): string => definition.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => PLAIN[name] ?? name);
+/** Return a definition in the words of this page. */
+const inWords = (definition: string): string =>
+  Object.entries(PLAIN).reduce((text, [theirs, ours]) => text.replaceAll(theirs, ours), definition);
 
 function Counted({ of: metrics }: { of: Metrics }) {
   const { definitions, excluded } = metrics;
