@@ -32,8 +32,10 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
 ) -> None:
     missing = "#/incidents/inc_01JDXN00000000009999999999"
     world.incidents = world.incidents[:11]  # one of each kind: axe's time grows with the rows
+    world.incidents[1]["detected_at"] = "2026-01-05T10:00:00.000Z"  # so its row says when it was entered
     with visit(browser, server, width=width, color_scheme=scheme) as here:
         here.open()
+        assert here.width_beyond() <= 0
         found = {"list": here.axe()}
         for label in ("Severity", "More"):
             here.page.locator(".filters").get_by_role("button", name=label).click()
