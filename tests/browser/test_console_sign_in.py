@@ -51,7 +51,6 @@ def test_an_ended_session_signs_in_in_a_window_and_the_page_stays(here: Visit, w
     assert page.get_by_label("Category").input_value() == "half typed"
     assert here.titles()
     assert page.evaluate("document.activeElement.name") == "category", "the focus is where it was"
-    here.reported.clear()  # Chromium reports each 401 as an error
 
 
 def test_a_token_is_renewed_in_silence_when_the_api_refuses_it(here: Visit, world: World) -> None:
@@ -59,7 +58,6 @@ def test_a_token_is_renewed_in_silence_when_the_api_refuses_it(here: Visit, worl
     here.go("#/?order=asc")
     here.until("document.querySelectorAll('.rows tbody tr').length === 50")
     assert sum(line.endswith("/token-issuer/token") for line in world.requests) == 2
-    here.reported.clear()
 
 
 def test_after_a_sign_out_somebody_else_can_sign_in(here: Visit) -> None:
@@ -134,7 +132,6 @@ def test_a_busy_api_is_asked_again_without_anybody(here: Visit, world: World, st
     here.page.wait_for_selector(".state[role=alert]")
     assert "tries again by itself" in here.page.inner_text(".state")
     here.page.wait_for_selector(".rows")
-    here.reported.clear()
 
 
 def test_other_failures_say_what_to_do_and_name_the_request(here: Visit, world: World) -> None:
@@ -145,7 +142,6 @@ def test_other_failures_say_what_to_do_and_name_the_request(here: Visit, world: 
     world.fails_with = 0
     here.page.get_by_role("button", name="Try again").click()
     here.page.wait_for_selector(".rows")
-    here.reported.clear()
 
 
 def test_without_network_the_page_waits_and_goes_on_by_itself(here: Visit) -> None:
@@ -154,7 +150,6 @@ def test_without_network_the_page_waits_and_goes_on_by_itself(here: Visit) -> No
     here.page.wait_for_selector("text=No connection")
     here.context.set_offline(False)
     here.page.wait_for_selector(".rows")
-    here.reported.clear()
 
 
 def test_a_slow_api_shows_that_it_loads_and_a_late_answer_changes_nothing(here: Visit, world: World) -> None:
