@@ -112,7 +112,10 @@ class Visit:
 def visit(
     browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any
 ) -> Iterator[Visit]:
-    """Open a new browser window, without cookies or storage. Its clock stands at the fake API's time."""
+    """Open a new browser window, without cookies or storage. Its clock stands at the fake API's time.
+
+    At the end, the browser must have reported no violation of the policy, and no error.
+    """
     context = browser.new_context(viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", **options)
     context.add_init_script(_NOTE_VIOLATIONS)
     page = context.new_page()
@@ -126,5 +129,6 @@ def visit(
     page.on("dialog", lambda dialog: here.reported.append(f"dialog {dialog.message}"))
     try:
         yield here
+        assert here.violations() == []
     finally:
         context.close()
