@@ -1,4 +1,4 @@
-"""Tests of the words of a search: which texts count as equal."""
+"""Tests that show which texts count as equal in a search for words."""
 
 import pytest
 from incidents.edges import parameters

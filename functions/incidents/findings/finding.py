@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
     @property
     def facts(self) -> intake_policy.Facts:
-        """The facts that the tenant's policy decides from."""
+        """The facts that the tenant's policy uses for its decision."""
         names = tuple(self.names)
         return intake_policy.Facts(self.kind, self.severity, self.source, names, self.by_hand, self.exploited)
 
