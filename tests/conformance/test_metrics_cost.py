@@ -5,12 +5,14 @@ with the incidents of its window, and not with the number of their categories.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import compute_metrics
 import get_incident_metrics
+import pytest
+from incidents.runtime import deadline
 from incidents.storage import stored_form
 
 from tests.support import metric_year, scale, units
@@ -95,6 +97,16 @@ def test_the_cost_of_an_answer_does_not_grow_with_the_number_of_categories(
     )
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a call to the table take ten seconds. DynamoDB Local is slow with 100 000 items of one day."""
+    monkeypatch.setenv("DYNAMODB_READ_SECONDS", "10")
+    deadline.bounds.cache_clear()
+    yield
+    deadline.bounds.cache_clear()
+
+
+@pytest.mark.usefixtures("patience")
 def test_a_flooded_tenant_is_as_before_once_the_flood_is_deleted(
     world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str
 ) -> None:
