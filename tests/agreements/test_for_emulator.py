@@ -13,7 +13,7 @@ from incidents_cli.local.local_stack import Stack
 from tests.support import templates
 
 NESTED = ("Storage", "Identity", "Eventing", "Observability")
-SHARED, DOCUMENTATION = "CreateIncident-Shared", templates.DOCUMENTATION
+SHARED = "CreateIncident-Shared"
 GONE = object()
 OVER_SEVERAL = {
     "ApiThrottles",
@@ -30,7 +30,7 @@ SERVICE = {
     "Resources/Eventing/Properties/Location": "Eventing/for-emulator.yaml",
     "Resources/Observability/Properties/Location": "Observability/for-emulator.yaml",
     **{
-        f"Resources/{name}/Properties/CodeUri": f"{DOCUMENTATION if name == DOCUMENTATION else SHARED}.zip"
+        f"Resources/{name}/Properties/CodeUri": f"{name if name in templates.PUBLIC else SHARED}.zip"
         for name in templates.functions()
     },
 }
@@ -54,8 +54,8 @@ def built(tmp_path: Path) -> Path:
         (tmp_path / name / "template.yaml").write_text(json.dumps(nested))
         service["Resources"][name]["Properties"]["Location"] = f"{name}/template.yaml"
     for name in templates.functions():
-        service["Resources"][name]["Properties"]["CodeUri"] = DOCUMENTATION if name == DOCUMENTATION else SHARED
-    for package in (SHARED, DOCUMENTATION):
+        service["Resources"][name]["Properties"]["CodeUri"] = name if name in templates.PUBLIC else SHARED
+    for package in (SHARED, *templates.PUBLIC):
         (tmp_path / package).mkdir()
         (tmp_path / package / "requirements.txt").touch()
     (tmp_path / "template.yaml").write_text(json.dumps(service))
@@ -149,5 +149,7 @@ def test_a_missing_value_to_change_stops_the_command(built: Path, template: str,
 
 def test_the_local_stack_sets_only_parameters_of_the_template() -> None:
     given = up_down.parameters(Stack(1), sam.host_parameters())
-    assert set(given) == {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
+    console = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
+    others = {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
+    assert set(given) == others | console
     assert set(given) <= set(templates.service()["Parameters"])

@@ -78,8 +78,9 @@ def scopes_of(route: dict[str, Any]) -> list[str]:
     return [one["Fn::If"][1] for one in route["Auth"]["AuthorizationScopes"]]
 
 
-DOCUMENTATION = "GetDocumentation"
-"""The only function that answers without a token. Its code is not in functions/."""
+DOCUMENTATION, CONSOLE = "GetDocumentation", "GetConsole"
+PUBLIC = {DOCUMENTATION: "infra/functions/documentation/", CONSOLE: "infra/functions/console/"}
+"""The only functions that answer without a token, and where their code is. It is not in functions/."""
 
 
 def operations() -> dict[str, dict[str, Any]]:
@@ -87,7 +88,7 @@ def operations() -> dict[str, dict[str, Any]]:
     return {
         name: properties
         for name, properties in functions().items()
-        if any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()) and name != DOCUMENTATION
+        if any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()) and name not in PUBLIC
     }
 
 
