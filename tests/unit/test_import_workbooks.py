@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking, currencies, mapping, suggesting, tables
+from incidents_cli.operate.importing import checking, formats, mapping, suggesting, tables
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
@@ -149,14 +149,14 @@ def test_a_cell_that_is_repeated_very_often_takes_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = in_euros(tmp_path / "a.ods", "2", "-1", "many", "9" * 12)
-    assert sorted(currencies.foreign(broken, "A")) == [(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)]
+    assert sorted(formats.shown(broken, "A")) == [(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)]
 
-    assert len(currencies.foreign(in_euros(tmp_path / "b.ods", "999999999"), "A")) == 16_384
+    assert len(formats.shown(in_euros(tmp_path / "b.ods", "999999999"), "A")) == 16_384
     with pytest.raises(LookupError, match="save the sheet as CSV"):
-        currencies.foreign(in_euros(tmp_path / "c.ods", *["999999999"] * 100), "A")
-    monkeypatch.setattr(currencies, "_PART_BYTES", 100)
+        formats.shown(in_euros(tmp_path / "c.ods", *["999999999"] * 100), "A")
+    monkeypatch.setattr(formats, "_PART_BYTES", 100)
     with pytest.raises(LookupError, match="is too large"):
-        currencies.foreign(broken, "A")
+        formats.shown(broken, "A")
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "ZZZZZZZZ99999999999", "A0", "1", "A99999999999999999999"])

@@ -11,7 +11,7 @@ from incidents.domain import json_text, model
 from incidents.domain.errors import Violation
 
 from . import amounts, cells, ends, moments
-from .mapping import CHOICES, LAST_KNOWN, Mapping, allowed_values, folded
+from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
 DATES = frozenset({
@@ -19,7 +19,15 @@ DATES = frozenset({
     "customer_notified_at", LAST_KNOWN,
 })  # fmt: skip
 
-_NO_DATE = "0001-01-01"  # programs in Go write this date instead of an unknown date
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
+"""A row with cells only in other columns than these stands below the table."""
+_SEVERAL = 3  # columns
+
+
+BELOW = (
+    "is the title of a row without a number, date, status or severity; remove a row that stands below the table, or add "
+    "a status to the row of an incident"
+)
 
 
 class Converted(NamedTuple):
@@ -39,20 +47,25 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     any other field gets the first cell that is not empty. The order is the order of the mapping.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
-    making = _Making(mapping)
+    making = _Making(mapping, _currency(record, mapping))
     body: dict[str, Any] = {}
+    empty = filled = 0  # columns that say something of an incident
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
-            for each in cell if isinstance(cell, list) else [cell]:
-                if not _is_blank(each):
-                    making.take(body, name, target, each)
+            given = [each for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)]
+            for each in given:
+                making.take(body, name, target, each)
+            filled += target in _OF_INCIDENT and bool(given)
+            empty += target in _OF_INCIDENT and not given
             making.before[target] = column
     for column, (name, cell) in record.items():
         if column not in mapping.columns and column not in mapping.leave_out:
             making.rest += [
                 (name, each) for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)
             ]
+    if not filled and empty >= _SEVERAL and "title" in body:
+        making.errors.append(Violation("/title", BELOW))
     last_known = body.pop(LAST_KNOWN, None)
     for target, value in mapping.constants.items():
         body.setdefault(target, value)
@@ -65,11 +78,21 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
         del body["closed_at"]
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
-        making.rest += making.given[warning.pointer[1:]]
+        making.rest += making.given.get(warning.pointer[1:], [])
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
     making.place_rest(body)
     body, repairs = repair(body)
     return Converted(body, tuple(making.errors), tuple(making.warnings), repairs, last_known)
+
+
+def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
+    """Return the currency of a row's amounts: of the row, or else of the mapping. None means US dollars.
+
+    An empty text means that nobody knows the currency.
+    """
+    columns = [column for column, target in mapping.columns.items() if target == CURRENCY and column in record]
+    cells = [as_text(record[column][1]).strip() for column in columns if not _is_blank(record[column][1])]
+    return cells[0] if cells else mapping.currency or ("" if columns else None)
 
 
 def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
@@ -91,8 +114,9 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
 class _Making:
     """The conversion of one record. It collects the errors, the warnings, and the cells that no field takes."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, currency: str | None) -> None:
         self._mapping = mapping
+        self._currency = currency
         self.errors: list[Violation] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
@@ -108,7 +132,10 @@ class _Making:
             self._take_clock(body, name, target, text)
             return
         meaning = self._mapping.meaning(folded(name), target, text)
-        if meaning == "" or (target in DATES and text.startswith(_NO_DATE)):
+        if meaning == "" or target == CURRENCY or (target in DATES and moments.is_no_date(text)):
+            self.rest.append((name, text))
+            return
+        if target == "financial_impact" and self._is_foreign(text):
             self.rest.append((name, text))
             return
         if target in model.LISTS:
@@ -129,6 +156,10 @@ class _Making:
                 if target in DATES:
                     self.given.setdefault(target, []).append((name, text))
                     self._days[target] = (folded(name), text)
+
+    def _is_foreign(self, amount: str) -> bool:
+        """Return whether the row's or the mapping's currency makes an amount no US dollars. The cell itself may not."""
+        return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
@@ -185,7 +216,7 @@ class _Making:
             tags = [f"{name}:{as_text(cell)}" for name, cell in self.rest]
             body["tags"] = list(dict.fromkeys([*body.get("tags", []), *tags]))
             return
-        lines = "\n".join(f"{name}: {as_text(cell)}" for name, cell in self.rest)
+        lines = "\n".join(f"{' '.join(name.split())}: {as_text(cell)}" for name, cell in self.rest)
         body["description"] = f"{body['description']}\n\n{lines}" if body.get("description") else lines
 
 

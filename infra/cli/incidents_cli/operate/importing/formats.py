@@ -1,4 +1,4 @@
-"""Find the cells of a workbook whose number format shows another currency than the US dollar.
+"""Find the numbers of a workbook that a number format shows with a unit, as a percentage or with leading zeros.
 
 The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
 the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
@@ -11,23 +11,41 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from posixpath import join, normpath
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree  # expat limits the expansion of entities, and the caller limits the size
 
 from . import amounts
 
-_QUOTED = re.compile(r'"([^"]*)"|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\\(.)')
+# The parts of a number format: a text in quotes, a character after a backslash, a currency with its locale, a color or a
+# condition, a space or a filling, and any other character.
+_PARTS = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\[[^\[\]]*\]|[_*].|(.)', re.DOTALL)
+_DIGITS = "0#?.,"
+_THOUSANDS = re.compile(r"(?<=[0#?])(,+)(?=\.|\Z)")  # each of these commas divides the shown number by 1000
+_ZEROS = re.compile(r"[#?,]*(0+)")
+_PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
 
 _PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
 _CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
 
-Cells = dict[tuple[int, int], str]
-"""Currencies by row and column. Both begin at 0."""
+class Format(NamedTuple):
+    """How a number is shown: the texts around it, the factor, and the least number of digits."""
+
+    before: str = ""
+    after: str = ""
+    factor: float = 1
+    digits: int = 0
+
+    def text(self, number: float) -> str:
+        return f"{self.before}{number * self.factor:0{self.digits or 1}.15g}{self.after}"
 
 
-def foreign(file: Path, sheet: str) -> Cells:
-    """Return the currencies of a sheet's numbers that are not in US dollars.
+Cells = dict[tuple[int, int], Format]
+"""Formats by row and column. Both begin at 0."""
+
+
+def shown(file: Path, sheet: str) -> Cells:
+    """Return the formats of a sheet's numbers that are more than plain numbers or US dollars.
 
     Raises BadZipFile, LookupError or ParseError if a part of the file is missing or broken.
     """
@@ -37,18 +55,18 @@ def foreign(file: Path, sheet: str) -> Cells:
         of_form = _of_open_document if file.suffix.lower() == ".ods" else _of_office_open
         cells = dict(islice(of_form(packed, sheet), _CELLS + 1))
     if len(cells) > _CELLS:
-        raise LookupError(f"more than {_CELLS:,} cells of the sheet have a currency; save the sheet as CSV UTF-8")
+        raise LookupError(f"more than {_CELLS:,} cells of the sheet have a unit; save the sheet as CSV UTF-8")
     return cells
 
 
-def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
+def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], Format]]:
     if "xl/styles.xml" not in packed.namelist():
         return
     styles = _parsed(packed, "xl/styles.xml")
-    shown = {
-        form.get("numFmtId"): _currency(form.get("formatCode", "")) for form in styles.iterfind("{*}numFmts/{*}numFmt")
+    codes = _PERCENT | {
+        form.get("numFmtId"): form.get("formatCode", "") for form in styles.iterfind("{*}numFmts/{*}numFmt")
     }
-    by_style = [shown.get(style.get("numFmtId")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
+    by_style = [_format(codes.get(style.get("numFmtId"), "")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
     if not any(by_style):
         return
     part = _part_of_sheet(packed, sheet)
@@ -60,9 +78,9 @@ def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple
                 row, column = _count(element.get("r"), row + 2) - 1, -1
             elif event == "start" and name == "c":
                 column = _column(element.get("r")) if element.get("r") else column + 1
-                currency = by_style[_count(element.get("s"), 0)]
-                if currency and element.get("t", "n") == "n":
-                    yield (row, column), currency
+                form = by_style[_count(element.get("s"), 0)]
+                if form and element.get("t", "n") == "n":
+                    yield (row, column), form
             elif event == "end" and name == "row":
                 element.clear()
 
@@ -74,7 +92,7 @@ def _part_of_sheet(packed: zipfile.ZipFile, sheet: str) -> str:
     return normpath(join("xl", wanted)).lstrip("/")
 
 
-def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], str]]:
+def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], Format]]:
     body = _parsed(packed, "content.xml")
     table = {_get(each, "name"): each for each in body.iter() if _name(each) == "table"}[sheet]
     row = 0
@@ -83,17 +101,41 @@ def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tup
         for cell in line:
             times = min(_count(_get(cell, "number-columns-repeated"), 1), _COLUMNS)
             currency = _get(cell, "currency")
-            if currency and currency != "USD":
-                yield from (((row, column + n), currency) for n in range(times))
+            form = Format(after=f" {currency}") if currency and currency != "USD" else None
+            form = Format(after=" %", factor=100) if _get(cell, "value-type") == "percentage" else form
+            if form:
+                yield from (((row, column + n), form) for n in range(times))
             column += times
         row += _count(_get(line, "number-rows-repeated"), 1)
 
 
-def _currency(form: str) -> str | None:
-    """Return the other currency that a number format shows. Only texts in the format count, not its letters."""
-    texts = ["".join(group for group in groups if group) for groups in _QUOTED.findall(form)]
-    bare = _QUOTED.sub(" ", form)
-    return amounts.other_unit(" ".join(texts)) or amounts.other_unit(re.sub(r"[a-zA-Z]", " ", bare))
+def _format(code: str) -> Format | None:
+    """Return what the code of a number format shows more than a plain number or US dollars, or None.
+
+    The code of positive numbers decides. Its letters outside of texts, as in a code of dates, show nothing themselves.
+    """
+    texts, digits, is_percent = ["", ""], "", False
+    for quoted, escaped, currency, plain in _PARTS.findall(code):
+        if plain == ";":
+            break
+        is_percent |= plain == "%"
+        if plain and plain in _DIGITS:
+            digits += plain
+        else:
+            texts[bool(digits)] += quoted or escaped or currency or ("" if plain.isalnum() or plain in "%@" else plain)
+    before, after = texts
+    thousands = len(found[0]) if (found := _THOUSANDS.search(digits)) else 0
+    if unit := amounts.other_unit(before) or amounts.other_unit(after):
+        return Format(after=f" {unit}", factor=1000.0**-thousands)
+    if is_percent:
+        return Format(after=" %", factor=100)
+    if thousands or amounts.is_dollars(f"{before} {after}"):
+        return None
+    zeros = _ZEROS.fullmatch(digits)
+    width = len(zeros[1]) if zeros else 0
+    if width > 1 or (digits and re.search(r"[^\W\d_]", before + after)):
+        return Format(before, after.rstrip(), digits=width)
+    return None
 
 
 def _column(reference: str | None) -> int:
