@@ -226,7 +226,7 @@ GERMAN = (
 def test_a_proposed_mapping_imports_the_file_with_the_second_command(tmp_path: Path) -> None:
     file = tmp_path / "liste.csv"
     file.write_bytes(GERMAN.encode("cp1252"))
-    proposed = CliRunner().invoke(cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin"])
+    proposed = CliRunner().invoke(cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin", "--currency", "USD"])
     assert (proposed.exit_code, proposed.stderr) == (0, "")
     (tmp_path / "map.toml").write_text(proposed.stdout, "utf-8")
 

@@ -14,7 +14,7 @@
 ``convert``   converts the records of another program's export to field values, by a mapping
 ``ends``      decides about the dates of the containment and of the closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
-``suggesting`` proposes a mapping for a file
+``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
 ``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     what the names and the values of other programs' columns mean
 ``moments``   reads dates as other programs write them

@@ -25,10 +25,11 @@ _OTHER_SIGN = re.compile(
 _OTHER_WORDS = frozenset({
     "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
     "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
-    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "thb", "idr", "myr", "php",
-    "vnd", "uah", "rsd", "isk", "sar", "qar", "kwd", "egp", "mad", "ngn", "kes", "clp", "ars", "pen", "twd", "gel",
-    "tusd", "kusd", "musd", "meur", "kchf", "tsd", "tausend", "thousand", "thousands", "mio", "mill", "mln", "million",
-    "millions", "millionen", "mrd", "mia", "milliarden", "billion", "billions", "bn", "milliers", "miles", "millones",
+    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "thb", "idr", "myr",
+    "php", "vnd", "uah", "rsd", "isk", "sar", "qar", "kwd", "egp", "mad", "ngn", "kes", "clp", "ars", "pen", "twd",
+    "gel", "tusd", "kusd", "musd", "meur", "kchf", "tsd", "tausend", "thousand", "thousands", "mio", "mill", "mln",
+    "million", "millions", "millionen", "mrd", "mia", "milliarden", "billion", "billions", "bn", "milliers", "miles",
+    "millones",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _NO_CENTS = re.compile(r"([0-9][.,])[-\u2013\u2014]{1,2}\Z")  # as in 25,-
@@ -80,7 +81,7 @@ def is_dollars(text: str) -> bool:
 
 
 def is_currency(text: str) -> bool:
-    """Return whether a text is only the name or the sign of a currency or of another unit, such as ``EUR`` or ``T€``."""
+    """Return whether a text is only the name or the sign of a currency or a unit, such as ``EUR`` or ``T€``."""
     return len(unit(text) or "") == len(text.strip(" .")) > 0
 
 

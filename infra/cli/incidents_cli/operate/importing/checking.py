@@ -6,8 +6,8 @@ only the service accepts or refuses it.
 """
 
 import json
-from hashlib import sha256
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 from incidents.domain import json_text, model, payloads, texts, timestamps, wire_form

@@ -21,12 +21,14 @@ DATES = frozenset({
 
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
 """A row with cells only in other columns than these stands below the table."""
+_PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
+DASHES = "dashes or spaces of a number replaced by plain ones"
 _SEVERAL = 3  # columns
 
 
 BELOW = (
-    "is the title of a row without a number, date, status or severity; remove a row that stands below the table, or add "
-    "a status to the row of an incident"
+    "is the title of a row without a number, date, status or severity; remove a row that stands below the table, or "
+    "add a status to the row of an incident"
 )
 
 
@@ -82,7 +84,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
     making.place_rest(body)
     body, repairs = repair(body)
-    return Converted(body, tuple(making.errors), tuple(making.warnings), repairs, last_known)
+    return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
 
 
 def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
@@ -118,6 +120,7 @@ class _Making:
         self._mapping = mapping
         self._currency = currency
         self.errors: list[Violation] = []
+        self.repairs: list[str] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
         self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
@@ -191,6 +194,9 @@ class _Making:
                 raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
             return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
+        if target == "incident_number" and (number := as_number(text)) != text.strip():
+            self.repairs.append(DASHES)
+            return number
         if target in CHOICES:
             return self._choice(target, text)
         return cells.value(target, text) if target in cells.TYPED else text.strip()
@@ -218,6 +224,11 @@ class _Making:
             return
         lines = "\n".join(f"{' '.join(name.split())}: {as_text(cell)}" for name, cell in self.rest)
         body["description"] = f"{body['description']}\n\n{lines}" if body.get("description") else lines
+
+
+def as_number(text: str) -> str:
+    """Return an incident number with plain hyphens and spaces. A word processor writes others, and the API none."""
+    return text.translate(_PLAIN).strip()
 
 
 def as_text(cell: Any) -> str:

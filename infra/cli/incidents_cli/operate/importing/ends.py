@@ -25,8 +25,9 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
     """Change a date that has no time and is on the day of an earlier date, and yield a warning for each change.
 
     Such a date would be the beginning of its day, which is before the earlier date, or equal to it if that date has no
-    time either. It becomes the earlier date. The true time of an end is then unknown, so the incident gets the tag of a last known date, and its MTTR stays
-    unset. ``days`` has, for each field without a time, the beginning of the next day.
+    time either. It becomes the earlier date. The true time of an end is then unknown, so the incident gets the tag of a
+    last known date, and its MTTR stays unset. ``days`` has, for each field without a time, the beginning of the next
+    day.
     """
     for field, before in _BEFORE.items():
         last = max((body[other] for other in before if other in body), default="")

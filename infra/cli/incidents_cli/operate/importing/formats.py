@@ -2,7 +2,7 @@
 
 The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
 the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
-(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read.
+(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts hidden rows.
 """
 
 import re
@@ -16,8 +16,8 @@ from xml.etree import ElementTree  # expat limits the expansion of entities, and
 
 from . import amounts
 
-# The parts of a number format: a text in quotes, a character after a backslash, a currency with its locale, a color or a
-# condition, a space or a filling, and any other character.
+# The parts of a number format: a text in quotes, a character after a backslash, a currency with its locale, a color or
+# a condition, a space or a filling, and any other character.
 _PARTS = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\[[^\[\]]*\]|[_*].|(.)', re.DOTALL)
 _DIGITS = "0#?.,"
 _THOUSANDS = re.compile(r"(?<=[0#?])(,+)(?=\.|\Z)")  # each of these commas divides the shown number by 1000
@@ -27,6 +27,7 @@ _PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
 _PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
 _CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
+
 
 class Format(NamedTuple):
     """How a number is shown: the texts around it, the factor, and the least number of digits."""
@@ -57,6 +58,19 @@ def shown(file: Path, sheet: str) -> Cells:
     if len(cells) > _CELLS:
         raise LookupError(f"more than {_CELLS:,} cells of the sheet have a unit; save the sheet as CSV UTF-8")
     return cells
+
+
+def hidden_rows(file: Path, sheet: str) -> int:
+    """Return the number of rows of a sheet that are hidden, as by a filter. Only `.xlsx` and `.xlsm` are read."""
+    if not zipfile.is_zipfile(file) or file.suffix.lower() == ".ods":
+        return 0
+    with zipfile.ZipFile(file) as packed, packed.open(_part_of_sheet(packed, sheet)) as content:
+        hidden = 0
+        for _, element in ElementTree.iterparse(content):  # noqa: S314
+            if _name(element) == "row":
+                hidden += element.get("hidden") in ("1", "true") and len(element) > 0
+                element.clear()
+    return hidden
 
 
 def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], Format]]:

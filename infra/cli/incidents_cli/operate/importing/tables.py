@@ -38,9 +38,9 @@ class Record(NamedTuple):
 
 
 class Book(NamedTuple):
-    """A workbook: the names of its sheets, the name of the read sheet, and the column of this sheet's first cell."""
+    """A workbook: its sheets by name and whether they are hidden, the read sheet, and the column of its first cell."""
 
-    sheets: list[str]
+    sheets: dict[str, bool]
     sheet: str
     column: int
 
@@ -130,22 +130,31 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
 
 
-def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
+def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
     Cells keep their types: an empty cell is an empty text. A number that is shown with a unit, as a percentage or with
-    leading zeros is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
+    leading zeros is a text, such as ``12500 €``, unless ``as_shown`` is false. Raises StepFailed if the file is not a
+    workbook or needs too much memory.
     """
     with _answers(file, sheet) as (known, answers):
-        shown = formats.shown(file, known.sheet)
+        shown = formats.shown(file, known.sheet) if as_shown else {}
         for line, cells in answers:
             yield Record(line, _as_shown(cells, line - 1, known.column, shown) if shown else cells)
 
 
-def sheets(file: Path) -> list[str]:
-    """Return the names of a workbook's sheets. Raises StepFailed as ``read_workbook`` does."""
+def sheets(file: Path) -> dict[str, bool]:
+    """Return the names of a workbook's sheets, and whether they are hidden. Raises StepFailed as ``read_workbook``."""
     with _answers(file, None) as (known, _):
         return known.sheets
+
+
+def hidden_rows(file: Path, sheet: str) -> int:
+    """Return the number of hidden rows of a sheet. Raises StepFailed as ``read_workbook`` does."""
+    try:
+        return formats.hidden_rows(file, sheet)
+    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
+        raise _no_workbook(file, str(error)) from None
 
 
 @contextmanager

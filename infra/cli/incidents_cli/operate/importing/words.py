@@ -119,6 +119,11 @@ def is_undecided(severity: str) -> bool:
     return folded(severity) in _words()["no_severity"]["words"]
 
 
+def is_fault(text: str) -> bool:
+    """Return whether a text is the fault of a spreadsheet, such as ``#WERT!`` or ``########``."""
+    return text.startswith(("#", "Err:")) and (not text.strip("#") or folded(text) in _words()["faults"]["words"])
+
+
 def is_currency(column: str) -> bool:
     """Return whether a column's name means the currency of the amounts in its row."""
     return folded(column).strip(_SIGNS) in _words()["currency"]["words"]
