@@ -12,9 +12,7 @@ from .convert import DATES, as_number
 from .facts import Column
 from .mapping import CURRENCY, OPEN, Mapping, folded
 
-_COUNTS = (
-    "may only count the rows. Then delete this line, because the next export can have the same numbers for other rows"
-)
+COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
 def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
@@ -62,7 +60,11 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         for name in counting:
             reasons[name] = "only counts the rows"
             del mapped[name]
-    reasons |= {name: _COUNTS for name in counting if name in mapped}
+    reasons |= {name: COUNTS for name in counting if name in mapped}
+    levels = [name for name, target in mapped.items() if target == "severity"]
+    urgencies = [name for name in levels if words.rank(name) >= words.rank("urgency")]
+    for name in urgencies if len(urgencies) < len(levels) else ():
+        del mapped[name]  # an urgency is not a severity, but better than none
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -94,6 +96,7 @@ def drop_other_currencies(
     if in_dollars and "financial_impact" in mapped.values():
         mapped |= dict.fromkeys(named, CURRENCY)
         reasons |= dict.fromkeys(named, "only the amounts of rows with US dollars become financial_impact")
+        notes += [f"{quoted(name)} has the currencies, so {reasons[name]}." for name in named]
     if given:
         return [f"currency = {quoted(given)}  # of amounts that show none"]
     marks = settings.get("decimal") or "".join(mark for column in unclear for mark in column.marks)
@@ -102,6 +105,14 @@ def drop_other_currencies(
         return [f'currency = "{OPEN}"  # currency: in which currency is {example}? Pass --currency, such as EUR or USD']
     notes += [f"{quoted(column.name)} shows no currency, so its amounts become US dollars." for column in unclear]
     return []
+
+
+def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Make a description the title if no other column is, and its cells are short enough."""
+    described = next((name for name, target in mapped.items() if target == "description"), None)
+    if described and "title" not in mapped.values() and by_name[described].longest <= model.TITLE_CHARACTERS:
+        mapped[described] = "title"
+        reasons[described] = "the title, because no other column is"
 
 
 def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:

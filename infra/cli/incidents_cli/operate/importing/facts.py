@@ -44,6 +44,7 @@ class Column:
     without_digits: dict[str, None] = field(default_factory=dict)
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
+    longest: int = 0  # characters of a cell
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
@@ -53,6 +54,7 @@ class Column:
         if not text:
             return
         self.filled += 1
+        self.longest = max(self.longest, len(text))
         if text in self.values or len(self.values) <= _VALUES:
             self.values[text] = self.values.get(text, 0) + 1
         if not text.startswith("["):

@@ -145,8 +145,8 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
     if questions := list(_questions(table)):
         raise StepFailed(
             f"The mapping {name} has open questions.", "  " + "\n  ".join(questions),
-            "Answer each one in the file. For zone, date_order and decimal, you may instead pass --zone, --date-order "
-            "and --decimal.",
+            "Answer each one in the file. For zone, date_order, decimal and currency, you may instead pass --zone, "
+            "--date-order, --decimal and --currency.",
         )  # fmt: skip
     wrong: list[str] = []
     columns = {folded(column): target for column, target in _texts(table, "columns", wrong).items()}

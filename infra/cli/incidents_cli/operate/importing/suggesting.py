@@ -80,6 +80,8 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             reasons = choosing.drop_misfits(mapped, by_name)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
             choosing.choose_closing(mapped, by_name, reasons)
+            if not (known.mapping and "title" in known.mapping.constants):
+                choosing.choose_title(mapped, by_name, reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
@@ -172,11 +174,14 @@ def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
 
 
 def _of_cells(by_name: dict[str, Column], mapped: dict[str, str]) -> Iterator[str]:
-    """Yield notes about cells that will make their rows fail."""
+    """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows."""
     for column in (by_name[name] for name, target in mapped.items() if target in DATES):
         if texts := list(column.not_dates | column.faults)[:_SHOWN]:
             listed = ", ".join(map(quoted, texts))
             yield f"{quoted(column.name)} has cells that are not dates, such as {listed}. Their rows will fail."
+    for name, target in mapped.items():
+        if target == "incident_number" and by_name[name].only_counts:
+            yield f"{quoted(name)} {choosing.COUNTS}."
 
 
 def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any]) -> Iterator[str]:
