@@ -338,7 +338,8 @@ def rows(count: int) -> list[list[Cell]]:
 
 
 def test_the_sheet_with_the_most_rows_is_taken(tmp_path: Path) -> None:
-    tasks: list[list[Cell]] = [["Titel", "x"]] + [["t", "y"]] * 9
+    task: list[Cell] = ["t", "y"]
+    tasks: list[list[Cell]] = [["Titel", "x"], *[task] * 9]
     sheets: dict[str, list[list[Cell]]] = {
         "Deckblatt": [["Register"]],
         "2023": [HEAD, *rows(2)],

@@ -19,7 +19,7 @@ _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
 # Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
 _OTHER_SIGN = re.compile(
-    r"(?:(?<![^\W\d_])(?:[tkm]|tsd|mio|mrd|mln)\.?\s?)?[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W\d_])(?!us\$)[a-z]{1,2}\$",
+    r"(?:(?:\A|[\W\d_])(?:[tkm]|tsd|mio|mrd|mln)\.?\s?)?[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W\d_])(?!us\$)[a-z]{1,2}\$",
     re.IGNORECASE,
 )
 _OTHER_WORDS = frozenset({
@@ -33,7 +33,6 @@ _OTHER_WORDS = frozenset({
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _NO_CENTS = re.compile(r"([0-9][.,])[-\u2013\u2014]{1,2}\Z")  # as in 25,-
-_MINUS_LAST = re.compile(r"([0-9.,]*[0-9])-\Z")  # as in 25,00-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
@@ -72,7 +71,7 @@ def other_unit(text: str) -> str | None:
 
 def _digits(text: str) -> str:
     digits = _NO_CENTS.sub(r"\g<1>00", _DOLLARS.sub("", text, count=1).translate(_SPACES))
-    return _MINUS_LAST.sub(r"-\1", digits)
+    return f"-{digits[:-1]}" if digits[:1].isdigit() and digits.endswith("-") else digits
 
 
 def is_dollars(text: str) -> bool:

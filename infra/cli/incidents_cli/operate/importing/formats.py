@@ -20,7 +20,6 @@ from . import amounts
 # a condition, a space or a filling, and any other character.
 _PARTS = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\[[^\[\]]*\]|[_*].|(.)', re.DOTALL)
 _DIGITS = "0#?.,"
-_THOUSANDS = re.compile(r"(?<=[0#?])(,+)(?=\.|\Z)")  # each of these commas divides the shown number by 1000
 _ZEROS = re.compile(r"[#?,]*(0+)")
 _PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
 
@@ -138,7 +137,8 @@ def _format(code: str) -> Format | None:
         else:
             texts[bool(digits)] += quoted or escaped or currency or ("" if plain.isalnum() or plain in "%@" else plain)
     before, after = texts
-    thousands = len(found[0]) if (found := _THOUSANDS.search(digits)) else 0
+    # Each comma after the digits divides the shown number by 1000.
+    thousands = sum(len(part) - len(part.rstrip(",")) for part in digits.split("."))
     if unit := amounts.other_unit(before) or amounts.other_unit(after):
         return Format(after=f" {unit}", factor=1000.0**-thousands)
     if is_percent:

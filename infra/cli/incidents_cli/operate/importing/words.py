@@ -14,8 +14,7 @@ _HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
 _CHARACTERS = 200  # a longer text is not the name of a column
 _SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a footnote
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
-_LAST_PART = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\Z")
-_IN_UNIT = re.compile(r"[\s,]*(?:(?<=\s)(?:in|en)\s)?\s*[(\[]?\s*(?:in\s)?\s*\Z")
+_LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
 )
@@ -75,7 +74,8 @@ def _forms(name: str) -> Iterator[str]:
         yield (bare := bare[: last.start()].strip(_SIGNS))
     yield (bare := _GENDER.sub("", bare))
     if (unit := amounts.unit(bare)) and (at := bare.rfind(unit)) > 0 and not bare[at + len(unit) :].strip(" .)]"):
-        yield (bare := _IN_UNIT.sub("", bare[:at]))
+        bare = bare[:at].rstrip(" ([,")
+        yield (bare := bare[:-3].rstrip(" ([,") if bare.endswith((" in", "(in", "[in", " en")) else bare)
     first, _, others = bare.replace("-", " ").partition(" ")
     if first in _words()["marks"]["prefixes"]:
         yield others
