@@ -86,7 +86,7 @@ def is_currency(text: str) -> bool:
 
 def unit(text: str) -> str | None:
     """Return the part of a text that shows a unit: US dollars or another one."""
-    return other_unit(text) or ((found := _DOLLARS.search(text)) and found[0]) or None
+    return other_unit(text) or ((dollars := _DOLLARS.search(text)) and dollars[0]) or None
 
 
 def readings(text: str) -> dict[Mark, str]:

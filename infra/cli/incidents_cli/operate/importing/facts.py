@@ -40,7 +40,7 @@ class Column:
     faults: dict[str, None] = field(default_factory=dict)  # of the spreadsheet, such as ``#WERT!``
     unit: str | None = None  # another unit than US dollars
     shows_dollars: bool = False
-    counted: int = 0  # cells with the number of their row in the table, which begins at 1
+    in_sequence: int = 0  # cells with the number of their row in the table, which begins at 1
     without_digits: dict[str, None] = field(default_factory=dict)
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
@@ -61,7 +61,7 @@ class Column:
             self.has_comma |= "," in text
             self.has_semicolon |= ";" in text
             self.has_line_end |= "\n" in text
-        self.counted += text == str(self.filled)
+        self.in_sequence += text == str(self.filled)
         if words.is_fault(text):
             if len(self.faults) < _WORDS:
                 self.faults[text] = None
@@ -90,7 +90,7 @@ class Column:
     @property
     def only_counts(self) -> bool:
         """Whether the cells are only the numbers of the rows: 1, 2, 3 and so on."""
-        return self.counted >= max(_COUNTED, self.filled - 1)
+        return self.in_sequence >= max(_COUNTED, self.filled - 1)
 
     @property
     def is_currency(self) -> bool:
