@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
-from incidents_cli.operate.importing import mapping, suggesting, words
+from incidents_cli.operate.importing import mapping, words
 from incidents_cli.operate.importing.rows import Row, read
 from incidents_cli.operate.importing.suggesting import Proposal
 from typer.testing import CliRunner
 
 from tests.support import workbooks
+from tests.support.proposals import of
 from tests.support.workbooks import Cell, Shown
 
 HEAD: list[Cell] = ["Aktenzeichen", "Titel", "Status", "Erkannt am", "Schweregrad", "Geschlossen am"]
@@ -19,10 +20,6 @@ BODY: list[list[Cell]] = [
     ["V-1", "A", "offen", date(2024, 3, 4), "hoch", None],
     ["V-2", "B", "neu", None, "gering", None],
 ]
-
-
-def of(file: Path, given: str | None = None, **answers: str) -> Proposal:
-    return suggesting.suggest(file, {"zone": "UTC"} | answers, given)
 
 
 def imported(file: Path, proposal: Proposal) -> list[Row]:

@@ -1,20 +1,18 @@
 """Tests of cells that an import once took for something else without a word: amounts, dates, numbers, sheets, rows."""
 
-import zipfile
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from incidents.domain.errors import InvalidIncident
 from incidents_cli.main import cli
-from incidents_cli.operate.importing import amounts, checking, formats, mapping, moments, suggesting, words
+from incidents_cli.operate.importing import amounts, checking, formats, mapping, moments, words
 from incidents_cli.operate.importing.rows import Row, read
-from incidents_cli.operate.importing.suggesting import Proposal
 from typer.testing import CliRunner
 
 from tests.support import workbooks
-from tests.support.workbooks import Cell, Shown
+from tests.support.proposals import imported, of
+from tests.support.workbooks import Shown
 
 NOW = "2026-11-23T09:00:00.000Z"
 FIELDS = {"Titel": "title", "Status": "status", "Schweregrad": "severity", "Eingetreten": "occurred_at",
@@ -26,18 +24,6 @@ def written(folder: Path, text: str) -> Path:
     file = folder / "list.csv"
     file.write_text(text, "utf-8")
     return file
-
-
-def of(file: Path, **answers: str) -> Proposal:
-    return suggesting.suggest(file, {"zone": "UTC"} | answers)
-
-
-def imported(file: Path, **answers: str) -> list[Row]:
-    proposal = of(file, **answers)
-    assert proposal.questions == []
-    map_file = file.with_suffix(".toml")
-    map_file.write_text(proposal.toml, "utf-8")
-    return list(read(file, mapping.load(str(map_file))))
 
 
 def row_of(folder: Path, head: str, cells: str, **settings: Any) -> Row:
@@ -328,61 +314,7 @@ def test_a_line_end_in_a_column_s_name_does_not_stand_in_the_description(tmp_pat
     assert row.body["description"] == "Anzahl Betroffene: 7"
 
 
-# --- sheets and rows
-
-HEAD: list[Cell] = ["Nr*", "Titel*", "Status*", "Erkannt am*", "Schweregrad*"]
-
-
-def rows(count: int) -> list[list[Cell]]:
-    return [[f"V-{n}", f"A{n}", "offen", date(2024, 3, 4), "hoch"] for n in range(count)]
-
-
-def test_the_sheet_with_the_most_rows_is_taken(tmp_path: Path) -> None:
-    task: list[Cell] = ["t", "y"]
-    tasks: list[list[Cell]] = [["Titel", "x"], *[task] * 9]
-    sheets: dict[str, list[list[Cell]]] = {
-        "Deckblatt": [["Register"]],
-        "2023": [HEAD, *rows(2)],
-        "2024": [HEAD, *rows(4)],
-        "Aufgaben": tasks,
-    }
-    file = workbooks.write(tmp_path / "list.xlsx", sheets)
-    assert len(imported(file)) == 4
-    assert any('"2023" (2 rows), "Aufgaben" (9 rows)' in note for note in of(file).notes)
-
-
-def changed(file: Path, part: str, old: str, new: str) -> Path:
-    """Return a copy of a workbook in which one part is changed."""
-    made = file.with_name("changed.xlsx")
-    with zipfile.ZipFile(file) as packed, zipfile.ZipFile(made, "w") as copy:
-        for name in packed.namelist():
-            text = packed.read(name).decode()
-            assert name != part or old in text
-            copy.writestr(name, text.replace(old, new, 1) if name == part else text)
-    return made
-
-
-def test_a_hidden_sheet_is_not_taken_and_hidden_rows_are_told(tmp_path: Path) -> None:
-    file = workbooks.write(tmp_path / "list.xlsx", {"Archiv": [HEAD, *rows(4)], "2024": [HEAD, *rows(2)]})
-    hidden = changed(file, "xl/workbook.xml", '<sheet name="Archiv"', '<sheet state="hidden" name="Archiv"')
-    assert len(imported(hidden)) == 2
-    assert any('"Archiv" (4 rows, hidden)' in note for note in of(hidden).notes)
-    assert not any("hidden rows" in note for note in of(hidden).notes)
-    filtered = changed(file, "xl/worksheets/sheet1.xml", "</row><row>", '</row><row hidden="1">')
-    assert "The sheet has 1 hidden rows. They are imported, too." in of(filtered).notes
-
-
-def test_a_text_of_merged_cells_is_in_each_of_their_rows(tmp_path: Path) -> None:
-    table: list[list[Cell]] = [["Titel", "Schweregrad", "Erkannt am", "Schaden"],
-                               ["A", "hoch", datetime(2024, 3, 4, 9, 15), 5], ["B", None, None, None],  # noqa: DTZ001
-                               [None, None, None, None], ["C", "gering", None, None]]  # fmt: skip
-    file = workbooks.write(tmp_path / "list.xlsx", {"S": table})
-    ranges = "".join(f'<mergeCell ref="{column}2:{column}4"/>' for column in "BCD")
-    merged = changed(file, "xl/worksheets/sheet1.xml", "</sheetData>", f"</sheetData><mergeCells>{ranges}</mergeCells>")
-    first, second, third = imported(merged)
-    assert (first.body["severity"], second.body["severity"], third.body["severity"]) == ("high", "high", "low")
-    assert second.body["detected_at"] == "2024-03-04T09:15:00.000Z"
-    assert (first.body["financial_impact"], second.body.get("financial_impact")) == (5, None)
+# --- rows below the table
 
 
 @pytest.mark.parametrize("text", ["Ergebnis", "Anzahl Vorfälle", "Mittelwert", "Stand 15.11.2024", "geprüft: Weiß",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...console import StepFailed
-from . import amounts, moments, tables, words
+from . import amounts, formats, moments, tables, words
 from .convert import as_text
 from .moments import Order
 
@@ -119,7 +119,7 @@ class File:
     header_row: int | None = None
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # each with its number of rows, if known
-    hidden_rows: int = 0
+    unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
 
 def read(file: Path, settings: Table[str, Any]) -> File:
@@ -170,7 +170,7 @@ def _opened(file: Path, settings: Table[str, Any]) -> tuple[File, Iterator[table
         ]
         return File(
             None, None, [], sheet=sheet if "sheet" in settings or sheet != first else None, other_sheets=tuple(others),
-            hidden_rows=tables.hidden_rows(file, sheet),
+            unseen=tables.unseen(file, sheet),
         ), tables.read_workbook(file, sheet)  # fmt: skip
     encoding = settings.get("encoding") or tables.encoding(file)
     separator = settings.get("separator") or tables.separator(file, encoding)
@@ -179,24 +179,31 @@ def _opened(file: Path, settings: Table[str, Any]) -> tuple[File, Iterator[table
 
 
 class _Sheet(NamedTuple):
-    """A sheet of a workbook: the fields that the names of its columns mean, and the number of rows below them."""
+    """A sheet of a workbook: the fields that the names of its columns mean, and the number of rows below them.
+
+    A sheet that is too large to be read has no known number of rows.
+    """
 
     name: str
     is_hidden: bool
     fields: frozenset[str]
-    rows: int
+    rows: int | None
 
     def __str__(self) -> str:
-        return f'"{self.name}" ({self.rows} rows{", hidden" if self.is_hidden else ""})'
+        rows = "too large" if self.rows is None else f"{self.rows} rows"
+        return f'"{self.name}" ({rows}{", hidden" if self.is_hidden else ""})'
 
 
 def _look_at(file: Path, name: str, is_hidden: bool) -> _Sheet:
     filled = (record for record in tables.read_workbook(file, name, as_shown=False) if _is_filled(record))
-    first = list(islice(filled, _FIRST))
-    at = _header(first)
-    names = map(as_text, first[at].cells if first else ())
-    fields = frozenset(field for name in names if (field := words.meaning(name)))
-    return _Sheet(name, is_hidden, fields, max(0, len(first) - at - 1) + sum(1 for _ in filled))
+    try:
+        first = list(islice(filled, _FIRST))
+        at = _header(first)
+        names = map(as_text, first[at].cells if first else ())
+        fields = frozenset(field for name in names if (field := words.meaning(name)))
+        return _Sheet(name, is_hidden, fields, max(0, len(first) - at - 1) + sum(1 for _ in filled))
+    except StepFailed:
+        return _Sheet(name, is_hidden, frozenset(), None)
 
 
 def _with_incidents(sheets: list[_Sheet]) -> str:
@@ -208,7 +215,7 @@ def _with_incidents(sheets: list[_Sheet]) -> str:
     shown = [sheet for sheet in sheets if not sheet.is_hidden] or sheets
     titled = [sheet for sheet in shown if "title" in sheet.fields] or shown
     most = max(len(sheet.fields) for sheet in titled)
-    return max((sheet for sheet in titled if 2 * len(sheet.fields) >= most), key=lambda sheet: sheet.rows).name
+    return max((sheet for sheet in titled if 2 * len(sheet.fields) >= most), key=lambda sheet: sheet.rows or 0).name
 
 
 def _header(first: list[tables.Record]) -> int:

@@ -2,7 +2,8 @@
 
 The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
 the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
-(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts hidden rows.
+(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts what
+the library does not say.
 """
 
 import re
@@ -59,17 +60,31 @@ def shown(file: Path, sheet: str) -> Cells:
     return cells
 
 
-def hidden_rows(file: Path, sheet: str) -> int:
-    """Return the number of rows of a sheet that are hidden, as by a filter. Only `.xlsx` and `.xlsm` are read."""
+class Unseen(NamedTuple):
+    """What the library does not say of a sheet: hidden rows, cells with an error, and formulas without their value."""
+
+    hidden_rows: int = 0
+    errors: int = 0
+    formulas: int = 0
+
+
+def unseen(file: Path, sheet: str) -> Unseen:
+    """Return what the library does not say of a sheet. Only `.xlsx` and `.xlsm` are read.
+
+    Raises BadZipFile, LookupError or ParseError if a part of the file is missing or broken.
+    """
     if not zipfile.is_zipfile(file) or file.suffix.lower() == ".ods":
-        return 0
+        return Unseen()
+    hidden = errors = formulas = 0
     with zipfile.ZipFile(file) as packed, packed.open(_part_of_sheet(packed, sheet)) as content:
-        hidden = 0
         for _, element in ElementTree.iterparse(content):  # noqa: S314
-            if _name(element) == "row":
+            if _name(element) == "c":
+                errors += element.get("t") == "e"
+                formulas += element.find("{*}f") is not None and element.find("{*}v") is None
+            elif _name(element) == "row":
                 hidden += element.get("hidden") in ("1", "true") and len(element) > 0
                 element.clear()
-    return hidden
+    return Unseen(hidden, errors, formulas)
 
 
 def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple[int, int], Format]]:

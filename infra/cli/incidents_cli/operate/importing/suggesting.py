@@ -125,8 +125,13 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     if of_file.header_row:
         yield f"header_row = {of_file.header_row}  # the row that names the columns"
         notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
-    if of_file.hidden_rows:
-        notes.append(f"The sheet has {of_file.hidden_rows} hidden rows. They are imported, too.")
+    hidden_rows, errors, formulas = of_file.unseen
+    if hidden_rows:
+        notes.append(f"Hidden rows of the sheet: {hidden_rows}. They are imported, too.")
+    if errors or formulas:
+        notes.append(
+            f"Cells with an error or with a formula without its value: {errors + formulas}. They are read as empty."
+        )
 
 
 def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[str, Any]) -> Iterator[str]:

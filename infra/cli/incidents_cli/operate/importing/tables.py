@@ -149,12 +149,12 @@ def sheets(file: Path) -> dict[str, bool]:
         return known.sheets
 
 
-def hidden_rows(file: Path, sheet: str) -> int:
-    """Return the number of hidden rows of a sheet. Raises StepFailed as ``read_workbook`` does."""
+def unseen(file: Path, sheet: str) -> formats.Unseen:
+    """Return the hidden rows and the cells without a value of a sheet, or nothing if the file does not say it."""
     try:
-        return formats.hidden_rows(file, sheet)
-    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
-        raise _no_workbook(file, str(error)) from None
+        return formats.unseen(file, sheet)
+    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError):
+        return formats.Unseen()
 
 
 @contextmanager

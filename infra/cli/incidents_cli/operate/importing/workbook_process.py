@@ -55,15 +55,16 @@ def _watch(limit: int) -> None:
 
 
 def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
-    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     with CalamineWorkbook.from_path(file) as book:
-        if sheet is not None and sheet not in book.sheet_names:
-            yield "no sheet", book.sheet_names
+        tables = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]  # others are charts
+        hidden = {each.name: each.visible != SheetVisibleEnum.Visible for each in tables}
+        if sheet is not None and sheet not in hidden:
+            yield "no sheet", list(hidden)
             return
-        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        data = book.get_sheet_by_name(sheet or next(iter(hidden)))
         row, column = data.start or (0, 0)
-        hidden = {each.name: each.visible != SheetVisibleEnum.Visible for each in book.sheets_metadata}
         yield "sheet", (hidden, data.name, column)
         lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
         rows = _filled(lines, data.merged_cell_ranges or [], column)
@@ -91,7 +92,7 @@ def _filled(
             elif any(cells):
                 cells[place] = value
         for place, bottom in begins.get(line - 1, ()):
-            if not isinstance(cells[place], int | float) and cells[place] != "":
+            if 0 <= place < len(cells) and cells[place] != "" and not isinstance(cells[place], int | float):
                 values[place] = bottom, cells[place]
         yield line, cells
 
