@@ -131,10 +131,10 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     - An unknown finding creates an incident (``created``).
     - An event that is not newer than the finding's newest accepted event changes nothing (``known``). There is one
       exception: another report of the same problem, with different alert ids, is attached while the incident is open.
-    - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If some do
-      not fit, the outcome is ``attached_in_part``. The severity rises only if the event's severity is above the
-      severity of all earlier events and above the incident's current severity, which an analyst may have set. An event
-      that a person sent by hand also adds its tags.
+    - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If the
+      incident cannot take all of them, the outcome is ``attached_in_part``. The severity rises only if the event's
+      severity is above the severity of all earlier events and above the incident's current severity, which an analyst
+      may have set. An event that a person sent by hand also adds its tags.
     - If the incident was closed or deleted, a later event is a recurrence. The recurrence creates a new incident, with
       the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
     - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
@@ -298,7 +298,7 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
     except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting)
-        except IncidentTooLarge:  # even the new severity does not fit; a later event may raise the severity
+        except IncidentTooLarge:  # even with the new severity alone; a later event may raise the severity
             incidents.write(incidents.sighting_write(finding.key, known.before, newest))
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from incidents_cli.console import StepFailed
 from incidents_cli.local import for_emulator, sam, up_down
 from incidents_cli.local.local_stack import Stack
@@ -75,8 +74,8 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def changes(folder: Path) -> dict[str, Any]:
     """Return, by path, the values that differ between the emulator's template and the built template."""
-    before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))
-    after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))
+    before = dict(values(templates.read(folder / "template.yaml")))
+    after = dict(values(templates.read(folder / for_emulator.FILE)))
     assert set(after) <= set(before), "the emulator's template must add nothing"
     return {path: after.get(path, GONE) for path, value in before.items() if after.get(path, GONE) != value}
 
@@ -110,7 +109,7 @@ def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: 
     found = changes(built / "Observability")
     assert {path.split("/")[1] for path in found} == OVER_SEVERAL
     assert set(found.values()) == {GONE}
-    kept = yaml.safe_load((built / "Observability" / for_emulator.FILE).read_text())
+    kept = templates.read(built / "Observability" / for_emulator.FILE)
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 

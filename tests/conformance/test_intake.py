@@ -395,7 +395,7 @@ def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     take(guardduty(severity=5.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
-    for size in range(32_000, 0, -50):  # stops at the largest size that still fits
+    for size in range(32_000, 0, -50):  # stops at the largest size that the incident can take
         if update(patch_event(incidents()[0]["id"], {"root_cause": "r" * size}), Context)["statusCode"] == 200:
             break
 

@@ -18,13 +18,15 @@ ONE = FULL | {"id": "inc_1", "incident_number": "IR-1", "title": "a\u202eb", "ve
 class Answers(httpx2.BaseTransport):
     """A transport that answers with two pages of updates and then, after a pause, with an error."""
 
+    error = 401
+
     def __init__(self) -> None:
         self.queries: list[dict[str, str]] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.queries.append(dict(request.url.params))
         if len(self.queries) == 3:
-            return httpx2.Response(410, json={"title": "Cursor gone", "detail": "Start again."})
+            return httpx2.Response(self.error, json={"title": "No", "detail": "Start again."})
         items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
         page = {"items": items, "next_cursor": f"cursor-{len(self.queries)}", "caught_up": len(self.queries) == 2}
         exact = json.dumps(page).replace('"financial_impact": 0', '"financial_impact": 999999999999999.1234')
@@ -69,3 +71,17 @@ def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> N
 def test_a_moment_and_a_cursor_contradict_each_other(answers: Answers) -> None:
     assert run("--cursor", "x", "--since", "2026-11-23T00:00:00Z").exit_code == 2
     assert answers.queries == []
+
+
+@pytest.mark.parametrize(("status", "advice"), [(400, "--cursor"), (410, "Start again without a cursor")])
+def test_a_cursor_that_the_api_refuses_is_not_recommended(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, status: int, advice: str
+) -> None:
+    monkeypatch.setattr(answers, "error", status)
+
+    printed = run()
+
+    assert len(answers.queries) == 3
+    assert "To go on later" not in printed.stderr
+    assert isinstance(printed.exception, StepFailed)
+    assert advice in printed.exception.advice

@@ -83,7 +83,7 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
 
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request without a key on when its body is complete. Send an API's answer when the answer is complete.
+        """Pass on a request without a key when its body is complete. Send an API's answer when the answer is complete.
 
         So neither a slow sender nor a slow reader occupies one of the calls that may run. A request is dropped if its
         client goes before the body is complete, or while the request waits.

@@ -40,7 +40,7 @@ _KNOWN = {
     "rest", "leave_out", "constants", "columns", "values",
 }  # fmt: skip
 
-_DEPTH = 8  # twice the depth of a right mapping with JSON in its constants
+_DEPTH = 8  # twice the depth of the deepest valid mapping, which has JSON in its constants
 
 
 def folded(name: str) -> str:

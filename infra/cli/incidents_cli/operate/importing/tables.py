@@ -1,6 +1,6 @@
 """Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
 
-Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process of bounded memory.
+Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process with limited memory.
 """
 
 import codecs
