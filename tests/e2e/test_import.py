@@ -192,7 +192,7 @@ def test_a_mapped_import_that_is_killed_ten_times_creates_each_incident_once(sta
         closed = "" if n % 10 == 0 else "05.03.2024 18:40"
         lines.append(f"Gerät {n};Geschlossen;04.03.2024 09:15;{closed};1.250,50;nb-{n}, nb-x")
     file.write_bytes("\r\n".join(lines).encode("cp1252"))
-    proposed = stack.run("import", str(file), "--suggest", "--zone", "Europe/Berlin")
+    proposed = stack.run("import", str(file), "--suggest", "--zone", "Europe/Berlin", "--currency", "USD")
     assert proposed.returncode == 0, proposed.stderr
     mapping.write_text(proposed.stdout, "utf-8")
     caller = stack.caller(stack.token("import-mapped"))

@@ -1,15 +1,16 @@
 """Tests of the import of workbooks: cells keep their types, and the sheet can be chosen."""
 
 import zipfile
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking, currencies, mapping, suggesting, tables
+from incidents_cli.operate.importing import checking, formats, mapping, suggesting, tables
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
+from tests.support.proposals import imported, of
 from tests.support.workbooks import Cell
 
 NOW = "2026-11-23T09:00:00.000Z"
@@ -149,14 +150,14 @@ def test_a_cell_that_is_repeated_very_often_takes_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = in_euros(tmp_path / "a.ods", "2", "-1", "many", "9" * 12)
-    assert sorted(currencies.foreign(broken, "A")) == [(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)]
+    assert sorted(formats.shown(broken, "A")) == [(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)]
 
-    assert len(currencies.foreign(in_euros(tmp_path / "b.ods", "999999999"), "A")) == 16_384
+    assert len(formats.shown(in_euros(tmp_path / "b.ods", "999999999"), "A")) == 16_384
     with pytest.raises(LookupError, match="save the sheet as CSV"):
-        currencies.foreign(in_euros(tmp_path / "c.ods", *["999999999"] * 100), "A")
-    monkeypatch.setattr(currencies, "_PART_BYTES", 100)
+        formats.shown(in_euros(tmp_path / "c.ods", *["999999999"] * 100), "A")
+    monkeypatch.setattr(formats, "_PART_BYTES", 100)
     with pytest.raises(LookupError, match="is too large"):
-        currencies.foreign(broken, "A")
+        formats.shown(broken, "A")
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "ZZZZZZZZ99999999999", "A0", "1", "A99999999999999999999"])
@@ -173,3 +174,93 @@ def test_the_rest_of_a_sheet_is_not_read_if_nobody_asks_for_it(tmp_path: Path) -
     records = tables.read_workbook(file, None)
     assert next(records) == (1, ["title"])
     records.close()  # type: ignore[attr-defined]
+
+
+# --- what a proposal says of a workbook
+
+HEAD: list[Cell] = ["Nr*", "Titel*", "Status*", "Erkannt am*", "Schweregrad*"]
+
+
+def rows(count: int) -> list[list[Cell]]:
+    return [[f"V-{n}", f"A{n}", "offen", date(2024, 3, 4), "hoch"] for n in range(count)]
+
+
+def test_the_sheet_with_the_most_rows_is_taken(tmp_path: Path) -> None:
+    task: list[Cell] = ["t", "y"]
+    tasks: list[list[Cell]] = [["Titel", "x"], *[task] * 9]
+    sheets: dict[str, list[list[Cell]]] = {
+        "Deckblatt": [["Register"]],
+        "2023": [HEAD, *rows(2)],
+        "2024": [HEAD, *rows(4)],
+        "Aufgaben": tasks,
+    }
+    file = workbooks.write(tmp_path / "list.xlsx", sheets)
+    assert len(imported(file)) == 4
+    assert any('"2023" (2 rows), "Aufgaben" (9 rows)' in note for note in of(file).notes)
+
+
+def changed(file: Path, part: str, old: str, new: str) -> Path:
+    """Return a copy of a workbook in which one part is changed."""
+    made = file.with_name("changed.xlsx")
+    with zipfile.ZipFile(file) as packed, zipfile.ZipFile(made, "w") as copy:
+        for name in packed.namelist():
+            text = packed.read(name).decode()
+            assert name != part or old in text
+            copy.writestr(name, text.replace(old, new, 1) if name == part else text)
+    return made
+
+
+def test_a_hidden_sheet_is_not_taken_and_hidden_rows_are_told(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"Archiv": [HEAD, *rows(4)], "2024": [HEAD, *rows(2)]})
+    hidden = changed(file, "xl/workbook.xml", '<sheet name="Archiv"', '<sheet state="hidden" name="Archiv"')
+    assert len(imported(hidden)) == 2
+    assert any('"Archiv" (4 rows, hidden)' in note for note in of(hidden).notes)
+    assert not any("Hidden rows" in note for note in of(hidden).notes)
+    filtered = changed(file, "xl/worksheets/sheet1.xml", "</row><row>", '</row><row hidden="1">')
+    assert "Hidden rows of the sheet: 1. They are imported, too." in of(filtered).notes
+
+
+@pytest.mark.parametrize(
+    "cell", ['<c t="e"><v>#VALUE!</v></c>', "<c><f>A1</f></c>", '<c t="e"><f>1/0</f><v>#N/A</v></c>']
+)
+def test_a_cell_of_a_workbook_that_has_no_value_is_told(tmp_path: Path, cell: str) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": [HEAD, *rows(2)]})
+    assert not any("as empty" in note for note in of(file).notes)
+    faulty = changed(file, "xl/worksheets/sheet1.xml", "</row><row>", f"{cell}</row><row>")
+    assert "Cells with an error or with a formula without its value: 1. They are read as empty." in of(faulty).notes
+
+
+def test_a_sheet_of_a_chart_is_no_sheet(tmp_path: Path) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"Chart": [], "S": [HEAD, *rows(2)]})
+    chart = changed(
+        file,
+        "xl/_rels/workbook.xml.rels",
+        '/worksheet" Target="worksheets/sheet1',
+        '/chartsheet" Target="worksheets/sheet1',
+    )
+    assert tables.sheets(chart) == {"S": False}
+    assert len(imported(chart)) == 2
+    assert len(list(tables.read_workbook(chart, None))) == 3
+
+
+def test_a_sheet_that_is_too_large_does_not_stop_the_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": [HEAD, *rows(2)], "Wide": [["x"]]})
+    wide = changed(
+        file, "xl/worksheets/sheet2.xml", "</row>", '</row><row r="1048576"><c r="T1048576"><v>1</v></c></row>'
+    )
+    monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 128 * 1024**2)
+    assert len(imported(wide)) == 2
+    assert any('"Wide" (too large)' in note for note in of(wide).notes)
+
+
+def test_a_text_of_merged_cells_is_in_each_of_their_rows(tmp_path: Path) -> None:
+    table: list[list[Cell]] = [["Titel", "Schweregrad", "Erkannt am", "Schaden"],
+                               ["A", "hoch", datetime(2024, 3, 4, 9, 15), 5], ["B", None, None, None],  # noqa: DTZ001
+                               [None, None, None, None], ["C", "gering", None, None]]  # fmt: skip
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": table})
+    ranges = "".join(f'<mergeCell ref="{column}2:{column}4"/>' for column in "BCDZ")
+    merged = changed(file, "xl/worksheets/sheet1.xml", "</sheetData>", f"</sheetData><mergeCells>{ranges}</mergeCells>")
+    first, second, third = imported(merged)
+    assert (first.body["severity"], second.body["severity"], third.body["severity"]) == ("high", "high", "low")
+    assert second.body["detected_at"] == "2024-03-04T09:15:00.000Z"
+    assert (first.body["financial_impact"], second.body.get("financial_impact")) == (5, None)

@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple, cast
 from xml.etree import ElementTree
 
 from ...console import StepFailed
-from . import currencies, workbook_process
+from . import formats, workbook_process
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
 WORKBOOK_BYTES = 1024**3  # unpacked
@@ -38,9 +38,9 @@ class Record(NamedTuple):
 
 
 class Book(NamedTuple):
-    """A workbook: the names of its sheets, the name of the read sheet, and the column of this sheet's first cell."""
+    """A workbook: its sheets by name and whether they are hidden, the read sheet, and the column of its first cell."""
 
-    sheets: list[str]
+    sheets: dict[str, bool]
     sheet: str
     column: int
 
@@ -130,22 +130,31 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
 
 
-def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
+def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
-    is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
+    Cells keep their types: an empty cell is an empty text. A number that is shown with a unit, as a percentage or with
+    leading zeros is a text, such as ``12500 €``, unless ``as_shown`` is false. Raises StepFailed if the file is not a
+    workbook or needs too much memory.
     """
     with _answers(file, sheet) as (known, answers):
-        in_currency = currencies.foreign(file, known.sheet)
+        shown = formats.shown(file, known.sheet) if as_shown else {}
         for line, cells in answers:
-            yield Record(line, _with_currency(cells, line - 1, known.column, in_currency) if in_currency else cells)
+            yield Record(line, _as_shown(cells, line - 1, known.column, shown) if shown else cells)
 
 
-def sheets(file: Path) -> list[str]:
-    """Return the names of a workbook's sheets. Raises StepFailed as ``read_workbook`` does."""
+def sheets(file: Path) -> dict[str, bool]:
+    """Return the names of a workbook's sheets, and whether they are hidden. Raises StepFailed as ``read_workbook``."""
     with _answers(file, None) as (known, _):
         return known.sheets
+
+
+def unseen(file: Path, sheet: str) -> formats.Unseen:
+    """Return the hidden rows and the cells without a value of a sheet, or nothing if the file does not say it."""
+    try:
+        return formats.unseen(file, sheet)
+    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError):
+        return formats.Unseen()
 
 
 @contextmanager
@@ -212,14 +221,12 @@ def names(header: Iterable[str]) -> list[str]:
     return [name.strip() or f"column {n}" for n, name in enumerate(header, start=1)]
 
 
-def _with_currency(record: list[Any], row: int, start: int, in_currency: currencies.Cells) -> list[Any]:
-    """Return a record in which a number that is shown in another currency than US dollars is a text with this currency.
+def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> list[Any]:
+    """Return a record in which a number that is more than a plain number is the text that the workbook shows.
 
     ``start`` is the column of the record's first cell.
     """
     return [
-        f"{cell:.15g} {currency}"
-        if (currency := in_currency.get((row, start + n))) and isinstance(cell, int | float)
-        else cell
+        form.text(cell) if (form := shown.get((row, start + n))) and isinstance(cell, int | float) else cell
         for n, cell in enumerate(record)
     ]

@@ -7,7 +7,7 @@ can need many gigabytes. If an allocation fails, the library ends its process.
 are the workbook, the bytes of memory that the process may use, and optionally the name of a sheet. The process writes
 pickled pairs to stdout, each of a kind and a value:
 
-    ("sheet", (names, name, column))  the names of all sheets; of the read sheet, its name and its first column
+    ("sheet", (sheets, name, column)) all sheets and whether they are hidden, the read sheet and its first column
     ("rows", [(line, cells), ...])    some rows of the sheet, in their order
     ("end", None)                     the sheet is complete
     ("no sheet", [name, ...])         the workbook has no such sheet, but these
@@ -55,19 +55,46 @@ def _watch(limit: int) -> None:
 
 
 def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     with CalamineWorkbook.from_path(file) as book:
-        if sheet is not None and sheet not in book.sheet_names:
-            yield "no sheet", book.sheet_names
+        tables = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]  # others are charts
+        hidden = {each.name: each.visible != SheetVisibleEnum.Visible for each in tables}
+        if sheet is not None and sheet not in hidden:
+            yield "no sheet", list(hidden)
             return
-        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        data = book.get_sheet_by_name(sheet or next(iter(hidden)))
         row, column = data.start or (0, 0)
-        yield "sheet", (book.sheet_names, data.name, column)
-        rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
+        yield "sheet", (hidden, data.name, column)
+        lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
+        rows = _filled(lines, data.merged_cell_ranges or [], column)
         while batch := list(islice(rows, _ROWS_AT_ONCE)):
             yield "rows", batch
         yield "end", None
+
+
+def _filled(
+    rows: Iterator[tuple[int, list[Any]]], merged: list[tuple[tuple[int, int], tuple[int, int]]], column: int
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the rows. A text or a date of merged cells is in each of their rows that has another cell.
+
+    A number is not, because an amount would count several times.
+    """
+    begins: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in merged:
+        if bottom > top:
+            begins.setdefault(top, []).append((left - column, bottom))
+    values: dict[int, tuple[int, Any]] = {}  # by column: the last row of the merged cells, and their value
+    for line, cells in rows:
+        for place, (bottom, value) in list(values.items()):
+            if line - 1 > bottom:
+                del values[place]
+            elif any(cells):
+                cells[place] = value
+        for place, bottom in begins.get(line - 1, ()):
+            if 0 <= place < len(cells) and cells[place] != "" and not isinstance(cells[place], int | float):
+                values[place] = bottom, cells[place]
+        yield line, cells
 
 
 def main() -> None:
