@@ -33,7 +33,12 @@ def everything(caller: Caller) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        page = caller.get(params={"limit": "100", "order": "asc", "include_deleted": "true", **cursor}).json()
+        answer = caller.get(params={"limit": "100", "order": "asc", "include_deleted": "true", **cursor})
+        if answer.status_code == 503:  # the stack is still busy with the import
+            time.sleep(1)
+            continue
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
         found += page["items"]
         if page["next_cursor"] is None:
             return found
