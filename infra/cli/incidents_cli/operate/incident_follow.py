@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..console import clean, say, stderr
-from .api import App, Tenant, Url, api_client
+from .api import App, Tenant, Url, api_client, expected_answer
 from .incident_list import as_json
 
 if TYPE_CHECKING:
@@ -45,10 +45,15 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
     last = cursor
     try:
         for answer in client.grc.incidents.with_raw_response.follow(since=since, cursor=cursor, every=EVERY_SECONDS):
-            page = json.loads(answer.body, parse_float=Decimal)
-            for incident in page["items"]:
-                say(as_json(incident) if is_json else _as_line(incident))
-            last = page["next_cursor"]
+            with expected_answer():
+                page = json.loads(answer.body, parse_float=Decimal)
+                lines = [as_json(incident) if is_json else _as_line(incident) for incident in page["items"]]
+                cursor, caught_up = page["next_cursor"], page["caught_up"]
+                if not isinstance(cursor, str) or (cursor == last and not caught_up):
+                    raise ValueError("next_cursor is no text or is repeated, so the updates would never go on")
+            for line in lines:
+                say(line)
+            last = cursor
     finally:
         if last is not None:
             stderr.print(f"To go on later, give --cursor {last}")
