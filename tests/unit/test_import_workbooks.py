@@ -231,7 +231,7 @@ def test_the_elements_of_a_sheet_are_dropped_when_they_end(tmp_path: Path, sheet
     for read_sheet in (formats.shown, formats.hidden_rows):
         tracemalloc.start()
         try:
-            assert read_sheet(file, "S") in ({}, 0)  # type: ignore[operator]
+            assert read_sheet(file, "S") in ({}, 0)
             most = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
