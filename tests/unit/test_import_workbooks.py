@@ -1,5 +1,6 @@
 """Tests of the import of workbooks: cells keep their types, and the sheet can be chosen."""
 
+import tracemalloc
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from incidents_cli.operate.importing import checking, formats, mapping, suggesti
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
+from tests.support.backtracking import Pattern
 from tests.support.proposals import imported, of
 from tests.support.workbooks import Cell
 
@@ -91,7 +93,7 @@ _TABLE = (
     '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
     'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
     'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>'
-    '<table:table table:name="S"><table:table-row table:number-rows-repeated="1048576"><table:table-cell '
+    '<table:table table:name="S"><table:table-row table:number-rows-repeated="{}"><table:table-cell '
     'office:value-type="string" table:number-columns-repeated="{}"><text:p>title</text:p></table:table-cell>'
     "</table:table-row></table:table></office:spreadsheet></office:body></office:document-content>"
 )
@@ -99,20 +101,25 @@ _TABLE = (
 
 def with_cells(file: Path, *references: str) -> Path:
     """Write a workbook whose sheet has only these cells."""
-    made = workbooks.write(file.with_suffix(".made"), {"S": []})
     cells = "".join(f'<row><c r="{name}" t="inlineStr"><is><t>title</t></is></c></row>' for name in references)
-    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(file, "w") as changed:
+    return with_sheet(file, _SHEET.format(cells))
+
+
+def with_sheet(file: Path, sheet: str, *, form: str = '0.00 "EUR"', changed: str = "sheet1") -> Path:
+    """Write a workbook of one sheet in this XML. The cells with ``s="4"`` have the number format ``form``."""
+    made = workbooks.write(file.with_suffix(".made"), {"S": [["title", workbooks.Shown(1, form)]]})
+    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as to:
         for name in packed.namelist():
-            changed.writestr(name, _SHEET.format(cells) if "sheet1" in name else packed.read(name))
+            to.writestr(name, sheet if changed in name else packed.read(name))
     return file
 
 
-def of_open_document(file: Path, columns: int) -> Path:
-    """Write a workbook whose one cell is repeated in all rows and in this number of columns."""
+def of_open_document(file: Path, columns: int, rows: int = 1_048_576) -> Path:
+    """Write a workbook whose one cell is repeated in this number of rows and columns."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         packed.writestr("META-INF/manifest.xml", "<manifest/>")
-        packed.writestr("content.xml", _TABLE.format(columns))
+        packed.writestr("content.xml", _TABLE.format(rows, columns))
     return file
 
 
@@ -121,7 +128,7 @@ def test_a_small_workbook_that_needs_much_memory_is_refused(tmp_path: Path, monk
     ballast = b"x" * 512 * 1024**2  # the memory of the process that starts the other one does not count
     for file in (
         with_cells(tmp_path / "a.xlsx", "A1", "T1048576"),
-        of_open_document(tmp_path / "a.ods", 20),
+        of_open_document(tmp_path / "a.ods", 20, 1_000_000),
     ):
         assert file.stat().st_size < 5_000
         with pytest.raises(StepFailed, match="is too large") as refused:
@@ -264,3 +271,125 @@ def test_a_text_of_merged_cells_is_in_each_of_their_rows(tmp_path: Path) -> None
     assert (first.body["severity"], second.body["severity"], third.body["severity"]) == ("high", "high", "low")
     assert second.body["detected_at"] == "2024-03-04T09:15:00.000Z"
     assert (first.body["financial_impact"], second.body.get("financial_impact")) == (5, None)
+
+
+_CELL = '<row><c r="{}" s="4"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize("reference", ["A" * 300_000 + "1", "ß1", "a1", "AAAA1", "A", "1", "A12345678", "A1B"])
+def test_a_cell_reference_of_another_form_is_refused(tmp_path: Path, reference: str) -> None:
+    file = with_sheet(tmp_path / "a.xlsx", _SHEET.format(_CELL.format(reference)))
+    with pytest.raises(LookupError, match="a cell has the reference") as refused:
+        formats.shown(file, "S")
+    assert len(str(refused.value)) < 60
+    with pytest.raises(StepFailed, match=r"is not a workbook|is too large"):
+        list(tables.read_workbook(file, None))
+
+
+def test_a_long_cell_reference_takes_steps_in_proportion_to_its_length() -> None:
+    def steps(n: int) -> int:
+        with pytest.raises(LookupError):
+            formats._column("A" * n + "1")
+        return Pattern(formats._REFERENCE).steps("A" * n + "1", "fullmatch")
+
+    assert steps(400) <= 2 * steps(200)
+
+
+@pytest.mark.parametrize("around", ["{}", "<x>{}</x>", "<row>{}</row>"])
+def test_an_element_outside_of_the_rows_is_no_cell(tmp_path: Path, around: str) -> None:
+    stray = around.format(f'<c r="{"A" * 300_000}1" s="4"><v>1</v></c>')
+    sheet = _SHEET.format(_CELL.format("B1"))
+    assert list(formats.shown(with_sheet(tmp_path / "a.xlsx", sheet), "S")) == [(0, 1)]
+    behind = sheet.replace("</sheetData>", f"</sheetData>{stray}")
+    before = sheet.replace("<sheetData>", f"{stray}<sheetData>")
+    for changed in (before, behind):
+        assert list(formats.shown(with_sheet(tmp_path / "a.xlsx", changed), "S")) == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        _SHEET.format('<row hidden="1"/>' * 60_000), _SHEET.format("<x/>" * 60_000),
+        _SHEET.format("<row>" + "<c><v>1</v></c>" * 30_000 + "</row>"),
+        _SHEET.format("").replace("</sheetData>", "</sheetData>" + "<x/>" * 60_000),
+        _SHEET.format("").replace("<sheetData>", "<x/>" * 60_000 + "<sheetData>"),
+    ],
+    ids=["rows", "others in the data", "cells", "behind the data", "before the data"],
+)  # fmt: skip
+def test_the_elements_of_a_sheet_are_dropped_when_they_end(tmp_path: Path, sheet: str) -> None:
+    file = with_sheet(tmp_path / "a.xlsx", sheet)
+    assert formats.shown(file, "S") == {}  # the first call imports and compiles
+    for read_sheet in (formats.shown, formats.unseen):
+        tracemalloc.start()
+        try:
+            assert read_sheet(file, "S") in ({}, formats.Unseen())
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert most < 1.5 * 1024**2  # the tree of all elements has more
+
+
+def test_the_bound_of_memory_holds_for_every_reading_of_a_workbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 64 * 1024**2)
+    deep = _SHEET.format("<x>" * 500_000 + "</x>" * 500_000)  # no element ends, so none can be dropped
+    file = with_sheet(tmp_path / "a.xlsx", deep)
+    assert file.stat().st_size < 20_000
+    for read_file in (lambda: list(tables.read_workbook(file, None)), lambda: tables.unseen(file, "S")):
+        tracemalloc.start()  # the command's own process
+        try:
+            with pytest.raises(StepFailed, match=r"is too large|is not a workbook"):
+                read_file()
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert most < 4 * 1024**2
+
+
+def test_only_the_process_of_bounded_memory_opens_a_workbook() -> None:
+    source = Path(tables.__file__).read_text("utf-8")
+    assert not any(word in source for word in ("zipfile", "ElementTree", "calamine", "formats.shown", "formats.unseen"))
+
+
+def test_a_number_format_longer_than_excel_permits_is_refused(tmp_path: Path) -> None:
+    for form in ("0" * 256, f'0 "{"x" * 256}"', f'"{"x" * 256}" 0'):
+        file = with_sheet(tmp_path / "a.xlsx", _SHEET.format(_CELL.format("B1")), form=form)
+        with pytest.raises(StepFailed) as refused:
+            list(tables.read_workbook(file, None))
+        assert "a number format has more than 255 characters" in refused.value.detail
+
+
+def test_each_number_format_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    styles = (
+        f'<styleSheet><numFmts><numFmt numFmtId="200" formatCode="0 &quot;EUR{"x" * 200}&quot;"/></numFmts><cellXfs>'
+        + '<xf numFmtId="200"/>' * 1000
+        + "</cellXfs></styleSheet>"
+    )
+    file = with_sheet(tmp_path / "a.xlsx", styles, changed="styles")
+    read_formats: list[str] = []
+    monkeypatch.setattr(formats, "_format", read_formats.append)
+    formats.shown(file, "S")
+    assert len(read_formats) < 10
+
+
+@pytest.mark.parametrize("rows", [1_048_576, 2_000_000, 50_000_000, 999_999_999])
+def test_a_sheet_with_more_rows_than_excel_permits_is_refused(tmp_path: Path, rows: int) -> None:
+    file = of_open_document(tmp_path / "a.ods", 1, rows)
+    for read_file in (lambda: next(tables.read_workbook(file, None)), lambda: tables.sheets(file)):
+        with pytest.raises(StepFailed, match="is too large") as refused:
+            read_file()
+        assert "has more than 1,048,575 rows" in refused.value.detail
+        assert "CSV" in refused.value.advice
+
+
+def test_a_sheet_whose_empty_rows_are_repeated_to_its_end_is_read(tmp_path: Path) -> None:
+    file = of_open_document(tmp_path / "a.ods", 1, 2)
+    with zipfile.ZipFile(file, "a") as packed:
+        text = packed.read("content.xml").decode()
+    rest = '<table:table-row table:number-rows-repeated="16777214"><table:table-cell/></table:table-row></table:table>'
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("META-INF/manifest.xml", "<manifest/>")
+        packed.writestr("content.xml", text.replace("</table:table>", rest))
+    assert list(tables.read_workbook(file, None)) == [(1, ["title"]), (2, ["title"])]

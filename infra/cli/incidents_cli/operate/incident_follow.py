@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..console import StepFailed, clean, command, say, stderr
-from .api import App, Tenant, Url, api_client
+from .api import App, Tenant, Url, api_client, expected_answer
 from .incident_list import as_json
 
 if TYPE_CHECKING:
@@ -49,10 +49,15 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a stop by a supervisor prints the cursor, too
     try:
         for answer in client.grc.incidents.with_raw_response.follow(since=since, cursor=cursor, every=EVERY_SECONDS):
-            page = json.loads(answer.body, parse_float=Decimal)
-            for incident in page["items"]:
-                say(as_json(incident) if is_json else _as_line(incident))
-            last = page["next_cursor"]
+            with expected_answer():
+                page = json.loads(answer.body, parse_float=Decimal)
+                lines = [as_json(incident) if is_json else _as_line(incident) for incident in page["items"]]
+                cursor, caught_up = page["next_cursor"], page["caught_up"]
+                if not isinstance(cursor, str) or (cursor == last and not caught_up):
+                    raise ValueError("next_cursor is no text or is repeated, so the updates would never go on")
+            for line in lines:
+                say(line)
+            last = cursor
     except BadRequest as refused:
         last = None
         raise _refused(refused, "Correct the option --since or --cursor.") from None

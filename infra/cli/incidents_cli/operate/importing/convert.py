@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from incidents.domain import json_text, model
-from incidents.domain.errors import Violation
+from incidents.domain.errors import MalformedRequest, Violation
 
 from . import amounts, cells, ends, moments
 from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
@@ -193,7 +193,10 @@ class _Making:
             if unit := amounts.unit_of_column(name):
                 raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
-            return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
+            try:
+                return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal), "The amount")
+            except MalformedRequest as error:  # thousands of digits, or an infinite number of a workbook
+                raise ValueError(error.detail.removesuffix(".")) from None
         if target == "incident_number" and (number := as_number(text)) != text.strip():
             self.repairs.append(DASHES)
             return number

@@ -2,24 +2,26 @@
 
 The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
 the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
-(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts what
-the library does not say.
+(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts what the library does not say.
+Only the process ``workbook_process`` uses this module, because a hostile file can make the module use much memory.
 """
 
 import re
 import zipfile
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from posixpath import join, normpath
-from typing import Any, NamedTuple
-from xml.etree import ElementTree  # expat limits the expansion of entities, and the caller limits the size
+from typing import IO, Any, NamedTuple
+from xml.etree import ElementTree  # expat limits the expansion of entities, and the caller limits size and memory
 
 from . import amounts
 
 # The parts of a number format: a text in quotes, a character after a backslash, a currency with its locale, a color or
 # a condition, a space or a filling, and any other character.
 _PARTS = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\[[^\[\]]*\]|[_*].|(.)', re.DOTALL)
+_REFERENCE = re.compile("([A-Z]{1,3})[0-9]{1,7}")  # of a cell, such as B17
+_PLACE = ["sheetData", "row", "c"]  # of a cell below the root of a sheet
+_DEPTHS = (3, 4, 5)  # of a row, of a cell, and of a part of a cell
 _DIGITS = "0#?.,"
 _ZEROS = re.compile(r"[#?,]*(0+)")
 _PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
@@ -27,6 +29,7 @@ _PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
 _PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
 _CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
+_CHARACTERS = 255  # of a number format in Excel; each cell of the format gets a text of about this length
 
 
 class Format(NamedTuple):
@@ -54,9 +57,15 @@ def shown(file: Path, sheet: str) -> Cells:
         return {}
     with zipfile.ZipFile(file) as packed:
         of_form = _of_open_document if file.suffix.lower() == ".ods" else _of_office_open
-        cells = dict(islice(of_form(packed, sheet), _CELLS + 1))
-    if len(cells) > _CELLS:
-        raise LookupError(f"more than {_CELLS:,} cells of the sheet have a unit; save the sheet as CSV UTF-8")
+        cells: Cells = {}
+        for place, form in of_form(packed, sheet):
+            cells[place] = form
+            if len(cells) > _CELLS:
+                raise LookupError(f"more than {_CELLS:,} cells of the sheet have a unit; save the sheet as CSV UTF-8")
+            if len(form.before) + len(form.after) + form.digits > _CHARACTERS:
+                raise LookupError(
+                    f"a number format has more than {_CHARACTERS} characters; save the sheet as CSV UTF-8"
+                )
     return cells
 
 
@@ -77,13 +86,23 @@ def unseen(file: Path, sheet: str) -> Unseen:
         return Unseen()
     hidden = errors = formulas = 0
     with zipfile.ZipFile(file) as packed, packed.open(_part_of_sheet(packed, sheet)) as content:
-        for _, element in ElementTree.iterparse(content):  # noqa: S314
-            if _name(element) == "c":
-                errors += element.get("t") == "e"
-                formulas += element.find("{*}f") is not None and element.find("{*}v") is None
-            elif _name(element) == "row":
-                hidden += element.get("hidden") in ("1", "true") and len(element) > 0
-                element.clear()
+        cells, value, formula = 0, False, False
+        for event, name, element in _rows_and_cells(content):
+            match name, event:
+                case "row", "start":
+                    cells = 0
+                case "row", _:
+                    hidden += element.get("hidden") in ("1", "true") and cells > 0
+                case "c", "start":
+                    value = formula = False
+                case "c", _:
+                    cells += 1
+                    errors += element.get("t") == "e"
+                    formulas += formula and not value
+                case "c/f", _:
+                    formula = True
+                case "c/v", _:
+                    value = True
     return Unseen(hidden, errors, formulas)
 
 
@@ -94,23 +113,47 @@ def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple
     codes = _PERCENT | {
         form.get("numFmtId"): form.get("formatCode", "") for form in styles.iterfind("{*}numFmts/{*}numFmt")
     }
-    by_style = [_format(codes.get(style.get("numFmtId"), "")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
+    forms = {number: _format(code) for number, code in codes.items()}
+    by_style = [forms.get(style.get("numFmtId")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
     if not any(by_style):
         return
     part = _part_of_sheet(packed, sheet)
     with packed.open(part) as content:
         row = column = -1
-        for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314
-            name = element.tag.rpartition("}")[2]
-            if event == "start" and name == "row":
+        for event, name, element in _rows_and_cells(content):
+            if event == "end" or "/" in name:
+                continue
+            if name == "row":
                 row, column = _count(element.get("r"), row + 2) - 1, -1
-            elif event == "start" and name == "c":
-                column = _column(element.get("r")) if element.get("r") else column + 1
-                form = by_style[_count(element.get("s"), 0)]
-                if form and element.get("t", "n") == "n":
-                    yield (row, column), form
-            elif event == "end" and name == "row":
-                element.clear()
+                continue
+            column = _column(element.get("r")) if element.get("r") else column + 1
+            form = by_style[_count(element.get("s"), 0)]
+            if form and element.get("t", "n") == "n":
+                yield (row, column), form
+
+
+def _rows_and_cells(content: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
+    """Yield ``start`` or ``end``, a name, and the element, for the rows and cells of a sheet's data.
+
+    The name is ``row``, ``c`` for a cell, and ``c/NAME`` for a part of a cell, such as ``c/f`` for its formula.
+
+    An element has no children at its end, because each element is dropped at its own end. Nothing after the data is
+    read.
+    """
+    names: list[str] = []
+    elements: list[Any] = []
+    for event, element in ElementTree.iterparse(content, ("start", "end")):  # noqa: S314
+        if event == "start":
+            names.append(_name(element))
+            elements.append(element)
+        if len(names) in _DEPTHS and names[1:4] == _PLACE[: len(names) - 1]:
+            yield event, "/".join(names[3:]) or "row", element
+        if event == "end":
+            if len(names) == 2 and names[1:] == _PLACE[:1]:
+                return
+            del names[-1], elements[-1]
+            if elements:
+                del elements[-1][:]
 
 
 def _part_of_sheet(packed: zipfile.ZipFile, sheet: str) -> str:
@@ -167,10 +210,13 @@ def _format(code: str) -> Format | None:
     return None
 
 
-def _column(reference: str | None) -> int:
+def _column(reference: str) -> int:
+    """Return the column in a cell's reference. Raises LookupError if the reference has another form."""
+    if not (parts := _REFERENCE.fullmatch(reference)):
+        raise LookupError(f"a cell has the reference {reference[:20]!r}")
     number = 0
-    for letter in (reference or "").rstrip("0123456789"):
-        number = number * 26 + ord(letter.upper()) - 64
+    for letter in parts[1]:
+        number = number * 26 + ord(letter) - 64
     return number - 1
 
 
