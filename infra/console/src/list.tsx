@@ -113,8 +113,8 @@ function Filters({ query, items }: { query: URLSearchParams; items: Incident[] }
         <select value={query.get("order") ?? "desc"} onChange={({ currentTarget }) =>
           set(changed(query, (next) => currentTarget.value === "desc" ? next.delete("order") : next.set("order", currentTarget.value)))}>
           <option value="detected">Oldest first (by detection)</option>
-          <option value="desc">Newest first (by creation)</option>
           <option value="asc">Oldest first (by creation)</option>
+          <option value="desc">Newest first (by creation)</option>
         </select>
       </label>
       <CopyLink />
