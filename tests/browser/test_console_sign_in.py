@@ -26,6 +26,16 @@ def test_the_command_s_address_opens_the_console_signed_in_once(browser: "Browse
         somebody_else.page.wait_for_selector("text=has not yet opened")
 
 
+def test_a_link_that_came_before_the_sign_in_is_shown_after_it(browser: "Browser", server: Server) -> None:
+    with visit(browser, server) as here:
+        here.page.goto(f"{server.console}#/?unowned=true&order=asc")
+        here.page.wait_for_selector("text=ask the person who runs the stack")
+        here.page.goto(server.address())
+        here.page.wait_for_selector(".rows")
+        assert here.page.url.endswith("#/?unowned=true&order=asc")
+        assert here.page.evaluate("sessionStorage.length") == 0
+
+
 def test_a_reload_needs_no_typing_and_keeps_the_place(here: Visit) -> None:
     here.go("#/metrics?interval=week")
     here.settled()
@@ -168,7 +178,7 @@ def test_a_slow_api_shows_that_it_loads_and_a_late_answer_changes_nothing(here: 
 def test_an_empty_tenant_and_a_search_without_match_read_differently(here: Visit, world: World) -> None:
     here.go("#/?q=nothing-has-this")
     here.page.wait_for_selector("text=No incident matches")
-    here.page.get_by_role("button", name="Clear all filters").click()
+    here.page.get_by_role("button", name="Clear the search").click()
     here.page.wait_for_selector(".rows")
     world.incidents = []
     here.page.reload()

@@ -32,7 +32,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
 ) -> None:
     missing = "#/incidents/inc_01JDXN00000000009999999999"
     world.incidents = world.incidents[:11]  # one of each kind: axe's time grows with the rows
-    world.incidents[1]["detected_at"] = "2026-01-05T10:00:00.000Z"  # so its row says when it was entered
+    world.incidents[1]["detected_at"] = "2026-01-05T10:00:00.000Z"  # so its row says when it was created
     with visit(browser, server, width=width, color_scheme=scheme) as here:
         here.open()
         assert here.width_beyond() <= 0
@@ -81,7 +81,7 @@ def test_by_keyboard_alone_somebody_finds_the_oldest_open_incident_without_owner
             break
         press("Tab")
     page.keyboard.type("Oldest")
-    here.until("location.hash.includes('unowned=true') && location.hash.includes('order=asc')")
+    here.until("location.hash.includes('unowned=true') && location.hash.includes('order=detected')")
     here.settled()
     here.page.keyboard.press("Tab")
     press("j")
@@ -215,7 +215,7 @@ def test_paging_goes_forward_and_back_with_focus_and_address(here: Visit, world:
     assert world.requests[-1].startswith("GET")
 
 
-def test_the_earliest_detection_comes_first_although_it_was_entered_late(here: Visit, world: World) -> None:
+def test_the_earliest_detection_comes_first_and_every_match_can_be_reached(here: Visit, world: World) -> None:
     world.incidents = incidents(300)
     world.incidents[3] |= {"title": "Found in an old log", "detected_at": "2026-01-05T10:00:00.000Z", "owner_id": None}
     here.page.get_by_role("button", name="No owner").click()
@@ -224,11 +224,64 @@ def test_the_earliest_detection_comes_first_although_it_was_entered_late(here: V
     here.settled()
     row = here.page.locator(".rows tbody tr").first.inner_text()
     assert "326 d" in row
-    assert "entered 26 Nov 2026" in row
-    since = [one.get_attribute("datetime") or "" for one in here.page.locator(".rows .age time").all()]
-    assert since == sorted(since)
+    assert "created 26 Nov" in row
     found = [one for one in world.incidents if one["status"] not in ("closed", "dismissed") and not one["owner_id"]]
-    assert f"50 incidents of {len(found)}" in here.page.locator(".paging").inner_text()
+    since: list[str] = []
+    while True:
+        since += [one.get_attribute("datetime") or "" for one in here.page.locator(".rows .age time").all()]
+        paging = here.page.locator(".paging").inner_text()
+        if not here.page.get_by_role("button", name="Next").count():
+            break
+        assert "50 incidents, more on the next page" in paging
+        here.page.get_by_role("button", name="Next").click()
+        here.until(f"document.querySelector('.paging').innerText !== {paging!r}")
+    assert "no more" in paging
+    assert since == sorted(one["detected_at"] for one in found)
+    here.page.reload()
+    here.page.wait_for_selector(".rows")
+    here.page.get_by_role("button", name="Previous").click()
+    here.until("document.querySelectorAll('.rows tbody tr').length === 50")
+
+
+def test_a_filter_takes_the_words_of_the_page_and_offers_them(here: Visit, world: World) -> None:
+    here.page.locator(".filters").get_by_role("button", name="More").click()
+    offered = here.page.locator("#values-category option").evaluate_all("all => all.map(one => one.value)")
+    assert "unauthorized access" in offered
+    here.page.get_by_label("Category").fill("Unauthorized access")
+    here.page.keyboard.press("Enter")
+    here.until("location.hash.includes('category')")
+    here.settled()
+    wanted = {one["title"] for one in world.incidents if one["category"] == "unauthorized_access"}
+    assert {*here.titles()} == wanted
+    here.page.locator(".filters").get_by_role("button", name="Owner", exact=True).click()
+    here.page.get_by_label("Owner", exact=True).fill("nobody")
+    here.page.keyboard.press("Enter")
+    here.until("location.hash.includes('unowned=true')")
+
+
+def test_a_search_without_match_names_the_filters_and_keeps_its_words(here: Visit, world: World) -> None:
+    closed = next(one for one in world.incidents if one["status"] == "closed")
+    here.page.fill("#search", "shared folder")
+    here.page.wait_for_selector("text=No incident matches “shared folder”")
+    assert "this filter: Open." in here.page.inner_text(".state")
+    here.page.get_by_role("button", name="Search without filters").click()
+    here.page.wait_for_selector(".rows")
+    assert {*here.titles()} == {closed["title"]}
+    assert here.page.input_value("#search") == "shared folder"
+    here.go(f"#/?open=true&q={closed['incident_number'].lower()}")
+    here.page.wait_for_selector(".rows")
+    assert here.titles() == [closed["title"]], "a complete number finds an incident that is not open"
+
+
+def test_list_returns_to_the_last_filters_and_incidents_to_all_open_ones(here: Visit) -> None:
+    here.go("#/?severity=high&order=detected")
+    here.settled()
+    for link in ("List", "Metrics", "List"):
+        here.page.get_by_role("link", name=link, exact=True).click()
+        here.settled()
+    assert here.page.url.endswith("#/?severity=high&order=detected")
+    here.page.get_by_role("link", name="Incidents", exact=True).click()
+    here.until("location.hash === '#/?open=true'")
 
 
 def test_a_rare_match_among_ten_thousand_incidents_is_found(here: Visit, world: World) -> None:
@@ -267,9 +320,49 @@ def test_an_identifier_can_be_copied(browser: "Browser", server: Server, world: 
         assert here.page.evaluate("navigator.clipboard.readText()") == world.incidents[0]["id"]
 
 
+def test_a_link_can_be_copied_and_a_number_opens_its_incident(browser: "Browser", server: Server, world: World) -> None:
+    one = world.incidents[0]
+    with visit(browser, server, permissions=["clipboard-read", "clipboard-write"]) as here:
+        here.open()
+        for hash_, shown in (("#/?severity=high", ".rows"), (f"#/incidents/{one['incident_number']}", ".timeline")):
+            here.go(hash_)
+            here.page.wait_for_selector(shown)
+            here.page.get_by_role("button", name="Copy link").click()
+            here.page.wait_for_selector("text=Copied")
+            assert here.page.evaluate("navigator.clipboard.readText()") == here.page.url
+        assert here.page.url.endswith(first(world))
+        assert here.page.locator("h1").inner_text() == one["title"]
+        here.go("#/incidents/INC-1999-000001")
+        here.page.wait_for_selector("text=There is no incident with the number INC-1999-000001")
+
+
+def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None:
+    one = world.incidents[1]
+    fields = {
+        "owner_id": {"from": None, "to": "ada.byron"},
+        "financial_impact": {"from": None, "to": 45000},
+        "mttd_minutes": {"from": None, "to": 492},
+        "category": {"from": "phishing", "to": "third_party"},
+    }
+    world.trail = [{"version": 1, "at": one["created_at"], "by": "jo.mills", "action": "updated", "changes": fields}]
+    here.go(f"#/incidents/{one['id']}")
+    here.page.wait_for_selector(".timeline")
+    shown = [" ".join(text.split()) for text in here.page.locator(".timeline .field").all_inner_texts()]
+    assert shown == [
+        "owner nobody became → ada.byron",
+        "financial impact set to 45,000 USD",
+        "time to detect set to 8 h 12 min",
+        "category phishing became → third party",
+    ]
+    assert "not closed, open for" in here.page.inner_text("main")
+    folded = [" ".join(text.split()) for text in here.page.locator(".folded").all_inner_texts()]
+    assert "Findings Not recorded: alerts." in folded
+
+
 def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here: Visit, world: World) -> None:
     here.page.get_by_role("link", name="Metrics").click()
     here.page.get_by_role("button", name="Last 30 days").click()
+    here.until("document.activeElement.textContent === 'Last 30 days' && document.activeElement.closest('.panel')")
     here.page.get_by_role("button", name="Last month").click()
     here.until("location.hash.includes('from=2026-10-01&to=2026-10-31')")
     here.settled()
@@ -285,6 +378,13 @@ def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here
     assert not {"5 Oct 2026", "6 Oct 2026"} & {*rows}, "a day without a value has no row"
     here.page.get_by_label("Compare by").select_option("category")
     here.page.wait_for_selector("text=unauthorized access")
+    here.page.get_by_label("Trend by").select_option("month")
+    here.page.wait_for_selector("text=Only the month from 1 Oct 2026 has a value: mean")
+    assert here.page.locator("canvas").count() == 0
+    here.page.get_by_role("link", name="mean of 89 incidents").first.click()
+    here.until("location.hash.includes('detected_from')")
+    here.settled()
+    assert "detected_from=2026-10-01T00%3A00%3A00.000Z&detected_to=2026-10-31T23%3A59%3A59.999Z" in here.page.url
 
 
 # --- hostile content

@@ -253,12 +253,13 @@ def metrics(query: dict[str, str]) -> dict[str, Any]:
     """Return made-up metrics of a window: two spans have no value."""
     last = datetime.fromisoformat(query.get("to", "2026-11-27")).date()
     first = datetime.fromisoformat(query.get("from", str(last - timedelta(days=29)))).date()
-    days = {"day": 1, "week": 7, "month": 30}[query.get("interval", "day")]
+    interval = query.get("interval", "day")
     rng = random.Random(7)
     spans: list[dict[str, Any]] = []
     start = first
     while start <= last:
-        end = min(last, start + timedelta(days=days - 1))
+        month_end = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        end = min(last, {"day": start, "week": start + timedelta(days=6), "month": month_end}[interval])
         n = 0 if len(spans) in (4, 5) else rng.randint(1, 6)
         spans.append(
             {
@@ -509,6 +510,10 @@ def _matches(one: dict[str, Any], query: list[tuple[str, str]]) -> bool:
                 held = one["created_at"] >= values[0]
             case "created_to":
                 held = one["created_at"] <= values[0]
+            case "detected_from":
+                held = one["detected_at"] is not None and one["detected_at"] >= values[0]
+            case "detected_to":
+                held = one["detected_at"] is not None and one["detected_at"] <= values[0]
             case _:
                 held = True
         if not held:

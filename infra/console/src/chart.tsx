@@ -50,6 +50,7 @@ const seconds = (date: string): number => Date.parse(`${date}T00:00:00Z`) / 1000
 
 const data = (points: Point[]): uPlot.AlignedData => [
   points.map(({ from }) => seconds(from)),
+  points.map(({ durations }) => durations.mean),
   points.map(({ durations }) => durations.p50),
   points.map(({ durations }) => durations.p90),
 ];
@@ -79,6 +80,7 @@ function options(element: HTMLElement): uPlot.Options {
     ],
     series: [
       {},
+      { ...line, label: "mean", stroke: color("--muted"), dash: [2, 4] },
       { ...line, label: "median", stroke: color("--accent") },
       { ...line, label: "p90", stroke: color("--second"), dash: [6, 4] },
     ],

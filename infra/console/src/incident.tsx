@@ -5,8 +5,8 @@ import type { Api, Incident } from "./api";
 import { STATUSES } from "./filters";
 import { History, readTrail, type Trail } from "./history";
 import { type Loaded, useLoad, useNow } from "./load";
-import { Copyable, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
-import { HOME } from "./place";
+import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
+import { go, HOME, incidentAt } from "./place";
 import { dollars, duration, minutesBetween, visible, words } from "./texts";
 
 export function IncidentView({ api, id, listHash }: { api: Api; id: string; listHash: string }) {
@@ -16,10 +16,32 @@ export function IncidentView({ api, id, listHash }: { api: Api; id: string; list
   return (
     <main id="main">
       <p class="crumbs"><a href={listHash || HOME}>List</a> <span aria-hidden="true">›</span> {one
-        ? <Copyable text={one.incident_number} label="incident number" /> : "Incident"}</p>
+        ? <Copyable text={one.incident_number} label="incident number" /> : "Incident"} <CopyLink /></p>
       {one ? <Details of={one} loaded={loaded} trail={trail} /> : (
         <><h1 class="hidden">Incident</h1><Pending of={loaded} what="the incident" /></>
       )}
+    </main>
+  );
+}
+
+/** Find the incident with a number, and go to its own address. */
+export function ByNumber({ api, number }: { api: Api; number: string }) {
+  const loaded = useLoad(number, api.session, (signal) => api.list(new URLSearchParams({ incident_number: number }), signal));
+  const one = loaded.value?.items[0];
+  useEffect(() => {
+    if (one) go(incidentAt(one.id), true);
+  }, [one]);
+  useHeading(number);
+  return (
+    <main id="main">
+      <h1 class="hidden" tabIndex={-1}>Incident <Text of={number} /></h1>
+      {loaded.value && !one ? (
+        <div class="state">
+          <h2>There is no incident with the number <Text of={number} /></h2>
+          <p>It may belong to another tenant, or it was deleted.</p>
+          <div class="actions"><a class="button" href={HOME}>Open incidents</a></div>
+        </div>
+      ) : <Pending of={loaded} what="the incident" />}
     </main>
   );
 }
@@ -75,12 +97,12 @@ function Life({ of: one }: { of: Incident }) {
 
 type Row = [label: string, value: ComponentChildren];
 
-/** A card with a row for each field that is known. The unknown fields stand together in one line. */
+/** A card with a row for each field that is known. The unknown fields stand together in one line, with the title if nothing else is known. */
 function Card({ title, rows, children }: { title: string; rows: (Row | null | false)[]; children?: ComponentChildren }) {
   const known = rows.filter((row): row is Row => !!row && row[1] !== null);
   const unknown = rows.filter((row): row is Row => !!row && row[1] === null).map(([label]) => label);
   return (
-    <section class="card">
+    <section class={known.length > 0 || children ? "card" : "card folded"}>
       <h2>{title}</h2>
       {children}
       {known.length > 0 && (
@@ -133,7 +155,7 @@ function When({ of: one }: { of: Incident }) {
   const after = (minutes: number | null, what: string): ComponentChildren =>
     minutes === null ? null : <span class="muted"> · {duration(minutes)} {what}</span>;
   const contained = one.detected_at && one.contained_at ? minutesBetween(one.detected_at, one.contained_at) : null;
-  const entered = one.detected_at ? minutesBetween(one.detected_at, one.created_at) : 0;
+  const created = one.detected_at ? minutesBetween(one.detected_at, one.created_at) : 0;
   const at = (value: string | null, remark: ComponentChildren = null): ComponentChildren =>
     value === null ? null : <><Time at={value} />{remark}</>;
   const over = one.status === "closed" || one.status === "dismissed";
@@ -141,11 +163,11 @@ function When({ of: one }: { of: Incident }) {
     <Card title="When" rows={[
       ["Began", at(one.occurred_at)],
       ["Detected", at(one.detected_at, after(one.mttd_minutes, one.occurred_at ? "after it began" : "to detect, as imported"))],
-      ["Entered", at(one.created_at, after(entered > 0 ? entered : null, "after detection"))],
+      ["Created", at(one.created_at, after(created > 0 ? created : null, "after detection"))],
       ["Reported", at(one.reported_at)],
       ["Contained", at(one.contained_at, after(contained, "after detection"))],
       ["Closed", one.closed_at ? at(one.closed_at, after(one.mttr_minutes, "after detection"))
-        : over ? null : <span class="muted">open for {duration(minutesBetween(one.detected_at ?? one.created_at, now))}</span>],
+        : over ? null : <span class="muted">not closed, open for {duration(minutesBetween(one.detected_at ?? one.created_at, now))}</span>],
     ]} />
   );
 }

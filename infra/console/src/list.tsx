@@ -1,19 +1,18 @@
 // The list of incidents: filters, rows and paging. Its complete state is the address.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
-import { byDetection, changed, edgeOf, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutValue, withValue } from "./filters";
-import { type Loaded, useLoad, useNow } from "./load";
-import { Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
+import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import { useLoad, useNow } from "./load";
+import { CopyLink, Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
 import { go, incidentAt, listAt } from "./place";
-import { counted, day, duration, minutesBetween, utc, words } from "./texts";
+import { counted, duration, minutesBetween, shortDay, utc, words } from "./texts";
 
 interface Page {
   items: Incident[];
+  /** The cursor of the next page. */
   next: string | null;
-  /** Whether the search stopped before it found a full page. */
+  /** Whether the search stopped before it found a full page, or all matches to sort. */
   stopped: boolean;
-  /** How many matches were sorted by their detection, if the page sorted them. */
-  sorted?: number;
 }
 
 const REQUESTS_OF_A_PAGE = 12;
@@ -45,7 +44,7 @@ async function readPage(api: Api, place: URLSearchParams, signal: AbortSignal): 
 /** Return the moment from which the age of an incident counts. */
 const began = (one: Incident): string => one.detected_at ?? one.created_at;
 
-/** Return the 50 matches with the earliest detection, of all matches that 12 requests find. */
+/** Return all matches that 12 requests find, the earliest detection first. */
 async function readByDetection(api: Api, place: URLSearchParams, signal: AbortSignal): Promise<Page> {
   const items: Incident[] = [];
   let cursor: string | null = null;
@@ -58,38 +57,43 @@ async function readByDetection(api: Api, place: URLSearchParams, signal: AbortSi
     cursor = page.next_cursor;
     if (cursor === null) break;
   }
-  items.sort((a, b) => (began(a) < began(b) ? -1 : 1));
-  return { items: items.slice(0, PAGE), next: null, stopped: cursor !== null, sorted: items.length };
+  items.sort((a, b) => new Date(began(a)).getTime() - new Date(began(b)).getTime());
+  return { items, next: null, stopped: cursor !== null };
 }
 
 export function List({ api, query }: { api: Api; query: URLSearchParams }) {
-  const key = query.toString();
-  const loaded = useLoad(key, api.session, (signal) =>
-    (byDetection(query) ? readByDetection : readPage)(api, query, signal));
+  const sorts = byDetection(query);
+  const asked = new URLSearchParams(query);
+  if (sorts) asked.delete("page"); // all pages of this order are read at once
+  const loaded = useLoad(asked.toString(), api.session, (signal) => (sorts ? readByDetection : readPage)(api, query, signal));
   const heading = useHeading("List");
   const page = loaded.value;
+  const number = sorts && page ? Math.min(pageNumber(query), Math.ceil(page.items.length / PAGE) || 1) : pageNumber(query);
+  const items = page ? (sorts ? page.items.slice((number - 1) * PAGE, number * PAGE) : page.items) : [];
   useEffect(() => {
     if (!page || loaded.loading) return;
-    say(page.items.length === 0 ? "No incident matches" : counted(page.items.length, "incident"));
+    say(items.length === 0 ? "No incident matches" : counted(items.length, "incident"));
     if (opened) document.querySelector<HTMLElement>(`a[href="${incidentAt(opened)}"]`)?.focus();
     opened = "";
-  }, [page]);
+  }, [page, number]);
   return (
     <main id="main">
       <h1 class="hidden" ref={heading} tabIndex={-1}>Incidents</h1>
-      <Filters query={query} />
+      <Filters query={query} items={page?.items ?? []} />
       <Stale of={loaded} />
-      {page ? <Rows page={page} query={query} loaded={loaded} /> : (
+      {page ? <Rows page={page} items={items} number={number} query={query} loading={loaded.loading} /> : (
         <Pending of={loaded} what="incidents"><Clear query={query} /></Pending>
       )}
     </main>
   );
 }
 
+const pageNumber = (query: URLSearchParams): number => Math.max(1, Math.floor(Number(query.get("page"))) || 1);
+
 const Clear = ({ query }: { query: URLSearchParams }) =>
   query.size > 0 ? <button type="button" onClick={() => go("#/?")}>Clear all filters</button> : null;
 
-function Filters({ query }: { query: URLSearchParams }) {
+function Filters({ query, items }: { query: URLSearchParams; items: Incident[] }) {
   const set = (next: URLSearchParams) => go(listAt(next));
   return (
     <section class="filters" aria-label="Filters">
@@ -100,19 +104,20 @@ function Filters({ query }: { query: URLSearchParams }) {
         onClick={() => set(toggled(query, "unowned"))}>No owner</button>
       <Choices query={query} name="severity" of={SEVERITIES} />
       <Choices query={query} name="status" of={STATUSES} />
-      <Value query={query} name="owner_id" hint="The owner's id, complete" />
-      <Value query={query} name="affected_asset_id" hint="The asset's id, complete" />
+      <Value query={query} items={items} name="owner_id" hint="The owner's id, complete" />
+      <Value query={query} items={items} name="affected_asset_id" hint="The asset's id, complete" />
       <Dates query={query} />
-      <More query={query} />
+      <More query={query} items={items} />
       <label class="order">
         <span class="hidden">Order</span>
         <select value={query.get("order") ?? "desc"} onChange={({ currentTarget }) =>
           set(changed(query, (next) => currentTarget.value === "desc" ? next.delete("order") : next.set("order", currentTarget.value)))}>
-          <option value="desc">Newest entry first</option>
-          <option value="asc">Oldest entry first</option>
-          <option value="detected">Earliest detected first</option>
+          <option value="detected">Oldest first (by detection)</option>
+          <option value="asc">Oldest first (by creation)</option>
+          <option value="desc">Newest first (by creation)</option>
         </select>
       </label>
+      <CopyLink />
       <Active query={query} />
     </section>
   );
@@ -132,7 +137,7 @@ function Active({ query }: { query: URLSearchParams }) {
           </button>
         </li>
       ))}
-      <li><button type="button" class="quiet" onClick={() => go("#/?")}>Clear all</button></li>
+      <li><button type="button" class="quiet" onClick={() => go(listAt(withoutFilters(query)))}>Clear all</button></li>
     </ul>
   );
 }
@@ -181,11 +186,11 @@ function Choices({ query, name, of }: { query: URLSearchParams; name: "severity"
   );
 }
 
-function Value({ query, name, hint }: { query: URLSearchParams; name: Named; hint: string }) {
+function Value({ query, items, name, hint }: { query: URLSearchParams; items: Incident[]; name: Named; hint: string }) {
   return (
     <Menu label={NAMES[name]} on={query.has(name)}>
       {(close) => (
-        <Fields query={query} names={[name]} hint={hint} close={close} />
+        <Fields query={query} items={items} names={[name]} hint={hint} close={close} />
       )}
     </Menu>
   );
@@ -193,18 +198,18 @@ function Value({ query, name, hint }: { query: URLSearchParams; name: Named; hin
 
 const Dates = ({ query }: { query: URLSearchParams }) => (
   <Menu label="Created" on={query.has("created_from") || query.has("created_to")}>
-    {(close) => <Fields query={query} names={["created_from", "created_to"]} hint="" close={close} />}
+    {(close) => <Fields query={query} items={[]} names={["created_from", "created_to"]} hint="" close={close} />}
   </Menu>
 );
 
 const FURTHER: Named[] = ["category", "tag", "source", "incident_number", "affected_account_id", "triggered_by_alert_id",
   "commander_id", "reportable_to", "detected_from", "detected_to"];
 
-const More = ({ query }: { query: URLSearchParams }) => (
+const More = ({ query, items }: { query: URLSearchParams; items: Incident[] }) => (
   <Menu label="More" on={FURTHER.some((name) => query.has(name)) || query.get("include_deleted") === "true"}>
     {(close) => (
       <>
-        <Fields query={query} names={FURTHER} hint="Whole values, as the incident has them" close={close} />
+        <Fields query={query} items={items} names={FURTHER} hint="Whole values, as the page shows them" close={close} />
         <label class="choice">
           <input type="checkbox" checked={query.get("include_deleted") === "true"}
             onChange={() => go(listAt(toggled(query, "include_deleted")))} />
@@ -215,8 +220,19 @@ const More = ({ query }: { query: URLSearchParams }) => (
   </Menu>
 );
 
+/** Return the values that the incidents of the page have for a filter, as the page shows them. */
+function valuesOf(items: Incident[], name: Named): string[] {
+  const values = items.flatMap((one) => {
+    const fields = one as unknown as Record<string, string | string[] | null | undefined>;
+    return fields[name] ?? fields[`${name}s`] ?? [];
+  });
+  return [...new Set(values)].sort().map((value) => (name === "category" ? words(value) : value));
+}
+
 /** A form with one input for each filter. What is typed is added to the filters. */
-function Fields({ query, names, hint, close }: { query: URLSearchParams; names: Named[]; hint: string; close: () => void }) {
+function Fields({ query, items, names, hint, close }: {
+  query: URLSearchParams; items: Incident[]; names: Named[]; hint: string; close: () => void;
+}) {
   return (
     <form class="fields" onSubmit={(event) => {
       event.preventDefault();
@@ -231,7 +247,12 @@ function Fields({ query, names, hint, close }: { query: URLSearchParams; names: 
     }}>
       {names.map((name) => (
         <label key={name}>{NAMES[name]}
-          {isDate(name) ? <input name={name} type="date" /> : <input name={name} maxLength={2048} autocomplete="off" />}
+          {isDate(name) ? <input name={name} type="date" /> : (
+            <>
+              <input name={name} maxLength={2048} autocomplete="off" list={`values-${name}`} />
+              <datalist id={`values-${name}`}>{valuesOf(items, name).map((value) => <option key={value} value={value} />)}</datalist>
+            </>
+          )}
         </label>
       ))}
       {hint && <p class="small">{hint}</p>}
@@ -240,35 +261,37 @@ function Fields({ query, names, hint, close }: { query: URLSearchParams; names: 
   );
 }
 
-function Rows({ page, query, loaded }: { page: Page; query: URLSearchParams; loaded: Loaded<Page> }) {
+function Rows({ page, items, number, query, loading }: {
+  page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
+}) {
   const now = useNow();
-  if (page.items.length === 0) return <None page={page} query={query} />;
+  if (items.length === 0) return <None page={page} query={query} />;
   return (
     <>
-      <table class="rows" role="table" aria-busy={loaded.loading}>
+      <table class="rows" role="table" aria-busy={loading}>
         <caption class="hidden">Incidents. The keys j and k move between them, and Enter opens one.</caption>
         <thead role="rowgroup">
           <tr role="row">
-            {["Severity", "Incident", "Status", "Owner", "Age"].map((name) => (
+            {["Severity", "Incident", "Status", "Owner"].map((name) => (
               <th key={name} role="columnheader" scope="col">{name}</th>
             ))}
+            <th role="columnheader" scope="col">Age <span class="muted">since detection</span></th>
           </tr>
         </thead>
         <tbody role="rowgroup">
-          {page.items.map((one) => <Row key={one.id} of={one} now={now} />)}
+          {items.map((one) => <Row key={one.id} of={one} now={now} />)}
         </tbody>
       </table>
-      <Paging page={page} query={query} />
+      <Paging page={page} shown={items.length} number={number} query={query} />
     </>
   );
 }
 
 /** Return what the row's age says: how long it is open, or how long it took. */
-function age(one: Incident, now: number): [label: string, text: string, since: string] {
-  const since = began(one);
-  if (one.status === "closed" && one.closed_at) return ["Took", `took ${duration(minutesBetween(since, one.closed_at))}`, since];
-  if (one.status === "dismissed") return ["Age", "dismissed", since];
-  return ["Age", duration(minutesBetween(since, now)), since];
+function age(one: Incident, now: number): string {
+  if (one.status === "closed" && one.closed_at) return `took ${duration(minutesBetween(began(one), one.closed_at))}`;
+  if (one.status === "dismissed") return "dismissed";
+  return duration(minutesBetween(began(one), now));
 }
 
 function Row({ of: one, now }: { of: Incident; now: number }) {
@@ -277,7 +300,7 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
     one.affected_asset_ids.length > 0 && counted(one.affected_asset_ids.length, "asset"),
     one.source !== "edm" && one.source,
   ].filter((fact) => typeof fact === "string");
-  const [, old, since] = age(one, now);
+  const since = began(one);
   const over = one.status === "closed" || one.status === "dismissed";
   return (
     <tr role="row" class={over || one.is_deleted ? "over" : ""}>
@@ -293,55 +316,72 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
       <td role="cell" data-label="Status">{one.status}</td>
       <td role="cell" data-label="Owner">{one.owner_id ? <Text of={one.owner_id} /> : <span class="muted">nobody</span>}</td>
       <td role="cell" data-label="Age" class={over ? "age muted" : "age"}>
-        <time dateTime={since} title={`since ${utc(since)}`}>{old}</time>
-        {minutesBetween(since, one.created_at) >= 1440 && <div class="facts">entered {day(one.created_at)}</div>}
+        <time dateTime={since} title={`since ${utc(since)}`}>{age(one, now)}</time>
+        {minutesBetween(since, one.created_at) >= 1440 && <div class="facts">created {shortDay(one.created_at, now)}</div>}
+        {!one.detected_at && <div class="facts">since creation</div>}
       </td>
     </tr>
   );
 }
 
+/** What stands in the place of the rows. Somebody who searched with filters on is told, and can search without them. */
 function None({ page, query }: { page: Page; query: URLSearchParams }) {
+  const text = query.get("q");
+  const on = filtersOn(query);
   return (
     <div class="state">
-      <h2>{page.stopped ? "No match so far" : query.size ? "No incident matches" : "No incidents yet"}</h2>
-      <p>{page.stopped ? "The service looked through many incidents, and has not seen all."
-        : query.size ? "Remove a filter, or search for other words."
-        : "Incidents appear here when a person, a program or a security tool reports one."}</p>
+      <h2>{page.stopped ? "No match so far" : text ? <>No incident matches “<Text of={text} />”</>
+        : on.length ? "No incident matches" : query.has("cursor") ? "No incidents on this page" : "No incidents yet"}</h2>
+      {page.stopped && <p>The service looked through many incidents, and has not seen all.</p>}
+      {on.length > 0 ? <p>The list shows only incidents that match {on.length === 1 ? "this filter" : "all these filters"}: <Text of={on.join("; ")} />.</p>
+        : text ? <p>An incident must contain all words in its title or number. Search for other words.</p>
+        : !query.has("cursor") && <p>Incidents appear here when a person, a program or a security tool reports one.</p>}
       <div class="actions">
-        {page.stopped && page.next && <button type="button" class="primary" onClick={() => forward(query, page)}>Look further</button>}
-        <Clear query={query} />
+        {page.next && <button type="button" class="primary" onClick={() => forward(query, page, pageNumber(query))}>Look further</button>}
+        {on.length > 0 && (
+          <button type="button" onClick={() => go(listAt(withoutFilters(query)))}>{text ? "Search without filters" : "Clear all filters"}</button>
+        )}
+        {text && on.length === 0 && (
+          <button type="button" onClick={() => go(listAt(changed(query, (next) => next.delete("q"))))}>Clear the search</button>
+        )}
       </div>
     </div>
   );
 }
 
-function forward(query: URLSearchParams, page: Page): void {
-  if (!page.next) return;
-  before.set(page.next, query.toString());
+/** Go to a page. Without a cursor, it is a page of the matches that this page sorted. */
+function turn(query: URLSearchParams, number: number, cursor: string | null): void {
   const next = new URLSearchParams(query);
-  next.set("cursor", page.next);
-  next.set("page", String((Number(query.get("page")) || 1) + 1));
+  if (cursor) next.set("cursor", cursor);
+  next.set("page", String(number));
   go(listAt(next));
   scrollTo(0, 0);
 }
 
-function Paging({ page, query }: { page: Page; query: URLSearchParams }) {
+function forward(query: URLSearchParams, page: Page, number: number): void {
+  if (page.next) before.set(page.next, query.toString());
+  turn(query, number + 1, page.next);
+}
+
+function Paging({ page, shown, number, query }: { page: Page; shown: number; number: number; query: URLSearchParams }) {
   const cursor = query.get("cursor");
-  const number = Number(query.get("page")) || 1;
   const previous = cursor ? before.get(cursor) : undefined;
+  const sorts = byDetection(query);
+  const more = sorts ? page.items.length > number * PAGE : page.next !== null;
   return (
     <nav class="paging" aria-label="Pages">
+      {sorts && number > 1 && <button type="button" onClick={() => turn(query, number - 1, null)}>Previous</button>}
       {cursor && previous !== undefined && (
         <button type="button" onClick={() => go(listAt(new URLSearchParams(previous)))}>Previous</button>
       )}
       {cursor && previous === undefined && (
         <button type="button" onClick={() => go(listAt(changed(query, () => {})))}>First page</button>
       )}
-      {page.next && <button type="button" onClick={() => forward(query, page)}>{page.stopped ? "Look further" : "Next"}</button>}
+      {more && <button type="button" onClick={() => forward(query, page, number)}>{page.stopped && !sorts ? "Look further" : "Next"}</button>}
       <span class="muted">
-        {number > 1 && `Page ${number}, `}{counted(page.items.length, "incident")}
-        {page.sorted ? ` of ${page.sorted}` : page.next ? "" : ", no more"}
-        {page.sorted && page.stopped && " that were found. There are more, so add a filter"}
+        {number > 1 && `Page ${number}, `}{counted(shown, "incident")}
+        {more ? ", more on the next page" : sorts && page.stopped ? "" : ", no more"}
+        {sorts && page.stopped && `. Only ${counted(page.items.length, "match", "matches")} were read and sorted. Add a filter to see the others`}
       </span>
       <span class="muted keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>/</kbd> searches, <kbd>?</kbd> shows all keys</span>
     </nav>

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./console.css";
 import { Api } from "./api";
-import { IncidentView } from "./incident";
+import { ByNumber, IncidentView } from "./incident";
 import { List } from "./list";
 import { MetricsView } from "./metrics";
 import { Text } from "./parts";
@@ -33,6 +33,7 @@ function App({ api, session }: { api: Api; session: Session }) {
       {session.state === "ended" && <Ended session={session} />}
       {place.view === "list" && <List api={api} query={place.query} />}
       {place.view === "incident" && <IncidentView key={place.id} api={api} id={place.id} listHash={listHash.current} />}
+      {place.view === "number" && <ByNumber key={place.number} api={api} number={place.number} />}
       {place.view === "metrics" && <MetricsView api={api} query={place.query} />}
       {place.view === "unknown" && (
         <main id="main"><div class="state"><h1 tabIndex={-1}>There is no such page</h1><p>The address is incomplete, or of another version.</p>
@@ -46,18 +47,18 @@ function App({ api, session }: { api: Api; session: Session }) {
 
 function Head({ session, view, listHash, onHelp }: { session: Session; view: string; listHash: string; onHelp: () => void }) {
   const { name, tenant, app } = session.person;
-  const list = view === "list" || view === "incident";
+  const list = view !== "metrics" && view !== "unknown";
   return (
     <header class="top">
-      <strong class="brand">Incidents</strong>
+      <a class="brand" href={HOME} title="All open incidents">Incidents</a>
       <nav aria-label="Views">
-        <a href={view === "list" ? HOME : listHash} class={list ? "on" : ""} aria-current={view === "list" ? "page" : undefined}>List</a>
+        <a href={listHash} class={list ? "on" : ""} aria-current={view === "list" ? "page" : undefined}>List</a>
         <a href="#/metrics" class={view === "metrics" ? "on" : ""} aria-current={view === "metrics" ? "page" : undefined}>Metrics</a>
       </nav>
       <p class="who">
         {tenant && <span><Text of={tenant} /></span>}
         {app && <span>application <Text of={app} /></span>}
-        {name && <span><Text of={name} /></span>}
+        {name && <span title="signed in as"><Text of={name} /></span>}
         <span>times in {ZONE.replaceAll("_", " ")}</span>
       </p>
       <div class="session">
@@ -90,6 +91,7 @@ const SignedOut = ({ session }: { session: Session }) => (
   <main id="main" class="alone">
     <h1>Incidents</h1>
     {session.failure ? <p role="alert"><strong>The sign-in failed.</strong> <Text of={session.failure} /></p> : <p>You are signed out.</p>}
+    {!session.isLocal && <p>Sign in with your company's account.</p>}
     <button type="button" class="primary" onClick={() => void session.leave()}>Sign in</button>
   </main>
 );
@@ -162,7 +164,7 @@ async function start(root: HTMLElement): Promise<void> {
     return show("Nobody can sign in yet", "The stack's parameters do not name the console's client and addresses at the token issuer. docs/console.md lists these parameters.");
   const session = new Session(config);
   const arrived = await session.arrive();
-  if (!location.hash) go(HOME, true);
+  if (!location.hash) go(session.placeOfUnfinished() || HOME, true);
   if (!arrived) {
     await session.leave();
     if (!session.failure) return;

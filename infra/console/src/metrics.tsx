@@ -4,7 +4,7 @@ import type { Api, Durations, Metrics } from "./api";
 import { Chart, type Point } from "./chart";
 import { type Loaded, useLoad } from "./load";
 import { Menu, Pending, say, Stale, Text, Time, useHeading } from "./parts";
-import { go, metricsAt } from "./place";
+import { go, listAt, metricsAt } from "./place";
 import { counted, duration, utcDay, words } from "./texts";
 
 type Window = { label: string; from: string; to: string; interval: "day" | "week" | "month" };
@@ -109,16 +109,16 @@ function Figures({ of: metrics, loaded, query }: { of: Metrics; loaded: Loaded<M
     <>
       <p class="muted">
         {utcDay(metrics.from)} to {utcDay(metrics.to, true)}, in UTC days.
-        {metrics.computed_at && <> Computed <Time at={metrics.computed_at} /> or later.</>}
+        {metrics.computed_at && <> The oldest of these days was computed <Time at={metrics.computed_at} />, the others later.</>}
         {metrics.pending_days > 0 && <strong> {counted(metrics.pending_days, "day")} of this window {metrics.pending_days === 1 ? "waits" : "wait"} to be computed again, so figures may still change.</strong>}
       </p>
       <Stale of={loaded} />
       <div class="figures">
-        {KINDS.map((kind) => <Figure key={kind.name} kind={kind} of={metrics[kind.name]} />)}
+        {KINDS.map((kind) => <Figure key={kind.name} kind={kind} of={metrics[kind.name]} list={kind.verb === "detected" ? detectedIn(metrics) : ""} />)}
         <section class="card figure">
           <h2>Still open</h2>
           <p class="number">{metrics.open.n}</p>
-          <p class="small muted">of those detected in this window</p>
+          <p class="small muted"><a href={detectedIn(metrics, { open: "true" })}>of those detected in this window</a></p>
           {metrics.open.n > 0 && (
             <p class="small muted pieces"><span>median age {duration(metrics.open.p50 ?? 0)}</span> <span>oldest {duration(metrics.open.max ?? 0)}</span></p>
           )}
@@ -136,12 +136,22 @@ function Figures({ of: metrics, loaded, query }: { of: Metrics; loaded: Loaded<M
 
 type KindOf = (typeof KINDS)[number];
 
-const Figure = ({ kind, of }: { kind: KindOf; of: Durations }) => (
+/** Return the address of the list of the incidents that were detected in the window. */
+const detectedIn = ({ from, to }: Metrics, more: Record<string, string> = {}): string =>
+  listAt(new URLSearchParams({ ...more, detected_from: `${from}T00:00:00.000Z`, detected_to: `${to}T23:59:59.999Z`, order: "detected" }));
+
+/** A mean, and how many incidents it has. The API has no filter for the day of closing, so MTTR links to no list. */
+const Figure = ({ kind, of, list }: { kind: KindOf; of: Durations; list: string }) => (
   <section class="card figure">
     <h2>{kind.title}{kind.short && <span class="muted"> · {kind.short}</span>}</h2>
     <p class="number">{of.mean === null ? "–" : duration(of.mean)}</p>
-    <p class="small muted">{of.mean === null ? "no incident with both times in this window"
-      : `mean of ${counted(of.n, "incident")}${of.imported ? `, ${of.imported} imported` : ""}`}</p>
+    <p class="small muted">{of.mean === null ? "no incident with both times in this window" : (
+      <>
+        {list ? <a href={list} title="The list also has the incidents that are left out of the mean">mean of {counted(of.n, "incident")}</a>
+          : `mean of ${counted(of.n, "incident")}`}
+        {of.imported > 0 && `, ${of.imported} imported`}
+      </>
+    )}</p>
     {of.mean !== null && (
       <p class="small muted pieces">
         <span>median {duration(of.p50 ?? 0)}</span> <span>p90 {duration(of.p90 ?? 0)}</span> <span>p95 {duration(of.p95 ?? 0)}</span>
@@ -156,9 +166,14 @@ function Trend({ kind, interval, points }: { kind: KindOf; interval: string; poi
   return (
     <section class="card">
       <h2>{kind.title} <span class="muted">· by {interval} of {kind.by}</span></h2>
-      {known.length === 0 ? <p class="muted">Nothing was {kind.verb} with both times in this window.</p> : (
+      {known.length === 0 ? <p class="muted">Nothing was {kind.verb} with both times in this window.</p> : known.length === 1 && known[0] ? (
+        <p>Only the {interval} from {utcDay(known[0].from, true)} has a value: mean {duration(known[0].durations.mean ?? 0)},
+          median {duration(known[0].durations.p50 ?? 0)}, p90 {duration(known[0].durations.p90 ?? 0)},
+          of {counted(known[0].durations.n, "incident")}.</p>
+      ) : (
         <>
-          <p class="legend small"><span class="median">median</span> <span class="p90">p90</span> <span class="muted">No line where nothing was {kind.verb}.</span></p>
+          <p class="legend small"><span class="mean">mean</span> <span class="median">median</span> <span class="p90">p90: 9 of 10 took at most this long</span>
+            {known.length < points.length && <span class="muted">A gap is a {interval} without a value.</span>}</p>
           <Chart points={points} label={`${title}. ${counted(known.length, interval)} of ${points.length} have a value. The table below has the figures.`} />
           <details>
             <summary>Figures as a table</summary>
@@ -210,17 +225,32 @@ function Groups({ of: metrics, by }: { of: Metrics; by: string }) {
 
 const REASONS = { deleted: "deleted", dismissed: "dismissed", timestamps_missing: "a time is missing" } as const;
 
-/** The service's definitions that concern what this page shows. */
-const DEFINED: [name: keyof Metrics["definitions"], label: string][] = [
-  ["mttd", "Time to detect"], ["time_to_contain", "Time to contain"], ["mttr", "Time to resolve"],
-  ["percentiles", "Median, p90, p95"], ["imported", "Imported"], ["window", "Window"], ["open", "Still open"],
-  ["excluded", "Left out"], ["pending_days", "Waiting days"],
+/** The service's definitions, and when the page shows what they define. */
+const DEFINED: [name: keyof Metrics["definitions"], label: string, isShown: (of: Metrics) => boolean][] = [
+  ["mttd", "Time to detect", () => true],
+  ["time_to_contain", "Time to contain", () => true],
+  ["mttr", "Time to resolve", () => true],
+  ["percentiles", "Median, p90, p95", (of) => KINDS.some(({ name }) => of[name].n > 0)],
+  ["imported", "Imported", (of) => KINDS.some(({ name }) => of[name].imported > 0)],
+  ["window", "Window", () => true],
+  ["open", "Still open", (of) => of.open.n > 0],
+  ["excluded", "Left out", (of) => leftOut(of)],
+  ["pending_days", "Waiting days", (of) => of.pending_days > 0],
 ];
+
+const leftOut = ({ excluded }: Metrics): boolean => Object.values(excluded).some((counts) => Object.values(counts).some((n) => n > 0));
+
+/** What this page says in place of a definition, because its readers do not know the words. */
+const OURS: Partial<Record<keyof Metrics["definitions"], string>> = {
+  percentiles: "At least half of the incidents took at most the median, 9 of 10 at most p90, and 19 of 20 at most p95. "
+    + "Each of these figures is the time of one incident. They come from all incidents of the window, and not from figures of its days.",
+  open: "Incidents detected in the window that are neither closed nor dismissed. Their age counts from detection until now.",
+};
 
 const PLAIN: Record<string, string> = {
   occurred_at: "“Began”", detected_at: "“Detected”", contained_at: "“Contained”", closed_at: "“Closed”", as_of: "now",
   timestamps_missing: "a time is missing", time_to_contain: "time to contain",
-  "Null where n is 0": "“–” where no incident counts", "How many of n are minutes that a caller gave":
+  "R is resolve": "The R of MTTR means resolve", "How many of n are minutes that a caller gave":
     "How many of the incidents have minutes that a caller gave",
 };
 
@@ -233,16 +263,20 @@ function Counted({ of: metrics }: { of: Metrics }) {
   return (
     <section class="card">
       <h2>What is counted</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Incidents that are left out">
-        <table class="groups">
-          <thead><tr><th scope="col">Left out, because</th>{KINDS.map(({ title, name }) => <th key={name} scope="col">{title}</th>)}</tr></thead>
-          <tbody>{(Object.keys(REASONS) as (keyof typeof REASONS)[]).map((reason) => (
-            <tr key={reason}><th scope="row">{REASONS[reason]}</th>{KINDS.map(({ name }) => <td key={name}>{excluded[reason][name]}</td>)}</tr>
-          ))}</tbody>
-        </table>
-      </div>
+      {leftOut(metrics) && (
+        <div class="scroll" tabIndex={0} role="region" aria-label="Incidents that are left out">
+          <table class="groups">
+            <thead><tr><th scope="col">Left out, because</th>{KINDS.map(({ title, name }) => <th key={name} scope="col">{title}</th>)}</tr></thead>
+            <tbody>{(Object.keys(REASONS) as (keyof typeof REASONS)[]).map((reason) => (
+              <tr key={reason}><th scope="row">{REASONS[reason]}</th>{KINDS.map(({ name }) => <td key={name}>{excluded[reason][name]}</td>)}</tr>
+            ))}</tbody>
+          </table>
+        </div>
+      )}
       <dl class="definitions">
-        {DEFINED.map(([name, label]) => <div key={name}><dt>{label}</dt><dd>{inWords(definitions[name])}</dd></div>)}
+        {DEFINED.filter(([, , isShown]) => isShown(metrics)).map(([name, label]) => (
+          <div key={name}><dt>{label}</dt><dd>{OURS[name] ?? inWords(definitions[name])}</dd></div>
+        ))}
       </dl>
     </section>
   );

@@ -16,21 +16,32 @@ export const Severity = ({ of }: { of: string | null }) => (
   <span class={`severity ${of ?? "none"}`}>{of ?? "not rated"}</span>
 );
 
+/** Return whether something was just copied, and the function that copies it. */
+function useCopy(label: string): [copied: boolean, copy: (text: string) => void] {
+  const [copied, setCopied] = useState(false);
+  const copy = (text: string) => void navigator.clipboard.writeText(text).then(() => {
+    setCopied(true);
+    say(`Copied ${label}`);
+    setTimeout(() => setCopied(false), 2000);
+  }, () => say("The browser did not allow the copy"));
+  return [copied, copy];
+}
+
 /** An identifier with a button that copies it. */
 export function Copyable({ text, label }: { text: string; label: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () =>
-    navigator.clipboard.writeText(text).then(() => {
-      setCopied(true);
-      say(`Copied ${label}`);
-      setTimeout(() => setCopied(false), 2000);
-    }, () => say("The browser did not allow the copy"));
+  const [copied, copy] = useCopy(label);
   return (
     <span class="copyable">
       <code><Text of={text} /></code>
-      <button type="button" class="quiet" aria-label={`Copy ${label}`} onClick={copy}>{copied ? "Copied" : "Copy"}</button>
+      <button type="button" class="quiet" aria-label={`Copy ${label}`} onClick={() => copy(text)}>{copied ? "Copied" : "Copy"}</button>
     </span>
   );
+}
+
+/** A button that copies the address of what the page shows. */
+export function CopyLink() {
+  const [copied, copy] = useCopy("link");
+  return <button type="button" class="quiet" onClick={() => copy(location.href)}>{copied ? "Copied" : "Copy link"}</button>;
 }
 
 /** A text of any length. Only the beginning of a long one is shown at first. */
@@ -70,7 +81,7 @@ export function Menu(
   useLayoutEffect(() => {
     if (!open) return;
     setAlignEnd((box.current?.getBoundingClientRect().left ?? 0) > document.documentElement.clientWidth / 2);
-    box.current?.querySelector<HTMLElement>("input, select")?.focus();
+    box.current?.querySelector<HTMLElement>("[aria-current=true], input, select")?.focus();
     const outside = (event: Event) => {
       // A click on the banner of an ended session keeps what is typed in the panel.
       if (event.target instanceof Element && !box.current?.contains(event.target) && !event.target.closest(".banner")) setOpen(false);

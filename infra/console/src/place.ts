@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 export type Place =
   | { view: "list"; query: URLSearchParams }
   | { view: "incident"; id: string }
+  | { view: "number"; number: string }
   | { view: "metrics"; query: URLSearchParams }
   | { view: "unknown" };
 
@@ -16,11 +17,20 @@ export const metricsAt = (query: URLSearchParams): string => `#/metrics?${query.
 /** Return the place that an address names. */
 export function read(hash: string): Place {
   const [path = "", query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
-  const incident = /^\/incidents\/(inc_[0-7][0-9A-HJKMNP-TV-Z]{25})$/.exec(path);
-  if (incident) return { view: "incident", id: incident[1] ?? "" };
+  const named = nameIn(path);
+  if (named) return /^inc_[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(named) ? { view: "incident", id: named } : { view: "number", number: named };
   if (path === "/metrics") return { view: "metrics", query: new URLSearchParams(query) };
   if (path === "/" || path === "") return { view: "list", query: new URLSearchParams(query) };
   return { view: "unknown" };
+}
+
+/** Return the id or the number in the address of an incident. */
+function nameIn(path: string): string {
+  try {
+    return decodeURIComponent(/^\/incidents\/([^/]+)$/.exec(path)?.[1] ?? "");
+  } catch {
+    return ""; // the percent signs are no encoding
+  }
 }
 
 /** Go to an address. With ``replace``, the browser's "back" skips the address that is left. */

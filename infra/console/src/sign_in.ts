@@ -91,6 +91,16 @@ export class Session {
     return url.href;
   }
 
+  /** Whether the issuer is on this machine, as that of a developer's local stack. */
+  get isLocal(): boolean {
+    return isLoopback(this.config.authorization_endpoint);
+  }
+
+  /** Return the place of a sign-in that got no answer. Somebody who then opens the console otherwise still gets there. */
+  placeOfUnfinished(): string {
+    return (JSON.parse(sessionStorage.getItem(ENTRY) ?? "{}") as Record<string, string>)["place"] ?? "";
+  }
+
   /** Leave the page for the issuer's sign-in. The issuer returns to the same place. */
   async leave(): Promise<void> {
     const [state, verifier] = [oauth.generateRandomState(), oauth.generateRandomCodeVerifier()];

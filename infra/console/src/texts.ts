@@ -3,6 +3,7 @@
 export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const MOMENT = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
@@ -21,6 +22,12 @@ export const day = (timestamp: string): string => DAY.format(new Date(timestamp)
 
 /** Return a timestamp in UTC, such as "2026-11-24 22:40:00 UTC". */
 export const utc = (timestamp: string): string => `${timestamp.slice(0, 19).replace("T", " ")} UTC`;
+
+/** Return the day of a timestamp in the reader's zone, without the year if it is this year: "24 Nov". */
+export const shortDay = (timestamp: string, now: number): string => {
+  const at = new Date(timestamp);
+  return (at.getFullYear() === new Date(now).getFullYear() ? DAY_OF_YEAR : DAY).format(at);
+};
 
 /** Return a UTC date of a metrics window, such as "24 Nov" or "24 Nov 2026". */
 export const utcDay = (date: string, withYear = false): string =>

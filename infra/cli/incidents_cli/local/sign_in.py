@@ -175,7 +175,10 @@ class SignIn:
         return _redirect(self.console, **{"set-cookie": cookie})
 
     def _needs_ticket(self, reason: str) -> Answer:
-        advice = "Run <code>uv run incidents up</code> again, and open the console's address that it prints."
+        advice = (
+            "Run <code>uv run incidents up</code> again, and open the console's address that it prints. "
+            "Without a terminal, ask the person who runs the stack for such an address."
+        )
         return _page("Open the console from the command", f"<p>{html.escape(reason)}</p><p>{advice}</p>", 403)
 
     def _browser(self, cookie: str) -> _Browser | None:
