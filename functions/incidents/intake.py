@@ -19,7 +19,7 @@ from .commands.creating import Origin
 from .domain import intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
 from .domain.model import Incident
-from .findings import EventRefused, Finding, MalformedEvent, Skipped, assets, dates
+from .findings import EventRefused, Finding, MalformedEvent, Report, Skipped, assets, dates
 from .runtime import deadline
 from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
@@ -54,9 +54,7 @@ def ingest_finding(
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    reports = findings.read(event)
-    _refuse_future(event)
-    for report in reports:
+    for report in reports_of(event):
         if isinstance(report, EventRefused):
             refused = report
             continue
@@ -69,12 +67,17 @@ def ingest_finding(
     return outcomes
 
 
-def _refuse_future(event: dict[str, Any]) -> None:
-    """Raise MalformedEvent for an event from the future. Otherwise it would make all later events look old."""
+def reports_of(event: Any) -> list[Report]:
+    """Return the reports of an event as ``findings.read`` does.
+
+    Raises MalformedEvent for an event from the future, too. Otherwise it would make all later events look old.
+    """
+    reports = findings.read(event)
     sent_at = dates.parse(event.get("time"))
     latest = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + dates.LATEST_MS)
     if sent_at is not None and sent_at > latest:
         raise MalformedEvent("time must not be more than 24 h after the receipt of the event")
+    return reports
 
 
 def _take(

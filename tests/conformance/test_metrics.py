@@ -100,9 +100,9 @@ def test_every_metrics_answer_equals_brute_force(
     @given(st.lists(actions, min_size=10, max_size=24), st.integers(0, 2**16))
     def check(history: list[tuple[str, int, Any]], last: int) -> None:
         nonlocal compared, telling, cut, approximated
-        # Every second history has more groups than a day stores and an answer shows.
-        monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 2 else 100)
-        monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 2 else 1_000)
+        # Three of four histories have more groups than a day stores and an answer shows.
+        monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 4 else 100)
+        monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 4 else 1_000)
         here = world()
         for action in history:
             here.do(*action)
@@ -149,8 +149,8 @@ def test_every_metrics_answer_equals_brute_force(
 
     check()
     assert telling > compared / 4, "too few answers cover several incidents"
-    assert cut > compared / 40, "too few answers lack groups"
-    assert approximated > 0, "no answer is approximate"
+    assert cut > compared / 20, "too few answers lack groups"
+    assert approximated > 5, "too few answers are approximate"
     promise(
         "Every metrics answer equals a brute-force computation",
         f"{compared:,} answers after {HISTORIES:,} histories were compared: 0 differ; {telling:,} of the answers "

@@ -1,6 +1,9 @@
 """Tests of `incidents follow`, with the client's requests answered by the test."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -19,12 +22,15 @@ class Answers(httpx2.BaseTransport):
     """A transport that answers with two pages of updates and then, after a pause, with an error."""
 
     error = 401
+    stop = False
 
     def __init__(self) -> None:
         self.queries: list[dict[str, str]] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.queries.append(dict(request.url.params))
+        if len(self.queries) == 3 and self.stop:
+            os.kill(os.getpid(), signal.SIGTERM)
         if len(self.queries) == 3:
             return httpx2.Response(self.error, json={"title": "No", "detail": "Start again."})
         items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
@@ -34,11 +40,13 @@ class Answers(httpx2.BaseTransport):
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     transport = Answers()
     answer_with(transport, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    return transport
+    before = signal.getsignal(signal.SIGTERM)
+    yield transport
+    signal.signal(signal.SIGTERM, before)
 
 
 def run(*arguments: str) -> Result:
@@ -58,6 +66,15 @@ def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers
     assert [{name: one for name, one in query.items() if name != "limit"} for query in answers.queries] == [
         {"since": "2026-11-23T00:00:00Z"}, {"cursor": "cursor-1"}, {"cursor": "cursor-2"},
     ]  # fmt: skip
+
+
+def test_a_stop_by_a_supervisor_prints_the_cursor_too(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "stop", True)
+
+    printed = run()
+
+    assert len(answers.queries) == 3
+    assert "To go on later, give --cursor cursor-2" in printed.stderr
 
 
 def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:

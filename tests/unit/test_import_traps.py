@@ -177,6 +177,12 @@ def test_a_date_without_a_time_is_not_before_an_earlier_date_of_its_day(
     assert len(row.warnings) == (cells != "04.03.2024;05.03.2024") + (head.count(";") == 2)
 
 
+@pytest.mark.parametrize(("reported", "closed"), [("04.03.2024 10:00", "T10:00"), ("05.03.2024 10:00", "T09:05")])
+def test_an_end_without_a_time_is_not_before_a_report_of_its_day(tmp_path: Path, reported: str, closed: str) -> None:
+    row = row_of(tmp_path, "Titel;Erkannt;Gemeldet;Ende", f"A;04.03.2024 09:05;{reported};04.03.2024")
+    assert checking.check(row, NOW)["closed_at"] == f"2024-03-04{closed}:00.000Z"
+
+
 def test_two_equal_reports_of_a_day_need_no_warning(tmp_path: Path) -> None:
     assert row_of(tmp_path, "Titel;Erkannt;Gemeldet", "A;04.03.2024;04.03.2024").warnings == ()
 

@@ -228,7 +228,8 @@ def test_a_hidden_sheet_is_not_taken_and_hidden_rows_are_told(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "cell", ['<c t="e"><v>#VALUE!</v></c>', "<c><f>A1</f></c>", '<c t="e"><f>1/0</f><v>#N/A</v></c>']
+    "cell",
+    ['<c t="e"><v>#VALUE!</v></c>', "<c><f>A1</f></c>", "<c><f>A1</f><v/></c>", '<c t="e"><f>1/0</f><v>#N/A</v></c>'],
 )
 def test_a_cell_of_a_workbook_that_has_no_value_is_told(tmp_path: Path, cell: str) -> None:
     file = workbooks.write(tmp_path / "list.xlsx", {"S": [HEAD, *rows(2)]})

@@ -14,6 +14,7 @@ from tests.support.incidents import FULL
         ("Caf\u00e9 down", "cafe", False),
         ("STRASSE", "stra\u00dfe", True),
         ("\ub2e4\uc6b4", "\u1103\u1161\u110b\u116e\u11ab", True),
+        ("\u0390", "\u03aa\u0301", True),
         ("down", "down up", False),
     ],
 )

@@ -70,9 +70,9 @@ def folded(text: str) -> str:
     """Return a text in the form in which words are compared.
 
     Two texts that differ only in upper and lower case, or in how their accents are encoded (Unicode Standard Annex 15),
-    have the same form.
+    have the same form. Case folding can take an accented letter apart, so the text is composed again.
     """
-    return unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 class Expected(NamedTuple):

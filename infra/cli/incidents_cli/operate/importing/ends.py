@@ -25,9 +25,10 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
     """Change a date that has no time and is on the day of an earlier date, and yield a warning for each change.
 
     Such a date would be the beginning of its day, which is before the earlier date, or equal to it if that date has no
-    time either. It becomes the earlier date. The true time of an end is then unknown, so the incident gets the tag of a
-    last known date, and its MTTR stays unset. ``days`` has, for each field without a time, the beginning of the next
-    day.
+    time either. It becomes the earlier date. An end becomes the time of the report if the report was later on that day.
+    The true time of an end is then unknown. So the incident gets the tag of a last known date, and its MTTR stays
+    unset.
+    ``days`` has, for each field without a time, the beginning of the next day.
     """
     for field, before in _BEFORE.items():
         last = max((body[other] for other in before if other in body), default="")
@@ -35,8 +36,9 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
         is_affected = field in body and (body[field] < last or body[field] == start)
         if not is_affected or last >= days.get(field, ""):
             continue
-        body[field] = last
-        wrong = "has no time, and is on the day of an earlier date; this date is taken"
+        reported = body.get("reported_at", "") if field in LAST_KNOWN_TAGS else ""
+        body[field] = max(last, reported) if reported < days[field] else last
+        wrong = "has no time, and is on the day of an earlier date; the last known time of that day is taken"
         if tag := LAST_KNOWN_TAGS.get(field):
             body["tags"] = list(dict.fromkeys([*body.get("tags", []), tag]))
             wrong += f", tag {tag}"

@@ -101,8 +101,8 @@ def unseen(file: Path, sheet: str) -> Unseen:
                     formulas += formula and not value
                 case "c/f", _:
                     formula = True
-                case "c/v", _:
-                    value = True
+                case "c/v", "end":
+                    value = bool(element.text)
     return Unseen(hidden, errors, formulas)
 
 
