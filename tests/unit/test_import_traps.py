@@ -331,3 +331,13 @@ def test_a_row_below_the_table_is_refused(tmp_path: Path, text: str) -> None:
     assert "remove a row" in problems(row)["title"]
     assert problems(row_of(tmp_path, "Nr;Titel;Status;Erkannt", f";{text};new;")) == {}
     assert problems(row_of(tmp_path, "Titel;Status", "Notebook verloren;")) == {}
+
+
+def test_one_word_in_a_column_of_times_does_not_lose_the_times_of_the_other_rows(tmp_path: Path) -> None:
+    rows = "".join(f"A;0{n}.03.2024;09:1{n}\n" for n in range(1, 5))
+    file = written(tmp_path, f"Titel;Entdeckt am;Uhrzeit Entdeckung\n{rows}B;08.03.2024;nachmittags\n")
+    *timed, untimed = imported(file)
+    assert [row.body["detected_at"] for row in timed] == [f"2024-03-0{n}T09:1{n}:00.000Z" for n in range(1, 5)]
+    assert untimed.body["detected_at"] == "2024-03-08T00:00:00.000Z"
+    assert "nachmittags" in untimed.body["description"]
+    assert '"nachmittags" = ""' in of(file).toml

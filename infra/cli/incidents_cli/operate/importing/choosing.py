@@ -137,7 +137,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
     joined = dict(mapped)
     has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
     for before, column in zip([None, *columns], columns, strict=False):
-        if column.name in mapped or not column.clocks or column.clocks < column.filled or not has_days:
+        if column.name in mapped or 2 * column.clocks <= column.filled or not has_days:
             continue
         target = mapped.get(before.name) if before and before.days else None
         if before and target in DATES and not words.is_duration(column.name):
