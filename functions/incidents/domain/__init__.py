@@ -1,7 +1,7 @@
 """The definition of an incident, and the rules for incidents. This code is pure: it uses no AWS and no clock.
 
 ``model``               the fields of an incident, their limits, allowed values and derived values
-``payloads``            validation of callers' input; with ``lists``, the only module that loads pydantic
+``payloads``            validation of callers' input. Only this module and ``lists`` load pydantic
 ``lists``               the lists in what a caller sends, and the operators that edit a list
 ``questions``           the requests of a caller: filters, pages, windows of days
 ``identity``            the caller's identity, from verified claims only

@@ -119,7 +119,7 @@ class _Groups:
         # ``omitted - certain[name]`` is the highest possible number of a group's incidents on the days that lack the
         # group.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
-        # Groups without a value are included, because they may have a value on a day that lacks them.
+        # ``hidden`` also has groups without a known value: a day may have left out such a group and its value.
         hidden = sizes.keys() - shown.keys()
         largest_hidden = max((sizes[name] + omitted - certain[name] for name in hidden), default=0)
         approximate = any(certain[name] < omitted for name in shown) or max(largest_hidden, omitted) > smallest
