@@ -17,6 +17,7 @@ SHARED = "CreateIncident-Shared"
 GONE = object()
 OVER_SEVERAL = {
     "ApiThrottles",
+    "PageThrottles",
     "JobThrottles",
     "TableReadThrottles",
     "TableWriteThrottles",

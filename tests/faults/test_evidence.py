@@ -87,8 +87,9 @@ def test_a_fault_at_any_call_stores_an_event_and_its_finding_or_neither(
         assert intake.stored() == after
         TRIED.add((name, call, kind))
     promise(
-        "No finding is without its event, and no event without its finding",
-        f"{len(TRIED)} faults at every call of {len({name for name, *_ in TRIED})} arrivals: 0 were found",
+        "No finding is without its event, and no event is without its finding",
+        f"{len(TRIED)} faults were injected at every call of {len({name for name, *_ in TRIED})} arrivals: "
+        "0 findings are without their event, and 0 events are without their finding",
     )
 
 
