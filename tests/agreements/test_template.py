@@ -532,6 +532,22 @@ def test_the_rules_match_every_event_with_an_adapter_and_never_our_own_events() 
     }
 
 
+def test_the_archives_hold_the_stack_s_bus_and_what_the_rules_take_from_the_default_bus() -> None:
+    resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    archives = {name: one for name, one in resources.items() if one["Type"] == "AWS::Events::Archive"}
+    assert {one["Condition"] for one in archives.values()} == {"HasArchive"}
+    assert "EventPattern" not in archives["Archive"]["Properties"]
+    of_default = archives["DefaultBusArchive"]["Properties"]
+    assert of_default["SourceArn"]["Fn::Sub"].endswith(":event-bus/default")
+    taken = [
+        one["Properties"]["EventPattern"]
+        for one in resources.values()
+        if one["Type"] == "AWS::Events::Rule" and "EventBusName" not in one["Properties"] and "Condition" not in one
+    ]
+    assert of_default["EventPattern"] == {"$or": taken}
+    assert len(json.dumps(of_default["EventPattern"])) < 2048, "EventBridge's limit"
+
+
 @pytest.mark.parametrize(("name", "queue"), [("IngestFinding", "Queue"), ("ComputeMetrics", "MetricsQueue")])
 def test_the_visibility_timeout_is_six_times_the_function_s_timeout(name: str, queue: str) -> None:
     (event,) = FUNCTIONS[name]["Events"].values()

@@ -392,9 +392,7 @@ def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(h
     assert "The event was too large." in card.inner_text()
 
 
-def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(
-    here: Visit, world: World
-) -> None:
+def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:
     world.findings = [finding({"source": "aws.test", "detail": {"n": n}}) for n in range(12)]
     here.go(first(world))
     here.settled()

@@ -24,6 +24,7 @@ COSTS = {
     "list 50 updates": ((51, 0), (51, 0)),
     "ingest a finding": ((1, 25), (1, 29)),
     "ingest it again, with an asset": ((3, 22), (3, 26)),
+    "list 10 events": ((5, 0), (5, 0)),
 }
 
 

@@ -49,6 +49,7 @@ REQUESTS = {
     "get": Request(0, 1, 20, 3),
     "list of 50": Request(0, 14, 60, 110),
     "50 updates": Request(0, 52, 60, 110),
+    "10 events": Request(0, 5, 60, 30),
     "no update": Request(0, 0.5, 20, 1),
     "update": Request(12, 1, 60, 3, changes=True),
     "update of the status": Request(15, 1, 60, 3, changes=True),
