@@ -247,7 +247,10 @@ def test_the_severity_may_follow_the_word_incident_in_an_alarm_s_name() -> None:
 
 def test_findings_that_may_share_a_key_are_marked_as_grouped() -> None:
     grouped = {name for name in NAMES for one in findings.read(event(name)) if getattr(one, "grouped", False)}
-    assert grouped == {"alert_escalated", "macie_sensitive_data", "security_hub_asff_several"}
+    assert grouped == {
+        "access_analyzer", "alert_escalated", "cloudtrail_root_sign_in", "cloudtrail_stop_logging",
+        "macie_sensitive_data", "security_hub_asff_several",
+    }  # fmt: skip
 
 
 def test_only_a_simulated_event_of_an_aws_source_is_treated_as_from_aws() -> None:

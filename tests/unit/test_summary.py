@@ -25,10 +25,18 @@ NOTHING: dict[str, Any] = {
 
 # The values that a recorded event has, by the event's name. Every other member of its summary is empty.
 RECORDED: dict[str, dict[str, Any]] = {
+    "access_analyzer": {"principals": ["444455556666"], "upstream_state": {"status": "ACTIVE"}},
     "alert_escalated": {"link": "https://soc.acme.example/cases/5120"},
     "alert_escalated_minimal": {},
     "cloudwatch_alarm": {"upstream_state": {"state.value": "ALARM"}},
     "cloudwatch_alarm_composite": {"upstream_state": {"state.value": "ALARM"}},
+    "cloudtrail_root_sign_in": {
+        "remote_addresses": ["198.51.100.23"], "principals": ["arn:aws:iam::111122223333:root"],
+    },
+    "cloudtrail_stop_logging": {
+        "remote_addresses": ["198.51.100.23"],
+        "principals": ["arn:aws:sts::111122223333:assumed-role/deploy/eve"],
+    },
     "guardduty": {
         "remote_addresses": ["198.51.100.23"],
         "principals": ["orders-worker", "AROAEXAMPLEORDERS001:i-0a1b2c3d4e5f60718"],
@@ -48,6 +56,8 @@ RECORDED: dict[str, dict[str, Any]] = {
     },
     "macie_sensitive_data": {"upstream_state": {"archived": "false"}},
     "malware_scan": {"upstream_state": {"scanResultDetails.scanResultStatus": "THREATS_FOUND"}},
+    "security_hub_insight": {},
+    "security_ir": {},
     "security_hub_asff_custom_action": {"upstream_state": {"RecordState": "ACTIVE", "Workflow.Status": "NEW"}},
     "security_hub_asff_guardduty": {
         "principals": ["orders-worker", "AROAEXAMPLEORDERS001:i-0a1b2c3d4e5f60718"],

@@ -17,6 +17,7 @@ from .nodes import MalformedEvent, Node
 SkipReason = Literal[
     "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "warning", "not_available", "sample",
     "ok_state", "insufficient_data", "already_in_alarm", "no_threats", "backup", "own",
+    "not_watched", "failed",
 ]  # fmt: skip
 REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reason))
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
