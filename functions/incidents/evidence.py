@@ -41,6 +41,6 @@ def _dump(evidence: StoredEvidence) -> str:
     first = json_text.dumps({
         "observed_at": evidence.observed_at, "source": evidence.source, "adapter": evidence.adapter,
         "rule": evidence.rule, "sha256": evidence.sha256, "is_cut": evidence.is_cut,
-        "summary": summary_of(json.loads(evidence.event)),
+        "summary": summary_of(json.loads(evidence.event), evidence.summary),
     })  # fmt: skip
     return f'{first[:-1]},"event":{evidence.event}}}'

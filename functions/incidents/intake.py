@@ -7,31 +7,31 @@ Each finding is stored in one transaction. So an event may be delivered twice, a
 The next delivery finds either the complete result or nothing.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from . import findings
 from .commands import creating, read_alter_write
 from .commands.creating import Origin
 from .domain import evidence, intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
 from .domain.evidence import EVENTS_KEPT, Evidence
 from .domain.model import Incident
-from .findings import EventRefused, Finding, MalformedEvent, Report, Skipped, assets, dates
+from .findings import EventRefused, Finding, Skipped, assets
+from .reports import Unmapped, mapped, reports_of
 from .runtime import deadline
 from .storage.account_map import AccountMap
 from .storage.incident_repository import EvidenceThere, IncidentRepository, Sighting, SightingMoved
-from .storage.settings import INTAKE, TenantSettings
+from .storage.settings import INTAKE, MAPPINGS, TenantSettings
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
 """A function that takes a tenant and a source, and returns a context that gives access to the tenant's incidents."""
 
 SettingsOf = Callable[[str], TenantSettings]
 """A function that returns a tenant's settings."""
+
 
 Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed", "held"]
 
@@ -40,10 +40,6 @@ RELATED_INCIDENTS = 20  # the most related findings that are looked up for an ev
 
 _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
-
-
-class Unmapped(EventRefused):
-    """The account map has no tenant for the finding. There is no default tenant."""
 
 
 def ingest_finding(
@@ -62,7 +58,13 @@ def ingest_finding(
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for report in reports_of(event, received):
+
+    def mappings_of(tenant_id: str) -> Any:
+        with serving(tenant_id, "mappings"):
+            stored = settings_of(tenant_id).read(MAPPINGS)
+        return stored and stored.value
+
+    for report in reports_of(event, received, lambda node: mapped(node, accounts, mappings_of)):
         if isinstance(report, EventRefused):
             refused = report
             continue
@@ -73,19 +75,6 @@ def ingest_finding(
     if refused:
         raise refused
     return outcomes
-
-
-def reports_of(event: Any, received: Any = None) -> list[Report]:
-    """Return the reports of an event as ``findings.read`` does.
-
-    Raises MalformedEvent for an event from the future, too. Otherwise it would make all later events look old.
-    """
-    reports = findings.read(event, received)
-    sent_at = dates.parse(event.get("time"))
-    latest = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + dates.LATEST_MS)
-    if sent_at is not None and sent_at > latest:
-        raise MalformedEvent("time must not be more than 24 h after the receipt of the event")
-    return reports
 
 
 def _take(
@@ -193,8 +182,9 @@ class _Event:
         """The event as evidence. Most repeated events change nothing and need none."""
         finding, rule = self._finding, self._rule
         return evidence.of_event(
-            finding.received, observed_at=finding.seen_at, source=finding.source, adapter=finding.adapter, rule=rule
-        )
+            finding.received, observed_at=finding.seen_at, source=finding.source, adapter=finding.adapter, rule=rule,
+            summary=finding.summary,
+        )  # fmt: skip
 
 
 class _Known(NamedTuple):

@@ -278,7 +278,7 @@ def test_every_rule_of_findings_puts_each_account_into_its_own_group() -> None:
         if one["Type"] == "AWS::Events::Rule"
         for target in one["Properties"]["Targets"]
     ]
-    assert len(targets) == 8
+    assert len(targets) == 9
     assert all(target["SqsParameters"] == {"MessageGroupId": "$.account"} for target in targets)
 
 
@@ -541,6 +541,10 @@ def test_the_rules_match_every_event_with_an_adapter_and_never_our_own_events() 
         },
     }
     assert len(json.dumps(rules["CloudTrail"])) < 2048, "EventBridge's limit"
+    assert rules["PartnerEvents"] == {
+        "source": [{"prefix": findings.PARTNER}],
+        "detail-type": [{"anything-but": ["Alert Escalated"]}],
+    }
     assert rules["EscalatedAlerts"] == {
         "source": [{"anything-but": [findings.OWN_SOURCE]}],
         "detail-type": [kind for source, kind in findings.ADAPTERS if source == findings.ANY_SOURCE],
@@ -596,7 +600,7 @@ def test_only_the_template_s_rules_may_send_to_the_queue() -> None:
     (statement,) = [one for one in statements if one["Effect"] == "Allow"]
     admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
     rules = [one["Properties"]["Name"]["Fn::Sub"] for one in resources.values() if one["Type"] == "AWS::Events::Rule"]
-    assert len(rules) == 8
+    assert len(rules) == 9
     assert all(f"/{name}" in admitted for name in rules)
     assert admitted.count("arn:") == len(rules)
 

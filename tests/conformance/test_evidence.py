@@ -4,6 +4,7 @@ import json
 import os
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -94,9 +95,11 @@ def test_a_recurrence_has_its_own_evidence(accounts: AccountMap) -> None:
     assert update(patch_event(first["id"], {"status": "dismissed"}), Context)["statusCode"] == 200
     take(at(5))  # suppressed
     assert len(findings_of(first["id"])) == 1
-    later = event("guardduty", detail__updatedAt="2099-01-01T00:00:00Z", time="2099-01-01T00:00:00Z")
+    assert update(patch_event(first["id"], {"is_deleted": True}), Context)["statusCode"] == 200
+    in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = event("guardduty", detail__updatedAt=in_an_hour, time=in_an_hour)
     take(later)
-    _, second = incidents()
+    (second,) = incidents()
     assert [item["event"] for item in findings_of(second["id"])] == [later]
 
 

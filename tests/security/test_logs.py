@@ -11,6 +11,7 @@ import delete_incident
 import get_incident
 import get_incident_metrics
 import list_incident_changes
+import list_incident_findings
 import list_incident_updates
 import list_incidents
 import pytest
@@ -24,7 +25,7 @@ from tests.support.incidents import FULL
 
 HANDLERS = (
     create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes,
-    list_incident_updates, get_incident_metrics,
+    list_incident_findings, list_incident_updates, get_incident_metrics,
 )  # fmt: skip
 CANARY = "canary-7f3a"
 KNOWN = {

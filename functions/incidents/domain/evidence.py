@@ -17,6 +17,7 @@ EVENTS_KEPT = 100  # for one incident; later events are only counted
 # If an event is too large, its texts are cut to so many characters, and its lists and objects to so many members.
 _CUTS = ((16_384, 1_000), (2_048, 200), (256, 40), (64, 10))
 _LEVELS = 64
+_LIFTED, _LIFTED_CHARACTERS = 10, 256  # the most texts of a member of a mapping's summary, and of their characters
 _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "version")
 
 
@@ -26,6 +27,7 @@ class Evidence(NamedTuple):
     ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event. ``rule`` says in
     words why the finding became an incident. ``packed`` has the compressed bytes of the event, and ``sha256`` is the
     hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out for its size.
+    ``summary`` has the members of the summary that a tenant's mapping lifts out of the event.
     """
 
     observed_at: str
@@ -35,12 +37,24 @@ class Evidence(NamedTuple):
     packed: bytes
     sha256: str
     is_cut: bool
+    summary: Mapping[str, list[str]] | None = None
 
 
-def of_event(event: Any, *, observed_at: str, source: str, adapter: str, rule: str) -> Evidence:
+def of_event(
+    event: Any,
+    *,
+    observed_at: str,
+    source: str,
+    adapter: str,
+    rule: str,
+    summary: Mapping[str, list[str]] | None = None,
+) -> Evidence:
     """Return the evidence in a received event. An event of any size and any depth gives evidence."""
     text, packed, is_cut = _within_bounds(event)
-    return Evidence(observed_at, source, adapter, rule, packed, sha256(text).hexdigest(), is_cut)
+    lifted = summary and {
+        name: [text[:_LIFTED_CHARACTERS] for text in texts[:_LIFTED]] for name, texts in summary.items()
+    }
+    return Evidence(observed_at, source, adapter, rule, packed, sha256(text).hexdigest(), is_cut, lifted)
 
 
 def canonical(value: Any) -> bytes:

@@ -149,14 +149,20 @@ def _by_first_name(*lifts: _Lift) -> dict[str, list[tuple[_Lift, list[str]]]]:
     return grouped
 
 
-_ALL = _by_first_name(*_REMOTE_ADDRESSES, *_PRINCIPALS, *_LINKS, *_REMEDIATION, *_PROCESSES, *_IMAGES)
+_MEMBERS = {
+    "remote_addresses": _REMOTE_ADDRESSES, "principals": _PRINCIPALS, "link": _LINKS, "remediation": _REMEDIATION,
+    "processes": _PROCESSES, "images": _IMAGES,
+}  # fmt: skip
+_ALL = _by_first_name(*(lift for lifts in _MEMBERS.values() for lift in lifts))
 
 
-def summary_of(event: Any) -> dict[str, Any]:
+def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
     """Return the summary of an event. It has every member: a list, a text or null, and the states by their names.
 
-    All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``.
+    All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``. The
+    members of ``mapped``, which a tenant's mapping has lifted out of the event, take the place of the others.
     """
+    own = {name: [text for one in texts if (text := _clean_text(one))] for name, texts in (mapped or {}).items()}
     values_of: dict[_Lift, list[str]] = {}
     for place in _objects(event):
         for name, value in place.items():
@@ -168,14 +174,11 @@ def summary_of(event: Any) -> dict[str, Any]:
         values = (value for lift in lifts for value in values_of.get(lift, ()))
         return list(dict.fromkeys(value for value in values if value))[:VALUES]
 
-    links = (match[0] for text in lifted(*_LINKS) if (match := _LINK.fullmatch(text)))
-    return {
-        "remote_addresses": lifted(*_REMOTE_ADDRESSES),
-        "principals": lifted(*_PRINCIPALS),
+    values = {name: own.get(name) or lifted(*lifts) for name, lifts in _MEMBERS.items()}
+    links = (match[0] for text in values["link"] if (match := _LINK.fullmatch(text)))
+    return values | {
         "link": next(links, None),
-        "remediation": "\n".join(lifted(*_REMEDIATION)) or None,
-        "processes": lifted(*_PROCESSES),
-        "images": lifted(*_IMAGES),
+        "remediation": "\n".join(values["remediation"]) or None,
         "upstream_state": _states(event),
     }
 

@@ -15,6 +15,8 @@
 ``security_ir``         AWS Security Incident Response: new cases
 ``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
+``mapping``             any event of a partner, by a tenant's mapping; it is not in ``ADAPTERS``
+
 The adapters share these modules:
 
 ``finding``             the result of an adapter
@@ -55,11 +57,13 @@ __all__ = [
     "ANY_SERVICE",
     "ANY_SOURCE",
     "OWN_SOURCE",
+    "PARTNER",
     "REASONS",
     "Adapter",
     "EventRefused",
     "Finding",
     "MalformedEvent",
+    "Node",
     "Report",
     "SkipReason",
     "Skipped",
@@ -76,6 +80,7 @@ OWN_SOURCE = "grc.incidents"
 SIMULATED = "simulated."
 ANY_SOURCE = "*"
 ANY_SERVICE = "aws.*"
+PARTNER = "aws.partner/"
 
 ADAPTERS: dict[tuple[str, str], Adapter] = {
     (guardduty.SOURCE, "GuardDuty Finding"): guardduty.read,
@@ -98,7 +103,7 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
 """The adapters by source and detail-type.
 
 ``ANY_SERVICE`` matches every source ``aws.*`` of AWS: the source of a CloudTrail event is the service that was called.
-``ANY_SOURCE`` matches every other source.
+``ANY_SOURCE`` matches every other source. A partner's source ``aws.partner/*`` is not a source of AWS: see ``mapping``.
 """
 
 
@@ -144,5 +149,5 @@ def name_of(adapter: Adapter) -> str:
 
 def adapter(source: str, detail_type: str) -> Adapter | None:
     """Return the adapter for a source and a detail-type, or None if there is no adapter."""
-    any_one = ANY_SERVICE if source.startswith("aws.") else ANY_SOURCE
+    any_one = ANY_SERVICE if source.startswith("aws.") and not source.startswith(PARTNER) else ANY_SOURCE
     return ADAPTERS.get((source, detail_type)) or ADAPTERS.get((any_one, detail_type))

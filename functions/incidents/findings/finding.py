@@ -17,7 +17,7 @@ from .nodes import MalformedEvent, Node
 SkipReason = Literal[
     "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "warning", "not_available", "sample",
     "ok_state", "insufficient_data", "already_in_alarm", "no_threats", "backup", "own",
-    "not_watched", "failed",
+    "not_watched", "failed", "not_mapped",
 ]  # fmt: skip
 REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reason))
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
@@ -40,6 +40,7 @@ class Finding(NamedTuple):
     keys of other findings that belong to this finding, such as the signals of an attack sequence.
 
     ``received`` is the event as it was received, without the findings of others, and ``adapter`` has read it.
+    ``summary`` has what a tenant's mapping lifts out of the event for its evidence.
     """
 
     source: str
@@ -70,6 +71,7 @@ class Finding(NamedTuple):
     related_keys: Sequence[str] = ()
     received: Any = None
     adapter: str = ""
+    summary: Mapping[str, list[str]] | None = None
 
     @property
     def facts(self) -> intake_policy.Facts:

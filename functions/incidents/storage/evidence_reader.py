@@ -1,5 +1,6 @@
 """Read the evidence of an incident, one page at a time."""
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import decompress
 
@@ -26,6 +27,7 @@ class StoredEvidence(NamedTuple):
     sha256: str
     is_cut: bool
     event: str
+    summary: dict[str, list[str]]
 
 
 class EvidenceReader:
@@ -69,4 +71,5 @@ def to_evidence(item: Item) -> StoredEvidence:
         sha256=item["sha256"]["S"],
         is_cut=item["is_cut"]["BOOL"],
         event=decompress(stored_form.to_bytes(item["event"]["B"])).decode(),
+        summary=json.loads(item["summary"]["S"]) if "summary" in item else {},
     )

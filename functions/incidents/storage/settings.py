@@ -1,7 +1,7 @@
 """A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
-For ``intake``, this module is ``domain.intake_policy``.
+For ``intake``, this module is ``domain.intake_policy``. For ``mappings``, it is ``findings.mapping``.
 """
 
 import json
@@ -13,7 +13,7 @@ from .dynamodb import ConditionFailed, refusals_as_busy, transact
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INTAKE = "intake"
+INTAKE, MAPPINGS = "intake", "mappings"
 
 
 class Settings(NamedTuple):

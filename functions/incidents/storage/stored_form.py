@@ -8,7 +8,7 @@ from base64 import b64decode
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..domain import model, wire_form
+from ..domain import json_text, model, wire_form
 from ..domain.model import Change, Incident
 from . import keys, upcasting
 
@@ -139,6 +139,7 @@ def from_evidence(tenant_id: str, incident_id: str, evidence: "Evidence") -> Ite
         key(keys.evidence(tenant_id, incident_id, evidence.observed_at, evidence.sha256))
         | {name: {"S": getattr(evidence, name)} for name in ("observed_at", "source", "adapter", "rule", "sha256")}
         | {"event": {"B": evidence.packed}, "is_cut": {"BOOL": evidence.is_cut}}
+        | ({"summary": {"S": json_text.dumps(evidence.summary)}} if evidence.summary else {})
     )
 
 
