@@ -46,9 +46,9 @@ def mapped(event: Node, accounts: AccountMap, mappings_of: Callable[[str], Any])
     if len(tenants) != 1:
         raise Unmapped("the source of the partner must be allowed for exactly one tenant")
     stored = mappings_of(tenants[0])
-    for one in mapping.parse_all({} if stored is None else stored):
-        if one.takes(source, event.at("detail-type").exact_text()):
-            return mapping.read(one, event)
+    for candidate in mapping.parse_all({} if stored is None else stored):
+        if candidate.takes(source, event.at("detail-type").exact_text()):
+            return mapping.read(candidate, event)
     raise NoMapping
 
 

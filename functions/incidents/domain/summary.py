@@ -162,7 +162,7 @@ def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dic
     All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``. The
     members of ``mapped``, which a tenant's mapping has lifted out of the event, take the place of the others.
     """
-    own = {name: [text for one in texts if (text := _clean_text(one))] for name, texts in (mapped or {}).items()}
+    own = {name: [clean for text in texts if (clean := _clean_text(text))] for name, texts in (mapped or {}).items()}
     values_of: dict[_Lift, list[str]] = {}
     for place in _objects(event):
         for name, value in place.items():

@@ -63,10 +63,10 @@ class Value(NamedTuple):
         """Return the texts that an event has for this value, each once."""
         if self.path is None:
             return [self.constant] if self.constant else []
-        found = list(_scalars(search(self.path, event)))
+        present = list(_scalars(search(self.path, event)))
         if self.table is not None:
-            found = [text for one in found if (text := self.table.get(one, self.otherwise))]
-        return list(dict.fromkeys(found or ([self.otherwise] if self.otherwise else [])))
+            present = [text for word in present if (text := self.table.get(word, self.otherwise))]
+        return list(dict.fromkeys(present or ([self.otherwise] if self.otherwise else [])))
 
 
 class Condition(NamedTuple):
@@ -105,7 +105,7 @@ def read(mapping: SourceMapping, event: Node) -> Report:
     if not model.EVENT_SOURCE.fullmatch(producer):
         raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     texts = {name: [value.texts(whole) for value in mapping.values.get(name, ())] for name in (*_TEXTS, *_LISTS)}
-    lists = {name: [text for found in texts[name] for text in found] for name in texts}
+    lists = {name: [text for parts in texts[name] for text in parts] for name in texts}
     if not lists["title"]:
         raise MalformedEvent(f"the mapping {mapping.name} finds no title in the event")
     if not all(texts["key"]):
@@ -189,7 +189,7 @@ def parse_all(value: Any) -> list[SourceMapping]:
     """Return the mappings of a tenant's settings: an object that has each mapping by its name."""
     if not isinstance(value, Mapping) or len(value) > MAPPINGS:
         raise InvalidMapping((), f"settings must be an object with at most {MAPPINGS} mappings")
-    return [parse(one) for one in value.values()]
+    return [parse(mapping) for mapping in value.values()]
 
 
 def search(path: str, event: Any) -> Any:
@@ -210,14 +210,14 @@ def _scalars(value: Any) -> Iterator[str]:
     for _ in range(_SCALARS):
         if not waiting:
             return
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += reversed(one)
-        elif isinstance(one, str):
-            if text := Node(one).text():
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += reversed(item)
+        elif isinstance(item, str):
+            if text := Node(item).text():
                 yield text
-        elif isinstance(one, bool | int | float):
-            yield json.dumps(one)
+        elif isinstance(item, bool | int | float):
+            yield json.dumps(item)
 
 
 def _values(place: Place, given: Any, *, paths_only: bool = False) -> tuple[Value, ...]:
@@ -225,7 +225,7 @@ def _values(place: Place, given: Any, *, paths_only: bool = False) -> tuple[Valu
     if not 1 <= len(listed) <= VALUES:
         raise InvalidMapping(place, f"must have 1 to {VALUES} values")
     at = [(*place, n) if isinstance(given, list) else place for n in range(len(listed))]
-    return tuple(_value(where, one, paths_only=paths_only) for where, one in zip(at, listed, strict=True))
+    return tuple(_value(where, value, paths_only=paths_only) for where, value in zip(at, listed, strict=True))
 
 
 def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
@@ -237,18 +237,18 @@ def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
             raise InvalidMapping((*place, name), f"must not be here. Allowed here: {', '.join(sorted(allowed))}")
     for name in ("constant", "otherwise"):
         if name in given:
-            _text((*place, name), given[name])
+            _checked_text((*place, name), given[name])
     table = given.get("table")
     if "table" in given:
         if not isinstance(table, Mapping) or not 1 <= len(table) <= TABLE_LINES:
             raise InvalidMapping((*place, "table"), f"must be an object with 1 to {TABLE_LINES} values")
-        for name, one in table.items():
-            _text((*place, "table", name), one)
+        for name, word in table.items():
+            _checked_text((*place, "table", name), word)
     path = _path((*place, "path"), given["path"]) if "path" in given else None
     return Value(path, given.get("constant"), table, given.get("otherwise"))
 
 
-def _text(place: Place, given: Any) -> str:
+def _checked_text(place: Place, given: Any) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > model.TITLE_CHARACTERS:
         raise InvalidMapping(place, f"must be a text of 1 to {model.TITLE_CHARACTERS} characters")
     return given
@@ -275,16 +275,18 @@ def _words(place: Place, given: Any) -> Sequence[str]:
     listed = given if isinstance(given, list) else [given]
     if not 1 <= len(listed) <= TABLE_LINES:
         raise InvalidMapping(place, f"must have 1 to {TABLE_LINES} texts")
-    return [_text((*place, n) if isinstance(given, list) else place, one) for n, one in enumerate(listed)]
+    return [_checked_text((*place, n) if isinstance(given, list) else place, word) for n, word in enumerate(listed)]
 
 
 def _conditions(given: Any) -> Iterator[Condition]:
     if not isinstance(given, list) or len(given) > VALUES:
         raise InvalidMapping(("when",), f"must be a list of at most {VALUES} conditions")
-    for n, one in enumerate(given):
-        if not isinstance(one, Mapping) or set(one) != {"path", "in"}:
+    for n, condition in enumerate(given):
+        if not isinstance(condition, Mapping) or set(condition) != {"path", "in"}:
             raise InvalidMapping(("when", n), 'must be {"path": "...", "in": ["..."]}')
-        yield Condition(_path(("when", n, "path"), one["path"]), frozenset(_words(("when", n, "in"), one["in"])))
+        yield Condition(
+            _path(("when", n, "path"), condition["path"]), frozenset(_words(("when", n, "in"), condition["in"]))
+        )
 
 
 def _check_severities(values: Sequence[Value]) -> None:

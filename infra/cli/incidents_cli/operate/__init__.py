@@ -4,6 +4,8 @@
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
 ``explain``       `incidents explain` prints whether an event would arrive, and what it would become
 ``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
+``mappings``      `incidents intake` tries, stores and removes mappings for events of partners
+``json_lines``    finds the line of a member in a JSON text
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
 ``incident_follow`` `incidents follow` prints the incidents that change, from the API
 ``metrics``       `incidents metrics` shows metrics and starts their computation

@@ -14,10 +14,10 @@ def line_of(text: str, place: Place) -> int:
     """
     begins = value = _skip(text, 0)
     for step in place:
-        found = _inside(text, value, step)
-        if found is None:
+        inner = _inside(text, value, step)
+        if inner is None:
             break
-        begins, value = found
+        begins, value = inner
     return text.count("\n", 0, begins) + 1
 
 
@@ -25,7 +25,7 @@ def _inside(text: str, at: int, step: str | int) -> tuple[int, int] | None:
     """Return where a member begins and where its value begins. The last of several equal names counts, as in JSON."""
     if text[at : at + 1] not in ("{", "["):
         return None
-    is_object, found, place = text[at] == "{", None, 0
+    is_object, places, place = text[at] == "{", None, 0
     at = _skip(text, at + 1)
     while text[at] not in "}]":
         begins, name = at, place
@@ -33,11 +33,11 @@ def _inside(text: str, at: int, step: str | int) -> tuple[int, int] | None:
             name, at = _decoder.raw_decode(text, at)
             at = _skip(text, _skip(text, at) + 1)
         if name == step:
-            found = begins, at
+            places = begins, at
         _, at = _decoder.raw_decode(text, at)
         at = _skip(text, at)
         at, place = (_skip(text, at + 1) if text[at] == "," else at), place + 1
-    return found
+    return places
 
 
 def _skip(text: str, at: int) -> int:

@@ -29,7 +29,7 @@ def try_(
 ) -> None:
     """Print the incident that an event would become by a mapping. The command needs no stack, and writes nothing."""
     checked = read_mapping(file)
-    event = as_from_aws(_json(event_file, _text(event_file)))
+    event = as_from_aws(_value(event_file, _content(event_file)))
     try:
         whole = Node(event).needed_object()
         source, detail_type = whole.at("source").exact_text(), whole.at("detail-type").exact_text()
@@ -67,7 +67,7 @@ def _show(finding: Finding, event: Any) -> None:
 def map_(file: MappingFile, tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
     """Check a mapping, and store it for a tenant. A mapping with the same name is replaced."""
     checked = read_mapping(file)
-    _change(tenant_id, {checked.name: _json(file, _text(file))}, stack, region)
+    _change(tenant_id, {checked.name: _value(file, _content(file))}, stack, region)
 
 
 def unmap(
@@ -91,9 +91,9 @@ def mappings(tenant_id: TenantOption, stack: StackOption = None, region: RegionO
 
 def read_mapping(file: Path) -> SourceMapping:
     """Return the checked mapping in a file. Raises StepFailed, which names the line of the wrong member."""
-    text = _text(file)
+    text = _content(file)
     try:
-        return mapping.parse(_json(file, text))
+        return mapping.parse(_value(file, text))
     except InvalidMapping as invalid:
         line = json_lines.line_of(text, invalid.place)
         raise StepFailed(
@@ -138,7 +138,7 @@ def _change(tenant_id: str, changed: dict[str, Any], stack: str | None, region: 
     stderr.print(f"The tenant {tenant_id} has {len(after)} mappings.", markup=False)
 
 
-def _text(file: Path) -> str:
+def _content(file: Path) -> str:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -148,7 +148,7 @@ def _text(file: Path) -> str:
     return text
 
 
-def _json(file: Path, text: str) -> Any:
+def _value(file: Path, text: str) -> Any:
     """Return the JSON value of a text. A name that occurs twice in an object is an error, not the last of the two."""
     try:
         return json.loads(text, object_pairs_hook=_each_once)
