@@ -117,6 +117,23 @@ def accounts_of(event: dict[str, Any]) -> set[str]:
     return {one.account_id for one in findings.read(event) if isinstance(one, Finding)}
 
 
+def test_a_partner_s_event_becomes_an_incident_by_the_tenant_s_mapping(
+    stack: Checkout, put: Callable[[dict[str, Any]], None], sent: object
+) -> None:
+    folder = CHECKOUT / "docs" / "mappings"
+    event = json.loads((folder / "okta-event.json").read_text())
+    account = stack.status["queue_url"].split("/")[-2]
+    stack.answer("intake", "map", str(folder / "okta.json"), "--tenant", TENANT)
+    stack.answer("account", "link", account, TENANT, "--producer", event["source"])
+
+    put(event)
+
+    made = until(partial(by_title, stack, "Max sign in attempts exceeded by eve@example.com"))
+    assert (made["source"], made["severity"]) == ("okta", "medium")
+    (kept,) = kept_events(stack, made["id"], TENANT, event["detail"])
+    assert (kept.adapter, kept.summary.remote_addresses) == ("mapping", ["198.51.100.23"])
+
+
 def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(
     stack: Checkout, put: Callable[[dict[str, Any]], None]
 ) -> None:

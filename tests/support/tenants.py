@@ -13,9 +13,10 @@ from incidents.commands import creating
 from incidents.commands.creating import Origin
 from incidents.domain import evidence
 from incidents.domain.identity import Identity
-from incidents.storage import keys
+from incidents.storage import dynamodb, keys
 from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli import main
+from incidents_cli.operate.deployment import Deployment
 from incidents_cli.operate.tenants import commands as tenant_commands
 from incidents_cli.operate.tenants.reading import TenantReader, batches
 
@@ -138,3 +139,22 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main.app()
     return int(ended.value.code or 0)
+
+
+ADA = "arn:aws:iam::111122223333:user/ada"
+
+
+class OwnDeployment(Deployment):
+    """A deployment that uses DynamoDB Local with the functions' own client, and whose caller is Ada."""
+
+    table_name = ""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client, self.table_name = client, table_name
+
+    @property
+    def guarded_dynamodb(self) -> "DynamoDBClient":
+        return dynamodb.client()
+
+    def caller(self) -> str:
+        return ADA

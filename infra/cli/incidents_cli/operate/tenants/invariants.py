@@ -16,6 +16,7 @@ from incidents.domain import intake_policy, json_text, model, payloads, timestam
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.evidence import EVENTS_KEPT
 from incidents.domain.model import Change, Incident
+from incidents.findings import mapping
 from incidents.storage import evidence_reader, keys, settings, stored_form
 from incidents.storage.stored_form import Item
 
@@ -208,6 +209,8 @@ def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
         stored = settings.to_settings(item)
         if name == settings.INTAKE:
             intake_policy.parse(stored.value)
+        if name == settings.MAPPINGS:
+            mapping.parse_all(stored.value)
         newest = settings.to_settings(current) if current else None
     except _UNREADABLE as error:
         actual = f"settings that cannot be read ({type(error).__name__})"
