@@ -124,7 +124,12 @@ def test_a_partner_s_event_becomes_an_incident_by_the_tenant_s_mapping(
     event = json.loads((folder / "okta-event.json").read_text())
     account = stack.status["queue_url"].split("/")[-2]
     stack.answer("intake", "map", str(folder / "okta.json"), "--tenant", TENANT)
-    stack.answer("account", "link", account, TENANT, "--producer", event["source"])
+    for linked in (account, event["account"]):
+        stack.answer("account", "link", linked, TENANT, "--producer", event["source"])
+    explained = " ".join(stack.answer("explain", str(folder / "okta-event.json")).split())
+    assert "adapter mapping arrives by the rule grc-incidents-partner-events" in explained
+    assert f"tenant {TENANT} " in explained
+    assert "kind detection (the mapping okta)" in explained
 
     put(event)
 
