@@ -143,9 +143,9 @@ def test_only_functions_with_grants_on_the_table_get_its_name(name: str) -> None
     assert uses is (name not in {"PublishIncidentEvents", templates.DOCUMENTATION})
 
 
-def test_all_functions_share_only_four_environment_variables() -> None:
+def test_all_functions_share_only_five_environment_variables() -> None:
     assert set(templates.service()["Globals"]["Function"]["Environment"]["Variables"]) == {
-        "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE"
+        "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE", "PYTHONTZPATH"
     }  # fmt: skip
 
 

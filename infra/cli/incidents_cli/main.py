@@ -211,6 +211,14 @@ def openapi() -> None:
     say(generator.FILE)
 
 
+@cli.command()
+def calendars() -> None:
+    """Generate the calendars of the deadlines from the library holidays and the overlay, and print the file's path."""
+    from .documents import calendars as generator  # takes 0.2 s (holidays), which is installed only for development
+
+    generator.generate_calendars()
+
+
 @cli.command(name="costs")
 def costs_() -> None:
     """Print the cost tables of docs/runbooks/costs.md, computed from the prices in documents/costs.py."""
