@@ -3,6 +3,7 @@
 The client does not send omitted arguments. So an update changes only the fields that it names.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Required, TypedDict
@@ -53,6 +54,7 @@ class _Fields(TypedDict, total=False):
     mttr_minutes: int | None
     financial_impact: Decimal | float | None
     lessons_learned: Any
+    regulatory_reports: Mapping[str, Any] | None
 
 
 class NewIncident(_Fields, total=False):

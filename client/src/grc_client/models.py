@@ -98,6 +98,7 @@ class Incident(Result, frozen=True):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: Any
+    regulatory_reports: dict[str, Any] | None = None  # absent from answers of release 0.1.0
 
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 

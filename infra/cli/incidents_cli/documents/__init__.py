@@ -1,6 +1,7 @@
 """Generators of documents that must agree with the code.
 
 ``openapi``      the OpenAPI document of the API
+``report_names`` the table of the names that reports to regulators may use
 ``costs``        the cost tables of docs/runbooks/costs.md
 ``calendars``    the holidays of the deadlines' authorities and Member States
 """

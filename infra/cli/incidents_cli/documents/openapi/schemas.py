@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, timestamps
+from incidents.domain import (
+    lists,
+    metric_answer,
+    metric_definitions,
+    model,
+    payloads,
+    report_names,
+    reports,
+    timestamps,
+)
 from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -70,6 +79,11 @@ DESCRIPTIONS = {
     "mttr_minutes": "Whole minutes from `detected_at` to `closed_at` (R is resolve). The server derives them if both "
     "are known. A given value must then be equal. A patch that reopens the incident must omit this field.",
     "financial_impact": f"The financial impact in USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
+    "regulatory_reports": "What is known of the reports to regulators. A member is a regime that `reportable_to` may "
+    "name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into "
+    "it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and "
+    "stages. "
+    "A name that is not known is refused, and the error lists the known names.",
     "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels, with only "
     "finite numbers.",
 }
@@ -81,6 +95,39 @@ _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceT
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
+_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
+_SUBMISSION: Schema = {
+    "submitted_at": _MOMENT | {"description": "When the stage was submitted for the first time."},
+    "resubmitted_at": _MOMENT | {"description": "When the last update of the stage was submitted."},
+    "reference": {
+        "type": ["string", "null"], "minLength": 1, "maxLength": reports.REFERENCE_CHARACTERS,
+        "description": "The recipient's reference.",
+    },
+}  # fmt: skip
+_REPORTS: Schema = {
+    "type": ["object", "null"],
+    "additionalProperties": {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {
+            "anchors": {"type": ["object", "null"], "additionalProperties": _MOMENT},
+            "facts": {
+                "type": ["object", "null"], "additionalProperties": False,
+                "properties": {
+                    "member_state": {"anyOf": [{"enum": report_names.MEMBER_STATES}, {"type": "null"}]},
+                    "dora_exempt": {"type": ["boolean", "null"]},
+                },
+            },
+            "stages": {
+                "type": ["object", "null"],
+                "additionalProperties": {
+                    "type": ["object", "null"], "additionalProperties": False, "properties": _SUBMISSION,
+                },
+            },
+        },
+    },
+}  # fmt: skip
+
 # The schema that describes each check in `payloads`. The generator fails if the schema of a check is missing here.
 _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
@@ -91,6 +138,7 @@ _CHECKS: dict[str, Schema] = {
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
+    "_reports": _REPORTS,
     "_whole": {},
 }
 
@@ -184,6 +232,8 @@ def _of_field(field: str, hint: Any) -> Schema:
         return {"anyOf": [words, {"type": "null"}]} if nullable else words
     if field == "lessons_learned":
         return {}
+    if field == "regulatory_reports":
+        return {"type": ["object", "null"], "additionalProperties": {"type": "object"}}
     match next(part for part in parts if part is not NoneType):
         case kind if get_origin(kind) is list:
             return {"type": "array", "items": {"type": "string"}}

@@ -34,9 +34,9 @@ class CheckedRow(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The row's values as the client sends them, with ``lessons_learned`` as a JSON value."""
-        lessons = self.given.get("lessons_learned")
-        return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
+        """The row's values as the client sends them, with the fields ``model.JSON_TEXTS`` as JSON values."""
+        values = {field: json_text.loads(self.given[field]) for field in model.JSON_TEXTS if field in self.given}
+        return self.given | values
 
 
 def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
