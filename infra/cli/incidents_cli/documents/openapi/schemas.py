@@ -9,19 +9,12 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import (
-    lists,
-    metric_answer,
-    metric_definitions,
-    model,
-    payloads,
-    report_names,
-    reports,
-    timestamps,
-)
+from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, timestamps
 from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
+
+from . import deadlines
 
 Schema = dict[str, Any]
 
@@ -95,39 +88,6 @@ _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceT
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
-_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
-_SUBMISSION: Schema = {
-    "submitted_at": _MOMENT | {"description": "When the stage was submitted for the first time."},
-    "resubmitted_at": _MOMENT | {"description": "When the last update of the stage was submitted."},
-    "reference": {
-        "type": ["string", "null"], "minLength": 1, "maxLength": reports.REFERENCE_CHARACTERS,
-        "description": "The recipient's reference.",
-    },
-}  # fmt: skip
-_REPORTS: Schema = {
-    "type": ["object", "null"],
-    "additionalProperties": {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {
-            "anchors": {"type": ["object", "null"], "additionalProperties": _MOMENT},
-            "facts": {
-                "type": ["object", "null"], "additionalProperties": False,
-                "properties": {
-                    "member_state": {"anyOf": [{"enum": report_names.MEMBER_STATES}, {"type": "null"}]},
-                    "dora_exempt": {"type": ["boolean", "null"]},
-                },
-            },
-            "stages": {
-                "type": ["object", "null"],
-                "additionalProperties": {
-                    "type": ["object", "null"], "additionalProperties": False, "properties": _SUBMISSION,
-                },
-            },
-        },
-    },
-}  # fmt: skip
-
 # The schema that describes each check in `payloads`. The generator fails if the schema of a check is missing here.
 _CHECKS: dict[str, Schema] = {
     "parse": {"format": "date-time"},
@@ -138,7 +98,7 @@ _CHECKS: dict[str, Schema] = {
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
-    "_reports": _REPORTS,
+    "_reports": deadlines.REPORTS,
     "_whole": {},
 }
 
@@ -382,4 +342,5 @@ def all_schemas() -> dict[str, Schema]:
         "ChangePage": _page_of("Change"),
         "UpdatePage": _page_of_updates(),
         **_metrics(),
+        **deadlines.schemas(),
     }
