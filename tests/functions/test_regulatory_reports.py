@@ -15,7 +15,7 @@ from update_incident import handler as update
 from tests.support.events import Context, changes_event, create_event, patch_event
 
 AWARE = "2026-11-20T10:00:00+01:00"
-OWN = {
+OWN: dict[str, Any] = {
     "id": "contract-7", "aliases": ["Contract 7"], "jurisdiction": "contract", "applies_to": "us", "trigger": "any",
     "status": "contract", "zone": "entity", "calendar": "none", "citation": "Contract 7, section 4",
     "stages": [{"id": "notice", "recipient": "customer", "anchor": "aware", "effective_from": None,

@@ -22,6 +22,7 @@ from .local import emulator, issuer, log_events, sam, up_down
 from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
 from .operate.accounts import accounts
 from .operate.dead_letters import dead_letters
+from .operate.deadlines import deadlines
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
@@ -38,6 +39,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(deadlines, name="deadlines")
 cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")

@@ -102,7 +102,7 @@ def parse(value: object) -> Settings:
         check_zone(zone, "zone")
     if state is not None and state not in calendars.member_states():
         raise ValueError(f"member_state must be null or one of {', '.join(calendars.member_states())}")
-    facts, switches, own = value.get("facts") or {}, value.get("regimes") or {}, value.get("rules") or []
+    facts, switches, own = value.get("facts", {}), value.get("regimes", {}), value.get("rules", [])
     for fact, known in facts.items() if isinstance(facts, dict) else [("facts", None)]:
         if fact != "dora_exempt" or not isinstance(known, bool):
             raise ValueError("facts must be an object with only dora_exempt, which is true or false")
