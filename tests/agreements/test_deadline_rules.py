@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from incidents.domain.deadlines import calendars, rules
 from incidents_cli.documents import calendars as generator
+from incidents_cli.documents import deadline_table, report_names
 
 from tests.support.templates import CHECKOUT
 
@@ -86,3 +87,14 @@ def test_regimes_that_are_off_by_default_are_pending_repealed_or_a_contract() ->
     assert states == {
         "eu-ai-act": "pending", "us-circia": "pending", "in-dpdp": "pending", "eu-psd2": "repealed", "pci": "contract",
     }  # fmt: skip
+
+
+def test_the_page_has_the_table_of_the_rules_and_the_date_of_the_calendars() -> None:
+    page = (CHECKOUT / "docs" / "deadlines.md").read_text()
+    assert page.endswith(f"\n{deadline_table.table()}\n"), "replace the table of docs/deadlines.md by this one"
+    assert f"generated on {calendars.generated_on()} " in page
+    assert f"version {RULES['rules_version']}." in page
+
+
+def test_the_table_of_names_is_as_generated_from_the_rules() -> None:
+    assert report_names.FILE.read_text() == report_names.text(), "run: uv run incidents openapi"
