@@ -155,7 +155,7 @@ class _Stage:
 
     def _outcome(self, term: Rule) -> _Outcome:
         start = self._start(term["from"])
-        if not self._applies(start):
+        if not self._applies(term["from"], start):
             return _Outcome(applies=False)
         is_chained = term["from"].startswith("stage:")
         missing = term["from"] if not is_chained and (start is None or start.assumption) else None
@@ -169,7 +169,7 @@ class _Stage:
             if cap is None or cap.assumption:
                 missing = missing or term["cap"]["from"]
                 assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
-                cap = cap or start  # a cap that never decides
+                term = term if cap else {name: value for name, value in term.items() if name != "cap"}
                 start = start._replace(assumption=start.assumption or assumed)
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
@@ -195,11 +195,12 @@ class _Stage:
             return None
         return _Start(name, previous.next_at, f"{stage} is submitted when it is due")
 
-    def _applies(self, start: _Start | None) -> bool:
+    def _applies(self, name: str, start: _Start | None) -> bool:
         """Return whether the stage is in force on the local date of the anchor (A12)."""
-        chained = start.name.split(":")[1] if start and start.name.startswith("stage:") else None
-        if chained is not None and chained in self._before and self._before[chained].state == "not_applicable":
-            return False
+        if name.startswith("stage:"):
+            previous = self._before.get(name.split(":")[1])
+            if previous is not None and previous.state == "not_applicable":
+                return False
         dated_by = self._report.anchors.get(self._regime.get("dated_by", ""))
         days = [at.astimezone(self._place.zone).date() for at in (dated_by, start.at if start else None) if at]
         return all(rules.is_in_force(self._stage, day) for day in days)
@@ -213,7 +214,7 @@ class _Stage:
     def _without_term(self, now: datetime) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
         start = self._start(self._stage["anchor"])
-        if not self._applies(start):
+        if not self._applies(self._stage["anchor"], start):
             return self._not_applicable()
         words = self._stage.get("qualitative", "no fixed term")
         clock = StageClock(self._stage, "no_fixed_term", anchor=self._stage["anchor"], submission=self._submission)

@@ -15,7 +15,7 @@ def table() -> str:
     for regime in rules.released()["regimes"]:
         names = ", ".join(f"`{name}`" for name in regime["aliases"])
         lines = "<br>".join(
-            f"`{stage['id']}`: {_term(stage)}. {_text(stage['citation'])}" for stage in regime["stages"]
+            f"`{stage['id']}`: {_term(stage)}. {_in_table(stage['citation'])}" for stage in regime["stages"]
         )
         kinds = "<br>".join(_kind(regime, stage) for stage in regime["stages"])
         rows.append(f"| `{regime['id']}`<br>{names} | {lines} | {kinds} |")
@@ -44,5 +44,5 @@ def _kind(regime: Mapping[str, Any], stage: Mapping[str, Any]) -> str:
     return f"{status}{stage['source_kind']}{', off' if off else ''}"
 
 
-def _text(text: str) -> str:
+def _in_table(text: str) -> str:
     return text.replace("|", "/")
