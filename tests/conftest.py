@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick",
         action="store_true",
-        help="run only the tests that need no table: tests/unit, tests/agreements, tests/client",
+        help="run tests that need no table: tests/unit without imports and pictures, tests/agreements, tests/client",
     )
     parser.addoption("--full", action="store_true", help="run the load tests in full size: up to two hours")
 

@@ -7,6 +7,7 @@ Each finding is stored in one transaction. So an event may be delivered twice, a
 The next delivery finds either the complete result or nothing.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -18,7 +19,7 @@ from .commands.creating import Origin
 from .domain import intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
 from .domain.model import Incident
-from .findings import EventRefused, Finding, Skipped, assets
+from .findings import EventRefused, Finding, MalformedEvent, Report, Skipped, assets, dates
 from .runtime import deadline
 from .storage.account_map import AccountMap
 from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
@@ -53,7 +54,7 @@ def ingest_finding(
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for report in findings.read(event):
+    for report in reports_of(event):
         if isinstance(report, EventRefused):
             refused = report
             continue
@@ -64,6 +65,19 @@ def ingest_finding(
     if refused:
         raise refused
     return outcomes
+
+
+def reports_of(event: Any) -> list[Report]:
+    """Return the reports of an event as ``findings.read`` does.
+
+    Raises MalformedEvent for an event from the future, too. Otherwise it would make all later events look old.
+    """
+    reports = findings.read(event)
+    sent_at = dates.parse(event.get("time"))
+    latest = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + dates.LATEST_MS)
+    if sent_at is not None and sent_at > latest:
+        raise MalformedEvent("time must not be more than 24 h after the receipt of the event")
+    return reports
 
 
 def _take(
@@ -131,10 +145,10 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     - An unknown finding creates an incident (``created``).
     - An event that is not newer than the finding's newest accepted event changes nothing (``known``). There is one
       exception: another report of the same problem, with different alert ids, is attached while the incident is open.
-    - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If some do
-      not fit, the outcome is ``attached_in_part``. The severity rises only if the event's severity is above the
-      severity of all earlier events and above the incident's current severity, which an analyst may have set. An event
-      that a person sent by hand also adds its tags.
+    - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If the
+      incident cannot take all of them, the outcome is ``attached_in_part``. The severity rises only if the event's
+      severity is above the severity of all earlier events and above the incident's current severity, which an analyst
+      may have set. An event that a person sent by hand also adds its tags.
     - If the incident was closed or deleted, a later event is a recurrence. The recurrence creates a new incident, with
       the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
     - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
@@ -262,7 +276,10 @@ def _ended_at(incident: Incident, finding: Finding) -> str | None:
     if incident["status"] == "dismissed":
         quiet_until = timestamps.to_milliseconds(incident["updated_at"]) + DISMISSED_FOR // timedelta(milliseconds=1)
         return timestamps.from_milliseconds(quiet_until)
-    return incident["closed_at"]
+    closed_at = incident["closed_at"]
+    # A caller can close an incident in the future, for example with a mistyped year. The last change is a better end
+    # then. Otherwise, no later event would become an incident before that day.
+    return closed_at and min(closed_at, incident["updated_at"])
 
 
 def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
@@ -298,7 +315,7 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
     except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting)
-        except IncidentTooLarge:  # even the new severity does not fit; a later event may raise the severity
+        except IncidentTooLarge:  # even with the new severity alone; a later event may raise the severity
             incidents.write(incidents.sighting_write(finding.key, known.before, newest))
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"

@@ -254,7 +254,7 @@ def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
     ]
     assert re.fullmatch(pattern, "g" * most)
     assert not re.fullmatch(pattern, "g" * (most + 1))
-    assert f"If you use the pipeline below, it may have at most {most}." in RUNBOOK
+    assert f"If you use [the pipeline](#deploy-with-a-pipeline), it may have at most {most} letters" in RUNBOOK
     stages = tomllib.loads((templates.CHECKOUT / "samconfig.toml").read_text())
     for stage in DEPLOYING.values():
         assert re.fullmatch(pattern, stages[stage]["deploy"]["parameters"]["stack_name"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from incidents_cli.console import StepFailed
 from incidents_cli.local import for_emulator, sam, up_down
 from incidents_cli.local.local_stack import Stack
@@ -14,7 +13,7 @@ from incidents_cli.local.local_stack import Stack
 from tests.support import templates
 
 NESTED = ("Storage", "Identity", "Eventing", "Observability")
-SHARED, DOCUMENTATION = "CreateIncident-Shared", templates.DOCUMENTATION
+SHARED = "CreateIncident-Shared"
 GONE = object()
 OVER_SEVERAL = {
     "ApiThrottles",
@@ -31,7 +30,7 @@ SERVICE = {
     "Resources/Eventing/Properties/Location": "Eventing/for-emulator.yaml",
     "Resources/Observability/Properties/Location": "Observability/for-emulator.yaml",
     **{
-        f"Resources/{name}/Properties/CodeUri": f"{DOCUMENTATION if name == DOCUMENTATION else SHARED}.zip"
+        f"Resources/{name}/Properties/CodeUri": f"{name if name in templates.PUBLIC else SHARED}.zip"
         for name in templates.functions()
     },
 }
@@ -55,8 +54,8 @@ def built(tmp_path: Path) -> Path:
         (tmp_path / name / "template.yaml").write_text(json.dumps(nested))
         service["Resources"][name]["Properties"]["Location"] = f"{name}/template.yaml"
     for name in templates.functions():
-        service["Resources"][name]["Properties"]["CodeUri"] = DOCUMENTATION if name == DOCUMENTATION else SHARED
-    for package in (SHARED, DOCUMENTATION):
+        service["Resources"][name]["Properties"]["CodeUri"] = name if name in templates.PUBLIC else SHARED
+    for package in (SHARED, *templates.PUBLIC):
         (tmp_path / package).mkdir()
         (tmp_path / package / "requirements.txt").touch()
     (tmp_path / "template.yaml").write_text(json.dumps(service))
@@ -75,8 +74,8 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def changes(folder: Path) -> dict[str, Any]:
     """Return, by path, the values that differ between the emulator's template and the built template."""
-    before = dict(values(yaml.safe_load((folder / "template.yaml").read_text())))
-    after = dict(values(yaml.safe_load((folder / for_emulator.FILE).read_text())))
+    before = dict(values(templates.read(folder / "template.yaml")))
+    after = dict(values(templates.read(folder / for_emulator.FILE)))
     assert set(after) <= set(before), "the emulator's template must add nothing"
     return {path: after.get(path, GONE) for path, value in before.items() if after.get(path, GONE) != value}
 
@@ -110,7 +109,7 @@ def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: 
     found = changes(built / "Observability")
     assert {path.split("/")[1] for path in found} == OVER_SEVERAL
     assert set(found.values()) == {GONE}
-    kept = yaml.safe_load((built / "Observability" / for_emulator.FILE).read_text())
+    kept = templates.read(built / "Observability" / for_emulator.FILE)
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 
@@ -150,5 +149,7 @@ def test_a_missing_value_to_change_stops_the_command(built: Path, template: str,
 
 def test_the_local_stack_sets_only_parameters_of_the_template() -> None:
     given = up_down.parameters(Stack(1), sam.host_parameters())
-    assert set(given) == {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
+    console = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
+    others = {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
+    assert set(given) == others | console
     assert set(given) <= set(templates.service()["Parameters"])

@@ -29,7 +29,7 @@ DATA = {
     ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a saved report has a field with this name
     ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # the command prints a count under this name
 }
-OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant", "local_stack"}
+OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant", "local_stack", "sign_in"}
 """The modules that make or read tokens.
 
 Only these modules may use the word "claim", which means a statement in a token.

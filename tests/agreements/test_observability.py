@@ -52,7 +52,9 @@ def test_the_dashboard_and_the_alarms_cover_every_function() -> None:
     given = templates.service()["Resources"]["Observability"]["Properties"]["Parameters"]
     for name in templates.functions():
         assert name in shown
-        assert given[name] == {"Ref": name}
+        assert given[name] == (
+            {"Fn::If": ["HasConsole", {"Ref": name}, "none"]} if name == templates.CONSOLE else {"Ref": name}
+        )
     throttled = {
         query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
         for alarm in ("ApiThrottles", "JobThrottles")

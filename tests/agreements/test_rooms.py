@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -85,27 +86,36 @@ class Import(NamedTuple):
 def imports(modules: Mapping[str, str]) -> Iterator[Import]:
     """Yield every import of a module by another module, except imports for type checkers only."""
     for name, text in modules.items():
-        tree = ast.parse(text)
         is_package = any(other.startswith(f"{name}.") for other in modules)
         package = name if is_package else name.rpartition(".")[0]
-        for_types = {
-            id(node)
-            for block in ast.walk(tree)
-            if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-            for statement in block.body
-            for node in ast.walk(statement)
-        }
-        inside = {
-            id(node): node.lineno
-            for function in ast.walk(tree)
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-            for node in ast.walk(function)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        }
-        for node in ast.walk(tree):
-            if id(node) not in for_types:
-                for imported in _named(node, package, modules):
-                    yield Import(name, imported, inside.get(id(node), 0))
+        for node, line in _statements(text):
+            for imported in _named(node, package, modules):
+                yield Import(name, imported, line)
+
+
+@cache
+def _statements(text: str) -> list[tuple[ast.AST, int]]:
+    """Return the import statements of a module with their lines inside a function, or 0 for any other import."""
+    tree = ast.parse(text)
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    inside = {
+        id(node): node.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    return [
+        (node, inside.get(id(node), 0))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in for_types
+    ]
 
 
 def _named(node: ast.AST, package: str, modules: Mapping[str, str]) -> set[str]:

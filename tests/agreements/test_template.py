@@ -41,8 +41,13 @@ TABLE_AND_INDEXES = [
       for index in templates.table()["GlobalSecondaryIndexes"]),
 ]  # fmt: skip
 TOKEN_CLAIMS = {"Fn::Sub": "${TenantClaim} ${AppClaim} ${AppMarker} ${ScopeClaims}"}
-# The documentation's function answers these two routes without a token.
-PUBLIC = {"/api/v1/grc/incidents/openapi.json", "/api/v1/grc/incidents/docs"}
+# Two functions answer these routes without a token. They read only their own files.
+PUBLIC = {
+    "/api/v1/grc/incidents/openapi.json": templates.DOCUMENTATION,
+    "/api/v1/grc/incidents/docs": templates.DOCUMENTATION,
+    "/api/v1/grc/incidents/console": templates.CONSOLE,
+    "/api/v1/grc/incidents/console/{file}": templates.CONSOLE,
+}
 each_http_function = pytest.mark.parametrize("name", templates.operations())
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -52,7 +57,7 @@ def routes(name: str) -> list[dict[str, Any]]:
 
 
 def test_every_handler_module_has_a_function_and_every_function_has_a_module() -> None:
-    assert {operation_name(name) for name in FUNCTIONS if name != templates.DOCUMENTATION} == MODULES
+    assert {operation_name(name) for name in FUNCTIONS if name not in templates.PUBLIC} == MODULES
 
 
 @each_http_function
@@ -69,14 +74,14 @@ def test_handler_docstring_and_scope_match_the_template(name: str) -> None:
     assert route["ApiId"] == {"Ref": "Api"}
 
 
-def test_every_route_except_the_documentation_s_needs_a_token() -> None:
+def test_every_route_except_the_public_ones_needs_a_token() -> None:
     auth = RESOURCES["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
     assert set(auth["Authorizers"]["Jwt"]) == {"IdentitySource", "JwtConfiguration"}
     for name in FUNCTIONS:
         for route in routes(name):
             if route["Path"] in PUBLIC:
-                assert (name, route["Auth"]) == (templates.DOCUMENTATION, {"Authorizer": "NONE"})
+                assert (name, route["Auth"]) == (PUBLIC[route["Path"]], {"Authorizer": "NONE"})
             else:
                 assert set(route["Auth"]) == {"AuthorizationScopes"}, "a route must not choose another authorizer"
                 assert route["Auth"]["AuthorizationScopes"]
@@ -124,10 +129,11 @@ def environment(name: str) -> dict[str, Any]:
 
 
 @each_function
-def test_only_functions_behind_the_authorizer_get_the_issuer(name: str) -> None:
+def test_only_functions_behind_the_authorizer_and_the_console_get_the_issuer(name: str) -> None:
     issuer = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"]["issuer"]
-    assert environment(name).get("JWT_ISSUER") == (issuer if name in templates.operations() else None)
-    assert environment(name).get("TOKEN_CLAIMS") == (TOKEN_CLAIMS if name in templates.operations() else None)
+    given = name in {*templates.operations(), templates.CONSOLE}
+    assert environment(name).get("JWT_ISSUER") == (issuer if given else None)
+    assert environment(name).get("TOKEN_CLAIMS") == (TOKEN_CLAIMS if given else None)
 
 
 @each_function
@@ -140,7 +146,7 @@ def test_only_functions_with_grants_on_the_table_get_its_name(name: str) -> None
     uses = any(one["Resource"] in TABLE_AND_INDEXES for one in policy["PolicyDocument"]["Statement"])
     table = {"Fn::GetAtt": ["Storage", "Outputs.TableName"]}
     assert environment(name).get("TABLE_NAME") == (table if uses else None)
-    assert uses is (name not in {"PublishIncidentEvents", templates.DOCUMENTATION})
+    assert uses is (name not in {"PublishIncidentEvents", *templates.PUBLIC})
 
 
 def test_all_functions_share_only_five_environment_variables() -> None:
@@ -173,8 +179,8 @@ def uses_queues(role: dict[str, Any]) -> bool:
 @each_function
 def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str) -> None:
     role = RESOURCES[f"{name}Role"]["Properties"]
-    if name == templates.DOCUMENTATION:
-        assert "ManagedPolicyArns" not in role, "the documentation's function must not use the table"
+    if name in templates.PUBLIC:
+        assert "ManagedPolicyArns" not in role, "a public function must not use the table"
     else:
         assert role["ManagedPolicyArns"] == [
             {"Fn::If": ["HasKmsKey", {"Ref": "UseTableKey"}, {"Ref": "AWS::NoValue"}]},
@@ -311,9 +317,9 @@ def test_the_shared_trace_policy_permits_only_sending_traces() -> None:
 
 
 @each_function
-def test_every_function_except_the_public_one_is_traced(name: str) -> None:
+def test_every_function_except_the_public_ones_is_traced(name: str) -> None:
     assert templates.service()["Globals"]["Function"]["Tracing"] == "Active"
-    assert FUNCTIONS[name].get("Tracing") == ("PassThrough" if name == templates.DOCUMENTATION else None)
+    assert FUNCTIONS[name].get("Tracing") == ("PassThrough" if name in templates.PUBLIC else None)
 
 
 @each_function
@@ -346,7 +352,7 @@ def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> No
     assert len(lines) == 32
     for name in FUNCTIONS:
         role = RESOURCES[f"{name}Role"]
-        assert "Condition" not in role
+        assert role.get("Condition") == ("HasConsole" if name == templates.CONSOLE else None)
         (policy,) = role["Properties"]["Policies"]
         assert "Fn::If" not in json.dumps(policy)
         assert not {one for one in named(policy) if one in templates.service()["Parameters"]}
@@ -356,9 +362,7 @@ def test_the_functions_share_one_build() -> None:
     everywhere = templates.service()["Globals"]["Function"]
     assert everywhere["CodeUri"] == "functions/"
     for name, properties in FUNCTIONS.items():
-        assert properties.get("CodeUri") == (
-            "infra/functions/documentation/" if name == templates.DOCUMENTATION else None
-        )
+        assert properties.get("CodeUri") == templates.PUBLIC.get(name)
         assert RESOURCES[name]["Metadata"] == {"BuildMethod": "python-uv"}
 
 
@@ -367,9 +371,12 @@ GIVEN_ONCE = re.compile(r"AWS::.*|CursorKey(Before)?|Eventing\.Outputs\..*")
 
 The keys in the secrets change only together with the parameter CursorKeysVersion.
 """
-POOL = {"Identity.Outputs.Issuer": "CreateUserPool", "MakesUserPool": "CreateUserPool"}
-# The values of these parameters are too long for a version's description.
-SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}
+POOL = dict.fromkeys(
+    ("Identity.Outputs.Issuer", "Identity.Outputs.SignInUrl", "Identity.Outputs.Clients", "MakesUserPool"),
+    "CreateUserPool",
+)
+CONSOLE_SETTINGS = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
+SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a description
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
@@ -406,7 +413,8 @@ def test_every_change_of_a_function_makes_a_version_and_moves_the_alias(name: st
     given = {key: value for key, value in (everywhere | FUNCTIONS[name]).items() if key not in NOT_OF_A_VERSION}
     given["Environment"] = [everywhere["Environment"], FUNCTIONS[name].get("Environment")]
     wanted = {POOL.get(one, one) for one in named(given) if not GIVEN_ONCE.fullmatch(one)}
-    wanted = (wanted - SETTINGS) | ({"TokenSettings"} if wanted & SETTINGS else set())
+    for settings, policy in ((SETTINGS, "TokenSettings"), (CONSOLE_SETTINGS, "ConsoleSettings")):
+        wanted = (wanted - settings) | ({policy} if wanted & settings else set())
     described = named(FUNCTIONS[name]["VersionDescription"])
     assert described == wanted, "without every changing value in the description, no new version is made"
 
@@ -418,8 +426,8 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
-        if one == "TokenSettings":  # a policy's ARN in the AWS partition with the longest name
-            return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-TokenSettings-{'X' * 12}")
+        if one in ("TokenSettings", "ConsoleSettings"):  # a policy's ARN, in the partition with the longest name
+            return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-{one}-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:
             return max(map(len, map(str, of["AllowedValues"])))
@@ -431,25 +439,34 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     assert sum(longest(one) + 1 for one in named({"Fn::Sub": text})) <= 256
 
 
-def test_a_change_of_the_issuer_or_a_claim_s_name_replaces_the_policy_that_versions_name() -> None:
-    """CloudFormation gives the new policy another name, so every version's description with the policy changes."""
-    policy = RESOURCES["TokenSettings"]
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("TokenSettings", SETTINGS, "Token settings:     "),
+        ("ConsoleSettings", CONSOLE_SETTINGS, "Console settings:     "),
+    ],
+)
+def test_a_change_of_a_long_setting_replaces_the_policy_that_versions_name(
+    name: str, settings: set[str], words: str
+) -> None:
+    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    policy = RESOURCES[name]
     assert only_at_creation(policy["Type"]) >= {"Description"}
-    assert named(policy["Properties"]["Description"]) == SETTINGS
+    assert named(policy["Properties"]["Description"]) == settings
     assert "ManagedPolicyName" not in policy["Properties"], "two policies with one name cannot be"
     parameters = templates.service()["Parameters"]
-    longest = sum(parameters[name]["MaxLength"] for name in SETTINGS) + len("Token settings:     ")
+    longest = sum(parameters[one]["MaxLength"] for one in settings) + len(words)
     assert longest <= 1000, "the limit of a policy's description"
     assert parameters["JwtIssuer"]["MaxLength"] == 512
 
 
 def test_no_role_has_the_policy_that_only_names_settings() -> None:
-    assert {
-        statement["Effect"] for statement in RESOURCES["TokenSettings"]["Properties"]["PolicyDocument"]["Statement"]
-    } == {"Deny"}
     text = json.dumps({name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::IAM::Role"})
-    assert "TokenSettings" not in text
-    assert not {"Roles", "Users", "Groups"} & set(RESOURCES["TokenSettings"]["Properties"])
+    for name in ("TokenSettings", "ConsoleSettings"):
+        properties = RESOURCES[name]["Properties"]
+        assert {statement["Effect"] for statement in properties["PolicyDocument"]["Statement"]} == {"Deny"}
+        assert name not in text
+        assert not {"Roles", "Users", "Groups"} & set(properties)
 
 
 def test_the_operator_s_output_and_the_schedule_use_the_same_alias() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import grc_client
 import httpx2
 import pytest
-from grc_client import AsyncClient, Client, Incident
+from grc_client import Add, AsyncClient, Client, Incident, Remove
 
 URL, TOKEN = "https://api.example", "eyJhbGciOiJSUzI1NiJ9.canary.c2ln"
 ID = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
@@ -175,3 +175,15 @@ def incident() -> Incident:
     record = Recorder(200, values, **{"idempotency-replayed": "true"})
     with Client(URL, TOKEN, transport=record.transport) as client:
         return client.grc.incidents.get(ID)
+
+
+def test_edits_of_a_list_combine_and_lose_nothing() -> None:
+    recorder = Recorder(204)
+    with Client(URL, TOKEN, transport=recorder.transport) as client, pytest.raises(grc_client.UnexpectedAnswer):
+        client.grc.incidents.update(
+            ID, tags=Add("a") | Remove("x") | Add("b") | Remove("y"), affected_asset_ids=Add("z")
+        )
+
+    assert json.loads(recorder.requests[0].content) == {
+        "tags": {"add": ["a", "b"], "remove": ["x", "y"]}, "affected_asset_ids": {"add": ["z"]},
+    }  # fmt: skip

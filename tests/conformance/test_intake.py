@@ -4,6 +4,7 @@ Each finding becomes one incident.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -200,10 +201,43 @@ def test_an_event_after_the_incident_s_end_is_a_recurrence_and_an_earlier_one_is
     assert "i-attached" in incidents()[1]["affected_asset_ids"], "the finding still points to the newest incident"
 
 
-def test_a_dismissed_finding_makes_no_incident_for_thirty_days(accounts: AccountMap) -> None:
+def later(days: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock to a time in this many days."""
+    at = time.time_ns() + days * 86_400 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: at)
+
+
+def test_an_incident_that_is_closed_in_the_future_recurs_after_its_last_change(accounts: AccountMap) -> None:
+    take(guardduty())
+    (first,) = incidents()
+    patch(first, status="closed", closed_at="9998-01-01T00:00:00Z")
+
+    take(guardduty(minutes=1, asset="i-late"))
+    assert len(incidents()) == 1
+
+    take(guardduty(minutes=soon()))
+    assert f"recurrence-of:{first['incident_number']}" in incidents()[1]["tags"]
+
+
+def test_an_event_from_the_future_is_a_dead_letter_and_hides_no_other_event(
+    accounts: AccountMap, dead_letters: list[dict[str, Any]]
+) -> None:
+    take(guardduty(minutes=soon(hours=25), severity=2))
+    assert incidents() == []
+    (letter,) = dead_letters
+    assert "time must not be more than 24 h after the receipt of the event" in json.dumps(letter)
+
+    take(guardduty(minutes=soon(hours=23), severity=2), guardduty(minutes=soon(hours=23) + 5))
+    assert [incident["severity"] for incident in incidents()] == ["high"]
+
+
+def test_a_dismissed_finding_makes_no_incident_for_thirty_days(
+    accounts: AccountMap, monkeypatch: pytest.MonkeyPatch
+) -> None:
     take(guardduty())
     patch(incidents()[0], status="dismissed")
 
+    later(30, monkeypatch)
     take(guardduty(minutes=soon(days=29)))
     assert len(incidents()) == 1
 
@@ -395,7 +429,7 @@ def test_the_severity_rises_even_if_no_further_id_fits() -> None:
     take(guardduty(severity=5.0))
     ids = {name: [f"{n:04d}{'x' * 119}" for n in range(400)] for name in ("realized_risk_ids", "commander_ids")}
     patch(incidents()[0], **ids)
-    for size in range(32_000, 0, -50):  # stops at the largest size that still fits
+    for size in range(32_000, 0, -50):  # stops at the largest size that the incident can take
         if update(patch_event(incidents()[0]["id"], {"root_cause": "r" * size}), Context)["statusCode"] == 200:
             break
 

@@ -126,6 +126,7 @@ def test_failed_controls_make_nothing_by_default_and_only_the_critical_ones_if_a
     service: str, dynamodb: "DynamoDBClient", world: Callable[[], MetricWorld], capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = world()
+    jobs.wait(300 * 86_400)  # until after the events
     events = catalog()
     for batch in _batches(events):
         take(*batch)

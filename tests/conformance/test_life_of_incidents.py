@@ -39,7 +39,7 @@ from tests.support.drawn import (
 )  # fmt: skip
 from tests.support.oracle import Actor, Document
 
-STEPS = scale.of(short=3_000, full=30_000)
+STEPS = scale.of(short=1_500, full=30_000)
 STEPS_A_LIFE = 75
 
 # With more lives for one seed, hypothesis would copy earlier lives.

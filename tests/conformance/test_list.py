@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SOME_TIME = 1_700_000_000_000
-LARGE_TENANT = scale.of(short=10_000, full=30_000)
+LARGE_TENANT = scale.of(short=5_000, full=30_000)
 
 
 def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values: Any) -> list[str]:

@@ -290,7 +290,7 @@ def test_an_erasure_also_removes_items_that_stream_jobs_write_later(
 
     monkeypatch.setattr(time, "sleep", sleep)
 
-    done = erase(table, tmp_path, quiet=0.2)
+    done = erase(table, tmp_path, quiet=1)
 
     assert len(marks) > 3
     assert done.items["MARK"] >= len(marks)

@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -395,7 +396,7 @@ def test_an_event_after_the_end_of_an_old_incident_is_a_recurrence(release: Rele
     caller, before = of_guardduty(release)
     patched(caller, before, status="closed")
 
-    take(guardduty("2026-11-30T00:00:00Z"))
+    take(guardduty((datetime.fromtimestamp(time.time_ns() / 1e9, UTC) + timedelta(hours=1)).isoformat()))
 
     tag = f"recurrence-of:{before['incident_number']}"
     (made,) = json.loads(releases.ask(Question("list_incidents", caller, "", {"tag": tag})).body)["items"]

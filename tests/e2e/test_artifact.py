@@ -46,7 +46,17 @@ def shared(stack: Checkout) -> Path:
 
 @pytest.fixture(scope="module")
 def documentation(stack: Checkout) -> Path:
-    (found,) = (one for one in artifact.artifacts(stack.home / "build") if not (one / "incidents").is_dir())
+    return having(stack, "get_documentation.py")
+
+
+@pytest.fixture(scope="module")
+def console(stack: Checkout) -> Path:
+    return having(stack, "get_console.py")
+
+
+def having(stack: Checkout, name: str) -> Path:
+    """Return the artifact that has a file."""
+    (found,) = (one for one in artifact.artifacts(stack.home / "build") if (one / name).exists())
     return found
 
 
@@ -105,6 +115,12 @@ def test_every_handler_imports_from_the_artifact_alone_without_compilation(share
 
 def test_the_documentation_imports_from_its_artifact_alone_without_compilation(documentation: Path) -> None:
     run(documentation, "import get_documentation")
+
+
+def test_the_console_imports_from_its_artifact_alone_without_compilation(console: Path) -> None:
+    code = "import get_console; print(*sorted(get_console.TEXTS))"
+    assert run(console, code).split()[:1] == ["config"]
+    assert not [one for one in console.rglob("*") if one.is_symlink()]
 
 
 def test_the_artifact_can_make_every_call_that_a_role_grants(shared: Path) -> None:

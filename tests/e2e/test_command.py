@@ -55,7 +55,7 @@ def test_status_prints_only_json(stack: Checkout) -> None:
     ]  # fmt: skip
     assert values["endpoint_url"] == f"http://127.0.0.1:{stack.port}"
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
-    assert set(values["functions"]) == modules | {"get_documentation"}
+    assert set(values["functions"]) == modules | {"get_documentation", "get_console"}
     assert values["api_url"] in stack.answer("status")
 
 

@@ -189,6 +189,17 @@ def test_explain_prints_the_planned_incident_and_writes_nothing(stack: Checkout,
     assert "111122223333  umbrella" in stack.answer("account", "list")
 
 
+def test_explain_says_that_an_event_from_the_future_becomes_a_dead_letter(stack: Checkout, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(recorded.event("guardduty", time="9990-01-01T00:00:00Z")))
+
+    refused = stack.run("explain", str(file))
+
+    assert refused.returncode == 1
+    assert "The event would become a dead letter." in refused.stderr
+    assert "time must not be more than 24 h after the receipt of the event" in refused.stderr
+
+
 def explained(stack: Checkout, folder: Path, event: dict[str, Any]) -> str:
     file = folder / "event.json"
     file.write_text(json.dumps(event))

@@ -25,6 +25,8 @@ from tests.support.templates import CHECKOUT
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text())
+WRONG_STATEMENTS = ("Undocumented status code", "Response violates schema", "Schema-violating request accepted")
+"""Schemathesis's headings for a missing status, a field's wrong type, and a rule that the API does not have."""
 
 
 def schemathesis(stack: Checkout, document: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -58,17 +60,12 @@ def operations() -> int:
     return sum(len(methods) for methods in DOCUMENT["paths"].values())
 
 
-@pytest.mark.parametrize("lie", ["a status", "a field", "a rule"])
-def test_schemathesis_finds_a_wrong_statement_in_the_document(stack: Checkout, tmp_path: Path, lie: str) -> None:
+def test_schemathesis_finds_each_wrong_statement_in_the_document(stack: Checkout, tmp_path: Path) -> None:
     document = json.loads(json.dumps(DOCUMENT))
     schemas = document["components"]["schemas"]
-    match lie:
-        case "a status":
-            del document["paths"]["/api/v1/grc/incidents"]["post"]["responses"]["422"]
-        case "a field":
-            schemas["Incident"]["properties"]["title"]["type"] = "integer"
-        case "a rule":
-            schemas["NewIncident"]["required"].append("category")
+    del document["paths"]["/api/v1/grc/incidents"]["post"]["responses"]["422"]
+    schemas["Incident"]["properties"]["title"]["type"] = "integer"
+    schemas["NewIncident"]["required"].append("category")
     (tmp_path / "openapi.json").write_text(json.dumps(document))
 
     done = schemathesis(
@@ -78,11 +75,11 @@ def test_schemathesis_finds_a_wrong_statement_in_the_document(stack: Checkout, t
         "create_incident",
         "--phases",
         "examples,coverage",
-        "--max-failures",
-        "1",
     )
 
     assert done.returncode == 1, done.stdout + done.stderr
+    for failure in WRONG_STATEMENTS:
+        assert failure in done.stdout, done.stdout + done.stderr
 
 
 def test_the_document_needs_no_token_and_is_the_committed_file(stack: Checkout) -> None:

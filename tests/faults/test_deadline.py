@@ -22,7 +22,7 @@ from tests.support import scale, templates
 from tests.support.events import Context, create_event, get_event
 
 FUNCTION_SECONDS = templates.service()["Globals"]["Function"]["Timeout"]
-SEQUENCES = scale.of(short=30, full=300)
+SEQUENCES = scale.of(short=20, full=300)
 FIGURES: dict[str, float] = {}
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CLIENTS = 8
-CREATES = scale.of(short=200, full=2_000)  # the number of creates of each client
+CREATES = scale.of(short=100, full=2_000)  # the number of creates of each client
 RATE = 0.05  # the share of the calls that fail; a third of the failing calls fail at every attempt
 SEED = 20261123
 

@@ -167,7 +167,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             ingest_finding(sqs_event(event("security_hub_asff_several")), Context)
             passed = {"detail__findings__0__Compliance__Status": "PASSED"}
             ingest_finding(sqs_event(event("security_hub_asff_several", **passed)), Context)
-        case "publish_incident_events" | "get_documentation":
+        case "publish_incident_events" | "get_documentation" | "get_console":
             pass  # these functions do not use the table
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)

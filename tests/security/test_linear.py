@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import constant_text
 import get_documentation
 import pytest
 from incidents import findings
@@ -28,7 +29,14 @@ from tests.support.events import claims
 from tests.support.recorded import event
 
 CHECKOUT = Path(__file__).parents[2]
-ROOTS = ("functions", "infra/functions/documentation", "infra/functions/identity", "infra/cli", "client/src")
+ROOTS = (
+    "functions",
+    "infra/functions/documentation",
+    "infra/functions/console",
+    "infra/functions/identity",
+    "infra/cli",
+    "client/src",
+)
 OUR_OWN_TEXTS = {  # patterns that read only texts of this repository or of its developers
     "infra/cli/incidents_cli/documents/openapi/operations.py", "infra/cli/incidents_cli/local/sam.py",
     "infra/cli/incidents_cli/local/routes.py", "infra/cli/incidents_cli/local/local_stack.py",
@@ -246,7 +254,7 @@ def test_a_hostile_text_takes_steps_in_proportion_to_its_length(name: str, monke
         security_hub,
         cloudwatch_alarm,
         nodes,
-        get_documentation,
+        constant_text,
         cells,
     ):
         for attribute, value in list(vars(module).items()):

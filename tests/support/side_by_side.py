@@ -18,6 +18,8 @@ PROCESSES = 3
 _STOPPED_OR_CHANGED = re.compile(r"test_(command|identity|versions|key_rotation|hang|openapi)\.py$")
 """The modules that have the second stack. Most of them stop or change it."""
 QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "client")]
+NOT_QUICK = [str(CHECKOUT / "tests" / "unit" / name) for name in ("test_import_*.py", "test_metrics_view.py")]
+"""The unit tests that read workbooks, start processes or draw pictures."""
 
 
 def ask_for_them(config: pytest.Config) -> None:
@@ -26,6 +28,7 @@ def ask_for_them(config: pytest.Config) -> None:
     many = option.quick or config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if option.quick:
         config.args = QUICK
+        option.ignore_glob = NOT_QUICK
     if option.numprocesses is None and many and not option.usepdb and not hasattr(config, "workerinput"):
         option.numprocesses = PROCESSES
     if option.numprocesses and option.dist == "no":

@@ -1,6 +1,7 @@
 """Reads the templates as data, with intrinsic functions in their long form."""
 
 import json
+import pickle
 import shutil
 import subprocess
 from functools import cache
@@ -36,8 +37,13 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def read(path: Path) -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506
+    template: dict[str, Any] = pickle.loads(_read(path.read_text()))  # noqa: S301  # a copy, which a test may change
     return template
+
+
+@cache
+def _read(text: str) -> bytes:
+    return pickle.dumps(yaml.load(text, _Loader))  # noqa: S506
 
 
 def service() -> dict[str, Any]:
@@ -72,8 +78,9 @@ def scopes_of(route: dict[str, Any]) -> list[str]:
     return [one["Fn::If"][1] for one in route["Auth"]["AuthorizationScopes"]]
 
 
-DOCUMENTATION = "GetDocumentation"
-"""The only function that answers without a token. Its code is not in functions/."""
+DOCUMENTATION, CONSOLE = "GetDocumentation", "GetConsole"
+PUBLIC = {DOCUMENTATION: "infra/functions/documentation/", CONSOLE: "infra/functions/console/"}
+"""The only functions that answer without a token, and where their code is. It is not in functions/."""
 
 
 def operations() -> dict[str, dict[str, Any]]:
@@ -81,7 +88,7 @@ def operations() -> dict[str, dict[str, Any]]:
     return {
         name: properties
         for name, properties in functions().items()
-        if any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()) and name != DOCUMENTATION
+        if any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()) and name not in PUBLIC
     }
 
 

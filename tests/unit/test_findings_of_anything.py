@@ -73,7 +73,7 @@ def read(whole: Any) -> list[findings.Report]:
 
 
 def check(one: findings.Report) -> None:
-    """Check that a create accepts the finding, and that the fields that the server sets still fit."""
+    """Check that a create accepts the finding, and that the server's fields still fit into an incident's size limit."""
     if isinstance(one, Skipped):
         assert one.reason in findings.REASONS
         one.source.encode()

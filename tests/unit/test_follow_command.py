@@ -1,6 +1,9 @@
 """Tests of `incidents follow`, with the client's requests answered by the test."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -18,13 +21,18 @@ ONE = FULL | {"id": "inc_1", "incident_number": "IR-1", "title": "a\u202eb", "ve
 class Answers(httpx2.BaseTransport):
     """A transport that answers with two pages of updates and then, after a pause, with an error."""
 
+    error = 401
+    stop = False
+
     def __init__(self) -> None:
         self.queries: list[dict[str, str]] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.queries.append(dict(request.url.params))
+        if len(self.queries) == 3 and self.stop:
+            os.kill(os.getpid(), signal.SIGTERM)
         if len(self.queries) == 3:
-            return httpx2.Response(410, json={"title": "Cursor gone", "detail": "Start again."})
+            return httpx2.Response(self.error, json={"title": "No", "detail": "Start again."})
         items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
         page = {"items": items, "next_cursor": f"cursor-{len(self.queries)}", "caught_up": len(self.queries) == 2}
         exact = json.dumps(page).replace('"financial_impact": 0', '"financial_impact": 999999999999999.1234')
@@ -32,11 +40,13 @@ class Answers(httpx2.BaseTransport):
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     transport = Answers()
     answer_with(transport, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    return transport
+    before = signal.getsignal(signal.SIGTERM)
+    yield transport
+    signal.signal(signal.SIGTERM, before)
 
 
 def run(*arguments: str) -> Result:
@@ -58,6 +68,15 @@ def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers
     ]  # fmt: skip
 
 
+def test_a_stop_by_a_supervisor_prints_the_cursor_too(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "stop", True)
+
+    printed = run()
+
+    assert len(answers.queries) == 3
+    assert "To go on later, give --cursor cursor-2" in printed.stderr
+
+
 def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:
     printed = run("--cursor", "kept", "--json")
 
@@ -69,3 +88,17 @@ def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> N
 def test_a_moment_and_a_cursor_contradict_each_other(answers: Answers) -> None:
     assert run("--cursor", "x", "--since", "2026-11-23T00:00:00Z").exit_code == 2
     assert answers.queries == []
+
+
+@pytest.mark.parametrize(("status", "advice"), [(400, "--cursor"), (410, "Start again without a cursor")])
+def test_a_cursor_that_the_api_refuses_is_not_recommended(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, status: int, advice: str
+) -> None:
+    monkeypatch.setattr(answers, "error", status)
+
+    printed = run()
+
+    assert len(answers.queries) == 3
+    assert "To go on later" not in printed.stderr
+    assert isinstance(printed.exception, StepFailed)
+    assert advice in printed.exception.advice

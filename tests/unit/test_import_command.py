@@ -226,7 +226,9 @@ GERMAN = (
 def test_a_proposed_mapping_imports_the_file_with_the_second_command(tmp_path: Path) -> None:
     file = tmp_path / "liste.csv"
     file.write_bytes(GERMAN.encode("cp1252"))
-    proposed = CliRunner().invoke(cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin"])
+    proposed = CliRunner().invoke(
+        cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin", "--currency", "USD"]
+    )
     assert (proposed.exit_code, proposed.stderr) == (0, "")
     (tmp_path / "map.toml").write_text(proposed.stdout, "utf-8")
 
@@ -282,3 +284,24 @@ def test_answers_without_a_mapping_are_refused(file: Path) -> None:
     refused = run(file, "--dry-run", "--zone", "UTC").exception
     assert isinstance(refused, StepFailed)
     assert "--suggest" in refused.advice
+
+
+def listed(folder: Path, text: str) -> Path:
+    file = folder / "list.csv"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_a_reason_quotes_the_value_of_its_first_row(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text('zone = "UTC"\n[columns]\n"T" = "title"\n"E" = "detected_at"\n')
+    file = listed(tmp_path, "T,E\nA,bald\nB,nie\n")
+    told = CliRunner().invoke(cli, ["import", str(file), "--dry-run", "--map", str(tmp_path / "map.toml")]).stderr
+    assert "2  detected_at  2, 3   must be a date and time, like 2026-11-23T06:16:30Z, not 'bald'" in told
+
+
+def test_an_option_is_named_only_if_a_question_has_one(tmp_path: Path) -> None:
+    def told(text: str) -> str:
+        return CliRunner().invoke(cli, ["import", str(listed(tmp_path, text)), "--suggest"]).stderr
+
+    assert 'Answer the questions in the mapping, where "?" stands.' in told("Titel;Status\nA;grau\n").splitlines()
+    assert "or with the named options" in told("Titel;Erkannt am\nA;04.03.2024\n")

@@ -156,7 +156,7 @@ def test_a_time_at_the_change_of_the_clocks_is_told(text: str, wanted: str | Non
         ("48.250", None, "may be thousands or decimals"), ("48.250", ",", "48250"), ("48.250", ".", "48.250"),
         ("1,250.50", None, "1250.50"), ("48.250,50", None, "48250.50"), ("12,5", None, "12.5"), ("$12", None, "12"),
         ("0.250", None, "0.250"), ("1 250,50", None, "1250.50"), ("1'250.50", None, "1250.50"),
-        ("1.234.567", None, "1234567"), ("12 EUR", None, "in US dollars"), ("25,-", None, "25"),
+        ("1.234.567", None, "1234567"), ("12 EUR", None, "in US dollars"), ("25,-", None, "25.00"),
         ("1,2,3", None, "must be a number"),
     ],
 )  # fmt: skip

@@ -93,7 +93,7 @@ def test_a_register_loses_no_cell_and_gets_no_end_that_it_lacks(
         assert (given["status"], given.get("detected_at")) == (status, detected)
         assert given["severity"] == CLASSES[given_cells[9]]  # type: ignore[index]
         if status == "closed":
-            is_last_known = bool(is_same_day and detected and end and end < detected)
+            is_last_known = bool(is_same_day and detected and end and end <= detected)
             assert given["closed_at"] == (detected if is_last_known else end)
             assert ("closed-at-last-known" in given.get("tags", [])) == is_last_known
         assert "financial_impact" not in given

@@ -15,6 +15,7 @@ from incidents.domain import json_text, model, payloads, wire_form
 from incidents.domain.errors import InvalidIncident
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import checking, repairing, sending
+from incidents_cli.operate.importing.mapping import of_fields
 from incidents_cli.operate.importing.rows import Row, read
 
 from tests.support import drawn, scale
@@ -375,3 +376,16 @@ def test_a_row_s_fingerprint_depends_on_its_values_and_not_on_its_form(tmp_path:
     keys = {checking.key(known_as(first), nth) for nth in (1, 2, 3)}
     assert len(keys) == 3
     assert all(len(key) <= 255 and key.isascii() for key in keys)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("amount", ["9" * 4301, "-" + "9" * 5000, "0." + "1" * 9000 + "e" + "9" * 9000])
+def test_an_amount_of_thousands_of_digits_is_the_error_of_its_row(tmp_path: Path, amount: str, mapped: bool) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"title,financial_impact\nA,1\nB,{amount}\nC,2\n")
+    first, second, third = read(file, of_fields({}) if mapped else None)
+    assert (first.unreadable, third.unreadable) == ((), ())
+    if "e" not in amount or mapped:
+        (error,) = second.unreadable
+        assert error.pointer == "/financial_impact"
+        assert len(error.detail) < 300 or mapped

@@ -85,7 +85,7 @@ def test_an_amount_in_another_currency_is_not_taken_as_dollars(tmp_path: Path, c
     (row,) = read(file, by({"Titel": "title", "Schaden": "financial_impact"}))
     ((pointer, detail),) = problems(row)
     assert pointer == "/financial_impact"
-    assert detail.startswith(f"is in {unit}, but the field is in US dollars; to keep the text, remove the column from")
+    assert detail.startswith(f"is in {unit}, but the field is in US dollars, not in thousands or millions; to keep")
     (kept,) = read(file, by({"Titel": "title"}))
     assert unit in checking.check(kept, NOW)["description"]
 
@@ -213,7 +213,7 @@ def test_an_end_without_a_time_on_the_day_of_the_detection_is_a_last_known_date(
     ("detected", "end", "wanted"),
     [
         ("04.03.2024 09:15", "05.03.2024", "2024-03-04T23:00:00.000Z"),
-        ("04.03.2024", "04.03.2024", "2024-03-03T23:00:00.000Z"),
+        ("", "04.03.2024", "2024-03-03T23:00:00.000Z"),
         ("04.03.2024 09:15", "04.03.2024 10:00", "2024-03-04T09:00:00.000Z"),
     ],
 )  # fmt: skip

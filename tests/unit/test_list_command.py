@@ -76,3 +76,46 @@ def test_a_deployed_api_needs_a_token(answers: Answers, monkeypatch: pytest.Monk
     assert isinstance(failure, StepFailed)
     assert "GRC_TOKEN has no token" in failure.what
     assert not answers.queries
+
+
+NOT_OF_THE_API = {
+    "an array": "[]", "a text": '"x"', "no JSON": "{", "no items": "{}", "null": "null",
+    "items that are no list": '{"items": 5}',
+    "items that are no objects": '{"items": [5], "next_cursor": null, "caught_up": true}',
+    "members that are missing": '{"items": [{"id": "a"}], "next_cursor": null, "caught_up": true}',
+    "no cursor": '{"items": []}', "a cursor that is a number": '{"items": [], "next_cursor": 5, "caught_up": false}',
+    "a number of 6000 digits": '{"items": [{"version": %s}], "next_cursor": null}' % ("9" * 6000),
+    "nested arrays": '{"items": ' + "[" * 200_000 + "]" * 200_000 + "}",
+    "a page that repeats itself": '{"items": [], "next_cursor": "same", "caught_up": false}',
+    "a repeated amount": '{"items": [{"financial_impact": 1e9999999}], "next_cursor": "same", "caught_up": false}',
+}  # fmt: skip
+
+
+class Hostile(httpx2.BaseTransport):
+    """A transport that gives the same answer to every request, at most five times."""
+
+    def __init__(self, body: str) -> None:
+        self.body, self.requests = body, 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests += 1
+        assert self.requests <= 5
+        return httpx2.Response(200, text=self.body, headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [(name, []) for name in NOT_OF_THE_API]
+    + [(name, ["--json"]) for name in NOT_OF_THE_API if name != "members that are missing"],  # it prints any members
+)
+@pytest.mark.parametrize("command", ["list", "follow"])
+def test_an_answer_that_is_not_of_the_api_ends_in_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, more: list[str], command: str
+) -> None:
+    answer_with(Hostile(NOT_OF_THE_API[name]), monkeypatch)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    failure = CliRunner().invoke(cli, [command, "--url", URL, *more]).exception
+
+    assert isinstance(failure, StepFailed)
+    assert "not from this API" in failure.what

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from incidents_cli.local import ministack_guard
-from incidents_cli.local.ministack_guard import LOAD, Calls, Guard
+from incidents_cli.local.ministack_guard import LOAD, Calls, Guard, load_sign_in
+from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
 
 from tests.support.waiting import until
 
@@ -19,6 +22,7 @@ HOST = "127.0.0.1:4566"
 API = "/_aws/execute-api/0b81a880/api/v1/grc/incidents"
 REFRESH = "AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
 JSON = {"content-type": "application/x-amz-json-1.1"}
+SIGN_IN = load_sign_in(f"http://{HOST}", KEY, Path("no such folder"))
 
 
 def signed(key: str, scheme: str = "AWS4-HMAC-SHA256") -> str:
@@ -67,7 +71,7 @@ def sent(
         "type": "http", "method": method, "path": path, "query_string": query.encode(),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
     }  # fmt: skip
-    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None))
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN)
     asyncio.run(guard(scope, body_in([b""]), send))
     assert len(passed) <= 1
     return (passed[0] if passed else None), answered
@@ -243,7 +247,7 @@ def test_web_sockets_are_closed_and_the_life_of_the_emulator_goes_on() -> None:
     async def send(message: dict[str, Any]) -> None:
         seen.append(message["type"])
 
-    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None))
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN)
     for kind in ("websocket", "lifespan"):
         asyncio.run(guard({"type": kind, "path": API, "headers": []}, None, send))
 
@@ -282,7 +286,7 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
             inside -= 1
 
         calls = Calls(Functions(3), 3, lambda: None)
-        guard = Guard(emulator, KEY, 4566, {SESSION}, calls)
+        guard = Guard(emulator, KEY, 4566, {SESSION}, calls, SIGN_IN)
         scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [(b"host", HOST.encode())]}
         requests = [asyncio.create_task(guard(scope | {"path": API}, body_in([b""]), None)) for _ in range(20)]
         while calls.load()["waiting"] < 17:
@@ -338,7 +342,7 @@ def posted(*requests: tuple[list[bytes], bool]) -> list[tuple[int, bytes]]:
         return answered[0]["status"], answered[1]["body"]
 
     async def all_at_once() -> list[tuple[int, bytes]]:
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
         return await asyncio.gather(*(one(guard, *request) for request in requests))
 
     return asyncio.run(all_at_once())
@@ -355,7 +359,7 @@ def test_a_request_whose_body_never_ends_delays_no_other(monkeypatch: pytest.Mon
 
 def test_an_answer_that_nobody_reads_delays_no_other() -> None:
     async def two_readers() -> list[int]:
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
         statuses = list[int]()
 
         async def unread(message: object) -> None:
@@ -402,7 +406,7 @@ def test_a_request_that_was_cut_is_not_passed_on(path: str, arrived: int) -> Non
         seen.append(message)
 
     part = {"type": "http.request", "body": b'{"title": "half a request"}', "more_body": True}
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
     asyncio.run(guard(POSTED | {"path": path}, of_client(*[part] * arrived, GONE), send))
 
     assert seen == []
@@ -417,7 +421,7 @@ def test_a_waiting_request_whose_client_is_gone_is_dropped() -> None:
             await go_on.wait()
 
         calls = Calls(Functions(1), 1, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
         clients = [
             of_client(COMPLETE | {"body": b"first"}), of_client(COMPLETE, GONE), of_client(COMPLETE, GONE),
             of_client(COMPLETE | {"body": b"last"}),
@@ -448,7 +452,7 @@ def test_an_emulator_learns_that_the_client_of_a_running_request_is_gone() -> No
         await begun.wait()
         return GONE
 
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
     asyncio.run(asyncio.wait_for(guard(POSTED, receive, None), 5))
 
     assert seen == ["http.request", "http.disconnect"]
@@ -467,7 +471,7 @@ def test_requests_for_the_documentation_delay_no_other(page: str) -> None:
                 await asyncio.Event().wait()
 
         calls = Calls(Functions(2), 2, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
         of_page = POSTED | {"method": "GET", "path": f"/_aws/execute-api/0b81a880/$default/x/incidents/{page}"}
         flood = [asyncio.create_task(guard(of_page, body_in([b""]), None)) for _ in range(50)]
         while calls.load()["waiting"] < 48:
@@ -497,7 +501,7 @@ def test_a_body_outside_the_api_is_small_without_a_key(outside: dict[str, Any]) 
             answered.append(message)
 
         pairs = [(b"host", HOST.encode()), *((name.encode(), value.encode()) for name, value in headers)]
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None))
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
         asyncio.run(guard(POSTED | {"path": path, "headers": pairs}, body_in([b"x" * size]), send))
         return int(answered[0]["status"])
 
@@ -510,3 +514,47 @@ def test_a_body_without_a_key_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ministack_guard, "_API_BYTES", 5)
 
     assert [status for status, _ in posted(([b"12345"], True), ([b"1234", b"56"], True))] == [200, 413]
+
+
+def test_the_guard_answers_the_sign_in_itself() -> None:
+    for method, path in (("POST", TOKEN), ("POST", "/token-issuer/token")):
+        passed, (start, body) = sent(method, path, headers={"origin": f"http://{HOST}"})
+        assert passed is None
+        assert start["status"] == 400
+        assert json.loads(body["body"])["error"] == "invalid_client"
+    assert sent("GET", OPEN + "x")[1][0]["status"] == 403
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", AUTHORIZE), ("POST", AUTHORIZE), ("POST", TOKEN), ("GET", OPEN)])
+@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
+def test_other_sites_reach_nothing_of_the_sign_in(method: str, path: str, headers: dict[str, str]) -> None:
+    assert "other sites" in refused(method, path, headers=headers)
+    assert "hosts" in refused(method, path, host="evil.example:4566")
+
+
+def test_a_large_form_of_the_sign_in_is_refused() -> None:
+    answered = list[dict[str, Any]]()
+
+    async def send(message: dict[str, Any]) -> None:
+        answered.append(message)
+
+    guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": TOKEN,
+        "query_string": b"",
+        "headers": [(b"host", HOST.encode())],
+    }
+    asyncio.run(guard(scope, body_in([b"a" * 70_000]), send))
+    assert answered[0]["status"] == 400
+
+
+def test_the_sign_in_reads_the_stack_s_record_and_key_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text('{"api_id": "a1b2"}')
+    status, headers, _ = load_sign_in(f"http://{HOST}", KEY, tmp_path).answer(
+        "GET", OPEN + ticket(KEY, time.time()), "", "", ""
+    )
+    assert (status, headers["location"]) == (
+        303, f"http://{HOST}/_aws/execute-api/a1b2/api/v1/grc/incidents/console",
+    )  # fmt: skip

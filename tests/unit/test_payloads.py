@@ -1,7 +1,8 @@
 from typing import Any
 
+import pydantic
 import pytest
-from incidents.domain import model, payloads
+from incidents.domain import json_text, model, payloads
 
 # The examples of RFC 7396, appendix A: original, patch and result.
 EXAMPLES: list[tuple[Any, Any, Any]] = [
@@ -31,3 +32,13 @@ def test_merge_gives_the_results_of_rfc_7396_s_examples(original: object, patch:
 def test_a_patch_may_have_every_field_of_a_create_and_the_field_is_deleted() -> None:
     assert set(payloads.IncidentPatch.model_fields) == set(payloads.NewIncident.model_fields) | {"is_deleted"}
     assert not set(payloads.IncidentPatch.model_fields) & model.STAMPED
+
+
+@pytest.mark.parametrize(("literal", "minutes"), [("5.0", 5), ("1e1", 10), ("0e5", 0), ("-0.0", 0), ("1e-999", None)])
+def test_minutes_may_be_any_spelling_of_a_whole_number(literal: str, minutes: int | None) -> None:
+    body = json_text.loads(f'{{"title": "x", "mttd_minutes": {literal}}}')
+    if minutes is None:
+        with pytest.raises(pydantic.ValidationError):
+            payloads.NewIncident.model_validate(body)
+    else:
+        assert payloads.NewIncident.model_validate(body).mttd_minutes == minutes

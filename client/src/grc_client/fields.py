@@ -17,24 +17,27 @@ Day = date | str
 Texts = list[str] | tuple[str, ...]
 
 
-class ListEdit(TypedDict, total=False):
-    """An edit of a stored list: the items to add, and the items to remove. ``Add`` and ``Remove`` make edits."""
-
-    add: Texts
-    remove: Texts
+ListEdit = Mapping[Literal["add", "remove"], Texts]
+"""An edit of a stored list: the items to add, and the items to remove. ``Add`` and ``Remove`` make edits."""
 
 
-def Add(*items: str) -> ListEdit:  # noqa: N802  # reads like a value: tags=Add("x")
+class _Edit(dict[Literal["add", "remove"], Texts]):
+    def __or__(self, other: ListEdit) -> "_Edit":  # type: ignore[override]  # dict's own loses items of self
+        """Return the edit with the items of both edits."""
+        return _Edit({name: (*self.get(name, ()), *other.get(name, ())) for name in {**self, **other}})
+
+
+def Add(*items: str) -> _Edit:  # noqa: N802  # reads like a value: tags=Add("x")
     """Return the edit that adds items at the end of a list. An item that the list already has stays in its place.
 
     To add and remove in one update: ``tags=Add("x") | Remove("y")``.
     """
-    return {"add": items}
+    return _Edit({"add": items})
 
 
-def Remove(*items: str) -> ListEdit:  # noqa: N802  # as above
+def Remove(*items: str) -> _Edit:  # noqa: N802  # as above
     """Return the edit that removes items from a list. An item that the list does not have changes nothing."""
-    return {"remove": items}
+    return _Edit({"remove": items})
 
 
 class _Fields(TypedDict, total=False):

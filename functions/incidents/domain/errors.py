@@ -143,7 +143,8 @@ class CursorGone(IncidentError):
     def __init__(self) -> None:
         super().__init__(
             "The cursor belongs to a table that the service no longer uses, because the data was restored. Start again "
-            "without a cursor. An incident that is not in the new updates no longer exists."
+            "without a cursor. Store each incident from the new updates, even if you have its version. An incident "
+            "that is not in the new updates no longer exists."
         )
 
 

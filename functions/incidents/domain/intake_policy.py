@@ -7,7 +7,7 @@ Every finding has one of these kinds:
 ``posture``        a control, a configuration or a benchmark is not met
 ``vulnerability``  software has a known weakness
 ``notice``         an announcement, such as a planned maintenance
-``alarm``          a measured value left its bounds, or a service of AWS does not work
+``alarm``          a measured value is outside its limits, or a service of AWS does not work
 
 Without settings, detections, exposures and alarms become incidents. All other findings are only counted.
 """

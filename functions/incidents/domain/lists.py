@@ -1,4 +1,4 @@
-"""The lists of an incident in a payload: their items, their bounds, and the operators of a patch that edit a list."""
+"""The lists of an incident in a payload: their items, their limits, and the operators of a patch that edit a list."""
 
 from collections.abc import Sequence
 from typing import Annotated, Self

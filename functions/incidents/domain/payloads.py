@@ -53,7 +53,10 @@ def _amount(value: object) -> Decimal:
 
 def _whole(value: object) -> object:
     """Return 5 for 5.0, which JSON Schema counts as an integer, and any other value unchanged."""
-    return int(value) if isinstance(value, json_text.Number) and value.is_integer() else value
+    if not isinstance(value, json_text.Number) or not value.is_integer():
+        return value
+    # A float rounds a tiny number to 0, but its literal is exact.
+    return int(value) if value or not Decimal(value.literal) else value
 
 
 def _optional_amount(value: object) -> Decimal | None:

@@ -1,6 +1,7 @@
 """The requests that a caller can send: for a page of incidents, of changes or of updates, or for metrics of days."""
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Literal, NamedTuple
@@ -58,11 +59,20 @@ class Filters(NamedTuple):
         return json.dumps([*before, *([added | {"q": sorted(self.words)}] if added or self.words else [])])
 
     def has_words(self, incident: Incident) -> bool:
-        """Return whether the title or the number of an incident contains each word, regardless of case."""
+        """Return whether the title or the number of an incident contains each word. ``words`` are folded."""
         if not self.words:
             return True
-        title, number = incident["title"].casefold(), incident["incident_number"].casefold()
+        title, number = folded(incident["title"]), folded(incident["incident_number"])
         return all(word in title or word in number for word in self.words)
+
+
+def folded(text: str) -> str:
+    """Return a text in the form in which words are compared.
+
+    Two texts that differ only in upper and lower case, or in how their accents are encoded (Unicode Standard Annex 15),
+    have the same form. Case folding can take an accented letter apart, so the text is composed again.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 class Expected(NamedTuple):

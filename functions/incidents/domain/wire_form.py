@@ -75,7 +75,7 @@ def dump_page(page: JsonPage) -> str:
 def cut(documents: list[str], positions: list[str], last: str | None) -> tuple[list[str], str | None]:
     """Return the documents that fit into one answer, and the position after which the next page continues.
 
-    The position is ``last`` if all documents fit.
+    The position is ``last`` if all documents fit into the answer.
     """
     if _LONGEST * sum(map(len, documents)) <= PAGE_BYTES:  # the usual case
         return documents, last

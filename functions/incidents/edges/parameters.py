@@ -23,6 +23,7 @@ from ..domain.questions import (
     ListRequest,
     UpdatesRequest,
     Window,
+    folded,
 )
 
 REPEATABLE = tuple(FILTERS)
@@ -32,7 +33,7 @@ CHANGES = ("limit", "cursor")
 UPDATES = ("since", "cursor", "limit")
 DEADLINES = ("history",)
 METRICS = ("from", "to", "group_by", "interval")
-APP_CHARACTERS = 128  # an app_id is in a key, which DynamoDB bounds
+APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
 VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
@@ -165,11 +166,11 @@ def _true_or_false(single: Mapping[str, str], name: str) -> bool | None:
 
 
 def _words(single: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the different words of the parameter q, case-folded. Raises MalformedRequest."""
+    """Return the different words of the parameter q, folded. Raises MalformedRequest."""
     text = single.get("q")
     if text is None:
         return ()
-    words = tuple(dict.fromkeys(text.casefold().split()))
+    words = tuple(dict.fromkeys(folded(text).split()))
     if not words or len(text) > Q_CHARACTERS:
         raise MalformedRequest(f"The parameter q must have at least one word, and at most {Q_CHARACTERS} characters.")
     return words

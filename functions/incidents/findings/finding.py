@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
     @property
     def facts(self) -> intake_policy.Facts:
-        """The facts that the tenant's policy decides from."""
+        """The facts that the tenant's policy uses for its decision."""
         names = tuple(self.names)
         return intake_policy.Facts(self.kind, self.severity, self.source, names, self.by_hand, self.exploited)
 
@@ -111,7 +111,7 @@ def build_finding(
     former_keys: Iterable[str] = (),
     related_keys: Iterable[str | None] = (),
 ) -> Finding:
-    """Return a finding with all values cut to the bounds of ``model`` and repaired. Ids that are None are left out.
+    """Return a finding with all values cut to the limits of ``model`` and repaired. Ids that are None are left out.
 
     ``key`` keeps every character: it only identifies the finding.
     """
@@ -217,8 +217,8 @@ def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:
     """Return the lists, cut to ``left`` bytes of JSON in total.
 
-    The lists take turns, one id at a time. So no list takes the room of another. A list ends at its first id that does
-    not fit.
+    The lists take turns, one id at a time. So no list takes the room of another. A list ends at its first id that is
+    larger than the bytes that are left.
     """
     kept: list[list[str]] = [[] for _ in lists]
     for place in range(max(map(len, lists))):

@@ -127,7 +127,7 @@ def id_range(filters: Filters) -> tuple[str, str]:
 def filter_expression(filters: Filters, *, already_selected: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
     """Return a filter expression, its names and its values. They skip the filter that the partition selects.
 
-    The placeholders are numbers, because DynamoDB bounds the length of an expression (4096 bytes).
+    The placeholders are numbers, because DynamoDB limits an expression to 4096 bytes.
     """
     parts: list[str] = []
     names: dict[str, str] = {}

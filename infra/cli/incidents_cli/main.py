@@ -242,6 +242,9 @@ def _print_welcome(stack: Stack, folder: StackFolder) -> None:
 The Incident service is up at
   {stack.api_url}
 
+Open the console, signed in as a person of tenant {up_down.TENANT} (this address works once; `up` again prints another)
+  {issuer.console_url(stack)}
+
 A token of tenant {up_down.TENANT}, valid for 24 hours ({command("token --help")} has more options)
   {token}
 

@@ -148,7 +148,7 @@ def _demand(is_there: object, what: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        template: dict[str, Any] = yaml.safe_load(path.read_text())
+        template: dict[str, Any] = yaml.load(path.read_text(), yaml.CSafeLoader)
     except yaml.YAMLError as error:  # for example a short form like !Ref
         raise StepFailed(
             "A built template is not plain YAML.", f"  {path}: {error}", "Adapt for_emulator.py to the templates."
@@ -157,5 +157,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, template: dict[str, Any]) -> Path:
-    path.write_text(yaml.safe_dump(template, sort_keys=False))
+    path.write_text(yaml.dump(template, Dumper=yaml.CSafeDumper, sort_keys=False))
     return path

@@ -1,7 +1,8 @@
 """The development token issuer: an RSA key that signs tokens, and public documents in the emulator's S3.
 
 The public documents are an OpenID discovery document and a key set. With these documents, the API's authorizer checks
-the tokens like the tokens of any OIDC issuer: signature, issuer, audience, expiry and scope.
+the tokens like the tokens of any OIDC issuer: signature, issuer, audience, expiry and scope. People sign in at
+the emulator's process: see ``sign_in``.
 """
 
 import json
@@ -17,12 +18,11 @@ from incidents.domain.errors import NotAuthenticated, NotPermitted
 from incidents.domain.identity import claim_names, from_claims
 
 from ..console import StepFailed
-from .local_stack import AUDIENCE, ISSUER_BUCKET, Stack, StackFolder, write
+from . import sign_in
+from .local_stack import ISSUER_BUCKET, Stack, StackFolder, write
 
-SCOPES = "incidents:read incidents:write"
-KEY_ID = "development"
+SCOPES = " ".join(sign_in.SCOPES)
 DAY = 86_400
-_USUAL_NAMES = {"TenantClaim": "tenant_id", "AppClaim": "app_id", "AppMarker": "", "ScopeClaims": "scope,scp"}
 
 
 def publish(stack: Stack, folder: StackFolder) -> None:
@@ -32,9 +32,19 @@ def publish(stack: Stack, folder: StackFolder) -> None:
         ".well-known/openid-configuration": {
             "issuer": stack.issuer,
             "jwks_uri": f"{stack.issuer}/keys.json",
+            "authorization_endpoint": stack.endpoint_url + sign_in.AUTHORIZE,
+            "token_endpoint": stack.endpoint_url + sign_in.TOKEN,
+            "end_session_endpoint": stack.endpoint_url + sign_in.SIGN_OUT,
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": ["none"],
+            "scopes_supported": list(sign_in.SCOPES),
+            "authorization_response_iss_parameter_supported": True,
+            "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
         },
-        "keys.json": {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]},
+        "keys.json": {"keys": [public | {"kid": sign_in.KEY_ID, "use": "sig", "alg": "RS256"}]},
     }
     bucket = stack.client("s3")
     with suppress(bucket.exceptions.BucketAlreadyOwnedByYou):
@@ -55,28 +65,19 @@ def token(
 ) -> str:  # fmt: skip
     """Return a signed token with the claims that the deployed stack reads. ``expires_in`` is in seconds."""
     claims = claims_of(stack, tenant, app, subject, scope, expires_in)
-    return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": KEY_ID})
+    return jwt.encode(claims, _key(folder), algorithm="RS256", headers={"kid": sign_in.KEY_ID})
 
 
 def claims_of(
     stack: Stack, tenant: str, app: str | None, subject: str, scope: str, expires_in: int
 ) -> dict[str, Any]:  # fmt: skip
     """Return the claims of a token for the deployed stack."""
-    now, names = int(time.time()), _names(stack)
-    claims = {
-        "iss": stack.issuer,
-        "aud": AUDIENCE,
-        "sub": subject,
-        names["TenantClaim"]: tenant,
-        names["ScopeClaims"].split(",")[0]: scope,
-        "iat": now,
-        "exp": now + expires_in,
-    }
-    if app is not None:
-        claims[names["AppClaim"]] = app
-        marker, is_, value = names["AppMarker"].partition("=")
-        claims |= {marker: value} if is_ else {}
-    return claims
+    return sign_in.claims_of(stack.issuer, _names(stack), tenant, app, subject, scope, expires_in)
+
+
+def console_url(stack: Stack) -> str:
+    """Return an address that opens the console signed in, once and within a day. It contains a secret."""
+    return stack.endpoint_url + sign_in.OPEN + sign_in.ticket(stack.access_key, time.time())
 
 
 def check(stack: Stack, claims: Mapping[str, Any]) -> None:
@@ -97,7 +98,7 @@ def check(stack: Stack, claims: Mapping[str, Any]) -> None:
 
 def _names(stack: Stack) -> dict[str, str]:
     """Return the parameters of the stack that name claims, in the order of ``claim_names``."""
-    return _USUAL_NAMES | (stack.claims or {})
+    return sign_in.USUAL_NAMES | (stack.claims or {})
 
 
 def _key(folder: StackFolder) -> rsa.RSAPrivateKey:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..console import StepFailed, command, open_private
+from .sign_in import AUDIENCE
 
 if TYPE_CHECKING:
     import boto3
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 NAME = "grc-incidents"  # as in samconfig.toml
 REGION = "us-east-1"
-AUDIENCE = "incidents"
 ISSUER_BUCKET = "token-issuer"
 CLAIM_PARAMETERS = ("TenantClaim", "AppClaim", "AppMarker", "ScopeClaims")
 DEFAULT_PORT = 4566

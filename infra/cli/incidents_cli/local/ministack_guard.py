@@ -4,9 +4,9 @@ Without the guard, the emulator gives every access key the rights of the account
 headers, and lets pages of every origin read its answers. The emulator runs functions as processes of the developer. So
 anybody who reaches the control plane could run code as the developer.
 
-The emulator's own interpreter runs this file as a script. So the file imports only the standard library and, in
-``main``, the emulator. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port, and
-LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
+emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the
+port, and LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -52,7 +54,7 @@ _API_BYTES, _SIGN_IN_BYTES, _BODY_SECONDS = 10 * 2**20, 64 * 2**10, 30
 class Guard:
     """An ASGI application in front of the emulator's application.
 
-    The guard passes three kinds of requests on, and answers all other requests with 403:
+    It answers the requests of the sign-in itself, and passes three kinds of requests on. All others get a 403:
 
     - Requests with the stack's key or a key in ``sessions``. These are the keys that the emulator gave to functions.
     - Requests to routes of an API, also from pages of other sites. The API's authorizer checks these requests.
@@ -61,8 +63,11 @@ class Guard:
       take the request for another one.
     """
 
-    def __init__(self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls") -> None:
+    def __init__(
+        self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls", sign_in: Any
+    ) -> None:  # fmt: skip
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
+        self._sign_in = sign_in
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -77,13 +82,33 @@ class Guard:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
                 elif _credentials(scope):
                     await self._application(passed, receive, send)
+                elif self._sign_in.answers(scope["method"], scope["path"]):
+                    await self._answer_sign_in(scope, receive, send)
                 else:
                     await self._pass_complete(passed, receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1008})  # no API of the stack has web sockets
 
+    async def _answer_sign_in(self, scope: Scope, receive: Any, send: Any) -> None:
+        try:
+            body = await asyncio.wait_for(_read(receive, _SIGN_IN_BYTES), _BODY_SECONDS)
+        except _Gone:
+            return
+        except (TimeoutError, _TooLarge):
+            await _answer(send, 400, "text/plain", "The form is too large, or took too long.")
+            return
+        status, headers, text = self._sign_in.answer(
+            scope["method"], scope["path"], scope.get("query_string", b"").decode("latin-1"),
+            _header(scope, b"cookie"), body.decode("utf-8", "replace"),
+        )  # fmt: skip
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        content = text.encode()
+        sent.append((b"content-length", str(len(content)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": sent})
+        await send({"type": "http.response.body", "body": content})
+
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request without a key on when its body is complete. Send an API's answer when the answer is complete.
+        """Pass on a request without a key when its body is complete. Send an API's answer when the answer is complete.
 
         So neither a slow sender nor a slow reader occupies one of the calls that may run. A request is dropped if its
         client goes before the body is complete, or while the request waits.
@@ -128,6 +153,8 @@ class Guard:
             return scope
         if credentials:
             return _NEEDS_THE_KEY
+        if self._sign_in.answers(method, path):
+            return scope
         if method in ("GET", "HEAD") and _DOCUMENT.fullmatch(path):
             return _only(scope, _OF_A_DOCUMENT) | {"query_string": b""}
         if (method, path) in _SIGN_IN:
@@ -305,6 +332,20 @@ class Calls:
             self._freed.notify()
 
 
+def load_sign_in(origin: str, key: str, folder: Path) -> Any:
+    """Return the sign-in of a stack in a folder. The import is by file, because this script belongs to no package."""
+    spec = spec_from_file_location("sign_in", Path(__file__).with_name("sign_in.py"))
+    assert spec is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101
+    module: Any = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def record() -> Any:
+        return json.loads((folder / "stack.json").read_text())
+
+    return module.SignIn(origin, key, record, module.load_signer(folder / "issuer-key.pem"))
+
+
 def main() -> None:
     """Run the emulator until a signal ends it."""
     emulator: Any = import_module("ministack.app")
@@ -341,7 +382,8 @@ def main() -> None:
         return given
 
     functions.execution_credentials = runtime.execution_credentials = secret_credentials
-    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls)
+    sign_in = load_sign_in(f"http://127.0.0.1:{port}", key, Path.cwd())
+    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls, sign_in)
     emulator.main()
 
 

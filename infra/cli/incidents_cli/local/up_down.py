@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from ..console import StepFailed, command, open_private, stderr, step
-from . import emulator, issuer, routes, sam
+from . import emulator, issuer, routes, sam, sign_in
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
 if TYPE_CHECKING:
@@ -103,7 +103,14 @@ def down(folder: StackFolder) -> bool:
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
     """Return all template parameters for a deployment to the emulator. ``target`` has the parameters of the build."""
     local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
-    return {**target, **local}
+    console = {
+        "ConsoleClientId": sign_in.CLIENT,
+        "ConsoleAuthorizeUrl": stack.endpoint_url + sign_in.AUTHORIZE,
+        "ConsoleTokenUrl": stack.endpoint_url + sign_in.TOKEN,
+        "ConsoleSignOutUrl": stack.endpoint_url + sign_in.SIGN_OUT,
+        "ConsoleScopes": issuer.SCOPES,
+    }
+    return {**target, **local, **console}
 
 
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:

@@ -51,6 +51,18 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
         ) from None
 
 
+@contextmanager
+def expected_answer() -> Iterator[None]:
+    """Raise StepFailed if the block cannot read an answer because the answer breaks the API's contract."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise StepFailed(
+            "The answer is not from this API.", f"  {type(error).__name__}: {str(error)[:200]}",
+            "Check --url, and whether a newer version of this command exists.",
+        ) from None  # fmt: skip
+
+
 def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[str, str]:
     """Return the address and a token of the local stack. With ``url``, return it and the token in the environment.
 

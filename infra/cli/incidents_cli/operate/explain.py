@@ -28,12 +28,14 @@ def explain(
 
     The command names the rule that decides, the adapter, the tenant and the key.
     """
+    from incidents import intake  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
+
     deployment = Deployment(stack, region)
     given = _read(file)
     arrives = _arrival(given, deployment)
     event = findings.as_from_aws(given)
     try:
-        reports = findings.read(event)
+        reports = intake.reports_of(event)
     except EventRefused as refused:
         if not arrives.by:
             raise StepFailed("The event would never arrive.", f"  {arrives}", "Name another event.") from None

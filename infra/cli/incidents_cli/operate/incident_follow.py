@@ -1,17 +1,18 @@
 """The command `incidents follow`: the incidents that change, from the API, until somebody stops the command."""
 
 import json
+import signal
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..console import clean, say, stderr
-from .api import App, Tenant, Url, api_client
+from ..console import StepFailed, clean, command, say, stderr
+from .api import App, Tenant, Url, api_client, expected_answer
 from .incident_list import as_json
 
 if TYPE_CHECKING:
-    from grc_client import Client
+    from grc_client import ApiError, Client
 
 EVERY_SECONDS = 5.0
 
@@ -42,16 +43,34 @@ def follow(
 
 
 def _print_updates(client: "Client", since: str | None, cursor: str | None, is_json: bool) -> None:
+    from grc_client import BadRequest, CursorGone
+
     last = cursor
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a stop by a supervisor prints the cursor, too
     try:
         for answer in client.grc.incidents.with_raw_response.follow(since=since, cursor=cursor, every=EVERY_SECONDS):
-            page = json.loads(answer.body, parse_float=Decimal)
-            for incident in page["items"]:
-                say(as_json(incident) if is_json else _as_line(incident))
-            last = page["next_cursor"]
+            with expected_answer():
+                page = json.loads(answer.body, parse_float=Decimal)
+                lines = [as_json(incident) if is_json else _as_line(incident) for incident in page["items"]]
+                cursor, caught_up = page["next_cursor"], page["caught_up"]
+                if not isinstance(cursor, str) or (cursor == last and not caught_up):
+                    raise ValueError("next_cursor is no text or is repeated, so the updates would never go on")
+            for line in lines:
+                say(line)
+            last = cursor
+    except BadRequest as refused:
+        last = None
+        raise _refused(refused, "Correct the option --since or --cursor.") from None
+    except CursorGone as gone:
+        last = None
+        raise _refused(gone, f"Start again without a cursor: {command('follow')}") from None
     finally:
         if last is not None:
             stderr.print(f"To go on later, give --cursor {last}")
+
+
+def _refused(error: "ApiError", advice: str) -> StepFailed:
+    return StepFailed("The API refused the call.", f"  {error}", advice)
 
 
 def _as_line(incident: dict[str, Any]) -> str:

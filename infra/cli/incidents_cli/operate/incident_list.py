@@ -1,17 +1,19 @@
 """The command `incidents list`: the incidents that match filters, from the API."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..console import clean, say, stderr
-from .api import App, Tenant, Url, api_client
+from .api import App, Tenant, Url, api_client, expected_answer
 
 if TYPE_CHECKING:
     from grc_client import Client, IncidentFilters
+
+_DIGITS = 100  # of a number; an amount has at most 19
 
 
 def list_(
@@ -42,22 +44,30 @@ def list_(
         filters["q"] = q
     n = 0
     with api_client(url, tenant, app) as client:
-        for incident in _incidents(client, filters):
-            say(as_json(incident) if is_json else _as_line(incident))
+        for line in _lines(client, filters, as_json if is_json else _as_line):
+            say(line)
             n += 1
     if not is_json:
         stderr.print("No incident matches." if n == 0 else f"{n} incident{'s' if n > 1 else ''}.")
 
 
-def _incidents(client: "Client", filters: "IncidentFilters") -> Iterator[dict[str, Any]]:
-    """Yield the incidents of all pages as the API sends them, with exact amounts."""
+def _lines(client: "Client", filters: "IncidentFilters", line_of: Callable[[dict[str, Any]], str]) -> Iterator[str]:
+    """Yield the lines of the incidents of all pages, with exact amounts."""
+    cursors: set[str] = set()
     while True:
         answer = client.grc.incidents.with_raw_response.list(**filters)
-        page = json.loads(answer.body, parse_float=Decimal)
-        yield from page["items"]
-        if page["next_cursor"] is None:
+        with expected_answer():
+            page = json.loads(answer.body, parse_float=Decimal)
+            lines = [line_of(incident) for incident in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is not None:
+                if not isinstance(cursor, str) or cursor in cursors:
+                    raise ValueError("next_cursor is no text or is repeated, so the list would never end")
+                cursors.add(cursor)
+        yield from lines
+        if cursor is None:
             return
-        filters["cursor"] = page["next_cursor"]
+        filters["cursor"] = cursor
 
 
 def _as_line(incident: dict[str, Any]) -> str:
@@ -69,6 +79,10 @@ def as_json(incident: dict[str, Any]) -> str:
     """Return an incident as JSON. Only the amount can have more digits than a float."""
 
     def text(value: object) -> str:
-        return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=float)
+        if not isinstance(value, Decimal):
+            return json.dumps(value, ensure_ascii=False, default=float)
+        if abs(value.adjusted()) > _DIGITS:  # a short text such as 1e999999999 has as many digits
+            raise ValueError("a number has too many digits")
+        return f"{value:f}"
 
     return "{" + ", ".join(f'"{field}": {text(value)}' for field, value in incident.items()) + "}"

@@ -8,13 +8,13 @@
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
 ``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
               ``workbook_process`` reads the workbook
-``currencies`` finds the cells of a workbook that are shown in another currency than US dollars
+``formats``   finds the numbers of a workbook that are shown with a unit, as a percentage or with leading zeros
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``convert``   converts the records of another program's export to field values, by a mapping
 ``ends``      decides about the dates of the containment and of the closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
-``suggesting`` proposes a mapping for a file
+``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
 ``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     what the names and the values of other programs' columns mean
 ``moments``   reads dates as other programs write them

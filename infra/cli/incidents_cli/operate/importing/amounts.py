@@ -8,25 +8,31 @@ Mark = Literal[".", ","]
 
 AMBIGUOUS = "may be thousands or decimals"
 WRONG_UNIT = (
-    "is in {}, but the field is in US dollars; to keep the text, remove the column from [columns]: it then goes where "
-    "`rest` says"
+    "is in {}, but the field is in US dollars, not in thousands or millions; to keep the text, remove the column from "
+    "[columns]: it then goes where `rest` says"
 )
-_DOLLARS = re.compile(r"(?:US\s?\$|USD|\$)", re.IGNORECASE)
+_DOLLARS = re.compile(r"(?:US\s?\$|USD|\$|(?:US[- ]?)?dollars?\b)", re.IGNORECASE)
 _PLAIN = re.compile(r"-?[0-9]+")
 _DECIMALS = re.compile(r"[0-9]+")
 _BY_COMMAS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _BY_POINTS = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _STRANGE = re.compile(r"[^0-9.,\-]")
 # Signs and words of other units than the US dollar. Thousands of dollars are another unit, too.
-_OTHER_SIGN = re.compile(r"[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W_])(?!us\$)[a-z]{1,2}\$", re.IGNORECASE)
+_OTHER_SIGN = re.compile(
+    r"(?:(?:\A|[\W\d_])(?:[tkm]|tsd|mio|mrd|mln)\.?\s?)?[€£¥₹₽₺₩₪฿₫₴₦]|(?:\A|[\W\d_])(?!us\$)[a-z]{1,2}\$",
+    re.IGNORECASE,
+)
 _OTHER_WORDS = frozenset({
     "eur", "euro", "euros", "teur", "keur", "gbp", "pfund", "pounds", "chf", "tchf", "sfr", "fr", "franken", "jpy",
     "yen", "cny", "rmb", "inr", "aud", "cad", "nzd", "sek", "nok", "dkk", "kr", "pln", "zł", "czk", "kč", "huf",
-    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "tusd", "kusd", "tsd",
-    "tausend", "thousand", "thousands", "mio", "million", "millions", "millionen", "mrd", "milliers", "miles",
+    "ft", "ron", "bgn", "try", "rub", "brl", "mxn", "zar", "sgd", "hkd", "krw", "ils", "aed", "thb", "idr", "myr",
+    "php", "vnd", "uah", "rsd", "isk", "sar", "qar", "kwd", "egp", "mad", "ngn", "kes", "clp", "ars", "pen", "twd",
+    "gel", "tusd", "kusd", "musd", "meur", "kchf", "tsd", "tausend", "thousand", "thousands", "mio", "mill", "mln",
+    "million", "millions", "millionen", "mrd", "mia", "milliarden", "billion", "billions", "bn", "milliers", "miles",
+    "millones",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
-_NO_CENTS = re.compile(r"([0-9])[.,][-\u2013\u2014]{1,2}\Z")  # as in 25,-
+_NO_CENTS = re.compile(r"([0-9][.,])[-\u2013\u2014]{1,2}\Z")  # as in 25,-
 _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 
 
@@ -59,12 +65,28 @@ def unit_of_column(name: str) -> str | None:
 def other_unit(text: str) -> str | None:
     """Return the part of an amount, a column's name or a number format that shows another unit than US dollars."""
     if sign := _OTHER_SIGN.search(text):
-        return sign[0].strip(" _([-/")
+        return sign[0].strip(" _([-/0123456789")
     return next((word for word in _WORD.findall(text) if word.casefold() in _OTHER_WORDS), None)
 
 
 def _digits(text: str) -> str:
-    return _NO_CENTS.sub(r"\1", _DOLLARS.sub("", text, count=1).translate(_SPACES))
+    digits = _NO_CENTS.sub(r"\g<1>00", _DOLLARS.sub("", text, count=1).translate(_SPACES))
+    return f"-{digits[:-1]}" if digits[:1].isdigit() and digits.endswith("-") else digits
+
+
+def is_dollars(text: str) -> bool:
+    """Return whether a text shows US dollars, and no other unit."""
+    return _DOLLARS.search(text) is not None and other_unit(text) is None
+
+
+def is_currency(text: str) -> bool:
+    """Return whether a text is only the name or the sign of a currency or a unit, such as ``EUR`` or ``T€``."""
+    return len(unit(text) or "") == len(text.strip(" .")) > 0
+
+
+def unit(text: str) -> str | None:
+    """Return the part of a text that shows a unit: US dollars or another one."""
+    return other_unit(text) or ((dollars := _DOLLARS.search(text)) and dollars[0]) or None
 
 
 def readings(text: str) -> dict[Mark, str]:

@@ -15,6 +15,7 @@ from . import amounts
 TYPED = model.LISTS | model.DERIVED | {"financial_impact", *model.JSON_TEXTS}
 """The fields whose cells are converted. A cell of any other field is a text."""
 
+_SHOWN = 100  # characters of a wrong cell
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259 section 6
 
@@ -28,7 +29,7 @@ def value(field: str, text: str) -> Any:
     if field in model.DERIVED and _WHOLE.fullmatch(text.strip()):
         return int(text)
     if field == "financial_impact" and _NUMBER.fullmatch(text.strip()):
-        return json_text.loads(text)
+        return _json(text)  # an amount of thousands of digits stays a text
     if field in model.JSON_TEXTS:
         return _json(text)
     return text
@@ -59,7 +60,7 @@ def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield an error for an amount that is not a plain number, because the API's own error would speak of JSON."""
     if isinstance(text := body.get("financial_impact"), str):
         yield Violation(
-            "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text!r}"
+            "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text[:_SHOWN]!r}"
         )
 
 

@@ -6,18 +6,21 @@ only the service accepts or refuses it.
 """
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from incidents.domain import json_text, model, payloads, texts, wire_form
+from incidents.domain import json_text, model, payloads, texts, timestamps, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
+from .convert import DATES
 from .ends import LAST_KNOWN_TAGS
 from .job import ClosedWithoutDate
 from .rows import Row
 
 _ENDS = {"closed": "closed_at", "contained": "contained_at"}
 """The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
+_DAY = timedelta(days=1) // timedelta(milliseconds=1)
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
 
@@ -50,6 +53,8 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
     given = _with_end(payloads.new_incident(row.body, held=_undecided(row.body)), row, without_date)
     incident = cast("model.Incident", model.unset_fields() | given)
     violations = model.apply_rules(incident, given, now)
+    if row.is_mapped:
+        violations += in_future(given, now)
     if app is not None:
         violations += model.rules_for_applications(given)
     if violations:
@@ -59,6 +64,18 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
     except IncidentTooLarge:
         raise InvalidIncident([Violation("", wire_form.SIZE_RULE)]) from None
     return given
+
+
+def in_future(given: dict[str, Any], now: str) -> list[Violation]:
+    """Return an error for each date in the future, such as a mistyped year. One day more is for clocks and zones.
+
+    The API accepts such dates. Other programs and people keep what has happened, so their row fails.
+    """
+    last = timestamps.from_milliseconds(timestamps.to_milliseconds(now) + _DAY)
+    return [
+        Violation(f"/{field}", f"is in the future: {given[field]}; correct the date")
+        for field in sorted(DATES & given.keys()) if given[field] > last
+    ]  # fmt: skip
 
 
 def _undecided(body: object) -> dict[str, list[str]]:

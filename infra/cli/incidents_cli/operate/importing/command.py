@@ -70,6 +70,9 @@ def import_(
         str | None, typer.Option(metavar="|".join(ORDERS), help="The order of dates such as 03/04/2024.")
     ] = None,
     decimal: Annotated[str | None, typer.Option(metavar=".|,", help="The mark before the decimals of amounts.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="The currency of amounts that show none, such as EUR or USD.")
+    ] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook. Default: the first one.")] = None,
     without_date: Annotated[
         ClosedWithoutDate | None,
@@ -99,7 +102,7 @@ def import_(
     """
     from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
-    named = {"zone": zone, "date_order": date_order, "decimal": decimal, "sheet": sheet}
+    named = {"zone": zone, "date_order": date_order, "decimal": decimal, "currency": currency, "sheet": sheet}
     answers = {name: answer for name, answer in named.items() if answer is not None}
     if suggest:
         _suggest(file, answers, map_)
@@ -143,7 +146,8 @@ def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:
     for question in questions:
         stderr.print(clean(f"? {question}"))
     if questions:
-        stderr.print('Answer the questions in the mapping, where "?" stands, or with the named options.')
+        options = ", or with the named options" if any("Pass --" in question for question in questions) else ""
+        stderr.print(f'Answer the questions in the mapping, where "?" stands{options}.')
     for note in notes:
         stderr.print(clean(note))
 
@@ -155,7 +159,7 @@ def _mapping(given: str | None, file: Path, answers: Mapping[str, str]) -> mappi
         return mapping.of_fields(answers)
     if answers:
         raise StepFailed(
-            "The options --zone, --date-order, --decimal and --sheet need a mapping.", "",
+            "The options --zone, --date-order, --decimal, --currency and --sheet need a mapping.", "",
             "Pass a mapping or a preset, such as --map jira. This command proposes a mapping: "
             f"{command('import FILE --suggest')}",
         )  # fmt: skip

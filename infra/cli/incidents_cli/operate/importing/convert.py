@@ -8,10 +8,10 @@ from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from incidents.domain import json_text, model
-from incidents.domain.errors import Violation
+from incidents.domain.errors import MalformedRequest, Violation
 
 from . import amounts, cells, ends, moments
-from .mapping import CHOICES, LAST_KNOWN, Mapping, allowed_values, folded
+from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
 DATES = frozenset({
@@ -19,7 +19,17 @@ DATES = frozenset({
     "customer_notified_at", LAST_KNOWN,
 })  # fmt: skip
 
-_NO_DATE = "0001-01-01"  # programs in Go write this date instead of an unknown date
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
+"""A row with cells only in other columns than these stands below the table."""
+_PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
+DASHES = "dashes or spaces of a number replaced by plain ones"
+_SEVERAL = 3  # columns
+
+
+BELOW = (
+    "is the title of a row without a number, date, status or severity; remove a row that stands below the table, or "
+    "add a status to the row of an incident"
+)
 
 
 class Converted(NamedTuple):
@@ -39,20 +49,25 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     any other field gets the first cell that is not empty. The order is the order of the mapping.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
-    making = _Making(mapping)
+    making = _Making(mapping, _currency(record, mapping))
     body: dict[str, Any] = {}
+    empty = filled = 0  # columns that say something of an incident
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
-            for each in cell if isinstance(cell, list) else [cell]:
-                if not _is_blank(each):
-                    making.take(body, name, target, each)
+            given = [each for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)]
+            for each in given:
+                making.take(body, name, target, each)
+            filled += target in _OF_INCIDENT and bool(given)
+            empty += target in _OF_INCIDENT and not given
             making.before[target] = column
     for column, (name, cell) in record.items():
         if column not in mapping.columns and column not in mapping.leave_out:
             making.rest += [
                 (name, each) for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)
             ]
+    if not filled and empty >= _SEVERAL and "title" in body:
+        making.errors.append(Violation("/title", BELOW))
     last_known = body.pop(LAST_KNOWN, None)
     for target, value in mapping.constants.items():
         body.setdefault(target, value)
@@ -65,11 +80,21 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
         del body["closed_at"]
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
-        making.rest += making.given[warning.pointer[1:]]
+        making.rest += making.given.get(warning.pointer[1:], [])
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
     making.place_rest(body)
     body, repairs = repair(body)
-    return Converted(body, tuple(making.errors), tuple(making.warnings), repairs, last_known)
+    return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
+
+
+def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
+    """Return the currency of a row's amounts: of the row, or else of the mapping. None means US dollars.
+
+    An empty text means that nobody knows the currency.
+    """
+    columns = [column for column, target in mapping.columns.items() if target == CURRENCY and column in record]
+    cells = [as_text(record[column][1]).strip() for column in columns if not _is_blank(record[column][1])]
+    return cells[0] if cells else mapping.currency or ("" if columns else None)
 
 
 def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
@@ -91,9 +116,11 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
 class _Making:
     """The conversion of one record. It collects the errors, the warnings, and the cells that no field takes."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, currency: str | None) -> None:
         self._mapping = mapping
+        self._currency = currency
         self.errors: list[Violation] = []
+        self.repairs: list[str] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
         self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
@@ -108,7 +135,10 @@ class _Making:
             self._take_clock(body, name, target, text)
             return
         meaning = self._mapping.meaning(folded(name), target, text)
-        if meaning == "" or (target in DATES and text.startswith(_NO_DATE)):
+        if meaning == "" or target == CURRENCY or (target in DATES and moments.is_no_date(text)):
+            self.rest.append((name, text))
+            return
+        if target == "financial_impact" and self._is_foreign(text):
             self.rest.append((name, text))
             return
         if target in model.LISTS:
@@ -129,6 +159,10 @@ class _Making:
                 if target in DATES:
                     self.given.setdefault(target, []).append((name, text))
                     self._days[target] = (folded(name), text)
+
+    def _is_foreign(self, amount: str) -> bool:
+        """Return whether the row's or the mapping's currency makes an amount no US dollars. The cell itself may not."""
+        return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
@@ -159,7 +193,13 @@ class _Making:
             if unit := amounts.unit_of_column(name):
                 raise ValueError(amounts.WRONG_UNIT.format(unit))
             is_typed = isinstance(cell, int | float)
-            return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal))
+            try:
+                return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal), "The amount")
+            except MalformedRequest as error:  # thousands of digits, or an infinite number of a workbook
+                raise ValueError(error.detail.removesuffix(".")) from None
+        if target == "incident_number" and (number := as_number(text)) != text.strip():
+            self.repairs.append(DASHES)
+            return number
         if target in CHOICES:
             return self._choice(target, text)
         return cells.value(target, text) if target in cells.TYPED else text.strip()
@@ -185,8 +225,13 @@ class _Making:
             tags = [f"{name}:{as_text(cell)}" for name, cell in self.rest]
             body["tags"] = list(dict.fromkeys([*body.get("tags", []), *tags]))
             return
-        lines = "\n".join(f"{name}: {as_text(cell)}" for name, cell in self.rest)
+        lines = "\n".join(f"{' '.join(name.split())}: {as_text(cell)}" for name, cell in self.rest)
         body["description"] = f"{body['description']}\n\n{lines}" if body.get("description") else lines
+
+
+def as_number(text: str) -> str:
+    """Return an incident number with plain hyphens and spaces. A word processor writes others, and the API none."""
+    return text.translate(_PLAIN).strip()
 
 
 def as_text(cell: Any) -> str:

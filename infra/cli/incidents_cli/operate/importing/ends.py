@@ -1,4 +1,4 @@
-"""Decide about the ends of an imported incident: the dates of its containment and closing. No end is invented."""
+"""Decide about the dates of an imported incident, above all its ends: containment and closing. No end is invented."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,27 +9,45 @@ from incidents.domain.errors import Violation
 LAST_KNOWN_TAGS = {"contained_at": "contained-at-last-known", "closed_at": model.LAST_KNOWN_END}
 """The tag of an incident whose end is only its last known date."""
 
-_BEFORE = ("occurred_at", "detected_at", "contained_at")
+_BEFORE = {
+    "detected_at": ("occurred_at",),
+    "reported_at": ("occurred_at", "detected_at"),
+    "contained_at": ("occurred_at", "detected_at"),
+    "closed_at": ("occurred_at", "detected_at", "contained_at"),
+}
+
+
+_MEASURED_FROM = {"detected_at": "occurred_at", "contained_at": "detected_at", "closed_at": "detected_at"}
+"""For each date that ends a measured time, the date that begins it. Without times, the measured time would be 0."""
 
 
 def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
-    """Change an end that has no time and is on the day of an earlier date, and yield a warning for each change.
+    """Change a date that has no time and is on the day of an earlier date, and yield a warning for each change.
 
-    Such an end would be the beginning of its day, which is before the earlier date. The end becomes this earlier date,
-    and the incident gets the tag of a last known date, so its MTTR stays unset. ``days`` has, for each field without a
-    time, the beginning of the next day.
+    Such a date would be the beginning of its day, which is before the earlier date, or equal to it if that date has no
+    time either. It becomes the earlier date. An end becomes the time of the report if the report was later on that day.
+    The true time of an end is then unknown. So the incident gets the tag of a last known date, and its MTTR stays
+    unset.
+    ``days`` has, for each field without a time, the beginning of the next day.
     """
-    for end, tag in LAST_KNOWN_TAGS.items():
-        last = max((body[field] for field in _BEFORE if field != end and field in body), default="")
-        if end in body and body[end] < last < days.get(end, ""):
-            body[end] = last
+    for field, before in _BEFORE.items():
+        last = max((body[other] for other in before if other in body), default="")
+        start = body.get(_MEASURED_FROM.get(field, ""))
+        is_affected = field in body and (body[field] < last or body[field] == start)
+        if not is_affected or last >= days.get(field, ""):
+            continue
+        reported = body.get("reported_at", "") if field in LAST_KNOWN_TAGS else ""
+        body[field] = max(last, reported) if reported < days[field] else last
+        wrong = "has no time, and is on the day of an earlier date; the last known time of that day is taken"
+        if tag := LAST_KNOWN_TAGS.get(field):
             body["tags"] = list(dict.fromkeys([*body.get("tags", []), tag]))
-            yield Violation(
-                f"/{end}", f"has no time, and is on the day of an earlier date; this date is taken, tag {tag}"
-            )
+            wrong += f", tag {tag}"
+        elif last == start:
+            wrong += ", so MTTD is 0"
+        yield Violation(f"/{field}", wrong)
 
 
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:
     """Yield a warning if an incident with a closing date is open again. A dismissed incident needs no warning."""
     if body["status"] != "dismissed":
-        yield Violation("/closed_at", f"is kept as text, because the status is {body['status']}")
+        yield Violation("/closed_at", f"goes where `rest` says, because the status is {body['status']}")

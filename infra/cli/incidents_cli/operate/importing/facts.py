@@ -8,15 +8,17 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...console import StepFailed
-from . import amounts, moments, tables, words
+from . import amounts, formats, moments, tables, words
 from .convert import as_text
 from .moments import Order
 
 _VALUES = 60  # the most different values of a column that are listed
 _WORDS = 30  # the most different values without a digit that are listed
+_SHOWN = 3  # examples of values
+_COUNTED = 3  # rows whose numbers cannot be only the numbers of the rows by chance
 _FIRST = 30  # the header is one of the first records
 _KNOWN = 2  # a record with this many names of columns is the header
 
@@ -34,10 +36,15 @@ class Column:
     days: int = 0  # dates without a time
     clocks: int = 0  # times of day without a date
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
+    not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
+    faults: dict[str, None] = field(default_factory=dict)  # of the spreadsheet, such as ``#WERT!``
     unit: str | None = None  # another unit than US dollars
+    shows_dollars: bool = False
+    in_sequence: int = 0  # cells with the number of their row in the table, which begins at 1
     without_digits: dict[str, None] = field(default_factory=dict)
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
+    longest: int = 0  # characters of a cell
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
@@ -47,27 +54,49 @@ class Column:
         if not text:
             return
         self.filled += 1
+        self.longest = max(self.longest, len(text))
         if text in self.values or len(self.values) <= _VALUES:
             self.values[text] = self.values.get(text, 0) + 1
         if not text.startswith("["):
             self.has_comma |= "," in text
             self.has_semicolon |= ";" in text
             self.has_line_end |= "\n" in text
-        if not any(letter.isdigit() for letter in text):
+        self.in_sequence += text == str(self.filled)
+        if words.is_fault(text):
+            if len(self.faults) < _WORDS:
+                self.faults[text] = None
+        elif not any(letter.isdigit() for letter in text):
             if len(self.without_digits) < _WORDS:
                 self.without_digits[text] = None
+        elif moments.is_clock(text):
+            self.clocks += 1
+        elif moments.is_no_date(text):
+            pass
         elif moments.looks_like_date(text):
             self._add_date(text)
         else:
-            self.clocks += moments.is_clock(text)
             self.day_number = self.day_number or (text if moments.is_day_number(text) else None)
+            if len(self.not_dates) < _SHOWN:
+                self.not_dates[text] = None
         self.unit = self.unit or amounts.other_unit(text)
+        self.shows_dollars |= amounts.is_dollars(text)
         if not isinstance(cell, int | float):
             readings = amounts.readings_of(text)
             if len(set(readings.values())) > 1:
                 self.ambiguous = self.ambiguous or text
             elif len(readings) == 1:
                 self.marks |= set(readings)
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether the cells are only the numbers of the rows: 1, 2, 3 and so on."""
+        return self.in_sequence >= max(_COUNTED, self.filled - 1)
+
+    @property
+    def is_currency(self) -> bool:
+        """Whether the cells are the currencies of the amounts in their rows."""
+        named = words.is_currency(self.name) and not self.dates
+        return bool(self.values) and (named or all(map(amounts.is_currency, self.values)))
 
     def _add_date(self, text: str) -> None:
         self.dates += 1
@@ -89,7 +118,8 @@ class File:
     rows: int = 0
     header_row: int | None = None
     sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()
+    other_sheets: tuple[str, ...] = ()  # each with its number of rows, if known
+    unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
 
 def read(file: Path, settings: Table[str, Any]) -> File:
@@ -128,20 +158,64 @@ def read(file: Path, settings: Table[str, Any]) -> File:
 def _opened(file: Path, settings: Table[str, Any]) -> tuple[File, Iterator[tables.Record]]:
     if tables.is_workbook(file):
         names = tables.sheets(file)
-        sheet = settings.get("sheet") or next((name for name in names if _has_incidents(file, name)), names[0])
-        others = tuple(name for name in names if name != sheet)
-        named = sheet if "sheet" in settings or sheet != names[0] else None
-        return File(None, None, [], sheet=named, other_sheets=others), tables.read_workbook(file, sheet)
+        looked_at = (
+            []
+            if "sheet" in settings or len(names) == 1
+            else [_look_at(file, name, is_hidden) for name, is_hidden in names.items()]
+        )
+        first = next(iter(names))
+        sheet = settings.get("sheet") or (_with_incidents(looked_at) if looked_at else first)
+        others = [str(other) for other in looked_at if other.name != sheet] or [
+            f'"{name}"' for name in names if name != sheet
+        ]
+        return File(
+            None, None, [], sheet=sheet if "sheet" in settings or sheet != first else None, other_sheets=tuple(others),
+            unseen=tables.unseen(file, sheet),
+        ), tables.read_workbook(file, sheet)  # fmt: skip
     encoding = settings.get("encoding") or tables.encoding(file)
     separator = settings.get("separator") or tables.separator(file, encoding)
     records = tables.read(file, "utf-8-sig" if encoding == "utf-8" else encoding, separator)
     return File(encoding, separator, []), records
 
 
-def _has_incidents(file: Path, sheet: str) -> bool:
-    """Return whether a sheet has a header with a column of titles."""
-    first = [record for record in islice(tables.read_workbook(file, sheet), _FIRST) if _is_filled(record)]
-    return bool(first) and any(words.meaning(as_text(name)) == "title" for name in first[_header(first)].cells)
+class _Sheet(NamedTuple):
+    """A sheet of a workbook: the fields that the names of its columns mean, and the number of rows below them.
+
+    A sheet that is too large to be read has no known number of rows.
+    """
+
+    name: str
+    is_hidden: bool
+    fields: frozenset[str]
+    rows: int | None
+
+    def __str__(self) -> str:
+        rows = "too large" if self.rows is None else f"{self.rows} rows"
+        return f'"{self.name}" ({rows}{", hidden" if self.is_hidden else ""})'
+
+
+def _look_at(file: Path, name: str, is_hidden: bool) -> _Sheet:
+    filled = (record for record in tables.read_workbook(file, name, as_shown=False) if _is_filled(record))
+    try:
+        first = list(islice(filled, _FIRST))
+        at = _header(first)
+        names = map(as_text, first[at].cells if first else ())
+        fields = frozenset(field for name in names if (field := words.meaning(name)))
+        return _Sheet(name, is_hidden, fields, max(0, len(first) - at - 1) + sum(1 for _ in filled))
+    except StepFailed:
+        return _Sheet(name, is_hidden, frozenset(), None)
+
+
+def _with_incidents(sheets: list[_Sheet]) -> str:
+    """Return the name of the sheet with the most rows.
+
+    A hidden sheet counts only if all are hidden, and a sheet without a title only if all lack one. A sheet with less
+    than half as many known columns as another one does not count either.
+    """
+    shown = [sheet for sheet in sheets if not sheet.is_hidden] or sheets
+    titled = [sheet for sheet in shown if "title" in sheet.fields] or shown
+    most = max(len(sheet.fields) for sheet in titled)
+    return max((sheet for sheet in titled if 2 * len(sheet.fields) >= most), key=lambda sheet: sheet.rows or 0).name
 
 
 def _header(first: list[tables.Record]) -> int:

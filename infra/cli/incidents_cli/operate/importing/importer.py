@@ -120,6 +120,7 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
     Raises StepFailed if the file cannot be read, or if ``--other-apps`` is missing.
     """
     plan = Plan()
+    now = _now()
     with _make_progress_bar() as bar:
         task = bar.add_task("Reading", total=None)
         for row, checked in _checked_rows(job, progress):
@@ -131,6 +132,8 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.skipped += 1
                 continue
             plan.warnings.add(row.line, row.warnings)
+            if isinstance(checked, CheckedRow) and not row.is_exported:
+                plan.warnings.add(row.line, checking.in_future(checked.given, now))
             if row.repairs:
                 plan.repaired += 1
                 plan.repairs.update(row.repairs)
@@ -239,12 +242,16 @@ class _Sending:
         self._progress_bar.advance(self._task)
 
 
+def _now() -> str:
+    return timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
+
+
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
     """Yield every row of the file with its checked form.
 
     An invalid row comes with an outcome that has the errors.
     """
-    now = timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
+    now = _now()
     for row in read(job.file, job.mapping):
         try:
             given = checking.check(row, now, job.app, job.without_date)

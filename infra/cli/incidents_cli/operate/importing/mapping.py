@@ -5,6 +5,7 @@ open question of a proposed mapping: an import refuses a mapping until each ques
 """
 
 import codecs
+import re
 import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
@@ -23,20 +24,23 @@ PRESETS = Path(__file__).with_name("presets")
 OPEN = "?"
 LAST_KNOWN = "last_known_at"
 """The target of a column with the date of an incident's last activity. This target is not a field of an incident."""
+CURRENCY = "currency"
+"""The target of a column with the currency of the row's amounts. This target is not a field of an incident."""
 
 Rest = Literal["description", "tags", "refuse", "leave_out"]
 FIELDS = tuple(field for field in model.FIELDS if field not in model.STAMPED | {"is_deleted"})
 """The fields of a create."""
-TARGETS = frozenset(FIELDS) | {LAST_KNOWN}
+TARGETS = frozenset(FIELDS) | {LAST_KNOWN, CURRENCY}
 CHOICES = frozenset({"status", "severity", "source_type"})
 """The fields that have a fixed set of values."""
 
 _KNOWN = {
-    "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "list_separators",
+    "encoding", "separator", "sheet", "header_row", "zone", "date_order", "date_formats", "decimal", "currency",
+    "list_separators",
     "rest", "leave_out", "constants", "columns", "values",
 }  # fmt: skip
 
-_DEPTH = 8  # twice the depth of a right mapping with JSON in its constants
+_DEPTH = 8  # twice the depth of the deepest valid mapping, which has JSON in its constants
 
 
 def folded(name: str) -> str:
@@ -58,6 +62,7 @@ class Mapping:
     rest: Rest = "refuse"
     dates: DateRules = field(default_factory=DateRules)
     decimal: amounts.Mark | None = None
+    currency: str | None = None  # of amounts that show none
     list_separators: str = ";"
     encoding: str | None = None
     separator: str | None = None
@@ -140,8 +145,8 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
     if questions := list(_questions(table)):
         raise StepFailed(
             f"The mapping {name} has open questions.", "  " + "\n  ".join(questions),
-            "Answer each one in the file. For zone, date_order and decimal, you may instead pass --zone, --date-order "
-            "and --decimal.",
+            "Answer each one in the file. For zone, date_order, decimal and currency, you may instead pass --zone, "
+            "--date-order, --decimal and --currency.",
         )  # fmt: skip
     wrong: list[str] = []
     columns = {folded(column): target for column, target in _texts(table, "columns", wrong).items()}
@@ -169,6 +174,7 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
         rest=_one(table, "rest", _choice(get_args(Rest)), wrong) or "refuse",
         dates=rules,
         decimal=_one(table, "decimal", _choice((".", ",")), wrong),
+        currency=_one(table, "currency", _currency, wrong),
         list_separators="".join(_list(table, "list_separators", wrong)) or ";",
         encoding=_one(table, "encoding", _encoding, wrong),
         separator=_one(table, "separator", _separator, wrong),
@@ -205,6 +211,8 @@ def _asked(place: str) -> str:
             return "is 03/04/2024 the 3rd of April (day-first) or the 4th of March (month-first)?"
         case "decimal":
             return "which mark stands before the decimals, a point or a comma?"
+        case "currency":
+            return "in which currency are the amounts that show none? For example EUR or USD"
         case "values":
             return "which value of the field does it mean?"
     return "which field is it?"
@@ -279,6 +287,12 @@ def _choice(allowed: tuple[str, ...]) -> Any:
         return text
 
     return read
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"\S{1,10}", text):
+        raise ValueError(f"must be the name of a currency, such as EUR or USD, not {text!r}")
+    return text
 
 
 def _date_formats(table: Table[str, Any], wrong: list[str]) -> tuple[str, ...]:

@@ -37,7 +37,8 @@ _WEEKDAY = (
 )
 # The patterns expect single spaces, because the texts are normalized before.
 _TIME = (
-    r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
+    r"(?P<hour>[0-9]{1,2})"
+    r"(?:[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?|(?= ?(?:Uhr|h|[AaPp]\.?[Mm])))"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Uhr|h)(?![a-z]))?"
 )
 _CLOCK = (
@@ -62,6 +63,11 @@ _MONTH_NAMED = re.compile(
 )
 _ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
 _CLOCK_CHARACTERS = 20
+# Programs and spreadsheets write these dates instead of an unknown date. Sorted numbers of day, month and year.
+_NO_DATES = frozenset({
+    (1, 1, 1), (1, 1, 1601), (1, 1, 1753), (12, 29, 1899), (12, 30, 1899), (12, 31, 1899), (0, 1, 1900), (1, 1, 1900),
+    (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),
+})  # fmt: skip
 _DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # the years 1954 to 2091
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 # A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
@@ -114,6 +120,20 @@ def parse(text: str, rules: DateRules) -> Moment:
 def is_clock(text: str) -> bool:
     """Return whether a text is a time of day without a date, such as ``14:30`` or ``9.15 Uhr``."""
     return len(text) <= _CLOCK_CHARACTERS and _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None
+
+
+def is_no_date(text: str) -> bool:
+    """Return whether a text stands for an unknown date, such as ``0.0.00``, ``0000-00-00`` or ``01.01.4501``."""
+    if is_clock(text):
+        return False
+    text = " ".join(text.split())
+    if "0" in text and not text.strip("0 .-/:T"):
+        return True
+    match = _ISO.fullmatch(text) or _of_numbers(text)
+    if match is None:
+        return False
+    numbers = match.group("year", "month", "day") if match.re is _ISO else match.group("a", "b", "c")
+    return tuple(sorted(map(int, numbers))) in _NO_DATES and len(max(numbers, key=len)) == 4
 
 
 def is_day_number(text: str) -> bool:
@@ -246,9 +266,12 @@ def _at(match: re.Match[str], year: int, month: int, day: int) -> datetime:
             raise ValueError(f"is not a date and time: {match[0]!r}")
         hour = hour % 12 + (12 if match["half"] in "pP" else 0)
     micro = int(f"{(match['part'] or '')[:6]:0<6}")
+    minute, second = int(match["minute"] or 0), int(match["second"] or 0)
+    is_end_of_day = (hour, minute, second, micro) == (24, 0, 0, 0)
     try:
-        moment = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), micro)  # noqa: DTZ001
-    except ValueError:
+        moment = datetime(year, month, day, 0 if is_end_of_day else hour, minute, second, micro)  # noqa: DTZ001
+        moment += timedelta(days=is_end_of_day)
+    except (ValueError, OverflowError):
         raise ValueError(f"is not a date and time that exists: {match[0]!r}") from None
     return moment if match["zone"] is None else moment.replace(tzinfo=_offset(match["zone"]))
 
@@ -286,4 +309,6 @@ def _in_zone(moment: datetime, rules: DateRules) -> Moment:
         moment = moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"must be {timestamps.WANTED}") from None
+    if moment.year < timestamps.FIRST_YEAR:
+        raise ValueError(f"must not be before {timestamps.FIRST_YEAR}, not in {moment.year}")
     return Moment(timestamps.parse(moment.isoformat(timespec="milliseconds")), warning)

@@ -9,6 +9,7 @@ from incidents.domain.errors import Violation
 _KEPT = 500  # the most reasons that are counted separately, to limit the memory; all others are counted together
 _SHOWN = 20
 _FIRST = 3  # lines of a reason
+_CHARACTERS = 300  # of a reason
 _OTHERS = ("", "other reasons; the errors file has them")
 # The parts of an error's text that differ from row to row: dates, ids, numbers of minutes, quoted texts.
 _SINGLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the")
@@ -18,18 +19,18 @@ _SINGLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^
 class Reasons:
     """The reasons of errors or warnings.
 
-    For each reason, the number of rows that have it, and the first of their lines.
+    For each reason, the number of rows that have it, the first of their lines, and the text of the first row.
     """
 
-    _found: dict[tuple[str, str], tuple[int, list[int]]] = field(default_factory=dict)
+    _found: dict[tuple[str, str], tuple[int, list[int], str]] = field(default_factory=dict)
 
     def add(self, line: int, violations: Iterable[Violation]) -> None:
         """Add a row's violations. Several violations with the same reason count as one."""
-        for reason in {_reason(violation) for violation in violations}:
+        for reason, text in {_reason(violation): violation.detail for violation in violations}.items():
             if reason not in self._found and len(self._found) >= _KEPT:
-                reason = _OTHERS
-            count, lines = self._found.get(reason, (0, []))
-            self._found[reason] = (count + 1, lines if len(lines) == _FIRST else [*lines, line])
+                reason, text = _OTHERS, _OTHERS[1]
+            count, lines, first = self._found.get(reason, (0, [], text[:_CHARACTERS]))
+            self._found[reason] = (count + 1, lines if len(lines) == _FIRST else [*lines, line], first)
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -38,8 +39,8 @@ class Reasons:
         """Yield the lines of a table, with the most frequent reason first."""
         ordered = sorted(self._found.items(), key=lambda item: -item[1][0])
         rows = [
-            (str(count), name or "(row)", ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""), reason)
-            for (name, reason), (count, lines) in ordered[:_SHOWN]
+            (str(count), name or "(row)", ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""), text)
+            for (name, _), (count, lines, text) in ordered[:_SHOWN]
         ]
         heads = ("rows", "field", "lines", title)
         widths = [max(len(row[n]) for row in [heads, *rows]) for n in range(3)]
@@ -52,4 +53,4 @@ class Reasons:
 
 def _reason(violation: Violation) -> tuple[str, str]:
     name = violation.pointer.lstrip("/").partition("/")[0]
-    return name, _SINGLE.sub("...", violation.detail)[:300]
+    return name, _SINGLE.sub("...", violation.detail)[:_CHARACTERS]

@@ -44,6 +44,7 @@ class Row(NamedTuple):
     body: Any = None
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
+    is_mapped: bool = False  # by a mapping, so the row is from another program or from a spreadsheet
     app_id: str | None = None  # the application that made an exported incident
     repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False
@@ -178,8 +179,8 @@ def _of_cells(line: int, texts: dict[str, Any], mapping: Mapping | None) -> Row:
 def _of_mapped(line: int, stood: str, record: dict[str, Any], mapping: Mapping) -> Row:
     made = convert(record, mapping)
     own = made.body.keys() - mapping.constants.keys()
-    errors = (*made.errors, *_total(made.body, own))
-    return Row(line, stood, made.body, errors, repairs=made.repairs, warnings=made.warnings,
+    errors = made.errors or tuple(_total(made.body, own))
+    return Row(line, stood, made.body, errors, is_mapped=True, repairs=made.repairs, warnings=made.warnings,
                last_known=made.last_known)  # fmt: skip
 
 

@@ -4,19 +4,21 @@ A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import amounts, facts, mapping, moments, words
+from . import choosing, facts, mapping, moments, words
+from .choosing import quoted
 from .convert import DATES
 from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded
 from .moments import Order
 
+_SHOWN = 3  # examples of cells
 _CHOICES = ("status", "severity")
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
@@ -63,44 +65,24 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
     return Proposal("\n".join(lines) + "\n", [line.partition(asked)[2] for line in lines if asked in line], notes)
 
 
-def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
-    """Return the fields of the columns, by column: from the preset, or else from the meaning of the column's name.
-
-    The columns of one field are in the order in which an import takes them.
-    """
-    named = list(dict.fromkeys(columns))
-    fields = _given(named, known) if known is not None else {}
-    have = set(fields.values())
-    others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
-    meant = {name: target for name in others if (target := words.meaning(name))}
-    place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
-    for name, target in sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]))):
-        if known is None or target not in have or target in model.LISTS:
-            fields[name] = target
-    return fields
-
-
-def _given(named: list[str], known: Mapping) -> dict[str, str]:
-    """Return the fields of the columns that a mapping names, in the mapping's order."""
-    order = {column: n for n, column in enumerate(known.columns)}
-    first = sorted((name for name in named if folded(name) in order), key=lambda name: order[folded(name)])
-    return {name: known.columns[folded(name)] for name in first}
-
-
 def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
     by_name = {column.name: column for column in of_file.columns}
     reasons: dict[str, str] = {}  # why a column has no field or a special one
+    money: list[str] = []  # a line about the currency
     if known.has_columns and known.mapping:
-        mapped = _given(list(by_name), known.mapping)
+        mapped = choosing.given(list(by_name), known.mapping)
         have = set(map(folded, by_name))
-        notes += [f"{_quoted(name)} is in the mapping, but not in the file." for name in known.table["columns"]
+        notes += [f"{quoted(name)} is in the mapping, but not in the file." for name in known.table["columns"]
                   if folded(name) not in have]  # fmt: skip
     else:
-        mapped = targets(by_name, known.mapping)
+        mapped = choosing.targets(by_name, known.mapping)
         if known.preset is None:
-            reasons = _drop_misfits(mapped, by_name)
-            _choose_closing(mapped, by_name, reasons)
-        mapped = _with_clocks(mapped, of_file.columns, reasons)
+            reasons = choosing.drop_misfits(mapped, by_name)
+            money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
+            choosing.choose_closing(mapped, by_name, reasons)
+            if not (known.mapping and "title" in known.mapping.constants):
+                choosing.choose_title(mapped, by_name, reasons)
+        mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
@@ -108,20 +90,23 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     yield ""
     yield from _form(of_file, notes)
     yield from _reading(by_name, mapped, settings)
+    yield from money
     rest = settings.get("rest") or (known.mapping.rest if known.preset and known.mapping else "description")
     yield f'rest = "{rest}"  # where all other cells go: description, tags, leave_out, or refuse'
     left = [name for name in by_name if known.mapping and folded(name) in known.mapping.leave_out]
     if left:
-        yield f"leave_out = [{', '.join(map(_quoted, left))}]"
+        yield f"leave_out = [{', '.join(map(quoted, left))}]"
     if known.mapping and known.mapping.constants:
         yield "\n[constants]"
         yield from (f"{name} = {_literal(value)}" for name, value in known.mapping.constants.items())
     yield "\n[columns]"
     yield from _columns(mapped, reasons, known.mapping.constants if known.mapping else {})
     rests = [name for name in by_name if by_name[name].filled and name not in mapped and name not in left]
-    yield from (f"# {_quoted(name)} {reasons.get(name, 'has no field')}: it goes into the {rest}" for name in rests)
-    yield from _missing(mapped, known.mapping, rests, rest, notes)
-    notes += [f"{_quoted(name)} {reasons[name]}." for name in rests if name in reasons]
+    yield from (f"# {quoted(name)} {reasons.get(name, 'has no field')}: it goes into the {rest}" for name in rests)
+    yield from _missing(mapped, known.mapping, notes)
+    notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
+    notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
+    notes += _of_cells(by_name, mapped)
     yield from _values(by_name, mapped, known, notes)
 
 
@@ -129,17 +114,24 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     """Yield the lines about the form of the file."""
     if of_file.encoding is not None:
         doubt = "  # a guess: the file is not UTF-8" if of_file.encoding == "cp1252" else ""
-        yield f"encoding = {_quoted(of_file.encoding)}{doubt}"
-        yield f"separator = {_quoted(of_file.separator or ',')}"
+        yield f"encoding = {quoted(of_file.encoding)}{doubt}"
+        yield f"separator = {quoted(of_file.separator or ',')}"
     if of_file.sheet:
-        yield f"sheet = {_quoted(of_file.sheet)}"
+        yield f"sheet = {quoted(of_file.sheet)}"
     if of_file.other_sheets:
-        listed = ", ".join(map(_quoted, of_file.other_sheets))
+        listed = ", ".join(of_file.other_sheets)
         yield f"# Other sheets, which are not imported: {listed}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
     if of_file.header_row:
         yield f"header_row = {of_file.header_row}  # the row that names the columns"
         notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
+    hidden_rows, errors, formulas = of_file.unseen
+    if hidden_rows:
+        notes.append(f"Hidden rows of the sheet: {hidden_rows}. They are imported, too.")
+    if errors or formulas:
+        notes.append(
+            f"Cells with an error or with a formula without its value: {errors + formulas}. They are read as empty."
+        )
 
 
 def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[str, Any]) -> Iterator[str]:
@@ -157,13 +149,11 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
             note = "  # the date of the entry stands for the detection"
         elif target == LAST_KNOWN:
             note = "  # only for --closed-without-date=last-known"
-        yield f"{_quoted(name)} = {_quoted(target)}{note}"
+        yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)
 
 
-def _missing(
-    mapped: dict[str, str], known: Mapping | None, rests: list[str], rest: str, notes: list[str]
-) -> Iterator[str]:
+def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) -> Iterator[str]:
     """Yield a comment that names the important fields without a column."""
     have = {*mapped.values(), *(known.constants if known else ())}
     missing = [field for field in _IMPORTANT if field not in have]
@@ -172,8 +162,6 @@ def _missing(
     note = f"No column for: {', '.join(missing)}."
     yield f"# {note}"
     notes.append(note)
-    if rests:
-        notes.append(f"Columns without a field, which go into the {rest}: {', '.join(map(_quoted, rests))}.")
     if "incident_number" in missing:
         notes.append(
             "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
@@ -181,68 +169,24 @@ def _missing(
         )
 
 
-def _drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
-    """Remove the columns whose cells cannot be values of their field, such as a column of dates without any date.
-
-    Return the reasons by column.
-    """
-    reasons: dict[str, str] = {}
-    for name, target in list(mapped.items()):
-        column = by_name[name]
-        if target in DATES and column.filled and not column.dates:
-            reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
-        elif target == "financial_impact" and (unit := amounts.other_unit(name) or column.unit):
-            reasons[name] = f"is in {unit}, and financial_impact is in US dollars"
-        elif target == "incident_number" and not all(map(_is_number, column.values)):
-            reasons[name] = ""
-        else:
-            continue
-        del mapped[name]
-    return {name: reason for name, reason in reasons.items() if reason}
+def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
+    """Yield notes about the columns without a field."""
+    if columns:
+        listed = ", ".join(quoted(column.name) for column in columns)
+        yield f"Columns without a field, which go into the {rest}: {listed}."
+    if dated := ", ".join(quoted(column.name) for column in columns if column.dates):
+        yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
 
 
-def _is_number(text: str) -> bool:
-    return len(text) <= model.NUMBER_CHARACTERS and text.isascii() and text.isprintable() and "#" not in text
-
-
-def _choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Decide if a column such as `Fixed at` is the closing. It is, if no other column is, and rows are closed."""
-    unclear = [name for name in mapped if words.may_be_closing(name)]
-    if not unclear or "closed_at" in mapped.values():
-        return
-    states = [text for name, target in mapped.items() if target == "status" for text in by_name[name].values]
-    if not states:
-        mapped |= dict.fromkeys(unclear, OPEN)
-        reasons |= dict.fromkeys(unclear, "columns: is it the containment (contained_at) or the closing (closed_at)?")
-    elif any(words.value("status", text) == "closed" for text in states):
-        mapped |= dict.fromkeys(unclear, "closed_at")
-        reasons |= dict.fromkeys(unclear, "the closing, because no other column is")
-
-
-def _with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
-    """Return the fields with the times of day: a column of times after a column of dates has the times of these dates.
-
-    The column stands directly below the column of its date. A column of times in another place is a question.
-    """
-    joined = dict(mapped)
-    has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
-    for before, column in zip([None, *columns], columns, strict=False):
-        if column.name in mapped or not column.clocks or column.clocks < column.filled or not has_days:
-            continue
-        target = mapped.get(before.name) if before and before.days else None
-        if before and target in DATES and not words.is_duration(column.name):
-            joined = {
-                name: to for each, field in joined.items() if each != column.name
-                for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
-            }  # fmt: skip
-            reasons[column.name] = f"the times of day of {before.name}"
-        elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
-            joined[column.name] = OPEN
-            reasons[column.name] = (
-                f"columns: {_quoted(column.name)} has times of day. Move this line below the column of its date and "
-                "write the same field, or delete this line"
-            )
-    return joined
+def _of_cells(by_name: dict[str, Column], mapped: dict[str, str]) -> Iterator[str]:
+    """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows."""
+    for column in (by_name[name] for name, target in mapped.items() if target in DATES):
+        if texts := list(column.not_dates | column.faults)[:_SHOWN]:
+            listed = ", ".join(map(quoted, texts))
+            yield f"{quoted(column.name)} has cells that are not dates, such as {listed}. Their rows will fail."
+    for name, target in mapped.items():
+        if target == "incident_number" and by_name[name].only_counts:
+            yield f"{quoted(name)} {choosing.COUNTS}."
 
 
 def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any]) -> Iterator[str]:
@@ -250,15 +194,15 @@ def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     naive = next((column.lacks_offset for column in dates if column.lacks_offset), None)
     if "zone" in settings:
-        yield f"zone = {_quoted(settings['zone'])}"
+        yield f"zone = {quoted(settings['zone'])}"
     elif naive:
-        yield f'zone = "{OPEN}"  # zone: in which zone is {_quoted(naive)}? Pass --zone, such as Europe/Berlin or UTC'
+        yield f'zone = "{OPEN}"  # zone: in which zone is {quoted(naive)}? Pass --zone, such as Europe/Berlin or UTC'
     orders: set[Order] | None = None
     for column in dates:
         if column.orders is not None:
             orders = column.orders if orders is None else orders & column.orders
     if "date_order" in settings:
-        yield f"date_order = {_quoted(settings['date_order'])}"
+        yield f"date_order = {quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
         yield f'date_order = "{next(iter(orders))}"  # the rows prove it'
     elif orders is not None:
@@ -266,18 +210,18 @@ def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table
                        if moments.possible_orders([text]))  # fmt: skip
         why = "the rows allow each order" if orders else "the rows contradict each other"
         options = "Pass --date-order day-first or month-first"
-        yield f'date_order = "{OPEN}"  # date_order: {why}, as in {_quoted(example)}. {options}'
+        yield f'date_order = "{OPEN}"  # date_order: {why}, as in {quoted(example)}. {options}'
     if "date_formats" in settings:
         yield f"date_formats = {_literal(settings['date_formats'])}"
     sums = [column for name, column in by_name.items() if mapped.get(name) == "financial_impact"]
     proven = {mark for column in sums for mark in column.marks}
     ambiguous = next((column.ambiguous for column in sums if column.ambiguous), None)
     if "decimal" in settings:
-        yield f"decimal = {_quoted(settings['decimal'])}"
+        yield f"decimal = {quoted(settings['decimal'])}"
     elif len(proven) == 1:
-        yield f"decimal = {_quoted(next(iter(proven)))}  # the rows prove it"
+        yield f"decimal = {quoted(next(iter(proven)))}  # the rows prove it"
     elif ambiguous:
-        asked = f"does {_quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
+        asked = f"does {quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
     lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
     marks = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
@@ -286,13 +230,13 @@ def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table
     if "list_separators" in settings:
         yield f"list_separators = {_literal(settings['list_separators'])}"
     elif lists:
-        yield f"list_separators = [{', '.join(map(_quoted, marks or [';']))}]  # between the items of a list"
+        yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
 
 
 def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, notes: list[str]) -> Iterator[str]:
     """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
     given: dict[str, dict[str, str]] = known.table.get("values", {})
-    tables = {name: {text: _quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
+    tables = {name: {text: quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
     for name, target in mapped.items():
         column = by_name[name]
         table = tables.get(name, {})
@@ -307,8 +251,8 @@ def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, n
         if table:
             tables[name] = table
     for name, table in tables.items():
-        yield f"\n[values.{_quoted(name)}]"
-        yield from (f"{_quoted(text)} = {meaning}" for text, meaning in table.items())
+        yield f"\n[values.{quoted(name)}]"
+        yield from (f"{quoted(text)} = {meaning}" for text, meaning in table.items())
 
 
 def _choices(
@@ -323,27 +267,25 @@ def _choices(
             continue  # it stands in a given table
         if meaning is None:
             meaning = words.value(target, text)
+        if meaning is None and target == "severity" and words.is_undecided(text):
+            lines[text] = '""  # no severity yet, so it goes where the rest goes'
+            continue
         if meaning is None:
-            asked = f"what does {_quoted(text)} mean: {', '.join(mapping.allowed_values(target))}?"
+            asked = f"what does {quoted(text)} mean: {', '.join(mapping.allowed_values(target))}?"
             lines[text] = f'"{OPEN}"  # {target}: {asked}'
             continue
-        lines[text] = _quoted(meaning)
+        lines[text] = quoted(meaning)
         others = same.setdefault(meaning, [])
         if target == "severity" and words.word(text) not in map(words.word, others):
             if others:
-                lines[text] += f"  # as {', '.join(map(_quoted, others))}"
+                lines[text] += f"  # as {', '.join(map(quoted, others))}"
             others.append(text)
     for meaning, texts in same.items():
         if len(texts) > 1:
-            notes.append(f"{' and '.join(map(_quoted, texts))} of {column.name} become the same severity: {meaning}.")
+            notes.append(f"{' and '.join(map(quoted, texts))} of {column.name} become the same severity: {meaning}.")
     return lines
 
 
 def _literal(value: Any) -> str:
     """Return a value as TOML. Lists, texts and numbers look the same as in JSON."""
-    return _quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a basic string of TOML."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """Read the records of a CSV file or of a workbook, whatever its encoding and separator are.
 
-Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process of bounded memory.
+Only one record of a CSV file is in memory. A sheet of a workbook is read as a whole, in a process with limited memory.
 """
 
 import codecs
@@ -9,19 +9,16 @@ import pickle
 import re
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
-from xml.etree import ElementTree
 
 from ...console import StepFailed
-from . import currencies, workbook_process
+from . import formats, workbook_process
 
 CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
-WORKBOOK_BYTES = 1024**3  # unpacked
 WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
@@ -35,14 +32,6 @@ class Record(NamedTuple):
 
     line: int
     cells: list[Any]
-
-
-class Book(NamedTuple):
-    """A workbook: the names of its sheets, the name of the read sheet, and the column of this sheet's first cell."""
-
-    sheets: list[str]
-    sheet: str
-    column: int
 
 
 def is_workbook(file: Path) -> bool:
@@ -130,48 +119,43 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
 
 
-def read_workbook(file: Path, sheet: str | None) -> Iterator[Record]:
+def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
 
-    Cells keep their types: an empty cell is an empty text. A number that is shown in another currency than US dollars
-    is a text, such as ``12500 €``. Raises StepFailed if the file is not a workbook or needs too much memory.
+    Cells keep their types: an empty cell is an empty text. A number that is shown with a unit, as a percentage or with
+    leading zeros is a text, such as ``12500 €``, unless ``as_shown`` is false. Raises StepFailed if the file is not a
+    workbook, is too large or needs too much memory.
     """
-    with _answers(file, sheet) as (known, answers):
-        in_currency = currencies.foreign(file, known.sheet)
-        for line, cells in answers:
-            yield Record(line, _with_currency(cells, line - 1, known.column, in_currency) if in_currency else cells)
+    with _reading(file, "shown" if as_shown else "values", sheet) as process:
+        _answer(file, process)
+        for line, cells in _rows(file, process):
+            yield Record(line, cells)
 
 
-def sheets(file: Path) -> list[str]:
-    """Return the names of a workbook's sheets. Raises StepFailed as ``read_workbook`` does."""
-    with _answers(file, None) as (known, _):
-        return known.sheets
+def sheets(file: Path) -> dict[str, bool]:
+    """Return the names of a workbook's sheets, and whether they are hidden. Raises StepFailed as ``read_workbook``."""
+    with _reading(file, "values", None) as process:
+        return cast("dict[str, bool]", _answer(file, process)[1])
+
+
+def unseen(file: Path, sheet: str) -> formats.Unseen:
+    """Return the hidden rows and the cells without a value of a sheet. Raises StepFailed as ``read_workbook`` does."""
+    with _reading(file, "unseen", sheet) as process:
+        return cast("formats.Unseen", _answer(file, process)[1])
 
 
 @contextmanager
-def _answers(file: Path, sheet: str | None) -> Iterator[tuple[Book, Iterator[tuple[int, list[Any]]]]]:
-    """Read a workbook in a process of its own. Yield what is known of it, and the lines and cells of the sheet."""
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as packed:
-                size = sum(member.file_size for member in packed.infolist())
-            if size > WORKBOOK_BYTES:
-                raise _too_large(file, f"It has {size:,} bytes when it is unpacked.")
-        words = [sys.executable, "-I", workbook_process.__file__, str(file), str(WORKBOOK_MEMORY)]
-        with subprocess.Popen(
-            words if sheet is None else [*words, sheet],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            try:
-                kind, value = _answer(file, process)
-                if kind == "no sheet":
-                    listed = f"  Its sheets: {', '.join(value)}"
-                    raise StepFailed(f"{file} has no sheet {sheet}.", listed, "Name one: --sheet NAME")
-                yield Book(*value), _rows(file, process)
-            finally:
-                process.kill()
-    except (zipfile.BadZipFile, ElementTree.ParseError, LookupError) as error:
-        raise _no_workbook(file, str(error)) from None
+def _reading(file: Path, what: str, sheet: str | None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Yield a process that reads a workbook, of bounded memory."""
+    words = [sys.executable, "-I", "-m", workbook_process.__name__, str(file), str(WORKBOOK_MEMORY), what]
+    with subprocess.Popen(
+        words if sheet is None else [*words, sheet],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _rows(file: Path, process: "subprocess.Popen[bytes]") -> Iterator[tuple[int, list[Any]]]:
@@ -194,6 +178,11 @@ def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
         raise _no_workbook(file, crashed) from None
     if kind == "no workbook":
         raise _no_workbook(file, value)
+    if kind == "too large":
+        raise _too_large(file, value)
+    if kind == "no sheet":
+        sheet, names = value
+        raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {', '.join(names)}", "Name one: --sheet NAME")
     return kind, value
 
 
@@ -210,16 +199,3 @@ def _too_large(file: Path, detail: str) -> StepFailed:
 def names(header: Iterable[str]) -> list[str]:
     """Return the names of the columns. A column without a name is named by its place, such as ``column 7``."""
     return [name.strip() or f"column {n}" for n, name in enumerate(header, start=1)]
-
-
-def _with_currency(record: list[Any], row: int, start: int, in_currency: currencies.Cells) -> list[Any]:
-    """Return a record in which a number that is shown in another currency than US dollars is a text with this currency.
-
-    ``start`` is the column of the record's first cell.
-    """
-    return [
-        f"{cell:.15g} {currency}"
-        if (currency := in_currency.get((row, start + n))) and isinstance(cell, int | float)
-        else cell
-        for n, cell in enumerate(record)
-    ]

@@ -3,15 +3,18 @@
 The library makes a table from the first to the last cell of a sheet. So a workbook of one kilobyte that has two cells
 can need many gigabytes. If an allocation fails, the library ends its process.
 
-``tables`` runs this file as a script. So the file imports only the standard library and python-calamine. The arguments
-are the workbook, the bytes of memory that the process may use, and optionally the name of a sheet. The process writes
-pickled pairs to stdout, each of a kind and a value:
+``tables`` runs this module. Nothing else opens a workbook, so the bound holds for all that is read of it. The arguments
+are the workbook, the bytes of memory that the process may use, what to read, and optionally the name of a sheet. What
+to read is ``values``, ``shown`` (the values as the workbook shows them) or ``unseen``. The process writes pickled pairs
+to stdout, each of a kind and a value:
 
-    ("sheet", (names, name, column))  the names of all sheets; of the read sheet, its name and its first column
-    ("rows", [(line, cells), ...])    some rows of the sheet, in their order
-    ("end", None)                     the sheet is complete
-    ("no sheet", [name, ...])         the workbook has no such sheet, but these
-    ("no workbook", "reason")         the file cannot be read
+    ("sheets", {name: is_hidden})   all sheets of the workbook
+    ("rows", [(line, cells), ...])  some rows of the sheet, in their order
+    ("end", None)                   the sheet is complete
+    ("unseen", Unseen(...))         what the library does not say of the sheet
+    ("no sheet", (name, [...]))     the workbook has no such sheet, but these
+    ("no workbook", "reason")       the file cannot be read
+    ("too large", "reason")         the file or the sheet is too large
 """
 
 import os
@@ -20,15 +23,20 @@ import resource
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from . import formats
+
 TOO_LARGE = 3
 """The exit status of a process that has used more memory than it may."""
 
-_ROWS_AT_ONCE = 500
+_BYTES = 1024**3  # unpacked
+_LAST_ROW = 1_048_575  # of a sheet in Excel, from 0; the library cuts an open document after it without a word
+_CELLS_AT_ONCE = 10_000
 _SECONDS = 0.02  # between two looks at the memory
 _STATE = Path("/proc/self/statm")  # Linux: sizes of this process in pages, the second one is the resident memory
 
@@ -54,27 +62,84 @@ def _watch(limit: int) -> None:
     os._exit(TOO_LARGE)
 
 
-def _answers(file: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
-    from python_calamine import CalamineWorkbook
+def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any]]:
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-    with CalamineWorkbook.from_path(file) as book:
-        if sheet is not None and sheet not in book.sheet_names:
-            yield "no sheet", book.sheet_names
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+        if size > _BYTES:
+            yield "too large", f"It has {size:,} bytes when it is unpacked."
             return
-        data = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+    if what == "unseen":
+        yield "unseen", formats.unseen(Path(file), str(sheet))
+        return
+    with CalamineWorkbook.from_path(file) as book:
+        worksheets = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]  # others are charts
+        hidden = {each.name: each.visible != SheetVisibleEnum.Visible for each in worksheets}
+        if not hidden:
+            yield "no workbook", "It has no sheet with cells."
+            return
+        if sheet is not None and sheet not in hidden:
+            yield "no sheet", (sheet, list(hidden))
+            return
+        data = book.get_sheet_by_name(sheet or next(iter(hidden)))
         row, column = data.start or (0, 0)
-        yield "sheet", (book.sheet_names, data.name, column)
-        rows = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
-        while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            yield "rows", batch
+        if data.end and data.end[0] >= _LAST_ROW:
+            yield "too large", f"Its sheet {data.name} has more than {_LAST_ROW:,} rows."
+            return
+        yield "sheets", hidden
+        forms = formats.shown(Path(file), data.name) if what == "shown" else {}
+        lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
+        rows = _filled(lines, data.merged_cell_ranges or [], column)
+        while batch := list(islice(rows, max(1, _CELLS_AT_ONCE // max(1, data.width)))):
+            yield (
+                "rows",
+                [(line, _as_shown(cells, line - 1, column, forms)) for line, cells in batch] if forms else batch,
+            )
         yield "end", None
 
 
+def _filled(
+    rows: Iterator[tuple[int, list[Any]]], merged: list[tuple[tuple[int, int], tuple[int, int]]], column: int
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the rows. A text or a date of merged cells is in each of their rows that has another cell.
+
+    A number is not, because an amount would count several times.
+    """
+    begins: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in merged:
+        if bottom > top:
+            begins.setdefault(top, []).append((left - column, bottom))
+    values: dict[int, tuple[int, Any]] = {}  # by column: the last row of the merged cells, and their value
+    for line, cells in rows:
+        for place, (bottom, value) in list(values.items()):
+            if line - 1 > bottom:
+                del values[place]
+            elif any(cells):
+                cells[place] = value
+        for place, bottom in begins.get(line - 1, ()):
+            if 0 <= place < len(cells) and cells[place] != "" and not isinstance(cells[place], int | float):
+                values[place] = bottom, cells[place]
+        yield line, cells
+
+
+def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> list[Any]:
+    """Return a record in which a number that is more than a plain number is the text that the workbook shows.
+
+    ``start`` is the column of the record's first cell.
+    """
+    return [
+        form.text(cell) if (form := shown.get((row, start + n))) and isinstance(cell, int | float) else cell
+        for n, cell in enumerate(record)
+    ]
+
+
 def main() -> None:
-    file, limit, *sheet = sys.argv[1:]
+    file, limit, what, *sheet = sys.argv[1:]
     threading.Thread(target=_watch, args=(int(limit),), daemon=True).start()
     try:
-        for answer in _answers(file, sheet[0] if sheet else None):
+        for answer in _answers(file, what, sheet[0] if sheet else None):
             pickle.dump(answer, sys.stdout.buffer)
     except BrokenPipeError:
         os._exit(0)  # the command needs no more rows

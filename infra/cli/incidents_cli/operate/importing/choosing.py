@@ -1,0 +1,160 @@
+"""Choose the field of each column of a file, by the column's name and its cells."""
+
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping as Table
+from typing import Any
+
+from incidents.domain import model
+
+from . import amounts, moments, words
+from .convert import DATES, as_number
+from .facts import Column
+from .mapping import CURRENCY, OPEN, Mapping, folded
+
+COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
+
+
+def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
+    """Return the fields of the columns, by column: from the preset, or else from the meaning of the column's name.
+
+    The columns of one field are in the order in which an import takes them.
+    """
+    named = list(dict.fromkeys(columns))
+    fields = given(named, known) if known is not None else {}
+    have = set(fields.values())
+    others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
+    meant = {name: target for name in others if (target := words.meaning(name))}
+    place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
+    for name, target in sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]))):
+        if known is None or target not in have or target in model.LISTS:
+            fields[name] = target
+    return fields
+
+
+def given(named: list[str], known: Mapping) -> dict[str, str]:
+    """Return the fields of the columns that a mapping names, in the mapping's order."""
+    order = {column: n for n, column in enumerate(known.columns)}
+    first = sorted((name for name in named if folded(name) in order), key=lambda name: order[folded(name)])
+    return {name: known.columns[folded(name)] for name in first}
+
+
+def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
+    """Remove the columns whose cells cannot be values of their field, such as a column of dates without any date.
+
+    Return the reasons by column.
+    """
+    reasons: dict[str, str] = {}
+    for name, target in list(mapped.items()):
+        column = by_name[name]
+        if target in DATES and column.filled and not column.dates:
+            reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
+        elif target == "incident_number" and (wrong := next(filter(_is_no_number, column.values), None)):
+            reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
+        else:
+            continue
+        del mapped[name]
+    numbers = [name for name, target in mapped.items() if target == "incident_number"]
+    counting = [name for name in numbers if by_name[name].only_counts]
+    if len(counting) < len(numbers):
+        for name in counting:
+            reasons[name] = "only counts the rows"
+            del mapped[name]
+    reasons |= {name: COUNTS for name in counting if name in mapped}
+    levels = [name for name, target in mapped.items() if target == "severity"]
+    urgencies = [name for name in levels if words.rank(name) >= words.rank("urgency")]
+    for name in urgencies if len(urgencies) < len(levels) else ():
+        del mapped[name]  # an urgency is not a severity, but better than none
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _is_no_number(text: str) -> bool:
+    text = as_number(text)
+    return len(text) > model.NUMBER_CHARACTERS or not text.isascii() or not text.isprintable() or "#" in text
+
+
+def drop_other_currencies(
+    mapped: dict[str, str], by_name: dict[str, Column], settings: Table[str, Any], reasons: dict[str, str],
+    notes: list[str],
+) -> list[str]:  # fmt: skip
+    """Remove the columns of amounts that are not in US dollars. Return the mapping's line about the currency."""
+    has_amounts = "financial_impact" in mapped.values()
+    named = [name for name, column in by_name.items() if has_amounts and name not in mapped and column.is_currency]
+    in_dollars = [text for name in named for text in by_name[name].values if amounts.is_dollars(text)]
+    other = next((text for name in named for text in by_name[name].values if not amounts.is_dollars(text)), None)
+    given = settings.get("currency")
+    unclear = []
+    for name in [name for name, target in mapped.items() if target == "financial_impact"]:
+        column, is_named = by_name[name], amounts.is_dollars(name) or words.rank(name) == 0
+        unit = amounts.other_unit(name) or (column.unit if not is_named else None)
+        if not unit and not is_named and not column.shows_dollars and not in_dollars:
+            unit = other or (given if given and not amounts.is_dollars(given) else None)
+            unclear += [column] if not unit and not given else []
+        if unit:
+            reasons[name] = f"is in {unit}, and financial_impact is in US dollars"
+            del mapped[name]
+    if in_dollars and "financial_impact" in mapped.values():
+        mapped |= dict.fromkeys(named, CURRENCY)
+        reasons |= dict.fromkeys(named, "only the amounts of rows with US dollars become financial_impact")
+        notes += [f"{quoted(name)} has the currencies, so {reasons[name]}." for name in named]
+    if given:
+        return [f"currency = {quoted(given)}  # of amounts that show none"]
+    marks = settings.get("decimal") or "".join(mark for column in unclear for mark in column.marks)
+    if unclear and marks == ",":
+        example = quoted(next(iter(unclear[0].values)))
+        return [f'currency = "{OPEN}"  # currency: in which currency is {example}? Pass --currency, such as EUR or USD']
+    notes += [f"{quoted(column.name)} shows no currency, so its amounts become US dollars." for column in unclear]
+    return []
+
+
+def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Make a description the title if no other column is, and its cells are short enough."""
+    described = next((name for name, target in mapped.items() if target == "description"), None)
+    if described and "title" not in mapped.values() and by_name[described].longest <= model.TITLE_CHARACTERS:
+        mapped[described] = "title"
+        reasons[described] = "the title, because no other column is"
+
+
+def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Decide if a column such as `Fixed at` is the closing. It is, if no other column is, and rows are closed."""
+    unclear = [name for name in mapped if words.may_be_closing(name)]
+    if not unclear or "closed_at" in mapped.values():
+        return
+    states = [text for name, target in mapped.items() if target == "status" for text in by_name[name].values]
+    if not states:
+        mapped |= dict.fromkeys(unclear, OPEN)
+        reasons |= dict.fromkeys(unclear, "columns: is it the containment (contained_at) or the closing (closed_at)?")
+    elif any(words.value("status", text) == "closed" for text in states):
+        mapped |= dict.fromkeys(unclear, "closed_at")
+        reasons |= dict.fromkeys(unclear, "the closing, because no other column is")
+
+
+def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
+    """Return the fields with the times of day: a column of times after a column of dates has the times of these dates.
+
+    The column stands directly below the column of its date. A column of times in another place is a question.
+    """
+    joined = dict(mapped)
+    has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
+    for before, column in zip([None, *columns], columns, strict=False):
+        if column.name in mapped or 2 * column.clocks <= column.filled or not has_days:
+            continue
+        target = mapped.get(before.name) if before and before.days else None
+        if before and target in DATES and not words.is_duration(column.name):
+            joined = {
+                name: to for each, field in joined.items() if each != column.name
+                for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
+            }  # fmt: skip
+            reasons[column.name] = f"the times of day of {before.name}"
+        elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
+            joined[column.name] = OPEN
+            reasons[column.name] = (
+                f"columns: {quoted(column.name)} has times of day. Move this line below the column of its date and "
+                "write the same field, or delete this line"
+            )
+    return joined
+
+
+def quoted(text: str) -> str:
+    """Return a text as a basic string of TOML."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,117 @@
+// The trail of an incident as a timeline: who changed what, from which value to which.
+import type { Api, Change } from "./api";
+import { useLoad } from "./load";
+import { Pending, Prose, Severity, Stale, Text, Time } from "./parts";
+import { dollars, duration, moment, utc, words } from "./texts";
+
+const PAGES = 10;
+
+export interface Trail {
+  changes: Change[];
+  complete: boolean;
+}
+
+/** Return the trail, oldest first: at most its first 1 000 changes. */
+export async function readTrail(api: Api, id: string, signal: AbortSignal): Promise<Trail> {
+  const changes: Change[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < PAGES; page += 1) {
+    const read = await api.changes(id, cursor, signal);
+    changes.push(...read.items);
+    cursor = read.next_cursor;
+    if (cursor === null) return { changes, complete: true };
+  }
+  return { changes, complete: false };
+}
+
+export function History({ of: trail }: { of: ReturnType<typeof useLoad<Trail>> }) {
+  if (!trail.value) return <section class="card"><h2>History</h2><Pending of={trail} what="the history" /></section>;
+  const { changes, complete } = trail.value;
+  return (
+    <section class="card">
+      <h2>History <span class="muted">· {changes.length === 1 ? "1 change" : `${changes.length} changes`}, newest first</span></h2>
+      <Stale of={trail} />
+      {!complete && <p class="small">These are the first {changes.length} changes. `GET .../changes` has the rest.</p>}
+      <ol class="timeline">
+        {[...changes].reverse().map((change) => (
+          <li key={change.version}>
+            <p><strong><Text of={change.by} /></strong> <span class="muted"><Time at={change.at} /></span></p>
+            <Fields of={change} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const VERBS: Record<Change["action"], string> = {
+  created: "created the incident", updated: "", closed: "closed the incident", reopened: "reopened the incident",
+  deleted: "deleted the incident", restored: "restored the incident",
+};
+
+/** What the cards of the incident call a field, where that differs from its name. */
+const LABELS: Record<string, string> = {
+  incident_number: "number", occurred_at: "began", reported_to_regulators_at: "regulators told", customer_notified_at: "customers told",
+  mttd_minutes: "time to detect", mttr_minutes: "time to resolve", triggered_by_alert_ids: "alerts",
+  consolidated_investigation_ids: "investigations", app_id: "application",
+};
+const label = (field: string): string => LABELS[field] ?? words(field);
+
+function Fields({ of: change }: { of: Change }) {
+  const changes = Object.entries(change.changes);
+  const verb = change.action === "created" && change.by.startsWith("system:") ? "created from a finding" : VERBS[change.action];
+  return (
+    <>
+      {verb && <p>{verb}</p>}
+      {changes.map(([field, { from, to }]) => <Field key={field} name={field} from={from} to={to} />)}
+      {change.dates && Object.entries(change.dates).map(([field, part]) => (
+        <p key={field} class="small muted">{label(field)} taken from <code><Text of={String(part)} /></code> of the event</p>
+      ))}
+    </>
+  );
+}
+
+function Field({ name, from, to }: { name: string; from: unknown; to: unknown }) {
+  if (Array.isArray(from) || Array.isArray(to)) {
+    const [was, is] = [asList(from), asList(to)];
+    const [added, removed] = [is.filter((one) => !was.includes(one)), was.filter((one) => !is.includes(one))];
+    return (
+      <p class="field">{label(name)}
+        {removed.map((one) => <span key={one}> − <s><Text of={one} /></s></span>)}
+        {added.map((one) => <span key={one}> + <b><Text of={one} /></b></span>)}
+        {added.length + removed.length === 0 && " in another order"}
+      </p>
+    );
+  }
+  const long = [from, to].some((value) => typeof value === "string" && value.length > 120);
+  if (long) {
+    return (
+      <details class="field">
+        <summary>{label(name)} {isUnset(from) ? "written" : isUnset(to) ? "removed" : "rewritten"}</summary>
+        {!isUnset(from) && <><p class="small muted">Before</p><Prose text={shown(name, from)} /></>}
+        {!isUnset(to) && <><p class="small muted">After</p><Prose text={shown(name, to)} /></>}
+      </details>
+    );
+  }
+  if (isUnset(from) && name !== "owner_id") return <p class="field">{label(name)} set to <Value name={name} of={to} /></p>;
+  return <p class="field">{label(name)} <s><Value name={name} of={from} /></s> <span class="hidden">became</span><span aria-hidden="true">→</span> <Value name={name} of={to} /></p>;
+}
+
+const Value = ({ name, of }: { name: string; of: unknown }) => {
+  if (isUnset(of)) return <span class="muted">{name === "owner_id" ? "nobody" : "nothing"}</span>;
+  if (name === "severity") return <Severity of={String(of)} />;
+  if (isMoment(name, of)) return <b><time dateTime={of} title={utc(of)}>{moment(of)}</time></b>;
+  return <b><Text of={shown(name, of)} /></b>;
+};
+
+const isUnset = (value: unknown): boolean => value === null || value === undefined;
+const isMoment = (name: string, value: unknown): value is string => name.endsWith("_at") && typeof value === "string";
+const asList = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : isUnset(value) ? [] : [String(value)]);
+
+/** Return a value as the cards show it. */
+function shown(name: string, value: unknown): string {
+  if (name === "financial_impact" && typeof value === "number") return dollars(value);
+  if (name.endsWith("_minutes") && typeof value === "number") return duration(value);
+  if (name === "category" && typeof value === "string") return words(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,389 @@
+// The list of incidents: filters, rows and paging. Its complete state is the address.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Api, Incident } from "./api";
+import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import { useLoad, useNow } from "./load";
+import { CopyLink, Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
+import { go, incidentAt, listAt } from "./place";
+import { counted, duration, minutesBetween, shortDay, utc, words } from "./texts";
+
+interface Page {
+  items: Incident[];
+  /** The cursor of the next page. */
+  next: string | null;
+  /** Whether the search stopped before it found a full page, or all matches to sort. */
+  stopped: boolean;
+}
+
+const REQUESTS_OF_A_PAGE = 12;
+
+/** The cursor of the page before, by the cursor of a page. It serves the button Previous of this browser window. */
+const before = new Map<string, string>();
+/** The incident that was opened last. The list gives it focus again. */
+let opened = "";
+
+/**
+ * Return one page. With filters, the API may answer with a short page and a cursor, because one request looks at a
+ * bounded number of incidents. So this asks on, until the page is full or 12 requests were sent.
+ */
+async function readPage(api: Api, place: URLSearchParams, signal: AbortSignal): Promise<Page> {
+  const items: Incident[] = [];
+  let cursor = place.get("cursor");
+  for (let sent = 0; sent < REQUESTS_OF_A_PAGE; sent += 1) {
+    const query = forApi(place);
+    query.set("limit", String(PAGE - items.length));
+    if (cursor) query.set("cursor", cursor);
+    const page = await api.list(query, signal);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+    if (cursor === null || items.length >= PAGE) return { items, next: cursor, stopped: false };
+  }
+  return { items, next: cursor, stopped: true };
+}
+
+/** Return the moment from which the age of an incident counts. */
+const began = (one: Incident): string => one.detected_at ?? one.created_at;
+
+/** Return all matches that 12 requests find, the earliest detection first. */
+async function readByDetection(api: Api, place: URLSearchParams, signal: AbortSignal): Promise<Page> {
+  const items: Incident[] = [];
+  let cursor: string | null = null;
+  for (let sent = 0; sent < REQUESTS_OF_A_PAGE; sent += 1) {
+    const query = forApi(place);
+    query.set("limit", "100");
+    if (cursor) query.set("cursor", cursor);
+    const page = await api.list(query, signal);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+    if (cursor === null) break;
+  }
+  items.sort((a, b) => new Date(began(a)).getTime() - new Date(began(b)).getTime());
+  return { items, next: null, stopped: cursor !== null };
+}
+
+export function List({ api, query }: { api: Api; query: URLSearchParams }) {
+  const sorts = byDetection(query);
+  const asked = new URLSearchParams(query);
+  if (sorts) asked.delete("page"); // all pages of this order are read at once
+  const loaded = useLoad(asked.toString(), api.session, (signal) => (sorts ? readByDetection : readPage)(api, query, signal));
+  const heading = useHeading("List");
+  const page = loaded.value;
+  const number = sorts && page ? Math.min(pageNumber(query), Math.ceil(page.items.length / PAGE) || 1) : pageNumber(query);
+  const items = page ? (sorts ? page.items.slice((number - 1) * PAGE, number * PAGE) : page.items) : [];
+  useEffect(() => {
+    if (!page || loaded.loading) return;
+    say(items.length === 0 ? "No incident matches" : counted(items.length, "incident"));
+    if (opened) document.querySelector<HTMLElement>(`a[href="${incidentAt(opened)}"]`)?.focus();
+    opened = "";
+  }, [page, number]);
+  return (
+    <main id="main">
+      <h1 class="hidden" ref={heading} tabIndex={-1}>Incidents</h1>
+      <Filters query={query} items={page?.items ?? []} />
+      <Stale of={loaded} />
+      {page ? <Rows page={page} items={items} number={number} query={query} loading={loaded.loading} /> : (
+        <Pending of={loaded} what="incidents"><Clear query={query} /></Pending>
+      )}
+    </main>
+  );
+}
+
+const pageNumber = (query: URLSearchParams): number => Math.max(1, Math.floor(Number(query.get("page"))) || 1);
+
+const Clear = ({ query }: { query: URLSearchParams }) =>
+  query.size > 0 ? <button type="button" onClick={() => go("#/?")}>Clear all filters</button> : null;
+
+function Filters({ query, items }: { query: URLSearchParams; items: Incident[] }) {
+  const set = (next: URLSearchParams) => go(listAt(next));
+  return (
+    <section class="filters" aria-label="Filters">
+      <Search query={query} />
+      <button type="button" class={query.get("open") === "true" ? "chip on" : "chip"} aria-pressed={query.get("open") === "true"}
+        onClick={() => set(toggled(query, "open"))}>Open</button>
+      <button type="button" class={query.get("unowned") === "true" ? "chip on" : "chip"} aria-pressed={query.get("unowned") === "true"}
+        onClick={() => set(toggled(query, "unowned"))}>No owner</button>
+      <Choices query={query} name="severity" of={SEVERITIES} />
+      <Choices query={query} name="status" of={STATUSES} />
+      <Value query={query} items={items} name="owner_id" hint="The owner's id, complete" />
+      <Value query={query} items={items} name="affected_asset_id" hint="The asset's id, complete" />
+      <Dates query={query} />
+      <More query={query} items={items} />
+      <label class="order">
+        <span class="hidden">Order</span>
+        <select value={query.get("order") ?? "desc"} onChange={({ currentTarget }) =>
+          set(changed(query, (next) => currentTarget.value === "desc" ? next.delete("order") : next.set("order", currentTarget.value)))}>
+          <option value="detected">Oldest first (by detection)</option>
+          <option value="asc">Oldest first (by creation)</option>
+          <option value="desc">Newest first (by creation)</option>
+        </select>
+      </label>
+      <CopyLink />
+      <Active query={query} />
+    </section>
+  );
+}
+
+/** The filters that are on without a chip of their own. Each can be removed. */
+function Active({ query }: { query: URLSearchParams }) {
+  const on = further(query);
+  if (on.length === 0) return null;
+  return (
+    <ul class="active" aria-label="Filters that are on">
+      {on.map(({ name, value, words }) => (
+        <li key={`${name} ${value}`}>
+          <button type="button" class="chip on" onClick={() => go(listAt(withoutValue(query, name, value)))}>
+            <span class="value"><Text of={words} /></span> <span aria-hidden="true">×</span>
+            <span class="hidden">, remove this filter</span>
+          </button>
+        </li>
+      ))}
+      <li><button type="button" class="quiet" onClick={() => go(listAt(withoutFilters(query)))}>Clear all</button></li>
+    </ul>
+  );
+}
+
+function Search({ query }: { query: URLSearchParams }) {
+  const inAddress = query.get("q") ?? "";
+  const [text, setText] = useState(inAddress);
+  const latest = useRef(query);
+  latest.current = query;
+  useEffect(() => setText(inAddress), [inAddress]);
+  const search = (value: string, replace: boolean) =>
+    go(listAt(changed(latest.current, (next) => value.trim() ? next.set("q", value.trim()) : next.delete("q"))), replace);
+  useEffect(() => {
+    if (text.trim() === inAddress) return;
+    const timer = setTimeout(() => search(text, true), 400);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <form role="search" onSubmit={(event) => {
+      event.preventDefault();
+      search(text, false);
+    }}>
+      <input id="search" type="search" value={text} maxLength={200} aria-label="Search title or number"
+        placeholder="Search title or number" onInput={({ currentTarget }) => setText(currentTarget.value)} />
+    </form>
+  );
+}
+
+function Choices({ query, name, of }: { query: URLSearchParams; name: "severity" | "status"; of: readonly string[] }) {
+  const on = query.getAll(name);
+  return (
+    <Menu label={on.length ? `${NAMES[name]}: ${on.join(", ")}` : NAMES[name]} on={on.length > 0}>
+      {() => (
+        <fieldset>
+          <legend class="hidden">{NAMES[name]}</legend>
+          {of.map((value) => (
+            <label key={value} class="choice">
+              <input type="checkbox" checked={on.includes(value)} onChange={() =>
+                go(listAt(on.includes(value) ? withoutValue(query, name, value) : withValue(query, name, value)))} />
+              {value}
+            </label>
+          ))}
+        </fieldset>
+      )}
+    </Menu>
+  );
+}
+
+function Value({ query, items, name, hint }: { query: URLSearchParams; items: Incident[]; name: Named; hint: string }) {
+  return (
+    <Menu label={NAMES[name]} on={query.has(name)}>
+      {(close) => (
+        <Fields query={query} items={items} names={[name]} hint={hint} close={close} />
+      )}
+    </Menu>
+  );
+}
+
+const Dates = ({ query }: { query: URLSearchParams }) => (
+  <Menu label="Created" on={query.has("created_from") || query.has("created_to")}>
+    {(close) => <Fields query={query} items={[]} names={["created_from", "created_to"]} hint="" close={close} />}
+  </Menu>
+);
+
+const FURTHER: Named[] = ["category", "tag", "source", "incident_number", "affected_account_id", "triggered_by_alert_id",
+  "commander_id", "reportable_to", "detected_from", "detected_to"];
+
+const More = ({ query, items }: { query: URLSearchParams; items: Incident[] }) => (
+  <Menu label="More" on={FURTHER.some((name) => query.has(name)) || query.get("include_deleted") === "true"}>
+    {(close) => (
+      <>
+        <Fields query={query} items={items} names={FURTHER} hint="Whole values, as the page shows them" close={close} />
+        <label class="choice">
+          <input type="checkbox" checked={query.get("include_deleted") === "true"}
+            onChange={() => go(listAt(toggled(query, "include_deleted")))} />
+          With deleted incidents
+        </label>
+      </>
+    )}
+  </Menu>
+);
+
+/** Return the values that the incidents of the page have for a filter, as the page shows them. */
+function valuesOf(items: Incident[], name: Named): string[] {
+  const values = items.flatMap((one) => {
+    const fields = one as unknown as Record<string, string | string[] | null | undefined>;
+    return fields[name] ?? fields[`${name}s`] ?? [];
+  });
+  return [...new Set(values)].sort().map((value) => (name === "category" ? words(value) : value));
+}
+
+/** A form with one input for each filter. What is typed is added to the filters. */
+function Fields({ query, items, names, hint, close }: {
+  query: URLSearchParams; items: Incident[]; names: Named[]; hint: string; close: () => void;
+}) {
+  return (
+    <form class="fields" onSubmit={(event) => {
+      event.preventDefault();
+      let next = query;
+      for (const [name, value] of new FormData(event.currentTarget)) {
+        const typed = String(value).trim();
+        const edge = name.endsWith("_to") ? "to" : "from";
+        if (typed) next = withValue(next, name as Named, isDate(name) ? edgeOf(typed, edge) : typed);
+      }
+      close();
+      go(listAt(next));
+    }}>
+      {names.map((name) => (
+        <label key={name}>{NAMES[name]}
+          {isDate(name) ? <input name={name} type="date" /> : (
+            <>
+              <input name={name} maxLength={2048} autocomplete="off" list={`values-${name}`} />
+              <datalist id={`values-${name}`}>{valuesOf(items, name).map((value) => <option key={value} value={value} />)}</datalist>
+            </>
+          )}
+        </label>
+      ))}
+      {hint && <p class="small">{hint}</p>}
+      <button type="submit" class="primary">Apply</button>
+    </form>
+  );
+}
+
+function Rows({ page, items, number, query, loading }: {
+  page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
+}) {
+  const now = useNow();
+  if (items.length === 0) return <None page={page} query={query} />;
+  return (
+    <>
+      <table class="rows" role="table" aria-busy={loading}>
+        <caption class="hidden">Incidents. The keys j and k move between them, and Enter opens one.</caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            {["Severity", "Incident", "Status", "Owner"].map((name) => (
+              <th key={name} role="columnheader" scope="col">{name}</th>
+            ))}
+            <th role="columnheader" scope="col">Age <span class="muted">since detection</span></th>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {items.map((one) => <Row key={one.id} of={one} now={now} />)}
+        </tbody>
+      </table>
+      <Paging page={page} shown={items.length} number={number} query={query} />
+    </>
+  );
+}
+
+/** Return what the row's age says: how long it is open, or how long it took. */
+function age(one: Incident, now: number): string {
+  if (one.status === "closed" && one.closed_at) return `took ${duration(minutesBetween(began(one), one.closed_at))}`;
+  if (one.status === "dismissed") return "dismissed";
+  return duration(minutesBetween(began(one), now));
+}
+
+function Row({ of: one, now }: { of: Incident; now: number }) {
+  const facts = [
+    one.category && words(one.category),
+    one.affected_asset_ids.length > 0 && counted(one.affected_asset_ids.length, "asset"),
+    one.source !== "edm" && one.source,
+  ].filter((fact) => typeof fact === "string");
+  const since = began(one);
+  const over = one.status === "closed" || one.status === "dismissed";
+  return (
+    <tr role="row" class={over || one.is_deleted ? "over" : ""}>
+      <td role="cell" class="severity-of"><Severity of={one.severity} /></td>
+      <td role="cell" class="what">
+        <a href={incidentAt(one.id)} onClick={() => (opened = one.id)}><Text of={one.title} /></a>
+        <div class="facts">
+          <code><Text of={one.incident_number} /></code>
+          {facts.map((fact) => <span key={fact}>{"\u00a0· "}<Text of={fact} /></span>)}
+          {one.is_deleted && <strong>{"\u00a0· "}deleted</strong>}
+        </div>
+      </td>
+      <td role="cell" data-label="Status">{one.status}</td>
+      <td role="cell" data-label="Owner">{one.owner_id ? <Text of={one.owner_id} /> : <span class="muted">nobody</span>}</td>
+      <td role="cell" data-label="Age" class={over ? "age muted" : "age"}>
+        <time dateTime={since} title={`since ${utc(since)}`}>{age(one, now)}</time>
+        {minutesBetween(since, one.created_at) >= 1440 && <div class="facts">created {shortDay(one.created_at, now)}</div>}
+        {!one.detected_at && <div class="facts">since creation</div>}
+      </td>
+    </tr>
+  );
+}
+
+/** What stands in the place of the rows. Somebody who searched with filters on is told, and can search without them. */
+function None({ page, query }: { page: Page; query: URLSearchParams }) {
+  const text = query.get("q");
+  const on = filtersOn(query);
+  return (
+    <div class="state">
+      <h2>{page.stopped ? "No match so far" : text ? <>No incident matches “<Text of={text} />”</>
+        : on.length ? "No incident matches" : query.has("cursor") ? "No incidents on this page" : "No incidents yet"}</h2>
+      {page.stopped && <p>The service looked through many incidents, and has not seen all.</p>}
+      {on.length > 0 ? <p>The list shows only incidents that match {on.length === 1 ? "this filter" : "all these filters"}: <Text of={on.join("; ")} />.</p>
+        : text ? <p>An incident must contain all words in its title or number. Search for other words.</p>
+        : !query.has("cursor") && <p>Incidents appear here when a person, a program or a security tool reports one.</p>}
+      <div class="actions">
+        {page.next && <button type="button" class="primary" onClick={() => forward(query, page, pageNumber(query))}>Look further</button>}
+        {on.length > 0 && (
+          <button type="button" onClick={() => go(listAt(withoutFilters(query)))}>{text ? "Search without filters" : "Clear all filters"}</button>
+        )}
+        {text && on.length === 0 && (
+          <button type="button" onClick={() => go(listAt(changed(query, (next) => next.delete("q"))))}>Clear the search</button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Go to a page. Without a cursor, it is a page of the matches that this page sorted. */
+function turn(query: URLSearchParams, number: number, cursor: string | null): void {
+  const next = new URLSearchParams(query);
+  if (cursor) next.set("cursor", cursor);
+  next.set("page", String(number));
+  go(listAt(next));
+  scrollTo(0, 0);
+}
+
+function forward(query: URLSearchParams, page: Page, number: number): void {
+  if (page.next) before.set(page.next, query.toString());
+  turn(query, number + 1, page.next);
+}
+
+function Paging({ page, shown, number, query }: { page: Page; shown: number; number: number; query: URLSearchParams }) {
+  const cursor = query.get("cursor");
+  const previous = cursor ? before.get(cursor) : undefined;
+  const sorts = byDetection(query);
+  const more = sorts ? page.items.length > number * PAGE : page.next !== null;
+  return (
+    <nav class="paging" aria-label="Pages">
+      {sorts && number > 1 && <button type="button" onClick={() => turn(query, number - 1, null)}>Previous</button>}
+      {cursor && previous !== undefined && (
+        <button type="button" onClick={() => go(listAt(new URLSearchParams(previous)))}>Previous</button>
+      )}
+      {cursor && previous === undefined && (
+        <button type="button" onClick={() => go(listAt(changed(query, () => {})))}>First page</button>
+      )}
+      {more && <button type="button" onClick={() => forward(query, page, number)}>{page.stopped && !sorts ? "Look further" : "Next"}</button>}
+      <span class="muted">
+        {number > 1 && `Page ${number}, `}{counted(shown, "incident")}
+        {more ? ", more on the next page" : sorts && page.stopped ? "" : ", no more"}
+        {sorts && page.stopped && `. Only ${counted(page.items.length, "match", "matches")} were read and sorted. Add a filter to see the others`}
+      </span>
+      <span class="muted keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>/</kbd> searches, <kbd>?</kbd> shows all keys</span>
+    </nav>
+  );
+}

@@ -1,0 +1,1 @@
+../documentation/constant_text.py

@@ -1,0 +1,50 @@
+"""Fixtures of the suites that open the console in Chromium."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.console import Server, World, serve
+from tests.support.page import Visit, chromium, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Yield a browser. It runs only for one module, because its event loop would disturb tests with their own."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Server]:
+    with serve(world) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def window(browser: "Browser") -> Iterator[Visit]:
+    """Yield a window that the module's tests share, because a new one takes as long as a short test."""
+    with serve(World()) as unused, visit(browser, unused) as opened:
+        yield opened
+
+
+@pytest.fixture
+def here(window: Visit, server: Server) -> Iterator[Visit]:
+    """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error.
+
+    Each test has a server of its own, so an origin of its own, without storage. Cookies are removed here.
+    """
+    window.server = server
+    window.context.clear_cookies()
+    window.reported.clear()
+    yield window.open()
+    assert window.violations() == []
