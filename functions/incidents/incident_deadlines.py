@@ -13,7 +13,6 @@ from .domain.model import Change, Incident
 from .storage.incident_repository import IncidentRepository
 from .storage.settings import DEADLINES, TenantSettings
 
-_PAGE = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,7 +21,8 @@ def get_incident_deadlines(
 ) -> dict[str, Any]:
     """Return the deadlines of an incident at the moment. Raises NotFound or Busy.
 
-    The incident and the tenant's settings are read consistently. With ``has_history``, the trail is read, too.
+    The incident and the tenant's settings are read consistently. With ``has_history``, the answer
+    also has what the newest ``history.CHANGES`` changes of the trail made of the due dates.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)
@@ -30,8 +30,9 @@ def get_incident_deadlines(
     answer = {"incident_id": incident_id, "version": incident["version"]}
     answer |= assessment.deadlines(assessment.known(incident), held, now)
     if has_history:
-        trail = [change for change in _trail(incident, incidents) if change.version <= incident["version"]]
-        answer["history"] = history.due_history(incident, trail, held, now)
+        after = max(0, incident["version"] - history.CHANGES)
+        answer["history_since_version"] = after + 1
+        answer["history"] = history.due_history(incident, _trail(incident, after, incidents), held, now)
     return answer
 
 
@@ -41,11 +42,11 @@ def read_settings(settings: TenantSettings) -> rules.Settings:
     return rules.Settings() if stored is None else rules.parse(stored.value)
 
 
-def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change]:
-    """Yield all changes of an incident, oldest first."""
-    after, has_more = 0, True
-    while has_more:
-        changes, has_more = incidents.changes(incident["id"], _PAGE, after)
+def _trail(incident: Incident, after: int, incidents: IncidentRepository) -> Iterator[Change]:
+    """Yield the changes of an incident after a version, oldest first, up to the version of the incident."""
+    while after < incident["version"]:
+        changes, _ = incidents.changes(incident["id"], incident["version"] - after, after)
+        if not changes:
+            return
         yield from changes
-        after = changes[-1].version if changes else after
-        has_more = has_more and bool(changes)
+        after = changes[-1].version

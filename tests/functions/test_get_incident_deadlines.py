@@ -9,6 +9,7 @@ import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident_deadlines import handler as get_deadlines
+from incidents.domain.deadlines import history
 from incidents.storage import dynamodb, guard
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from update_incident import handler as update
@@ -225,15 +226,30 @@ def test_the_history_tells_what_each_change_made_of_the_due_dates() -> None:
     patched(incident_id, regulatory_reports={"eu-gdpr": {"anchors": {"aware": "2026-06-09T06:00:00Z"}}})
     patched(incident_id, reportable_to=None)
 
-    history = deadlines(incident_id, history="true")["history"]
+    answer = deadlines(incident_id, history="true")
     moves = [(entry["version"], entry["by"], [(move["from"], move["to"]) for move in entry["due_dates"]])
-             for entry in history]  # fmt: skip
+             for entry in answer["history"]]  # fmt: skip
     assert moves == [
         (1, "ada", [(None, "2026-06-13T06:00:00.000Z")]),
         (3, "ada", [("2026-06-13T06:00:00.000Z", "2026-06-12T06:00:00.000Z")]),
         (4, "ada", [("2026-06-12T06:00:00.000Z", None)]),
     ]
+    assert answer["history_since_version"] == 1
     assert "history" not in deadlines(incident_id)
+
+
+def test_the_history_of_many_changes_has_the_newest_and_says_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports={"eu-gdpr": {"anchors": {"aware": AWARE}}})
+    for day in (7, 8, 9):
+        aware = {"aware": f"2026-06-0{day}T06:00:00Z"}
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"anchors": aware}})
+    complete = deadlines(incident_id, history="true")["history"]
+    monkeypatch.setattr(history, "CHANGES", 2)
+    answer = deadlines(incident_id, history="true")
+
+    assert answer["history_since_version"] == 3
+    assert answer["history"] == complete[2:]
+    assert [change["version"] for change in answer["history"]] == [3, 4]
 
 
 def test_an_application_sees_its_own_incidents_and_a_deleted_one_is_shown() -> None:

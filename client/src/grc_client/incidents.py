@@ -86,7 +86,7 @@ class Incidents:
     def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
         """Return when which report about an incident is due, by regime and stage.
 
-        ``history`` also returns which due dates each change of the incident moved.
+        ``history`` also returns which due dates each of the newest 100 changes of the incident moved.
         """
         return self.with_raw_response.deadlines(incident_id, history=history).parse()
 

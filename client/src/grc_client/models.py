@@ -214,7 +214,7 @@ class DeadlineChange(Model, frozen=True):
 
 
 class Deadlines(Result, frozen=True):
-    """The deadlines of an incident at the moment ``as_of``. Only a call with ``history`` fills ``history``."""
+    """The deadlines of an incident at the moment ``as_of``. Only a call with ``history`` fills the last two."""
 
     incident_id: str
     version: int
@@ -223,6 +223,7 @@ class Deadlines(Result, frozen=True):
     calendars_generated_on: date
     notice: str
     regimes: tuple[RegimeDeadlines, ...]
+    history_since_version: int | None = None
     history: tuple[DeadlineChange, ...] | None = None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidents.domain import report_names, reports
+from incidents.domain.deadlines import history as trail
 
 Schema = dict[str, Any]
 
@@ -99,7 +100,14 @@ def schemas() -> dict[str, Schema]:
         "notice": _TEXT,
         "regimes": {"type": "array", "items": _reference("RegimeDeadlines")},
     }
-    history = {"history": {"type": "array", "items": _reference("DeadlineChange")}}
+    history = {
+        "history_since_version": {
+            "type": "integer", "minimum": 1, "format": "int64",
+            "description": "The first change at which `history` looks. It looks at the newest "
+            f"{trail.CHANGES} changes.",
+        },
+        "history": {"type": "array", "items": _reference("DeadlineChange")},
+    }  # fmt: skip
     return {
         "StageDeadline": _object(stage) | {"title": "StageDeadline"},
         "RegimeDeadlines": _object(regime, more) | {"title": "RegimeDeadlines"},
