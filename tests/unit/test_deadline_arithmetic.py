@@ -89,8 +89,12 @@ def hours_extended(patch: pytest.MonkeyPatch) -> None:
     """72 h that end on a weekend or on a holiday are extended to the next working day."""
 
     def due(term: Any, at: datetime, place: Place, cap: datetime | None = None) -> Due:
-        rolled = {"roll": "eu_working_day", **term} if term["unit"] == "hour" else term
-        return REAL_DUE(rolled, at, place, cap)
+        done = REAL_DUE(term, at, place, cap)
+        if term["unit"] != "hour" or done.at != done.unrolled:
+            return done
+        first, last = (moment.astimezone(place.zone).date() for moment in (at, done.at))
+        rolled = arithmetic._extended({"roll": "eu_working_day", "unit": "day", "n": 3}, first, last, place.calendar)
+        return Due(done.at + (rolled - last), done.unrolled)
 
     patch.setattr(arithmetic, "due", due)
 

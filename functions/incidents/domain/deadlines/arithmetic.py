@@ -4,10 +4,10 @@ Moments are aware ``datetime`` values in UTC. The arithmetic has no clock. Its r
 
 A1   hours run on the line of UTC. Nothing stops them: neither a change of the clocks, nor a weekend.
 A2   periods of hours are never extended. Regulation (EEC, Euratom) 1182/71 Art. 3(4) extends only other periods.
-A3   days are calendar days after the anchor's local date. They end at 23:59:59 local time.
+A3   days are calendar days after the anchor's local date. They end with the last second of a local day.
 A4   months end on the anchor's day of the month, or on the last day of a shorter month (1182/71 Art. 3(2)(c)).
 A6   business days are the working days of the authority after the anchor's local date.
-A7   a roll moves a date from a closed day to a working day; see ``_roll``.
+A7   a roll moves a date from a closed day to a working day; see ``_extended`` and ``_at_noon``.
 A9   a date is the date in the zone of the authority, never the date in UTC.
 """
 
@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from ..timestamps import LAST_YEAR
 from .calendars import Calendar
 
-_END_OF_DAY = time(23, 59, 59)
+_LAST_SECOND = time(23, 59, 59, fold=1)
 _NOON = time(12)
-_DAY = timedelta(days=1)
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 DORA_EXEMPT = "dora_exempt"
 """The fact of an entity that Del. Reg. (EU) 2025/301 Art. 5(5) or 5(6) exempts from the roll of the first reports."""
 
@@ -54,33 +54,37 @@ def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: dat
     later than the year 9998.
     """
     if term["unit"] == "hour":
-        end = anchor + timedelta(hours=term["n"])
-        if term["end"] == "next_hour":
-            local = end.astimezone(place.zone)
-            end += timedelta(hours=1) - timedelta(
-                minutes=local.minute, seconds=local.second, microseconds=local.microsecond
-            )
+        begin = _next_hour(anchor, place.zone) if term["end"] == "next_hour" else anchor
+        unrolled = end = begin + timedelta(hours=term["n"])
     else:
-        last = _last_day(term, anchor.astimezone(place.zone).date(), place.calendar)
-        end = _local(last, _clock(term["end"]), place.zone)
+        first = _first_day(term, anchor.astimezone(place.zone).date())
+        last = _last_day(term, first, place.calendar)
+        unrolled = _at_end(term, last, place.zone)
+        end = _at_end(term, _extended(term, first, last, place.calendar), place.zone)
     is_capped = False
     if (cap := term.get("cap")) is not None:
         if cap_anchor is None:
             raise ValueError("the term has a cap, which needs its anchor")
         latest = cap_anchor + timedelta(hours=cap["n"])
         is_capped = anchor <= latest < end
-        end = latest if is_capped else end
-    due_ = Due(_roll(term, end, anchor, place), end, is_capped)
+        if is_capped:
+            unrolled = end = latest
+    due_ = Due(_at_noon(term, end, place), unrolled, is_capped)
     if due_.at.year > LAST_YEAR:
         raise OverflowError("the date is too late")
     return due_
 
 
+def _first_day(term: Mapping[str, Any], day: date) -> date:
+    """Return the local date after which a term counts its days, from the date of the anchor."""
+    return date(day.year, 12, 31) if term["unit"] == "day_after_year_end" else day
+
+
 def _last_day(term: Mapping[str, Any], first: date, calendar: Calendar) -> date:
-    """Return the local date on which a term ends that begins on the date ``first``."""
+    """Return the local date on which a term ends that counts its days after the date ``first``."""
     n = term["n"]
     match term["unit"]:
-        case "day":
+        case "day" | "day_after_year_end":
             return first + timedelta(days=n)
         case "month":
             months = first.year * 12 + first.month - 1 + n
@@ -88,8 +92,6 @@ def _last_day(term: Mapping[str, Any], first: date, calendar: Calendar) -> date:
             if year > LAST_YEAR:
                 raise OverflowError("the date is too late")
             return date(year, month, min(first.day, monthrange(year, month)[1]))
-        case "day_after_year_end":
-            return date(first.year, 12, 31) + timedelta(days=n)
         case "business_day":
             day = first
             for _ in range(n):
@@ -98,38 +100,54 @@ def _last_day(term: Mapping[str, Any], first: date, calendar: Calendar) -> date:
     raise ValueError(f"{term['unit']} is not a unit of a term")
 
 
-def _roll(term: Mapping[str, Any], end: datetime, anchor: datetime, place: Place) -> datetime:
-    """Return the end of a term after its roll.
+def _extended(term: Mapping[str, Any], first: date, last: date, calendar: Calendar) -> date:
+    """Return the last day of a term of days after the roll ``eu_working_day`` (R1, 1182/71 Art. 3(4) and 3(5)).
 
-    ``eu_working_day`` (R1, 1182/71 Art. 3(4) and 3(5)): from a closed day to the end of the next working day. A period
-    of two days or more then has at least two working days.
-
-    ``dora_noon`` (R2, Del. Reg. (EU) 2025/301 Art. 5(4)): from a closed day to noon of the next working day, unless the
-    entity is exempt (Art. 5(5), 5(6)). ``dora_noon_all``: for each entity.
+    The term ends on a working day. A term of two days or more has at least two working days.
     """
-    roll, calendar = term.get("roll"), place.calendar
-    local = end.astimezone(place.zone)
-    if roll == "eu_working_day":
-        day = local.date() if calendar.is_open(local.date()) else calendar.next_open(local.date())
-        first = anchor.astimezone(place.zone).date()
-        is_short = term["unit"] == "day" and term["n"] < 2
-        while not is_short and sum(calendar.is_open(first + n * _DAY) for n in range(1, (day - first).days + 1)) < 2:
-            day = calendar.next_open(day)
-        return end if day == local.date() else _local(day, _END_OF_DAY, place.zone)
-    noon = roll == "dora_noon_all" or (roll == "dora_noon" and not place.is_exempt)
-    if noon and not calendar.is_open(local.date()):
-        return _local(calendar.next_open(local.date()), _NOON, place.zone)
-    return end
+    if term.get("roll") != "eu_working_day":
+        return last
+    working_days = 2 if term["n"] > 1 or term["unit"] == "month" else 0
+    while not calendar.is_open(last) or _working_days(first, last, calendar) < working_days:
+        last += _DAY
+    return last
 
 
-def _clock(end: str) -> time:
-    return _END_OF_DAY if end == "end_of_day" else time.fromisoformat(end)
+def _working_days(first: date, last: date, calendar: Calendar) -> int:
+    """Return how many working days there are after ``first`` up to ``last``, at most 2."""
+    n, day = 0, first
+    while n < 2 and (day := calendar.next_open(day)) <= last:
+        n += 1
+    return n
 
 
-def _local(day: date, clock: time, zone: tzinfo) -> datetime:
-    """Return a local time in UTC.
+def _at_noon(term: Mapping[str, Any], end: datetime, place: Place) -> datetime:
+    """Return the end of a term after the roll of DORA (R2, Del. Reg. (EU) 2025/301 Art. 5(4)).
 
-    A time that occurs twice is the first one. A time that the change of the clocks skips is taken with the offset from
-    before the change.
+    ``dora_noon`` moves an end on a closed day to noon of the next working day, unless the entity is exempt (Art. 5(5),
+    5(6)). ``dora_noon_all`` does so for each entity.
     """
+    rolls = term.get("roll") == "dora_noon_all" or (term.get("roll") == "dora_noon" and not place.is_exempt)
+    day = end.astimezone(place.zone).date()
+    if not rolls or place.calendar.is_open(day):
+        return end
+    return datetime.combine(place.calendar.next_open(day), _NOON, place.zone).astimezone(UTC)
+
+
+def _next_hour(at: datetime, zone: tzinfo) -> datetime:
+    """Return when the next full hour begins on the clocks of a zone (1182/71 Art. 3(1): the first hour that counts)."""
+    while True:
+        local = at.astimezone(zone)
+        at += _HOUR - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        if not at.astimezone(zone).minute:
+            return at
+
+
+def _at_end(term: Mapping[str, Any], day: date, zone: tzinfo) -> datetime:
+    """Return the moment of a day at which a term ends, in UTC.
+
+    The end of a day is its last second, also where the change of the clocks repeats or skips 23:59:59. Of any other
+    time that occurs twice, the first one counts. A time that the change skips has the offset from before the change.
+    """
+    clock = _LAST_SECOND if term["end"] == "end_of_day" else time.fromisoformat(term["end"])
     return datetime.combine(day, clock, zone).astimezone(UTC)

@@ -102,24 +102,20 @@ def _entry(
 def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Setting:
     """Return where the clocks of a regime run.
 
-    An authority with one place has its own zone and calendar. For all others, the incident's Member State goes before
-    the tenant's. A zone of the tenant goes before the zone of the tenant's own Member State only.
+    An authority with one place has its own zone or its own calendar. For all others, the incident's Member State goes
+    before the tenant's. The tenant's zone goes before the zone of the tenant's own Member State only.
     """
-    exempt = facts.get(DORA_EXEMPT) is True
-    if regime["zone"] != "entity":
-        calendar = calendars.named(regime["calendar"]) or calendars.WEEKENDS
-        return Setting(Place(calendars.zone(regime["zone"]), calendar, exempt), True, None)
-    if regime["calendar"] != "entity":
-        calendar = calendars.named(regime["calendar"]) or calendars.WEEKENDS
-        zone = settings.zone
-        return Setting(Place(calendars.zone(zone) if zone else UTC, calendar, exempt), zone is not None, None)
     zones = calendars.member_states()
-    state = facts.get("member_state")
-    state = state if state in zones else settings.member_state
-    is_tenants = settings.zone is not None and facts.get("member_state") in (None, settings.member_state)
-    zone = settings.zone if is_tenants or state is None else zones[state]
-    calendar = (state and calendars.named(state)) or calendars.WEEKENDS
-    return Setting(Place(calendars.zone(zone) if zone else UTC, calendar, exempt), zone is not None, state)
+    own = facts.get("member_state")
+    state = own if own in zones else settings.member_state
+    zone = regime["zone"]
+    if zone == "entity":
+        is_tenants = settings.zone is not None and state == settings.member_state
+        zone = settings.zone if is_tenants or state is None else zones[state]
+    name = state if regime["calendar"] == "entity" else regime["calendar"]
+    calendar = (name and calendars.named(name)) or calendars.WEEKENDS
+    place = Place(calendars.zone(zone) if zone else UTC, calendar, facts.get(DORA_EXEMPT) is True)
+    return Setting(place, zone is not None, state if regime["calendar"] == "entity" else None)
 
 
 def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str, Any]:

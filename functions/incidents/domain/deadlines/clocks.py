@@ -60,13 +60,25 @@ class _Start(NamedTuple):
 class _Outcome(NamedTuple):
     """What one reading of a term gives: a due date or a projection, or what is missing for it."""
 
+    term: Rule
     start: _Start | None = None
     due: Due | None = None
     cap: _Start | None = None
     anchor_missing: str | None = None
     waits_for: str | None = None
     setting_missing: str | None = None
-    applies: bool = True
+
+    @property
+    def is_fact(self) -> bool:
+        return self.due is not None and self.start is not None and not self.start.assumption
+
+
+class _Dated(NamedTuple):
+    """A date of a stage, in words, and the reading that gives it."""
+
+    at: datetime
+    label: str
+    outcome: _Outcome
 
 
 class StageClock(NamedTuple):
@@ -113,22 +125,17 @@ class _Stage:
     def clock(self, now: datetime) -> StageClock:
         if self._stage["due"] is None:
             return self._without_term(now)
-        main, *others = (self._outcome(term) for term in self._terms())
-        if not main.applies:
+        if not self._applies(self._stage["due"]["from"]):
             return self._not_applicable()
-        dated = [(main, self._stage["due"])]
-        dated += [(other, term) for other, term in zip(others, [*self._terms()][1:], strict=True) if other.applies]
-        # A5: the earliest fact decides. A projection is of the rule itself, never of another reading.
-        facts = [
-            (result, term) for result, term in dated if result.due and result.start and not result.start.assumption
-        ]
-        if facts:
+        main, *others = (self._outcome(term) for term in self._terms())
+        outcomes = [main, *(other for other in others if self._applies(other.term["from"]))]
+        # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
+        if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
             return self._due(facts, now)
-        projected = main.due if main.start is not None else None
         clock = StageClock(
             self._stage,
             "waiting_previous",
-            projected_at=projected and self._target(self._stage["due"], projected),
+            projected_at=self._projected([one for one in outcomes if one.term["from"] == main.term["from"]]),
             anchor=self._stage["due"]["from"],
             anchor_missing=main.anchor_missing,
             setting_missing=main.setting_missing,
@@ -155,27 +162,26 @@ class _Stage:
 
     def _outcome(self, term: Rule) -> _Outcome:
         start = self._start(term["from"])
-        if not self._applies(term["from"], start):
-            return _Outcome(applies=False)
         is_chained = term["from"].startswith("stage:")
         missing = term["from"] if not is_chained and (start is None or start.assumption) else None
         waits_for = term["from"] if is_chained and (start is None or start.assumption) else None
         zone_missing = "zone" if arithmetic.needs_zone(term) and not self._setting.has_zone else None
-        if start is None or zone_missing:
-            return _Outcome(start, None, None, missing, waits_for, zone_missing)
+        outcome = _Outcome(term, start, None, None, missing, waits_for, zone_missing)
+        if start is None or zone_missing or not self._is_in_force(start):
+            return outcome
         cap = None
         if "cap" in term:
             cap = self._start(term["cap"]["from"])
             if cap is None or cap.assumption:
-                missing = missing or term["cap"]["from"]
+                outcome = outcome._replace(anchor_missing=missing or term["cap"]["from"])
                 assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
                 term = term if cap else {name: value for name, value in term.items() if name != "cap"}
                 start = start._replace(assumption=start.assumption or assumed)
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
         except OverflowError:  # the year 9998 plus a term
-            return _Outcome(start, None, cap, missing, waits_for)
-        return _Outcome(start, due, cap, missing, waits_for)
+            return outcome
+        return outcome._replace(start=start, due=due, cap=cap)
 
     def _start(self, name: str) -> _Start | None:
         """Return where a term begins: a fact, or an assumption; None if nothing is known."""
@@ -184,8 +190,8 @@ class _Stage:
                 return _Start(name, at)
             if name == DETECTED and self._report.detected_at is not None:
                 return _Start(name, self._report.detected_at)
-            if name == AWARE and self._report.detected_at is not None:
-                return _Start(name, self._report.detected_at, "aware is when the incident was detected")
+            if name == AWARE and (detected := self._start(DETECTED)) is not None:
+                return _Start(name, detected.at, "aware is when the incident was detected")
             return None
         stage, latest = name.split(":")[1], name.endswith(":latest")
         if (sent := self._report.submissions.get(stage)) is not None:
@@ -195,15 +201,22 @@ class _Stage:
             return None
         return _Start(name, previous.next_at, f"{stage} is submitted when it is due")
 
-    def _applies(self, name: str, start: _Start | None) -> bool:
-        """Return whether the stage is in force on the local date of the anchor (A12)."""
+    def _applies(self, name: str) -> bool:
+        """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
         if name.startswith("stage:"):
             previous = self._before.get(name.split(":")[1])
             if previous is not None and previous.state == "not_applicable":
                 return False
-        dated_by = self._report.anchors.get(self._regime.get("dated_by", ""))
-        days = [at.astimezone(self._place.zone).date() for at in (dated_by, start.at if start else None) if at]
-        return all(rules.is_in_force(self._stage, day) for day in days)
+        starts = (self._start(self._regime.get("dated_by", name)), self._start(name))
+        start = next((start for start in starts if start and not start.assumption), None)
+        return start is None or self._is_in_force_on(start)
+
+    def _is_in_force(self, start: _Start) -> bool:
+        """Return whether the stage is in force on the local date of an anchor, which may be an assumption."""
+        return self._is_in_force_on(self._start(self._regime.get("dated_by", start.name)) or start)
+
+    def _is_in_force_on(self, start: _Start) -> bool:
+        return rules.is_in_force(self._stage, start.at.astimezone(self._place.zone).date())
 
     def _not_applicable(self) -> StageClock:
         stage = self._stage
@@ -214,7 +227,7 @@ class _Stage:
     def _without_term(self, now: datetime) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
         start = self._start(self._stage["anchor"])
-        if not self._applies(self._stage["anchor"], start):
+        if not self._applies(self._stage["anchor"]):
             return self._not_applicable()
         words = self._stage.get("qualitative", "no fixed term")
         clock = StageClock(self._stage, "no_fixed_term", anchor=self._stage["anchor"], submission=self._submission)
@@ -228,51 +241,64 @@ class _Stage:
         why = f"{words} after {since}; there is no fixed term"
         return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
 
-    def _due(self, facts: list[tuple[_Outcome, Rule]], now: datetime) -> StageClock:
+    def _due(self, facts: list[_Outcome], now: datetime) -> StageClock:
         """Return the clock of a stage with at least one date that rests on facts."""
-        dates: list[tuple[datetime, str, _Outcome, Rule]] = []
-        for result, term in facts:
-            if result.due is None:
-                continue
-            label = term.get("reading", "")
-            dates.append((self._target(term, result.due), label, result, term))
-            if result.due.at != dates[-1][0] and self._setting.has_zone:
-                dates.append((result.due.at, "if the date moves to a working day, which is inferred", result, term))
-            elif term.get("roll_read") and result.due.unrolled != result.due.at:
-                dates.append(
-                    (result.due.unrolled, "the date before the roll to a working day: aim for it", result, term)
-                )
-            if (later := self._cautious(term, result)) is not None:
-                dates.append((later, "if the authority is closed on the unsure days of its calendar", result, term))
-        kept = dates if not self._stage["due"].get("roll_read") else dates[:1]
-        due_at, label, result, term = min(kept, key=lambda dated: dated[0])
-        others = [dated for dated in dates if dated[0] != due_at]
-        other = max(others, key=lambda dated: dated[0]) if others else None
+        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=lambda dated: dated.at)
+        later = [dated for dated in others if dated.at > due.at]
+        earlier = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
+        other = next(iter([*reversed(later), *earlier]), None)
+        result, term = due.outcome, due.outcome.term
         if result.start is None or result.due is None:
             raise AssertionError("a fact has a start and a due date")
-        state = self._state(due_at, term, now)
         cap = (result.cap.name, result.cap.at) if result.cap else None
         sentences = [wording.term(term, result.start.name, result.start.at, self._place.zone)]
-        shown = result.due if due_at == result.due.at else Due(due_at, due_at, result.due.is_capped)
+        shown = result.due if due.at == result.due.at else Due(due.at, due.at, result.due.is_capped)
         sentences += wording.run(term, shown, self._place, cap)
-        if label:
-            sentences.append(label)
+        if due.label:
+            sentences.append(due.label)
         if term.get("roll") and not self._setting.has_zone:
             sentences.append("setting_missing: zone: a roll to a working day is not computed")
         if other is not None:
-            sentences.append(
-                f"alternative {wording.moment(other[0], self._place.zone)}: {other[1] or 'the rule itself'}"
-            )
+            at = wording.moment(other.at, self._place.zone)
+            sentences.append(f"alternative {at}: {other.label or 'the rule itself'}")
         return StageClock(
             self._stage,
-            state,
-            due_at=due_at,
-            alternative=other and other[0],
+            self._state(due.at, term, now),
+            due_at=due.at,
+            alternative=other and other.at,
             anchor=result.start.name,
             anchor_at=result.start.at,
             submission=self._submission,
             why="; ".join(sentences),
         )
+
+    def _dates(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date of a reading, and each later date that it may have. The earliest of all dates is due (A5)."""
+        start, due, term = outcome.start, outcome.due, outcome.term
+        if start is None or due is None:
+            return
+        yield _Dated(self._target(term, due), term.get("reading", ""), outcome)
+        inferred = "if the date moves to a working day, which is inferred"
+        is_inferred = term.get("roll_read") is False and self._setting.has_zone
+        if is_inferred:
+            yield _Dated(due.at, inferred, outcome)
+        if self._place.calendar.unsure:
+            place = self._place._replace(calendar=self._place.calendar.cautious())
+            later = arithmetic.due(term, start.at, place, outcome.cap.at if outcome.cap else None)
+            unsure = "if the authority is closed on the unsure days of its calendar"
+            yield _Dated(self._target(term, later), unsure, outcome)
+            if is_inferred:
+                yield _Dated(later.at, f"{inferred}, and {unsure}", outcome)
+
+    def _targets(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date before the roll of 1182/71, if the roll was read: the entity should aim for it."""
+        term = outcome.term
+        if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
+            yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
+
+    def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
+        """Return the earliest date that the readings would give if the assumption is right."""
+        return min((self._target(one.term, one.due) for one in outcomes if one.due), default=None)
 
     def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
         """Return the state of a stage with a due date. On the dot is in time (A11)."""
@@ -286,14 +312,6 @@ class _Stage:
         """Return the date of a reading: after the roll, unless the roll is only inferred or its zone is unknown."""
         rolls = self._setting.has_zone and term.get("roll_read", True)
         return due.at if rolls else due.unrolled
-
-    def _cautious(self, term: Rule, result: _Outcome) -> datetime | None:
-        """Return the date if the unsure days of the calendar are closed, if that makes a difference."""
-        if not self._place.calendar.unsure or result.start is None or not result.due:
-            return None
-        place = self._place._replace(calendar=self._place.calendar.cautious())
-        later = arithmetic.due(term, result.start.at, place, result.cap.at if result.cap else None).at
-        return later if later > result.due.at else None
 
     def _warn_at(self) -> datetime | None:
         """Return when to warn that a report with a cap is not classified: four hours before the cap."""

@@ -100,7 +100,7 @@ def schemas() -> dict[str, Schema]:
         "notice": _TEXT,
         "regimes": {"type": "array", "items": _reference("RegimeDeadlines")},
     }
-    history = {
+    history: dict[str, Schema] = {
         "history_since_version": {
             "type": "integer", "minimum": 1, "format": "int64",
             "description": "The first change at which `history` looks. It looks at the newest "
