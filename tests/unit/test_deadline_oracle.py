@@ -57,9 +57,10 @@ def own_rule(chance: random.Random) -> dict[str, Any]:
          "source_kind": "primary"}
         for name, start in zip("ab", starts, strict=True)
     ]  # fmt: skip
+    status = chance.choice(["contract", "contract", "contract", "in_force", "pending", "repealed"])
     zone = chance.choice(["entity", "entity", "Asia/Tokyo", "America/New_York"])
     calendar = chance.choice(["entity", "none"] if zone == "entity" else ["us-sec", "br", "none"])
-    return {"id": "own", "aliases": [], "jurisdiction": "x", "applies_to": "x", "trigger": "x", "status": "contract",
+    return {"id": "own", "aliases": [], "jurisdiction": "x", "applies_to": "x", "trigger": "x", "status": status,
             "zone": zone, "calendar": calendar, "citation": "x", "stages": stages}  # fmt: skip
 
 
@@ -84,10 +85,13 @@ def case(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any], dict[st
     if chance.random() < 0.3:
         stored["facts"]["dora_exempt"] = chance.random() < 0.5
     settings = {"zone": chance.choice(ZONES), "member_state": chance.choice(STATES),
-                "facts": chance.choice([{}, {"dora_exempt": True}]), "regimes": {rule["id"]: "on"},
+                "facts": chance.choice([{}, {"dora_exempt": True}]),
+                "regimes": chance.choice([{}, *[{rule["id"]: "on"}] * 8, {rule["id"]: "off"}]),
                 "rules": [rule] if rule["id"] == "own" else []}  # fmt: skip
     detected = text(moment(chance, near)) if chance.random() < 0.5 else None
-    incident = {"reportable_to": [rule["id"]], "detected_at": detected, "regulatory_reports": {rule["id"]: stored}}
+    name = chance.choice([rule["id"], rule["id"].upper(), *rule["aliases"]])
+    named = [] if chance.random() < 0.03 else [name.swapcase() if chance.random() < 0.2 else name]
+    incident = {"reportable_to": named, "detected_at": detected, "regulatory_reports": {rule["id"]: stored}}
     return rule, incident, settings, moment(chance, near)
 
 

@@ -144,13 +144,13 @@ class _Stage:
         )
         if self._submission is not None:
             return clock._replace(state="submitted", projected_at=None)
+        if main.waits_for is not None:
+            return clock
         if main.anchor_missing is not None:
             return clock._replace(state="pending_anchor", warn_at=self._warn_at())
-        if main.waits_for is None:
-            if main.setting_missing is not None:
-                return clock._replace(state="setting_missing")
-            return clock._replace(state="not_applicable", why="the date would be after the year 9998")
-        return clock
+        if main.setting_missing is not None:
+            return clock._replace(state="setting_missing")
+        return clock._replace(state="not_applicable", why="the date would be after the year 9998")
 
     def _terms(self) -> Iterator[Rule]:
         """Yield the term of the stage, and its other readings. A Member State's reading counts only there."""
@@ -324,10 +324,10 @@ class _Stage:
     def _why_projected(self, result: _Outcome) -> str:
         """Return why there is no due date, and what a projection assumes."""
         reasons = []
+        if result.waits_for is not None:
+            reasons.append(f"waits for {wording.anchor(result.waits_for)}")
         if result.anchor_missing is not None:
             reasons.append(f"the anchor {result.anchor_missing} is missing")
-        elif result.waits_for is not None:
-            reasons.append(f"waits for {wording.anchor(result.waits_for)}")
         if result.setting_missing is not None:
             reasons.append("setting_missing: zone, because the date depends on it")
         if result.due is not None and result.start is not None and result.start.assumption:
