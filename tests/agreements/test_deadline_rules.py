@@ -43,8 +43,9 @@ def test_a_stage_fits_together(regime: dict[str, Any], stage: dict[str, Any]) ->
         assert ("roll_read" in stage["due"]) == (stage["due"].get("roll") == "eu_working_day")
     for start in (stage["anchor"], *(reading.get("from", "") for reading in stage.get("readings", ()))):
         assert not start or start in RULES["anchors"] or start.split(":")[1] in earlier
-    for reading in stage.get("readings", ()):
-        assert reading.get("member_state", "DE") in calendars.member_states()
+    states = [*stage.get("member_states", ()), *stage.get("national_conditions", ())]
+    states += [reading["member_state"] for reading in stage.get("readings", ()) if "member_state" in reading]
+    assert {*states} <= {*calendars.member_states()}
 
 
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime["id"])

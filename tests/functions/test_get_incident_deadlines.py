@@ -270,3 +270,18 @@ def test_the_moment_of_the_answer_is_now() -> None:
     shown = deadlines(created())
     assert abs(datetime.fromisoformat(shown["as_of"]).timestamp() - datetime.now().astimezone().timestamp()) < 60
     assert "no legal advice" in shown["notice"]
+
+
+def test_a_national_act_has_stages_conditions_and_readings_of_its_own() -> None:
+    put_settings(zone="Europe/Lisbon", member_state="PT", regimes={"eu-nis2": "on"})
+    sent = {"impact_end": {"submitted_at": "2026-06-12T08:00:00Z"}}
+    report = {"anchors": {"aware": AWARE, "impact_ended": "2026-06-11T12:00:00Z"}, "stages": sent}
+    portugal, others = (
+        stages(created(reportable_to=["NIS2"], regulatory_reports={"eu-nis2": report | facts}))
+        for facts in ({}, {"facts": {"member_state": "CZ"}})
+    )
+    assert portugal["eu-nis2/impact_end"]["due_at"] == "2026-06-12T12:00:00.000Z"
+    assert portugal["eu-nis2/final"]["due_at"] == "2026-07-24T22:59:59.000Z"  # 30 working days: no Portuguese holiday
+    assert "Decree-Law 125/2025" in portugal["eu-nis2/notification"]["condition"]
+    assert "eu-nis2/impact_end" not in others
+    assert others["eu-nis2/notification"]["condition"] == "Czechia: Act 264/2025 has no report after 72 h"

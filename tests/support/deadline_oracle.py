@@ -332,9 +332,12 @@ def expected(rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now
     if not is_named(rule, incident):
         return {}
     report = Report(rule, incident, settings, now)
-    for stage in rule["stages"]:
+    stages = [
+        stage for stage in rule["stages"] if report.place.state in stage.get("member_states", [report.place.state])
+    ]
+    for stage in stages:
         report.done[stage["id"]] = report.stage(stage)
     return {
         stage["id"]: ("off", None, None, None) if is_off(rule, stage, settings) else report.done[stage["id"]]
-        for stage in rule["stages"]
+        for stage in stages
     }

@@ -68,6 +68,8 @@ def test_right_settings_are_kept() -> None:
         ({"colour": "red"}, r"\$\[0\]"),
         ({"stages": [stage(due=stage()["due"] | {"n": 0})]}, r"\.n"),
         ({"stages": [stage(due=stage()["due"] | {"end": "end_of_day"})]}, r"\.end"),
+        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # hours are never extended
+        ({"stages": [stage(member_states=["France"])]}, r"\.member_states"),
     ],
 )
 def test_rules_of_another_form_are_refused_with_their_path(tmp_path: Path, changed: Any, path: str) -> None:

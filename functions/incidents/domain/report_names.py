@@ -12,7 +12,7 @@ _NAMES = {
     "uk-gdpr": ("aware high_risk_assessed", "authority individuals"),
     "uk-pecr": ("aware", "authority"),
     "eu-telecom-611": ("detected aware", "initial second individuals"),
-    "eu-nis2": ("aware determined classified detected request handled", "early_warning notification intermediate final progress final_ongoing recipients"),
+    "eu-nis2": ("aware determined classified detected request impact_ended handled", "early_warning notification intermediate impact_end final progress final_ongoing recipients"),
     "eu-nis2-tsp": ("aware", "early_warning notification final"),
     "eu-eidas-19a": ("aware", "authority"),
     "eu-dora": ("classified aware", "initial intermediate final clients"),

@@ -120,10 +120,11 @@ def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Sett
 
 def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str, Any]:
     stage = clock.stage
+    conditions = stage.get("condition"), stage.get("national_conditions", {}).get(setting.member_state)
     answer = {
         "stage": stage["id"],
         "recipient": stage["recipient"],
-        "condition": stage.get("condition"),
+        "condition": "; ".join(filter(None, conditions)) or None,
         "state": clock.state,
         "due_at": _utc_text(clock.due_at),
         "due_local": _local(clock.due_at, setting),

@@ -105,9 +105,14 @@ class StageClock(NamedTuple):
 
 
 def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[StageClock]:
-    """Return the clock of each stage of a regime, in the order of the rules. Switches are not looked at."""
+    """Return the clock of each stage of a regime, in the order of the rules. Switches are not looked at.
+
+    A stage of other Member States is left out.
+    """
     done: dict[str, StageClock] = {}
     for stage in regime["stages"]:
+        if setting.member_state not in stage.get("member_states", (setting.member_state,)):
+            continue
         done[stage["id"]] = _Stage(regime, stage, report, setting, done).clock(now)
     return [*done.values()]
 

@@ -15,7 +15,8 @@ def table() -> str:
     for regime in rules.released()["regimes"]:
         names = ", ".join(f"`{name}`" for name in regime["aliases"])
         lines = "<br>".join(
-            f"`{stage['id']}`: {_term(stage)}. {_in_table(stage['citation'])}" for stage in regime["stages"]
+            f"`{stage['id']}`{_where(stage)}: {_term(stage)}. {_in_table(stage['citation'])}"
+            for stage in regime["stages"]
         )
         kinds = "<br>".join(_kind(regime, stage) for stage in regime["stages"])
         rows.append(f"| `{regime['id']}`<br>{names} | {lines} | {kinds} |")
@@ -32,6 +33,11 @@ def _term(stage: Mapping[str, Any]) -> str:
     unit = unit.removesuffix("s") if term["n"] == 1 else unit
     cap = f", at most {term['cap']['n']} h after {term['cap']['from']}" if "cap" in term else ""
     return f"{term['n']} {unit} after {_anchor(term['from'])}{cap}"
+
+
+def _where(stage: Mapping[str, Any]) -> str:
+    states = ", ".join(stage.get("member_states", ()))
+    return f" (only {states})" if states else ""
 
 
 def _anchor(name: str) -> str:
