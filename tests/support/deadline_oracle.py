@@ -83,7 +83,7 @@ def next_hour(at: int, zone: str) -> int:
 # One term
 
 
-class Place:
+class Where:
     """Where the terms of a report run: the zone, the open days, and whether the entity is exempt from DORA's roll."""
 
     def __init__(self, rule: Rule, facts: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def add_months(day: date, n: int) -> date:
             number -= 1
 
 
-def due_of(term: Rule, start: int, cap: int | None, place: Place, *, is_rolled: bool, is_cautious: bool) -> int:
+def due_of(term: Rule, start: int, cap: int | None, place: Where, *, is_rolled: bool, is_cautious: bool) -> int:
     """Return when a term ends, with or without its roll. Raises ZoneMissing."""
     roll = term.get("roll") if is_rolled else None
     if term["unit"] == "hour":
@@ -149,7 +149,7 @@ def due_of(term: Rule, start: int, cap: int | None, place: Place, *, is_rolled: 
     return time_of_day(day, NOON, place.zone)
 
 
-def last_day(term: Rule, start: date, is_extended: bool, place: Place, is_cautious: bool) -> date:
+def last_day(term: Rule, start: date, is_extended: bool, place: Where, is_cautious: bool) -> date:
     """Return the last local day of a term. ``is_extended``: with the roll of 1182/71 Art. 3(4) and 3(5)."""
     if term["unit"] == "day_after_year_end":
         while (start.month, start.day) != (12, 31):
@@ -181,13 +181,13 @@ def days_between(first: date, last: date) -> Iterator[date]:
 # One report
 
 
-class Report:
+class Recorded:
     """What people have recorded of one report, and the stages computed from it."""
 
     def __init__(self, rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now: int) -> None:
         self.rule, self.now = rule, now
         stored = incident["regulatory_reports"].get(rule["id"], {})
-        self.place = Place(rule, {**settings["facts"], **stored.get("facts", {})}, settings)
+        self.place = Where(rule, {**settings["facts"], **stored.get("facts", {})}, settings)
         self.detected = milliseconds(incident["detected_at"])
         self.anchors = {name: milliseconds(text) for name, text in stored.get("anchors", {}).items()}
         self.sent = stored.get("stages", {})
@@ -263,9 +263,8 @@ class Report:
         if not dues:
             return None
         due = min(dues)
-        return due, max(
-            (at for at in others if at > due), default=min((at for at in targets if at < due), default=None)
-        )
+        target = min((at for at in targets if at < due), default=None)
+        return due, max((at for at in others if at > due), default=target)
 
     def projection(self, stage: Rule) -> int | None:
         """Return the earliest date of the readings that have the stage's own anchor, if the assumptions are right."""
@@ -331,7 +330,7 @@ def expected(rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now
     """Return the state and the dates of each stage of a report. A regime that nobody named has no clocks."""
     if not is_named(rule, incident):
         return {}
-    report = Report(rule, incident, settings, now)
+    report = Recorded(rule, incident, settings, now)
     stages = [
         stage for stage in rule["stages"] if report.place.state in stage.get("member_states", [report.place.state])
     ]

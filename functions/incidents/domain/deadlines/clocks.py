@@ -140,7 +140,9 @@ class _Stage:
         clock = StageClock(
             self._stage,
             "waiting_previous",
-            projected_at=self._projected([one for one in outcomes if one.term["from"] == main.term["from"]]),
+            projected_at=self._projected(
+                [outcome for outcome in outcomes if outcome.term["from"] == main.term["from"]]
+            ),
             anchor=self._stage["due"]["from"],
             anchor_missing=main.anchor_missing,
             setting_missing=main.setting_missing,
@@ -303,7 +305,7 @@ class _Stage:
 
     def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
         """Return the earliest date that the readings would give if the assumption is right."""
-        return min((self._target(one.term, one.due) for one in outcomes if one.due), default=None)
+        return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
 
     def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
         """Return the state of a stage with a due date. On the dot is in time (A11)."""
