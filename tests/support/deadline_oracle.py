@@ -181,7 +181,7 @@ def days_between(first: date, last: date) -> Iterator[date]:
 # One report
 
 
-class Recorded:
+class StagesOfReport:
     """What people have recorded of one report, and the stages computed from it."""
 
     def __init__(self, rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now: int) -> None:
@@ -330,7 +330,7 @@ def expected(rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now
     """Return the state and the dates of each stage of a report. A regime that nobody named has no clocks."""
     if not is_named(rule, incident):
         return {}
-    report = Recorded(rule, incident, settings, now)
+    report = StagesOfReport(rule, incident, settings, now)
     stages = [
         stage for stage in rule["stages"] if report.place.state in stage.get("member_states", [report.place.state])
     ]
