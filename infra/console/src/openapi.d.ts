@@ -887,6 +887,11 @@ export interface components {
             calendars_generated_on: string;
             notice: string;
             regimes: components["schemas"]["RegimeDeadlines"][];
+            /**
+             * Format: int64
+             * @description The first change at which `history` looks. It looks at the newest 100 changes.
+             */
+            history_since_version?: number;
             history?: components["schemas"]["DeadlineChange"][];
         };
         /**
@@ -1596,7 +1601,7 @@ export interface operations {
     get_incident_deadlines: {
         parameters: {
             query?: {
-                /** @description Also tell which due dates each change of the incident moved. */
+                /** @description Also tell which due dates each of the newest 100 changes of the incident moved. */
                 history?: boolean;
             };
             header?: never;
