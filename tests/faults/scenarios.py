@@ -85,7 +85,7 @@ SCENARIOS = {
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
     "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
     "deadlines": Scenario(
-        get_incident_deadlines.handler, lambda who, one: deadlines_event(one, caller=who, history="true"), 3,
+        get_incident_deadlines.handler, lambda who, one: deadlines_event(one, caller=who, history="true"), 2,
         deleted=True,
     ),
     "list changes": Scenario(
