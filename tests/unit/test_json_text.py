@@ -53,7 +53,7 @@ def test_a_text_is_read_as_json_or_refused(text: str) -> None:
     assert value == json.loads(text)
 
 
-def test_the_size_limit_does_not_count_the_version_and_unset_reports_which_the_first_release_lacked() -> None:
+def test_the_size_limit_does_not_count_what_the_first_release_lacked() -> None:
     shown = model.unset_fields() | {"title": "x", "tags": ["x"]}
     del shown["version"], shown["regulatory_reports"]
     bytes_left = model.DOCUMENT_BYTES - len(json.dumps(shown | {"is_deleted": None}, separators=(",", ":")))
