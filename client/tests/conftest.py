@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from grc_client import AsyncClient, Client
 
-
 PATIENCE = 60
 """The clients' ``timeout`` in seconds. A local stack on a busy machine may need longer than a deployed service."""
 
