@@ -20,6 +20,7 @@ _WORDS = 30  # the most different values without a digit that are listed
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # rows whose numbers cannot be only the numbers of the rows by chance
 _FIRST = 30  # the header is one of the first records
+_HEADED = 2  # a heading inside the table stands in one of the first columns
 _KNOWN = 2  # a record with this many names of columns is the header
 
 
@@ -144,6 +145,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
                 facts.columns = [by_name[name] for name in header]
                 continue
             facts.rows += 1
+            if _is_heading(header, cells) or tables.names(map(as_text, cells)) == header:
+                continue
             for column, cell in zip(facts.columns, cells, strict=False):
                 column.add(cell)
     except UnicodeDecodeError as error:
@@ -233,6 +236,12 @@ def _header(first: list[tables.Record]) -> int:
         if len(names) > max(1, most // 2) and not any(_is_value(name) for name in names):
             return n
     return 0
+
+
+def _is_heading(header: list[str], cells: list[Any]) -> bool:
+    """Return whether a record is a heading inside the table, such as ``1. Quartal``, which says nothing of a column."""
+    filled = [n for n, cell in enumerate(cells) if as_text(cell).strip()]
+    return len(header) > _HEADED and len(filled) == 1 and filled[0] < _HEADED
 
 
 def _is_value(text: str) -> bool:

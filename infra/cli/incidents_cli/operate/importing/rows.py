@@ -30,6 +30,7 @@ FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
 _SETTINGS = b'{"settings":'  # lines of an export that begin so are not incidents
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
+_REPEATED = Violation("", "has the names of the columns again; remove the row")
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -154,6 +155,8 @@ def _by_meaning(violation: Violation) -> str:
 def _of_record(line: int, header: list[str], record: list[Any], mapping: Mapping | None) -> Row:
     if mapping is not None:
         record = record[: len(header)] if not any(record[len(header) :]) else record
+        if tables.names(map(as_text, record)) == header:
+            return Row(line, _member("cells", dict(zip(header, record, strict=True))), unreadable=(_REPEATED,))
     texts: dict[str, Any] = {}
     for name, cell in zip(header, record, strict=False):
         if mapping is not None and name in texts:
