@@ -35,7 +35,9 @@ COLUMNS = {
                                   "Notification à la CNIL le", "Notificación a la AEPD"],
     "customer_notified_at": ["Meldung an Kunden am", "Benachrichtigung nach Art. 34 DSGVO",
                              "Information der Betroffenen erfolgt am"],
-    "financial_impact": ["Schaden (geschätzt)", "Estimated cost (USD)"],
+    "affected_asset_ids": ["Betroffene Systeme / Anwendungen", "Affected systems and data"],
+    "owner_id": ["Agent", "Zuständig (Fachbereich)"],
+    "financial_impact": ["Schaden (geschätzt)", "Geschätzter Schaden", "Estimated cost (USD)"],
     "last_known_at": ["Datum der letzten Änderung", "Last Update Time"],
 }  # fmt: skip
 
@@ -46,7 +48,7 @@ OTHERS = [
     "Resolution Time (in hrs)", "Geschlossen durch", "Gemeldet von", "Closed by", "Wer hat den Vorfall gemeldet?",
     "Name (Melder)", "ID (intern)", "Ort der Entdeckung", "Art der Entdeckung", "Anzahl der Meldungen",
     "Meldung an Kunden und Behörden", "Letzte Meldung", "First response at", "Event ID", "Vorfall", "Incident",
-    "(geplant)", "()", "Closed (Y/N)",
+    "Ursache / Maßnahmen", "Meldepflichtig?", "Status / Bemerkung", "(geplant)", "()", "Closed (Y/N)",
 ]  # fmt: skip
 
 
@@ -129,6 +131,20 @@ def test_a_zone_in_the_name_of_a_column_is_not_ignored(
     toml, _, notes = suggesting.suggest(file, {"zone": zone} if zone else {})
     assert said in toml
     assert any("is in UTC, as its name says" in note for note in notes) == noted
+
+
+def test_an_owner_that_is_nobody_is_none(tmp_path: Path) -> None:
+    file = written(tmp_path, "Title,Owner,Tags,Category\nA,-,none,n/a\nB,Ann,x,y\n")
+    first, second = imported(file)
+    assert first.body == {"title": "A", "description": "Owner: -\nTags: none\nCategory: n/a"}
+    assert (second.body["owner_id"], second.body["tags"], second.body["category"]) == ("Ann", ["x"], "y")
+
+
+def test_a_category_that_is_too_long_is_no_category(tmp_path: Path) -> None:
+    text = f"Title,Category\nA,x\nB,{'long ' * 13}\n"
+    first, _ = imported(file := written(tmp_path, text))
+    assert first.body == {"title": "A", "description": "Category: x"}
+    assert '"Category" has a cell of more than 64 characters.' in of(file).notes
 
 
 # --- headings inside the table, and cells that are no numbers

@@ -60,6 +60,8 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = ""  # the column is listed among those without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
+        elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
+            reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
             continue
         del mapped[name]

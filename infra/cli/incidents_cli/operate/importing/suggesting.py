@@ -20,6 +20,7 @@ from .moments import Order
 
 _SHOWN = 3  # examples of cells
 _CHOICES = ("status", "severity")
+_WHOLE = model.LISTS | {"owner_id", "category"}
 _KINDS = {"financial_impact": "an amount", "incident_number": "a number"}
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
@@ -264,6 +265,12 @@ def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, n
         table = tables.get(name, {})
         if target in _CHOICES:
             table |= _choices(column, target, known, given, notes)
+        elif target in _WHOLE:
+            table |= {
+                text: '""  # is nothing, so it goes where the rest goes'
+                for text in filter(words.is_nothing, column.values)
+                if not known.mapping or known.mapping.meaning(folded(name), target, text) is None
+            }  # fmt: skip
         elif what := _KINDS.get(target) or ("a date" if target in DATES else None):
             texts = choosing.no_numbers(column) if target == "incident_number" else column.without_digits
             table |= {

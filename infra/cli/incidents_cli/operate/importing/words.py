@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from incidents.domain import model
+
 from . import amounts
 from .mapping import folded
 from .names import Vocabulary, parted, plain, spellings, tokens
@@ -17,6 +19,8 @@ _SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a foo
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
 _PARTS = re.compile(r"\s[-\u2013\u2014]+(?=\s)|[-\u2013\u2014]+\s|\s[-\u2013\u2014]+|[:;,/|>\u2192]+")
+_ALTERNATIVES = re.compile(r"\s*[/&]\s*|\s+(?:und|oder|and|or|et|ou|y|o)\s+")
+_TEXTS = model.LISTS | model.PARAGRAPHS | {"title"}
 _ENDS = ("contained_at", "closed_at")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
@@ -136,7 +140,17 @@ def _of_words(name: str) -> _Entry | None:
     words = tokens(name)
     moment = None if is_duration(name) else _vocabulary().moment(words)
     entry = _by_column()[moment] if moment else _by_core().get(" ".join(_vocabulary().core(words)))
+    entry = entry or _of_alternatives(name)
     return entry._replace(is_loose=True) if entry else None
+
+
+def _of_alternatives(name: str) -> _Entry | None:
+    """Return the entry of two names, such as ``Betroffene Systeme / Anwendungen``. The second name may be unknown."""
+    first, *others = map(str.strip, _ALTERNATIVES.split(name))
+    entry = _entry(first) if others else _UNKNOWN
+    if entry.field not in _TEXTS or any(_entry(other).field not in (entry.field, None) for other in others):
+        return None
+    return entry
 
 
 def _forms(name: str) -> Iterator[str]:
@@ -236,6 +250,11 @@ def may_be_closing(column: str) -> bool:
 def is_undecided(severity: str) -> bool:
     """Return whether a severity says that nobody has decided, such as ``?`` or ``k. A.``."""
     return folded(severity) in _words()["no_severity"]["words"]
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether a cell of an owner, a category or a list says that there is none, such as ``-``."""
+    return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
 
 def is_fault(text: str) -> bool:
