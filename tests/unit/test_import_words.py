@@ -141,7 +141,7 @@ def test_an_owner_that_is_nobody_is_none(tmp_path: Path) -> None:
 
 
 def test_a_category_that_is_too_long_is_no_category(tmp_path: Path) -> None:
-    text = f"Title,Category\nA,x\nB,{'long ' * 13}\n"
+    text = f"Title,Category\nA,x\nB,{'long ' * 14}\n"
     first, _ = imported(file := written(tmp_path, text))
     assert first.body == {"title": "A", "description": "Category: x"}
     assert '"Category" has a cell of more than 64 characters.' in of(file).notes

@@ -20,6 +20,7 @@ from .moments import Order
 
 _SHOWN = 3  # examples of cells
 _CHOICES = ("status", "severity")
+_SAME_ZONE = ("GMT", "ETC/UTC", "+00:00")  # as UTC
 _WHOLE = model.LISTS | {"owner_id", "category"}
 _KINDS = {"financial_impact": "an amount", "incident_number": "a number"}
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
@@ -252,7 +253,7 @@ def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> I
     notes += [
         f"{quoted(name)} is in {zone}, as its name says, but an import reads all dates without an offset in one zone. "
         f"Convert the column, or pass --zone {zone} if all dates are in {zone}."
-        for name, zone in said.items() if zone != given
+        for name, zone in said.items() if (given or "").upper() not in (zone, *_SAME_ZONE)
     ]  # fmt: skip
 
 
