@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import mapping, suggesting, words
 from incidents_cli.operate.importing.rows import read
 
@@ -11,9 +12,10 @@ from tests.support.proposals import imported, of
 from tests.support.workbooks import Cell
 
 COLUMNS = {
-    "incident_number": ["Vorfall-Nr. (intern)", "Nummer des Vorfalls", "Numéro de l'incident", "Número de incidente"],
+    "incident_number": ["Vorfall-Nr. (intern)", "Nummer des Vorfalls", "Numéro de l'incident", "Número de incidente",
+                        "Breach reference number", "N° de la violation", "Request ID"],
     "title": ["Titel des Vorfalls", "Vorfallstitel", "Title of Incident", "Titre de l'incident", "Título del incidente",
-              "Betreff (kurz)"],
+              "Betreff (kurz)", "Vorfall (Kurztitel)"],
     "description": ["Beschreibung des Sicherheitsvorfalls", "Description de l\u2019incident"],
     "root_cause": ["Ursache der Störung", "Root Cause (if known)", "Cause de l'incident"],
     "severity": ["Schwere des Vorfalls", "Schweregrad (vorläufig)", "Prioritaet", "Incident Severity (1-4)",
@@ -28,13 +30,15 @@ COLUMNS = {
                     "Erstellt am (MEZ)", "Created Time"],
     "reported_at": ["Meldung an ISB", "Datum (Meldung)", "Date reported to CISO", "Date de signalement au RSSI"],
     "contained_at": ["Datum der Eindämmung", "Eindaemmung erfolgt am", "Eindämmungsdatum", "Date of Containment",
-                     "Date de confinement", "Fecha de contención"],
+                     "Eindämmung abgeschlossen am", "Date de confinement", "Fecha de contención"],
     "closed_at": ["Erledigung", "Abschlussdatum des Tickets", "Ende des Vorfalls", "Incident End Time", "Closed Time",
                   "Date Closed (UTC)", "Date de cloture", "Fecha de cierre (UTC)"],
     "reported_to_regulators_at": ["Meldung nach Art. 33 DSGVO am", "Meldung an BSI (Datum)", "Notification to ICO",
                                   "Notification à la CNIL le", "Notificación a la AEPD"],
     "customer_notified_at": ["Meldung an Kunden am", "Benachrichtigung nach Art. 34 DSGVO",
-                             "Information der Betroffenen erfolgt am"],
+                             "Information der Betroffenen erfolgt am", "Date data subjects notified",
+                             "Date d\u2019information des personnes concernées",
+                             "Fecha de comunicación a los afectados"],
     "affected_asset_ids": ["Betroffene Systeme / Anwendungen", "Affected systems and data"],
     "owner_id": ["Agent", "Zuständig (Fachbereich)"],
     "financial_impact": ["Schaden (geschätzt)", "Geschätzter Schaden", "Estimated cost (USD)"],
@@ -101,6 +105,11 @@ def test_a_column_with_a_note_is_no_second_status(tmp_path: Path) -> None:
     assert (questions, '"Status" = "status"' in toml, '"Status (Hersteller)" = ' in toml) == ([], True, False)
 
 
+def test_a_name_with_the_word_for_the_incident_is_no_better_than_without_it() -> None:
+    assert words.rank("Störungs-ID") == words.rank("id") > words.rank("Vorgangsschlüssel")
+    assert words.rank("Schwere des Vorfalls") == words.rank("schwere") < words.rank("Priorität")
+
+
 def test_of_two_dates_the_one_without_a_note_is_taken(tmp_path: Path) -> None:
     (row,) = imported(written(tmp_path, "Titel;Erkannt am (geschätzt);Erkannt am\nA;03.03.2024;04.03.2024\n"))
     assert row.body["detected_at"] == "2024-03-04T00:00:00.000Z"
@@ -145,6 +154,20 @@ def test_a_category_that_is_too_long_is_no_category(tmp_path: Path) -> None:
     first, _ = imported(file := written(tmp_path, text))
     assert first.body == {"title": "A", "description": "Category: x"}
     assert '"Category" has a cell of more than 64 characters.' in of(file).notes
+
+
+def test_lines_above_the_header_with_words_of_columns_are_not_the_header(tmp_path: Path) -> None:
+    above: list[list[Cell]] = [["Titel:", "Register", "Status:", "Entwurf"], ["Erstellt am", "01.02.2025"]]
+    head: list[Cell] = ["Vorfall-Nr.", "Titel", "Status", "Erkannt am"]
+    rows: list[list[Cell]] = [["V-1", "A", "offen", "04.03.2024"]]
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": [*above, head, *rows]})
+    assert [row.body["title"] for row in imported(file)] == ["A"]
+
+
+def test_an_unknown_column_of_a_plain_file_is_not_called_a_date_by_one_word(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed) as refused:
+        list(read(written(tmp_path, "title,information,resolved on\nA,x,y\n")))
+    assert ("reported_at" in refused.value.detail, "closed_at" in refused.value.detail) == (False, True)
 
 
 # --- headings inside the table, and cells that are no numbers

@@ -4,6 +4,7 @@ No cell of a record is lost. The mapping's ``rest`` says what happens to the cel
 """
 
 from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -256,6 +257,14 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     return str(cell)
+
+
+def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
+    """Return whether a record has the names of the columns again, as some programs write them on each page."""
+    pairs = zip(record, header, strict=False)
+    return len(record) >= len(header) and all(
+        (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)
+    )
 
 
 def _is_blank(cell: Any) -> bool:

@@ -103,6 +103,8 @@ class Vocabulary(NamedTuple):
         if not self.telling.isdisjoint(parts):
             return None if is_latest else self._told(parts)
         found = {self.events.get(part) for part in parts if part not in self.latest}
+        if "contained at" in found:  # as in `Eindämmung abgeschlossen am`
+            found -= {"closed at", "resolved at"}
         name = found.pop() if len(found) == 1 else None
         return None if is_latest and name != "updated" else name
 
@@ -116,7 +118,7 @@ class Vocabulary(NamedTuple):
         if word in self.events or word in self.telling:
             yield word
         elif word not in self.dates:
-            rest = next((word[: -len(end)] for end in self.dates if word.endswith(end)), word)
+            rest = next((word[: -len(end)] for end in self.dates if word.endswith(end)), "")
             rest = rest if rest in self.events or rest in self.telling else rest.removesuffix(_JOINT)
             yield rest if len(rest) >= _SHORTEST else word
 

@@ -20,7 +20,7 @@ _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
 _PARTS = re.compile(r"\s[-\u2013\u2014]+(?=\s)|[-\u2013\u2014]+\s|\s[-\u2013\u2014]+|[:;,/|>\u2192]+")
 _ALTERNATIVES = re.compile(r"\s*[/&]\s*|\s+(?:und|oder|and|or|et|ou|y|o)\s+")
-_TEXTS = model.LISTS | model.PARAGRAPHS | {"title"}
+_TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
 _ENDS = ("contained_at", "closed_at")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
@@ -68,7 +68,8 @@ def _by_core() -> dict[str, _Entry]:
     by_core: dict[str, _Entry] = {}
     for word, entry in _by_column().items():
         for spelling in spellings(word):
-            by_core.setdefault(" ".join(_vocabulary().core(tokens(spelling))), entry)
+            core = " ".join(_vocabulary().core(tokens(spelling)))
+            by_core.setdefault(core, _by_column().get(core, entry))
     del by_core[""]  # a name such as Ticket
     return by_core
 
