@@ -69,7 +69,7 @@ class Vocabulary(NamedTuple):
     single: frozenset[str]
 
     @classmethod
-    def of(cls, words: Mapping[str, Any]) -> "Vocabulary":
+    def from_document(cls, words: Mapping[str, Any]) -> "Vocabulary":
         """Return the vocabulary of a TOML document."""
         lists: dict[str, Any] = {name: frozenset(_all(listed)) for name, listed in words["names"].items()}
         lists |= {name: tuple(sorted(lists[name], key=len, reverse=True)) for name in ("incidents", "dates")}
@@ -102,10 +102,10 @@ class Vocabulary(NamedTuple):
         is_latest = not self.latest.isdisjoint(parts)
         if not self.telling.isdisjoint(parts):
             return None if is_latest else self._told(parts)
-        found = {self.events.get(part) for part in parts if part not in self.latest}
-        if "contained at" in found:  # as in `Eindämmung abgeschlossen am`
-            found -= {"closed at", "resolved at"}
-        name = found.pop() if len(found) == 1 else None
+        meant = {self.events.get(part) for part in parts if part not in self.latest}
+        if "contained at" in meant:  # as in `Eindämmung abgeschlossen am`
+            meant -= {"closed at", "resolved at"}
+        name = meant.pop() if len(meant) == 1 else None
         return None if is_latest and name != "updated" else name
 
     def _without_incident(self, word: str) -> str:

@@ -50,7 +50,7 @@ _UNKNOWN = _Entry()
 
 @cache
 def _vocabulary() -> Vocabulary:
-    return Vocabulary.of(_words())
+    return Vocabulary.from_document(_words())
 
 
 @cache
