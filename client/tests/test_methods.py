@@ -104,7 +104,7 @@ def test_a_loop_with_if_match_loses_no_concurrent_addition(tag: str) -> None:
                 break
 
     names = [f"{tag}-{n}" for n in range(6)]
-    with grc_client.Client() as client, ThreadPoolExecutor() as people:
+    with grc_client.Client(timeout=60) as client, ThreadPoolExecutor() as people:
         made = client.grc.incidents.create(title="x")
         list(people.map(add, names))
         assert sorted(client.grc.incidents.get(made.id).tags) == names
@@ -116,6 +116,17 @@ def test_the_metrics_of_a_window(incidents: Any) -> None:
     assert len(metrics.trend) == 5
     assert metrics.mttd.n >= 0
     assert metrics.definitions
+
+
+def test_the_deadlines_of_an_incident(incidents: Any) -> None:
+    made = incidents.create(title="x", reportable_to=["GDPR", "NIS2"])
+    aware = {"anchors": {"aware": datetime(2026, 11, 20, 10, tzinfo=UTC)}}
+    incidents.update(made.id, regulatory_reports={"eu-gdpr": aware, "eu-nis2": aware})
+
+    gdpr, nis2 = incidents.deadlines(made.id, history=True).regimes
+    assert (gdpr.regime, gdpr.stages[0].due_at) == ("eu-gdpr", datetime(2026, 11, 23, 10, tzinfo=UTC))
+    assert [stage.stage for stage in nis2.stages if stage.due_at] == ["early_warning", "notification"]
+    assert incidents.deadlines(made.id).history is None
 
 
 def test_a_repeated_create_returns_the_same_incident(incidents: Any, tag: str) -> None:

@@ -13,6 +13,7 @@ from grc_client import (
     AsyncPage,
     Change,
     Client,
+    Deadlines,
     Finding,
     Follower,
     Incident,
@@ -56,6 +57,8 @@ def blocking() -> None:
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
         findings: list[Finding] = list(client.grc.incidents.findings(made.id, limit=10))
         print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
+        deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)
+        print([stage.due_at for regime in deadlines.regimes for stage in regime.stages])
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
         for incident in follower:
             print(incident.title, incident.is_deleted, follower.cursor)
@@ -85,6 +88,7 @@ async def asynchronous() -> None:
         updated: Incident = await incidents.update(made.id, if_match=again.etag, status="closed")
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
+        print((await client.grc.incidents.deadlines(made.id)).as_of)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
         findings: list[Finding] = [finding async for finding in incidents.findings(restored.id)]
         print([finding.summary.link for finding in findings])

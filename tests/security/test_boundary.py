@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
 import list_incident_findings
@@ -76,6 +77,7 @@ OPERATIONS = {
     "list_incident_changes": Attacked(list_incident_changes.handler),
     "list_incident_findings": Attacked(list_incident_findings.handler),
     "list_incident_updates": Attacked(list_incident_updates.handler, has_path=False),
+    "get_incident_deadlines": Attacked(get_incident_deadlines.handler),
     "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
 }
 
@@ -131,6 +133,7 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
     "update_incident": by_path(200, body=BODY)
     | {"forged incident number": lambda world: Attempt(422, OUTSIDER, world.own, body={"incident_number": "IR-1"})},
     "delete_incident": by_path(204),
+    "get_incident_deadlines": by_path(200),
     "list_incident_changes": by_path(200)
     | {
         "forged cursor": lambda world: Attempt(

@@ -1,19 +1,23 @@
 """A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
-For ``intake``, this module is ``domain.intake_policy``. For ``mappings``, it is ``findings.mapping``.
+For ``intake``, this module is ``domain.intake_policy``. For ``deadlines``, this module is ``domain.deadlines.rules``.
+For ``mappings``, this module is ``findings.mapping``.
 """
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..domain.identity import Identity
 from . import keys, stored_form
 from .dynamodb import ConditionFailed, refusals_as_busy, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INTAKE, MAPPINGS = "intake", "mappings"
+INTAKE = "intake"
+DEADLINES = "deadlines"
+MAPPINGS = "mappings"
 
 
 class Settings(NamedTuple):
@@ -27,6 +31,11 @@ class Settings(NamedTuple):
 
 class SettingsMoved(Exception):
     """Somebody else has written the settings after they were read. Nothing was written."""
+
+
+def settings_of_caller(identity: Identity, client: "DynamoDBClient", table_name: str) -> "TenantSettings":
+    """Return the settings of a caller's tenant."""
+    return TenantSettings(identity.tenant_id, client, table_name)
 
 
 class TenantSettings:

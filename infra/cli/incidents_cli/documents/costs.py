@@ -51,6 +51,7 @@ REQUESTS = {
     "50 updates": Request(0, 52, 60, 110),
     "10 events": Request(0, 5, 60, 30),
     "no update": Request(0, 0.5, 20, 1),
+    "deadlines": Request(0, 2, 60, 20),
     "update": Request(12, 1, 60, 3, changes=True),
     "update of the status": Request(15, 1, 60, 3, changes=True),
     "closing": Request(16, 1, 60, 3, changes=True),

@@ -3,6 +3,7 @@
 ``accounts``      `incidents account` edits the account map: which tenant owns the findings of an AWS account
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
 ``explain``       `incidents explain` prints whether an event would arrive, and what it would become
+``deadlines``     `incidents deadlines` shows when which report is due, the rules, and the settings of a tenant
 ``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
 ``mappings``      `incidents intake` tries, stores and removes mappings for events of partners
 ``json_lines``    finds the line of a member in a JSON text
