@@ -14,7 +14,6 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from incidents.domain.errors import Busy
 from typer._click.exceptions import ClickException  # typer has no public name for the base of its usage errors
-from typer.rich_utils import rich_format_error
 
 from .console import MAY_YOU_WRITE, StepFailed, clean, command, interrupted, say, show_failure, stderr
 from .documents import costs
@@ -56,6 +55,8 @@ def app() -> None:
     try:
         sys.exit(cli(standalone_mode=False))
     except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file
+        from typer.rich_utils import rich_format_error  # takes 0.1 s, and a correct call does not need it
+
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)
