@@ -130,6 +130,8 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
+                if row.is_settings:
+                    plan.warnings.add(row.line, row.warnings)
                 continue
             plan.warnings.add(row.line, row.warnings)
             if isinstance(checked, CheckedRow) and not row.is_exported:
@@ -271,7 +273,7 @@ def _is_of_others(job: Job, row: Row) -> bool:
 
 
 def _is_skipped(job: Job, row: Row) -> bool:
-    return job.other_apps == "skip" and _is_of_others(job, row)
+    return row.is_settings or (job.other_apps == "skip" and _is_of_others(job, row))
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
