@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from grc_client import Client, NotFound
+from grc_client import Client
 from incidents.domain import model, timestamps
 from incidents.domain.errors import InvalidIncident
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -108,10 +108,9 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
             f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
             "second import would create the incidents of these rows again.",
         )
-    goes_on = progress.begin(place) and _is_still_there(client, progress)
-    if goes_on:
-        stderr.print("Continuing an unfinished import. A row that is done is not sent again.")
-    return _Sending(job, plan, progress, client, goes_on).all(concurrency)
+    if progress.begin(place):
+        stderr.print("Continuing an unfinished import. A row whose incident exists is not sent again.")
+    return _Sending(job, plan, progress, client).all(concurrency)
 
 
 def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
@@ -160,8 +159,8 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
 class _Sending:
     """The second reading, which sends the rows. The main thread reads and counts. The other threads call the API."""
 
-    def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
-        self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
+    def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client) -> None:
+        self._job, self._plan, self._progress = job, plan, progress
         self._incidents = client.grc.incidents
         self._began = datetime.now(UTC)
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
@@ -214,10 +213,7 @@ class _Sending:
             self._count(row, checked)
         else:
             made = self._progress.made(checked.key)
-            if made is not None and self._goes_on:
-                self._count(row, Outcome("already_there", made))
-            else:
-                self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
+            self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:
         for call in done:
@@ -297,21 +293,6 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
         "incidents out, and import them later with a token of their application (locally: --app NAME). Use "
         "--other-apps adopt to import all incidents as those of this token.",
     )
-
-
-def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return whether the earlier import's incidents still exist.
-
-    Check only one, because an erasure deletes all incidents.
-    """
-    made = progress.any_made()
-    if made is None:
-        return True
-    try:
-        client.grc.incidents.get(made)
-    except NotFound:
-        return False
-    return True
 
 
 def _make_progress_bar() -> Bar:
