@@ -117,7 +117,7 @@ def _settings(reader: TenantReader) -> Iterator[str]:
 def _is_settled(incident_id: str) -> bool:
     """Return whether no incident with an id below this one can still be written."""
     made = made_at(incident_id)
-    return made is None or made / 1000 < time.time() - SETTLE_SECONDS
+    return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
 
 
 def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
