@@ -40,7 +40,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
             "id": incident_id,
             "tenant_id": tenant,
             "created_at": "t",
-            "updated_at": "t",
+            "updated_at": timestamps.from_milliseconds(SOME_TIME + n * 1000),
             "created_by": "ada",
             "version": 1,
         }
@@ -226,6 +226,18 @@ def test_an_open_incident_that_changes_its_status_all_the_time_is_on_its_page(
         assert walk(acme, order=order, limit=3, severity="low", **given)[0] == []
     finally:
         dynamodb.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
+
+
+def test_a_list_of_several_statuses_costs_one_more_small_query_in_a_quiet_tenant(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    fill(dynamodb, table_name, "acme", 60, status=["new", "review"])
+
+    found = queries.list_incidents(parameters.list_request({"status": ["new", "review"], "limit": ["10"]}), acme)
+
+    assert len(found.items) == 10
+    assert [answer["ScannedCount"] for answer in metered] == [6, 6, 0]
+    assert metered[-1]["ConsumedCapacity"]["CapacityUnits"] <= 0.5
 
 
 def test_a_page_ends_early_if_too_many_incidents_change(

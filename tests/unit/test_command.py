@@ -41,8 +41,10 @@ def test_the_local_stack_s_clients_ignore_every_aws_setting_of_the_user(
 ) -> None:
     settings = tmp_path / "config"
     settings.write_text("[default]\nretry_mode = nonsense\nca_bundle = /nowhere\n[profile broken\n")
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_DEFAULTS_MODE",
-                 "AWS_CA_BUNDLE", "AWS_DATA_PATH", "AWS_USE_FIPS_ENDPOINT", "AWS_ACCOUNT_ID_ENDPOINT_MODE"):  # fmt: skip
+    for name in (
+        "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_DEFAULTS_MODE",
+        "AWS_CA_BUNDLE", "AWS_DATA_PATH", "AWS_USE_FIPS_ENDPOINT", "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+    ):  # fmt: skip
         monkeypatch.setenv(name, "nosuch")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(settings))
@@ -53,7 +55,7 @@ def test_the_local_stack_s_clients_ignore_every_aws_setting_of_the_user(
     client = stack.client("dynamodb")
 
     assert client.meta.endpoint_url == stack.endpoint_url
-    assert client.meta.config.retries == {"mode": "standard"}
+    assert client.meta.config.retries == {"mode": "standard"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

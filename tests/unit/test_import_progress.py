@@ -380,7 +380,8 @@ def test_a_continued_import_creates_again_what_was_erased_in_the_meantime(tmp_pa
         for incident_id in [*stored][erased]:
             del stored[incident_id]
     missing = len(range(5)[erased])
-    assert [(each.created, each.already_there, each.failed) for each in counts] == [(5, 0, 1), (missing, 5 - missing, 1)]
+    results = [(each.created, each.already_there, each.failed) for each in counts]
+    assert results == [(5, 0, 1), (missing, 5 - missing, 1)]
 
 
 @pytest.mark.parametrize(

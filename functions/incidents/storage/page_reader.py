@@ -4,8 +4,8 @@ A partition is read in growing steps until the page is full. One request may rea
 items pass the filters, the request stops at this limit. Then it returns a short page, and the position up to which all
 items were read. DynamoDB applies all filters but the words, which its expressions cannot compare regardless of case.
 
-An incident may get another status between the queries of two statuses. Then no query finds it. So after the queries, the
-reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not found.
+An incident may get another status between the queries of two statuses. Then no query finds it. So after the queries,
+the reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not found.
 """
 
 import time
@@ -125,8 +125,10 @@ class PageReader:
         The page ends earlier if it would become too long, or if too many incidents have changed.
         """
         filters, (first, last), newest_first = request
-        start, end = (after or last, page.position or first) if newest_first else (after or first, page.position or last)
-        low, high = min(start, end), max(start, end)
+        if newest_first:
+            low, high = page.position or first, after or last
+        else:
+            low, high = after or first, page.position or last
         found = {incident["id"]: incident for incident in page.incidents}
         moved = sorted(
             (each for each in self._changed(since) if low <= each <= high and each != after and each not in found),

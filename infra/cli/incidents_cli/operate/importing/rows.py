@@ -8,8 +8,8 @@ A JSON Lines file may mix three kinds of line:
     a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
     a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
 
-Without a mapping, a line of an export may also have the tenant's settings. Such a line has no incident, and is left out.
-A line with other members than these is never read in part. It is an error, or with a mapping a record.
+Without a mapping, a line of an export may also have the tenant's settings. Such a line is left out, and is counted. A
+line with other members than these is never read in part. It is an error or, with a mapping, a record.
 
 The reader has only one row in memory, so a text file may have any size.
 """

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from io import BufferedRandom
 
 
-# A create may take this time, in seconds, from the choice of the incident's id to the write. So an id may appear below a
-# younger one that was already exported. The checkpoint waits until that is over.
+# A create may take this time, in seconds, from the choice of the incident's id to the write. So an incident may appear
+# before a younger one that was already exported. The checkpoint waits until that is over.
 SETTLE_SECONDS = 60.0
 
 
