@@ -5,7 +5,8 @@ items pass the filters, the request stops at this limit. Then it returns a short
 items were read. DynamoDB applies all filters but the words, which its expressions cannot compare regardless of case.
 
 An incident may get another status between the queries of two statuses. Then no query finds it. So after the queries,
-the reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not found.
+the reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not
+found.
 """
 
 import time
