@@ -8,9 +8,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import httpx2
 import pytest
 from incidents.domain.identity import Identity
@@ -31,6 +34,24 @@ if TYPE_CHECKING:
 
 
 pytest.register_assert_rewrite("tests.support.conversation")
+
+
+@cache
+def _loader_of(paths: str | None) -> Any:
+    return botocore.loaders.create_loader(paths)
+
+
+def _shared_loader(paths: str | None) -> Any:
+    """Return botocore's loader of service data, shared by all sessions of this process.
+
+    Most tests make a client in a new session. Without the shared loader, each would read 100 KB of JSON again.
+    """
+    loader = _loader_of(paths)
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its own path again
+    return loader
+
+
+botocore.session.create_loader = _shared_loader  # type: ignore[assignment]
 _FIGURES = pytest.StashKey[dict[str, str]]()
 
 
@@ -129,16 +150,19 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    """Yield the URL of DynamoDB Local. Each test module gets a new DynamoDB Local.
-
-    The reason is that DynamoDB Local becomes slower with everything that it has ever stored.
-    """
+@pytest.fixture(scope="session")
+def shared_dynamodb() -> Iterator[dynamodb_local.Shared]:
     if missing := dynamodb_local.what_is_missing():
         pytest.skip(missing)
-    with dynamodb_local.running() as url:
-        yield url
+    shared = dynamodb_local.Shared()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url(shared_dynamodb: dynamodb_local.Shared) -> str:
+    """Return the URL of DynamoDB Local. Modules share it for a minute; then the next module gets a new one."""
+    return shared_dynamodb.url()
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +225,10 @@ def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx2.Client]:
-    with httpx2.Client(timeout=60, trust_env=False) as client:
+    # A server may close a connection that is idle for five seconds. The client gives it up long before, because the two
+    # could meet.
+    limits = httpx2.Limits(keepalive_expiry=1)
+    with httpx2.Client(timeout=60, trust_env=False, limits=limits) as client:
         yield client
 
 

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from grc_client import AsyncClient, Client
 
+PATIENCE = 60
+"""The clients' ``timeout`` in seconds. A local stack on a busy machine may need longer than a deployed service."""
+
 
 class Both:
     """The methods of one client, either of the blocking client or of the asynchronous client.
@@ -43,7 +46,7 @@ class Both:
 @pytest.fixture(params=["blocking", "asyncio"])
 def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
     if request.param == "blocking":
-        with Client() as client:
+        with Client(timeout=PATIENCE) as client:
             yield Both(client, lambda result: result)
         return
 
@@ -51,7 +54,7 @@ def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
         return await awaitable
 
     with asyncio.Runner() as runner:
-        asynchronous = AsyncClient()
+        asynchronous = AsyncClient(timeout=PATIENCE)
         yield Both(asynchronous, lambda awaitable: runner.run(result(awaitable)))
         runner.run(asynchronous.aclose())
 

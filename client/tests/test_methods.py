@@ -94,7 +94,7 @@ def test_a_loop_with_if_match_loses_no_concurrent_addition(tag: str) -> None:
                 break
 
     names = [f"{tag}-{n}" for n in range(6)]
-    with grc_client.Client() as client, ThreadPoolExecutor() as people:
+    with grc_client.Client(timeout=60) as client, ThreadPoolExecutor() as people:
         made = client.grc.incidents.create(title="x")
         list(people.map(add, names))
         assert sorted(client.grc.incidents.get(made.id).tags) == names

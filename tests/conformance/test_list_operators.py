@@ -21,7 +21,7 @@ ROUNDS = 30
 @pytest.fixture
 def client(service: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
-    return Client("https://api.example", "token", transport=Gateway())
+    return Client("https://api.example", "token", transport=Gateway(), retry_for=300)  # 200 threads on few cores
 
 
 def check_the_trail(client: Client, incident: Incident, first: tuple[str, ...]) -> None:

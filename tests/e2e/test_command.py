@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from tests.support.checkout import PATH, Caller, Checkout, free_port
 from tests.support.waiting import until
 
 BURST = 400
+ALREADY_BUILT = "The functions are already built."
+ALREADY_DEPLOYED = "The emulator has this build already."
 
 
 def test_the_three_lines_that_up_prints_work_as_pasted(welcome: str) -> None:
@@ -175,7 +178,10 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert stack.run("status").returncode == 1
     again = stack.run("down")
     assert (again.returncode, again.stdout) == (0, "")
-    stack.up()
+    started = stack.run("up", "--detach", "--port", str(stack.port))
+    assert started.returncode == 0, started.stderr
+    assert ALREADY_BUILT in started.stderr
+    assert ALREADY_DEPLOYED in started.stderr
 
     client = stack.caller(stack.token("kept"))
     assert client.get(f"/{incident['id']}").json() == incident
@@ -218,6 +224,7 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
 
 def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Checkout(tmp_path_factory.mktemp("other"), free_port(), stack.http)
+    shutil.copytree(stack.home / "build", other.home / "build")  # saves the time of an equal build
     try:
         with other.in_foreground() as process:
             client = other.caller(other.token("acme"))
@@ -242,8 +249,11 @@ def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_fact
 
 def _moves_to_another_port_with_its_data(other: Checkout, port: int, incident: dict[str, Any]) -> None:
     other.port = port
-    other.up("--no-samples")
+    moved = other.run("up", "--detach", "--no-samples", "--port", str(port))
 
+    assert moved.returncode == 0, moved.stderr
+    assert ALREADY_BUILT in moved.stderr
+    assert ALREADY_DEPLOYED not in moved.stderr, "the issuer's URL has the port"
     assert other.status["endpoint_url"] == f"http://127.0.0.1:{port}"
     assert other.caller(other.token("acme")).get().json()["items"] == [incident]
 
@@ -256,6 +266,7 @@ def _comes_back_after_a_crash(other: Checkout, incident: dict[str, Any]) -> None
 
     assert again.returncode == 0, again.stderr
     assert "not stopped cleanly" in again.stderr
+    assert ALREADY_DEPLOYED not in again.stderr, "the crash has lost the deployment with this port"
     assert other.caller(other.token("acme")).get().json()["items"] == [incident]
 
 

@@ -349,18 +349,24 @@ def test_a_row_whose_number_is_in_use_matches_its_incident_or_is_an_error(stack:
     file = tmp_path / "rows.jsonl"
     lines = [json.dumps(row) for row in rows]
     lines += [f'{{"incident": {json.dumps(half)[:-1]}, "is_deleted": true, {stamped}}}}}', *['{"title": "New"}'] * 2]
+    twice = [{"title": title, "incident_number": number}
+             for number, title in [("IR-20", "A"), ("IR-20", "B"), ("IR-21", "C"), ("IR-21", "C")]]  # fmt: skip
+    lines += map(json.dumps, twice)
     file.write_text("\n".join(lines))
 
     done = stack.run("import", str(file), "--tenant", "import-taken")
 
-    assert counts(done) == {"created": 2, "already there": 3, "failed": 2}, done.stderr
+    assert counts(done) == {"created": 3, "already there": 3, "failed": 4, "left out": 1}, done.stderr
     told = [json.loads(line) for line in (tmp_path / "rows.jsonl.errors.jsonl").read_text().splitlines()]
     assert {one["line"]: {error["pointer"] for error in one["errors"]} for one in told} == {
         3: {"/incident_number", "/title", "/financial_impact"},
         4: {"/incident_number", "/is_deleted"},
+        8: {"/incident_number"},
+        9: {"/incident_number"},
     }
-    assert all(re.search("inc_", one["errors"][0]["detail"]) and one["request_id"] for one in told)
-    assert [one["is_deleted"] for one in everything(caller)] == [False, False, False, True, True, False, False]
+    taken = [one for one in told if one["line"] < 8]
+    assert all(re.search("inc_", one["errors"][0]["detail"]) and one["request_id"] for one in taken)
+    assert [one["is_deleted"] for one in everything(caller)] == [False, False, False, True, True, False, False, False]
     assert caller.get(f"/{ids[2]}").json()["title"] == "Changed since"
 
 

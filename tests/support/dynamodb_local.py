@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.templates import CHECKOUT
@@ -24,12 +24,38 @@ The compiler would use a third of the run's CPU time.
 """
 
 
+SHARED_SECONDS = 60
+
+
 def what_is_missing() -> str | None:
     """Return one line that names the missing programs, or None if no program is missing."""
     missing = [program for program in ("java", "npm") if shutil.which(program) is None]
     if (CACHE / "DynamoDBLocal.jar").exists():
         missing = [program for program in missing if program != "npm"]
     return f"DynamoDB Local needs {' and '.join(missing)} on the PATH" if missing else None
+
+
+class Shared:
+    """One DynamoDB Local for several test modules, which run one after the other.
+
+    A start costs as much CPU as a small module. But DynamoDB Local becomes slower with everything that it has ever
+    stored. So a module gets a new one, without tables, if the last one is older than SHARED_SECONDS.
+    """
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._url, self._until = "", 0.0
+
+    def url(self) -> str:
+        """Return the URL of a DynamoDB Local for the next module."""
+        if time.monotonic() > self._until:
+            self.stop()
+            self._url = self._running.enter_context(running())
+            self._until = time.monotonic() + SHARED_SECONDS
+        return self._url
+
+    def stop(self) -> None:
+        self._running.close()
 
 
 @contextmanager

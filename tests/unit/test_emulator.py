@@ -79,8 +79,8 @@ def test_up_starts_a_stack_of_an_earlier_version_again_with_a_key(
     before = load(folder)
     for name, replacement in (("stop", stop), ("start", start), ("install", lambda: "python")):
         monkeypatch.setattr(emulator, name, replacement)
-    for name in ("install", "build"):
-        monkeypatch.setattr(sam, name, lambda *_: None)
+    monkeypatch.setattr(sam, "install", lambda: None)
+    monkeypatch.setattr(sam, "build", lambda _, build, __: build.mkdir())
 
     with pytest.raises(Started):
         up_down.up(folder, port=None, fresh=False, samples=False, account_map=lambda _: pytest.fail("not reached"))

@@ -103,7 +103,7 @@ def test_a_proposal_takes_the_order_that_the_rows_prove(tmp_path: Path, cell: st
 
 
 def test_a_value_without_a_meaning_is_asked_and_not_guessed(tmp_path: Path) -> None:
-    file = written(tmp_path, "title,severity,status\nx,2,Wartet auf Mond\n")
+    file = written(tmp_path, "title,severity,status\nx,2,Mondphase\n")
     _, questions, _ = suggesting.suggest(file, {})
     assert [question.partition(":")[0] for question in questions] == ["severity", "status"]
 

@@ -2,6 +2,7 @@
 
 ``up_down``          the steps of `incidents up` and `incidents down`
 ``sam``              runs `sam build` and `sam deploy` in a tool environment for SAM
+``unchanged``        recognizes a build or a deployment that would change nothing
 ``for_emulator``     changes copies of the built templates for the emulator
 ``artifact``         adds byte code to the built functions, and removes their unused files
 ``routes``           creates the HTTP API's routes, because the emulator does not create them

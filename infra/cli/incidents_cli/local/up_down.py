@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from ..console import StepFailed, command, open_private, stderr, step
-from . import emulator, issuer, routes, sam, sign_in
+from . import emulator, issuer, routes, sam, sign_in, unchanged
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def up(
 ) -> tuple[Stack, bool]:
     """Start or update this checkout's stack with the current code.
 
-    Return the stack, and whether this call started it. If ``samples`` is true and the samples' tenant has no incident,
-    load the sample incidents and the sample findings. For the findings, link their account in the account map first.
-    Raises StepFailed.
+    Return the stack, and whether this call started it. A build or a deployment that would change nothing is skipped. If
+    ``samples`` is true and the samples' tenant has no incident, load the sample incidents and the sample findings. For
+    the findings, link their account in the account map first. Raises StepFailed.
     """
     if not TEMPLATE.exists():
         raise StepFailed(
@@ -53,13 +53,10 @@ def up(
         stack = _on_port(known, port, running)
         if known is not None and known.pid is not None and not running:
             _after_a_crash(folder)
-        with step("Fetching SAM and the emulator", "SAM and the emulator are installed"):
-            sam.install()
-            interpreter = emulator.install()
         target = sam.host_parameters()
-        name = f"{target['PythonRuntime']} on {target['Architecture']}"
-        with step(f"Building the functions for {name}", f"Built the functions for {name}"):
-            sam.build(target, folder.build, folder.logs / "build.log")
+        _build(folder, target)
+        with step("Fetching the emulator", "The emulator is installed"):
+            interpreter = emulator.install()
         try:
             if not running:
                 with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
@@ -113,13 +110,34 @@ def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
     return {**target, **local, **console}
 
 
+def _build(folder: StackFolder, target: dict[str, str]) -> None:
+    wanted = unchanged.fingerprint_of_build(target)
+    if unchanged.fingerprint_in(folder.build) == wanted:
+        stderr.print("The functions are already built.")
+        return
+    with step("Fetching SAM", "SAM is installed"):
+        sam.install()
+    unchanged.unmark_build(folder.build)
+    name = f"{target['PythonRuntime']} on {target['Architecture']}"
+    with step(f"Building the functions for {name}", f"Built the functions for {name}"):
+        sam.build(target, folder.build, folder.logs / "build.log")
+    unchanged.mark_build(folder.build, wanted)
+
+
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
     issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed read of the keys
+    given = parameters(stack, target)
+    wanted = unchanged.fingerprint_of_deployment(folder.build, given)
+    if unchanged.is_deployed(stack, wanted):
+        stderr.print("The emulator has this build already.")
+        return stack
+    unchanged.unmark_deployment(stack)
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
-        sam.deploy(stack, parameters(stack, target), folder.build, folder.logs / "deploy.log")
+        sam.deploy(stack, given, folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
     with step("Creating the routes", "Created the routes of the API"):
         routes.create(stack)
+    unchanged.mark_deployment(stack, wanted)
     return stack
 
 

@@ -17,6 +17,7 @@
 ``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
 ``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     what the names and the values of other programs' columns mean
+``names``     reads the name of a column by its whole words
 ``moments``   reads dates as other programs write them
 ``amounts``   reads amounts as people write them
 ``reasons``   sums up the errors of many rows by reason

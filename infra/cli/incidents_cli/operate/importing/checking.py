@@ -6,6 +6,7 @@ only the service accepts or refuses it.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
@@ -20,6 +21,7 @@ from .rows import Row
 
 _ENDS = {"closed": "closed_at", "contained": "contained_at"}
 """The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
+_NUMBER_BYTES = 16
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
@@ -117,7 +119,7 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
         )
     if without_date == "review":
         chosen = {"status": "review"}
-        tag = f"{status}-without-date"
+        tag = _without_date(status)
     else:
         known = [moment for moment in (*map(given.get, _KNOWN), row.last_known) if moment]
         if not known:
@@ -130,6 +132,49 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
     if len(set(tags)) > model.TAGS:
         raise InvalidIncident([Violation("/tags", f"has no room for {tag}; remove one of the {model.TAGS} tags")])
     return given | chosen | {"tags": tags}
+
+
+def number(row: Row, given: dict[str, Any] | None) -> bytes | None:
+    """Return a hash of a row's incident number, or None if the row has none.
+
+    ``given`` has the values of a valid row. For an invalid row, it is None.
+    """
+    values = row.body if given is None and isinstance(row.body, dict) else given or {}
+    number = values.get("incident_number")
+    if not isinstance(number, str) or not number:
+        return None
+    return sha256(number.encode(errors="surrogatepass")).digest()[:_NUMBER_BYTES]
+
+
+def clash(line: int) -> Violation:
+    """Return the error of a row whose number is also the number of a different row."""
+    return Violation(
+        "/incident_number", f"is also the number of line {line}, and the two rows differ; leave one of them out, or "
+        "give each incident its own number",
+    )  # fmt: skip
+
+
+def chosen_end(row: Row, without_date: ClosedWithoutDate | None) -> Iterator[Violation]:
+    """Yield a warning if ``without_date`` decided about the row, which lacks the date of its end."""
+    status = row.body.get("status")
+    field = _ENDS.get(status)
+    if without_date is None or field is None or row.body.get(field) is not None:
+        return
+    if without_date == "review":
+        chosen = f"the status becomes review, tag {_without_date(status)}"
+    else:
+        chosen = f"the last known date is taken, tag {LAST_KNOWN_TAGS[field]}"
+    yield Violation(f"/{field}", f"is missing, although status is {status}; {chosen}")
+
+
+def _without_date(status: str) -> str:
+    return f"{status}-without-date"
+
+
+def repeats(line: int) -> Violation:
+    """Return the warning of a row that is equal to an earlier one and has the same number."""
+    return Violation("/incident_number", f"is also the number of line {line}, and the two rows are equal; they become "
+                     "one incident")  # fmt: skip
 
 
 def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:

@@ -10,8 +10,9 @@ from incidents.domain import model
 from . import amounts, moments, words
 from .convert import DATES, as_number
 from .facts import Column
-from .mapping import CURRENCY, OPEN, Mapping, folded
+from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 
+_TIMES_OF = "the times of day of {}"
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -25,8 +26,14 @@ def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
     have = set(fields.values())
     others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
     meant = {name: target for name in others if (target := words.meaning(name))}
+    certain = {target for name, target in meant.items() if not words.doubt(name)}
+    meant = {
+        name: target for name, target in meant.items()
+        if not (words.doubt(name) and target in CHOICES and target in certain)
+    }  # fmt: skip
     place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
-    for name, target in sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]))):
+    ordered = sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]), words.doubt(pair[0])))
+    for name, target in ordered:
         if known is None or target not in have or target in model.LISTS:
             fields[name] = target
     return fields
@@ -49,8 +56,12 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         column = by_name[name]
         if target in DATES and column.filled and not column.dates:
             reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
-        elif target == "incident_number" and (wrong := next(filter(_is_no_number, column.values), None)):
+        elif target in DATES and 2 * column.dates < column.filled and words.must_prove_dates(name):
+            reasons[name] = ""  # the column is listed among those without a field
+        elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
+        elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
+            reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
             continue
         del mapped[name]
@@ -66,6 +77,21 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     for name in urgencies if len(urgencies) < len(levels) else ():
         del mapped[name]  # an urgency is not a severity, but better than none
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def no_numbers(column: Column) -> list[str]:
+    """Return the values of a column of numbers that are not numbers, such as ``folgt``."""
+    wrong = [text for text in column.values if _is_no_number(text)]
+    without = [text for text in column.without_digits if text not in wrong]
+    is_rare = 2 * sum(column.values.get(text, 1) for text in without) < column.filled
+    return [*wrong, *(without if is_rare else ())]
+
+
+def _mostly_no_numbers(column: Column) -> str | None:
+    """Return the first value that cannot be a number of an incident, if most cells have such values."""
+    wrong = [text for text in column.values if _is_no_number(text)]
+    is_mostly = 2 * sum(column.values[text] for text in wrong) >= sum(column.values.values())
+    return wrong[0] if wrong and is_mostly else None
 
 
 def _is_no_number(text: str) -> bool:
@@ -129,6 +155,16 @@ def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: 
         reasons |= dict.fromkeys(unclear, "the closing, because no other column is")
 
 
+def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
+    """Return the reasons of the columns that a given mapping reads as the times of day of the column above them."""
+    pairs = zip(mapped, list(mapped)[1:], strict=False)
+    return {
+        name: _TIMES_OF.format(before) for before, name in pairs
+        if mapped[name] in DATES and mapped[before] == mapped[name] and by_name[before].days
+        and 2 * by_name[name].clocks > by_name[name].filled
+    }  # fmt: skip
+
+
 def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
     """Return the fields with the times of day: a column of times after a column of dates has the times of these dates.
 
@@ -145,7 +181,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 name: to for each, field in joined.items() if each != column.name
                 for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
             }  # fmt: skip
-            reasons[column.name] = f"the times of day of {before.name}"
+            reasons[column.name] = _TIMES_OF.format(before.name)
         elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
             joined[column.name] = OPEN
             reasons[column.name] = (

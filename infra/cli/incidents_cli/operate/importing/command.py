@@ -73,7 +73,9 @@ def import_(
     currency: Annotated[
         str | None, typer.Option(help="The currency of amounts that show none, such as EUR or USD.")
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook. Default: the first one.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook. Default: the mapping's sheet, or the first one.")
+    ] = None,
     without_date: Annotated[
         ClosedWithoutDate | None,
         typer.Option(

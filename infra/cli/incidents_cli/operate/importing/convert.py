@@ -4,6 +4,7 @@ No cell of a record is lost. The mapping's ``rest`` says what happens to the cel
 """
 
 from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -27,9 +28,10 @@ _SEVERAL = 3  # columns
 
 
 BELOW = (
-    "is the title of a row without a number, date, status or severity; remove a row that stands below the table, or "
-    "add a status to the row of an incident"
+    "is the title of a row without a number, date, status or severity; remove a row that is a heading or that stands "
+    "below the table, or add a status to the row of an incident"
 )
+HEADING = "is missing, and the row has only one cell; remove a row that is a heading inside the table"
 
 
 class Converted(NamedTuple):
@@ -68,6 +70,8 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
             ]
     if not filled and empty >= _SEVERAL and "title" in body:
         making.errors.append(Violation("/title", BELOW))
+    if "title" not in {*body, *mapping.constants} and len(record) >= _SEVERAL and _cells(record) == 1:
+        making.errors.append(Violation("/title", HEADING))
     last_known = body.pop(LAST_KNOWN, None)
     for target, value in mapping.constants.items():
         body.setdefault(target, value)
@@ -85,6 +89,12 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     making.place_rest(body)
     body, repairs = repair(body)
     return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
+
+
+def _cells(record: Table[str, tuple[str, Any]]) -> int:
+    """Return the number of a row's cells that are not empty."""
+    cells = (cell if isinstance(cell, list) else [cell] for _, cell in record.values())
+    return sum(not _is_blank(each) for several in cells for each in several)
 
 
 def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
@@ -247,6 +257,14 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     return str(cell)
+
+
+def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
+    """Return whether a record has the names of the columns again, as some programs write them on each page."""
+    pairs = zip(record, header, strict=False)
+    return len(record) >= len(header) and all(
+        (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)
+    )
 
 
 def _is_blank(cell: Any) -> bool:

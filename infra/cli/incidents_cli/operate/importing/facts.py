@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...console import StepFailed
 from . import amounts, formats, moments, tables, words
-from .convert import as_text
+from .convert import as_text, repeats_header
 from .moments import Order
 
 _VALUES = 60  # the most different values of a column that are listed
@@ -20,6 +20,7 @@ _WORDS = 30  # the most different values without a digit that are listed
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # rows whose numbers cannot be only the numbers of the rows by chance
 _FIRST = 30  # the header is one of the first records
+_HEADED = 2  # a heading inside the table stands in one of the first columns
 _KNOWN = 2  # a record with this many names of columns is the header
 
 
@@ -144,6 +145,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
                 facts.columns = [by_name[name] for name in header]
                 continue
             facts.rows += 1
+            if _is_heading(header, cells) or repeats_header(cells, header):
+                continue
             for column, cell in zip(facts.columns, cells, strict=False):
                 column.add(cell)
     except UnicodeDecodeError as error:
@@ -221,18 +224,24 @@ def _with_incidents(sheets: list[_Sheet]) -> str:
 def _header(first: list[tables.Record]) -> int:
     """Return the index of the header in the first records.
 
-    The header is the first record with several known names of columns. Or else it is the first record of texts that has
-    more than half as many cells as the fullest record. A title above the table has fewer cells.
+    The header is the record with the most known names of columns, if it has several. Or else it is the first record of
+    texts that has more than half as many cells as the fullest record. A title above the table has fewer cells.
     """
     texts = [[text for cell in record.cells if (text := as_text(cell).strip())] for record in first]
-    for n, names in enumerate(texts):
-        if len({field for name in names if (field := words.meaning(name))}) >= _KNOWN:
-            return n
+    known = [len({field for name in names if (field := words.meaning(name))}) for names in texts]
+    if max(known, default=0) >= _KNOWN:
+        return known.index(max(known))
     most = max(map(len, texts), default=0)
     for n, names in enumerate(texts):
         if len(names) > max(1, most // 2) and not any(_is_value(name) for name in names):
             return n
     return 0
+
+
+def _is_heading(header: list[str], cells: list[Any]) -> bool:
+    """Return whether a record is a heading inside the table, such as ``1. Quartal``, which says nothing of a column."""
+    filled = [n for n, cell in enumerate(cells) if as_text(cell).strip()]
+    return len(header) > _HEADED and len(filled) == 1 and filled[0] < _HEADED
 
 
 def _is_value(text: str) -> bool:

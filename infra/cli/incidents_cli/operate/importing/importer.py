@@ -1,22 +1,25 @@
 """Import a file by reading it twice. The first reading only checks the rows. The second reading sends the valid rows.
 
+If two different rows have the same number, the check reads the file once more, to refuse the first of these rows, too.
+
 The memory that an import needs depends on the longest row and on the number of concurrent calls, not on the file's
 size. ``progress`` keeps the facts about all rows on disk.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
 from grc_client import Client
 from incidents.domain import model, timestamps
-from incidents.domain.errors import InvalidIncident
+from incidents.domain.errors import InvalidIncident, Violation
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -24,7 +27,7 @@ from ...console import StepFailed, open_private, stderr, writing
 from . import checking
 from .checking import CheckedRow
 from .job import Counts, Job
-from .progress import Progress
+from .progress import Progress, SameNumber
 from .reasons import Reasons
 from .rows import Row, read
 from .sending import Outcome, Stopped, send
@@ -77,6 +80,13 @@ class ErrorsFile:
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
 
+    def clear(self) -> None:
+        """Remove all rows."""
+        if self._open is not None:
+            with writing(self._file):
+                self._open.seek(0)
+                self._open.truncate()
+
     def close(self) -> None:
         if self._open is not None:
             with writing(self._file):
@@ -90,7 +100,7 @@ def dry_run(job: Job) -> Counts:
     """
     errors = ErrorsFile(job.errors)
     with Progress(None) as progress, closing(errors):
-        plan = _check_rows(job, progress, errors.add)
+        plan = _check_rows(job, progress, errors)
     right = plan.rows - plan.wrong - plan.skipped
     return Counts(right, failed=plan.wrong, left_out=plan.skipped or None, repaired=plan.repaired or None,
                   repairs=plan.repairs, reasons=plan.reasons, preview=plan.preview)  # fmt: skip
@@ -113,11 +123,26 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
     return _Sending(job, plan, progress, client).all(concurrency)
 
 
-def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], None] = lambda *_: None) -> Plan:
-    """Read and check the complete file, and return the plan. ``wrong`` receives each invalid row.
+def _check_rows(job: Job, progress: Progress, errors: ErrorsFile | None = None) -> Plan:
+    """Read and check the complete file, and return the plan. ``errors`` receives each invalid row.
 
     Raises StepFailed if the file cannot be read, or if ``--other-apps`` is missing.
     """
+    plan = _plan(job, progress, errors)
+    if progress.has_clash:
+        progress.read_again()
+        if errors is not None:
+            errors.clear()
+        plan = _plan(job, progress, errors)
+    if plan.others and job.other_apps is None:
+        raise _others_in_the_way(job, plan)
+    for line in plan.warnings.table("warning") if plan.warnings else ():
+        stderr.print(line)
+    return plan
+
+
+def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
+    """Read and check the complete file once."""
     plan = Plan()
     now = _now()
     with _make_progress_bar() as bar:
@@ -133,15 +158,21 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                     plan.warnings.add(row.line, row.warnings)
                 continue
             plan.warnings.add(row.line, row.warnings)
-            if isinstance(checked, CheckedRow) and not row.is_exported:
-                plan.warnings.add(row.line, checking.in_future(checked.given, now))
+            if isinstance(checked, SameNumber):
+                plan.skipped += 1
+                plan.warnings.add(row.line, [checking.repeats(checked.line)])
+                continue
+            if isinstance(checked, CheckedRow):
+                future = [] if row.is_exported else checking.in_future(checked.given, now)
+                plan.warnings.add(row.line, [*future, *checking.chosen_end(row, job.without_date)])
             if row.repairs:
                 plan.repaired += 1
                 plan.repairs.update(row.repairs)
             if isinstance(checked, Outcome):
                 plan.wrong += 1
                 plan.reasons.add(row.line, checked.violations)
-                wrong(row, checked)
+                if errors is not None:
+                    errors.add(row, checked)
                 continue
             if len(plan.preview) < _PREVIEWED:
                 plan.preview.append((row.line, checked.fields))
@@ -149,10 +180,6 @@ def _check_rows(job: Job, progress: Progress, wrong: Callable[[Row, Outcome], No
                 _note_highest(plan, number, checked)
             else:
                 plan.unnumbered += 1
-    if plan.others and job.other_apps is None:
-        raise _others_in_the_way(job, plan)
-    for line in plan.warnings.table("warning") if plan.warnings else ():
-        stderr.print(line)
     return plan
 
 
@@ -192,7 +219,7 @@ class _Sending:
             self._progress.finish()
         return self._counts
 
-    def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
+    def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome | SameNumber]]:
         """Yield the rows in the order of sending: first the row with each year's highest number, then all others.
 
         Each of the first rows is sent alone. The API then raises the year's counter to that number, so the file's
@@ -206,8 +233,8 @@ class _Sending:
         done = {checked.row.line for checked in highest}
         yield from (pair for pair in _checked_rows(self._job, self._progress) if pair[0].line not in done)
 
-    def _take(self, row: Row, checked: CheckedRow | Outcome, threads: ThreadPoolExecutor) -> None:
-        if _is_skipped(self._job, row):
+    def _take(self, row: Row, checked: CheckedRow | Outcome | SameNumber, threads: ThreadPoolExecutor) -> None:
+        if isinstance(checked, SameNumber) or _is_skipped(self._job, row):
             self._progress_bar.advance(self._task)
         elif isinstance(checked, Outcome):
             self._count(row, checked)
@@ -244,20 +271,32 @@ def _now() -> str:
     return timestamps.from_milliseconds(int(datetime.now(UTC).timestamp() * 1000))
 
 
-def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome]]:
+def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome | SameNumber]]:
     """Yield every row of the file with its checked form.
 
-    An invalid row comes with an outcome that has the errors.
+    An invalid row comes with an outcome that has the errors. A valid row that repeats an earlier row and its number
+    comes with this earlier row.
     """
     now = _now()
     for row in read(job.file, job.mapping):
+        given, wrong = None, list[Violation]()
         try:
             given = checking.check(row, now, job.app, job.without_date)
+            fingerprint = checking.fingerprint(given, row, job.tenant)
         except InvalidIncident as invalid:
-            yield row, Outcome("failed", violations=tuple(invalid.violations))
-            continue
-        fingerprint = checking.fingerprint(given, row, job.tenant)
-        yield row, CheckedRow(row, given, checking.key(fingerprint, progress.nth(fingerprint)))
+            wrong = invalid.violations
+            fingerprint = sha256(row.stood.encode(errors="surrogatepass")).digest()
+        is_compared = not _is_skipped(job, row) and "/incident_number" not in [each.pointer for each in wrong]
+        number = checking.number(row, given) if is_compared else None
+        same = progress.same_number(number, fingerprint, row.line) if number else None
+        if same and not same.is_equal:
+            wrong = [*wrong, checking.clash(same.line)]
+        if wrong or given is None:
+            yield row, Outcome("failed", violations=tuple(wrong))
+        elif same:
+            yield row, same
+        else:
+            yield row, CheckedRow(row, given, checking.key(fingerprint, progress.nth(fingerprint)))
 
 
 def _is_of_others(job: Job, row: Row) -> bool:

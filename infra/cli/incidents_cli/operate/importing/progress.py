@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 from ...console import MAY_YOU_WRITE, StepFailed, open_private
 from . import former_progress
@@ -32,15 +32,28 @@ _TITLE = b'{"record": "incidents import"}\n'
 _TABLES = (
     "CREATE TABLE done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE numbers (number BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, line INTEGER NOT NULL, other INTEGER) "
+    "WITHOUT ROWID",  # the first row with a number, and the line of the first row that differs from it
 )
 
 
+class SameNumber(NamedTuple):
+    """Another row of the file that has the number of a row: its line, and whether the two rows are equal."""
+
+    line: int
+    is_equal: bool
+
+
 class Progress:
-    """The rows that are done, and how often this reading of the file has met each row. Only one thread may use it."""
+    """The rows that are done, the numbers of the file's rows, and how often this reading of the file has met each row.
+
+    ``has_clash`` says whether two different rows of the file have the same number. Only one thread may use a Progress.
+    """
 
     def __init__(self, file: Path | None) -> None:
         """Open or create the record in ``file``, or nowhere if ``file`` is None. Raises StepFailed if that fails."""
         self._file = file
+        self.has_clash = False
         self._written = time.monotonic()
         self._unfinished: str | None = None  # the place of the last import, if it has not finished
         self._record: IO[bytes] | None = None
@@ -99,6 +112,26 @@ class Progress:
         times: int = 1 if before is None else before[0] + 1
         self._execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (fingerprint, times))
         return times
+
+    def same_number(self, number: bytes, fingerprint: bytes, line: int) -> SameNumber | None:
+        """Note the number of a row, and return another row with this number, or None.
+
+        A row that differs is returned first. The first reading of the file does not know the later rows. So if
+        ``has_clash`` is then true, the file must be read again. Each further reading knows all rows.
+        """
+        statement = "SELECT fingerprint, line, other FROM numbers WHERE number = ?"
+        if (kept := self._execute(statement, (number,)).fetchone()) is None:
+            self._execute("INSERT INTO numbers VALUES (?, ?, ?, NULL)", (number, fingerprint, line))
+            return None
+        first, first_line, other = kept
+        if first != fingerprint:
+            if other is None:
+                self.has_clash = True
+                self._execute("UPDATE numbers SET other = ? WHERE number = ?", (line, number))
+            return SameNumber(first_line, is_equal=False)
+        if other is not None:
+            return SameNumber(other, is_equal=False)
+        return None if first_line == line else SameNumber(first_line, is_equal=True)
 
     def made(self, key: str) -> str | None:
         """Return the id of the incident that an earlier import created from a row, or None."""

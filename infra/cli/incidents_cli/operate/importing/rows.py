@@ -25,7 +25,7 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed, command
 from . import cells, tables, words
-from .convert import DATES, as_text, convert, problems_of_header
+from .convert import DATES, as_text, convert, problems_of_header, repeats_header
 from .mapping import LAST_KNOWN, Mapping, of_fields
 from .repairing import repair
 
@@ -34,6 +34,7 @@ _LINES = (".jsonl", ".ndjson")
 _SETTINGS = {"name": str, "version": int, "changed_at": str, "changed_by": str, "value": object}
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
+_REPEATED = Violation("", "has the names of the columns again; remove the row")
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -148,7 +149,8 @@ def _problems_of_fields(header: list[str]) -> list[str]:
 
 def _by_meaning(violation: Violation) -> str:
     """Return the text of the error for an unknown column, with the field that the column's name may mean."""
-    field = words.meaning(violation.pointer[1:])
+    column = violation.pointer[1:]
+    field = None if words.must_prove_dates(column) else words.meaning(column)
     return (
         f"{violation.detail}; the name means {field}"
         if field and "did you mean" not in violation.detail
@@ -159,6 +161,8 @@ def _by_meaning(violation: Violation) -> str:
 def _of_record(line: int, header: list[str], record: list[Any], mapping: Mapping | None) -> Row:
     if mapping is not None:
         record = record[: len(header)] if not any(record[len(header) :]) else record
+        if repeats_header(record, header):
+            return Row(line, _member("cells", dict(zip(header, record, strict=True))), unreadable=(_REPEATED,))
     texts: dict[str, Any] = {}
     for name, cell in zip(header, record, strict=False):
         if mapping is not None and name in texts:

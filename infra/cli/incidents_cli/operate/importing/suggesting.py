@@ -20,6 +20,9 @@ from .moments import Order
 
 _SHOWN = 3  # examples of cells
 _CHOICES = ("status", "severity")
+_SAME_ZONE = ("GMT", "ETC/UTC", "+00:00")  # as UTC
+_WHOLE = model.LISTS | {"owner_id", "category"}
+_KINDS = {"financial_impact": "an amount", "incident_number": "a number"}
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
 
@@ -74,6 +77,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         have = set(map(folded, by_name))
         notes += [f"{quoted(name)} is in the mapping, but not in the file." for name in known.table["columns"]
                   if folded(name) not in have]  # fmt: skip
+        reasons = choosing.given_clocks(mapped, by_name)
     else:
         mapped = choosing.targets(by_name, known.mapping)
         if known.preset is None:
@@ -89,7 +93,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     yield "# Check each line. `?` is an open question. Then import: incidents import FILE --map THIS-FILE --dry-run"
     yield ""
     yield from _form(of_file, notes)
-    yield from _reading(by_name, mapped, settings)
+    yield from _reading(by_name, mapped, settings, notes)
     yield from money
     rest = settings.get("rest") or (known.mapping.rest if known.preset and known.mapping else "description")
     yield f'rest = "{rest}"  # where all other cells go: description, tags, leave_out, or refuse'
@@ -143,12 +147,12 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
         note = ""
         if name in reasons:
             note = f"  # {reasons[name]}"
+        elif target == LAST_KNOWN:
+            note = "  # only for --closed-without-date=last-known"
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {taken[target]} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
             note = "  # the date of the entry stands for the detection"
-        elif target == LAST_KNOWN:
-            note = "  # only for --closed-without-date=last-known"
         yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)
 
@@ -185,18 +189,19 @@ def _of_cells(by_name: dict[str, Column], mapped: dict[str, str]) -> Iterator[st
             listed = ", ".join(map(quoted, texts))
             yield f"{quoted(column.name)} has cells that are not dates, such as {listed}. Their rows will fail."
     for name, target in mapped.items():
+        if target == "incident_number" and (wrong := choosing.no_numbers(by_name[name])):
+            listed = ", ".join(map(quoted, wrong[:_SHOWN]))
+            yield f"{quoted(name)} has cells that are not numbers, such as {listed}. Their rows get another number."
         if target == "incident_number" and by_name[name].only_counts:
             yield f"{quoted(name)} {choosing.COUNTS}."
 
 
-def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any]) -> Iterator[str]:
+def _reading(
+    by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any], notes: list[str]
+) -> Iterator[str]:
     """Yield the lines about dates, amounts and lists."""
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
-    naive = next((column.lacks_offset for column in dates if column.lacks_offset), None)
-    if "zone" in settings:
-        yield f"zone = {quoted(settings['zone'])}"
-    elif naive:
-        yield f'zone = "{OPEN}"  # zone: in which zone is {quoted(naive)}? Pass --zone, such as Europe/Berlin or UTC'
+    yield from _zone([column for column in dates if column.lacks_offset], settings, notes)
     orders: set[Order] | None = None
     for column in dates:
         if column.orders is not None:
@@ -233,6 +238,25 @@ def _reading(by_name: dict[str, Column], mapped: dict[str, str], settings: Table
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
 
 
+def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
+    """Yield the line about the zone of dates without an offset."""
+    said = {column.name: zone for column in naive if (zone := words.zone(column.name))}
+    given = settings.get("zone")
+    if given:
+        yield f"zone = {quoted(given)}"
+    elif said and len(said) == len({column.name for column in naive}):
+        given = next(iter(said.values()))
+        yield f"zone = {quoted(given)}  # the names of the columns say it"
+    elif naive:
+        example = quoted(str(naive[0].lacks_offset))
+        yield f'zone = "{OPEN}"  # zone: in which zone is {example}? Pass --zone, such as Europe/Berlin or UTC'
+    notes += [
+        f"{quoted(name)} is in {zone}, as its name says, but an import reads all dates without an offset in one zone. "
+        f"Convert the column, or pass --zone {zone} if all dates are in {zone}."
+        for name, zone in said.items() if (given or "").upper() not in (zone, *_SAME_ZONE)
+    ]  # fmt: skip
+
+
 def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, notes: list[str]) -> Iterator[str]:
     """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
     given: dict[str, dict[str, str]] = known.table.get("values", {})
@@ -242,10 +266,16 @@ def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, n
         table = tables.get(name, {})
         if target in _CHOICES:
             table |= _choices(column, target, known, given, notes)
-        elif target in DATES or target == "financial_impact":
-            what = "a date" if target in DATES else "an amount"
+        elif target in _WHOLE:
             table |= {
-                text: f'""  # is not {what}, so it goes where the rest goes' for text in column.without_digits
+                text: '""  # is nothing, so it goes where the rest goes'
+                for text in filter(words.is_nothing, column.values)
+                if not known.mapping or known.mapping.meaning(folded(name), target, text) is None
+            }  # fmt: skip
+        elif what := _KINDS.get(target) or ("a date" if target in DATES else None):
+            texts = choosing.no_numbers(column) if target == "incident_number" else column.without_digits
+            table |= {
+                text: f'""  # is not {what}, so it goes where the rest goes' for text in texts
                 if not known.mapping or known.mapping.meaning(folded(name), target, text) is None
             }  # fmt: skip
         if table:

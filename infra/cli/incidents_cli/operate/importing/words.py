@@ -5,16 +5,23 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from incidents.domain import model
 
 from . import amounts
 from .mapping import folded
+from .names import Vocabulary, parted, plain, spellings, tokens
 
 _HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
 _CHARACTERS = 200  # a longer text is not the name of a column
 _SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a footnote
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
+_PARTS = re.compile(r"\s[-\u2013\u2014]+(?=\s)|[-\u2013\u2014]+\s|\s[-\u2013\u2014]+|[:;,/|>\u2192]+")
+_ALTERNATIVES = re.compile(r"\s*[/&]\s*|\s+(?:und|oder|and|or|et|ou|y|o)\s+")
+_TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
+_ENDS = ("contained_at", "closed_at")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
 )
@@ -25,41 +32,126 @@ def _words() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
+class _Entry(NamedTuple):
+    """The field that a column's name means, or None. ``rank`` says how well the name fits: 0 is the field's own name.
+
+    ``doubt`` orders names of one rank: 0 for a name without a note in brackets, 2 for a note such as ``(estimated)``.
+    ``is_loose`` means that only the words of the name were recognized. Then the cells must prove that it is a date.
+    """
+
+    field: str | None = None
+    rank: int = 0
+    doubt: int = 0
+    is_loose: bool = False
+
+
+_UNKNOWN = _Entry()
+
+
 @cache
-def _by_column() -> dict[str, tuple[str, int]]:
-    by_word: dict[str, tuple[str, int]] = {}
+def _vocabulary() -> Vocabulary:
+    return Vocabulary.from_document(_words())
+
+
+@cache
+def _by_column() -> dict[str, _Entry]:
+    by_word: dict[str, _Entry] = {}
     for field, listed in _words()["columns"].items():
         for rank, word in enumerate([field, *listed]):
-            by_word.setdefault(folded(word), (field, rank))
+            by_word.setdefault(folded(word), _Entry(field, rank))
     return by_word
+
+
+@cache
+def _by_core() -> dict[str, _Entry]:
+    """Return the entries by the core of their words: without articles, accents and the word for the incident."""
+    by_core: dict[str, _Entry] = {}
+    for word, entry in _by_column().items():
+        for spelling in spellings(word):
+            core = " ".join(_vocabulary().core(tokens(spelling)))
+            by_core.setdefault(core, _by_column().get(core, entry))
+    del by_core[""]  # a name such as Ticket
+    return by_core
 
 
 def meaning(column: str) -> str | None:
     """Return the field that a column's name means, or None."""
-    return _entry(column)[0]
+    return _entry(column).field
 
 
 def rank(column: str) -> int:
     """Return how well a column's name fits its field: 0 is the field's own name."""
-    return _entry(column)[1]
+    return _entry(column).rank
+
+
+def doubt(column: str) -> int:
+    """Return the doubt about a column's name: 1 or 2 if the name has a note in brackets, and otherwise 0."""
+    return _entry(column).doubt
+
+
+def must_prove_dates(column: str) -> bool:
+    """Return whether most cells of a column must be dates before it is a date of the incident."""
+    return _entry(column).is_loose
+
+
+def zone(column: str) -> str | None:
+    """Return the zone that a column's name says, such as ``Created (UTC)``, or None."""
+    return None if {"utc", "gmt"}.isdisjoint(tokens(column)) else "UTC"
 
 
 @cache
-def _entry(column: str) -> tuple[str | None, int]:
-    """Return the field and the rank of a column's name.
+def _entry(column: str) -> _Entry:
+    """Return the entry of a column's name.
 
     The name may have its words joined, as in ``createdAt``, and a hyphen at the end of a line. It may be the name of a
     custom field of Jira, such as ``Custom field (Cause)``.
     """
     if len(column) > _CHARACTERS:
-        return None, 0
+        return _UNKNOWN
     column = _HYPHEN.sub("", column.replace("\u2019", "'"))
     custom = _CUSTOM_FIELD.fullmatch(folded(column))
     column = custom[1] if custom else column
     pairs = zip(f" {column}", column, strict=False)
-    parted = "".join(f" {after}" if before.islower() and after.isupper() else after for before, after in pairs)
+    divided = "".join(f" {after}" if before.islower() and after.isupper() else after for before, after in pairs)
     known = _by_column()
-    return next((known[form] for name in (column, parted) for form in _forms(folded(name)) if form in known), (None, 0))
+    forms = (form for name in (column, divided) for form in _forms(folded(name)))
+    exact = next((known[form] for form in forms if form in known), None)
+    return exact or _by_words(column) or _by_words(divided) or _UNKNOWN
+
+
+def _by_words(name: str) -> _Entry | None:
+    """Return the entry of a name by its words, and then without its notes in brackets."""
+    bare, notes = parted(name)
+    noted = set(tokens(" ".join(notes)))
+    if noted & _vocabulary().other_meaning:
+        return None
+    if (entry := _of_words(name)) or not notes:
+        return entry
+    form = next((form for form in _forms(folded(bare)) if form in _by_column()), None)
+    if (form or " ".join(_vocabulary().core(tokens(bare)))) in _vocabulary().generic:
+        return None
+    entry = _by_column()[form] if form else _of_words(bare)
+    is_weak = bool(noted & _vocabulary().weak)
+    if entry is None or (is_weak and entry.field in _ENDS):
+        return None
+    return entry._replace(doubt=1 + is_weak)
+
+
+def _of_words(name: str) -> _Entry | None:
+    words = tokens(name)
+    moment = None if is_duration(name) else _vocabulary().moment(words)
+    entry = _by_column()[moment] if moment else _by_core().get(" ".join(_vocabulary().core(words)))
+    entry = entry or _of_alternatives(name)
+    return entry._replace(is_loose=True) if entry else None
+
+
+def _of_alternatives(name: str) -> _Entry | None:
+    """Return the entry of two names, such as ``Betroffene Systeme / Anwendungen``. The second name may be unknown."""
+    first, *others = map(str.strip, _ALTERNATIVES.split(name))
+    entry = _entry(first) if others else _UNKNOWN
+    if entry.field not in _TEXTS or any(_entry(other).field not in (entry.field, None) for other in others):
+        return None
+    return entry
 
 
 def _forms(name: str) -> Iterator[str]:
@@ -83,18 +175,57 @@ def _forms(name: str) -> Iterator[str]:
 
 @cache
 def _by_value(field: str) -> dict[str, str]:
-    return {folded(word): value for value, listed in _words()["values"][field].items() for word in [value, *listed]}
+    listed = _words()["values"][field].items()
+    return {form: value for value, words in listed for word in [value, *words] for form in spellings(folded(word))}
 
 
 def value(field: str, text: str) -> str | None:
     """Return the value of ``status`` or ``severity`` that a text means, or None.
 
     A number before or after the word does not count, as in ``1 - High``. A number alone means nothing: in one program 1
-    is the highest severity, and in another one the lowest.
+    is the highest severity, and in another one the lowest. A note does not count, as in ``Closed - by vendor`` or
+    ``in Bearbeitung (ext.)``, unless it means a value, too. Then the text means one value only if the two agree.
     """
+    if exact := _listed(field, text):
+        return exact
+    bare, notes = parted(text)
+    first, *others = [part for part in _PARTS.split(bare) if any(map(str.isalpha, part))] or [""]
+    head, *rest = _connected(field, first)
+    if head is None:
+        return None
+    meant = {head, *rest}
+    for other in (*others, *notes):
+        meant.update(_connected(field, other))
+    return _agreed(meant - {None})
+
+
+def _listed(field: str, text: str) -> str | None:
     known = _by_value(field)
-    whole = folded(text)
-    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(word(text))
+    whole = plain(folded(text))
+    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(plain(word(text)))
+
+
+def _connected(field: str, text: str) -> list[str | None]:
+    """Return the value of a text, or of the two parts of a text such as ``closed as duplicate``."""
+    if (whole := _listed(field, text)) or not (parts := _connectors().fullmatch(folded(text))):
+        return [whole]
+    return [_listed(field, parts[1]), _listed(field, parts[2] or "")]
+
+
+@cache
+def _connectors() -> re.Pattern[str]:
+    """Return the pattern of a text whose second part only explains the first one."""
+    between, last = ("|".join(re.escape(each) for each in _words()["notes"][name]) for name in ("connectors", "last"))
+    return re.compile(rf"(.+?)\s+(?:(?:{between})\s+(.+)|(?:{last}))")
+
+
+def _agreed(meant: set[str | None]) -> str | None:
+    """Return the one value that several values mean: the more precise one, as in ``Closed - duplicate``."""
+    if meant == {"closed", "dismissed"}:
+        return "dismissed"
+    if "new" in meant and not meant & {"closed", "dismissed"}:  # an open incident may have any of the other states
+        meant = meant - {"new"} or meant
+    return meant.pop() if len(meant) == 1 else None
 
 
 def preset(header: list[str]) -> str | None:
@@ -111,12 +242,20 @@ def word(text: str) -> str:
 
 def may_be_closing(column: str) -> bool:
     """Return whether a column's name means the containment or the closing, as in ``Fixed at``."""
-    return not set(_words()["either_end"]["words"]).isdisjoint(_forms(folded(column)))
+    bare, notes = parted(column)
+    if not _vocabulary().other_meaning.isdisjoint(tokens(" ".join(notes))):
+        return False
+    return not set(_words()["either_end"]["words"]).isdisjoint([*_forms(folded(column)), *_forms(folded(bare))])
 
 
 def is_undecided(severity: str) -> bool:
     """Return whether a severity says that nobody has decided, such as ``?`` or ``k. A.``."""
     return folded(severity) in _words()["no_severity"]["words"]
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether a cell of an owner, a category or a list says that there is none, such as ``-``."""
+    return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
 
 def is_fault(text: str) -> bool:

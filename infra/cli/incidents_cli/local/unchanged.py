@@ -1,0 +1,89 @@
+"""Recognize a build or a deployment that would change nothing, so that `incidents up` can skip it.
+
+A fingerprint is the SHA-256 of everything that a build or a deployment is made from. A finished build has its
+fingerprint in a file. A finished deployment has its fingerprint in a tag of the API. The emulator's state has this tag,
+so the tag stays true if a crash of the emulator loses a deployment.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from .local_stack import CHECKOUT, REGION, Stack
+
+_TAG = "deployed-from"
+_SOURCES = ("functions", "infra", "samconfig.toml", "template.yaml")
+_NOT_SOURCES = {"__pycache__", "node_modules"}
+
+
+def fingerprint_of_build(parameters: Mapping[str, str]) -> str:
+    """Return the fingerprint of the build that the checkout's present files would give."""
+    digest = hashlib.sha256(json.dumps([sys.version, sys.executable, dict(parameters)]).encode())
+    for path in _sources():
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(CHECKOUT)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def fingerprint_of_deployment(build: Path, parameters: Mapping[str, str]) -> str:
+    """Return the fingerprint of a deployment of a finished build."""
+    return hashlib.sha256(json.dumps([fingerprint_in(build), dict(parameters)]).encode()).hexdigest()
+
+
+def fingerprint_in(build: Path) -> str | None:
+    """Return the fingerprint of a finished build, or None if the build is missing or unfinished."""
+    mark = _mark(build)
+    return mark.read_text() if mark.exists() else None
+
+
+def mark_build(build: Path, fingerprint: str) -> None:
+    """Mark a build as finished."""
+    _mark(build).write_text(fingerprint)
+
+
+def unmark_build(build: Path) -> None:
+    """Mark a build as unfinished."""
+    _mark(build).unlink(missing_ok=True)
+
+
+def is_deployed(stack: Stack, fingerprint: str) -> bool:
+    """Return whether the running emulator has a finished deployment with this fingerprint."""
+    api = stack.client("apigatewayv2")
+    try:
+        return bool(stack.api_id) and api.get_tags(ResourceArn=_arn(stack))["Tags"].get(_TAG) == fingerprint
+    except api.exceptions.NotFoundException:  # the emulator has lost the recorded API
+        return False
+
+
+def mark_deployment(stack: Stack, fingerprint: str) -> None:
+    """Mark the deployment as finished."""
+    stack.client("apigatewayv2").tag_resource(ResourceArn=_arn(stack), Tags={_TAG: fingerprint})
+
+
+def unmark_deployment(stack: Stack) -> None:
+    """Mark the deployment as unfinished."""
+    api = stack.client("apigatewayv2")
+    if stack.api_id:
+        with suppress(api.exceptions.NotFoundException):
+            api.untag_resource(ResourceArn=_arn(stack), TagKeys=[_TAG])
+
+
+def _arn(stack: Stack) -> str:
+    return f"arn:aws:apigateway:{REGION}::/apis/{stack.api_id}"
+
+
+def _mark(build: Path) -> Path:
+    return build / "built-from"
+
+
+def _sources() -> Iterator[Path]:
+    for name in _SOURCES:
+        if (CHECKOUT / name).is_file():
+            yield CHECKOUT / name
+        for folder, below, files in os.walk(CHECKOUT / name):
+            below[:] = sorted(set(below) - _NOT_SOURCES)
+            yield from (Path(folder, file) for file in sorted(files))

@@ -1,0 +1,134 @@
+"""Read the name of a column by its whole words, in several languages. ``words.toml`` has the words.
+
+Articles, notes in brackets and the word for the incident do not change what a column is: ``Titel des Vorfalls`` is
+``Titel``, and ``Fecha de cierre (UTC)`` is ``cierre``. Any other word changes it: ``Geschlossen durch`` is no date.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+_NOTE = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
+_TOKEN = re.compile(r"[^\W_]+[#°]?|[#°]")
+_ELISION = re.compile(r"\b(?:d|l|qu)'(?=\w)")
+_JOINT = "s"  # between the parts of a German compound, as in Erkennungszeitpunkt
+_SHORTEST = 3  # letters of the first part of a compound
+
+
+def plain(text: str) -> str:
+    """Return a text in lower case without accents, as in ``eindammung``."""
+    parts = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
+
+
+def spellings(word: str) -> set[str]:
+    """Return the plain forms of a listed word: without accents, and with ``ae`` instead of ``ä``."""
+    long = word.casefold().replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
+    return {plain(word), plain(long)}
+
+
+def tokens(text: str) -> list[str]:
+    """Return the plain words of a text."""
+    return _TOKEN.findall(_ELISION.sub("", plain(text)))
+
+
+class Parted(NamedTuple):
+    """A text without its notes in brackets, and these notes."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+@cache
+def parted(text: str) -> Parted:
+    """Return a text without its notes in brackets, and the notes."""
+    return Parted(" ".join(_NOTE.sub(" ", text).split()), tuple(_NOTE.findall(text)))
+
+
+class Vocabulary(NamedTuple):
+    """The words of the section ``names`` of ``words.toml``, which says what each list means.
+
+    ``recipients`` has a set of words by the name of a date. ``events`` has the name of a date by word. ``single`` has
+    all words that alone are the name of a column.
+    """
+
+    articles: frozenset[str]
+    incidents: tuple[str, ...]
+    events_of: frozenset[str]
+    dates: tuple[str, ...]
+    generic: frozenset[str]
+    other_meaning: frozenset[str]
+    weak: frozenset[str]
+    latest: frozenset[str]
+    telling: frozenset[str]
+    of_telling: frozenset[str]
+    recipients: Mapping[str, frozenset[str]]
+    events: Mapping[str, str]
+    single: frozenset[str]
+
+    @classmethod
+    def from_document(cls, words: Mapping[str, Any]) -> "Vocabulary":
+        """Return the vocabulary of a TOML document."""
+        lists: dict[str, Any] = {name: frozenset(_all(listed)) for name, listed in words["names"].items()}
+        lists |= {name: tuple(sorted(lists[name], key=len, reverse=True)) for name in ("incidents", "dates")}
+        columns = (word for field, listed in words["columns"].items() for word in [field, *listed])
+        events = {form: name for name, listed in words["events"].items() for word in listed for form in spellings(word)}
+        return cls(
+            **lists,
+            recipients={name: frozenset(_all(listed)) for name, listed in words["recipients"].items()},
+            events=events,
+            single=frozenset(_all(columns)) | events.keys(),
+        )
+
+    def core(self, words: Iterable[str]) -> list[str]:
+        """Return the words that say what a column is: no articles, and no word for the incident."""
+        words = list(words)
+        names_incident = not set(self.incidents).isdisjoint(words)
+        return [
+            self._without_incident(word) for n, word in enumerate(words)
+            if word not in self.articles and word not in self.incidents
+            and not (word in self.events_of and (n or names_incident))
+        ]  # fmt: skip
+
+    def moment(self, words: list[str]) -> str | None:
+        """Return the name of the date that all words of a column's name mean, such as ``detected at``, or None."""
+        has_date = not set(self.dates).isdisjoint(words)
+        parts = [part for word in self.core(words) for part in self._without_date(word)]
+        if not parts:
+            names_incident = not {*self.incidents, *self.events_of}.isdisjoint(words)
+            return "occurred at" if names_incident and has_date else None
+        is_latest = not self.latest.isdisjoint(parts)
+        if not self.telling.isdisjoint(parts):
+            return None if is_latest else self._told(parts)
+        meant = {self.events.get(part) for part in parts if part not in self.latest}
+        if "contained at" in meant:  # as in `Eindämmung abgeschlossen am`
+            meant -= {"closed at", "resolved at"}
+        name = meant.pop() if len(meant) == 1 else None
+        return None if is_latest and name != "updated" else name
+
+    def _without_incident(self, word: str) -> str:
+        """Return the second part of a compound such as ``Vorfallstitel``."""
+        rests = (word.removeprefix(noun) for noun in self.incidents if word.startswith(noun))
+        return next((rest for rest in rests if rest in self.single), word)
+
+    def _without_date(self, word: str) -> Iterator[str]:
+        """Yield a word, the first part of a compound such as ``Erkennungszeitpunkt``, or nothing for ``Zeitpunkt``."""
+        if word in self.events or word in self.telling:
+            yield word
+        elif word not in self.dates:
+            rest = next((word[: -len(end)] for end in self.dates if word.endswith(end)), "")
+            rest = rest if rest in self.events or rest in self.telling else rest.removesuffix(_JOINT)
+            yield rest if len(rest) >= _SHORTEST else word
+
+    def _told(self, words: list[str]) -> str | None:
+        """Return the name of the date on which somebody was told, by the words for who was told."""
+        others = [word for word in words if word not in self.telling and word not in self.of_telling]
+        others = [word for word in others if word.isdigit()] or others  # the article of a law is more than its name
+        names = {next((name for name, who in self.recipients.items() if word in who), None) for word in others}
+        return "reported at" if not names else names.pop() if len(names) == 1 else None
+
+
+def _all(words: Iterable[str]) -> list[str]:
+    return [form for word in words for form in spellings(word)]
