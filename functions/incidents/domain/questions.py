@@ -61,8 +61,8 @@ class Filters(NamedTuple):
     def accepts(self, incident: Incident) -> bool:
         """Return whether an incident passes all filters but ``created`` and ``incident_number``, which select ids."""
         for filter_, accepted in self.any_of.items():
-            found: Any = incident.get(FILTERS[filter_])
-            if not any(value in accepted for value in (found if FILTERS[filter_] in LISTS else (found,))):
+            held: Any = incident.get(FILTERS[filter_])
+            if not any(value in accepted for value in (held if FILTERS[filter_] in LISTS else (held,))):
                 return False
         return (
             (self.include_deleted or not incident["is_deleted"])

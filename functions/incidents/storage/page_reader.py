@@ -130,23 +130,23 @@ class PageReader:
             low, high = page.position or first, after or last
         else:
             low, high = after or first, page.position or last
-        found = {incident["id"]: incident for incident in page.incidents}
+        by_id = {incident["id"]: incident for incident in page.incidents}
         moved = sorted(
-            (each for each in self._changed(since) if low <= each <= high and each != after and each not in found),
+            (each for each in self._changed(since) if low <= each <= high and each != after and each not in by_id),
             reverse=newest_first,
         )
         position = page.position
         if len(moved) > MOVED_READ:
             moved = moved[:MOVED_READ]
             position = moved[-1]
-        found |= {incident["id"]: incident for incident in self._incidents(moved) if filters.accepts(incident)}
-        ids = sorted(found, reverse=newest_first)
+        by_id |= {incident["id"]: incident for incident in self._incidents(moved) if filters.accepts(incident)}
+        ids = sorted(by_id, reverse=newest_first)
         if position != page.position:
             ids = [each for each in ids if position is None or _up_to(each, position, newest_first)]
         if len(ids) > limit:
             ids = ids[:limit]
             position = ids[-1]
-        return Page([found[each] for each in ids], position)
+        return Page([by_id[each] for each in ids], position)
 
     def _changed(self, since: str) -> set[str]:
         """Return the ids of the incidents that have changed since a time. The set is empty if the index is missing."""

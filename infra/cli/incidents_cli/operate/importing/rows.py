@@ -32,6 +32,7 @@ from .repairing import repair
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
 _SETTINGS = {"name": str, "version": int, "changed_at": str, "changed_by": str, "value": object}
+_LEFT_OUT = Violation("", "has settings of the tenant; an import creates only incidents")
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
 _REPEATED = Violation("", "has the names of the columns again; remove the row")
@@ -235,8 +236,7 @@ def _of_text(line: int, text: str, mapping: Mapping | None) -> Row:
 def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
     match value:
         case {"settings": dict(settings)} if mapping is None and len(value) == 1 and _are_settings(settings):
-            told = Violation("", "has settings of the tenant; an import creates only incidents")
-            return Row(line, f'"row": {text}', warnings=(told,), is_settings=True)
+            return Row(line, f'"row": {text}', warnings=(_LEFT_OUT,), is_settings=True)
         case {"errors": list(), "cells": dict(texts)} if _is_of_errors_file(value, "cells", mapping):
             return _of_cells(line, texts, mapping)
         case {"errors": list(), "row": str(unread)} if _is_of_errors_file(value, "row", mapping):
