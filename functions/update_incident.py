@@ -6,12 +6,17 @@ from incidents.edges import http, responses
 from incidents.edges.request import Request
 from incidents.edges.responses import Response
 from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.settings import settings_of_caller
 
 
 @http.operation(scope="incidents:write")
 def handler(request: Request) -> Response:
     return responses.incident(
         updating.update_incident(
-            request.incident_id, request.merge_patch, request.if_match, request.reach(IncidentRepository)
+            request.incident_id,
+            request.merge_patch,
+            request.if_match,
+            request.reach(IncidentRepository),
+            request.reach(settings_of_caller),
         )
     )

@@ -108,6 +108,17 @@ def test_the_metrics_of_a_window(incidents: Any) -> None:
     assert metrics.definitions
 
 
+def test_the_deadlines_of_an_incident(incidents: Any) -> None:
+    made = incidents.create(title="x", reportable_to=["GDPR", "NIS2"])
+    aware = {"anchors": {"aware": datetime(2026, 11, 20, 10, tzinfo=UTC)}}
+    incidents.update(made.id, regulatory_reports={"eu-gdpr": aware, "eu-nis2": aware})
+
+    gdpr, nis2 = incidents.deadlines(made.id, history=True).regimes
+    assert (gdpr.regime, gdpr.stages[0].due_at) == ("eu-gdpr", datetime(2026, 11, 23, 10, tzinfo=UTC))
+    assert [stage.stage for stage in nis2.stages if stage.due_at] == ["early_warning", "notification"]
+    assert incidents.deadlines(made.id).history is None
+
+
 def test_a_repeated_create_returns_the_same_incident(incidents: Any, tag: str) -> None:
     first = incidents.create(title="x", idempotency_key=tag)
     again = incidents.create(title="x", idempotency_key=tag)

@@ -7,6 +7,7 @@ the services   the tasks of the service:
                ``commands``     change incidents
                ``queries``      read incidents and their changes
                ``feed``         reads incidents by their last change, so that a caller can follow them
+               ``incident_deadlines``  reads when which report about an incident is due
                ``intake``       turns findings into incidents
                ``publishing``   sends an event for each change of an incident
                ``following``    marks the days whose metrics a change affects

@@ -24,7 +24,7 @@ ALSO = {"restore_incident"}
 METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
     "delete": "delete_incident", "restore": "restore_incident", "changes": "list_incident_changes",
-    "follow": "list_incident_updates", "metrics": "get_incident_metrics",
+    "follow": "list_incident_updates", "deadlines": "get_incident_deadlines", "metrics": "get_incident_metrics",
 }  # fmt: skip
 
 

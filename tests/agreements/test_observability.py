@@ -57,7 +57,7 @@ def test_the_dashboard_and_the_alarms_cover_every_function() -> None:
         )
     throttled = {
         query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
-        for alarm in ("ApiThrottles", "JobThrottles")
+        for alarm in ("ApiThrottles", "PageThrottles", "JobThrottles")
         for query in ALARMS[alarm]["Metrics"]
         if "MetricStat" in query
     }

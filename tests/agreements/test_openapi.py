@@ -140,13 +140,14 @@ VALUES: list[object] = [
     *model.SOURCE_TYPES,
 ]  # fmt: skip
 # The service refuses values for reasons that a schema cannot express: bytes, equality with the stored value, nulls in a
-# patch, blanks, and the number of different tags. The description names them.
-LAXER = {"incident_number", "lessons_learned", "category", "tags"}
+# patch, blanks, the number of different tags, and the names of reports. The description names them.
+LAXER = {"incident_number", "lessons_learned", "regulatory_reports", "category", "tags"}
 
 
 @pytest.mark.parametrize("field", payloads.IncidentPatch.model_fields)
 def test_a_schema_allows_the_values_that_the_service_accepts(field: str) -> None:
-    incident = json.loads(wire_form.dump_incident(examples_of_the_generator.stored())) | {"lessons_learned": None}
+    unset = {"lessons_learned": None, "regulatory_reports": None}
+    incident = json.loads(wire_form.dump_incident(examples_of_the_generator.stored())) | unset
     kinds: list[tuple[str, Callable[[object], object]]] = [
         ("IncidentPatch", lambda body: payloads.patch(body, incident))
     ]
@@ -195,6 +196,7 @@ def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
         "list_incidents": parameters.list_request,
         "list_incident_changes": parameters.changes_request,
         "list_incident_updates": parameters.updates_request,
+        "get_incident_deadlines": parameters.deadlines_request,
         "get_incident_metrics": parameters.metrics_window,
     }
     holds = validator(parameter["schema"]).is_valid
@@ -262,7 +264,7 @@ def test_no_parameter_has_a_value_that_the_documentation_page_would_send_as_a_fi
     for name, parameter in PARAMETERS:
         assert {"example", "examples"}.isdisjoint({*parameter, *parameter["schema"]}), (name, parameter["name"])
         if "default" in parameter["schema"]:  # the page sends the default, which must change nothing
-            assert parameter["name"] in {"limit", "order", "include_deleted", "group_by", "interval"}
+            assert parameter["name"] in {"limit", "order", "include_deleted", "group_by", "interval", "history"}
 
 
 def test_the_example_that_the_page_prefills_for_a_patch_is_accepted_by_every_incident() -> None:

@@ -149,9 +149,9 @@ def test_only_functions_with_grants_on_the_table_get_its_name(name: str) -> None
     assert uses is (name not in {"PublishIncidentEvents", *templates.PUBLIC})
 
 
-def test_all_functions_share_only_four_environment_variables() -> None:
+def test_all_functions_share_only_five_environment_variables() -> None:
     assert set(templates.service()["Globals"]["Function"]["Environment"]["Variables"]) == {
-        "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE"
+        "RES_OPTIONS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "STAGE", "PYTHONTZPATH"
     }  # fmt: skip
 
 
@@ -349,7 +349,7 @@ def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> No
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
-    assert len(lines) == 31
+    assert len(lines) == 34
     for name in FUNCTIONS:
         role = RESOURCES[f"{name}Role"]
         assert role.get("Condition") == ("HasConsole" if name == templates.CONSOLE else None)

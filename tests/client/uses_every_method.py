@@ -13,6 +13,7 @@ from grc_client import (
     AsyncPage,
     Change,
     Client,
+    Deadlines,
     Follower,
     Incident,
     Metrics,
@@ -53,6 +54,8 @@ def blocking() -> None:
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)
+        print([stage.due_at for regime in deadlines.regimes for stage in regime.stages])
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
         for incident in follower:
             print(incident.title, incident.is_deleted, follower.cursor)
@@ -82,6 +85,7 @@ async def asynchronous() -> None:
         updated: Incident = await incidents.update(made.id, if_match=again.etag, status="closed")
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
+        print((await client.grc.incidents.deadlines(made.id)).as_of)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
         follower: AsyncFollower = incidents.follow(cursor="stored", every=None)
         async for incident in follower:

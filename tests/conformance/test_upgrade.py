@@ -102,11 +102,12 @@ def asked(release: Release, operation: str) -> list[releases.Recorded]:
 
 
 def incidents(release: Release, *, deleted: bool = False) -> list[tuple[Caller, Document]]:
-    """Return the incidents in the release's answers, each with its caller.
+    """Return the incidents in the release's answers, each with its caller, and with the later fields unset.
 
     If ``deleted`` is set, return only deleted incidents. Otherwise, return only incidents that are not deleted.
     """
-    told = [(answer.question.caller, json.loads(answer.body)) for answer in asked(release, "get_incident")]
+    later = {"regulatory_reports": None}
+    told = [(answer.question.caller, json.loads(answer.body) | later) for answer in asked(release, "get_incident")]
     found = [(caller, incident) for caller, incident in told if incident["is_deleted"] == deleted]
     assert found
     return found
@@ -179,7 +180,7 @@ def test_the_table_has_every_kind_of_item_status_field_and_action(
 
     assert Counter(map(releases.kind, stored)) == release.kinds
     assert set(release.kinds) == KINDS
-    assert fields >= set(model.FIELDS)
+    assert fields >= set(model.FIELDS) - {"regulatory_reports"}  # the release did not have this field
     assert statuses == set(model.STATUSES)
     assert {one["action"] for one in trail} == set(model.ACTIONS)
 
@@ -194,6 +195,7 @@ def as_before(body: str) -> str:
     """Return an answer without a cursor, and without the members that answers of release 0.1.0 did not have."""
     body = re.sub(r'"next_cursor":"[A-Za-z0-9_-]+"', '"next_cursor":"..."', body)
     body = re.sub(r'("updated_by":"[^"]*"),"version":[0-9]+', r"\1", body)
+    body = body.replace(',"regulatory_reports":null}', "}")
     for name, value in NEW_MEMBERS.items():
         body = re.sub(f'"{name}": {value}, ', "", body, count=1)
     for name in NEW_DEFINITIONS:

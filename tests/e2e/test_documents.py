@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from grc_client import Add, Client, Incident, PreconditionFailed, Remove
+from incidents.domain.deadlines import rules
 
 from tests.support import documents, generators, templates
 from tests.support.checkout import Checkout
@@ -111,6 +112,20 @@ def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:
 
     assert '"posture": "critical"' in shown
     assert '"prowler.*"' in shown
+
+
+def test_the_examples_of_the_deadlines_page_run(stack: Checkout) -> None:
+    recorded, shown = run_each(stack, "deadlines.md")
+
+    (regime,) = json.loads(recorded[recorded.rindex('{"incident_id"') :])["regimes"]
+    authority = regime["stages"][0]
+    assert (regime["named"], regime["regime"]) == ("GDPR", "eu-gdpr")
+    assert (authority["state"], authority["reference"]) == ("submitted", "A-17")
+    assert authority["due_at"] == "2026-11-23T17:00:00.000Z"
+    assert '"zone": "Europe/Paris"' in shown
+
+    (own,) = documents.blocks(documents.PAGES["deadlines.md"], "json")
+    rules.check_own(json.loads(own))
 
 
 def test_the_key_of_the_local_stack_reaches_other_tools_as_the_commands_page_says(stack: Checkout) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
 import list_incident_updates
@@ -20,6 +21,7 @@ from tests.support.events import (
     changes_event,
     claims,
     create_event,
+    deadlines_event,
     delete_event,
     get_event,
     list_event,
@@ -82,6 +84,10 @@ SCENARIOS = {
     ),
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
     "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
+    "deadlines": Scenario(
+        get_incident_deadlines.handler, lambda who, one: deadlines_event(one, caller=who, history="true"), 2,
+        deleted=True,
+    ),
     "list changes": Scenario(
         list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
     ),

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
+from get_incident_deadlines import handler as get_deadlines
 from incidents.runtime import cloudwatch
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
@@ -20,7 +21,7 @@ from ingest_finding import handler as ingest_finding
 from update_incident import handler as update
 
 from tests.support import templates
-from tests.support.events import Context, create_event, delete_event, patch_event
+from tests.support.events import Context, create_event, deadlines_event, delete_event, patch_event
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
@@ -155,13 +156,13 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
                       if (found := entry(index, item)))  # fmt: skip
     of_entries = math.ceil(51 * entry_bytes / 4096) / 2
     assert 50 * math.ceil(size(item) / 4096) + of_entries <= costs.REQUESTS["50 updates"].reads
+    # The deadlines read the incident and the tenant's settings, both consistently. An item that is missing costs 1.
+    assert reads_of(get_deadlines, deadlines_event(item["sk"]["S"])) == costs.REQUESTS["deadlines"].reads
     assert all(costs.REQUESTS[name].reads == 1 for name in ("update", "update of the status", "closing", "deletion"))
 
 
-def test_the_documented_units_of_a_finding_match_the_items_written(table: str) -> None:
-    create(create_event({"title": "the year's first"}), Context)
-    AccountMap(dynamodb.client(), table).link("111122223333", "acme")
-    before = items(table)
+def reads_of(handler: Any, request: Any) -> int:
+    """Return how many items a handler reads. Each item has at most 4 KB."""
     read: list[str] = []
     client = dynamodb.client()
 
@@ -170,11 +171,19 @@ def test_the_documented_units_of_a_finding_match_the_items_written(table: str) -
             read.append(model.name)
 
     client.meta.events.register("before-parameter-build.dynamodb", note)
-    ingest_finding(sqs_event(event("guardduty")), Context)
+    handler(request, Context)
     client.meta.events.unregister("before-parameter-build.dynamodb", note)
+    return len(read)
+
+
+def test_the_documented_units_of_a_finding_match_the_items_written(table: str) -> None:
+    create(create_event({"title": "the year's first"}), Context)
+    AccountMap(dynamodb.client(), table).link("111122223333", "acme")
+    before = items(table)
+    read = reads_of(ingest_finding, sqs_event(event("guardduty")))
     after = items(table)
     used = sum(units(before.get(key), after[key]) for key in after if before.get(key) != after[key])
-    assert (used, len(read)) == (costs.REQUESTS["finding, new"].writes, costs.REQUESTS["finding, new"].reads)
+    assert (used, read) == (costs.REQUESTS["finding, new"].writes, costs.REQUESTS["finding, new"].reads)
 
 
 def test_the_documented_storage_of_an_incident_matches_its_stored_items(table: str) -> None:

@@ -34,11 +34,11 @@ def test_create_returns_every_field_with_unset_fields_null_or_empty(table: str) 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", incident["created_at"])
     unset = {name: value for name, value in incident.items() if value is None}
     assert "app_id" not in incident
-    assert len(incident) == 41
+    assert len(incident) == 42
     assert set(unset) == {
         "deleted_at", "deleted_by", "description", "root_cause", "category", "severity", "occurred_at", "detected_at",
         "reported_at", "contained_at", "closed_at", "owner_id", "lessons_learned", "reported_to_regulators_at",
-        "customer_notified_at", "financial_impact", "mttd_minutes", "mttr_minutes",
+        "regulatory_reports", "customer_notified_at", "financial_impact", "mttd_minutes", "mttr_minutes",
     }  # fmt: skip
     assert sum(value == [] for value in incident.values()) == 9
     assert (incident["source"], incident["source_type"], incident["status"]) == ("edm", "api", "new")
@@ -50,7 +50,7 @@ def test_create_keeps_every_value_of_the_caller() -> None:
 
     assert answer["statusCode"] == 201
     incident = body(answer)
-    assert len(incident) == 42
+    assert len(incident) == 43
     assert incident["app_id"] == "soc-portal"
     expected = FULL | {
         "occurred_at": "2026-01-31T18:00:00.999Z",

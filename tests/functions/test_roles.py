@@ -12,6 +12,7 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
+from get_incident_deadlines import handler as get_deadlines
 from get_incident_metrics import handler as get_metrics
 from incidents.domain import tally
 from incidents.storage import dynamodb, guard, keys, stored_form
@@ -31,6 +32,7 @@ from tests.support.events import (
     changes_event,
     claims,
     create_event,
+    deadlines_event,
     delete_event,
     get_event,
     http_event,
@@ -134,7 +136,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
                 create(create_event({"title": "x"}, headers={"idempotency-key": "one"}), Context)
             create(create_event({"title": "x", "incident_number": "IR-900"}, caller=app), Context)
             give_numbers_again()
-            create(create_event({"title": "x"}), Context)
+            create(create_event({"title": "x", "regulatory_reports": {"eu-gdpr": {}}}), Context)
             create(create_event({"title": "x", "incident_number": "INC-2026-000900"}), Context)
         case "get_incident":
             get(get_event(incident_id), Context)
@@ -144,10 +146,13 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             list_(list_event(app), Context)
         case "update_incident":
             update(patch_event(incident_id, {"title": "y"}), Context)
+            update(patch_event(incident_id, {"regulatory_reports": {"eu-gdpr": {}}}), Context)
         case "delete_incident":
             delete(delete_event(incident_id), Context)
         case "list_incident_changes":
             list_changes(changes_event(incident_id), Context)
+        case "get_incident_deadlines":
+            get_deadlines(deadlines_event(incident_id, history="true"), Context)
         case "list_incident_updates":
             list_updates(updates_event(), Context)
             list_updates(updates_event(app), Context)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
 import list_incident_updates
@@ -72,6 +73,7 @@ OPERATIONS = {
     "delete_incident": Attacked(delete_incident.handler, done=204),
     "list_incident_changes": Attacked(list_incident_changes.handler),
     "list_incident_updates": Attacked(list_incident_updates.handler, has_path=False),
+    "get_incident_deadlines": Attacked(get_incident_deadlines.handler),
     "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
 }
 
@@ -127,6 +129,7 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
     "update_incident": by_path(200, body=BODY)
     | {"forged incident number": lambda world: Attempt(422, OUTSIDER, world.own, body={"incident_number": "IR-1"})},
     "delete_incident": by_path(204),
+    "get_incident_deadlines": by_path(200),
     "list_incident_changes": by_path(200)
     | {
         "forged cursor": lambda world: Attempt(

@@ -9,6 +9,7 @@ from typing import Any
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
 import list_incident_updates
@@ -24,7 +25,7 @@ from tests.support.incidents import FULL
 
 HANDLERS = (
     create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes,
-    list_incident_updates, get_incident_metrics,
+    list_incident_updates, get_incident_metrics, get_incident_deadlines,
 )  # fmt: skip
 CANARY = "canary-7f3a"
 KNOWN = {
@@ -48,10 +49,13 @@ BAD_BODIES: tuple[object, ...] = (
     BODY | {"title": ["x", CANARY]}, BODY | {"severity": CANARY}, BODY | {"occurred_at": CANARY}, BODY | {"id": CANARY},
     BODY | {"commander_ids": [CANARY, CANARY]}, BODY | {"financial_impact": CANARY}, CANARY, [CANARY],
     BODY | {"description": CANARY * 9_000}, BODY | {"title": f"{CANARY}\ud800"},
+    BODY | {"regulatory_reports": {"eu-gdpr": {"anchors": {"aware": CANARY}, "facts": {"member_state": CANARY}}}},
+    BODY | {"regulatory_reports": {"eu-gdpr": {"stages": {"authority": {"reference": f"{CANARY}\n"}}}}},
 )  # fmt: skip
 QUERIES = (
     f"cursor={CANARY}", f"owner_id={CANARY}&owner_id={CANARY}", f"status={CANARY}", f"created_from={CANARY}",
     f"limit={CANARY}", f"incident_number={CANARY}", f"tag={CANARY * 20}", f"order={CANARY}", f"since={CANARY}",
+    f"history={CANARY}",
     f"%ff{CANARY}",
 )  # fmt: skip
 BAD_CLAIMS = (

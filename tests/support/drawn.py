@@ -41,6 +41,17 @@ lessons: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from(["", "a", "b"]), inner, max_size=2),
     max_leaves=3,
 )
+submissions = st.fixed_dictionaries(
+    {}, optional={"submitted_at": st.none() | moments(0, 5), "reference": st.sampled_from(["A 1", "B 2"])}
+)
+report = st.fixed_dictionaries(
+    {},
+    optional={
+        "anchors": st.dictionaries(st.just("aware"), st.none() | moments(0, 5)),
+        "stages": st.dictionaries(st.just("authority"), st.none() | submissions),
+    },
+)
+reports = st.dictionaries(st.sampled_from(["eu-gdpr", "uk-gdpr"]), st.none() | report, max_size=2)
 words = st.sampled_from(["one", "two", "two-b", "drei ü\u00a0🔐"])
 some = st.lists(words, max_size=3, unique=True)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -63,6 +74,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "mttr_minutes": st.sampled_from([0, 1734, 2167]),
     "financial_impact": st.sampled_from([0, 1.5, 1250000.0001, 10**15]),
     "lessons_learned": lessons,
+    "regulatory_reports": reports,
     "tags": st.lists(words, max_size=3),  # equal ones too
 }
 for field in oracle.ID_LISTS:

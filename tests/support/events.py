@@ -89,6 +89,10 @@ def changes_event(incident_id: str, *, caller: dict[str, str] | None = None, **p
     return http_event(path={"incident_id": incident_id}, content_type=None, caller=caller, query=urlencode(parameters))
 
 
+def deadlines_event(incident_id: str, *, caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return changes_event(incident_id, caller=caller, **parameters)
+
+
 def list_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
 

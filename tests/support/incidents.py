@@ -31,6 +31,12 @@ FULL: dict[str, Any] = {
     "reportable_to": ["GDPR"],
     "owner_id": "team-red",
     "lessons_learned": {"": [1e200, -0.5, None, True, {"ключ": "значение"}], "n": 12345678901234567890},
+    "regulatory_reports": {
+        "eu-gdpr": {
+            "anchors": {"aware": "2026-02-01T01:00:00.000Z"},
+            "stages": {"authority": {"submitted_at": "2026-02-02T00:00:00.000Z", "reference": "A ключ"}},
+        }
+    },
     "reported_to_regulators_at": "2026-02-02T00:00:00Z",
     "customer_notified_at": "2026-02-02T00:00:00Z",
     "financial_impact": 123456789012345.6789,

@@ -7,6 +7,7 @@ from typing import Any
 import create_incident
 import delete_incident
 import get_incident
+import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
 import list_incident_updates
@@ -19,6 +20,7 @@ from tests.support.events import (
     Context,
     changes_event,
     create_event,
+    deadlines_event,
     delete_event,
     get_event,
     list_event,
@@ -36,6 +38,7 @@ OPERATIONS: dict[str, tuple[http.Handler, Callable[..., dict[str, Any]]]] = {
     "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
     "list updates": (list_incident_updates.handler, lambda **more: updates_event(**more)),
     "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
+    "deadlines": (get_incident_deadlines.handler, lambda **more: deadlines_event(UNKNOWN, **more)),
     "metrics": (get_incident_metrics.handler, lambda **more: metrics_event(**more)),
 }
 

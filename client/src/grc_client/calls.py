@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from .answer import RawResponse
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Incident, Metrics
+from .models import Change, Deadlines, Incident, Metrics
 
 PATH = "/api/v1/grc/incidents"
 UPDATES_LIMIT = 100  # the incidents of one page of updates; more would be refused
@@ -90,6 +90,11 @@ def delete_incident(incident_id: str, if_match: str | None) -> Call[None]:
 def list_incident_changes(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Change]]:
     parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
     return Call("GET", _path(incident_id) + "/changes", _slice_of_changes, repeatable=True, parameters=parameters)
+
+
+def get_incident_deadlines(incident_id: str, history: bool) -> Call[Deadlines]:
+    parameters = _query({"history": True} if history else {})
+    return Call("GET", _path(incident_id) + "/deadlines", _deadlines, repeatable=True, parameters=parameters)
 
 
 def list_incident_updates(since: Moment | None, cursor: str | None) -> Call[Updates]:
@@ -198,6 +203,10 @@ def _nothing(answer: RawResponse[Any]) -> None:
 def _incident(answer: RawResponse[Any]) -> Incident:
     replayed = answer.headers.get("idempotency-replayed") == "true"
     return Incident.model_validate(_loads(answer))._made(request_id=answer.request_id, replayed=replayed)
+
+
+def _deadlines(answer: RawResponse[Any]) -> Deadlines:
+    return Deadlines.model_validate(_loads(answer))._made(request_id=answer.request_id)
 
 
 def _metrics(answer: RawResponse[Any]) -> Metrics:

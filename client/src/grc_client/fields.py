@@ -57,6 +57,7 @@ class _Fields(TypedDict, total=False):
     mttr_minutes: int | None
     financial_impact: Decimal | float | None
     lessons_learned: Any
+    regulatory_reports: Mapping[str, Any] | None
 
 
 class NewIncident(_Fields, total=False):

@@ -11,7 +11,7 @@ from .answer import RawResponse
 from .calls import Updates
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .following import AsyncFollower, Follower
-from .models import Change, Incident, Metrics
+from .models import Change, Deadlines, Incident, Metrics
 from .pages import Listing, Page
 from .raw import AsyncRawIncidents, AsyncSend, RawIncidents, Send
 
@@ -83,6 +83,13 @@ class Incidents:
 
         return Follower(answers, cursor)
 
+    def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
+        """Return when which report about an incident is due, by regime and stage.
+
+        ``history`` also returns which due dates each of the newest 100 changes of the incident moved.
+        """
+        return self.with_raw_response.deadlines(incident_id, history=history).parse()
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Return MTTD, MTTR and time to contain for a window of UTC days. The default is the last 30 days.
 
@@ -141,6 +148,10 @@ class AsyncIncidents:
             return raw.follow(since=since if place is None else None, cursor=place, every=every)
 
         return AsyncFollower(answers, cursor)
+
+    async def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
+        """Like ``Incidents.deadlines``: return when which report about an incident is due."""
+        return (await self.with_raw_response.deadlines(incident_id, history=history)).parse()
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Like ``Incidents.metrics``: return the metrics of a window of days."""

@@ -98,6 +98,7 @@ class Incident(Result, frozen=True):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: Any
+    regulatory_reports: dict[str, Any] | None = None  # absent from answers of release 0.1.0
 
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 
@@ -147,6 +148,83 @@ class Change(Model, frozen=True):
 
 def _money(change: dict[str, Any]) -> dict[str, Any]:
     return {end: None if amount is None else Decimal(amount) for end, amount in change.items()}
+
+
+class StageDeadline(Model, frozen=True):
+    """One stage of a report. ``why`` gives the reason for the date in words. It is no legal advice."""
+
+    stage: str
+    recipient: str
+    condition: str | None
+    state: str
+    due_at: datetime | None
+    due_local: str | None
+    alternative: datetime | None
+    projected_at: datetime | None
+    why: str
+    anchor: str | None
+    anchor_at: datetime | None
+    anchor_missing: str | None
+    setting_missing: str | None
+    warn_at: datetime | None
+    elapsed_minutes: int | None
+    submitted_at: datetime | None
+    resubmitted_at: datetime | None
+    reference: str | None
+    note: str | None
+    citation: str
+    source_kind: str
+    why_off: str | None
+    unconfirmed_at: datetime | None
+
+
+class RegimeDeadlines(Model, frozen=True):
+    """The report to one regime. Without a rule for ``named``, ``regime`` is None and there are no stages."""
+
+    named: str | None
+    regime: str | None
+    state: str
+    why: str | None
+    applies_to: str | None = None
+    trigger: str | None = None
+    citation: str | None = None
+    note: str | None = None
+    zone: str | None = None
+    member_state: str | None = None
+    calendar: str | None = None
+    stages: tuple[StageDeadline, ...]
+
+
+class MovedDueDate(Model, frozen=True):
+    """The due date of one stage before a change and after it."""
+
+    regime: str
+    stage: str
+    from_: datetime | None = Field(alias="from")
+    to: datetime | None
+
+
+class DeadlineChange(Model, frozen=True):
+    """The due dates that one change of the incident moved."""
+
+    version: int
+    at: datetime
+    by: str
+    due_dates: tuple[MovedDueDate, ...]
+
+
+class Deadlines(Result, frozen=True):
+    """The deadlines of an incident at the moment ``as_of``. Only a call with ``history`` fills the last two."""
+
+    incident_id: str
+    version: int
+    as_of: datetime
+    rules_version: str
+    calendars_generated_on: date
+    notice: str
+    regimes: tuple[RegimeDeadlines, ...]
+    history_since_version: int | None = None
+    history: tuple[DeadlineChange, ...] | None = None
 
 
 class Durations(Model, frozen=True):

@@ -12,7 +12,7 @@ from . import calls, following
 from .answer import RawResponse
 from .calls import Call, Slice, Updates
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Incident, Metrics
+from .models import Change, Deadlines, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 T = TypeVar("T")
@@ -85,6 +85,10 @@ class RawIncidents:
                 time.sleep(every)
             call = calls.list_incident_updates(None, cursor)
 
+    def deadlines(self, incident_id: str, *, history: bool = False) -> RawResponse[Deadlines]:
+        """Like ``Incidents.deadlines``, but return the API's answer before it is parsed."""
+        return self._send(calls.get_incident_deadlines(incident_id, history))
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_metrics(window))
@@ -153,6 +157,10 @@ class AsyncRawIncidents:
                     return
                 await asyncio.sleep(every)
             call = calls.list_incident_updates(None, cursor)
+
+    async def deadlines(self, incident_id: str, *, history: bool = False) -> RawResponse[Deadlines]:
+        """Like ``AsyncIncidents.deadlines``, but return the API's answer before it is parsed."""
+        return await self._send(calls.get_incident_deadlines(incident_id, history))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""

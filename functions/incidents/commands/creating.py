@@ -5,12 +5,14 @@ from typing import Any, NamedTuple, cast
 
 from ulid import ULID
 
-from ..domain import model, payloads, timestamps, wire_form
+from ..domain import model, payloads, reports, timestamps, wire_form
 from ..domain.errors import Busy, InvalidIncident, KeyReused, NumberTaken
 from ..domain.identity import Identity
 from ..domain.model import Incident
 from ..storage.incident_repository import IncidentRepository, KeyRecord, KeyReserved, Sighting
+from ..storage.settings import TenantSettings
 from ..storage.stored_form import Created, Stored
+from . import own_rules
 
 KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
@@ -37,19 +39,23 @@ class Origin(NamedTuple):
 
 
 def create_incident(
-    body: object, incidents: IncidentRepository, idempotency_key: str | None = None, origin: Origin | None = None
+    body: object,
+    incidents: IncidentRepository,
+    idempotency_key: str | None = None,
+    origin: Origin | None = None,
+    settings: TenantSettings | None = None,
 ) -> Created:
     """Create an incident from a caller's body.
 
     One transaction stores the incident, its first change, its number and its idempotency key. If the same key was sent
     with the same body within 24 hours, the earlier incident is returned in its current state. ``origin`` is the finding
-    that creates the incident, or None for a caller's request.
+    that creates the incident, or None for a caller's request. ``settings`` are read only if the body names reports.
 
     Raises InvalidIncident, IncidentTooLarge or KeyReused. Raises NumberTaken only for a number that the caller gave.
     Raises SightingMoved if another event of the same finding was stored first. Each of these errors means that nothing
     was stored. Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
     """
-    sent = payloads.new_incident(body)
+    sent = payloads.new_incident(body, known=own_rules.known_names(body, settings))
     given = payloads.tags_once(sent)
     incident = _begin(given, incidents.identity)
     record = None
@@ -60,6 +66,7 @@ def create_incident(
         # rule that depends on the current time, because the repeated request must succeed at any later time.
         if earlier := _replay(record, now, incidents):
             return earlier
+    reports.derive(cast("dict[str, Any]", incident), given)
     violations = model.apply_rules(incident, given, now=incident["created_at"])
     if incidents.identity.app_id is not None:
         violations += model.rules_for_applications(given)

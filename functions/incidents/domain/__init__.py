@@ -11,6 +11,9 @@
 ``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
+``reports``             the field with the reports to regulators
+``report_names``        the names that this field may use; generated from the rules
+``deadlines``           which report to a regulator is due when; only the functions that show deadlines load it
 ``timestamps``          callers' timestamps as UTC text
 ``texts``               the characters of callers' texts, and the repair of texts from findings and exports
 ``errors``              everything that can go wrong, as one tree

@@ -40,8 +40,8 @@ class Incident(TypedDict):
     """An incident with every field, in the order of the answer.
 
     An unset field is None, and an unset list is ``[]``. ``app_id`` exists only if an application created the incident.
-    Timestamps are texts from ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` is
-    any JSON, kept as text: a write serializes it once, and a read never parses it.
+    Timestamps are texts from ``timestamps``, minutes are whole, ``financial_impact`` is in USD. ``lessons_learned`` and
+    ``regulatory_reports`` are kept as JSON text: a write serializes them once, and a read never parses them.
     """
 
     # Stamped by the server
@@ -94,6 +94,8 @@ class Incident(TypedDict):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: str | None
+    # What is known of the reports to regulators
+    regulatory_reports: str | None
 
 
 class Change(NamedTuple):
@@ -127,6 +129,9 @@ LISTS = ID_LISTS | {"tags"}
 LINES = frozenset({"incident_number", "title", "category", "source", "owner_id"}) | LISTS
 PARAGRAPHS = frozenset({"description", "root_cause"})
 """The fields with texts of one line (or lists of them) and with texts of several lines. ``texts`` has the rules."""
+
+JSON_TEXTS = ("lessons_learned", "regulatory_reports")
+"""The fields with any JSON, or with an object. Both are kept as JSON text."""
 
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 

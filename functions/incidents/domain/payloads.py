@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import json_text, model, texts, timestamps, wire_form
+from . import json_text, model, reports, texts, timestamps, wire_form
 from .errors import InvalidIncident, Violation
 from .lists import OPERATORS, STRICT, Id, Ids, PatchedIds, PatchedTags, Tags, edited, without_form
 
@@ -94,6 +94,14 @@ def _members(value: object) -> Iterator[tuple[object, int]]:
         yield value, level
 
 
+def _reports(value: object) -> object:
+    """Return the value unchanged. ``reports`` checks it, because it must know the stored value and the tenant's rules.
+
+    The document of the API describes the field at this name.
+    """
+    return value
+
+
 Text = Annotated[str, AfterValidator(_within_bytes)]
 Timestamp = Annotated[str, AfterValidator(timestamps.parse)]
 Minutes = Annotated[int, Field(ge=0, le=model.MINUTES_MAX), BeforeValidator(_whole)]
@@ -125,6 +133,7 @@ class _Values(BaseModel):
     mttr_minutes: Minutes | None = None
     financial_impact: Annotated[Any, AfterValidator(_optional_amount)] = None
     lessons_learned: Annotated[Any, AfterValidator(_json_document)] = None
+    regulatory_reports: Annotated[Any, AfterValidator(_reports)] = None
 
 
 class NewIncident(_Values):
@@ -169,15 +178,21 @@ class IncidentPatch(_Values):
 Payload = TypeVar("Payload", bound=_Values)
 
 
-def new_incident(body: object, held: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+def new_incident(
+    body: object,
+    held: Mapping[str, Any] = MappingProxyType({}),
+    known: Mapping[str, reports.Names] = reports.RELEASED,
+) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
 
     Equal tags are still there, because the ``fingerprint`` is of the values as they were sent: ``tags_once`` merges
     them. ``held`` are values that an incident has already: a value may hold the characters of its field there.
+    ``known`` are the names of the regimes that ``regulatory_reports`` may name.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
-    return _checked(NewIncident, body, held).model_dump(exclude_none=True)
+    given = _checked(NewIncident, body, held, known).model_dump(exclude_none=True)
+    return _with_reports(given, None)
 
 
 def tags_once(given: dict[str, Any]) -> dict[str, Any]:
@@ -185,11 +200,13 @@ def tags_once(given: dict[str, Any]) -> dict[str, Any]:
     return given | {"tags": list(dict.fromkeys(given["tags"]))} if given.get("tags") else given
 
 
-def patch(body: object, incident: model.Incident) -> dict[str, Any]:
+def patch(
+    body: object, incident: model.Incident, known: Mapping[str, reports.Names] = reports.RELEASED
+) -> dict[str, Any]:
     """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
     In place of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
-    remove items from it.
+    remove items from it. ``known`` are the names of the regimes that ``regulatory_reports`` may name.
 
     A text or a list that the incident has already is not checked: an earlier release may have accepted it. Raises
     InvalidIncident, which names every invalid value by its JSON pointer.
@@ -208,12 +225,24 @@ def patch(body: object, incident: model.Incident) -> dict[str, Any]:
     if isinstance(body, dict):
         kept = {field: body[field] for field in _TEXTS.intersection(body) if body[field] == values[field]}
         body = {field: value for field, value in body.items() if field not in kept}
-    given = _checked(IncidentPatch, body, values).model_dump(exclude_unset=True)
+    given = _checked(IncidentPatch, body, values, known).model_dump(exclude_unset=True)
+    given = _with_reports(given, incident["regulatory_reports"])
     edits = {field: given.pop(field) for field in model.LISTS if isinstance(given.get(field), dict)}
     given = tags_once(given) | kept | {field: edited(field, values[field], **edit) for field, edit in edits.items()}
     if given.get("incident_number", incident["incident_number"]) != incident["incident_number"]:
         raise InvalidIncident([Violation("/incident_number", "cannot be changed; leave it out")])
     return {field: [] if value is None and field in model.LISTS else value for field, value in given.items()}
+
+
+def _with_reports(given: dict[str, Any], stored: str | None) -> dict[str, Any]:
+    """Return the values with the stored reports after the merge, as JSON text. Raises InvalidIncident."""
+    field = "regulatory_reports"
+    if field not in given:
+        return given
+    try:
+        return given | {field: reports.merged(given[field], stored)}
+    except ValueError as error:
+        raise InvalidIncident([Violation(f"/{field}", str(error))]) from None
 
 
 def merge(target: object, patch: object) -> object:
@@ -245,10 +274,12 @@ def fingerprint(given: Mapping[str, Any]) -> str:
     }
     if lessons := given.get("lessons_learned"):
         canonical["lessons_learned"] = _canonical(lessons)
+    if sent := given.get("regulatory_reports"):
+        canonical["regulatory_reports"] = _canonical(sent)
     return sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payload:
+def _checked(kind: type[Payload], body: object, held: Mapping[str, Any], known: Mapping[str, reports.Names]) -> Payload:
     """Return the values of a body. ``held`` are the incident's values of now: they may hold characters that a new value
     must not hold. Raises InvalidIncident.
     """
@@ -268,6 +299,9 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any]) -> Payl
             violations.setdefault(_pointer(without_form(detail["loc"])), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):
         violations.setdefault(pointer, fault)
+    field = "regulatory_reports"
+    for path, fault in islice(reports.faults(body.get(field), held.get(field), known), VIOLATIONS_SHOWN):
+        violations.setdefault(_pointer((field, *path)), fault)
     if violations:
         raise InvalidIncident([Violation(*violation) for violation in islice(violations.items(), VIOLATIONS_SHOWN)])
     return payload

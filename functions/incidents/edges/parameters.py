@@ -31,6 +31,7 @@ RANGES = ("created_from", "created_to", "detected_from", "detected_to")
 SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_deleted", "open", "unowned", "q")
 CHANGES = ("limit", "cursor")
 UPDATES = ("since", "cursor", "limit")
+DEADLINES = ("history",)
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
 VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
@@ -74,6 +75,11 @@ def changes_request(given: Given) -> ChangesRequest:
     """Read the parameters of a list of changes. Raises MalformedRequest."""
     single = _single(given, CHANGES)
     return ChangesRequest(_limit(single), single.get("cursor"))
+
+
+def deadlines_request(given: Given) -> bool:
+    """Return whether the deadlines of an incident are wanted with their history. Raises MalformedRequest."""
+    return bool(_true_or_false(_single(given, DEADLINES), "history"))
 
 
 def updates_request(given: Given) -> UpdatesRequest:

@@ -1,4 +1,4 @@
-"""Build the answers of operations: incidents, pages, metrics, and errors as problem documents (RFC 9457)."""
+"""Build the answers of operations: incidents, pages, metrics, deadlines, and errors as problem documents (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -74,6 +74,11 @@ def page(listed: JsonPage) -> Response:
 def metrics(answer: Mapping[str, Any]) -> Response:
     """Return 200 with the metrics of a window."""
     return Response(200, json.dumps(answer), {"content-type": "application/json"})
+
+
+def deadlines(answer: Mapping[str, Any]) -> Response:
+    """Return 200 with the deadlines of an incident."""
+    return Response(200, json.dumps(answer), {"content-type": "application/json"}, answer["incident_id"])
 
 
 def problem(error: IncidentError, request_id: str) -> Response:

@@ -1,12 +1,13 @@
 """A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
-For ``intake``, this module is ``domain.intake_policy``.
+For ``intake``, this module is ``domain.intake_policy``. For ``deadlines``, this module is ``domain.deadlines.rules``.
 """
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..domain.identity import Identity
 from . import keys, stored_form
 from .dynamodb import ConditionFailed, refusals_as_busy, transact
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INTAKE = "intake"
+DEADLINES = "deadlines"
 
 
 class Settings(NamedTuple):
@@ -27,6 +29,11 @@ class Settings(NamedTuple):
 
 class SettingsMoved(Exception):
     """Somebody else has written the settings after they were read. Nothing was written."""
+
+
+def settings_of_caller(identity: Identity, client: "DynamoDBClient", table_name: str) -> "TenantSettings":
+    """Return the settings of a caller's tenant."""
+    return TenantSettings(identity.tenant_id, client, table_name)
 
 
 class TenantSettings:

@@ -24,6 +24,7 @@ from .local import emulator, issuer, log_events, sam, up_down
 from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
 from .operate.accounts import accounts
 from .operate.dead_letters import dead_letters
+from .operate.deadlines import deadlines
 from .operate.deployment import account_map
 from .operate.explain import explain
 from .operate.importing.command import import_
@@ -40,6 +41,7 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(deadlines, name="deadlines")
 cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")
@@ -216,11 +218,21 @@ def build(
 
 @cli.command()
 def openapi() -> None:
-    """Generate the OpenAPI document from the code, and print its path."""
+    """Generate the table of report names and the OpenAPI document from the code, and print the document's path."""
     from .documents import openapi as generator  # takes 0.8 s, because it imports all modules of the functions
+    from .documents import report_names  # takes 0.8 s together with the import above
 
+    report_names.FILE.write_text(report_names.text())
     generator.FILE.write_text(generator.text())
     say(generator.FILE)
+
+
+@cli.command()
+def calendars() -> None:
+    """Generate the calendars of the deadlines from the library holidays and the overlay, and print the file's path."""
+    from .documents import calendars as generator  # takes 0.2 s (holidays), which is installed only for development
+
+    generator.generate_calendars()
 
 
 @cli.command(name="costs")

@@ -48,6 +48,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grc/incidents/{incident_id}/deadlines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get when which report about an incident is due
+         * @description The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each date carries its reason and its citation. This is no legal advice.
+         */
+        get: operations["get_incident_deadlines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grc/incidents/metrics": {
         parameters: {
             query?: never;
@@ -297,6 +317,10 @@ export interface components {
             financial_impact: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned: unknown;
+            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            regulatory_reports: {
+                [key: string]: Record<string, never>;
+            } | null;
         };
         /** NewIncident */
         NewIncident: {
@@ -359,6 +383,35 @@ export interface components {
             financial_impact?: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned?: unknown;
+            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            regulatory_reports?: {
+                [key: string]: {
+                    anchors?: {
+                        [key: string]: string | null;
+                    } | null;
+                    facts?: {
+                        /** @enum {string|null} */
+                        member_state?: "AT" | "BE" | "BG" | "CY" | "CZ" | "DE" | "DK" | "EE" | "ES" | "FI" | "FR" | "GR" | "HR" | "HU" | "IE" | "IS" | "IT" | "LI" | "LT" | "LU" | "LV" | "MT" | "NL" | "NO" | "PL" | "PT" | "RO" | "SE" | "SI" | "SK" | null;
+                        dora_exempt?: boolean | null;
+                    } | null;
+                    stages?: {
+                        [key: string]: {
+                            /**
+                             * Format: date-time
+                             * @description When the stage was submitted for the first time.
+                             */
+                            submitted_at?: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When the last update of the stage was submitted.
+                             */
+                            resubmitted_at?: string | null;
+                            /** @description The recipient's reference. */
+                            reference?: string | null;
+                        } | null;
+                    } | null;
+                } | null;
+            } | null;
             /** @description What happened, in one line. Not blank, and without control or invisible characters. */
             title: string;
             /** @description The incident's number: unique in the tenant, never changed and never used again. If it is not given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. An application cannot give a number of the server's form. Not blank, and without control or invisible characters. */
@@ -449,6 +502,35 @@ export interface components {
             financial_impact?: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned?: unknown;
+            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            regulatory_reports?: {
+                [key: string]: {
+                    anchors?: {
+                        [key: string]: string | null;
+                    } | null;
+                    facts?: {
+                        /** @enum {string|null} */
+                        member_state?: "AT" | "BE" | "BG" | "CY" | "CZ" | "DE" | "DK" | "EE" | "ES" | "FI" | "FR" | "GR" | "HR" | "HU" | "IE" | "IS" | "IT" | "LI" | "LT" | "LU" | "LV" | "MT" | "NL" | "NO" | "PL" | "PT" | "RO" | "SE" | "SI" | "SK" | null;
+                        dora_exempt?: boolean | null;
+                    } | null;
+                    stages?: {
+                        [key: string]: {
+                            /**
+                             * Format: date-time
+                             * @description When the stage was submitted for the first time.
+                             */
+                            submitted_at?: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When the last update of the stage was submitted.
+                             */
+                            resubmitted_at?: string | null;
+                            /** @description The recipient's reference. */
+                            reference?: string | null;
+                        } | null;
+                    } | null;
+                } | null;
+            } | null;
             /** @description What happened, in one line. Not blank, and without control or invisible characters. */
             title?: string;
             /** @description The incident's number: unique in the tenant, never changed and never used again. If it is not given, the server draws `INC-<year>-<number>`. A given number is printable ASCII without `#`. An application cannot give a number of the server's form. Not blank, and without control or invisible characters. */
@@ -700,6 +782,117 @@ export interface components {
                 other: string;
                 approximate: string;
             };
+        };
+        /** StageDeadline */
+        StageDeadline: {
+            stage: string;
+            recipient: string;
+            /** @description The stage is due only if this is so. A person decides that. */
+            condition: string | null;
+            /** @enum {string} */
+            state: "not_applicable" | "pending_anchor" | "waiting_previous" | "setting_missing" | "running" | "submitted" | "submitted_late" | "overdue" | "no_fixed_term" | "off";
+            /**
+             * Format: date-time
+             * @description When the report is due. Null if it is not known: see `why`.
+             */
+            due_at: string | null;
+            /** @description `due_at` with the offset of the zone. */
+            due_local: string | null;
+            /**
+             * Format: date-time
+             * @description The date by another reading of the rule: see `why`.
+             */
+            alternative: string | null;
+            /**
+             * Format: date-time
+             * @description No due date, but a projection: `why` says what it assumes.
+             */
+            projected_at: string | null;
+            /** @description The reason for the date, with the citation and the version of the rules. */
+            why: string;
+            /** @description The event from which the term counts. */
+            anchor: string | null;
+            /** Format: date-time */
+            anchor_at: string | null;
+            /** @description The anchor that nobody has recorded yet. */
+            anchor_missing: string | null;
+            /** @description The tenant's setting that the date needs. */
+            setting_missing: string | null;
+            /**
+             * Format: date-time
+             * @description When to warn that the incident is not classified yet.
+             */
+            warn_at: string | null;
+            /** Format: int64 */
+            elapsed_minutes: number | null;
+            /** Format: date-time */
+            submitted_at: string | null;
+            /** Format: date-time */
+            resubmitted_at: string | null;
+            reference: string | null;
+            note: string | null;
+            citation: string;
+            /** @enum {string} */
+            source_kind: "primary" | "official" | "secondary" | "unconfirmed";
+            why_off: string | null;
+            /**
+             * Format: date-time
+             * @description The date that a stage that is `off` would have.
+             */
+            unconfirmed_at: string | null;
+        };
+        /** RegimeDeadlines */
+        RegimeDeadlines: {
+            /** @description The text in `reportable_to`. */
+            named: string | null;
+            /** @description The id of the regime. Null without a rule for the text. */
+            regime: string | null;
+            /** @enum {string} */
+            state: "on" | "off" | "no_rule" | "not_reportable";
+            why: string | null;
+            stages: components["schemas"]["StageDeadline"][];
+            applies_to?: string | null;
+            trigger?: string | null;
+            citation?: string | null;
+            note?: string | null;
+            zone?: string | null;
+            member_state?: string | null;
+            calendar?: string | null;
+        };
+        /** DeadlineChange */
+        DeadlineChange: {
+            /** Format: int64 */
+            version: number;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            due_dates: {
+                regime: string;
+                stage: string;
+                /** Format: date-time */
+                from: string | null;
+                /** Format: date-time */
+                to: string | null;
+            }[];
+        };
+        /** Deadlines */
+        Deadlines: {
+            incident_id: string;
+            /** Format: int64 */
+            version: number;
+            /** Format: date-time */
+            as_of: string;
+            rules_version: string;
+            /** Format: date */
+            calendars_generated_on: string;
+            notice: string;
+            regimes: components["schemas"]["RegimeDeadlines"][];
+            /**
+             * Format: int64
+             * @description The first change at which `history` looks. It looks at the newest 100 changes.
+             */
+            history_since_version?: number;
+            history?: components["schemas"]["DeadlineChange"][];
         };
         /**
          * Violation
@@ -1128,16 +1321,7 @@ export interface components {
             };
         };
         /** @description Malformed request. */
-        MalformedRequestInGetIncidentMetrics: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["MalformedRequestProblem"];
-            };
-        };
-        /** @description Malformed request. */
-        MalformedRequestInGetIncident: {
+        MalformedRequestInGetIncidentDeadlines: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1153,6 +1337,24 @@ export interface components {
             content: {
                 "application/problem+json": components["schemas"]["NotFoundProblem"];
                 "application/json": components["schemas"]["NotFoundProblem"];
+            };
+        };
+        /** @description Malformed request. */
+        MalformedRequestInGetIncidentMetrics: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MalformedRequestProblem"];
+            };
+        };
+        /** @description Malformed request. */
+        MalformedRequestInGetIncident: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MalformedRequestProblem"];
             };
         };
         /** @description Malformed request. */
@@ -1391,6 +1593,39 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotPermittedInListIncidents"];
             410: components["responses"]["CursorGone"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    get_incident_deadlines: {
+        parameters: {
+            query?: {
+                /** @description Also tell which due dates each of the newest 100 changes of the incident moved. */
+                history?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The incident's id, such as `inc_01M3V7630G000000008N7C1D9E`. Any other text gives a 404. */
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deadlines"];
+                };
+            };
+            400: components["responses"]["MalformedRequestInGetIncidentDeadlines"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotPermittedInListIncidents"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];

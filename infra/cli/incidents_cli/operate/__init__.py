@@ -3,6 +3,7 @@
 ``accounts``      `incidents account` edits the account map: which tenant owns the findings of an AWS account
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
 ``explain``       `incidents explain` prints whether an event would arrive, and what it would become
+``deadlines``     `incidents deadlines` shows when which report is due, the rules, and the settings of a tenant
 ``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
 ``incident_follow`` `incidents follow` prints the incidents that change, from the API

@@ -3,6 +3,7 @@
 ``operations``  the complete document and its operations, with the routes and scopes of the handlers
 ``parameters``  the query parameters and headers, with the limits of ``edges.parameters`` and ``questions``
 ``schemas``     the bodies of requests from ``payloads``, and of answers from ``model`` and ``metric_definitions``
+``deadlines``   the bodies of reports and of their deadlines
 ``problems``    the bodies of errors from ``errors``, and the gateway's own
 ``handlers``    loads the handlers' modules by their path
 ``examples``    computes examples with the service's own functions, from a sample incident

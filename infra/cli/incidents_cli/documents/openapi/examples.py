@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from incidents.domain import errors, json_text, metric_answer, model, payloads, questions, tally, timestamps, wire_form
+from incidents.domain.deadlines import assessment, clocks, rules
 from incidents.domain.identity import Identity
 from incidents.domain.metric_definitions import Kind
 from incidents.domain.model import Change, Incident
@@ -77,6 +78,17 @@ def change() -> Any:
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
     return json.loads(wire_form.dump_change(entry))
+
+
+def deadlines() -> Any:
+    """Return the deadlines of the sample incident under one regime."""
+    sent = {"eu-gdpr": {"anchors": {"aware": "2026-10-08T09:30:00.000Z"}}}
+    incident = {**stored(), "reportable_to": ["GDPR Art. 33"], "regulatory_reports": json.dumps(sent)}
+    now = clocks.utc("2026-10-09T00:00:00.000Z")
+    settings = rules.Settings(zone="Europe/Paris", member_state="FR")
+    answer = assessment.deadlines(assessment.known(incident), settings, now)
+    answer["calendars_generated_on"] = "2026-11-27"
+    return {"incident_id": ID, "version": 1, **answer}
 
 
 _COMPUTED_AT = timestamps.to_milliseconds("2026-10-31T23:30:00.000Z")
@@ -193,5 +205,6 @@ _READS: dict[str, Callable[[], object]] = {
     "list_incident_updates": lambda: parameters.updates_request({"since": ["yesterday"]}),
     "get_incident": lambda: _request({"if-none-match": "1"}).known_versions,
     "delete_incident": lambda: _request({"if-match": "1"}).if_match,
+    "get_incident_deadlines": lambda: parameters.deadlines_request({"history": ["yes"]}),
     "get_incident_metrics": lambda: parameters.metrics_window({"from": ["yesterday"]}),
 }

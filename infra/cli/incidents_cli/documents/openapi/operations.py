@@ -121,6 +121,15 @@ def _operations() -> dict[str, Operation]:
             parameters=parameters.of_updates(),
             errors=(errors.MalformedRequest, errors.CursorGone),
         ),
+        "get_incident_deadlines": Operation(
+            "Get when which report about an incident is due",
+            "The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each "
+            "date carries its reason and its citation. This is no legal advice.",
+            200,
+            ("Deadlines", examples.deadlines()),
+            parameters=[*of_one, *parameters.of_deadlines()],
+            errors=(errors.NotFound, errors.MalformedRequest),
+        ),
         "get_incident_metrics": Operation(
             "Get MTTD, MTTR and time to contain for a window of days",
             "A schedule computes the metrics of each day. `definitions` explains each figure.",

@@ -41,6 +41,7 @@ _DESCRIPTIONS = {
     "detected_from": "Detected at this moment or later, such as `2026-10-01T00:00:00+02:00`.",
     "detected_to": "Detected at this moment or earlier, such as `2026-10-31T23:59:59+01:00`.",
     "incident_number": "The incident that has this number, such as `INC-2026-000042`.",
+    "history": "Also tell which due dates each of the newest 100 changes of the incident moved.",
     "include_deleted": "Include deleted incidents.",
     "open": "With `true`, incidents that are neither closed nor dismissed. With `false`, the others.",
     "unowned": "With `true`, incidents without an owner. With `false`, incidents with an owner.",
@@ -60,6 +61,7 @@ _SCHEMAS: dict[str, Schema] = {
     "cursor": {"type": "string", "minLength": 1},
     "order": {"type": "string", "enum": [*parameters.ORDERS], "default": parameters.ORDERS[0]},
     "incident_number": {"type": "string", "minLength": 1, "maxLength": model.NUMBER_CHARACTERS},
+    "history": {"type": "boolean", "default": False},
     "include_deleted": {"type": "boolean", "default": False},
     "open": {"type": "boolean"},
     "unowned": {"type": "boolean"},
@@ -83,6 +85,10 @@ def of_changes() -> list[Parameter]:
 def of_updates() -> list[Parameter]:
     cursor = "The unchanged `next_cursor` of an earlier page of these updates. Not with `since`."
     return [{**_single(name), **({"description": cursor} if name == "cursor" else {})} for name in parameters.UPDATES]
+
+
+def of_deadlines() -> list[Parameter]:
+    return [_single(name) for name in parameters.DEADLINES]
 
 
 def of_metrics() -> list[Parameter]:

@@ -14,6 +14,8 @@ from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from . import deadlines
+
 Schema = dict[str, Any]
 
 _TEXT_RULES = {
@@ -70,6 +72,11 @@ DESCRIPTIONS = {
     "mttr_minutes": "Whole minutes from `detected_at` to `closed_at` (R is resolve). The server derives them if both "
     "are known. A given value must then be equal. A patch that reopens the incident must omit this field.",
     "financial_impact": f"The financial impact in USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
+    "regulatory_reports": "What is known of the reports to regulators. A member is a regime that `reportable_to` may "
+    "name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into "
+    "it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and "
+    "stages. "
+    "A name that is not known is refused, and the error lists the known names.",
     "lessons_learned": f"Any JSON of at most {model.TEXT_BYTES // 1024} KiB and {model.JSON_LEVELS} levels, with only "
     "finite numbers.",
 }
@@ -91,6 +98,7 @@ _CHECKS: dict[str, Schema] = {
     "_callers_number": {"pattern": r'^[ -"$-~]+$'},
     "_optional_amount": {"type": ["number", "null"], "minimum": 0, "maximum": int(model.IMPACT_MAX)},
     "_json_document": {},
+    "_reports": deadlines.REPORTS,
     "_whole": {},
 }
 
@@ -184,6 +192,8 @@ def _of_field(field: str, hint: Any) -> Schema:
         return {"anyOf": [words, {"type": "null"}]} if nullable else words
     if field == "lessons_learned":
         return {}
+    if field == "regulatory_reports":
+        return {"type": ["object", "null"], "additionalProperties": {"type": "object"}}
     match next(part for part in parts if part is not NoneType):
         case kind if get_origin(kind) is list:
             return {"type": "array", "items": {"type": "string"}}
@@ -332,4 +342,5 @@ def all_schemas() -> dict[str, Schema]:
         "ChangePage": _page_of("Change"),
         "UpdatePage": _page_of_updates(),
         **_metrics(),
+        **deadlines.schemas(),
     }

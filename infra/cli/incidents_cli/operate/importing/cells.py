@@ -12,7 +12,7 @@ from incidents.domain.errors import MalformedRequest, Violation
 
 from . import amounts
 
-TYPED = model.LISTS | model.DERIVED | {"financial_impact", "lessons_learned"}
+TYPED = model.LISTS | model.DERIVED | {"financial_impact", *model.JSON_TEXTS}
 """The fields whose cells are converted. A cell of any other field is a text."""
 
 _SHOWN = 100  # characters of a wrong cell
@@ -30,7 +30,7 @@ def value(field: str, text: str) -> Any:
         return int(text)
     if field == "financial_impact" and _NUMBER.fullmatch(text.strip()):
         return _json(text)  # an amount of thousands of digits stays a text
-    if field == "lessons_learned":
+    if field in model.JSON_TEXTS:
         return _json(text)
     return text
 

@@ -1,17 +1,19 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are the service's rules, because this module calls the service's own modules. There is one exception. This
-machine's Python may know fewer characters than the service's Python, so an unassigned character is accepted here, and
-only the service accepts or refuses it.
+The rules are the service's rules, because this module calls the service's own modules. There are two exceptions. This
+machine's Python may know fewer characters than the service's Python, so an unassigned character is accepted here. A
+tenant may have rules of its own for reports, so a report of an unknown regime is accepted here. Only the service
+accepts or refuses such a value.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from incidents.domain import json_text, model, payloads, texts, timestamps, wire_form
+from incidents.domain import json_text, model, payloads, reports, texts, timestamps, wire_form
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
 from .convert import DATES
@@ -23,6 +25,8 @@ _ENDS = {"closed": "closed_at", "contained": "contained_at"}
 """The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
 _NUMBER_BYTES = 16
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
+_REGIME = re.compile("[a-z0-9][a-z0-9-]{0,63}")  # as in deadlines/rules.v1.schema.json
+_NAME = re.compile("[a-z][a-z0-9_]{0,63}")
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
 
@@ -39,9 +43,9 @@ class CheckedRow(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The row's values as the client sends them, with ``lessons_learned`` as a JSON value."""
-        lessons = self.given.get("lessons_learned")
-        return self.given | ({} if lessons is None else {"lessons_learned": json_text.loads(lessons)})
+        """The row's values as the client sends them, with the fields ``model.JSON_TEXTS`` as JSON values."""
+        values = {field: json_text.loads(self.given[field]) for field in model.JSON_TEXTS if field in self.given}
+        return self.given | values
 
 
 def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithoutDate | None = None) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
     """
     if row.unreadable:
         raise InvalidIncident([*row.unreadable, *_errors_of_body(row)])
-    given = _with_end(payloads.new_incident(row.body, held=_undecided(row.body)), row, without_date)
+    given = _with_end(_new_incident(row.body), row, without_date)
     incident = cast("model.Incident", model.unset_fields() | given)
     violations = model.apply_rules(incident, given, now)
     if row.is_mapped:
@@ -80,6 +84,25 @@ def in_future(given: dict[str, Any], now: str) -> list[Violation]:
     ]  # fmt: skip
 
 
+def _new_incident(body: object) -> dict[str, Any]:
+    """Return the values of a body that the service may accept. Raises InvalidIncident."""
+    known = reports.RELEASED | dict(_possible_rules(body))
+    return payloads.new_incident(body, held=_undecided(body), known=known)
+
+
+def _possible_rules(body: object) -> Iterator[tuple[str, reports.Names]]:
+    """Yield the regimes of a body's reports that may be a tenant's own, with the names that the body uses."""
+    named = body.get("regulatory_reports") if isinstance(body, dict) else None
+    for regime, report in named.items() if isinstance(named, dict) else ():
+        parts = report if isinstance(report, dict) else {}
+        anchors, stages = (
+            [name for name in values if _NAME.fullmatch(name)] if isinstance(values := parts.get(part), dict) else []
+            for part in ("anchors", "stages")
+        )
+        if regime not in reports.RELEASED and _REGIME.fullmatch(regime):
+            yield regime, reports.Names(tuple(anchors), tuple(stages))
+
+
 def _undecided(body: object) -> dict[str, list[str]]:
     """Return, by field, the characters of texts that only the service can accept or refuse."""
     values = body if isinstance(body, dict) else {}
@@ -96,7 +119,7 @@ def _errors_of_body(row: Row) -> list[Violation]:
         return []
     unread = {violation.pointer for violation in row.unreadable}
     try:
-        payloads.new_incident(row.body, held=_undecided(row.body))
+        _new_incident(row.body)
     except InvalidIncident as invalid:
         return [violation for violation in invalid.violations if violation.pointer not in unread]
     return []

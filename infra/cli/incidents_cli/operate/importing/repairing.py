@@ -31,7 +31,7 @@ def repair(body: dict[str, Any]) -> Repaired:
 
 
 def _value(field: str, value: Any, repairs: list[str]) -> Any:
-    if field == "lessons_learned":
+    if field in model.JSON_TEXTS:
         return _json(value, repairs)
     if field in model.PARAGRAPHS and isinstance(value, str):
         return _noted(value, texts.repair_paragraphs(value), repairs)

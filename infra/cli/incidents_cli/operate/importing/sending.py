@@ -113,7 +113,7 @@ def differing(given: dict[str, Any], incident: Incident) -> list[str]:
 
 def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> bool:
     value = getattr(incident, field)
-    if field == "lessons_learned":
+    if field in model.JSON_TEXTS:
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
     # The API derives the minutes from two timestamps. If the row has both timestamps, ``check`` has already compared
     # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ from the

@@ -257,7 +257,7 @@ def _of_fields(incident: Incident, shown: Mapping[str, Any]) -> Iterator[Violati
             yield Violation("fields", incident["id"], f"{name} {given.get(name)!r}", f"it {detail}")
         return
     for name, value in accepted.items():
-        if value != values[name] and not (name == "lessons_learned" and payloads.same_json(value, values[name])):
+        if value != values[name] and not (name in model.JSON_TEXTS and payloads.same_json(value, values[name])):
             yield Violation("fields", incident["id"], f"{name} {values[name]!r}", f"{value!r}, its stored form")
 
 

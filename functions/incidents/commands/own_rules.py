@@ -1,0 +1,18 @@
+"""Read the names of a tenant's own rules for reports, only for a request that names reports."""
+
+from collections.abc import Mapping
+
+from ..domain import reports
+from ..domain.reports import Names
+from ..storage.settings import DEADLINES, TenantSettings
+
+
+def known_names(body: object, settings: TenantSettings | None) -> Mapping[str, Names]:
+    """Return the names of the regimes that a body may use. Raises Busy.
+
+    A body without reports costs no read. ``settings`` are the tenant's settings, or None if it cannot have own rules.
+    """
+    if settings is None or not reports.names_reports(body):
+        return reports.RELEASED
+    stored = settings.read(DEADLINES)
+    return reports.known_names(stored.value if stored else None)

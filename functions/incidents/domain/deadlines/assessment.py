@@ -1,0 +1,195 @@
+"""The deadlines of one incident at a moment, in the form of the API's answer.
+
+``reportable_to`` names the regimes. ``regulatory_reports`` holds what people know of each report. What is stored is
+read as it is: a regime, an anchor or a stage that the rules do not know is kept and shown, and has no clock.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from . import calendars, clocks, rules
+from .arithmetic import DORA_EXEMPT, Place
+from .clocks import Report, Setting, StageClock, Submission
+from .rules import Regimes, Rule, Settings
+
+NO_ADVICE = "This is no legal advice. Check each date against the act."
+
+
+class Known(NamedTuple):
+    """What an incident says about its reports. ``reports`` is the value of ``regulatory_reports``."""
+
+    reportable_to: list[str]
+    reports: Mapping[str, Any]
+    detected_at: str | None
+
+
+def known(incident: Mapping[str, Any]) -> Known:
+    """Return what an incident, or one of its former states, says about its reports."""
+    stored = json.loads(incident["regulatory_reports"] or "{}")
+    return Known(incident["reportable_to"], stored if isinstance(stored, dict) else {}, incident["detected_at"])
+
+
+def deadlines(report_facts: Known, settings: Settings, now: datetime) -> dict[str, Any]:
+    """Return the deadlines of an incident at a moment, as JSON."""
+    return {
+        "as_of": _utc_text(now),
+        "rules_version": rules.released()["rules_version"],
+        "calendars_generated_on": calendars.generated_on(),
+        "notice": NO_ADVICE,
+        "regimes": [*_entries(report_facts, settings, now)],
+    }
+
+
+def due_dates(report_facts: Known, settings: Settings, now: datetime) -> dict[tuple[str, str], str | None]:
+    """Return the due date of each stage that is on, by regime and stage."""
+    return {
+        (entry["regime"], stage["stage"]): stage["due_at"]
+        for entry in _entries(report_facts, settings, now)
+        for stage in entry["stages"]
+        if stage["state"] != "off"
+    }
+
+
+def _entries(report_facts: Known, settings: Settings, now: datetime) -> Iterator[dict[str, Any]]:
+    regimes = Regimes(settings)
+    shown: set[str] = set()
+    for name in report_facts.reportable_to:
+        regime = regimes.find(name)
+        if regime is None:
+            why = "no rule: the name is neither a regime nor an alias of one"
+            yield {"named": name, "regime": None, "state": "no_rule", "why": why, "stages": []}
+        elif regime["id"] not in shown:
+            shown.add(regime["id"])
+            yield _entry(name, regime, regimes, report_facts, settings, now)
+    for regime_id in report_facts.reports:
+        if regime_id not in shown:
+            why = "reportable_to does not name the regime, so its report has no clocks"
+            yield {"named": None, "regime": regime_id, "state": "not_reportable", "why": why, "stages": []}
+
+
+def _entry(
+    name: str, regime: Rule, regimes: Regimes, report_facts: Known, settings: Settings, now: datetime
+) -> dict[str, Any]:
+    stored = _object(report_facts.reports.get(regime["id"]))
+    facts = {**settings.facts, **_object(stored.get("facts"))}
+    setting = place_of(regime, settings, facts)
+    stages = [
+        _stage(clock, regimes.why_off(regime, clock.stage), setting)
+        for clock in clocks.run(regime, _report(stored, report_facts.detected_at), setting, now)
+    ]
+    state = facts.get("member_state", settings.member_state)
+    reasons = {stage["why_off"] for stage in stages if stage["state"] == "off"}
+    all_off = len(reasons) == 1 and all(stage["state"] == "off" for stage in stages)
+    notes = [note for note in (regime.get("note"), regime.get("national_notes", {}).get(state)) if note]
+    return {
+        "named": name,
+        "regime": regime["id"],
+        "state": "off" if all_off else "on",
+        "why": reasons.pop() if all_off else None,
+        "applies_to": regime["applies_to"],
+        "trigger": regime["trigger"],
+        "citation": regime["citation"],
+        "note": " ".join(notes) or None,
+        "zone": str(setting.place.zone) if setting.has_zone else None,
+        "member_state": setting.member_state,
+        "calendar": setting.place.calendar.name,
+        "stages": stages,
+    }
+
+
+def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Setting:
+    """Return where the clocks of a regime run.
+
+    An authority with one place has its own zone or its own calendar. For all others, the incident's Member State goes
+    before the tenant's. The tenant's zone goes before the zone of the tenant's own Member State only.
+    """
+    zones = calendars.member_states()
+    own = facts.get("member_state")
+    state = own if own in zones else settings.member_state
+    zone = regime["zone"]
+    if zone == "entity":
+        is_tenants = settings.zone is not None and state == settings.member_state
+        zone = settings.zone if is_tenants or state is None else zones[state]
+    name = state if regime["calendar"] == "entity" else regime["calendar"]
+    calendar = (name and calendars.named(name)) or calendars.WEEKENDS
+    place = Place(calendars.zone(zone) if zone else UTC, calendar, facts.get(DORA_EXEMPT) is True)
+    return Setting(place, zone is not None, state if regime["calendar"] == "entity" else None)
+
+
+def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str, Any]:
+    stage = clock.stage
+    conditions = stage.get("condition"), stage.get("national_conditions", {}).get(setting.member_state)
+    answer = {
+        "stage": stage["id"],
+        "recipient": stage["recipient"],
+        "condition": "; ".join(filter(None, conditions)) or None,
+        "state": clock.state,
+        "due_at": _utc_text(clock.due_at),
+        "due_local": _local(clock.due_at, setting),
+        "alternative": _utc_text(clock.alternative),
+        "projected_at": _utc_text(clock.projected_at),
+        "why": clock.why,
+        "anchor": clock.anchor,
+        "anchor_at": _utc_text(clock.anchor_at),
+        "anchor_missing": clock.anchor_missing,
+        "setting_missing": clock.setting_missing,
+        "warn_at": _utc_text(clock.warn_at),
+        "elapsed_minutes": None if clock.elapsed is None else int(clock.elapsed.total_seconds() // 60),
+        "submitted_at": clock.submission and _utc_text(clock.submission.first),
+        "resubmitted_at": _resubmitted(clock.submission),
+        "reference": clock.submission and clock.submission.reference,
+        "note": stage.get("note"),
+        "citation": stage["citation"],
+        "source_kind": stage["source_kind"],
+        "why_off": why_off,
+        "unconfirmed_at": None,
+    }
+    answer["why"] = "; ".join(
+        filter(None, (clock.why, stage["citation"], f"rules {rules.released()['rules_version']}"))
+    )
+    if why_off is not None:
+        would_be = answer["due_at"] or answer["projected_at"]
+        answer |= {
+            "state": "off", "unconfirmed_at": would_be, "due_at": None, "due_local": None, "alternative": None,
+            "projected_at": None,
+        }  # fmt: skip
+    return answer
+
+
+def _report(stored: Mapping[str, Any], detected_at: str | None) -> Report:
+    """Return a stored report with its moments. Anything of another form is left out: it may be of a newer release."""
+    anchors = {name: at for name, text in _object(stored.get("anchors")).items() if (at := _moment(text))}
+    submissions = {}
+    for name, submission in _object(stored.get("stages")).items():
+        sent = _object(submission)
+        if (first := _moment(sent.get("submitted_at"))) is not None:
+            reference = sent.get("reference")
+            last = max(first, _moment(sent.get("resubmitted_at")) or first)
+            submissions[name] = Submission(first, last, reference if isinstance(reference, str) else None)
+    return Report(anchors, submissions, _moment(detected_at))
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return clocks.utc(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _resubmitted(submission: Submission | None) -> str | None:
+    return _utc_text(submission.last) if submission and submission.last != submission.first else None
+
+
+def _utc_text(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
+
+
+def _local(at: datetime | None, setting: Setting) -> str | None:
+    """Return a due date with the offset of its zone; None without a zone."""
+    return at.astimezone(setting.place.zone).isoformat(timespec="seconds") if at and setting.has_zone else None

@@ -1,0 +1,86 @@
+"""Working days of the authorities and the Member States, from the generated calendars."""
+
+import json
+from collections.abc import Iterable
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+_DAY = timedelta(days=1)
+_SATURDAY = 5
+
+
+class Calendar(NamedTuple):
+    """The days on which an authority is closed, beside Saturdays and Sundays.
+
+    ``unsure`` are days of which it is not known whether the authority is closed. ``name`` is None if no calendar
+    applies: then only weekends are known to be closed. ``first_year`` and ``last_year`` bound what is known.
+    """
+
+    name: str | None
+    closed: frozenset[date] = frozenset()
+    unsure: frozenset[date] = frozenset()
+    first_year: int = date.min.year
+    last_year: int = date.max.year
+
+    def is_open(self, day: date) -> bool:
+        """Return whether a day is a working day. An unsure day is one, which gives the earlier due date (A6)."""
+        return day.weekday() < _SATURDAY and day not in self.closed
+
+    def next_open(self, day: date) -> date:
+        """Return the first working day after a day."""
+        day += _DAY
+        while not self.is_open(day):
+            day += _DAY
+        return day
+
+    def covers(self, day: date) -> bool:
+        """Return whether the holidays of the day's year are known."""
+        return self.first_year <= day.year <= self.last_year
+
+    def cautious(self) -> "Calendar":
+        """Return the calendar in which the unsure days are closed, too."""
+        return self._replace(closed=self.closed | self.unsure, unsure=frozenset())
+
+
+WEEKENDS = Calendar(None)
+
+
+@cache
+def _generated() -> dict[str, Any]:
+    generated: dict[str, Any] = json.loads(Path(__file__).with_name("calendars.json").read_text())
+    return generated
+
+
+@cache
+def named(name: str) -> Calendar | None:
+    """Return a calendar by its name, such as ``us-sec`` or ``DE``; None if there is none."""
+    generated = _generated()
+    if (days := generated["calendars"].get(name)) is None:
+        return None
+    closed, unsure = (_dates(days[kind]) for kind in ("closed", "unsure"))
+    return Calendar(name, closed, unsure, generated["first_year"], generated["last_year"])
+
+
+def generated_on() -> str:
+    """Return the date of the calendars: ``2026-11-27``. A later decree is not in them."""
+    date_: str = _generated()["generated_on"]
+    return date_
+
+
+def member_states() -> dict[str, str]:
+    """Return the zone of each Member State, by its code of ISO 3166."""
+    zones: dict[str, str] = _generated()["zones"]
+    return zones
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone. Raises ValueError or KeyError (ZoneInfoNotFoundError) if there is no zone of the name."""
+    return ZoneInfo(name)
+
+
+def _dates(texts: Iterable[str]) -> frozenset[date]:
+    return frozenset(map(date.fromisoformat, texts))

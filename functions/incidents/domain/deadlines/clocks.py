@@ -1,0 +1,347 @@
+"""The clocks of one report: the state of each stage of a regime, at a moment.
+
+Nothing is guessed. Without its anchor, a stage has no due date, but it may have a projection, which is labelled as one:
+
+A5   if readings of a rule differ, the earliest date is the due date, and the latest one is the alternative.
+A8   a stage that follows another one is due from that stage's submission. Before it, there is only a projection.
+A11  the states; a submission on the dot is in time.
+A12  a stage applies if it is in force on the anchor's local date. A stage after one that does not apply does not apply.
+A13  ``detected_at`` stands in for ``aware`` only in a projection.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from . import arithmetic, rules, wording
+from .arithmetic import Due, Place
+from .rules import Rule
+
+_SECOND = timedelta(seconds=1)
+AWARE, DETECTED = "aware", "detected"
+WARN_HOURS = 4  # before the cap of an initial report that waits for its classification
+
+
+class Submission(NamedTuple):
+    """When a stage was first submitted, and when last. ``reference`` is the recipient's."""
+
+    first: datetime
+    last: datetime
+    reference: str | None
+
+
+class Report(NamedTuple):
+    """What is known of one regime's report. ``detected_at`` is the incident's."""
+
+    anchors: Mapping[str, datetime]
+    submissions: Mapping[str, Submission]
+    detected_at: datetime | None
+
+
+class Setting(NamedTuple):
+    """Where the clocks of a regime run. ``zone`` is None if it is unknown: hours are then computed in UTC.
+
+    ``member_state`` is the code of the Member State whose readings apply, if any.
+    """
+
+    place: Place
+    has_zone: bool
+    member_state: str | None
+
+
+class _Start(NamedTuple):
+    """Where a term begins. ``assumption`` says in words what a projection assumes; None for a fact."""
+
+    name: str
+    at: datetime
+    assumption: str | None = None
+
+
+class _Outcome(NamedTuple):
+    """What one reading of a term gives: a due date or a projection, or what is missing for it."""
+
+    term: Rule
+    start: _Start | None = None
+    due: Due | None = None
+    cap: _Start | None = None
+    anchor_missing: str | None = None
+    waits_for: str | None = None
+    setting_missing: str | None = None
+
+    @property
+    def is_fact(self) -> bool:
+        return self.due is not None and self.start is not None and not self.start.assumption
+
+
+class _Dated(NamedTuple):
+    """A date of a stage, in words, and the reading that gives it."""
+
+    at: datetime
+    label: str
+    outcome: _Outcome
+
+
+class StageClock(NamedTuple):
+    """The state of one stage. A moment is in UTC. ``why`` is in words."""
+
+    stage: Rule
+    state: str
+    due_at: datetime | None = None
+    alternative: datetime | None = None
+    projected_at: datetime | None = None
+    anchor: str | None = None
+    anchor_at: datetime | None = None
+    anchor_missing: str | None = None
+    setting_missing: str | None = None
+    warn_at: datetime | None = None
+    elapsed: timedelta | None = None
+    submission: Submission | None = None
+    why: str = ""
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the stage will be sent, for the projection of the next stage."""
+        return self.due_at or self.projected_at
+
+
+def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[StageClock]:
+    """Return the clock of each stage of a regime, in the order of the rules. Switches are not looked at.
+
+    A stage of other Member States is left out.
+    """
+    done: dict[str, StageClock] = {}
+    for stage in regime["stages"]:
+        if setting.member_state not in stage.get("member_states", (setting.member_state,)):
+            continue
+        done[stage["id"]] = _Stage(regime, stage, report, setting, done).clock(now)
+    return [*done.values()]
+
+
+class _Stage:
+    """The computation of one stage. ``before`` are the clocks of the earlier stages."""
+
+    def __init__(
+        self, regime: Rule, stage: Rule, report: Report, setting: Setting, before: Mapping[str, StageClock]
+    ) -> None:
+        self._regime, self._stage, self._report = regime, stage, report
+        self._place, self._setting, self._before = setting.place, setting, before
+        self._submission = report.submissions.get(stage["id"])
+
+    def clock(self, now: datetime) -> StageClock:
+        if self._stage["due"] is None:
+            return self._without_term(now)
+        if not self._applies(self._stage["due"]["from"]):
+            return self._not_applicable()
+        main, *others = (self._outcome(term) for term in self._terms())
+        outcomes = [main, *(other for other in others if self._applies(other.term["from"]))]
+        # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
+        if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
+            return self._due(facts, now)
+        clock = StageClock(
+            self._stage,
+            "waiting_previous",
+            projected_at=self._projected(
+                [outcome for outcome in outcomes if outcome.term["from"] == main.term["from"]]
+            ),
+            anchor=self._stage["due"]["from"],
+            anchor_missing=main.anchor_missing,
+            setting_missing=main.setting_missing,
+            submission=self._submission,
+            why=self._why_projected(main),
+        )
+        if self._submission is not None:
+            return clock._replace(state="submitted", projected_at=None)
+        if main.waits_for is not None:
+            return clock
+        if main.anchor_missing is not None:
+            return clock._replace(state="pending_anchor", warn_at=self._warn_at())
+        if main.setting_missing is not None:
+            return clock._replace(state="setting_missing")
+        return clock._replace(state="not_applicable", why="the date would be after the year 9998")
+
+    def _terms(self) -> Iterator[Rule]:
+        """Yield the term of the stage, and its other readings. A Member State's reading counts only there."""
+        term: Rule = self._stage["due"]
+        yield term
+        for reading in self._stage.get("readings", ()):
+            if reading.get("member_state") in (None, self._setting.member_state):
+                yield {**term, **reading}
+
+    def _outcome(self, term: Rule) -> _Outcome:
+        start = self._start(term["from"])
+        is_chained = term["from"].startswith("stage:")
+        missing = term["from"] if not is_chained and (start is None or start.assumption) else None
+        waits_for = term["from"] if is_chained and (start is None or start.assumption) else None
+        zone_missing = "zone" if arithmetic.needs_zone(term) and not self._setting.has_zone else None
+        outcome = _Outcome(term, start, None, None, missing, waits_for, zone_missing)
+        if start is None or zone_missing or not self._is_in_force(start):
+            return outcome
+        cap = None
+        if "cap" in term:
+            cap = self._start(term["cap"]["from"])
+            if cap is None or cap.assumption:
+                outcome = outcome._replace(anchor_missing=missing or term["cap"]["from"])
+                assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
+                term = term if cap else {name: value for name, value in term.items() if name != "cap"}
+                start = start._replace(assumption=start.assumption or assumed)
+        try:
+            due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
+        except OverflowError:  # the year 9998 plus a term
+            return outcome
+        return outcome._replace(start=start, due=due, cap=cap)
+
+    def _start(self, name: str) -> _Start | None:
+        """Return where a term begins: a fact, or an assumption; None if nothing is known."""
+        if not name.startswith("stage:"):
+            if (at := self._report.anchors.get(name)) is not None:
+                return _Start(name, at)
+            if name == DETECTED and self._report.detected_at is not None:
+                return _Start(name, self._report.detected_at)
+            if name == AWARE and (detected := self._start(DETECTED)) is not None:
+                return _Start(name, detected.at, "aware is when the incident was detected")
+            return None
+        stage, latest = name.split(":")[1], name.endswith(":latest")
+        if (sent := self._report.submissions.get(stage)) is not None:
+            return _Start(name, sent.last if latest else sent.first)
+        previous = self._before.get(stage)
+        if previous is None or previous.next_at is None:
+            return None
+        return _Start(name, previous.next_at, f"{stage} is submitted when it is due")
+
+    def _applies(self, name: str) -> bool:
+        """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
+        if name.startswith("stage:"):
+            previous = self._before.get(name.split(":")[1])
+            if previous is not None and previous.state == "not_applicable":
+                return False
+        starts = (self._start(self._regime.get("dated_by", name)), self._start(name))
+        start = next((start for start in starts if start and not start.assumption), None)
+        return start is None or self._is_in_force_on(start)
+
+    def _is_in_force(self, start: _Start) -> bool:
+        """Return whether the stage is in force on the local date of an anchor, which may be an assumption."""
+        return self._is_in_force_on(self._start(self._regime.get("dated_by", start.name)) or start)
+
+    def _is_in_force_on(self, start: _Start) -> bool:
+        return rules.is_in_force(self._stage, start.at.astimezone(self._place.zone).date())
+
+    def _not_applicable(self) -> StageClock:
+        stage = self._stage
+        since, until = stage.get("effective_from"), stage.get("effective_to")
+        period = f"from {since}" + (f" to {until}" if until else "")
+        return StageClock(stage, "not_applicable", submission=self._submission, why=f"the rule is in force {period}")
+
+    def _without_term(self, now: datetime) -> StageClock:
+        """Return the clock of a stage without a fixed term, such as "without undue delay"."""
+        start = self._start(self._stage["anchor"])
+        if not self._applies(self._stage["anchor"]):
+            return self._not_applicable()
+        words = self._stage.get("qualitative", "no fixed term")
+        clock = StageClock(self._stage, "no_fixed_term", anchor=self._stage["anchor"], submission=self._submission)
+        if self._submission is not None:
+            clock = clock._replace(state="submitted")
+        if start is None or start.assumption:
+            missing = clock._replace(anchor_missing=self._stage["anchor"], why=f"{words}; there is no fixed term")
+            return missing if self._submission is not None else missing._replace(state="pending_anchor")
+        until = self._submission.first if self._submission else now
+        since = f"{wording.anchor(start.name)} {wording.moment(start.at, self._place.zone)}"
+        why = f"{words} after {since}; there is no fixed term"
+        return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
+
+    def _due(self, facts: list[_Outcome], now: datetime) -> StageClock:
+        """Return the clock of a stage with at least one date that rests on facts."""
+        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=lambda dated: dated.at)
+        later = [dated for dated in others if dated.at > due.at]
+        earlier = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
+        other = next(iter([*reversed(later), *earlier]), None)
+        result, term = due.outcome, due.outcome.term
+        if result.start is None or result.due is None:
+            raise AssertionError("a fact has a start and a due date")
+        cap = (result.cap.name, result.cap.at) if result.cap else None
+        sentences = [wording.term(term, result.start.name, result.start.at, self._place.zone)]
+        shown = result.due if due.at == result.due.at else Due(due.at, due.at, result.due.is_capped)
+        sentences += wording.run(term, shown, self._place, cap)
+        if due.label:
+            sentences.append(due.label)
+        if term.get("roll") and not self._setting.has_zone:
+            sentences.append("setting_missing: zone: a roll to a working day is not computed")
+        if other is not None:
+            at = wording.moment(other.at, self._place.zone)
+            sentences.append(f"alternative {at}: {other.label or 'the rule itself'}")
+        return StageClock(
+            self._stage,
+            self._state(due.at, term, now),
+            due_at=due.at,
+            alternative=other and other.at,
+            anchor=result.start.name,
+            anchor_at=result.start.at,
+            submission=self._submission,
+            why="; ".join(sentences),
+        )
+
+    def _dates(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date of a reading, and each later date that it may have. The earliest of all dates is due (A5)."""
+        start, due, term = outcome.start, outcome.due, outcome.term
+        if start is None or due is None:
+            return
+        yield _Dated(self._target(term, due), term.get("reading", ""), outcome)
+        inferred = "if the date moves to a working day, which is inferred"
+        is_inferred = term.get("roll_read") is False and self._setting.has_zone
+        if is_inferred:
+            yield _Dated(due.at, inferred, outcome)
+        if self._place.calendar.unsure:
+            place = self._place._replace(calendar=self._place.calendar.cautious())
+            later = arithmetic.due(term, start.at, place, outcome.cap.at if outcome.cap else None)
+            unsure = "if the authority is closed on the unsure days of its calendar"
+            yield _Dated(self._target(term, later), unsure, outcome)
+            if is_inferred:
+                yield _Dated(later.at, f"{inferred}, and {unsure}", outcome)
+
+    def _targets(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date before the roll of 1182/71, if the roll was read: the entity should aim for it."""
+        term = outcome.term
+        if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
+            yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
+
+    def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
+        """Return the earliest date that the readings would give if the assumption is right."""
+        return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
+
+    def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
+        """Return the state of a stage with a due date. On the dot is in time (A11)."""
+        # A day ends with its last second, not with the begin of that second.
+        last = due_at + _SECOND - timedelta(milliseconds=1) if term["end"] == "end_of_day" else due_at
+        if self._submission is not None:
+            return "submitted" if self._submission.first <= last else "submitted_late"
+        return "overdue" if now > last else "running"
+
+    def _target(self, term: Rule, due: Due) -> datetime:
+        """Return the date of a reading: after the roll, unless the roll is only inferred or its zone is unknown."""
+        rolls = self._setting.has_zone and term.get("roll_read", True)
+        return due.at if rolls else due.unrolled
+
+    def _warn_at(self) -> datetime | None:
+        """Return when to warn that a report with a cap is not classified: four hours before the cap."""
+        cap = self._stage["due"].get("cap")
+        start = self._start(cap["from"]) if cap else None
+        if cap is None or start is None or start.assumption:
+            return None
+        return start.at + timedelta(hours=cap["n"] - WARN_HOURS)
+
+    def _why_projected(self, result: _Outcome) -> str:
+        """Return why there is no due date, and what a projection assumes."""
+        reasons = []
+        if result.waits_for is not None:
+            reasons.append(f"waits for {wording.anchor(result.waits_for)}")
+        if result.anchor_missing is not None:
+            reasons.append(f"the anchor {result.anchor_missing} is missing")
+        if result.setting_missing is not None:
+            reasons.append("setting_missing: zone, because the date depends on it")
+        if result.due is not None and result.start is not None and result.start.assumption:
+            reasons.append(f"projection if {result.start.assumption}")
+        return "; ".join(reasons)
+
+
+def utc(text: str) -> datetime:
+    """Return the moment of a text from ``timestamps``."""
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,255 @@
+"""The field ``regulatory_reports``: what people know of an incident's reports to regulators.
+
+Its form is ``{regime: {"anchors": {name: at}, "facts": {...}, "stages": {stage: {"submitted_at": at, ...}}}}``. A
+caller merges into it with RFC 7396. What a request names is checked. What is stored stays, whatever the rules say now:
+so a request may repeat a stored value that the rules do not know any more. The value is stored as JSON text.
+
+This module has no arithmetic. It knows the names of the regimes from ``report_names``, which is generated.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from . import json_text, model, report_names, texts, timestamps
+
+REFERENCE_CHARACTERS = 256
+_PARTS = ("anchors", "facts", "stages")
+_SUBMISSION = ("submitted_at", "resubmitted_at", "reference")
+
+Fault = tuple[tuple[str, ...], str]
+"""The path of a value, and what would be right."""
+
+
+class Names(NamedTuple):
+    """The anchors and the stages of a regime."""
+
+    anchors: tuple[str, ...]
+    stages: tuple[str, ...]
+
+
+RELEASED = {regime: Names(*names) for regime, names in report_names.REGIMES.items()}
+
+
+def names_of(regime: Mapping[str, Any]) -> Names:
+    """Return the names of a regime in the form of ``deadlines/rules.json``."""
+    anchors: dict[str, None] = {}
+    for stage in regime["stages"]:
+        term = stage["due"] or {}
+        starts = [stage["anchor"], term.get("cap", {}).get("from")]
+        starts += [reading.get("from") for reading in stage.get("readings", ())]
+        anchors |= dict.fromkeys(start for start in starts if start and not start.startswith("stage:"))
+    if "dated_by" in regime:
+        anchors[regime["dated_by"]] = None
+    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]))
+
+
+def known_names(settings: object) -> dict[str, Names]:
+    """Return the names of all regimes: those of this release, and a tenant's own in the value of its settings.
+
+    A rule of another form is left out. It may be of a newer release.
+    """
+    own = settings.get("rules") if isinstance(settings, dict) else None
+    names = {}
+    for regime in own if isinstance(own, list) else []:
+        try:
+            names[regime["id"]] = names_of(regime)
+        except (KeyError, TypeError, AttributeError):
+            continue
+    return names | RELEASED
+
+
+def names_reports(body: object) -> bool:
+    """Return whether a body names reports, so that the tenant's own rules must be known."""
+    return isinstance(body, dict) and isinstance(body.get("regulatory_reports"), dict)
+
+
+def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iterator[Fault]:
+    """Yield (path, what would be right) for each invalid value of a merge patch on the stored reports."""
+    if sent is None:
+        return
+    if not isinstance(sent, dict):
+        yield (), "must be an object of regimes, or null"
+        return
+    yield from _faults(sent, _parsed(stored), known)
+
+
+def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
+    """Return the stored reports after a valid merge patch, as JSON text. Timestamps are in the form of ``timestamps``.
+
+    The text is the stored text if nothing changes. Raises ValueError if the text would be too long.
+    """
+    if sent is None:
+        return None
+    before = _parsed(stored)
+    after = _merge(before, sent)
+    if stored is not None and after == before:
+        return stored
+    text = json_text.dumps(after)
+    if len(text.encode()) > model.TEXT_BYTES:
+        raise ValueError(f"must be at most {model.TEXT_BYTES // 1024} KiB of UTF-8")
+    return text
+
+
+def canonical(text: str) -> str:
+    """Return the reports in a form in which the order of members does not matter."""
+    return json.dumps(json.loads(text), sort_keys=True)
+
+
+def earliest_submission(stored: str | None) -> str | None:
+    """Return when the first stage of all reports was submitted; None if nothing was."""
+    sent = [
+        stage["submitted_at"]
+        for report in _parsed(stored).values()
+        for stage in _values(_values_of(report, "stages"))
+        if isinstance(stage.get("submitted_at"), str)
+    ]
+    return min(sent, default=None)
+
+
+def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
+    """Set ``reported_to_regulators_at`` to the earliest submission, in place, unless a caller has given it.
+
+    ``given`` has the values of this request. ``before`` is the incident before the change, or None for a new incident.
+    A value that a caller gave stays, also if the submissions change. A null gives it back to the derivation.
+    """
+    field = "reported_to_regulators_at"
+    if given.get(field) is not None:
+        return
+    if before is not None and field not in given:
+        held = before[field]
+        if held is not None and held != earliest_submission(before["regulatory_reports"]):
+            return
+    incident[field] = earliest_submission(incident["regulatory_reports"])
+
+
+def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[str, Names]) -> Iterator[Fault]:
+    for regime, report in sent.items():
+        held = stored.get(regime)
+        if report is None or report == held:  # removing and repeating need no rule
+            continue
+        if regime not in known:
+            yield (regime,), _unknown("a regime", regime, known)
+        elif not isinstance(report, dict):
+            yield (regime,), f"must be an object with {', '.join(_PARTS)}"
+        else:
+            for path, fault in _report_faults(report, _object(held), known[regime]):
+                yield (regime, *path), fault
+
+
+def _report_faults(report: Mapping[str, Any], stored: Mapping[str, Any], names: Names) -> Iterator[Fault]:
+    for part, values in report.items():
+        held = stored.get(part)
+        if values is None or values == held:
+            continue
+        if part not in _PARTS:
+            yield (part,), _unknown("a part of a report", part, _PARTS)
+        elif not isinstance(values, dict):
+            yield (part,), "must be an object"
+        else:
+            for name, value in values.items():
+                if value is None or value == _object(held).get(name):
+                    continue
+                for path, fault in _value_faults(part, name, value, _object(_object(held).get(name)), names):
+                    yield (part, name, *path), fault
+
+
+def _value_faults(part: str, name: str, value: Any, stored: Mapping[str, Any], names: Names) -> Iterator[Fault]:
+    match part:
+        case "anchors":
+            if name not in names.anchors:
+                yield (), _unknown("an anchor of this regime", name, names.anchors)
+            elif fault := _timestamp_fault(value):
+                yield (), fault
+        case "facts":
+            yield from _fact_faults(name, value)
+        case "stages":
+            if name not in names.stages:
+                yield (), _unknown("a stage of this regime", name, names.stages)
+            elif not isinstance(value, dict):
+                yield (), f"must be an object with {', '.join(_SUBMISSION)}"
+            else:
+                yield from _submission_faults(value, stored)
+
+
+def _fact_faults(name: str, value: Any) -> Iterator[Fault]:
+    if name == "member_state":
+        if value not in report_names.MEMBER_STATES:
+            yield (), f"must be the code of a Member State: {', '.join(report_names.MEMBER_STATES)}"
+    elif name not in report_names.FACTS:
+        yield (), _unknown("a fact", name, report_names.FACTS)
+    elif not isinstance(value, bool):
+        yield (), "must be true or false"
+
+
+def _submission_faults(value: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, text in value.items():
+        if text is None or text == stored.get(name):
+            continue
+        if name not in _SUBMISSION:
+            yield (name,), _unknown("a part of a submission", name, _SUBMISSION)
+        elif name != "reference":
+            if fault := _timestamp_fault(text):
+                yield (name,), fault
+        elif not isinstance(text, str) or not 1 <= len(text) <= REFERENCE_CHARACTERS:
+            yield (name,), f"must be a text of 1 to {REFERENCE_CHARACTERS} characters"
+        elif fault := texts.line_fault(text):
+            yield (name,), fault
+    after = {**stored, **value}
+    first, last = (_timestamp(after.get(name)) for name in ("submitted_at", "resubmitted_at"))
+    if after.get("resubmitted_at") is not None and after.get("submitted_at") is None:
+        yield ("resubmitted_at",), "must be left out unless submitted_at is known"
+    elif first and last and last < first:
+        yield ("resubmitted_at",), f"must not be before submitted_at, which is {first}"
+
+
+def _timestamp_fault(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"must be {timestamps.WANTED}"
+    try:
+        timestamps.parse(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _timestamp(value: object) -> str | None:
+    return timestamps.parse(value) if isinstance(value, str) and _timestamp_fault(value) is None else None
+
+
+def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return a sentence that lists what is known. The most similar name comes first."""
+    closest = get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)
+    meant = f"; did you mean {closest[0]}?" if closest else ""
+    return f"is not {what}{meant} Known are: {', '.join(known)}"
+
+
+def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored value after a merge patch of at most four levels."""
+    after = dict(stored)
+    for name, value in patch.items():
+        if value is None:
+            after.pop(name, None)
+        elif isinstance(value, dict):
+            after[name] = _merge(_object(after.get(name)), value)
+        else:
+            after[name] = _timestamp(value) or value
+    return after
+
+
+def _parsed(stored: str | None) -> dict[str, Any]:
+    value = json.loads(stored or "{}")
+    return value if isinstance(value, dict) else {}
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _values_of(report: object, part: str) -> Mapping[str, Any]:
+    return _object(_object(report).get(part))
+
+
+def _values(mapping: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [_object(value) for value in mapping.values()]

@@ -1,0 +1,52 @@
+"""Read the deadlines of an incident: its regimes, their clocks, and on request what each change made of the due dates.
+
+This module loads the rules and the arithmetic. Only functions that show deadlines import it.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from .domain.deadlines import assessment, history, rules
+from .domain.model import Change, Incident
+from .storage.incident_repository import IncidentRepository
+from .storage.settings import DEADLINES, TenantSettings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def get_incident_deadlines(
+    incident_id: str, has_history: bool, incidents: IncidentRepository, settings: TenantSettings
+) -> dict[str, Any]:
+    """Return the deadlines of an incident at the moment. Raises NotFound or Busy.
+
+    The incident and the tenant's settings are read consistently. With ``has_history``, the answer
+    also has what the newest ``history.CHANGES`` changes of the trail made of the due dates.
+    """
+    incident = incidents.get(incident_id).incident
+    held = read_settings(settings)
+    now = _EPOCH + timedelta(milliseconds=time.time_ns() // 1_000_000)
+    answer = {"incident_id": incident_id, "version": incident["version"]}
+    answer |= assessment.deadlines(assessment.known(incident), held, now)
+    if has_history:
+        after = max(0, incident["version"] - history.CHANGES)
+        answer["history_since_version"] = after + 1
+        answer["history"] = history.due_history(incident, _trail(incident, after, incidents), held, now)
+    return answer
+
+
+def read_settings(settings: TenantSettings) -> rules.Settings:
+    """Return a tenant's settings of deadlines, or the defaults without settings. Raises Busy."""
+    stored = settings.read(DEADLINES)
+    return rules.Settings() if stored is None else rules.parse(stored.value)
+
+
+def _trail(incident: Incident, after: int, incidents: IncidentRepository) -> Iterator[Change]:
+    """Yield the changes of an incident after a version, oldest first, up to the version of the incident."""
+    while after < incident["version"]:
+        changes, _ = incidents.changes(incident["id"], incident["version"] - after, after)
+        if not changes:
+            return
+        yield from changes
+        after = changes[-1].version

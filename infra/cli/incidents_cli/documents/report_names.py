@@ -1,0 +1,36 @@
+"""Generate the table of the names that reports to regulators may use, from the rules of the deadlines.
+
+Functions that write load this small table, and not the rules with their arithmetic.
+"""
+
+from incidents.domain.deadlines import calendars, rules
+from incidents.domain.deadlines.arithmetic import DORA_EXEMPT
+from incidents.domain.reports import names_of
+
+from ..local.local_stack import CHECKOUT
+
+FILE = CHECKOUT / "functions" / "incidents" / "domain" / "report_names.py"
+
+
+def text() -> str:
+    """Return the module's text: one line for each regime."""
+    lines = []
+    for regime in rules.released()["regimes"]:
+        names = names_of(regime)
+        lines.append(f'    "{regime["id"]}": ("{" ".join(names.anchors)}", "{" ".join(names.stages)}"),\n')
+    states = " ".join(calendars.member_states())
+    head = "The names that ``regulatory_reports`` may use. `incidents openapi` generates this module from the rules."
+    return f'''"""{head}"""
+
+# fmt: off
+# ruff: noqa: E501, SIM905
+RULES_VERSION = "{rules.released()["rules_version"]}"
+FACTS = ("member_state", "{DORA_EXEMPT}")
+MEMBER_STATES = (
+    "{states}"
+).split()
+_NAMES = {{
+{"".join(lines)}}}
+REGIMES = {{regime: (tuple(anchors.split()), tuple(stages.split())) for regime, (anchors, stages) in _NAMES.items()}}
+"""The anchors and the stages of each regime."""
+'''

@@ -1,0 +1,197 @@
+"""The commands of `incidents deadlines`: when which report is due, the rules, and a tenant's settings for them."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import jsonschema
+import typer
+from incidents.domain import timestamps
+from incidents.domain.deadlines import calendars, rules
+from incidents.domain.deadlines.rules import OFF, ON
+
+from ..console import StepFailed, clean, command, say, stderr
+from .api import App, Tenant, Url, api_client
+from .deployment import Deployment, RegionOption, StackOption
+from .tenants.commands import TenantOption
+
+deadlines = typer.Typer(no_args_is_help=True, help="Show when which report is due, the rules, and a tenant's settings.")
+settings_ = typer.Typer(no_args_is_help=True, help="Show or set a tenant's settings for deadlines.")
+deadlines.add_typer(settings_, name="settings")
+
+_SCHEMA = Path(rules.__file__).with_name("rules.v1.schema.json")
+_NONE = "none"  # clears a setting
+
+
+@deadlines.command()
+def show(
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id or number.")],
+    tenant: Tenant = None,
+    app: App = None,
+    url: Url = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON, for programs.")] = False,
+) -> None:
+    """Print the deadlines of an incident: one line for each stage, and the reason below it."""
+    with api_client(url, tenant, app) as client:
+        incident_id = incident
+        if not incident.startswith("inc_"):
+            same_number = client.grc.incidents.list(incident_number=incident, include_deleted=True).items
+            if not same_number:
+                raise StepFailed(f"No incident has the number {incident}.", "", "Check the number and the tenant.")
+            incident_id = same_number[0].id
+        answer = json.loads(client.grc.incidents.with_raw_response.deadlines(incident_id).body)
+    if is_json:
+        say(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for regime in answer["regimes"]:
+        say(clean(f"{regime['named'] or '-'}: {regime['regime'] or 'no rule'}  {regime['why'] or ''}".rstrip()))
+        for stage in regime["stages"]:
+            say(clean(_as_line(stage)))
+            say(clean(f"      {stage['why_off'] or stage['why']}"))
+    stderr.print(
+        f"Rules {answer['rules_version']}, calendars of {answer['calendars_generated_on']}. {answer['notice']}",
+        markup=False,
+    )
+
+
+@deadlines.command(name="rules")
+def rules_(
+    regime: Annotated[str | None, typer.Argument(metavar="REGIME", help="A regime's id or alias.")] = None,
+) -> None:
+    """Print the regimes of this release, or all about one regime as JSON."""
+    if regime is None:
+        for each in rules.released()["regimes"]:
+            say(f"{each['id']:<20} {each['status']:<10} {', '.join(each['aliases'])}: {each['citation']}")
+        stderr.print(f"Rules {rules.released()['rules_version']}. This is no legal advice.", markup=False)
+        return
+    if (found_regime := rules.Regimes(rules.Settings()).find(regime)) is None:
+        raise StepFailed(f"There is no rule for {regime}.", "", f"List the regimes: {command('deadlines rules')}")
+    say(json.dumps(found_regime, indent=2, ensure_ascii=False))
+
+
+@settings_.command(name="show")
+def show_settings(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
+    """Print a tenant's settings as JSON, and who changed them when."""
+    from incidents.storage.settings import DEADLINES  # takes 0.4 s (botocore), so `--help` does not import it
+
+    with Deployment(stack, region).settings_of(tenant_id) as settings:
+        current = settings.read(DEADLINES)
+        versions = [settings.read(DEADLINES, version) for version in range(1, current.version + 1)] if current else []
+    say(_as_json(rules.Settings() if current is None else _parsed(current.value)))
+    for stored in versions:
+        if stored is not None:
+            stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
+    if current is None:
+        stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)
+
+
+@settings_.command(name="set")
+def set_settings(
+    tenant_id: TenantOption,
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="The time zone of dates, such as Europe/Paris; or none.")
+    ] = None,
+    member_state: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The Member State whose holidays count, such as FR; or none.")
+    ] = None,
+    dora_exempt: Annotated[
+        bool | None,
+        typer.Option("--dora-exempt/--not-dora-exempt", help="Whether weekends do not move DORA's first reports."),
+    ] = None,
+    on: Annotated[list[str] | None, typer.Option(metavar="REGIME", help="Switch a regime on. Repeatable.")] = None,
+    off: Annotated[list[str] | None, typer.Option(metavar="REGIME", help="Switch a regime off. Repeatable.")] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="FILE", help="A JSON list of own regimes, which replaces the earlier list."),
+    ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Start from the defaults.")] = False,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Change a tenant's settings for deadlines. Settings that you do not name stay unchanged. The previous version is
+    kept.
+    """
+    from incidents.storage.settings import DEADLINES, Settings, SettingsMoved  # takes 0.4 s (botocore)
+
+    changes: dict[str, Any] = {}
+    if zone is not None:
+        changes["zone"] = None if zone == _NONE else zone
+    if member_state is not None:
+        changes["member_state"] = None if member_state == _NONE else member_state
+    if own is not None:
+        changes["rules"] = _own_rules(own)
+    if not changes and dora_exempt is None and not on and not off and not defaults:
+        raise StepFailed("There is nothing to set.", "", f"Name an option: {command('deadlines settings set --help')}")
+    deployment = Deployment(stack, region)
+    with deployment.settings_of(tenant_id) as settings:
+        current = settings.read(DEADLINES)
+        before = rules.Settings() if current is None or defaults else _parsed(current.value)
+        value = before.to_json() | changes
+        if dora_exempt is not None:
+            value["facts"] = {**before.facts, "dora_exempt": dora_exempt}
+        switches = dict.fromkeys(map(_regime_id(value["rules"]), on or []), ON)
+        switches |= dict.fromkeys(map(_regime_id(value["rules"]), off or []), OFF)
+        value["regimes"] = {**before.regimes, **switches}
+        after = _parsed(value)
+        now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
+        version = current.version + 1 if current else 1
+        try:
+            settings.write(DEADLINES, Settings(after.to_json(), version, now, deployment.caller()))
+        except SettingsMoved:
+            raise StepFailed(
+                "Somebody else has changed the settings just now. Nothing was written.", "",
+                "Look at the settings, then run the same command again.",
+            ) from None  # fmt: skip
+    say(_as_json(after))
+
+
+def _as_line(stage: dict[str, Any]) -> str:
+    date = stage["due_local"] or stage["due_at"]
+    if date is None:
+        kind, at = ("projected", stage["projected_at"]) if stage["projected_at"] else ("unconfirmed", None)
+        at = at or stage["unconfirmed_at"]
+        date = f"{kind} {at}" if at else "-"
+    condition = f"  if {stage['condition']}" if stage["condition"] else ""
+    return f"  {stage['stage']:<24} {stage['state']:<16} {date}{condition}"
+
+
+def _regime_id(own: list[dict[str, Any]]) -> Any:
+    regimes = rules.Regimes(rules.Settings(rules=own))
+
+    def resolve(name: str) -> str:
+        regime = regimes.find(name)
+        return name if regime is None else str(regime["id"])
+
+    return resolve
+
+
+def _own_rules(file: Path) -> list[Any]:
+    """Return the regimes in a file. Raises StepFailed if they do not have the form of the schema."""
+    advice = f"The form is in {_SCHEMA.name}. An example is in docs/deadlines.md."
+    try:
+        own = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise StepFailed(f"The rules in {file} cannot be read.", f"  {error}", advice) from None
+    schema = json.loads(_SCHEMA.read_text())
+    form = {"$defs": schema["$defs"], "type": "array", "items": {"$ref": "#/$defs/regime"}}
+    faults = sorted(jsonschema.Draft202012Validator(form).iter_errors(own), key=lambda fault: fault.json_path)
+    if faults:
+        lines = "\n".join(f"  {fault.json_path}: {fault.message[:200]}" for fault in faults[:5])
+        raise StepFailed(f"The rules in {file} are not valid.", lines, advice)
+    return list(own)
+
+
+def _parsed(value: object) -> rules.Settings:
+    try:
+        return rules.parse(value)
+    except ValueError as error:
+        raise StepFailed(
+            "The settings are not valid.", f"  {error}",
+            f"List the regimes: {command('deadlines rules')}. "
+            f"The Member States are {', '.join(calendars.member_states())}.",
+        ) from None  # fmt: skip
+
+
+def _as_json(settings: rules.Settings) -> str:
+    return json.dumps(settings.to_json(), indent=2, ensure_ascii=False)

@@ -1,0 +1,86 @@
+"""Tests a tenant's settings for deadlines: what is refused, and that the command line sets them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from incidents.domain.deadlines import rules
+from incidents_cli.console import StepFailed
+from incidents_cli.operate import deadlines
+
+from tests.functions.test_regulatory_reports import OWN
+
+
+def own(**changed: Any) -> dict[str, Any]:
+    return OWN | changed
+
+
+def stage(**changed: Any) -> dict[str, Any]:
+    only: dict[str, Any] = OWN["stages"][0]
+    return only | changed
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ([], "must be an object with only the members zone, member_state, facts, regimes, rules"),
+        ({"zones": 1}, "zones is not one of them"),
+        ({"zone": "Europe/Paris2"}, "zone must be a time zone"),
+        ({"zone": "../../etc/passwd"}, "zone must be a time zone"),
+        ({"zone": 5}, "zone must be a time zone"),
+        ({"member_state": "XX"}, "member_state must be null or one of AT"),
+        ({"facts": {"bank": True}}, "only dora_exempt"),
+        ({"facts": {"dora_exempt": "yes"}}, "only dora_exempt"),
+        ({"facts": [1]}, "only dora_exempt"),
+        ({"regimes": {"eu-gdrp": "off"}}, "eu-gdrp is not right"),
+        ({"regimes": {"eu-gdpr": True}}, "eu-gdpr is not right"),
+        ({"regimes": ["eu-gdpr"]}, "regimes must be an object"),
+        ({"rules": {}}, "rules must be a list"),
+        ({"rules": [own(id="eu-gdpr")]}, "the name eu-gdpr is taken"),
+        ({"rules": [own(aliases=["gdpr"])]}, "the name gdpr is taken"),
+        ({"rules": [OWN, OWN]}, "the name contract 7 is taken"),
+        ({"rules": [own(zone="Mars")]}, "time zone"),
+        ({"rules": [own(calendar="mars")]}, "calendar mars"),
+        ({"rules": [own(stages=[stage(), stage()])]}, "twice"),
+        ({"rules": [own(stages=[stage(due=stage()["due"] | {"from": "stage:later"})])]}, "an earlier stage"),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_refused(value: object, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault.replace("(", r"\(")):
+        rules.parse(value)
+
+
+def test_right_settings_are_kept() -> None:
+    value = {"zone": "Europe/Paris", "member_state": "FR", "facts": {"dora_exempt": True},
+             "regimes": {"eu-gdpr": "off", "contract-7": "on"}, "rules": [OWN]}  # fmt: skip
+    assert rules.parse(value).to_json() == value
+    assert rules.parse({}) == rules.Settings(facts={}, regimes={}, rules=[])
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"id": "Contract 7"}, r"\$\[0\]\.id"),
+        ({"stages": []}, r"\$\[0\]\.stages"),
+        ({"status": "law"}, r"\$\[0\]\.status"),
+        ({"colour": "red"}, r"\$\[0\]"),
+        ({"stages": [stage(due=stage()["due"] | {"n": 0})]}, r"\.n"),
+        ({"stages": [stage(due=stage()["due"] | {"end": "end_of_day"})]}, r"\.end"),
+        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # hours are never extended
+        ({"stages": [stage(member_states=["France"])]}, r"\.member_states"),
+    ],
+)
+def test_rules_of_another_form_are_refused_with_their_path(tmp_path: Path, changed: Any, path: str) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps([own(**changed)]))
+    with pytest.raises(StepFailed, match="not valid") as refused:
+        deadlines._own_rules(file)
+    assert re.search(path, str(vars(refused.value)) + str(refused.value.args))
+
+
+def test_rules_of_the_right_form_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps([OWN]))
+    assert deadlines._own_rules(file) == [OWN]
