@@ -180,6 +180,17 @@ def test_import_skips_or_adopts_incidents_of_other_applications_only_on_request(
     assert as_scanner.stdout.split() == ["valid", "2", "failed", "0", "left", "out", "2"]
 
 
+def test_lines_of_settings_are_counted_as_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "export.jsonl"
+    settings = {"name": "intake", "version": 1, "changed_at": "x", "changed_by": "y", "value": {}}
+    file.write_text('{"title": "a"}\n' + json.dumps({"settings": settings}) + '\n{"settings": "x", "title": "b"}\n')
+
+    done = run(file, "--dry-run")
+
+    assert done.stdout.split() == ["valid", "1", "failed", "1", "left", "out", "1"]
+    assert "has settings of the tenant; an import creates only incidents" in done.stderr
+
+
 def test_a_dry_run_counts_the_repairs_of_an_export_by_rule(tmp_path: Path) -> None:
     file = tmp_path / "export.jsonl"
     documents: list[dict[str, object]] = [
