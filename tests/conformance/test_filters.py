@@ -106,6 +106,12 @@ def test_every_filter_selects_what_brute_force_selects_with_every_page_size(
         for app in (None, chance.choice(APPS)):
             given = drawn(chance)
             wanted = [document["id"] for document in world.select(Actor(tenant, "ada", app), given)]
+            if app is None:
+                query = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+                filters = parameters.list_request(query).filters
+                documents: Any = [life.document for life in world.records.values()]
+                accepted = {each["id"] for each in documents if filters.accepts(each)}
+                assert accepted == {*wanted}, (number, given)
             incidents = IncidentRepository(Identity(tenant, "ada", app, frozenset()), dynamodb, table_name)
             for limit in range(1, len(world.records) + 2):
                 assert walk(incidents, given, limit) == wanted, (number, app, given, limit)

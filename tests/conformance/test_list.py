@@ -15,7 +15,7 @@ from incidents.domain.model import Incident
 from incidents.domain.wire_form import JsonPage
 from incidents.edges import parameters
 from incidents.edges.parameters import LIMIT_DEFAULT
-from incidents.storage import stored_form
+from incidents.storage import page_reader, stored_form
 from incidents.storage.incident_repository import IncidentRepository
 from ulid import ULID
 
@@ -40,7 +40,7 @@ def fill(client: "DynamoDBClient", table: str, tenant: str, count: int, **values
             "id": incident_id,
             "tenant_id": tenant,
             "created_at": "t",
-            "updated_at": "t",
+            "updated_at": timestamps.from_milliseconds(SOME_TIME + n * 1000),
             "created_by": "ada",
             "version": 1,
         }
@@ -200,6 +200,74 @@ def test_an_incident_that_changes_partition_during_a_list_appears_once_as_it_is_
         dynamodb.meta.events.unregister("before-call.dynamodb.Query", move)
 
     assert [json.loads(document)["status"] for document in page.items] == ["investigating"]
+
+
+@pytest.mark.parametrize("given", [{"open": ["true"]}, {"status": ["contained", "new", "investigating"]}])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_an_open_incident_that_changes_its_status_all_the_time_is_on_its_page(
+    dynamodb: "DynamoDBClient", acme: IncidentRepository, given: dict[str, list[str]], order: str
+) -> None:
+    """Before each query of a status, the incident gets another status. So none of these queries finds it."""
+    ids = [creating.create_incident({"title": f"{n}"}, acme).stored.incident["id"] for n in range(8)]
+    deleting.delete_incident(ids[0], None, acme)
+    ids = sorted(ids[1:], reverse=order == "desc")
+    restless = ids[3]
+
+    def move(params: dict[str, Any], **_: object) -> None:
+        asked = params["ExpressionAttributeValues"].get(":partition", {}).get("S", "").rpartition("#STATUS#")[2]
+        if asked:
+            status = "investigating" if asked != "investigating" else "contained"
+            updating.update_incident(restless, {"status": status}, None, acme)
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.Query", move, "rival")
+    try:
+        assert walk(acme, order=order, limit=3, **given) == (ids, 3)
+        assert walk(acme, order=order, limit=100, **given) == (ids, 1)
+        assert walk(acme, order=order, limit=3, severity="low", **given)[0] == []
+    finally:
+        dynamodb.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
+
+
+def test_a_list_of_several_statuses_costs_one_more_small_query_in_a_quiet_tenant(
+    dynamodb: "DynamoDBClient", table_name: str, acme: IncidentRepository, metered: list[dict[str, Any]]
+) -> None:
+    fill(dynamodb, table_name, "acme", 60, status=["new", "review"])
+
+    found = queries.list_incidents(parameters.list_request({"status": ["new", "review"], "limit": ["10"]}), acme)
+
+    assert len(found.items) == 10
+    assert [answer["ScannedCount"] for answer in metered] == [6, 6, 0]
+    assert metered[-1]["ConsumedCapacity"]["CapacityUnits"] <= 0.5
+
+
+def test_a_page_ends_early_if_too_many_incidents_change(
+    acme: IncidentRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_reader, "MOVED_READ", 2)
+    ids = [creating.create_incident({"title": f"{n}"}, acme).stored.incident["id"] for n in range(9)]
+    for each in ids:
+        updating.update_incident(each, {"status": "closed", "severity": "low"}, None, acme)
+    for each in ids[4:]:
+        updating.update_incident(each, {"status": "review"}, None, acme)
+
+    assert walk(acme, open="true", limit=4)[0] == sorted(ids[4:], reverse=True)
+    assert walk(acme, open="true", limit=4, order="asc")[0] == sorted(ids[4:])
+
+
+def test_a_list_of_several_statuses_works_without_the_index_of_updates(
+    acme: IncidentRepository, dynamodb: "DynamoDBClient"
+) -> None:
+    incident_id = creating.create_incident({"title": "x"}, acme).stored.incident["id"]
+
+    def drop(params: dict[str, Any], **_: object) -> None:
+        if params.get("IndexName") == "by-updated":
+            params["IndexName"] = "by-updated-missing"
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.Query", drop, "no index")
+    try:
+        assert walk(acme, open="true") == ([incident_id], 1)
+    finally:
+        dynamodb.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="no index")
 
 
 def test_no_page_exceeds_lambda_s_limit(acme: IncidentRepository) -> None:

@@ -27,6 +27,7 @@ from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.tenants import erase as erasing
+from incidents_cli.operate.tenants import export as exporting
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import Exported, export
 
@@ -113,7 +114,10 @@ def test_an_export_has_the_same_data_as_the_api(table: Table, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_an_export_continues_after_any_interruption_with_the_same_result(table: Table, tmp_path: Path) -> None:
+def test_an_export_continues_after_any_interruption_with_the_same_result(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "SETTLE_SECONDS", -1.0)
     fill(table, 350)
     whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
     steps = -(-whole.incidents // 100) + whole.events
@@ -200,6 +204,47 @@ def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(ta
             assert [change["version"] for change in line["changes"]] == [*range(1, len(line["changes"]) + 1)]
             for field, pair in line["changes"][-1]["changes"].items():
                 assert line["incident"][field] == pair["to"]
+
+
+@pytest.mark.parametrize("kind", ["#INCIDENT", "#CHANGE"])
+def test_an_incident_that_is_created_during_an_export_is_no_gap(table: Table, tmp_path: Path, kind: str) -> None:
+    """A second writer creates an incident before the export's first read of the incidents or of the changes."""
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    made: list[str] = []
+
+    def create(params: dict[str, Any], **_: object) -> None:
+        if not made and params["ExpressionAttributeValues"][":pk"]["S"].endswith(kind):
+            made.append(creating.create_incident({"title": "just now"}, repository).stored.incident["id"])
+
+    table.client.meta.events.register("provide-client-params.dynamodb.Query", create, "rival")
+    try:
+        done = export(table.reader, tmp_path / "acme.jsonl", lambda *_: None)
+    finally:
+        table.client.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
+
+    exported = [line["incident"]["id"] for line in lines(tmp_path / "acme.jsonl")]
+    assert (exported[-1:], done.incomplete, done.incidents) == (made, 0, len(exported))
+
+
+def test_an_export_that_continues_has_every_incident_from_before(table: Table, tmp_path: Path) -> None:
+    """An incident with an older id than the last exported one is written when the export has been cut off."""
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    made = [creating.create_incident({"title": "new"}, repository).stored for _ in range(2)]
+    late = min(made, key=lambda stored: stored.incident["id"])
+    trail = [*table.reader.changes(late.incident["id"])]
+    for item in (late.item, *trail):
+        table.delete(item)
+
+    def cut_off(*_: object) -> None:
+        raise CutOff
+
+    with pytest.raises(CutOff):
+        export(table.reader, tmp_path / "acme.jsonl", cut_off)
+    table.put_all([late.item, *trail])
+    export(table.reader, tmp_path / "acme.jsonl", lambda *_: None)
+
+    titles = [line["incident"]["title"] for line in lines(tmp_path / "acme.jsonl")]
+    assert titles.count("new") == 2
 
 
 def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path) -> None:

@@ -58,13 +58,10 @@ def _every_answer_is_documented() -> Iterator[None]:
 def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the name of the table, which is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
-    client = boto3.client("dynamodb", region_name="us-east-1")
-    for page in client.get_paginator("scan").paginate(TableName=deployed, ProjectionExpression="pk, sk"):
-        for item in page["Items"]:
-            client.delete_item(TableName=deployed, Key=item)
     # For each transaction, moto copies its tables and the tables' streams. Unless the test clears the stream, the
     # stream grows with every test.
-    stream = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed].stream_shard
-    assert stream is not None
-    stream.items.clear()
+    stored = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed]
+    assert stored.stream_shard is not None
+    stored.items.clear()
+    stored.stream_shard.items.clear()
     return deployed

@@ -142,7 +142,7 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
         case "get_incident":
             get(get_event(incident_id), Context)
         case "list_incidents":
-            for query in ("", "status=new", "include_deleted=true", "incident_number=1"):
+            for query in ("", "status=new", "open=false", "include_deleted=true", "incident_number=1"):
                 list_(http_event(query=query, content_type=None), Context)
             list_(list_event(app), Context)
         case "update_incident":
@@ -199,6 +199,7 @@ def test_each_role_grants_exactly_what_its_function_uses(
 ) -> None:
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     incident_id = json.loads(create(create_event({"title": "x"}), Context)["body"])["id"]
+    update(patch_event(incident_id, {"severity": "low"}), Context)
     used.clear()
 
     exercise(operation_name(function), incident_id, monkeypatch)

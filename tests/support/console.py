@@ -381,7 +381,7 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
             "AUTHORIZE_URL": server.origin + sign_in.AUTHORIZE,
             "TOKEN_URL": server.origin + sign_in.TOKEN,
             "SIGN_OUT_URL": server.origin + sign_in.SIGN_OUT,
-            "SCOPES": "incidents:read incidents:write",
+            "SCOPES": "incidents:read",
         }
         | environment
     )

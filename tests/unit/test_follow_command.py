@@ -22,7 +22,7 @@ class Answers(httpx2.BaseTransport):
     """A transport that answers with two pages of updates and then, after a pause, with an error."""
 
     error = 401
-    stop = False
+    stop: signal.Signals | None = None
 
     def __init__(self) -> None:
         self.queries: list[dict[str, str]] = []
@@ -30,7 +30,7 @@ class Answers(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.queries.append(dict(request.url.params))
         if len(self.queries) == 3 and self.stop:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.stop)
         if len(self.queries) == 3:
             return httpx2.Response(self.error, json={"title": "No", "detail": "Start again."})
         items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
@@ -44,9 +44,10 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     transport = Answers()
     answer_with(transport, monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield transport
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def run(*arguments: str) -> Result:
@@ -68,8 +69,12 @@ def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers
     ]  # fmt: skip
 
 
-def test_a_stop_by_a_supervisor_prints_the_cursor_too(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "stop", True)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_by_a_supervisor_or_a_closed_terminal_prints_the_cursor_too(
+    answers: Answers, how: signal.Signals
+) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may ignore it
+    answers.stop = how
 
     printed = run()
 

@@ -180,6 +180,17 @@ def test_import_skips_or_adopts_incidents_of_other_applications_only_on_request(
     assert as_scanner.stdout.split() == ["valid", "2", "failed", "0", "left", "out", "2"]
 
 
+def test_lines_of_settings_are_counted_as_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "export.jsonl"
+    settings = {"name": "intake", "version": 1, "changed_at": "x", "changed_by": "y", "value": {}}
+    file.write_text('{"title": "a"}\n' + json.dumps({"settings": settings}) + '\n{"settings": "x", "title": "b"}\n')
+
+    done = run(file, "--dry-run")
+
+    assert done.stdout.split() == ["valid", "1", "failed", "1", "left", "out", "1"]
+    assert "has settings of the tenant; an import creates only incidents" in done.stderr
+
+
 def test_a_dry_run_counts_the_repairs_of_an_export_by_rule(tmp_path: Path) -> None:
     file = tmp_path / "export.jsonl"
     documents: list[dict[str, object]] = [
@@ -288,7 +299,7 @@ def test_answers_without_a_mapping_are_refused(file: Path) -> None:
 
 def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> None:
     event = {"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6", "event": {"title": "no incident"}}
-    kept = {"name": "intake", "version": 1}
+    kept = {"name": "intake", "version": 1, "changed_at": "x", "changed_by": "y", "value": {}}
     lines = [{"title": "an incident"}, *[{"evidence": event}] * 3, {"settings": kept}]
     file = tmp_path / "export.jsonl"
     file.write_text("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
@@ -299,6 +310,8 @@ def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> 
     assert "Events of findings in the export: 3. They are not imported." in " ".join(printed.output.split())
     file.write_text('{"evidence": "of another program", "title": "x"}\n')
     assert "Events of findings" not in run(file, "--dry-run").output
+    file.write_text(json.dumps({"evidence": event, "title": "x"}, separators=(",", ":")) + "\n")
+    assert "failed         1" in run(file, "--dry-run").output, "a line with other members is a row"
 
 
 def listed(folder: Path, text: str) -> Path:

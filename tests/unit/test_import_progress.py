@@ -14,12 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from grc_client import Incident
+from grc_client import Incident, NotFound
 from hypothesis import given, settings
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents_cli import console
 from incidents_cli.console import StepFailed
+from incidents_cli.operate.importing import importer
 from incidents_cli.operate.importing.checking import CheckedRow
+from incidents_cli.operate.importing.job import Job
 from incidents_cli.operate.importing.progress import Progress
 from incidents_cli.operate.importing.rows import Row
 from incidents_cli.operate.importing.sending import Outcome, differing, send
@@ -44,7 +46,7 @@ def test_only_an_unfinished_import_into_the_same_place_continues(tmp_path: Path)
         progress.record("key", "inc_1")
     with Progress(file) as progress:
         assert progress.begin(PLACE)
-        assert (progress.made("key"), progress.made("other"), progress.any_made()) == ("inc_1", None, "inc_1")
+        assert (progress.made("key"), progress.made("other")) == ("inc_1", None)
     with Progress(file) as progress:
         assert not progress.begin("globex  http://127.0.0.1")
         progress.finish()
@@ -353,6 +355,33 @@ def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
             assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("erased", [slice(1), slice(1, 2), slice(2, 5), slice(5)])
+def test_a_continued_import_creates_again_what_was_erased_in_the_meantime(tmp_path: Path, erased: slice) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("title,severity\n" + "".join(f"row {n},low\n" for n in range(5)) + "bad,nonsense\n")
+    job = Job(file, "acme", None, None, tmp_path / "errors")
+    stored: dict[str, str] = {}  # the titles of the incidents by their ids
+
+    def create(title: str, **_: object) -> SimpleNamespace:
+        stored[incident_id := f"inc_{len(stored)}_{title}"] = title
+        return SimpleNamespace(id=incident_id, replayed=False)
+
+    def get(incident_id: str) -> None:
+        if incident_id not in stored:
+            raise NotFound(404, None, {})
+
+    client: Any = SimpleNamespace(grc=SimpleNamespace(incidents=SimpleNamespace(create=create, get=get)))
+    counts = []
+    for _ in range(2):
+        with Progress(tmp_path / "progress") as progress:
+            counts.append(importer.run_import(job, progress, client, PLACE, concurrency=1))
+        for incident_id in [*stored][erased]:
+            del stored[incident_id]
+    missing = len(range(5)[erased])
+    results = [(each.created, each.already_there, each.failed) for each in counts]
+    assert results == [(5, 0, 1), (missing, 5 - missing, 1)]
 
 
 @pytest.mark.parametrize(

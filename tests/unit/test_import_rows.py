@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from incidents.domain import json_text, model, payloads, wire_form
 from incidents.domain.errors import InvalidIncident
 from incidents_cli.console import StepFailed
-from incidents_cli.operate.importing import checking, repairing, sending
+from incidents_cli.operate.importing import checking, mapping, repairing, sending
 from incidents_cli.operate.importing.mapping import of_fields
 from incidents_cli.operate.importing.rows import Row, read
 
@@ -25,6 +25,7 @@ STAMPS = {
     "id": drawn.UNKNOWN_ID, "tenant_id": "acme", "created_at": NOW, "updated_at": NOW, "created_by": "ada",
     "updated_by": "ada", "version": 1, "schema_version": 1,
 }  # fmt: skip
+SETTINGS = b'{"settings":{"name":"intake","version":1,"changed_at":"x","changed_by":"y","value":{}}}'
 
 
 def rows(folder: Path, name: str, content: str | bytes) -> list[Row]:
@@ -193,6 +194,13 @@ def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
         (b'{"incident": {"title": "a", "is_deleted": "no"}}', "/incident/is_deleted", "true or false"),
         (b'{"incident": {"title": "a", "app_id": 5}}', "/incident/app_id", "text"),
         (b'{"incident": {"title": "a", "of_a_newer_version": 5}}', "/of_a_newer_version", "is not a field"),
+        (b'{"incident": {"title": "a"}, "changes": [], "title": "b"}', "/title", "must not be beside `incident`"),
+        (b'{"errors": [], "row": {"title": "a"}, "title": "b"}', "/row", "is not a field"),
+        (b'{"errors": [], "cells": {"title": "a"}, "title": "b"}', "/cells", "is not a field"),
+        (b'{"settings": "prod", "title": "a"}', "/settings", "is not a field"),
+        (SETTINGS[:-1] + b', "title": "a"}', "/settings", "is not a field"),
+        (SETTINGS.replace(b'"value"', b'"values"'), "/settings", "is not a field"),
+        (SETTINGS.replace(b'"version":1', b'"version":"1"'), "/settings", "is not a field"),
         (b"[" * 5000, "", "nested too deeply"),
     ],
 )
@@ -201,6 +209,35 @@ def test_a_wrong_line_of_json_is_refused_alone(tmp_path: Path, line: bytes, poin
     assert any(one == pointer and told in detail for one, detail in problems(wrong))
     assert (right.line, checking.check(right, NOW)["title"]) == (3, "fine")
     json.loads(f"{{{wrong.stood}}}")
+
+
+def test_only_what_an_export_writes_about_settings_is_not_a_row(tmp_path: Path) -> None:
+    (own, fine) = rows(tmp_path, "a.jsonl", SETTINGS + b'\n{"title": "fine"}\n')
+    assert (own.is_settings, fine.is_settings) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"settings": "prod", "Summary": "A"},
+        {"Summary": "A", "settings": "dev"},
+        json.loads(SETTINGS) | {"Summary": "A"},
+        {"incident": {"title": "other"}, "Summary": "A"},
+        {"errors": [], "row": {"title": "other"}, "Summary": "A"},
+        {"errors": [], "row": 7, "Summary": "A"},
+        {"errors": 3, "row": "text", "Summary": "A"},
+    ],
+)
+def test_a_record_of_another_program_is_read_by_the_mapping_whatever_its_columns_are_named(
+    tmp_path: Path, record: dict[str, Any]
+) -> None:
+    file = tmp_path / "other.jsonl"
+    file.write_text(f"{json.dumps(record, separators=(',', ':'))}\n")
+    columns = {"rest": "description", "columns": {"Summary": "title"}}
+
+    (row,) = read(file, mapping.of_table(columns))
+
+    assert (row.body["title"], row.is_mapped, row.is_settings) == ("A", True, False)
 
 
 BODY = '{"titel": "ä \\ud800", "financial_impact": 123456789012345.1200, "lessons_learned": [1e2, {"a": null}]}'

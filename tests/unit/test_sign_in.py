@@ -65,9 +65,35 @@ def test_a_code_becomes_a_token_of_the_chosen_person(local: Local) -> None:
     claims = json.loads(tokens["access_token"])
     assert status == 200
     assert claims["tenant_id"] == "acme"
-    assert claims["scope"] == "incidents:read incidents:write"
+    assert claims["scope"] == tokens["scope"] == "incidents:read"
     assert (claims["aud"], claims["iss"]) == ("incidents", f"{ORIGIN}/token-issuer")
     assert claims["exp"] - claims["iat"] == tokens["expires_in"] == 900
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("incidents:read", "incidents:read"),
+        ("incidents:write", "incidents:write"),
+        ("incidents:write incidents:read", "incidents:read incidents:write"),
+        ("", "incidents:read incidents:write"),
+    ],
+)
+def test_a_token_has_only_the_scopes_that_were_asked_for(local: Local, asked: str, granted: str) -> None:
+    tokens = local.redeem(local.code(scope=asked))[1]
+    for each in (tokens, local.refresh(tokens["refresh_token"])[1]):
+        assert json.loads(each["access_token"])["scope"] == each["scope"] == granted
+
+
+def test_the_form_shows_only_the_scopes_that_were_asked_for_and_grants_no_others(local: Local) -> None:
+    cookie = local.cookie()
+    local.get(SIGN_OUT, cookie)
+    assert local.get(AUTHORIZE, cookie, **ASKED)[2].count('type="checkbox"') == 1
+    form = "tenant=acme&subject=ada&scope=incidents:write"
+    _, headers, _ = local.sign_in.answer("POST", AUTHORIZE, urlencode(ASKED), cookie, form)
+    answer = dict(parse_qsl(urlsplit(headers["location"]).query))
+    assert (answer["error"], answer["state"]) == ("access_denied", "s")
+    assert "code" not in answer
 
 
 def test_a_ticket_opens_once_within_a_day_and_only_with_the_stack_s_key(local: Local) -> None:

@@ -4,9 +4,9 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from .model import Incident
+from .model import LISTS, Incident
 
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
@@ -57,6 +57,19 @@ class Filters(NamedTuple):
         before = [values, self.created, self.detected, self.incident_number, self.include_deleted]
         added = {"unowned": self.unowned} if self.unowned is not None else {}
         return json.dumps([*before, *([added | {"q": sorted(self.words)}] if added or self.words else [])])
+
+    def accepts(self, incident: Incident) -> bool:
+        """Return whether an incident passes all filters but ``created`` and ``incident_number``, which select ids."""
+        for filter_, accepted in self.any_of.items():
+            held: Any = incident.get(FILTERS[filter_])
+            if not any(value in accepted for value in (held if FILTERS[filter_] in LISTS else (held,))):
+                return False
+        return (
+            (self.include_deleted or not incident["is_deleted"])
+            and (self.detected is None or self.detected[0] <= (incident["detected_at"] or "") <= self.detected[1])
+            and (self.unowned is None or self.unowned is (incident["owner_id"] is None))
+            and self.has_words(incident)
+        )
 
     def has_words(self, incident: Incident) -> bool:
         """Return whether the title or the number of an incident contains each word. ``words`` are folded."""

@@ -3,13 +3,22 @@
 A partition is read in growing steps until the page is full. One request may read only a limited number of items. If few
 items pass the filters, the request stops at this limit. Then it returns a short page, and the position up to which all
 items were read. DynamoDB applies all filters but the words, which its expressions cannot compare regardless of case.
+
+An incident may get another status between the queries of two statuses. Then no query finds it. So after the queries,
+the reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not
+found.
 """
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from ..domain import timestamps
+from ..domain.errors import Busy
 from ..domain.model import LISTS, Incident
 from ..domain.questions import FILTERS, Filters
+from ..runtime import deadline
 from . import keys, stored_form
 from .dynamodb import refusals_as_busy
 from .stored_form import Stored
@@ -19,6 +28,10 @@ if TYPE_CHECKING:
 
 ITEMS_READ = 1_000
 UNITS_READ = 128  # 1 MB in eventually consistent reads
+MOVED_READ = 100  # the most items that one BatchGetItem accepts
+# Milliseconds from an incident's ``updated_at`` until the change is in the indexes. A slower change may be missed.
+_ARRIVES_WITHIN = 3_000
+_ATTEMPTS = 8
 
 
 class Page(NamedTuple):
@@ -80,6 +93,13 @@ class PageReader:
 
     def page(self, partitions: list[OpenPartition], request: PageRequest, limit: int, after: str | None) -> Page:
         """Return up to ``limit`` incidents of all partitions, in order, that come after the id ``after``."""
+        since = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - _ARRIVES_WITHIN)
+        page = self._merged(partitions, request, limit, after)
+        if len(partitions) == 1 or partitions[0].selected != "status":  # no incident changes its application
+            return page
+        return self._with_moved(page, request, limit, after, since)
+
+    def _merged(self, partitions: list[OpenPartition], request: PageRequest, limit: int, after: str | None) -> Page:
         newest_first = request.newest_first
         incidents: list[Incident] = []
         # Read one incident more than the limit, to know whether there is a next page. All partitions share this number.
@@ -99,6 +119,77 @@ class PageReader:
                 step *= 2
             else:
                 self._read(unread[0], step, request, after)
+
+    def _with_moved(self, page: Page, request: PageRequest, limit: int, after: str | None, since: str) -> Page:
+        """Add the incidents that have changed since a time, if they pass the filters and belong on the page.
+
+        The page ends earlier if it would become too long, or if too many incidents have changed.
+        """
+        filters, (first, last), newest_first = request
+        if newest_first:
+            low, high = page.position or first, after or last
+        else:
+            low, high = after or first, page.position or last
+        by_id = {incident["id"]: incident for incident in page.incidents}
+        moved = sorted(
+            (each for each in self._changed(since) if low <= each <= high and each != after and each not in by_id),
+            reverse=newest_first,
+        )
+        position = page.position
+        if len(moved) > MOVED_READ:
+            moved = moved[:MOVED_READ]
+            position = moved[-1]
+        by_id |= {incident["id"]: incident for incident in self._incidents(moved) if filters.accepts(incident)}
+        ids = sorted(by_id, reverse=newest_first)
+        if position != page.position:
+            ids = [each for each in ids if position is None or _up_to(each, position, newest_first)]
+        if len(ids) > limit:
+            ids = ids[:limit]
+            position = ids[-1]
+        return Page([by_id[each] for each in ids], position)
+
+    def _changed(self, since: str) -> set[str]:
+        """Return the ids of the incidents that have changed since a time. The set is empty if the index is missing."""
+        parameters: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": keys.BY_UPDATED,
+            "KeyConditionExpression": "pk = :pk AND updated_at >= :since",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": keys.incident(self._tenant_id, "").pk}, ":since": {"S": since},
+            },
+        }  # fmt: skip
+        ids: set[str] = set()
+        while True:
+            try:
+                with refusals_as_busy():
+                    answer = self._client.query(**parameters)
+            except ClientError as error:
+                if keys.BY_UPDATED in error.response["Error"].get("Message", ""):
+                    return ids
+                raise
+            ids |= {entry["sk"]["S"] for entry in answer["Items"] if entry["version"]["N"] != "1"}  # 1 has not moved
+            if "LastEvaluatedKey" not in answer:
+                return ids
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _incidents(self, ids: list[str]) -> list[Incident]:
+        """Return the incidents with these ids as they are now. Raises Busy."""
+        wanted: Any = [stored_form.key(keys.incident(self._tenant_id, each)) for each in ids]
+        incidents: list[Incident] = []
+        for attempt in range(_ATTEMPTS):
+            if not wanted:
+                return incidents
+            if attempt:
+                deadline.pause(attempt, first=0.02, longest=0.5)
+            with refusals_as_busy():
+                answer: Any = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            incidents += [stored_form.to_incident(item).incident for item in answer["Responses"].get(self._table, [])]
+            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        if wanted:
+            raise Busy
+        return incidents
 
     def _read(self, partition: OpenPartition, step: int, request: PageRequest, after: str | None) -> None:
         with refusals_as_busy():

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,9 @@ stderr = _Messages(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 
 
 def say(text: object = "") -> None:
-    """Print a part of the result to stdout. The text may have several lines."""
+    """Print a part of the result to stdout. The text may have several lines. Raises StepFailed for a closed stdout."""
+    if sys.stdout is None:  # so Python says that the caller closed it
+        raise StepFailed("The result cannot be printed, because stdout is closed.", "", "Send stdout to a file.")
     typer.echo(clean(text, keep="\n"))
 
 

@@ -1,5 +1,6 @@
 """The commands of ``incidents``. A command prints its result to stdout, and everything else to stderr."""
 
+import errno
 import json
 import os
 import shlex
@@ -11,10 +12,10 @@ from typing import Annotated
 
 import httpx2
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, WaiterError
+from botocore.exceptions import ConnectionError as NoConnection
 from incidents.domain.errors import Busy
 from typer._click.exceptions import ClickException  # typer has no public name for the base of its usage errors
-from typer.rich_utils import rich_format_error
 
 from .console import MAY_YOU_WRITE, StepFailed, clean, command, interrupted, say, show_failure, stderr
 from .documents import costs
@@ -61,6 +62,8 @@ def app() -> None:
     try:
         sys.exit(cli(standalone_mode=False))
     except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file
+        from typer.rich_utils import rich_format_error  # takes 0.1 s, and a correct call does not need it
+
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)
@@ -74,18 +77,28 @@ def app() -> None:
         show_failure(StepFailed("The table is busy or unreachable.", "", "Run the command again in a minute."))
         sys.exit(1)
     except OSError as error:
-        advice = MAY_YOU_WRITE if error.filename else f"Check that the disk of {StackFolder().path} has room."
-        show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", advice))
+        show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", _advice_for(error)))
         sys.exit(1)
     except (httpx2.HTTPError, BotoCoreError, ClientError) as error:
         if any(word.partition("=")[0] == "--stack" for word in sys.argv):
             who, advice = "AWS", "Check that --stack, --region and your credentials belong to the deployment."
+        elif isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NoConnection, WaiterError)):
+            who, advice = "The AWS library", "Check the variables of your environment, such as those named AWS_*."
         else:
             who = "The emulator"
             log = StackFolder().logs / "emulator.log"
             advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
         show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
         sys.exit(1)
+
+
+def _advice_for(error: OSError) -> str:
+    """Return the advice for an error of a file or folder. Without a name, the error may be about the output."""
+    if error.filename:
+        return MAY_YOU_WRITE
+    if error.errno == errno.ENOENT:  # Python's TLS does not name the file that it could not read
+        return "Check that the files exist that SSL_CERT_FILE and SSL_CERT_DIR name, if you have set these variables."
+    return f"Check where the output goes. Check that its disk and the disk of {StackFolder().path} have room."
 
 
 def _print_version(asked: bool) -> None:

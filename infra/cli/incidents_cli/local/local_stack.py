@@ -141,8 +141,14 @@ class Stack:
     @cached_property
     def _session(self) -> "boto3.Session":
         import boto3  # takes 0.5 s, so `incidents token` does not import it
+        from botocore.session import Session as Core
 
-        return boto3.Session(self.access_key, self.access_key, region_name=REGION)
+        # Without the names of its variables, the session reads no AWS setting of the user: no profile, no file.
+        own: dict[str, Any] = {
+            name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, kind)
+            for name, (_, _, default, kind) in Core.SESSION_VARIABLES.items()
+        }
+        return boto3.Session(self.access_key, self.access_key, region_name=REGION, botocore_session=Core(own))
 
     @overload
     def client(self, service: Literal["apigatewayv2"]) -> "ApiGatewayV2Client": ...

@@ -16,8 +16,8 @@ import re
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -204,21 +204,26 @@ class SignIn:
         challenge = asked.get("code_challenge", "")
         if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
             return failed("invalid_request", "The request needs a code challenge with the method S256.")
-        if not {*asked.get("scope", "").split()} <= {*SCOPES}:
+        scopes = asked.get("scope", "").split() or [*SCOPES]
+        if not {*scopes} <= {*SCOPES}:
             return failed("invalid_scope", f"The scopes are {' and '.join(SCOPES)}.")
         if browser is None:
             return self._needs_ticket("This browser has not yet opened an address of the local stack.")
         if method == "POST":
             chosen = _chosen(_pairs(body))
             if isinstance(chosen, str):
-                return _form(query, Identity(), chosen)
+                return _form(query, Identity(), chosen, scopes)
             browser.identity = chosen
         elif browser.identity is None or asked.get("prompt") in ("login", "select_account"):
-            return _form(query, browser.identity or Identity(), "")
+            return _form(query, browser.identity or Identity(), "", scopes)
         assert browser.identity is not None  # noqa: S101
+        granted = [scope for scope in browser.identity.scope.split() if scope in scopes]  # RFC 6749 3.3
+        if not granted:
+            return failed("access_denied", f"The person who signed in did not permit {' '.join(scopes)}.")
+        identity = replace(browser.identity, scope=" ".join(granted))
         code, family = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         expires = self._clock() + _CODE_SECONDS
-        _keep(self._codes, code, _Code(browser.identity, self.console, challenge, expires, family))
+        _keep(self._codes, code, _Code(identity, self.console, challenge, expires, family))
         return _redirect(f"{self.console}?{urlencode({'code': code} | state | {'iss': self._issuer})}")
 
     def _token(self, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -348,8 +353,8 @@ _STYLE = (
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
-def _form(query: str, identity: Identity, wrong: str) -> Answer:
-    """Return the page of the sign-in. Its form comes back to the same request."""
+def _form(query: str, identity: Identity, wrong: str, scopes: Collection[str]) -> Answer:
+    """Return the page of the sign-in. Its form comes back to the same request. ``scopes`` are those of the request."""
 
     def line(label: str, name: str, value: str, more: str) -> str:
         shown = html.escape(value, quote=True)
@@ -359,6 +364,7 @@ def _form(query: str, identity: Identity, wrong: str) -> Answer:
         f'<label><input type="checkbox" name="scope" value="{scope}"{" checked" if scope in identity.scope else ""}> '
         f"{scope}</label>"
         for scope in SCOPES
+        if scope in scopes
     )
     alert = f'<p role="alert">{html.escape(wrong)}</p>' if wrong else ""
     return _page(

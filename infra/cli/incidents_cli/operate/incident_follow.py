@@ -46,7 +46,9 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
     from grc_client import BadRequest, CursorGone
 
     last = cursor
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a stop by a supervisor prints the cursor, too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that a stop by a supervisor prints the cursor, too
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP must stay ignored
+            signal.signal(number, signal.default_int_handler)
     try:
         for answer in client.grc.incidents.with_raw_response.follow(since=since, cursor=cursor, every=EVERY_SECONDS):
             with expected_answer():

@@ -13,7 +13,7 @@ from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
 from ...console import StepFailed, clean, command, interrupted, say, stderr, writing
 from ..api import TOKEN, address_and_token
-from . import mapping, suggesting, tables
+from . import mapping, tables
 from .job import ClosedWithoutDate, Counts, Job, OtherApps
 from .moments import ORDERS
 from .progress import Progress
@@ -143,6 +143,8 @@ def _shortened(value: object) -> str:
 
 
 def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:
+    from . import suggesting  # takes 60 ms, and every other command would pay for it
+
     toml, questions, notes = suggesting.suggest(file, answers, given)
     say(toml.removesuffix("\n"))
     for question in questions:

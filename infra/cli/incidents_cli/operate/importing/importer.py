@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from grc_client import Client, NotFound
+from grc_client import Client
 from incidents.domain import model, timestamps
 from incidents.domain.errors import InvalidIncident, Violation
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -118,10 +118,9 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
             f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
             "second import would create the incidents of these rows again.",
         )
-    goes_on = progress.begin(place) and _is_still_there(client, progress)
-    if goes_on:
-        stderr.print("Continuing an unfinished import. A row that is done is not sent again.")
-    return _Sending(job, plan, progress, client, goes_on).all(concurrency)
+    if progress.begin(place):
+        stderr.print("Continuing an unfinished import. A row whose incident exists is not sent again.")
+    return _Sending(job, plan, progress, client).all(concurrency)
 
 
 def _check_rows(job: Job, progress: Progress, errors: ErrorsFile | None = None) -> Plan:
@@ -157,6 +156,8 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
+                if row.is_settings:
+                    plan.warnings.add(row.line, row.warnings)
                 continue
             plan.warnings.add(row.line, row.warnings)
             if isinstance(checked, SameNumber):
@@ -187,8 +188,8 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
 class _Sending:
     """The second reading, which sends the rows. The main thread reads and counts. The other threads call the API."""
 
-    def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client, goes_on: bool) -> None:
-        self._job, self._plan, self._progress, self._goes_on = job, plan, progress, goes_on
+    def __init__(self, job: Job, plan: Plan, progress: Progress, client: Client) -> None:
+        self._job, self._plan, self._progress = job, plan, progress
         self._incidents = client.grc.incidents
         self._began = datetime.now(UTC)
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
@@ -241,10 +242,7 @@ class _Sending:
             self._count(row, checked)
         else:
             made = self._progress.made(checked.key)
-            if made is not None and self._goes_on:
-                self._count(row, Outcome("already_there", made))
-            else:
-                self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
+            self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:
         for call in done:
@@ -312,7 +310,7 @@ def _is_of_others(job: Job, row: Row) -> bool:
 
 
 def _is_skipped(job: Job, row: Row) -> bool:
-    return job.other_apps == "skip" and _is_of_others(job, row)
+    return row.is_settings or (job.other_apps == "skip" and _is_of_others(job, row))
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:
@@ -336,21 +334,6 @@ def _others_in_the_way(job: Job, plan: Plan) -> StepFailed:
         "incidents out, and import them later with a token of their application (locally: --app NAME). Use "
         "--other-apps adopt to import all incidents as those of this token.",
     )
-
-
-def _is_still_there(client: Client, progress: Progress) -> bool:
-    """Return whether the earlier import's incidents still exist.
-
-    Check only one, because an erasure deletes all incidents.
-    """
-    made = progress.any_made()
-    if made is None:
-        return True
-    try:
-        client.grc.incidents.get(made)
-    except NotFound:
-        return False
-    return True
 
 
 def _make_progress_bar() -> Bar:

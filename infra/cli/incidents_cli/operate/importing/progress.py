@@ -98,7 +98,7 @@ class Progress:
         return before == place
 
     def finish(self) -> None:
-        """Record that all rows are done. The next import of the file then checks whether each incident still exists."""
+        """Record that all rows are done."""
         self._unfinished = None
         self._append({"finished": True})
 
@@ -136,11 +136,6 @@ class Progress:
     def made(self, key: str) -> str | None:
         """Return the id of the incident that an earlier import created from a row, or None."""
         kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
-        return None if kept is None else str(kept[0])
-
-    def any_made(self) -> str | None:
-        """Return the id of any one incident that an earlier import created, or None."""
-        kept = self._execute("SELECT incident_id FROM done LIMIT 1").fetchone()
         return None if kept is None else str(kept[0])
 
     def record(self, key: str, incident_id: str) -> None:

@@ -8,6 +8,9 @@ A JSON Lines file may mix three kinds of line:
     a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
     a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
 
+Without a mapping, a line of an export may also have the tenant's settings. Such a line is left out, and is counted. A
+line with other members than these is never read in part. It is an error or, with a mapping, a record.
+
 The reader has only one row in memory, so a text file may have any size.
 """
 
@@ -28,8 +31,10 @@ from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
-_EVIDENCE = b'{"evidence":{"incident_id":"inc_'
-_NO_INCIDENTS = (b'{"settings":', _EVIDENCE)  # lines of an export that begin so are not incidents
+_EVIDENCE = b'{"evidence":{"incident_id":"inc_'  # the beginning of an event of a finding in an export
+_SETTINGS = {"name": str, "version": int, "changed_at": str, "changed_by": str, "value": object}
+_LEFT_OUT = Violation("", "has settings of the tenant; an import creates only incidents")
+_OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
 _REPEATED = Violation("", "has the names of the columns again; remove the row")
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
@@ -52,6 +57,7 @@ class Row(NamedTuple):
     is_deleted: bool = False
     warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
     last_known: str | None = None  # the latest date in the columns mapped to last_known_at
+    is_settings: bool = False  # a line of an export that has settings instead of an incident
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
@@ -207,7 +213,7 @@ def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip() and not content.startswith(_NO_INCIDENTS):
+            if content.strip() and not _is_event(content):
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
 
 
@@ -216,7 +222,17 @@ def events_in(file: Path) -> int:
     if file.suffix.lower() not in _LINES:
         return 0
     with file.open("rb") as lines:
-        return sum(content.startswith(_EVIDENCE) for content in lines)
+        return sum(map(_is_event, lines))
+
+
+def _is_event(content: bytes) -> bool:
+    """Return whether a line of an export is an event of a finding, and nothing else."""
+    if not content.startswith(_EVIDENCE):
+        return False
+    try:
+        return list(json.loads(content)) == ["evidence"]
+    except ValueError:
+        return False
 
 
 def _of_line(line: int, content: bytes, mapping: Mapping | None) -> Row:
@@ -238,17 +254,38 @@ def _of_text(line: int, text: str, mapping: Mapping | None) -> Row:
 
 def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
     match value:
-        case {"errors": _, "cells": dict(texts)}:
+        case {"settings": dict(settings)} if mapping is None and len(value) == 1 and _are_settings(settings):
+            return Row(line, f'"row": {text}', warnings=(_LEFT_OUT,), is_settings=True)
+        case {"errors": list(), "cells": dict(texts)} if _is_of_errors_file(value, "cells", mapping):
             return _of_cells(line, texts, mapping)
-        case {"errors": _, "row": str(unread)}:
+        case {"errors": list(), "row": str(unread)} if _is_of_errors_file(value, "row", mapping):
             return _of_text(line, unread, mapping)
-        case {"errors": _, "row": inner}:
+        case {"errors": list(), "row": inner} if _is_of_errors_file(value, "row", mapping):
             return _of_value(line, inner, _as_read(inner, text), mapping)
-        case {"incident": dict(document)}:
+        case {"incident": dict(document)} if mapping is None or value.keys() == {"incident", "changes"}:
+            if more := value.keys() - {"incident", "changes"}:
+                wrong = (Violation(f"/{name}", "must not be beside `incident`; remove it") for name in sorted(more))
+                return Row(line, f'"row": {text}', unreadable=tuple(wrong))
             return _of_export(line, document, text)
         case dict() if mapping is not None:
             return _of_mapped(line, f'"row": {text}', value, mapping)
     return Row(line, f'"row": {text}', value)
+
+
+def _are_settings(settings: dict[str, Any]) -> bool:
+    """Return whether the value is what `incidents tenant export` writes for one version of a tenant's settings."""
+    return settings.keys() == _SETTINGS.keys() and all(
+        isinstance(settings[name], kind) for name, kind in _SETTINGS.items()
+    )
+
+
+def _is_of_errors_file(value: dict[str, Any], original: str, mapping: Mapping | None) -> bool:
+    """Return whether a line has only members that an errors file has. ``original`` names the member of the row.
+
+    With a mapping, the line must also have its number, because the columns of another program may have the same names.
+    """
+    own = {*_OF_ERRORS_FILE, original}
+    return value.keys() <= own and (mapping is None or "line" in value)
 
 
 def _of_export(line: int, document: dict[str, Any], text: str) -> Row:

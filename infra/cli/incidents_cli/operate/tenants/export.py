@@ -13,10 +13,12 @@ If the tenant has settings, the file ends with one line for each version of the 
 
 ``incident`` is the incident as a GET shows it. Deleted incidents are included. ``changes`` is the complete trail as the
 list of changes shows it, oldest first. The trail ends with the change that made the incident's exported version. The
-file may or may not have a change that is written during the export.
+file may or may not have a change or an incident that is written during the export. An export that continues has every
+incident that was created before it continued.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import file_digest
@@ -31,12 +33,17 @@ from incidents.storage.stored_form import Item
 
 from ...console import StepFailed, command, open_own
 from .checkpoint import Checkpoint, going_on, write_durably
-from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, nothing_of
+from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches, made_at, nothing_of
 
 if TYPE_CHECKING:
     from io import BufferedRandom
 
 _EVENTS_AT_ONCE = 20  # one event has up to 1 MB
+
+
+# A create may take this time, in seconds, from the choice of the incident's id to the write. So an incident may appear
+# before a younger one that was already exported. The checkpoint waits until that is over.
+SETTLE_SECONDS = 60.0
 
 
 class Exported(NamedTuple):
@@ -88,7 +95,8 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                     "after": batch[-1].incident_id,
                     "bytes": write_durably(whole, "".join(line.text or "" for line in batch).encode()),
                 }
-                checkpoint.save(state)
+                if _is_settled(batch[-1].incident_id):
+                    checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
             for items in batches(reader.items("EVIDENCE", state["after_event"]), _EVENTS_AT_ONCE):
                 state |= {
@@ -145,7 +153,15 @@ def _settings(reader: TenantReader) -> Iterator[str]:
             yield f"{json.dumps(line, ensure_ascii=False, separators=(',', ':'))}\n"
 
 
+def _is_settled(incident_id: str) -> bool:
+    """Return whether no incident with an id below this one can still be written."""
+    made = made_at(incident_id)
+    return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
+
+
 def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+    if incident.item is None:  # created after the last page of incidents was read, or lost
+        incident = reader.incident(incident.incident_id)
     if incident.item is None:
         return _Line(incident.incident_id, None, 0, is_whole=False)
     try:

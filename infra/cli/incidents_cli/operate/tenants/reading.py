@@ -161,13 +161,13 @@ class Progress:
             )["Items"]
             for forward in (True, False)
         ]  # fmt: skip
-        self._first, self._last = (_made_at(end[0]["sk"]["S"]) if end else None for end in ends)
+        self._first, self._last = (made_at(end[0]["sk"]["S"]) if end else None for end in ends)
 
     def at(self, sk: str) -> float | None:
         """Return the finished part of the items at a sort key, from 0 to 1, or None if the part is unknown."""
         if _HASH.fullmatch(sk):
             return int(sk[:8], 16) / 16**8
-        now = _made_at(sk.partition("#")[0])
+        now = made_at(sk.partition("#")[0])
         if now is None or self._first is None or self._last is None or self._first == self._last:
             return None
         return min(1.0, max(0.0, (now - self._first) / (self._last - self._first)))
@@ -194,5 +194,6 @@ def _incident_id(item: Item) -> str:
     return sk.partition("#")[0]
 
 
-def _made_at(incident_id: str) -> int | None:
+def made_at(incident_id: str) -> int | None:
+    """Return the time in an incident's id, in milliseconds since 1970, or None if the text is no such id."""
     return ULID.from_str(incident_id[4:]).milliseconds if model.INCIDENT_ID.fullmatch(incident_id) else None
