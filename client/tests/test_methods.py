@@ -10,7 +10,7 @@ from typing import Any
 
 import grc_client
 import pytest
-from grc_client import Incident
+from grc_client import Incident, NotFound
 
 UNKNOWN = "inc_01M83J8EHSBKC38ZQ0R08TEPS6"
 
@@ -60,6 +60,16 @@ def test_changes_go_through_all_pages(incidents: Any) -> None:
         incidents.update(made.id, title=str(n))
     changes = incidents.everything(incidents.client.grc.incidents.changes(made.id, limit=2))
     assert [change.version for change in changes] == [1, 2, 3, 4]
+
+
+def test_an_incident_of_a_caller_has_no_findings(incidents: Any) -> None:
+    made = incidents.create(title="no finding")
+    page = incidents.findings(made.id, limit=10)
+    assert (page.items, page.next_cursor) == ((), None)
+    assert incidents.everything(incidents.client.grc.incidents.findings(made.id)) == []
+    assert incidents.raw("findings", made.id).status == 200
+    with pytest.raises(NotFound):
+        incidents.findings("inc_01M83J8EHSBKC38ZQ0R08TEPS6")
 
 
 def test_a_follower_receives_a_change_after_a_while(incidents: Any) -> None:

@@ -7,8 +7,10 @@ the services   the tasks of the service:
                ``commands``     change incidents
                ``queries``      read incidents and their changes
                ``feed``         reads incidents by their last change, so that a caller can follow them
+               ``evidence``     reads the findings of an incident: the events as they were received
                ``incident_deadlines``  reads when which report about an incident is due
                ``intake``       turns findings into incidents
+               ``reports``      reads the findings in an event, also by a tenant's mapping
                ``publishing``   sends an event for each change of an incident
                ``following``    marks the days whose metrics a change affects
                ``metric_jobs``  compute the metrics of the marked days

@@ -7,29 +7,31 @@ Each finding is stored in one transaction. So an event may be delivered twice, a
 The next delivery finds either the complete result or nothing.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from . import findings
 from .commands import creating, read_alter_write
 from .commands.creating import Origin
-from .domain import intake_policy, model, timestamps
+from .domain import evidence, intake_policy, model, timestamps
 from .domain.errors import Busy, IncidentTooLarge, NotFound
+from .domain.evidence import EVENTS_KEPT, Evidence
 from .domain.model import Incident
-from .findings import EventRefused, Finding, MalformedEvent, Report, Skipped, assets, dates
+from .findings import EventRefused, Finding, Skipped, assets
+from .reports import Unmapped, mapped, reports_of
 from .runtime import deadline
 from .storage.account_map import AccountMap
-from .storage.incident_repository import IncidentRepository, Sighting, SightingMoved
-from .storage.settings import INTAKE, TenantSettings
+from .storage.incident_repository import EvidenceThere, IncidentRepository, Sighting, SightingMoved
+from .storage.settings import INTAKE, MAPPINGS, TenantSettings
 
 Serving = Callable[[str, str], AbstractContextManager[IncidentRepository]]
 """A function that takes a tenant and a source, and returns a context that gives access to the tenant's incidents."""
 
 SettingsOf = Callable[[str], TenantSettings]
 """A function that returns a tenant's settings."""
+
 
 Outcome = Literal["created", "recurred", "attached", "attached_in_part", "known", "late", "suppressed", "held"]
 
@@ -40,21 +42,29 @@ _TRIES = 8
 _SEVERITIES = model.SEVERITIES[::-1]  # from low to high
 
 
-class Unmapped(EventRefused):
-    """The account map has no tenant for the finding. There is no default tenant."""
-
-
 def ingest_finding(
-    event: Any, accounts: AccountMap, serving: Serving, settings_of: SettingsOf, enabled: frozenset[str]
+    event: Any,
+    accounts: AccountMap,
+    serving: Serving,
+    settings_of: SettingsOf,
+    enabled: frozenset[str],
+    received: Any = None,
 ) -> list[str]:
     """Process every finding of an EventBridge event. Return one outcome for each, such as ``created``.
 
-    If a report becomes no incident, its outcome is the reason. If a finding can never be accepted, the function
-    processes all other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
+    ``received`` is the event as it came, if ``event`` is not. It is stored as the evidence of the incident. If a report
+    becomes no incident, its outcome is the reason. If a finding can never be accepted, the function processes all other
+    findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
-    for report in reports_of(event):
+
+    def mappings_of(tenant_id: str) -> Any:
+        with serving(tenant_id, "mappings"):
+            stored = settings_of(tenant_id).read(MAPPINGS)
+        return stored and stored.value
+
+    for report in reports_of(event, received, lambda node: mapped(node, accounts, mappings_of)):
         if isinstance(report, EventRefused):
             refused = report
             continue
@@ -65,19 +75,6 @@ def ingest_finding(
     if refused:
         raise refused
     return outcomes
-
-
-def reports_of(event: Any) -> list[Report]:
-    """Return the reports of an event as ``findings.read`` does.
-
-    Raises MalformedEvent for an event from the future, too. Otherwise it would make all later events look old.
-    """
-    reports = findings.read(event)
-    sent_at = dates.parse(event.get("time"))
-    latest = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + dates.LATEST_MS)
-    if sent_at is not None and sent_at > latest:
-        raise MalformedEvent("time must not be more than 24 h after the receipt of the event")
-    return reports
 
 
 def _take(
@@ -102,9 +99,9 @@ def _take(
             return outcome
         raise
     with serving(tenant_id, finding.source) as incidents:
-        refusal = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled).reason
+        refusal, rule = intake_policy.decide(policy_in(settings_of(tenant_id)), finding.facts, enabled)
         if not skipped_for:
-            return refusal or take_finding(finding, incidents)
+            return refusal or take_finding(finding, incidents, rule)
         # The hub gives every passed check the lowest severity. So a passed check counts even if the tenant's settings
         # leave out the lowest severity.
         if refusal in (None, "below_severity"):
@@ -139,8 +136,11 @@ def tenant_of(finding: Finding, accounts: AccountMap) -> str:
     return mapped
 
 
-def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
+def take_finding(finding: Finding, incidents: IncidentRepository, rule: str = "") -> Outcome:
     """Create or update the finding's incident, and return the outcome. Raises Busy.
+
+    ``rule`` says why the finding becomes an incident. An event that creates an incident, or is attached to it, is
+    stored as evidence in the same transaction. So are later ones, up to 100 for a finding. Further events are counted.
 
     - An unknown finding creates an incident (``created``).
     - An event that is not newer than the finding's newest accepted event changes nothing (``known``). There is one
@@ -156,13 +156,35 @@ def take_finding(finding: Finding, incidents: IncidentRepository) -> Outcome:
     - If the incident of a check (posture) has ended, an event is ``held`` until the check has passed after the newest
       failure that the incident knows.
     """
+    event = _Event(finding, rule)
     for attempt in range(_TRIES):
         known = _known(finding, incidents)
         try:
-            return _create(finding, None, None, incidents) if known is None else _meet_again(finding, known, incidents)
+            if known is None:
+                return _create(finding, event, None, None, incidents)
+            return _meet_again(finding, event, known, incidents)
+        except EvidenceThere:
+            event.is_stored = True
         except SightingMoved:
             deadline.pause(attempt, first=0.05)
     raise Busy
+
+
+class _Event:
+    """The event of a finding. ``is_stored`` is true if the incident has it already, so that it does not count again."""
+
+    def __init__(self, finding: Finding, rule: str) -> None:
+        self._finding, self._rule = finding, rule
+        self.is_stored = False
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """The event as evidence. Most repeated events change nothing and need none."""
+        finding, rule = self._finding, self._rule
+        return evidence.of_event(
+            finding.received, observed_at=finding.seen_at, source=finding.source, adapter=finding.adapter, rule=rule,
+            summary=finding.summary,
+        )  # fmt: skip
 
 
 class _Known(NamedTuple):
@@ -209,11 +231,11 @@ def incident_of(finding: Finding, more_tags: Iterable[str] = ()) -> dict[str, An
 
 
 def _create(
-    finding: Finding, known: _Known | None, recurrence_of: str | None, incidents: IncidentRepository
+    finding: Finding, event: _Event, known: _Known | None, recurrence_of: str | None, incidents: IncidentRepository
 ) -> Outcome:
     origin = Origin(
         finding.key, known and known.sighting, finding.seen_at, finding.page, finding.severity, finding.dates,
-        is_moved=known is not None and known.is_moved,
+        event.evidence, is_moved=known is not None and known.is_moved,
     )  # fmt: skip
     tags = [*_related(finding, incidents), *([f"recurrence-of:{recurrence_of}"] if recurrence_of else [])]
     creating.create_incident(incident_of(finding, tags), incidents, origin=origin)
@@ -233,7 +255,7 @@ def _related(finding: Finding, incidents: IncidentRepository) -> list[str]:
     return list(tags)
 
 
-def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
+def _meet_again(finding: Finding, event: _Event, known: _Known, incidents: IncidentRepository) -> Outcome:
     last = known.sighting
     another_page = finding.seen_at == last.seen_at and finding.page not in last.pages
     is_newer = finding.seen_at > last.seen_at or another_page
@@ -242,16 +264,16 @@ def _meet_again(finding: Finding, known: _Known, incidents: IncidentRepository) 
     try:
         incident = incidents.get(last.incident_id).incident
     except NotFound:  # the incident was erased
-        return _create(finding, known, None, incidents) if is_newer else "known"
+        return _create(finding, event, known, None, incidents) if is_newer else "known"
     ended_at = _ended_at(incident, finding)
     if not is_newer and (ended_at is not None or _has_all(incident, finding)):
         return "known"
     if ended_at is None:
-        return _attach(finding, known, incidents)
+        return _attach(finding, event, known, incidents)
     if finding.seen_at > ended_at:
         if _still_fails(finding, last):
             return "held"
-        return _create(finding, known, incident["incident_number"], incidents)
+        return _create(finding, event, known, incident["incident_number"], incidents)
     # Store this failure, which is from before the incident's end. So a pass before this failure does not count as a
     # pass since the newest failure.
     if finding.kind == "posture":
@@ -282,14 +304,18 @@ def _ended_at(incident: Incident, finding: Finding) -> str | None:
     return closed_at and min(closed_at, incident["updated_at"])
 
 
-def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> Outcome:
+def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentRepository) -> Outcome:
     last = known.sighting
     seen_at = max(finding.seen_at, last.seen_at)
     pages = last.pages if last.seen_at == seen_at else frozenset[int]()
     pages |= {finding.page} if finding.seen_at == seen_at else set()
-    newest = last._replace(seen_at=seen_at, pages=pages)
+    newest = last._replace(seen_at=seen_at, pages=pages, events=last.events + (not event.is_stored))
     highest = max(last.severity, finding.severity, key=_rank)
     sighting = incidents.sighting_write(finding.key, known.before, newest._replace(severity=highest))
+    kept = []
+    if not event.is_stored and last.events < EVENTS_KEPT:
+        kept.append(incidents.evidence_write(last.incident_id, event.evidence))
+    named = event.evidence.sha256 if kept else None
     rises = _rank(finding.severity) > _rank(last.severity)
     new_tags = [*_related(finding, incidents), *(finding.tags if finding.by_hand else [])]
 
@@ -311,12 +337,14 @@ def _attach(finding: Finding, known: _Known, incidents: IncidentRepository) -> O
         return after
 
     try:
-        incident = read_alter_write.change_incident(last.incident_id, attached, None, incidents, sighting).incident
+        incident = read_alter_write.change_incident(
+            last.incident_id, attached, None, incidents, sighting, *kept, evidence=named
+        ).incident
     except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
         try:
-            read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting)
+            read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting, *kept, evidence=named)
         except IncidentTooLarge:  # even with the new severity alone; a later event may raise the severity
-            incidents.write(incidents.sighting_write(finding.key, known.before, newest))
+            incidents.write(incidents.sighting_write(finding.key, known.before, newest), *kept)
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"
 

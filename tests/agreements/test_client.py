@@ -24,7 +24,8 @@ ALSO = {"restore_incident"}
 METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
     "delete": "delete_incident", "restore": "restore_incident", "changes": "list_incident_changes",
-    "follow": "list_incident_updates", "deadlines": "get_incident_deadlines", "metrics": "get_incident_metrics",
+    "findings": "list_incident_findings", "follow": "list_incident_updates", "deadlines": "get_incident_deadlines",
+    "metrics": "get_incident_metrics",
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def test_both_clients_have_the_same_parameters(method: str) -> None:
     for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
         assert signature(raw).parameters == signature(blocking).parameters
         assert raw.__doc__
-    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes", "follow"))
+    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes", "findings", "follow"))
     assert blocking.__doc__
     assert asynchronous.__doc__
 

@@ -195,6 +195,7 @@ def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
     read: dict[str, Callable[[dict[str, list[str]]], object]] = {
         "list_incidents": parameters.list_request,
         "list_incident_changes": parameters.changes_request,
+        "list_incident_findings": parameters.changes_request,
         "list_incident_updates": parameters.updates_request,
         "get_incident_deadlines": parameters.deadlines_request,
         "get_incident_metrics": parameters.metrics_window,

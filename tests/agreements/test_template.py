@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from incidents import findings
 from incidents.domain.identity import ClaimNames, claim_names
+from incidents.findings import cloudtrail
 from incidents.storage import keys
 from incidents_cli.local.local_stack import operation_name
 
@@ -27,12 +28,13 @@ PARTITIONS = [
     keys.idempotency("acme", None, "", "").pk, keys.active("acme"), keys.active_by_status("acme", "new"),
     keys.active_by_app("acme", "app"), keys.by_detected_day("acme", "day"), keys.by_closed_day("acme", "day"),
     keys.account("").pk, keys.finding("acme", "").pk, keys.settings("acme", "").pk,
+    keys.evidence("acme", "", "", "").pk,
     keys.metric_day("acme", "closed", "day").pk,
     keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
-    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#SETTINGS", "ACCOUNTS",
+    "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#EVIDENCE", "TENANT#*#SETTINGS", "ACCOUNTS",
     "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [
@@ -276,7 +278,7 @@ def test_every_rule_of_findings_puts_each_account_into_its_own_group() -> None:
         if one["Type"] == "AWS::Events::Rule"
         for target in one["Properties"]["Targets"]
     ]
-    assert len(targets) == 6
+    assert len(targets) == 9
     assert all(target["SqsParameters"] == {"MessageGroupId": "$.account"} for target in targets)
 
 
@@ -515,7 +517,8 @@ def test_the_rules_match_every_event_with_an_adapter_and_never_our_own_events() 
         for name, one in templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"].items()
         if one["Type"] == "AWS::Events::Rule"
     }
-    of_aws = {(source, kind) for source, kind in findings.ADAPTERS if source != findings.ANY_SOURCE}
+    wild = (findings.ANY_SOURCE, findings.ANY_SERVICE)
+    of_aws = {(source, kind) for source, kind in findings.ADAPTERS if source not in wild}
     for first, second in (("Findings", "Alarms"), ("ForwardedFindings", "ForwardedAlarms")):
         brought = {
             (source, kind)
@@ -525,10 +528,45 @@ def test_the_rules_match_every_event_with_an_adapter_and_never_our_own_events() 
         assert of_aws <= brought
         assert {kind for _, kind in brought} == {kind for _, kind in of_aws}
         assert rules[second]["detail"] == {"alarmName": [{"prefix": {"Ref": "AlarmNamePrefix"}}]}
+    names = sorted({name for names in cloudtrail.SWITCHES_OFF.values() for name in names})
+    assert rules["CloudTrail"] == rules["ForwardedCloudTrail"]
+    assert rules["CloudTrail"] == {
+        "source": [{"prefix": "aws."}],
+        "detail-type": [kind for source, kind in sorted(findings.ADAPTERS) if source == findings.ANY_SERVICE],
+        "detail": {
+            "$or": [
+                {"eventName": [cloudtrail.CONSOLE_LOGIN], "userIdentity": {"type": ["Root"]}},
+                {"eventSource": sorted(cloudtrail.SWITCHES_OFF), "eventName": names},
+            ]
+        },
+    }
+    assert len(json.dumps(rules["CloudTrail"])) < 2048, "EventBridge's limit"
+    assert rules["PartnerEvents"] == {
+        "source": [{"prefix": findings.PARTNER}],
+        "detail-type": [{"anything-but": ["Alert Escalated"]}],
+    }
     assert rules["EscalatedAlerts"] == {
         "source": [{"anything-but": [findings.OWN_SOURCE]}],
         "detail-type": [kind for source, kind in findings.ADAPTERS if source == findings.ANY_SOURCE],
     }
+
+
+def test_the_archives_hold_the_stack_s_bus_and_what_the_rules_take_from_the_default_bus() -> None:
+    resources = templates.read(templates.CHECKOUT / "infra" / "eventing.yaml")["Resources"]
+    archives = {name: one for name, one in resources.items() if one["Type"] == "AWS::Events::Archive"}
+    assert {one["Condition"] for one in archives.values()} == {"HasArchive"}
+    assert "EventPattern" not in archives["Archive"]["Properties"]
+    of_default = archives["DefaultBusArchive"]["Properties"]
+    assert of_default["SourceArn"]["Fn::Sub"].endswith(":event-bus/default")
+    taken = {
+        name: one["Properties"]["EventPattern"]
+        for name, one in resources.items()
+        if one["Type"] == "AWS::Events::Rule" and "EventBusName" not in one["Properties"]
+    }
+    opted_in = {"Fn::If": ["WatchesCloudTrail", taken["CloudTrail"], {"Ref": "AWS::NoValue"}]}
+    assert of_default["EventPattern"] == {"$or": [taken["Findings"], taken["Alarms"], opted_in]}
+    assert len(json.dumps(of_default["EventPattern"])) < 4096, "the limit of CreateArchive"
+    assert resources["CloudTrail"]["Condition"] == resources["ForwardedCloudTrail"]["Condition"] == "WatchesCloudTrail"
 
 
 @pytest.mark.parametrize(("name", "queue"), [("IngestFinding", "Queue"), ("ComputeMetrics", "MetricsQueue")])
@@ -562,7 +600,7 @@ def test_only_the_template_s_rules_may_send_to_the_queue() -> None:
     (statement,) = [one for one in statements if one["Effect"] == "Allow"]
     admitted = json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
     rules = [one["Properties"]["Name"]["Fn::Sub"] for one in resources.values() if one["Type"] == "AWS::Events::Rule"]
-    assert len(rules) == 6
+    assert len(rules) == 9
     assert all(f"/{name}" in admitted for name in rules)
     assert admitted.count("arn:") == len(rules)
 

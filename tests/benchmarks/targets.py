@@ -107,6 +107,7 @@ def _units(units: dict[str, Any]) -> Iterator[Goal]:
     for operation, most in (
         ("create", (15, 19)), ("create with a key", (17, 21)), ("create by an application", (17, 22)),
         ("update", (12, 16)), ("move", (15, 20)), ("close", (16, 21)), ("delete", (13, 17)),
+        ("ingest a finding", (25, 29)), ("ingest it again, with an asset", (22, 26)),
     ):  # fmt: skip
         for size, units_at_most in zip(("2 KB", "3 KB"), most, strict=True):
             name = f"write units, incident of up to {size}: {operation}"
@@ -114,6 +115,7 @@ def _units(units: dict[str, Any]) -> Iterator[Goal]:
     yield Goal("read units: get of 2 KB", units["2 KB"]["get"]["read"], "", 1, "{:g}")
     yield Goal("read units: list of 50 of 2 KB", units["2 KB"]["list 50"]["read"], "", 14, "{:g}")
     yield Goal("read units: 50 updates of 2 KB", units["2 KB"]["list 50 updates"]["read"], "", 52, "{:g}")
+    yield Goal("read units: 10 events of 2.5 KB", units["2 KB"]["list 10 events"]["read"], "", 5, "{:g}")
 
 
 def ratios(ours: list[float], peers: list[float]) -> list[float]:

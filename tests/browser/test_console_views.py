@@ -1,13 +1,14 @@
 """Tests of the console's views: what they show, by keyboard alone, in both themes, at every width, for everybody."""
 
+import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import templates
-from tests.support.console import Server, World, changes, incidents
+from tests.support import recorded, templates
+from tests.support.console import Server, World, changes, finding, incidents
 from tests.support.page import Visit, visit
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ def first(world: World) -> str:
     return f"#/incidents/{world.incidents[0]['id']}"
 
 
+def found(world: World) -> str:
+    """Return the address of an incident that a finding created."""
+    one = next(one for one in world.incidents if one["source"] == "aws.guardduty")
+    return f"#/incidents/{one['id']}"
+
+
 # --- everybody can use it
 
 
@@ -36,36 +43,39 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
     with visit(browser, server, width=width, color_scheme=scheme) as here:
         here.open()
         assert here.width_beyond() <= 0
-        found = {"list": here.axe()}
+        problems = {"list": here.axe()}
         for label in ("Severity", "More"):
             here.page.locator(".filters").get_by_role("button", name=label).click()
-            found[label] = here.axe()
+            problems[label] = here.axe()
             here.page.keyboard.press("Escape")
         for name, hash_ in (
             ("filters", "#/?owner_id=ada.byron&affected_asset_id=fin-22&created_from=2026-11-01T00:00:00Z"),
-            ("empty", NOTHING), ("incident", first(world)), ("metrics", "#/metrics"), ("missing", missing),
+            ("empty", NOTHING), ("incident", first(world)), ("events", found(world)), ("metrics", "#/metrics"),
+            ("missing", missing),
             ("refused", "#/?wrong=1"), ("unknown page", "#/nowhere"),
         ):  # fmt: skip
             here.go(hash_)
             here.settled()
-            found[name] = here.axe()
+            for summary in here.page.locator("main details > summary").all():
+                summary.click()
+            problems[name] = here.axe()
             assert here.width_beyond() <= 0, name
         here.page.keyboard.press("?")
-        found["keys"] = here.axe()
+        problems["keys"] = here.axe()
         here.page.keyboard.press("Escape")
         for status in (403, 429, 500, 503):
             world.fails_with, world.retry_after = status, 600
             here.go(f"#/?q=status{status}")
             here.page.wait_for_selector(".state[role=alert]")
-            found[str(status)] = here.axe()
+            problems[str(status)] = here.axe()
             here.go(NOTHING)
         world.fails_with = 0
         world.token_is_valid = world.refresh_is_valid = False
         here.go("#/?order=asc")
         here.page.wait_for_selector(".banner")
-        found["ended"] = here.axe()
+        problems["ended"] = here.axe()
         assert here.width_beyond() <= 0
-        assert {name: problems for name, problems in found.items() if problems} == {}
+        assert {name: found_there for name, found_there in problems.items() if found_there} == {}
 
 
 def test_by_keyboard_alone_somebody_finds_the_oldest_open_incident_without_owner(here: Visit, world: World) -> None:
@@ -337,7 +347,7 @@ def test_a_link_can_be_copied_and_a_number_opens_its_incident(browser: "Browser"
 
 
 def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None:
-    one = world.incidents[1]
+    one = world.incidents[4]
     fields = {
         "owner_id": {"from": None, "to": "ada.byron"},
         "financial_impact": {"from": None, "to": 45000},
@@ -357,6 +367,46 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
     assert "not closed, open for" in here.page.inner_text("main")
     folded = [" ".join(text.split()) for text in here.page.locator(".folded").all_inner_texts()]
     assert "Findings Not recorded: alerts." in folded
+
+
+def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(here: Visit, world: World) -> None:
+    event = recorded.event("security_hub_asff_guardduty", detail__findings__0__Process={"Path": "/opt/xmrig"})
+    world.findings = [finding(event), finding({"source": "aws.test", "detail": {"n": 1}}, is_cut=True)]
+    here.go(found(world))
+    here.settled()
+    card = here.page.locator("section.card", has=here.page.get_by_role("heading", name="Findings", exact=True)).first
+    text = card.inner_text()
+    assert "orders-worker" in text
+    assert "/opt/xmrig" in text
+    assert "Workflow.Status: NEW" in " ".join(text.split())
+    assert "https://eu-central-1.console.aws.amazon.com/guardduty/home?region=eu-central-1" in text
+    assert card.locator("a").count() == 0, "a link of an event is a text"
+    assert "ProductFields" not in card.inner_html(), "the event is folded"
+    folded = card.get_by_text("Event as received")
+    assert folded.count() == 2
+    folded.first.click()
+    card.get_by_role("button", name="Show all").click()
+    shown = card.locator(".raw").inner_text().removesuffix("Show less").strip()
+    assert json.loads(shown) == event
+    folded.last.click()
+    assert "The event was too large." in card.inner_text()
+
+
+def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:
+    world.findings = [finding({"source": "aws.test", "detail": {"n": n}}) for n in range(12)]
+    here.go(first(world))
+    here.settled()
+    assert not any("/findings" in one for one in world.requests)
+    here.go(found(world))
+    here.settled()
+    events = here.page.get_by_text("Event as received")
+    assert events.count() == 10
+    here.page.get_by_role("button", name="Show later events").focus()
+    here.page.keyboard.press("Enter")
+    here.until("document.querySelectorAll('details').length === 12")
+    here.page.keyboard.press("Tab")
+    assert here.page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert here.page.get_by_role("button", name="Show later events").count() == 0
 
 
 def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here: Visit, world: World) -> None:
@@ -425,12 +475,20 @@ def test_text_of_callers_is_only_ever_text(
         {"version": 1, "at": at, "by": text, "action": "created", "changes": {}, "dates": {"occurred_at": text}},
         {"version": 2, "at": at, "by": text, "action": "updated", "changes": fields},
     ]
+    one["created_by"] = "system:test"  # a finding created it
+    hostile = {name: {"sourceUrl": text, "url": text, "name": text} for name in ("detail", "process", text[:100])}
+    names = {"remoteIpDetails": {"ipAddressV4": text}, "userIdentity": {"arn": text}, "containers": [{"image": text}]}
+    advice = {"remediation": {"recommendation": {"text": text * 50}}, "RecordState": text, "title": LONG}
+    world.findings = [finding({"source": text, **hostile, **names, **advice})]
+    world.findings[0] |= {"rule": text, "adapter": text}
+    world.findings[0]["summary"] |= {"link": text, "principals": [text], "upstream_state": {text: text}}
     here.go(f"#/?q={text[:20].encode().hex()}")
     here.go("#/?")
     here.settled()
     assert here.width_beyond() <= 0
     here.go(first(world))
     here.page.wait_for_selector(".timeline")
+    here.settled()
     for summary in here.page.locator("summary").all():
         summary.click()
     long = here.page.get_by_role("button", name="Show all")
@@ -445,7 +503,7 @@ def test_text_of_callers_is_only_ever_text(
     assert here.violations() == []
     promise(
         "The console shows hostile texts only as texts",
-        f"{len(HOSTILE)} kinds of hostile text were in every field and in the history: "
+        f"{len(HOSTILE)} kinds of hostile text were in every field, in the history and in the event of a finding: "
         "0 violations of the policy, and 0 elements made from a text",
     )
 

@@ -14,6 +14,7 @@ from grc_client import (
     Change,
     Client,
     Deadlines,
+    Finding,
     Follower,
     Incident,
     Metrics,
@@ -54,6 +55,8 @@ def blocking() -> None:
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        findings: list[Finding] = list(client.grc.incidents.findings(made.id, limit=10))
+        print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
         deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)
         print([stage.due_at for regime in deadlines.regimes for stage in regime.stages])
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
@@ -87,6 +90,8 @@ async def asynchronous() -> None:
         restored: Incident = await incidents.restore(made.id)
         print((await client.grc.incidents.deadlines(made.id)).as_of)
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
+        findings: list[Finding] = [finding async for finding in incidents.findings(restored.id)]
+        print([finding.summary.link for finding in findings])
         follower: AsyncFollower = incidents.follow(cursor="stored", every=None)
         async for incident in follower:
             print(incident.title, follower.cursor)

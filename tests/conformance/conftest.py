@@ -1,6 +1,10 @@
 """Fixtures of the conformance tests of the intake."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from incidents.edges import queues
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
 
@@ -13,3 +17,30 @@ def accounts(service: str) -> AccountMap:
     accounts = AccountMap(dynamodb.client(), service)
     accounts.link(ACCOUNT, "acme")
     return accounts
+
+
+@pytest.fixture
+def dead_letters(accounts: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """Yield the list of messages that the function sends to the dead letters.
+
+    SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
+    """
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
+    queues.client.cache_clear()
+    sqs = queues.client()
+
+    def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
+        sent.append(params)
+        return None, {"MessageId": "1"}
+
+    sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
+    sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
+    yield sent
+    queues.client.cache_clear()
+
+
+class Answered:
+    """A replacement for an HTTP response, with the part that botocore reads."""
+
+    status_code = 200

@@ -6,7 +6,7 @@ Each finding becomes one incident.
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import pytest
 from delete_incident import handler as delete
 from incidents import intake
 from incidents.commands import read_alter_write
-from incidents.edges import findings_queue, queues
+from incidents.edges import findings_queue
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
 from list_incident_changes import handler as list_changes
@@ -33,33 +33,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Finding = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def dead_letters(accounts: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Yield the list of messages that the function sends to the dead letters.
-
-    SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
-    """
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
-    queues.client.cache_clear()
-    sqs = queues.client()
-
-    def answer(params: Any, **_: object) -> tuple[Any, dict[str, str]]:
-        sent.append(params)
-        return None, {"MessageId": "1"}
-
-    sqs.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)))
-    sqs.meta.events.register("before-call.sqs.SendMessage", lambda **_: (Answered(), {"MessageId": "1"}))  # type: ignore[arg-type]
-    yield sent
-    queues.client.cache_clear()
-
-
-class Answered:
-    """A replacement for an HTTP response, with the part that botocore reads."""
-
-    status_code = 200
 
 
 def take(*events: object) -> list[str]:
@@ -492,10 +465,10 @@ def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     take(guardduty())
     change = read_alter_write.change_incident
 
-    def late(incident_id: str, *more: Any) -> Any:
+    def late(incident_id: str, *more: Any, **named: Any) -> Any:
         monkeypatch.setattr(read_alter_write, "change_incident", change)
         patch(incidents()[0], status=meanwhile)
-        return change(incident_id, *more)
+        return change(incident_id, *more, **named)
 
     monkeypatch.setattr(read_alter_write, "change_incident", late)
     take(guardduty(minutes=1, severity=9.9, asset="i-late"))

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidents.storage import dynamodb as client_module
 from incidents.storage import guard, keys
 from incidents.storage.settings import INTAKE, Settings, SettingsMoved, TenantSettings
 from incidents_cli.operate import intake as intake_commands
-from incidents_cli.operate.deployment import Deployment
 from incidents_cli.operate.importing import rows
 from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants import verify as walk
@@ -17,29 +15,12 @@ from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import export
 from incidents_cli.operate.tenants.invariants import Violation
 
-from tests.support.tenants import Table, run
+from tests.support.tenants import ADA, OwnDeployment, Table, run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ADA = "arn:aws:iam::111122223333:user/ada"
 FIRST = {"kinds": {"posture": "critical"}, "let_in": [], "leave_out": []}
-
-
-class OwnDeployment(Deployment):
-    """A deployment that uses DynamoDB Local with the functions' own client, and whose caller is Ada."""
-
-    table_name = ""
-
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._client, self.table_name = client, table_name
-
-    @property
-    def guarded_dynamodb(self) -> "DynamoDBClient":
-        return client_module.client()
-
-    def caller(self) -> str:
-        return ADA
 
 
 @pytest.fixture

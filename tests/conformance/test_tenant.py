@@ -34,6 +34,7 @@ from incidents_cli.operate.tenants.export import Exported, export
 from tests.support import invariants, scale
 from tests.support.disks import room_for
 from tests.support.events import Context, claims, get_event, http_event
+from tests.support.findings import findings_of
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.tenants import Table, live, operator, run
 
@@ -98,12 +99,17 @@ def test_an_export_has_the_same_data_as_the_api(table: Table, tmp_path: Path) ->
 
     done = export(table.reader, file, lambda *_: None)
 
-    told = lines(file)
+    *told, event = lines(file)
     assert told == [shown(table.tenant, line["incident"]["id"]) for line in told]
     assert [line["incident"]["id"] for line in told] == sorted(one["sk"]["S"] for one in table.reader.items("INCIDENT"))
     assert any(line["incident"]["is_deleted"] for line in told)
     changes = sum(len(line["changes"]) for line in told)
-    assert done == Exported(9, changes, 0, sha256(file.read_bytes()).hexdigest())
+    assert done == Exported(9, changes, 1, 0, sha256(file.read_bytes()).hexdigest())
+    (found,) = (line for line in told if line["incident"]["title"] == "found")
+    (shown_event,) = findings_of(found["incident"]["id"], claims(table.tenant))
+    del shown_event["summary"]
+    assert event == {"evidence": {"incident_id": found["incident"]["id"], **shown_event}}
+    assert event["evidence"]["sha256"] == found["changes"][0]["evidence"]
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
 
@@ -114,7 +120,7 @@ def test_an_export_continues_after_any_interruption_with_the_same_result(
     monkeypatch.setattr(exporting, "SETTLE_SECONDS", -1.0)
     fill(table, 350)
     whole = export(table.reader, tmp_path / "whole.jsonl", lambda *_: None)
-    steps = -(-whole.incidents // 100)
+    steps = -(-whole.incidents // 100) + whole.events
 
     for after in range(1, steps + 1):
         file, so_far = tmp_path / f"{after}.jsonl", 0
@@ -194,7 +200,7 @@ def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(ta
             table.client.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
 
         assert (len(written), done.incomplete) == (2, 0)
-        for line in lines(tmp_path / f"{first}.jsonl"):
+        for line in lines(tmp_path / f"{first}.jsonl")[:-1]:  # the last line is an event
             assert [change["version"] for change in line["changes"]] == [*range(1, len(line["changes"]) + 1)]
             for field, pair in line["changes"][-1]["changes"].items():
                 assert line["incident"][field] == pair["to"]
@@ -488,7 +494,8 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     printed = capsys.readouterr()
     assert printed.out == f"{sha256((tmp_path / 'out.jsonl').read_bytes()).hexdigest()}  out.jsonl\n"
     assert f"{9 + LARGE:,} incidents with" in printed.err
-    ids = [line["incident"]["id"] for line in lines(tmp_path / "out.jsonl")]
+    assert "and 1 events of findings" in printed.err
+    ids = [line["incident"]["id"] for line in lines(tmp_path / "out.jsonl") if "incident" in line]
     assert ids == [item["sk"]["S"] for item in table.reader.items("INCIDENT")]
     assert len(ids) == 9 + LARGE
 

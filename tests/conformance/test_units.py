@@ -22,8 +22,9 @@ COSTS = {
     "get": ((1, 0), (1, 0)),
     "list 50": ((12, 0), (18.5, 0)),
     "list 50 updates": ((51, 0), (51, 0)),
-    "ingest a finding": ((1, 21), (1, 25)),
-    "ingest it again, with an asset": ((3, 18), (3, 22)),
+    "ingest a finding": ((1, 25), (1, 29)),
+    "ingest it again, with an asset": ((3, 22), (3, 26)),
+    "list 10 events": ((5, 0), (5, 0)),
 }
 
 

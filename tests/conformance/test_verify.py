@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from zlib import compress
 
 import pytest
 from incidents.commands import creating, updating
@@ -66,7 +67,7 @@ def test_verify_accepts_an_intact_tenant(table: Table, tmp_path: Path) -> None:
 
     assert found == []
     assert {kind: count for kind, count in outcome.looked_at.items() if kind != "metric items"} == {
-        "incidents": 9, "numbers": 9, "counters": 1, "idempotency keys": 1, "findings": 1,
+        "incidents": 9, "numbers": 9, "counters": 1, "idempotency keys": 1, "findings": 1, "evidence": 1,
     }  # fmt: skip
     assert outcome.looked_at["metric items"] > 10
     assert (tmp_path / "report.jsonl").read_text() == ""
@@ -217,6 +218,21 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     "a change that expires": (lambda t: t.put(change(t, "another title", 3), expires_at=SOON), {"expiry"}),
     "a number that expires": (lambda t: t.put(number_of(t, "nothing known"), expires_at=SOON), {"expiry"}),
     "a counter that expires": (lambda t: t.put(t.first("COUNTER"), expires_at=SOON), {"expiry"}),
+    "a stored event is missing": (lambda t: t.delete(t.first("EVIDENCE")), {"evidence"}),
+    "a stored event that was changed": (
+        lambda t: t.put(t.first("EVIDENCE"), event={"B": compress(b'{"title":"forged"}')}), {"evidence"}
+    ),
+    "a stored event that cannot be read": (lambda t: t.put(t.first("EVIDENCE"), event={"B": b"x"}), {"evidence"}),
+    "a stored event at another time": (
+        lambda t: t.put(t.first("EVIDENCE"), observed_at={"S": "2026-02-05T00:00:00.000Z"}), {"evidence"}
+    ),
+    "a stored event of no incident": (
+        lambda t: t.put(e := t.first("EVIDENCE"), sk={"S": f"{NOBODY}#{e['sk']['S'].partition('#')[2]}"}), {"evidence"}
+    ),
+    "a stored event that expires": (lambda t: t.put(t.first("EVIDENCE"), expires_at=SOON), {"expiry"}),
+    "a finding with more events than are stored": (
+        lambda t: t.put(t.first("FINDING"), events={"N": "2"}), {"evidence"}
+    ),
     "a finding that expires": (lambda t: t.put(t.first("FINDING"), expires_at=SOON), {"expiry"}),
     "a bucket that expires": (lambda t: t.put(bucket(t, "2026-02-01"), expires_at=SOON), {"expiry"}),
     "a bucket with other values": (

@@ -68,7 +68,9 @@ def test_the_call_of_the_readme_gives_the_answer_that_it_shows(stack: Checkout) 
 def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -> None:
     (answer,) = documents.blocks(documents.PAGES["api.md"], "json")
 
-    nothing, complete, created, got, updated, edited, deleted, listed, changes, updates = run_each(stack, "api.md")
+    nothing, complete, created, got, updated, edited, deleted, listed, changes, events, updates = run_each(
+        stack, "api.md"
+    )
 
     assert nothing == ""
     assert list(json.loads(complete)) == list(json.loads(answer))
@@ -82,6 +84,7 @@ def test_the_examples_of_the_api_page_run_one_after_the_other(stack: Checkout) -
     assert incident["id"] in [one["id"] for one in json.loads(listed)["items"]]
     actions = [one["action"] for one in json.loads(changes)["items"]]
     assert actions == ["created", "updated", "updated", "deleted", "restored"]
+    assert json.loads(events) == {"items": [], "next_cursor": None}
     assert list(json.loads(updates)) == ["items", "next_cursor", "caught_up"]
 
 
@@ -105,6 +108,15 @@ def test_the_example_of_the_findings_page_runs(stack: Checkout) -> None:
 
     assert explained.startswith("adapter        guardduty")
     assert "acme (account 111122223333)" in explained
+
+
+def test_the_examples_of_the_mapping_page_run(stack: Checkout) -> None:
+    tried, stored = run_each(stack, "mapping.md")
+
+    assert '"title": "Max sign in attempts exceeded by eve@example.com"' in tried
+    assert stored == ""
+    (only,) = json.loads(stack.answer("intake", "mappings", "--tenant", "acme")).values()
+    assert only["name"] == "okta"
 
 
 def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:

@@ -3,6 +3,7 @@
 Also tests the events that the service publishes on the bus.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import grc_client
 import pytest
 from incidents import findings
-from incidents.domain import intake_policy
+from incidents.domain import evidence, intake_policy
 from incidents.findings import Finding
 from jsonschema import Draft202012Validator
 
@@ -92,8 +94,19 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         # event that arrived first. So do not compare them.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
+            kept = until(partial(kept_events, stack, made["id"], tenant, finding.received["detail"]))
+            assert {one.adapter for one in kept} == {finding.adapter}
     if not any(isinstance(one, Finding) and is_taken(one) for one in wanted):
         assert name.startswith("inspector"), "a source that is on by default must give a finding"
+
+
+def kept_events(stack: Checkout, incident_id: str, tenant: str, detail: Any) -> list[grc_client.Finding]:
+    """Return the stored events of an incident with this detail. They must stand as they were on the bus."""
+    found = stack.caller(stack.token(tenant)).get(f"/{incident_id}/findings").json()["items"]
+    kept = [one for one in found if one["event"]["detail"] == detail]
+    for one in kept:
+        assert hashlib.sha256(evidence.canonical(one["event"])).hexdigest() == one["sha256"]
+    return [grc_client.Finding.model_validate(one) for one in kept]
 
 
 def is_taken(finding: Finding) -> bool:
@@ -102,6 +115,28 @@ def is_taken(finding: Finding) -> bool:
 
 def accounts_of(event: dict[str, Any]) -> set[str]:
     return {one.account_id for one in findings.read(event) if isinstance(one, Finding)}
+
+
+def test_a_partner_s_event_becomes_an_incident_by_the_tenant_s_mapping(
+    stack: Checkout, put: Callable[[dict[str, Any]], None], sent: object
+) -> None:
+    folder = CHECKOUT / "docs" / "mappings"
+    event = json.loads((folder / "okta-event.json").read_text())
+    account = stack.status["queue_url"].split("/")[-2]
+    stack.answer("intake", "map", str(folder / "okta.json"), "--tenant", TENANT)
+    for linked in (account, event["account"]):
+        stack.answer("account", "link", linked, TENANT, "--producer", event["source"])
+    explained = " ".join(stack.answer("explain", str(folder / "okta-event.json")).split())
+    assert "adapter mapping arrives by the rule grc-incidents-partner-events" in explained
+    assert f"tenant {TENANT} " in explained
+    assert "kind detection (the mapping okta)" in explained
+
+    put(event)
+
+    made = until(partial(by_title, stack, "Max sign in attempts exceeded by eve@example.com"))
+    assert (made["source"], made["severity"]) == ("okta", "medium")
+    (kept,) = kept_events(stack, made["id"], TENANT, event["detail"])
+    assert (kept.adapter, kept.summary.remote_addresses) == ("mapping", ["198.51.100.23"])
 
 
 def test_poison_becomes_a_dead_letter_with_its_reason_and_delays_no_other_event(

@@ -11,6 +11,7 @@ import get_incident
 import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
+import list_incident_findings
 import list_incident_updates
 import list_incidents
 import update_incident
@@ -84,6 +85,7 @@ SCENARIOS = {
     ),
     "delete": Scenario(delete_incident.handler, lambda who, one: delete_event(one, caller=who), 2, statuses=(204,)),
     "list updates": Scenario(list_incident_updates.handler, lambda who, _: updates_event(who), 2, deleted=True),
+    "list findings": Scenario(list_incident_findings.handler, lambda who, one: changes_event(one, caller=who), 1),
     "deadlines": Scenario(
         get_incident_deadlines.handler, lambda who, one: deadlines_event(one, caller=who, history="true"), 2,
         deleted=True,

@@ -223,7 +223,9 @@ def test_each_true_finding_becomes_exactly_one_incident(
     assert set(titles) == {f"finding {n}" for n in range(true)}, "no finding is lost"
     assert set(titles.values()) == {1}, "no finding is duplicated"
     assert kinds["INCIDENT"] == kinds["NUMBER"] == kinds["FINDING"] == true
-    assert set(kinds) == {"INCIDENT", "CHANGE", "NUMBER", "COUNTER", "FINDING"}
+    assert set(kinds) == {"INCIDENT", "CHANGE", "NUMBER", "COUNTER", "FINDING", "EVIDENCE"}
+    events = sum(int(item["events"]["N"]) for item in found if item["pk"]["S"].endswith("#FINDING"))
+    assert kinds["EVIDENCE"] == events >= true, "no finding is without its event, and no event without its finding"
     assert {letter["MessageBody"] for letter in letters} == poisoned
     reasons = {letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters}
     assert all(reasons)

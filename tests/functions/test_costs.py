@@ -48,6 +48,8 @@ def _size(attribute: dict[str, Any]) -> int:
             return 3 + sum(1 + _size(one) for one in value)
         case "M":
             return 3 + sum(1 + len(name.encode()) + _size(one) for name, one in value.items())
+        case "B":
+            return len(value)
     return 1
 
 
@@ -184,6 +186,15 @@ def test_the_documented_units_of_a_finding_match_the_items_written(table: str) -
     after = items(table)
     used = sum(units(before.get(key), after[key]) for key in after if before.get(key) != after[key])
     assert (used, read) == (costs.REQUESTS["finding, new"].writes, costs.REQUESTS["finding, new"].reads)
+
+
+def test_the_documented_units_of_a_page_of_events_match_the_items_read(table: str) -> None:
+    create(create_event({"title": "the year's first"}), Context)
+    AccountMap(dynamodb.client(), table).link("111122223333", "acme")
+    ingest_finding(sqs_event(event("guardduty")), Context)
+    (stored,) = [item for (partition, _), item in items(table).items() if partition.endswith("#EVIDENCE")]
+    # A consistent read of the incident, and a consistent query
+    assert 1 + math.ceil(10 * size(stored) / 4096) == costs.REQUESTS["10 events"].reads
 
 
 def test_the_documented_storage_of_an_incident_matches_its_stored_items(table: str) -> None:

@@ -21,6 +21,7 @@ from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
 from list_incident_changes import handler as list_changes
+from list_incident_findings import handler as list_findings
 from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
 from schedule_metrics import handler as schedule_metrics
@@ -151,6 +152,8 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             delete(delete_event(incident_id), Context)
         case "list_incident_changes":
             list_changes(changes_event(incident_id), Context)
+        case "list_incident_findings":
+            list_findings(changes_event(incident_id), Context)
         case "get_incident_deadlines":
             get_deadlines(deadlines_event(incident_id, history="true"), Context)
         case "list_incident_updates":

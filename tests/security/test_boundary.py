@@ -15,6 +15,7 @@ import get_incident
 import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
+import list_incident_findings
 import list_incident_updates
 import list_incidents
 import pytest
@@ -22,6 +23,7 @@ import update_incident
 
 from tests.support import invariants, templates
 from tests.support.events import Context, claims, http_event
+from tests.support.findings import store_evidence
 from tests.support.operations import calls_to_dynamodb
 from tests.support.tokens import NAMESPACED, USUAL, Form
 
@@ -54,6 +56,7 @@ class Before(NamedTuple):
     list_cursor: str  # the cursor of acme's list
     changes_cursor: str  # the cursor of the victim's trail
     updates_cursor: str  # the cursor of acme's updates
+    findings_cursor: str  # the cursor of the victim's findings
 
 
 class Attacked(NamedTuple):
@@ -72,6 +75,7 @@ OPERATIONS = {
     "update_incident": Attacked(update_incident.handler, {"title": "of the attacker"}),
     "delete_incident": Attacked(delete_incident.handler, done=204),
     "list_incident_changes": Attacked(list_incident_changes.handler),
+    "list_incident_findings": Attacked(list_incident_findings.handler),
     "list_incident_updates": Attacked(list_incident_updates.handler, has_path=False),
     "get_incident_deadlines": Attacked(get_incident_deadlines.handler),
     "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
@@ -134,6 +138,12 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
     | {
         "forged cursor": lambda world: Attempt(
             400, OUTSIDER, world.own, f"limit=1&cursor={world.changes_cursor}"
+        )
+    },
+    "list_incident_findings": by_path(200)
+    | {
+        "forged cursor": lambda world: Attempt(
+            400, OUTSIDER, world.own, f"limit=1&cursor={world.findings_cursor}"
         )
     },
     "list_incident_updates": {
@@ -215,9 +225,11 @@ def world(calls: list[str], form: Form) -> Before:
     keyed = Attempt(201, PERSON, body=BODY, headers=KEY)
     assert send("create_incident", keyed)["statusCode"] == 201
     send("update_incident", Attempt(200, PERSON, victim, body={"owner_id": "ada"}))
+    for incident_id in (victim, portal):
+        store_evidence("acme", incident_id, SECRET, 2)
     made = Before(
         victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim),
-        cursor("list_incident_updates"),
+        cursor("list_incident_updates"), cursor("list_incident_findings", victim),
     )  # fmt: skip
     calls.clear()
     return made
@@ -318,6 +330,14 @@ def test_an_application_s_updates_have_only_its_own_incidents(world: Before) -> 
     for caller in (PERSON, PORTAL, OUTSIDER):
         answer = send("list_incident_updates", Attempt(400, caller, query=f"limit=1{cursor}"))
         assert answer["statusCode"] == 400
+
+
+def test_an_application_s_findings_are_those_of_its_own_incidents(world: Before) -> None:
+    own = send("list_incident_findings", Attempt(200, PORTAL, world.portal))
+    assert [item["event"]["title"] for item in json.loads(own["body"])["items"]] == [SECRET, SECRET]
+    for caller, incident_id in ((OTHER_APP, world.portal), (PORTAL, world.victim), (OUTSIDER, world.portal)):
+        answer = send("list_incident_findings", Attempt(404, caller, incident_id))
+        assert (answer["statusCode"], SECRET in answer["body"]) == (404, False)
 
 
 def test_an_application_learns_only_that_a_number_of_its_tenant_is_in_use(world: Before) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import list_incident_changes
+import list_incident_findings
 import list_incident_updates
 import list_incidents
 import pytest
@@ -20,6 +21,7 @@ from ulid import ULID
 from update_incident import handler as update
 
 from tests.support.events import Context, claims, create_event, http_event, patch_event
+from tests.support.findings import store_evidence
 from tests.support.operations import calls_to_dynamodb
 
 TAMPERS = 10_000
@@ -62,6 +64,13 @@ def changes(incident_id: str) -> List:
     )
 
 
+def findings(incident_id: str) -> List:
+    path = {"incident_id": incident_id}
+    return lambda query, caller: list_incident_findings.handler(
+        http_event(path=path, query=query, caller=caller, content_type=None), Context
+    )
+
+
 def cursor_of(read: List, query: str = "limit=1", caller: dict[str, str] | None = None) -> str:
     cursor = json.loads(read(query, caller or claims())["body"])["next_cursor"]
     assert isinstance(cursor, str)
@@ -93,7 +102,8 @@ def tampered(random: Random, cursor: str, other: str) -> Iterator[str]:
 def test_a_changed_cursor_gives_400_and_reads_nothing(
     incident_id: str, calls: list[str], promise: Callable[[str, str], None]
 ) -> None:
-    lists: list[List] = [list_, changes(incident_id), updates]
+    store_evidence("acme", incident_id, "x", 2)
+    lists: list[List] = [list_, changes(incident_id), updates, findings(incident_id)]
     cursors = [cursor_of(read) for read in lists]
     for read, cursor in zip(lists, cursors, strict=True):
         assert read(f"limit=1&cursor={cursor}", claims())["statusCode"] == 200

@@ -18,10 +18,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import get_console
-from incidents.domain import model
+from incidents.domain import evidence, model
 from incidents.domain.metric_definitions import DEFINITIONS
 from incidents.domain.questions import FILTERS
+from incidents.domain.summary import summary_of
 from incidents_cli.local import sign_in
+
+from tests.support import recorded
 
 KEY = "0123456789abcdef0123456789abcdef"
 API = "/_aws/execute-api/fake0api/api/v1/grc/incidents"
@@ -229,6 +232,17 @@ def changes(one: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def finding(event: dict[str, Any], *, is_cut: bool = False) -> dict[str, Any]:
+    """Return an event as the list of an incident's findings has it, with the summary that the service makes."""
+    kept = evidence.of_event(
+        event, observed_at=stamp(NOW), source=event["source"], adapter="test", rule="a test says so"
+    )
+    return {
+        "observed_at": kept.observed_at, "source": kept.source, "adapter": kept.adapter, "rule": kept.rule,
+        "sha256": kept.sha256, "is_cut": is_cut, "summary": summary_of(event), "event": event,
+    }  # fmt: skip
+
+
 def _durations(rng: random.Random, n: int, middle: int) -> dict[str, Any]:
     if n == 0:
         return {"n": 0, "imported": 0} | dict.fromkeys(("mean", "p50", "p90", "p95", "min", "max"))
@@ -329,6 +343,8 @@ class World:
     refresh_is_valid: bool = True
     requests: list[str] = field(default_factory=list)
     trail: list[dict[str, Any]] | None = None
+    findings: list[dict[str, Any]] = field(default_factory=lambda: [finding(recorded.event("guardduty"))])
+    """The events of each incident that a finding created."""
 
 
 class Server(ThreadingHTTPServer):
@@ -443,6 +459,9 @@ class _Handler(BaseHTTPRequestHandler):
         value: Any = found[0]
         if path.endswith("/changes"):
             value = {"items": changes(found[0]) if world.trail is None else world.trail, "next_cursor": None}
+        if path.endswith("/findings"):
+            is_found = found[0]["created_by"].startswith("system:")
+            value = _part(world.findings if is_found else [], query)
         return 200, {"content-type": "application/json"}, json.dumps(value)
 
     def _send(self, status: int, headers: dict[str, str], body: str) -> None:
@@ -468,6 +487,13 @@ def _problem(status: int, detail: str, retry_after: int) -> tuple[int, dict[str,
     }
     headers = {"content-type": "application/problem+json"} | ({"retry-after": str(retry_after)} if retry_after else {})
     return status, headers, json.dumps(body)
+
+
+def _part(items: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
+    single = dict(query)
+    start = int(single.get("cursor", 0))
+    end = start + int(single.get("limit", 50))
+    return {"items": items[start:end], "next_cursor": str(end) if end < len(items) else None}
 
 
 def _page(everything: list[dict[str, Any]], query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:

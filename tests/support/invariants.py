@@ -65,10 +65,15 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
     told = {incident_id: invariants.history(incident_id, ()) for incident_id in incidents}
     for incident_id, changes in groupby(sorted(kinds["CHANGE"]), key=lambda sk: sk.partition("#")[0]):
         told[incident_id] = invariants.history(incident_id, [kinds["CHANGE"][sk] for sk in changes])
+    events: dict[str, set[str]] = {}
+    for sk, item in kinds["EVIDENCE"].items():
+        incident_id = sk.partition("#")[0]
+        events.setdefault(incident_id, set()).add(item["sha256"]["S"])
+        broken += invariants.of_evidence(tenant, sk, item, incidents.get(incident_id))
     for incident_id, history in told.items():
-        item = incidents.get(incident_id)
-        number = numbers.get(item["incident_number"]["S"]) if item else None
-        broken += invariants.of_incident(tenant, incident_id, item, history, number)
+        incident = incidents.get(incident_id)
+        number = numbers.get(incident["incident_number"]["S"]) if incident else None
+        broken += invariants.of_incident(tenant, incident_id, incident, history, number, events.get(incident_id, set()))
     for sk, item in numbers.items():
         counted = model.parse_generated(sk)
         counter = counters.get(f"{counted[0]:04d}") if counted else None
@@ -80,5 +85,6 @@ def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariant
     for sk, item in kinds["IDEMPOTENCY"].items():
         broken += invariants.of_key_record(sk, item, incidents.get(item["incident_id"]["S"]))
     for sk, item in kinds["FINDING"].items():
-        broken += invariants.of_sighting(sk, item, incidents.get(item["incident_id"]["S"]))
+        named = item["incident_id"]["S"]
+        broken += invariants.of_sighting(sk, item, incidents.get(named), len(events.get(named, set())))
     return broken

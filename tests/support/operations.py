@@ -10,6 +10,7 @@ import get_incident
 import get_incident_deadlines
 import get_incident_metrics
 import list_incident_changes
+import list_incident_findings
 import list_incident_updates
 import list_incidents
 import update_incident
@@ -37,6 +38,7 @@ OPERATIONS: dict[str, tuple[http.Handler, Callable[..., dict[str, Any]]]] = {
     "update": (update_incident.handler, lambda **more: patch_event(UNKNOWN, {"title": "Secret title"}, **more)),
     "delete": (delete_incident.handler, lambda **more: delete_event(UNKNOWN, **more)),
     "list updates": (list_incident_updates.handler, lambda **more: updates_event(**more)),
+    "list findings": (list_incident_findings.handler, lambda **more: changes_event(UNKNOWN, **more)),
     "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
     "deadlines": (get_incident_deadlines.handler, lambda **more: deadlines_event(UNKNOWN, **more)),
     "metrics": (get_incident_metrics.handler, lambda **more: metrics_event(**more)),

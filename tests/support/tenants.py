@@ -11,10 +11,12 @@ import create_incident
 import pytest
 from incidents.commands import creating
 from incidents.commands.creating import Origin
+from incidents.domain import evidence
 from incidents.domain.identity import Identity
-from incidents.storage import keys
+from incidents.storage import dynamodb, keys
 from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli import main
+from incidents_cli.operate.deployment import Deployment
 from incidents_cli.operate.tenants import commands as tenant_commands
 from incidents_cli.operate.tenants.reading import TenantReader, batches
 
@@ -62,7 +64,9 @@ def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
     assert answer["statusCode"] == 201
     world.incidents.append((caller, json.loads(answer["body"])["id"]))
     repository = IncidentRepository(Identity(tenant, "system:aws.guardduty", None, frozenset()), dynamodb, service)
-    origin = Origin("finding", None, "2026-02-04T00:00:00.000Z", 1, "high", {"detected_at": "time"})
+    seen_at = "2026-02-04T00:00:00.000Z"
+    event = evidence.of_event({"title": "found"}, observed_at=seen_at, source="test", adapter="test", rule="test")
+    origin = Origin("finding", None, seen_at, 1, "high", {"detected_at": "time"}, event)
     found = {"title": "found", "detected_at": "2026-02-04T00:00:00Z", "source_type": "system"}
     creating.create_incident(found, repository, origin=origin)
     world.deliver(Random(0), everything=True)
@@ -135,3 +139,22 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main.app()
     return int(ended.value.code or 0)
+
+
+ADA = "arn:aws:iam::111122223333:user/ada"
+
+
+class OwnDeployment(Deployment):
+    """A deployment that uses DynamoDB Local with the functions' own client, and whose caller is Ada."""
+
+    table_name = ""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client, self.table_name = client, table_name
+
+    @property
+    def guarded_dynamodb(self) -> "DynamoDBClient":
+        return dynamodb.client()
+
+    def caller(self) -> str:
+        return ADA

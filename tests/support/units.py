@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from incidents import feed, findings, intake, queries
+from incidents import evidence, feed, findings, intake, queries
 from incidents.commands import creating, deleting, updating
+from incidents.domain import evidence as events
 from incidents.domain.identity import Identity
 from incidents.edges import parameters
 from incidents.findings import Finding
 from incidents.storage import dynamodb
+from incidents.storage.evidence_reader import EvidenceReader
 from incidents.storage.feed_reader import FeedReader
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Attribute, Item
@@ -170,6 +172,15 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
         (finding,) = findings.read(recorded.event("guardduty", detail__description=body["description"], **later))
         assert isinstance(finding, Finding)
         cost(operation, partial(intake.take_finding, finding, system))
+    for n in range(10):
+        one = events.of_event(
+            recorded.event("guardduty", n=n), observed_at=f"2026-11-18T00:00:{n:02}.000Z", source="aws.guardduty",
+            adapter="guardduty", rule="the kind detection is taken by default",
+        )  # fmt: skip
+        system.write(system.evidence_write(incident_id, one))
+    kept = EvidenceReader(person.identity, cast("DynamoDBClient", metered), table)
+    wanted = parameters.changes_request({"limit": ["10"]})
+    assert len(cost("list 10 events", lambda: evidence.list_incident_findings(incident_id, wanted, kept)).items) == 10
     return found
 
 

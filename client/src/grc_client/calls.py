@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from .answer import RawResponse
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Deadlines, Incident, Metrics
+from .models import Change, Deadlines, Finding, Incident, Metrics
 
 PATH = "/api/v1/grc/incidents"
 UPDATES_LIMIT = 100  # the incidents of one page of updates; more would be refused
@@ -90,6 +90,11 @@ def delete_incident(incident_id: str, if_match: str | None) -> Call[None]:
 def list_incident_changes(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Change]]:
     parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
     return Call("GET", _path(incident_id) + "/changes", _slice_of_changes, repeatable=True, parameters=parameters)
+
+
+def list_incident_findings(incident_id: str, limit: int | None, cursor: str | None) -> Call[Slice[Finding]]:
+    parameters = _query({"cursor": cursor} | ({} if limit is None else {"limit": limit}))
+    return Call("GET", _path(incident_id) + "/findings", _slice_of_findings, repeatable=True, parameters=parameters)
 
 
 def get_incident_deadlines(incident_id: str, history: bool) -> Call[Deadlines]:
@@ -235,6 +240,11 @@ def place_of(answer: RawResponse[Any]) -> tuple[str, bool]:
 def _slice_of_changes(answer: RawResponse[Any]) -> Slice[Change]:
     page = _loads(answer)
     return Slice(tuple(map(Change.model_validate, page["items"])), page["next_cursor"], answer.request_id)
+
+
+def _slice_of_findings(answer: RawResponse[Any]) -> Slice[Finding]:
+    page = json.loads(answer.body)  # an event has no amounts of money
+    return Slice(tuple(map(Finding.model_validate, page["items"])), page["next_cursor"], answer.request_id)
 
 
 def _loads(answer: RawResponse[Any]) -> Any:

@@ -11,7 +11,7 @@ from .answer import RawResponse
 from .calls import Updates
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .following import AsyncFollower, Follower
-from .models import Change, Deadlines, Incident, Metrics
+from .models import Change, Deadlines, Finding, Incident, Metrics
 from .pages import Listing, Page
 from .raw import AsyncRawIncidents, AsyncSend, RawIncidents, Send
 
@@ -66,6 +66,13 @@ class Incidents:
         """Return a page of an incident's changes, oldest first. Iterate over the page to get all. Raises NotFound."""
         return self.with_raw_response.changes(incident_id, limit=limit, cursor=cursor).parse()
 
+    def findings(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Finding]:
+        """Return a page of an incident's findings, newest last. Iterate over the page to get all. Raises NotFound.
+
+        Each finding has a summary, and the event as the service received it. Do not trust the texts of an event.
+        """
+        return self.with_raw_response.findings(incident_id, limit=limit, cursor=cursor).parse()
+
     def follow(
         self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
     ) -> Follower:
@@ -101,7 +108,8 @@ class Incidents:
 class AsyncIncidents:
     """The methods of ``Incidents`` for asyncio.
 
-    ``list`` and ``changes`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get all items.
+    ``list``, ``changes`` and ``findings`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get
+    all items.
     """
 
     def __init__(self, send: AsyncSend) -> None:
@@ -136,6 +144,10 @@ class AsyncIncidents:
     def changes(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Change]:
         """Like ``Incidents.changes``, but ``await`` returns a page, and ``async for`` yields all changes."""
         return self.with_raw_response._listing(calls.list_incident_changes(incident_id, limit, cursor))
+
+    def findings(self, incident_id: str, *, limit: int | None = None, cursor: str | None = None) -> Listing[Finding]:
+        """Like ``Incidents.findings``, but return a ``Listing``."""
+        return self.with_raw_response._listing(calls.list_incident_findings(incident_id, limit, cursor))
 
     def follow(
         self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY

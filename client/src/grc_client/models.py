@@ -127,7 +127,7 @@ class Change(Model, frozen=True):
     """One entry of the audit trail. Version 1 is the create. The last version is the incident's etag.
 
     ``dates`` is set only for an incident that a finding created. It names the part of the finding's event from which
-    each date was read.
+    each date was read. If a finding made the change, ``evidence`` is the ``sha256`` of the finding's event.
     """
 
     version: int
@@ -136,6 +136,7 @@ class Change(Model, frozen=True):
     action: SkipValidation[Action]
     changes: dict[str, FieldChange]
     dates: dict[str, str] | None = None
+    evidence: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -148,6 +149,35 @@ class Change(Model, frozen=True):
 
 def _money(change: dict[str, Any]) -> dict[str, Any]:
     return {end: None if amount is None else Decimal(amount) for end, amount in change.items()}
+
+
+class FindingSummary(Model, frozen=True):
+    """What an analyst asks first about a finding, from its event. A list is empty and a text is None if unknown."""
+
+    remote_addresses: list[str]
+    principals: list[str]
+    link: str | None
+    remediation: str | None
+    processes: list[str]
+    images: list[str]
+    upstream_state: dict[str, str]
+
+
+class Finding(Model, frozen=True):
+    """One event that created or confirmed an incident. ``event`` is the event as the service received it.
+
+    ``rule`` says why the finding became an incident. ``sha256`` is the hash of the event's canonical JSON. ``is_cut``
+    is true if the event was too large, so that notes stand in the place of some parts.
+    """
+
+    observed_at: datetime
+    source: str
+    adapter: str
+    rule: str
+    sha256: str
+    is_cut: bool
+    summary: FindingSummary
+    event: dict[str, Any]
 
 
 class StageDeadline(Model, frozen=True):

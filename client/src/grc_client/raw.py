@@ -12,7 +12,7 @@ from . import calls, following
 from .answer import RawResponse
 from .calls import Call, Slice, Updates
 from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Deadlines, Incident, Metrics
+from .models import Change, Deadlines, Finding, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 T = TypeVar("T")
@@ -66,6 +66,12 @@ class RawIncidents:
     ) -> RawResponse[Page[Change]]:
         """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return self._page(calls.list_incident_changes(incident_id, limit, cursor))
+
+    def findings(
+        self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> RawResponse[Page[Finding]]:
+        """Like ``Incidents.findings``, but return the API's answer before it is parsed."""
+        return self._page(calls.list_incident_findings(incident_id, limit, cursor))
 
     def follow(
         self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY
@@ -139,6 +145,12 @@ class AsyncRawIncidents:
     ) -> RawResponse[AsyncPage[Change]]:
         """Like ``Incidents.changes``, but return the API's answer before it is parsed."""
         return await self._page(calls.list_incident_changes(incident_id, limit, cursor))
+
+    async def findings(
+        self, incident_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> RawResponse[AsyncPage[Finding]]:
+        """Like ``Incidents.findings``, but return the API's answer before it is parsed."""
+        return await self._page(calls.list_incident_findings(incident_id, limit, cursor))
 
     def follow(
         self, *, since: Moment | None = None, cursor: str | None = None, every: float | None = following.EVERY

@@ -1,7 +1,7 @@
 """Create an incident: one command for HTTP requests and for findings."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ulid import ULID
 
@@ -13,6 +13,9 @@ from ..storage.incident_repository import IncidentRepository, KeyRecord, KeyRese
 from ..storage.settings import TenantSettings
 from ..storage.stored_form import Created, Stored
 from . import own_rules
+
+if TYPE_CHECKING:
+    from ..domain.evidence import Evidence
 
 KEY_SECONDS = 24 * 3600  # an idempotency key is kept for 24 hours
 
@@ -27,6 +30,7 @@ class Origin(NamedTuple):
 
     ``before`` is the finding's last sighting, or None for a new finding. ``is_moved`` is true if this sighting is
     stored under a former key of the finding. ``dates`` names the field of the event from which each date was read.
+    ``evidence`` is the event.
     """
 
     finding_key: str
@@ -35,6 +39,7 @@ class Origin(NamedTuple):
     page: int
     severity: str | None
     dates: Mapping[str, str]
+    evidence: "Evidence"
     is_moved: bool = False
 
 
@@ -47,9 +52,10 @@ def create_incident(
 ) -> Created:
     """Create an incident from a caller's body.
 
-    One transaction stores the incident, its first change, its number and its idempotency key. If the same key was sent
-    with the same body within 24 hours, the earlier incident is returned in its current state. ``origin`` is the finding
-    that creates the incident, or None for a caller's request. ``settings`` are read only if the body names reports.
+    One transaction stores the incident, its first change, its number, its idempotency key and its evidence. If the same
+    key was sent with the same body within 24 hours, the earlier incident is returned in its current state. ``origin``
+    is the finding that creates the incident, or None for a caller's request. ``settings`` are read only if the body
+    names reports.
 
     Raises InvalidIncident, IncidentTooLarge or KeyReused. Raises NumberTaken only for a number that the caller gave.
     Raises SightingMoved if another event of the same finding was stored first. Each of these errors means that nothing
@@ -111,22 +117,23 @@ def _store(
     """Store the incident under the given number, or under the next free number."""
     extra_writes = [incidents.reserve_key(record, incident)] if record else []
     if origin is not None:
-        sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity)
+        sighting = Sighting(incident["id"], origin.seen_at, frozenset({origin.page}), origin.severity, events=1)
         if origin.before:
             sighting = sighting._replace(passed_at=origin.before.passed_at, resolved_at=origin.before.resolved_at)
         before = None if origin.is_moved else origin.before
         extra_writes.append(incidents.sighting_write(origin.finding_key, before, sighting))
-    dates = origin.dates if origin else None
+        extra_writes.append(incidents.evidence_write(incident["id"], origin.evidence))
+    dates, evidence = (origin.dates, origin.evidence.sha256) if origin else (None, None)
     if number := given.get("incident_number"):
         if raised := model.count_raised_by(number):
             incidents.raise_count(*raised)
-        return incidents.create(incident, *extra_writes, dates=dates)
+        return incidents.create(incident, *extra_writes, dates=dates, evidence=evidence)
     year = int(incident["created_at"][:4])
     for _ in range(_NUMBERS_TRIED):
         count = incidents.next_count(year)
         incident["incident_number"] = model.generated_number(year, count)
         try:
-            return incidents.create(incident, *extra_writes, dates=dates)
+            return incidents.create(incident, *extra_writes, dates=dates, evidence=evidence)
         except NumberTaken:
             incidents.skip_counts(year, count)
     raise Busy

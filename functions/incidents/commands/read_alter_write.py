@@ -21,13 +21,14 @@ def change_incident(
     expected: Expected | None,
     incidents: IncidentRepository,
     *extra_writes: ExtraWrite,
+    evidence: str | None = None,
 ) -> Stored:
     """Read an incident, alter it, and write it if nobody else has changed the incident since. Try up to eight times.
 
     ``expected`` has the versions that the caller allows to be changed. None allows any version. ``alter`` gets the
     current incident and the time of the attempt, and returns the new incident. ``extra_writes`` are stored in the same
-    transaction. If the new incident equals the current incident, only ``extra_writes`` are stored. Raises NotFound,
-    PreconditionFailed, IncidentTooLarge or Busy.
+    transaction. If the new incident equals the current incident, only ``extra_writes`` are stored. The change names
+    ``evidence``, the SHA-256 of an event. Raises NotFound, PreconditionFailed, IncidentTooLarge or Busy.
     """
     for attempt in range(_UPDATES_TRIED):
         stored = incidents.get(incident_id)
@@ -37,8 +38,8 @@ def change_incident(
         after = alter(before, now)
         changes = model.changed_values(before, after)
         if not changes:
-            for extra in extra_writes:
-                incidents.write(extra)
+            if extra_writes:
+                incidents.write(*extra_writes)
             return stored
         by = incidents.identity.subject
         after["updated_at"], after["updated_by"] = max(now, before["updated_at"]), by
@@ -49,7 +50,8 @@ def change_incident(
             )
             changes = model.changed_values(before, after)
         check_size(after)
-        change = Change(after["version"], after["updated_at"], by, model.action(before, after), changes)
+        action = model.action(before, after)
+        change = Change(after["version"], after["updated_at"], by, action, changes, evidence=evidence)
         try:
             return incidents.update(stored, after, change, *extra_writes)
         except StaleVersion:

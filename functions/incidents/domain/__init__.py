@@ -8,6 +8,8 @@
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
 ``intake_policy``       which findings become incidents, from a tenant's settings
+``evidence``            the event of a finding, as it is stored
+``summary``             what an analyst asks first about a finding, from its event
 ``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics

@@ -101,7 +101,8 @@ class Incident(TypedDict):
 class Change(NamedTuple):
     """One entry of an incident's trail. ``changes`` holds (from, to) of each changed field.
 
-    If a finding created the incident, ``dates`` names the part of the event from which each date was read.
+    If a finding created the incident, ``dates`` names the part of the event from which each date was read. If a finding
+    made the change, ``evidence`` is the SHA-256 of its event, unless the event was only counted.
     """
 
     version: int
@@ -110,6 +111,7 @@ class Change(NamedTuple):
     action: Action
     changes: dict[str, tuple[Any, Any]]
     dates: Mapping[str, str] | None = None
+    evidence: str | None = None
 
 
 FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)

@@ -56,7 +56,8 @@ def dump_change(change: Change) -> str:
         for field, (before, after) in change.changes.items()
     )
     dates = f',"dates":{dumps(change.dates)}' if change.dates else ""
-    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}{dates}}}'
+    evidence = f',"evidence":{dumps(change.evidence)}' if change.evidence else ""
+    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}{dates}{evidence}}}'
 
 
 def dump_value(field: str, value: Any) -> str:

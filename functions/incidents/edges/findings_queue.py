@@ -36,13 +36,17 @@ class Message:
         self.enabled_sources = frozenset(os.environ.get("ENABLED_SOURCES", "").split(","))
 
     @cached_property
-    def event(self) -> Any:
-        """The EventBridge event. Raises MalformedEvent if the body is not JSON."""
+    def received(self) -> Any:
+        """The EventBridge event as it was received. Raises MalformedEvent if the body is not JSON."""
         try:
-            event = json.loads(self.body)
+            return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise MalformedEvent("the message is not JSON") from error
-        return as_from_aws(event) if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" else event
+
+    @cached_property
+    def event(self) -> Any:
+        """The EventBridge event, as AWS would send it. Raises MalformedEvent if the body is not JSON."""
+        return as_from_aws(self.received) if os.environ.get("TAKE_SIMULATED_EVENTS") == "true" else self.received
 
     @property
     def envelope(self) -> Mapping[str, Any]:

@@ -5,9 +5,9 @@ finding is never refused for its size or for its characters.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from ..domain import intake_policy, model, texts
 from ..domain.intake_policy import Kind
@@ -17,6 +17,7 @@ from .nodes import MalformedEvent, Node
 SkipReason = Literal[
     "archived", "suppressed", "resolved", "closed", "in_progress", "passed", "warning", "not_available", "sample",
     "ok_state", "insufficient_data", "already_in_alarm", "no_threats", "backup", "own",
+    "not_watched", "failed", "not_mapped",
 ]  # fmt: skip
 REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reason))
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
@@ -37,6 +38,9 @@ class Finding(NamedTuple):
     control, and whether its vulnerability has an exploit. ``finding_class`` is a class of ``kinds``. ``former_keys``
     are keys under which an earlier release or another hub may have stored the same problem. ``related_keys`` are the
     keys of other findings that belong to this finding, such as the signals of an attack sequence.
+
+    ``received`` is the event as it was received, without the findings of others, and ``adapter`` has read it.
+    ``summary`` has what a tenant's mapping lifts out of the event for its evidence.
     """
 
     source: str
@@ -65,6 +69,9 @@ class Finding(NamedTuple):
     exploited: bool = False
     former_keys: Sequence[str] = ()
     related_keys: Sequence[str] = ()
+    received: Any = None
+    adapter: str = ""
+    summary: Mapping[str, list[str]] | None = None
 
     @property
     def facts(self) -> intake_policy.Facts:
@@ -170,6 +177,23 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
     if len(refusals) == len(reports):
         raise refusals[0]
     return reports
+
+
+def own_part(event: Mapping[str, Any], place: int) -> Mapping[str, Any]:
+    """Return an event with only the report at this place. Its other findings can belong to other tenants.
+
+    ``resources`` of the envelope names each finding of the event, so it keeps only what the report itself names.
+    """
+    detail = event.get("detail")
+    findings = detail.get("findings") if isinstance(detail, Mapping) else None
+    if not isinstance(findings, list) or len(findings) < 2:
+        return event
+    own = findings[place]
+    part = {**event, "detail": {**detail, "findings": [own]}}  # type: ignore[dict-item]  # detail is a mapping here
+    if isinstance(resources := event.get("resources"), list):
+        ids = (Node(own).at("Id").value, Node(own).at("finding_info.uid").value)
+        part["resources"] = [resource for resource in resources if resource in ids]
+    return part
 
 
 def composed_key(*parts: str) -> str:

@@ -44,6 +44,8 @@ TABLE: tuple[Line, ...] = (
     Line("aws.macie", "*", "*", "exposure"),
     Line("aws.inspector2", "*", "*", "vulnerability"),
     Line("aws.cloudwatch", "*", "*", "alarm"),
+    Line("aws.cloudtrail", "*", "*", "detection"),
+    Line("aws.security-ir", "*", "*", "detection"),
     Line("aws.health", "abuse", "*", "detection"),
     Line("aws.health", "*", "*_ABUSE_*", "detection"),
     Line("aws.health", "*", "AWS_RISK_*", "detection"),

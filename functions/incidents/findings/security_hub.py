@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..domain import model
 from ..domain.intake_policy import Kind
-from . import guardduty, macie
+from . import access_analyzer, guardduty, macie
 from .categories import category_of
 from .finding import composed_key
 from .finding_types import names_of
@@ -111,13 +111,23 @@ def key(report: HubFinding, its_kind: str) -> str:
     own = own_type(report)
     if report.product == Product(macie.SOURCE, is_aws=True):
         return macie.key(report.account_id, report.finding_id, own, report.bucket)
+    if is_external_access(report) and report.resource:
+        return access_analyzer.key(report.account_id, report.resource)
     if its_kind == "posture" and not _CONSOLIDATED.fullmatch(report.finding_id) and (of_control := _of_control(report)):
         return of_control
     return _of_id(report)
 
 
+def is_external_access(report: HubFinding) -> bool:
+    """Return whether IAM Access Analyzer found access from outside."""
+    is_of_analyzer = report.product == Product(access_analyzer.SOURCE, is_aws=True)
+    return is_of_analyzer and any("External Access" in name for name in report.types)
+
+
 def is_grouped(report: HubFinding) -> bool:
     """Return whether several findings, each with its own id, can have this finding's key."""
+    if is_external_access(report):
+        return True
     is_of_macie = report.product == Product(macie.SOURCE, is_aws=True)
     return is_of_macie and bool(report.bucket) and macie.is_grouped(own_type(report))
 
@@ -127,6 +137,8 @@ def former_keys(report: HubFinding, its_kind: str) -> list[str]:
 
     Each standard has its own finding of a control, unless consolidated findings are switched on.
     """
+    if is_external_access(report) and report.resource:
+        return [_of_id(report)]
     if its_kind != "posture":
         return []
     candidates = [_of_id(report), _of_control(report)]

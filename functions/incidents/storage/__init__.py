@@ -6,6 +6,7 @@
 ``incident_repository``  one tenant's incidents
 ``page_reader``          one page of a tenant's list
 ``feed_reader``          one page of a tenant's incidents by their last change
+``evidence_reader``      one page of an incident's evidence
 ``cursor``               a sealed position in a list
 ``metric_repository``    one tenant's metrics, day by day
 ``account_map``          the tenants of AWS accounts and producers; the map belongs to no tenant

@@ -47,10 +47,11 @@ class AccountMap:
     def allow(self, account_id: str, producer: str, tenant_id: str) -> None:
         """Let a producer escalate alerts for one more tenant. Raises ValueError for an invalid id or producer."""
         _require_ids(account_id, tenant_id)
-        if not model.EVENT_SOURCE.fullmatch(producer) or producer.startswith(("aws.", "grc.incidents")):
+        is_reserved = producer.startswith(("aws.", "grc.incidents")) and not producer.startswith("aws.partner/")
+        if not model.EVENT_SOURCE.fullmatch(producer) or is_reserved:
             raise ValueError(
-                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}, not beginning with aws. or "
-                "grc.incidents"
+                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}, not beginning with grc.incidents, or "
+                "with aws. except aws.partner/"
             )
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(

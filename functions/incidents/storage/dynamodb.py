@@ -9,7 +9,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from ..domain.errors import Busy
+from ..domain import model
+from ..domain.errors import Busy, NotFound
+from ..domain.identity import Identity
 from ..runtime import deadline, sdk
 from . import fast_path, guard, keys, stored_form
 
@@ -116,3 +118,21 @@ def transact(client: "DynamoDBClient", writes: list[Any]) -> None:
         if attempt < _TRANSACTION_ATTEMPTS - 1:
             deadline.pause(attempt, first=0.02, longest=_LONGEST_PAUSE)
     raise Busy
+
+
+def read_incident(client: "DynamoDBClient", table: str, identity: Identity, incident_id: str) -> stored_form.Stored:
+    """Return the latest state of an incident that a caller may reach, deleted or not.
+
+    Raises NotFound for every other incident, also for a malformed id. Raises Busy.
+    """
+    if not model.INCIDENT_ID.fullmatch(incident_id):
+        raise NotFound
+    key = stored_form.key(keys.incident(identity.tenant_id, incident_id))
+    with refusals_as_busy():
+        answer = client.get_item(TableName=table, Key=key, ConsistentRead=True)  # a caller must see its own last write
+    if "Item" not in answer:
+        raise NotFound
+    stored = stored_form.to_incident(answer["Item"])
+    if identity.app_id is not None and stored.incident.get("app_id") != identity.app_id:
+        raise NotFound
+    return stored

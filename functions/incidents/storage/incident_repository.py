@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..domain import model, timestamps
-from ..domain.errors import NotFound, NumberTaken
+from ..domain.errors import NumberTaken
 from ..domain.identity import Identity
 from ..domain.model import Change, Incident
 from ..domain.questions import Filters
 from . import keys, stored_form
-from .dynamodb import ConditionFailed, only_under_its_condition, refusals_as_busy, transact
+from .dynamodb import ConditionFailed, only_under_its_condition, read_incident, refusals_as_busy, transact
 from .page_reader import OpenPartition, Page, PageReader, PageRequest, id_range
 from .stored_form import Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ..domain.evidence import Evidence
 
 
 _NUMBER = 2  # the position of the number's item in the transaction of a create
@@ -42,6 +44,7 @@ class Sighting(NamedTuple):
     ``incident_id`` is the finding's newest incident. ``seen_at`` is the time of the newest accepted event. ``pages``
     are the received pages of that event. ``severity`` is the highest severity of all events. ``passed_at`` is the
     newest time at which the check passed, and ``resolved_at`` the newest at which the hub called it resolved.
+    ``events`` counts the events that created or confirmed the incident. The first of them are stored as evidence.
     """
 
     incident_id: str
@@ -50,6 +53,7 @@ class Sighting(NamedTuple):
     severity: str | None
     passed_at: str | None = None
     resolved_at: str | None = None
+    events: int = 0
 
 
 class ExtraWrite(NamedTuple):
@@ -67,6 +71,10 @@ class SightingMoved(Exception):
     """Another event of the same finding was stored first. Nothing was written."""
 
 
+class EvidenceThere(Exception):
+    """The incident has this event as evidence already. Nothing was written."""
+
+
 class StaleVersion(Exception):
     """The incident was changed after it was read. Nothing was written."""
 
@@ -82,15 +90,7 @@ class IncidentRepository:
 
     def get(self, incident_id: str) -> Stored:
         """Return the latest state of an incident, deleted or not. Raises NotFound, also for a malformed id."""
-        if not model.INCIDENT_ID.fullmatch(incident_id):
-            raise NotFound
-        item = self._item(keys.incident(self._tenant_id, incident_id))
-        if item is None:
-            raise NotFound
-        stored = stored_form.to_incident(item)
-        if self.identity.app_id is not None and stored.incident.get("app_id") != self.identity.app_id:
-            raise NotFound
-        return stored
+        return read_incident(self._client, self._table, self.identity, incident_id)
 
     def page(self, filters: Filters, limit: int, *, newest_first: bool, after: str | None) -> Page:
         """Return up to ``limit`` incidents after the incident id ``after``.
@@ -131,14 +131,21 @@ class IncidentRepository:
         changes = [stored_form.to_change(item) for item in answer["Items"]]
         return changes[:limit], len(changes) > limit or "LastEvaluatedKey" in answer
 
-    def create(self, incident: Incident, *extra_writes: ExtraWrite, dates: Mapping[str, str] | None = None) -> Stored:
+    def create(
+        self,
+        incident: Incident,
+        *extra_writes: ExtraWrite,
+        dates: Mapping[str, str] | None = None,
+        evidence: str | None = None,
+    ) -> Stored:
         """Write the incident, its first change, its number and the extra writes in one transaction.
 
-        If a finding creates the incident, ``dates`` names the field of the event from which each date was read. The
-        first change stores ``dates``. Raises NumberTaken, Busy, or the ``on_conflict`` of an extra write.
+        If a finding creates the incident, ``dates`` names the field of the event from which each date was read, and
+        ``evidence`` is the SHA-256 of the event. The first change stores both. Raises NumberTaken, Busy, or the
+        ``on_conflict`` of an extra write.
         """
         self._require_own_tenant(incident)
-        first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates)
+        first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates, evidence)
         item = stored_form.from_incident(incident)
         # A new id cannot equal another. The conditions are a second safeguard: a create never overwrites an item.
         writes = [
@@ -196,7 +203,8 @@ class IncidentRepository:
         severity, passed_at, resolved_at = (
             item[name]["S"] if name in item else None for name in ("severity", "passed_at", "resolved_at")
         )
-        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity, passed_at, resolved_at)
+        events = int(item["events"]["N"]) if "events" in item else 0  # release 0.1.0 did not count them
+        return Sighting(item["incident_id"]["S"], item["seen_at"]["S"], pages, severity, passed_at, resolved_at, events)
 
     def sighting_write(self, finding_key: str, before: Sighting | None, now: Sighting) -> ExtraWrite:
         """Build the write that replaces the sighting ``before`` with ``now``. ``before`` is None for a new finding."""
@@ -207,6 +215,7 @@ class IncidentRepository:
         }
         optional = {"severity": now.severity, "passed_at": now.passed_at, "resolved_at": now.resolved_at}
         item |= {name: {"S": value} for name, value in optional.items() if value}
+        item |= {"events": {"N": str(now.events)}} if now.events else {}
         if before is None:
             return ExtraWrite(self._put(item, "attribute_not_exists(pk)"), SightingMoved)
         still_as_read = "incident_id = :incident_id AND seen_at = :seen_at AND pages = :pages"
@@ -218,6 +227,8 @@ class IncidentRepository:
         for name, value in (("passed_at", before.passed_at), ("resolved_at", before.resolved_at)):
             still_as_read += f" AND {name} = :{name}" if value else f" AND attribute_not_exists({name})"
             read |= {f":{name}": {"S": value}} if value else {}
+        still_as_read += " AND events = :events" if before.events else " AND attribute_not_exists(events)"
+        read |= {":events": {"N": str(before.events)}} if before.events else {}
         return ExtraWrite(self._put(item, still_as_read, read), SightingMoved)
 
     def note_solved(self, finding_key: str, how: Literal["passed_at", "resolved_at"], at: str) -> None:
@@ -236,12 +247,21 @@ class IncidentRepository:
                 ExpressionAttributeValues={":at": {"S": at}},
             )
 
-    def write(self, extra: ExtraWrite) -> None:
-        """Execute an extra write without a create or an update. Raises Busy, or the write's ``on_conflict``."""
+    def evidence_write(self, incident_id: str, evidence: "Evidence") -> ExtraWrite:
+        """Build the write that stores an event as evidence of an incident."""
+        item = stored_form.from_evidence(self._tenant_id, incident_id, evidence)
+        return ExtraWrite(self._put(item, "attribute_not_exists(pk)"), EvidenceThere)
+
+    def write(self, *extra_writes: ExtraWrite) -> None:
+        """Execute extra writes without a create or an update, in one transaction.
+
+        Raises Busy, or the ``on_conflict`` of a write.
+        """
         try:
-            transact(self._client, [extra.write])
+            transact(self._client, [extra.write for extra in extra_writes])
         except ConditionFailed as failed:
-            raise extra.on_conflict from failed
+            _raise_on_conflict(failed, extra_writes, 0)
+            raise
 
     def find_key(self, key: str, now: int) -> KeyRecord | None:
         """Return the record of an idempotency key, or None. An expired record that still exists counts as None."""

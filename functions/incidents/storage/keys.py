@@ -11,6 +11,7 @@ so that a role can be limited to the kinds that it needs.
 | idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create that has a key    |
 | counter     | TENANT#<t>#COUNTER       | <year>                          | create, in advance       |
 | finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
+| evidence    | TENANT#<t>#EVIDENCE      | <incident id>#<time>#<hash>     | intake                   |
 | settings    | TENANT#<t>#SETTINGS      | <name>                          | an operator              |
 | version     | TENANT#<t>#SETTINGS      | <name>#<version>                | an operator              |
 | bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
@@ -57,7 +58,8 @@ BY_UPDATED = "by-updated"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY, BY_UPDATED)
 
 # Each tenant has one partition for each kind.
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "SETTINGS", "METRIC")
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC")
+EVIDENCE_DIGITS = 32  # of the hash in a key: 128 bits, which fit into a cursor with the time
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
@@ -114,6 +116,23 @@ def counter(tenant_id: str, year: int) -> Key:
 def finding(tenant_id: str, finding_key: str) -> Key:
     """Return the key of a finding. The sort key is a hash, because the canonical key may have any length."""
     return Key(f"TENANT#{tenant_id}#FINDING", sha256(finding_key.encode()).hexdigest())
+
+
+def evidence(tenant_id: str, incident_id: str, observed_at: str, sha256_of_event: str) -> Key:
+    """Return the key of an event that an incident is made of. The events of an incident are in the order of time.
+
+    The hash stands for the event, because the event's own id can have any form. So the same event has the same key.
+    """
+    return Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{observed_at}#{sha256_of_event[:EVIDENCE_DIGITS]}")
+
+
+def evidence_after(tenant_id: str, incident_id: str, position: str) -> tuple[Key, Key]:
+    """Return the ends of the evidence of an incident: from after a position, or from the first one for ``""``.
+
+    A position is the part of a sort key after the incident's id. No digit is ``~``, which sorts after every digit.
+    """
+    first = Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{position}{'~' if position else ''}")
+    return first, first._replace(sk=f"{incident_id}#~")
 
 
 def settings(tenant_id: str, name: str) -> Key:

@@ -2,6 +2,7 @@
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
 For ``intake``, this module is ``domain.intake_policy``. For ``deadlines``, this module is ``domain.deadlines.rules``.
+For ``mappings``, this module is ``findings.mapping``.
 """
 
 import json
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 INTAKE = "intake"
 DEADLINES = "deadlines"
+MAPPINGS = "mappings"
 
 
 class Settings(NamedTuple):

@@ -6,11 +6,14 @@ converts only the few types of an incident, which takes a fraction of the time o
 
 from base64 import b64decode
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..domain import model, wire_form
+from ..domain import json_text, model, wire_form
 from ..domain.model import Change, Incident
 from . import keys, upcasting
+
+if TYPE_CHECKING:  # only the intake, and who lists the findings, needs the module
+    from ..domain.evidence import Evidence
 
 Attribute = dict[str, Any]
 Item = dict[str, Any]
@@ -95,9 +98,11 @@ def from_change(incident: Incident, change: Change) -> Item:
     value is in ``from`` of the field's first later change. Without a later change, it is the current value.
     """
     dates = {"dates": {"M": {name: {"S": place} for name, place in change.dates.items()}}} if change.dates else {}
+    evidence = {"evidence": {"S": change.evidence}} if change.evidence else {}
     return (
         key(keys.change(incident["tenant_id"], incident["id"], change.version))
         | dates
+        | evidence
         | {
             "version": {"N": str(change.version)},
             "at": {"S": change.at},
@@ -124,6 +129,17 @@ def to_change(item: Item) -> Change:
             for field, pair in item["changes"]["M"].items()
         },
         dates={name: place["S"] for name, place in item["dates"]["M"].items()} if "dates" in item else None,
+        evidence=item["evidence"]["S"] if "evidence" in item else None,
+    )
+
+
+def from_evidence(tenant_id: str, incident_id: str, evidence: "Evidence") -> Item:
+    """Return the item of the evidence of an incident. ``event`` is the compressed event."""
+    return (
+        key(keys.evidence(tenant_id, incident_id, evidence.observed_at, evidence.sha256))
+        | {name: {"S": getattr(evidence, name)} for name in ("observed_at", "source", "adapter", "rule", "sha256")}
+        | {"event": {"B": evidence.packed}, "is_cut": {"BOOL": evidence.is_cut}}
+        | ({"summary": {"S": json_text.dumps(evidence.summary)}} if evidence.summary else {})
     )
 
 

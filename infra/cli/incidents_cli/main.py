@@ -30,6 +30,7 @@ from .operate.importing.command import import_
 from .operate.incident_follow import follow
 from .operate.incident_list import list_
 from .operate.intake import intake
+from .operate.mappings import map_, mappings, try_, unmap
 from .operate.metrics import metrics
 from .operate.tenants.commands import tenant, verify
 
@@ -44,6 +45,10 @@ cli.add_typer(deadlines, name="deadlines")
 cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")
+intake.command(name="try")(try_)
+intake.command(name="map")(map_)
+intake.command()(unmap)
+intake.command()(mappings)
 cli.command()(explain)
 cli.command()(verify)
 cli.command(name="import")(import_)

@@ -6,6 +6,8 @@ export type Incident = components["schemas"]["Incident"];
 export type IncidentPage = components["schemas"]["IncidentPage"];
 export type Change = components["schemas"]["Change"];
 export type ChangePage = components["schemas"]["ChangePage"];
+export type Finding = components["schemas"]["Finding"];
+export type FindingPage = components["schemas"]["FindingPage"];
 export type Metrics = components["schemas"]["Metrics"];
 export type Durations = components["schemas"]["Durations"];
 export type ListFilter = keyof NonNullable<operations["list_incidents"]["parameters"]["query"]>;
@@ -44,6 +46,11 @@ export class Api {
   async changes(id: string, cursor: string | null, signal: AbortSignal): Promise<ChangePage> {
     const query = new URLSearchParams({ limit: "100", ...(cursor ? { cursor } : {}) });
     return this.#get(`/${encodeURIComponent(id)}/changes`, query, signal);
+  }
+
+  async findings(id: string, cursor: string | null, signal: AbortSignal): Promise<FindingPage> {
+    const query = new URLSearchParams({ limit: "10", ...(cursor ? { cursor } : {}) });
+    return this.#get(`/${encodeURIComponent(id)}/findings`, query, signal);
   }
 
   async metrics(query: URLSearchParams, signal: AbortSignal): Promise<Metrics> {

@@ -64,6 +64,7 @@ function Fields({ of: change }: { of: Change }) {
     <>
       {verb && <p>{verb}</p>}
       {changes.map(([field, { from, to }]) => <Field key={field} name={field} from={from} to={to} />)}
+      {change.evidence && <p class="small muted">from the event with the SHA-256 <code>{change.evidence.slice(0, 16)}…</code></p>}
       {change.dates && Object.entries(change.dates).map(([field, part]) => (
         <p key={field} class="small muted">{label(field)} taken from <code><Text of={String(part)} /></code> of the event</p>
       ))}

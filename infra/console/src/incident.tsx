@@ -2,7 +2,9 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Api, Incident } from "./api";
+import { Card, ids } from "./card";
 import { STATUSES } from "./filters";
+import { Findings } from "./findings";
 import { History, readTrail, type Trail } from "./history";
 import { type Loaded, useLoad, useNow } from "./load";
 import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
@@ -17,7 +19,7 @@ export function IncidentView({ api, id, listHash }: { api: Api; id: string; list
     <main id="main">
       <p class="crumbs"><a href={listHash || HOME}>List</a> <span aria-hidden="true">›</span> {one
         ? <Copyable text={one.incident_number} label="incident number" /> : "Incident"} <CopyLink /></p>
-      {one ? <Details of={one} loaded={loaded} trail={trail} /> : (
+      {one ? <Details api={api} of={one} loaded={loaded} trail={trail} /> : (
         <><h1 class="hidden">Incident</h1><Pending of={loaded} what="the incident" /></>
       )}
     </main>
@@ -46,7 +48,11 @@ export function ByNumber({ api, number }: { api: Api; number: string }) {
   );
 }
 
-function Details({ of: one, loaded, trail }: { of: Incident; loaded: Loaded<Incident>; trail: Loaded<Trail> }) {
+function Details(
+  { api, of: one, loaded, trail }: { api: Api; of: Incident; loaded: Loaded<Incident>; trail: Loaded<Trail> },
+) {
+  const alerts = ids(one.triggered_by_alert_ids, "alert");
+  const found = one.created_by.startsWith("system:");
   const heading = useHeading(`${one.incident_number} ${visible(one.title)}`);
   useEffect(() => {
     heading.current?.focus();
@@ -64,13 +70,14 @@ function Details({ of: one, loaded, trail }: { of: Incident; loaded: Loaded<Inci
       <div class="columns">
         <div>
           <What of={one} trail={trail.value} />
+          {found && <Findings key={one.id} api={api} id={one.id} alerts={alerts} />}
           <When of={one} />
           <History of={trail} />
           <FollowUp of={one} />
         </div>
         <div>
           <Reporting of={one} />
-          <Findings of={one} />
+          {!found && <Card title="Findings" rows={[["Alerts", alerts]]} />}
           <People of={one} />
           <Impact of={one} />
           <Identity of={one} />
@@ -95,29 +102,7 @@ function Life({ of: one }: { of: Incident }) {
   );
 }
 
-type Row = [label: string, value: ComponentChildren];
-
-/** A card with a row for each field that is known. The unknown fields stand together in one line, with the title if nothing else is known. */
-function Card({ title, rows, children }: { title: string; rows: (Row | null | false)[]; children?: ComponentChildren }) {
-  const known = rows.filter((row): row is Row => !!row && row[1] !== null);
-  const unknown = rows.filter((row): row is Row => !!row && row[1] === null).map(([label]) => label);
-  return (
-    <section class={known.length > 0 || children ? "card" : "card folded"}>
-      <h2>{title}</h2>
-      {children}
-      {known.length > 0 && (
-        <dl>{known.map(([label, value]) => <div key={label}><dt>{label}</dt><dd>{value}</dd></div>)}</dl>
-      )}
-      {unknown.length > 0 && <p class="small muted">Not recorded: {unknown.join(", ").toLowerCase()}.</p>}
-    </section>
-  );
-}
-
 const text = (value: string | null): ComponentChildren => (value === null ? null : <Text of={value} />);
-const ids = (values: string[], label: string): ComponentChildren =>
-  values.length === 0 ? null : (
-    <ul class="ids">{values.map((one) => <li key={one}><Copyable text={one} label={`${label} ${one}`} /></li>)}</ul>
-  );
 const plain = (values: string[]): ComponentChildren =>
   values.length === 0 ? null : values.map((one, index) => <span key={one}>{index > 0 && ", "}<Text of={one} /></span>);
 
@@ -178,10 +163,6 @@ const Reporting = ({ of: one }: { of: Incident }) => (
     ["Regulators told", one.reported_to_regulators_at && <Time at={one.reported_to_regulators_at} />],
     ["Customers told", one.customer_notified_at && <Time at={one.customer_notified_at} />],
   ]} />
-);
-
-const Findings = ({ of: one }: { of: Incident }) => (
-  <Card title="Findings" rows={[["Alerts", ids(one.triggered_by_alert_ids, "alert")]]} />
 );
 
 const People = ({ of: one }: { of: Incident }) => (

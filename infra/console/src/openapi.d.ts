@@ -136,6 +136,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grc/incidents/{incident_id}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the findings of an incident, newest last
+         * @description Each item is an event that created or confirmed the incident: a summary, and the event as it was received. The list is empty for an incident that a caller created. Events are stored for ever, up to 100 for one finding. A page ends early if its events are large.
+         */
+        get: operations["list_incident_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grc/incidents/openapi.json": {
         parameters: {
             query?: never;
@@ -635,10 +655,59 @@ export interface components {
             dates?: {
                 [key: string]: string;
             };
+            /** @description For a change that a finding made: the `sha256` of its event. */
+            evidence?: string;
         };
         /** Page of Changes */
         ChangePage: {
             items: components["schemas"]["Change"][];
+            /** @description The next page's `cursor`. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /**
+         * Finding
+         * @description An event that created or confirmed an incident.
+         */
+        Finding: {
+            /**
+             * Format: date-time
+             * @description When the source last saw the problem, as of this event.
+             */
+            observed_at: string;
+            /** @description The product that found the problem. */
+            source: string;
+            /** @description The part of the service that read the event. */
+            adapter: string;
+            /** @description Why the finding became an incident. */
+            rule: string;
+            /** @description The hash of the event's canonical JSON. */
+            sha256: string;
+            /** @description Whether the event was too large. Then notes stand in place of the parts left out. */
+            is_cut: boolean;
+            /** @description What the event says by name. It may gain members in later releases. */
+            summary: {
+                /** @description IP addresses and domains of the other side. */
+                remote_addresses: string[];
+                /** @description Whose credentials were used. */
+                principals: string[];
+                /** @description Where the source shows the finding. */
+                link: string | null;
+                /** @description What the source advises. */
+                remediation: string | null;
+                processes: string[];
+                /** @description Images of containers and machines. */
+                images: string[];
+                /** @description The state of the finding at its source, by the source's names. */
+                upstream_state: {
+                    [key: string]: string;
+                };
+            };
+            /** @description The event as it was received. Do not trust its texts. */
+            event: Record<string, never>;
+        };
+        /** Page of Findings */
+        FindingPage: {
+            items: components["schemas"]["Finding"][];
             /** @description The next page's `cursor`. Null on the last page. */
             next_cursor: string | null;
         };
@@ -1812,6 +1881,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            400: components["responses"]["MalformedRequestInListIncidents"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotPermittedInListIncidents"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    list_incident_findings: {
+        parameters: {
+            query?: {
+                /** @description The most items of a page. A page may have fewer items and still not be the last one. */
+                limit?: number;
+                /** @description The unchanged `next_cursor` of an earlier page of the same list, with the same filters and order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The incident's id, such as `inc_01M3V7630G000000008N7C1D9E`. Any other text gives a 404. */
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingPage"];
                 };
             };
             400: components["responses"]["MalformedRequestInListIncidents"];

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -9,7 +10,7 @@ import typer
 from incidents import findings
 from incidents.domain import intake_policy
 from incidents.domain.intake_policy import Decision, Policy
-from incidents.findings import EventRefused, Finding, Skipped, kinds
+from incidents.findings import EventRefused, Finding, Skipped, kinds, mapping
 
 from ..console import StepFailed, clean, say
 from .deployment import Deployment, RegionOption, StackOption
@@ -28,14 +29,17 @@ def explain(
 
     The command names the rule that decides, the adapter, the tenant and the key.
     """
-    from incidents import intake  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
+    from incidents import reports as reading  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
     deployment = Deployment(stack, region)
     given = _read(file)
     arrives = _arrival(given, deployment)
     event = findings.as_from_aws(given)
     try:
-        reports = intake.reports_of(event)
+        reports = reading.reports_of(
+            event,
+            of_partner=lambda node: reading.mapped(node, deployment.account_map(), partial(_mappings, deployment)),
+        )
     except EventRefused as refused:
         if not arrives.by:
             raise StepFailed("The event would never arrive.", f"  {arrives}", "Name another event.") from None
@@ -43,7 +47,8 @@ def explain(
             "The event would become a dead letter.", f"  {refused}", "Fix the event at its producer."
         ) from None
     matched = findings.adapter(event["source"], event["detail-type"])
-    _line("adapter", matched.__module__.rpartition(".")[2] if matched else "none")
+    is_mapped = matched is None and event["source"].startswith(findings.PARTNER)
+    _line("adapter", findings.name_of(matched) if matched else mapping.ADAPTER if is_mapped else "none")
     _line("arrives", str(arrives))
     for report in reports:
         say()
@@ -68,7 +73,12 @@ def _explain_finding(finding: Finding, deployment: Deployment) -> None:
     decision = _decide(policy, finding, deployment)
     dead = "; the event would become a dead letter" if refusal and decision.reason is None else ""
     _line("tenant", f"{whose}{refusal} ({_sender(finding)}){dead}")
-    _line("kind", f"{finding.kind} ({kinds.line_for(finding.source, finding.finding_class, finding.names)})")
+    decided_by = (
+        f"the mapping {finding.source}"
+        if finding.adapter == mapping.ADAPTER
+        else str(kinds.line_for(finding.source, finding.finding_class, finding.names))
+    )
+    _line("kind", f"{finding.kind} ({decided_by})")
     _line("no incident" if decision.reason else "incident", _because(decision))
     _line("key", finding.key)
     if decision.reason:
@@ -76,6 +86,14 @@ def _explain_finding(finding: Finding, deployment: Deployment) -> None:
     for date, read_from in finding.dates.items():
         _line(date, f"from {read_from}")
     say(json.dumps(intake.incident_of(finding), indent=2, ensure_ascii=False))
+
+
+def _mappings(deployment: Deployment, tenant_id: str) -> Any:
+    from incidents.storage.settings import MAPPINGS  # takes 0.4 s (botocore), so `--help` does not import it
+
+    with deployment.settings_of(tenant_id) as settings:
+        stored = settings.read(MAPPINGS)
+    return stored and stored.value
 
 
 def _policy(tenant_id: str, deployment: Deployment) -> Policy:

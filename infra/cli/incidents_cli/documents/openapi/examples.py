@@ -9,7 +9,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
-from incidents.domain import errors, json_text, metric_answer, model, payloads, questions, tally, timestamps, wire_form
+from incidents.domain import (
+    errors,
+    evidence,
+    json_text,
+    metric_answer,
+    model,
+    payloads,
+    questions,
+    summary,
+    tally,
+    timestamps,
+    wire_form,
+)
 from incidents.domain.deadlines import assessment, clocks, rules
 from incidents.domain.identity import Identity
 from incidents.domain.metric_definitions import Kind
@@ -78,6 +90,28 @@ def change() -> Any:
     after = _after(before)
     entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
     return json.loads(wire_form.dump_change(entry))
+
+
+def finding() -> Any:
+    """Return a finding of an incident: a short event of a producer, with its summary."""
+    event = {
+        "detail-type": "Alert Escalated", "source": "acme.soc", "account": "111122223333",
+        "id": "7f3c9a52-5f0b-4f59-9d0e-0c7c7f0f1a11", "region": "eu-central-1", "resources": [],
+        "time": "2026-11-21T08:31:02Z", "version": "0",
+        "detail": {
+            "schema_version": 1, "title": "Mailbox rule forwards invoices to an outside address", "severity": "high",
+            "dedup_key": "case-5120", "url": "https://soc.acme.example/cases/5120",
+        },
+    }  # fmt: skip
+    made = evidence.of_event(
+        event, observed_at="2026-11-21T08:31:02.000Z", source="acme.soc", adapter="alert_escalated",
+        rule="the kind detection is taken by default",
+    )  # fmt: skip
+    return {
+        **{name: getattr(made, name) for name in ("observed_at", "source", "adapter", "rule", "sha256", "is_cut")},
+        "summary": summary.summary_of(event),
+        "event": event,
+    }
 
 
 def deadlines() -> Any:
@@ -202,6 +236,7 @@ _READS: dict[str, Callable[[], object]] = {
     "update_incident": lambda: _body("update_incident", "application/json", '{"title": "x"'),
     "list_incidents": lambda: parameters.list_request({"limit": ["0"]}),
     "list_incident_changes": lambda: parameters.changes_request({"limit": ["0"]}),
+    "list_incident_findings": lambda: parameters.changes_request({"limit": ["0"]}),
     "list_incident_updates": lambda: parameters.updates_request({"since": ["yesterday"]}),
     "get_incident": lambda: _request({"if-none-match": "1"}).known_versions,
     "delete_incident": lambda: _request({"if-match": "1"}).if_match,

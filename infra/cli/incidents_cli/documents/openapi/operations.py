@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import errors
 from incidents.domain.errors import IncidentError
+from incidents.domain.evidence import EVENTS_KEPT
 from incidents.edges import request, responses
 
 from ...local.local_stack import CHECKOUT
@@ -175,6 +176,16 @@ def _operations() -> dict[str, Operation]:
             "Version 1 is the create. An entry is never changed or removed.",
             200,
             ("ChangePage", {"items": [examples.change()], "next_cursor": None}),
+            parameters=[*of_one, *parameters.of_changes()],
+            errors=(errors.NotFound, errors.MalformedRequest),
+        ),
+        "list_incident_findings": Operation(
+            "List the findings of an incident, newest last",
+            "Each item is an event that created or confirmed the incident: a summary, and the event as it was "
+            "received. The list is empty for an incident that a caller created. Events are stored for ever, up to "
+            f"{EVENTS_KEPT} for one finding. A page ends early if its events are large.",
+            200,
+            ("FindingPage", {"items": [examples.finding()], "next_cursor": None}),
             parameters=[*of_one, *parameters.of_changes()],
             errors=(errors.NotFound, errors.MalformedRequest),
         ),

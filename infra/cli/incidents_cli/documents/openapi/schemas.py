@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, timestamps
+from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, summary, timestamps
 from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -85,6 +85,7 @@ _TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 _WHEN = f" RFC 3339 with an offset, which may lack its colon, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
 _WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
 _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceType"}
+_SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
@@ -238,10 +239,47 @@ def _change() -> Schema:
                 "additionalProperties": {"type": "string"},
                 "description": "For an incident that a finding made: the part of its event that each date came from.",
             },
+            "evidence": _SHA256 | {"description": "For a change that a finding made: the `sha256` of its event."},
         },
-        optional=frozenset({"dates"}),
+        optional=frozenset({"dates", "evidence"}),
         title="Change",
     )  # fmt: skip
+
+
+def _finding() -> Schema:
+    texts = {"type": "array", "items": {"type": "string"}, "maxItems": summary.VALUES}
+    return object_with(
+        {
+            "observed_at": _TIMESTAMP | {"description": "When the source last saw the problem, as of this event."},
+            "source": {"type": "string", "description": "The product that found the problem."},
+            "adapter": {"type": "string", "description": "The part of the service that read the event."},
+            "rule": {"type": "string", "description": "Why the finding became an incident."},
+            "sha256": _SHA256 | {"description": "The hash of the event's canonical JSON."},
+            "is_cut": {
+                "type": "boolean",
+                "description": "Whether the event was too large. Then notes stand in place of the parts left out.",
+            },
+            "summary": object_with(
+                {
+                    "remote_addresses": texts | {"description": "IP addresses and domains of the other side."},
+                    "principals": texts | {"description": "Whose credentials were used."},
+                    "link": {"type": ["string", "null"], "description": "Where the source shows the finding."},
+                    "remediation": {"type": ["string", "null"], "description": "What the source advises."},
+                    "processes": texts,
+                    "images": texts | {"description": "Images of containers and machines."},
+                    "upstream_state": {
+                        "type": "object",
+                        "additionalProperties": {"type": "string"},
+                        "description": "The state of the finding at its source, by the source's names.",
+                    },
+                },
+                description="What the event says by name. It may gain members in later releases.",
+            ),
+            "event": {"type": "object", "description": "The event as it was received. Do not trust its texts."},
+        },
+        title="Finding",
+        description="An event that created or confirmed an incident.",
+    )
 
 
 def _page_of(name: str) -> Schema:
@@ -340,6 +378,8 @@ def all_schemas() -> dict[str, Schema]:
         "IncidentPage": _page_of("Incident"),
         "Change": _change(),
         "ChangePage": _page_of("Change"),
+        "Finding": _finding(),
+        "FindingPage": _page_of("Finding"),
         "UpdatePage": _page_of_updates(),
         **_metrics(),
         **deadlines.schemas(),

@@ -154,7 +154,7 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
-                if row.is_settings:
+                if row.is_left_out:
                     plan.warnings.add(row.line, row.warnings)
                 continue
             plan.warnings.add(row.line, row.warnings)
@@ -308,7 +308,7 @@ def _is_of_others(job: Job, row: Row) -> bool:
 
 
 def _is_skipped(job: Job, row: Row) -> bool:
-    return row.is_settings or (job.other_apps == "skip" and _is_of_others(job, row))
+    return row.is_left_out or (job.other_apps == "skip" and _is_of_others(job, row))
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:

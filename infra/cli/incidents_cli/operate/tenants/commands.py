@@ -86,7 +86,7 @@ def export(
     left = f"{file}.part and {file}.checkpoint are left. Run the same command again to continue."
     with interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
-    succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes")
+    succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes and {done.events:,} events of findings")
     if done.incomplete:
         stderr.print(
             f"Incomplete trails: {done.incomplete}. To find the cause: {command('verify')} --tenant {tenant_id}"

@@ -2,6 +2,11 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
+Each stored event of a finding is one further line. ``event`` is the event as it was received:
+
+    {"evidence": {"incident_id": "...", "observed_at": "...", "source": "...", "adapter": "...", "rule": "...",
+                  "sha256": "...", "is_cut": false, "event": {...}}}
+
 If the tenant has settings, the file ends with one line for each version of the settings:
 
     {"settings": {"name": "intake", "version": 1, "changed_at": "...", "changed_by": "...", "value": {...}}}
@@ -19,9 +24,12 @@ from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from zlib import error as zlib_error
 
-from incidents.domain import wire_form
+from incidents.domain import json_text, wire_form
 from incidents.storage import settings, stored_form
+from incidents.storage.evidence_reader import to_evidence
+from incidents.storage.stored_form import Item
 
 from ...console import StepFailed, command, open_own
 from .checkpoint import Checkpoint, going_on, write_durably
@@ -30,6 +38,8 @@ from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 if TYPE_CHECKING:
     from io import BufferedRandom
 
+_EVENTS_AT_ONCE = 20  # one event has up to 1 MB
+
 
 # A create may take this time, in seconds, from the choice of the incident's id to the write. So an incident may appear
 # before a younger one that was already exported. The checkpoint waits until that is over.
@@ -37,13 +47,14 @@ SETTLE_SECONDS = 60.0
 
 
 class Exported(NamedTuple):
-    """The numbers of incidents and changes in an exported file, and the file's SHA-256.
+    """The numbers of incidents, changes and stored events in an exported file, and the file's SHA-256.
 
     ``incomplete`` counts the incidents whose trail has gaps and the trails whose incident is missing.
     """
 
     incidents: int
     changes: int
+    events: int
     incomplete: int
     sha256: str
 
@@ -63,7 +74,9 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
-    state: dict[str, Any] = {"after": None, "bytes": 0, "incidents": 0, "changes": 0, "incomplete": 0}
+    state: dict[str, Any] = {
+        "after": None, "after_event": None, "bytes": 0, "incidents": 0, "changes": 0, "events": 0, "incomplete": 0,
+    }  # fmt: skip
     state |= checkpoint.load()
     is_named = file.exists() and checkpoint_file.exists() and not part.exists()
     if file.exists() and not (is_named and _sha256(file) == state.get("sha256", "")):
@@ -85,17 +98,41 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 if _is_settled(batch[-1].incident_id):
                     checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
+            for items in batches(reader.items("EVIDENCE", state["after_event"]), _EVENTS_AT_ONCE):
+                state |= {
+                    "after_event": items[-1]["sk"]["S"],
+                    "events": state["events"] + len(items),
+                    "bytes": write_durably(whole, "".join(map(_event, items)).encode()),
+                }
+                checkpoint.save(state)
+                tell(state["incidents"], 1.0)
             of_settings = "".join(_settings(reader))
             write_durably(whole, of_settings.encode())
             whole.seek(0)
             state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
-        if state["after"] is None and not of_settings:
+        if state["after"] is None and not state["events"] and not of_settings:
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
         checkpoint.save(state)
         part.replace(file)
     checkpoint.remove()
-    return Exported(state["incidents"], state["changes"], state["incomplete"], state["sha256"])
+    return Exported(state["incidents"], state["changes"], state["events"], state["incomplete"], state["sha256"])
+
+
+def _event(item: Item) -> str:
+    """Return the line of a stored event. The event itself stays byte for byte as it is stored."""
+    incident_id = item["sk"]["S"].partition("#")[0]
+    try:
+        about = to_evidence(item)._asdict()
+    except (KeyError, ValueError, TypeError, zlib_error) as error:
+        raise StepFailed(
+            f"An event of the incident {incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
+            f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
+        ) from None  # fmt: skip
+    event = about.pop("event")
+    del about["position"]
+    first = json_text.dumps({"incident_id": incident_id, **about})
+    return f'{{"evidence":{first[:-1]},"event":{event}}}}}\n'
 
 
 def _sha256(file: Path) -> str | None:

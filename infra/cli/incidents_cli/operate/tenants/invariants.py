@@ -8,12 +8,16 @@ tests call them. If the service itself applies a rule, this module calls the ser
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NamedTuple
+from zlib import error as zlib_error
 
 from incidents.domain import intake_policy, json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
+from incidents.domain.evidence import EVENTS_KEPT
 from incidents.domain.model import Change, Incident
-from incidents.storage import keys, settings, stored_form
+from incidents.findings import mapping
+from incidents.storage import evidence_reader, keys, settings, stored_form
 from incidents.storage.stored_form import Item
 
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
@@ -43,6 +47,7 @@ class History:
     """The summary of an incident's changes. ``wrong`` has the violations that the changes show without the incident.
 
     ``left`` has, for each changed field, the number of the last change of the field and the field's value after it.
+    ``evidence`` has the hashes of the events that the changes name.
     """
 
     count: int = 0
@@ -50,6 +55,7 @@ class History:
     last: Change | None = None
     left: dict[str, tuple[int, Any]] = field(default_factory=dict)
     wrong: list[Violation] = field(default_factory=list)
+    evidence: set[str] = field(default_factory=set)
 
 
 def history(incident_id: str, changes: Iterable[Item]) -> History:
@@ -61,11 +67,11 @@ def history(incident_id: str, changes: Iterable[Item]) -> History:
 
 
 def of_incident(
-    tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None
+    tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None, events: set[str]
 ) -> list[Violation]:
-    """Check an incident's item against the rules, its trail and the item of its incident number.
+    """Check an incident's item against the rules, its trail, the item of its incident number and its evidence.
 
-    ``item`` and ``number`` are None if these items do not exist.
+    ``item`` and ``number`` are None if these items do not exist. ``events`` has the hashes of the stored events.
     """
     if item is None:
         wanted = "the incident, or no changes"
@@ -91,6 +97,10 @@ def of_incident(
             _of_number(incident, number),
             iter(trail.wrong),
             _of_trail(incident, stored.version, trail),
+            (
+                Violation("evidence", incident_id, f"no event {missing[:12]}...", "the event that a change names")
+                for missing in sorted(trail.evidence - events)
+            ),
         )
         return [*expiring, *(violation for check in checks for violation in check)]
     except (*_UNREADABLE, MalformedRequest) as error:
@@ -152,10 +162,40 @@ def of_key_record(hashed: str, item: Item, incident: Item | None) -> list[Violat
     return _of_reference("idempotency", hashed, item, incident, whole=whole)
 
 
-def of_sighting(hashed: str, item: Item, incident: Item | None) -> list[Violation]:
-    """Check the item of a finding against the incident that the item names."""
-    whole = "seen_at" in item and "pages" in item
-    return [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
+def of_sighting(hashed: str, item: Item, incident: Item | None, events: int) -> list[Violation]:
+    """Check the item of a finding against the incident that the item names, and against its number of stored events."""
+    number = counted_events(item)
+    whole = "seen_at" in item and "pages" in item and number is not None
+    violations = [*of_expiry(hashed, item), *_of_reference("finding", hashed, item, incident, whole=whole)]
+    if not violations and events < (wanted := min(number or 0, EVENTS_KEPT)):
+        incident_id = item["incident_id"]["S"]
+        violations.append(Violation("evidence", incident_id, f"{events} stored events", f"at least {wanted}"))
+    return violations
+
+
+def counted_events(item: Item) -> int | None:
+    """Return the number of events in the item of a finding, 0 in an item of release 0.1.0, None if unreadable."""
+    text = item.get("events", {"N": "0"}).get("N", "")
+    return int(text) if text.isdigit() else None
+
+
+def of_evidence(tenant_id: str, sk: str, item: Item, incident: Item | None) -> list[Violation]:
+    """Check a stored event of an incident: its form, its hash, its key and the incident."""
+    incident_id = sk.partition("#")[0]
+    violations = of_expiry(sk, item)
+    try:
+        stored = evidence_reader.to_evidence(item)
+        json_text.loads(stored.event)
+    except (*_UNREADABLE, MalformedRequest, zlib_error) as error:
+        actual = f"an event that cannot be read ({type(error).__name__})"
+        return [*violations, Violation("evidence", incident_id, actual, "an event as the service writes it")]
+    if sha256(stored.event.encode()).hexdigest() != stored.sha256:
+        violations.append(Violation("evidence", incident_id, "an event that has changed", f"hash {stored.sha256}"))
+    if keys.evidence(tenant_id, incident_id, stored.observed_at, stored.sha256).sk != sk:
+        violations.append(Violation("evidence", incident_id, f"an event at {sk}", "the key of its time and its hash"))
+    if incident is None:
+        violations.append(Violation("evidence", incident_id, "an event without incident", "the incident, or no event"))
+    return violations
 
 
 def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
@@ -169,6 +209,8 @@ def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
         stored = settings.to_settings(item)
         if name == settings.INTAKE:
             intake_policy.parse(stored.value)
+        if name == settings.MAPPINGS:
+            mapping.parse_all(stored.value)
         newest = settings.to_settings(current) if current else None
     except _UNREADABLE as error:
         actual = f"settings that cannot be read ({type(error).__name__})"
@@ -221,6 +263,8 @@ def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violat
     if moved_from in model.ALLOWED_TRANSITIONS and moved_to not in model.ALLOWED_TRANSITIONS[moved_from]:
         actual = f"change {numbered} from {moved_from} to {moved_to}"
         yield Violation("lifecycle", incident_id, actual, f"to {', '.join(model.ALLOWED_TRANSITIONS[moved_from])}")
+    if change.evidence:
+        so_far.evidence.add(change.evidence)
     so_far.first = so_far.first or change
     so_far.last = change
 

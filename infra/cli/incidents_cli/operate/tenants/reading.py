@@ -66,6 +66,15 @@ class TenantReader:
             ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
         )
 
+    def events(self, incident_id: str) -> set[str]:
+        """Return the hashes of the stored events of an incident."""
+        first, last = keys.evidence_after(self.tenant_id, incident_id, "")
+        items = self.query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last", ProjectionExpression="sha256",
+            ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
+        )  # fmt: skip
+        return {item["sha256"]["S"] for item in items if "sha256" in item}
+
     def query(self, **parameters: Any) -> Iterator[Item]:
         """Query the table, and yield the items of all pages."""
         while True:

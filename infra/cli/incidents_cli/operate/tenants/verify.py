@@ -114,7 +114,8 @@ class _Incidents:
     def _violations(
         self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
     ) -> list[Violation]:
-        violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number)
+        events = self._reader.events(incident_id) if history.evidence else set()
+        violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number, events)
         readable = item is not None and not any(violation.rule == "readable" for violation in violations)
         return violations + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
 
@@ -168,7 +169,17 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         return ((sk, invariants.of_key_record(sk, item, incident)) for sk, item, incident in named(batch))
 
     def sightings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
-        return ((sk, invariants.of_sighting(sk, item, incident)) for sk, item, incident in named(batch))
+        for sk, item, incident in named(batch):
+            counts = incident is not None and invariants.counted_events(item)
+            events = len(reader.events(item["incident_id"]["S"])) if counts else 0
+            yield sk, invariants.of_sighting(sk, item, incident, events)
+
+    def evidence(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
+        at = [keys.incident(reader.tenant_id, item["sk"]["S"].partition("#")[0]) for item in batch]
+        incidents = reader.references(at)
+        for item, key in zip(batch, at, strict=True):
+            sk = item["sk"]["S"]
+            yield sk, invariants.of_evidence(reader.tenant_id, sk, item, incidents.get(key))
 
     def settings(batch: list[Item]) -> Iterator[tuple[str, list[Violation]]]:
         for item in batch:
@@ -189,6 +200,7 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         ("counters", _Items(reader, "COUNTER", counters)),
         ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
         ("findings", _Items(reader, "FINDING", sightings)),
+        ("evidence", _Items(reader, "EVIDENCE", evidence, at_once=10)),
         ("settings", _Items(reader, "SETTINGS", settings)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]

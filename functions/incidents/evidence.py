@@ -1,0 +1,46 @@
+"""List the findings of an incident: the events as they were received, each with a summary.
+
+This module loads neither pydantic nor ``findings``, which would slow down the start.
+"""
+
+import json
+
+from .domain import json_text, wire_form
+from .domain.questions import ChangesRequest
+from .domain.summary import summary_of
+from .domain.wire_form import JsonPage
+from .storage import cursor
+from .storage.evidence_reader import EvidenceReader, StoredEvidence, to_evidence
+
+
+def list_incident_findings(incident_id: str, request: ChangesRequest, stored: EvidenceReader) -> JsonPage:
+    """Return a page of the events that created or confirmed an incident, newest last.
+
+    A page ends early before it is too large for Lambda. The events are decompressed one by one, so that no page needs
+    much memory. Raises NotFound, or MalformedRequest if the cursor does not belong to this list.
+    """
+    about = ("list_incident_findings", incident_id)
+    after = cursor.unseal(request.cursor, stored.identity, *about) if request.cursor is not None else ""
+    items, more = stored.page(incident_id, request.limit, after)
+    documents: list[str] = []
+    size, last = 0, None
+    for item in items:
+        evidence = to_evidence(item)
+        document = _dump(evidence)
+        size += len(json.dumps(document))
+        if documents and size > wire_form.PAGE_BYTES:
+            more = True
+            break
+        documents.append(document)
+        last = evidence.position
+    return JsonPage(documents, cursor.seal(last, stored.identity, *about) if more and last else None)
+
+
+def _dump(evidence: StoredEvidence) -> str:
+    """Return the JSON of one event. The event itself stays byte for byte as it is stored."""
+    first = json_text.dumps({
+        "observed_at": evidence.observed_at, "source": evidence.source, "adapter": evidence.adapter,
+        "rule": evidence.rule, "sha256": evidence.sha256, "is_cut": evidence.is_cut,
+        "summary": summary_of(json.loads(evidence.event), evidence.summary),
+    })  # fmt: skip
+    return f'{first[:-1]},"event":{evidence.event}}}'

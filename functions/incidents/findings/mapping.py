@@ -1,0 +1,301 @@
+"""Read an event by a tenant's mapping, which says where an event of a partner has the values of a finding.
+
+A mapping is data. Its paths are JMESPath without functions (https://jmespath.org/specification.html).
+``docs/mapping.md`` describes the members of a mapping.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from ..domain import intake_policy, model
+from ..domain.intake_policy import Kind
+from .dates import choose_dates
+from .finding import Report, Skipped, build_finding, composed_key, severity_named
+from .nodes import MalformedEvent, Node
+
+ADAPTER = "mapping"
+MAPPINGS, PATH_CHARACTERS, VALUES, TABLE_LINES = 20, 256, 20, 200
+_SCALARS = 10_000  # of one value of an event
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_RESERVED = ("aws.", "edm", "grc.incidents", "grc-incidents", "simulated.")
+_TEXTS = ("title", "description", "category", "severity")
+_LISTS = ("key", "alert_ids", "asset_ids", "account_ids", "tags")
+_DATES = ("occurred_at", "detected_at", "updated_at")
+_SUMMARY = ("remote_addresses", "principals", "link", "remediation", "processes", "images")
+_NEEDED = ("name", "source", "detail_type", "kind", "title", "key")
+_MEMBERS = {*_NEEDED, "when", "summary", *_TEXTS, *_LISTS, *_DATES}
+# What a path may consist of. A path without functions takes time that is proportional to the size of the event.
+_PARTS = {
+    "field", "subexpression", "index_expression", "index", "projection", "value_projection", "filter_projection",
+    "flatten", "comparator", "literal", "or_expression", "and_expression", "not_expression", "identity", "current",
+}  # fmt: skip
+
+Place = tuple[str | int, ...]
+
+
+class InvalidMapping(ValueError):
+    """A member of a mapping is wrong. ``place`` has the names and the positions that lead to the member."""
+
+    def __init__(self, place: Place, reason: str) -> None:
+        super().__init__(f"{_shown(place)} {reason}" if place else f"The mapping {reason}")
+        self.place = place
+
+
+class Value(NamedTuple):
+    """A constant, or the values at a path.
+
+    ``table`` translates each value. ``otherwise`` stands for a value that the table lacks, and for no value at all.
+    """
+
+    path: str | None
+    constant: str | None
+    table: Mapping[str, str] | None
+    otherwise: str | None
+
+    def texts(self, event: Any) -> list[str]:
+        """Return the texts that an event has for this value, each once."""
+        if self.path is None:
+            return [self.constant] if self.constant else []
+        present = list(_scalars(search(self.path, event)))
+        if self.table is not None:
+            present = [text for word in present if (text := self.table.get(word, self.otherwise))]
+        return list(dict.fromkeys(present or ([self.otherwise] if self.otherwise else [])))
+
+
+class Condition(NamedTuple):
+    """Events of which the path has one of the values."""
+
+    path: str
+    values: frozenset[str]
+
+
+class SourceMapping(NamedTuple):
+    """A checked mapping. ``values`` has the values of each member, and ``summary`` those of the evidence's summary."""
+
+    name: str
+    source: str
+    detail_types: tuple[str, ...]
+    when: tuple[Condition, ...]
+    kind: Kind
+    values: Mapping[str, tuple[Value, ...]]
+    summary: Mapping[str, tuple[Value, ...]]
+
+    def takes(self, source: str, detail_type: str) -> bool:
+        """Return whether the mapping is for events of this source and detail-type."""
+        return fnmatchcase(source, self.source) and detail_type in self.detail_types
+
+
+def read(mapping: SourceMapping, event: Node) -> Report:
+    """Return the finding of an event, or why there is none. Raises MalformedEvent if the event lacks a needed value.
+
+    The account map decides the tenant, as it does for ``Alert Escalated``: by the event's source and account.
+    """
+    whole = event.value
+    for condition in mapping.when:
+        if not condition.values.intersection(_scalars(search(condition.path, whole))):
+            return Skipped("not_mapped", mapping.name)
+    producer = event.at("source").exact_text()
+    if not model.EVENT_SOURCE.fullmatch(producer):
+        raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
+    texts = {name: [value.texts(whole) for value in mapping.values.get(name, ())] for name in (*_TEXTS, *_LISTS)}
+    lists = {name: [text for parts in texts[name] for text in parts] for name in texts}
+    if not lists["title"]:
+        raise MalformedEvent(f"the mapping {mapping.name} finds no title in the event")
+    if not all(texts["key"]):
+        raise MalformedEvent(f"the mapping {mapping.name} finds no value for a part of the key in the event")
+    dates = {
+        name: [Node(search(value.path or "", whole), value.path or "") for value in mapping.values.get(name, ())]
+        for name in _DATES
+    }
+    return build_finding(
+        choose_dates(
+            event.at("time"),
+            occurred=dates["occurred_at"],
+            detected=dates["detected_at"],
+            last_seen=dates["updated_at"],
+        ),
+        source=mapping.name,
+        account_id=event.at("account").needed_account_id(),
+        producer=producer,
+        key=composed_key(producer, mapping.name, *(json.dumps(part) for part in texts["key"])),
+        title=" ".join(lists["title"]),
+        description="\n".join(lists["description"]) or None,
+        category=next(iter(lists["category"]), None),
+        severity=severity_named(next(iter(lists["severity"]), None)),
+        account_ids=lists["account_ids"],
+        asset_ids=lists["asset_ids"],
+        alert_ids=lists["alert_ids"],
+        tags=lists["tags"],
+        grouped=True,
+        kind=mapping.kind,
+        finding_class=ADAPTER,
+        names=lists["tags"],
+    )._replace(adapter=ADAPTER, summary=_summary(mapping, whole))
+
+
+def parse(value: Any) -> SourceMapping:
+    """Return the mapping in a JSON value. Raises InvalidMapping, which names the wrong member."""
+    if not isinstance(value, Mapping):
+        raise InvalidMapping((), "must be an object")
+    for name in value:
+        if name not in _MEMBERS:
+            raise InvalidMapping((name,), f"is unknown. The members are {', '.join(sorted(_MEMBERS))}")
+    for name in _NEEDED:
+        if name not in value:
+            raise InvalidMapping((), f"must have the member {name}")
+    name, source, kind = value["name"], value["source"], value["kind"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith(_RESERVED):
+        raise InvalidMapping(
+            ("name",),
+            "must be 1 to 64 of a-z, 0-9 and ._-, and must not begin with " + ", ".join(_RESERVED),
+        )
+    if not isinstance(source, str) or not re.fullmatch(r"aws\.partner/[A-Za-z0-9._/-]{1,240}\*?", source):
+        raise InvalidMapping(
+            ("source",), 'must be an event source that begins with "aws.partner/". It may end with a *'
+        )
+    if kind not in intake_policy.KINDS:
+        raise InvalidMapping(("kind",), f"must be one of {', '.join(intake_policy.KINDS)}")
+    values = {
+        name: _values((name,), value[name], paths_only=name in _DATES)
+        for name in (*_TEXTS, *_LISTS, *_DATES)
+        if name in value
+    }
+    _check_severities(values.get("severity", ()))
+    summary = value.get("summary", {})
+    if not isinstance(summary, Mapping):
+        raise InvalidMapping(("summary",), f"must be an object with members of {', '.join(_SUMMARY)}")
+    for member in summary:
+        if member not in _SUMMARY:
+            raise InvalidMapping(("summary", member), f"is unknown. The members are {', '.join(_SUMMARY)}")
+    return SourceMapping(
+        name=name,
+        source=source,
+        detail_types=tuple(_words(("detail_type",), value["detail_type"])),
+        when=tuple(_conditions(value.get("when", []))),
+        kind=kind,
+        values=values,
+        summary={member: _values(("summary", member), summary[member]) for member in summary},
+    )
+
+
+def parse_all(value: Any) -> list[SourceMapping]:
+    """Return the mappings of a tenant's settings: an object that has each mapping by its name."""
+    if not isinstance(value, Mapping) or len(value) > MAPPINGS:
+        raise InvalidMapping((), f"settings must be an object with at most {MAPPINGS} mappings")
+    return [parse(mapping) for mapping in value.values()]
+
+
+def search(path: str, event: Any) -> Any:
+    """Return what an event has at a path; None if the path does not fit the types of the event."""
+    try:
+        return jmespath.search(path, event)
+    except (JMESPathError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _summary(mapping: SourceMapping, event: Any) -> dict[str, Any]:
+    return {name: [text for value in values for text in value.texts(event)] for name, values in mapping.summary.items()}
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    """Yield the texts of a value and, for a list, of its items. A number or a boolean is written as in JSON."""
+    waiting = [value]
+    for _ in range(_SCALARS):
+        if not waiting:
+            return
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += reversed(item)
+        elif isinstance(item, str):
+            if text := Node(item).text():
+                yield text
+        elif isinstance(item, bool | int | float):
+            yield json.dumps(item)
+
+
+def _values(place: Place, given: Any, *, paths_only: bool = False) -> tuple[Value, ...]:
+    listed = given if isinstance(given, list) else [given]
+    if not 1 <= len(listed) <= VALUES:
+        raise InvalidMapping(place, f"must have 1 to {VALUES} values")
+    at = [(*place, n) if isinstance(given, list) else place for n in range(len(listed))]
+    return tuple(_value(where, value, paths_only=paths_only) for where, value in zip(at, listed, strict=True))
+
+
+def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
+    if not isinstance(given, Mapping) or ("path" in given) == ("constant" in given):
+        raise InvalidMapping(place, 'must be {"path": "..."} or {"constant": "..."}')
+    allowed = {"path"} if paths_only else {"path", "table", "otherwise"} if "path" in given else {"constant"}
+    for name in given:
+        if name not in allowed:
+            raise InvalidMapping((*place, name), f"must not be here. Allowed here: {', '.join(sorted(allowed))}")
+    for name in ("constant", "otherwise"):
+        if name in given:
+            _checked_text((*place, name), given[name])
+    table = given.get("table")
+    if "table" in given:
+        if not isinstance(table, Mapping) or not 1 <= len(table) <= TABLE_LINES:
+            raise InvalidMapping((*place, "table"), f"must be an object with 1 to {TABLE_LINES} values")
+        for name, word in table.items():
+            _checked_text((*place, "table", name), word)
+    path = _path((*place, "path"), given["path"]) if "path" in given else None
+    return Value(path, given.get("constant"), table, given.get("otherwise"))
+
+
+def _checked_text(place: Place, given: Any) -> str:
+    if not isinstance(given, str) or not given.strip() or len(given) > model.TITLE_CHARACTERS:
+        raise InvalidMapping(place, f"must be a text of 1 to {model.TITLE_CHARACTERS} characters")
+    return given
+
+
+def _path(place: Place, given: Any) -> str:
+    if not isinstance(given, str) or not given or len(given) > PATH_CHARACTERS:
+        raise InvalidMapping(place, f"must be a path of 1 to {PATH_CHARACTERS} characters")
+    try:
+        parsed = jmespath.compile(given).parsed
+    except JMESPathError as error:
+        reason = " ".join(str(error).split())
+        raise InvalidMapping(place, f"is not a path: {reason[: model.TITLE_CHARACTERS]}") from None
+    waiting = [parsed]
+    while waiting:
+        part = waiting.pop()
+        if part["type"] not in _PARTS:
+            raise InvalidMapping(place, f"must not have a {part['type'].replace('_', ' ')}")
+        waiting += [child for child in part["children"] if isinstance(child, dict)]
+    return given
+
+
+def _words(place: Place, given: Any) -> Sequence[str]:
+    listed = given if isinstance(given, list) else [given]
+    if not 1 <= len(listed) <= TABLE_LINES:
+        raise InvalidMapping(place, f"must have 1 to {TABLE_LINES} texts")
+    return [_checked_text((*place, n) if isinstance(given, list) else place, word) for n, word in enumerate(listed)]
+
+
+def _conditions(given: Any) -> Iterator[Condition]:
+    if not isinstance(given, list) or len(given) > VALUES:
+        raise InvalidMapping(("when",), f"must be a list of at most {VALUES} conditions")
+    for n, condition in enumerate(given):
+        if not isinstance(condition, Mapping) or set(condition) != {"path", "in"}:
+            raise InvalidMapping(("when", n), 'must be {"path": "...", "in": ["..."]}')
+        yield Condition(
+            _path(("when", n, "path"), condition["path"]), frozenset(_words(("when", n, "in"), condition["in"]))
+        )
+
+
+def _check_severities(values: Sequence[Value]) -> None:
+    for n, value in enumerate(values):
+        for word in filter(None, (value.constant, value.otherwise, *(value.table or {}).values())):
+            if severity_named(word) is None:
+                place: Place = ("severity", n) if len(values) > 1 else ("severity",)
+                raise InvalidMapping(place, f"must give only {', '.join(model.SEVERITIES)}, not {word}")
+
+
+def _shown(place: Place) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")

@@ -1,0 +1,49 @@
+"""Find the line of a member in a JSON text."""
+
+import json
+from typing import Any
+
+Place = tuple[str | int, ...]
+
+
+def line_of(text: str, place: Place) -> int:
+    """Return the line on which a member of a valid JSON text begins.
+
+    ``place`` has the names and the positions that lead to the member. If there is no such member, the line is that of
+    the innermost object or list around it.
+    """
+    begins = value = _skip(text, 0)
+    for step in place:
+        inner = _inside(text, value, step)
+        if inner is None:
+            break
+        begins, value = inner
+    return text.count("\n", 0, begins) + 1
+
+
+def _inside(text: str, at: int, step: str | int) -> tuple[int, int] | None:
+    """Return where a member begins and where its value begins. The last of several equal names counts, as in JSON."""
+    if text[at : at + 1] not in ("{", "["):
+        return None
+    is_object, places, place = text[at] == "{", None, 0
+    at = _skip(text, at + 1)
+    while text[at] not in "}]":
+        begins, name = at, place
+        if is_object:
+            name, at = _decoder.raw_decode(text, at)
+            at = _skip(text, _skip(text, at) + 1)
+        if name == step:
+            places = begins, at
+        _, at = _decoder.raw_decode(text, at)
+        at = _skip(text, at)
+        at, place = (_skip(text, at + 1) if text[at] == "," else at), place + 1
+    return places
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n\ufeff":
+        at += 1
+    return at
+
+
+_decoder: Any = json.JSONDecoder()
