@@ -94,10 +94,17 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         # event that arrived first. So do not compare them.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
-            kept = until(partial(kept_events, stack, made["id"], tenant, finding.received["detail"]))
-            assert {one.adapter for one in kept} == {finding.adapter}
+            # If another event of the same finding arrived first, this event is not stored.
+            if [key for key in keys_of(sent) if key == finding.key] == [finding.key]:
+                kept = until(partial(kept_events, stack, made["id"], tenant, finding.received["detail"]))
+                assert {one.adapter for one in kept} == {finding.adapter}
     if not any(isinstance(one, Finding) and is_taken(one) for one in wanted):
         assert name.startswith("inspector"), "a source that is on by default must give a finding"
+
+
+def keys_of(sent: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the keys of all findings in the events."""
+    return [one.key for event in sent.values() for one in findings.read(event) if isinstance(one, Finding)]
 
 
 def kept_events(stack: Checkout, incident_id: str, tenant: str, detail: Any) -> list[grc_client.Finding]:
@@ -118,15 +125,17 @@ def accounts_of(event: dict[str, Any]) -> set[str]:
 
 
 def test_a_partner_s_event_becomes_an_incident_by_the_tenant_s_mapping(
-    stack: Checkout, put: Callable[[dict[str, Any]], None], sent: object
+    stack: Checkout, put: Callable[[dict[str, Any]], None], sent: object, tmp_path: Path
 ) -> None:
     folder = CHECKOUT / "docs" / "mappings"
-    event = json.loads((folder / "okta-event.json").read_text())
+    event = json.loads((folder / "okta-event.json").read_text()) | {"source": "aws.partner/okta.com/example/e2e"}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event))
     account = stack.status["queue_url"].split("/")[-2]
     stack.answer("intake", "map", str(folder / "okta.json"), "--tenant", TENANT)
     for linked in (account, event["account"]):
         stack.answer("account", "link", linked, TENANT, "--producer", event["source"])
-    explained = " ".join(stack.answer("explain", str(folder / "okta-event.json")).split())
+    explained = " ".join(stack.answer("explain", str(file)).split())
     assert "adapter mapping arrives by the rule grc-incidents-partner-events" in explained
     assert f"tenant {TENANT} " in explained
     assert "kind detection (the mapping okta)" in explained

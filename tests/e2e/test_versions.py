@@ -92,7 +92,7 @@ def test_a_deployment_of_parameters_alone_publishes_only_the_functions_that_use_
     No version's description contains this name. Because of the name, only the functions check scopes, and not the
     gateway.
     """
-    rotated = {"list_incidents", "list_incident_changes", "list_incident_updates"}
+    rotated = {"list_incidents", "list_incident_changes", "list_incident_findings", "list_incident_updates"}
     changed = {operation_name(name) for name in operations()}
     before = {name: live(pool, named) for name, named in functions(pool).items()}
 
