@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
+from incidents.storage.evidence_reader import StoredEvidence
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from typer.testing import CliRunner, Result
@@ -298,20 +299,23 @@ def test_answers_without_a_mapping_are_refused(file: Path) -> None:
 
 
 def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> None:
-    event = {"incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6", "event": {"title": "no incident"}}
-    kept = {"name": "intake", "version": 1, "changed_at": "x", "changed_by": "y", "value": {}}
-    lines = [{"title": "an incident"}, *[{"evidence": event}] * 3, {"settings": kept}]
+    event = {
+        "incident_id": "inc_01M83J8EHSBKC38ZQ0R08TEPS6", "observed_at": "2026-11-17T02:40:02.118Z",
+        "source": "aws.guardduty", "adapter": "guardduty", "rule": "x", "sha256": "0" * 64, "is_cut": False,
+        "summary": {}, "event": {"title": "no incident"},
+    }  # fmt: skip
+    assert event.keys() == {"incident_id", *StoredEvidence._fields} - {"position"}, "these are an export's members"
     file = tmp_path / "export.jsonl"
-    file.write_text("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in [{"title": "an incident"}, *[{"evidence": event}] * 3]))
 
     printed = run(file, "--dry-run")
 
     assert printed.exit_code == 0
-    assert "Events of findings in the export: 3. They are not imported." in " ".join(printed.output.split())
+    told = " ".join(printed.output.split())
+    assert "3 (row) 2, 3, 4 has an event of a finding; an import creates only incidents" in told
+    assert "left out 3" in told
     file.write_text('{"evidence": "of another program", "title": "x"}\n')
-    assert "Events of findings" not in run(file, "--dry-run").output
-    file.write_text(json.dumps({"evidence": event, "title": "x"}, separators=(",", ":")) + "\n")
-    assert "failed         1" in run(file, "--dry-run").output, "a line with other members is a row"
+    assert "event of a finding" not in run(file, "--dry-run").output
 
 
 def listed(folder: Path, text: str) -> Path:

@@ -213,7 +213,7 @@ def test_a_wrong_line_of_json_is_refused_alone(tmp_path: Path, line: bytes, poin
 
 def test_only_what_an_export_writes_about_settings_is_not_a_row(tmp_path: Path) -> None:
     (own, fine) = rows(tmp_path, "a.jsonl", SETTINGS + b'\n{"title": "fine"}\n')
-    assert (own.is_settings, fine.is_settings) == (True, False)
+    assert (own.is_left_out, fine.is_left_out) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_record_of_another_program_is_read_by_the_mapping_whatever_its_columns
 
     (row,) = read(file, mapping.of_table(columns))
 
-    assert (row.body["title"], row.is_mapped, row.is_settings) == ("A", True, False)
+    assert (row.body["title"], row.is_mapped, row.is_left_out) == ("A", True, False)
 
 
 BODY = '{"titel": "ä \\ud800", "financial_impact": 123456789012345.1200, "lessons_learned": [1e2, {"a": null}]}'

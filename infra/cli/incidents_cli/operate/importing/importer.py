@@ -29,7 +29,7 @@ from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress, SameNumber
 from .reasons import Reasons
-from .rows import Row, events_in, read
+from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
 _PREVIEWED = 2  # rows
@@ -138,8 +138,6 @@ def _check_rows(job: Job, progress: Progress, errors: ErrorsFile | None = None) 
         raise _others_in_the_way(job, plan)
     for line in plan.warnings.table("warning") if plan.warnings else ():
         stderr.print(line)
-    if events := events_in(job.file):
-        stderr.print(f"Events of findings in the export: {events:,}. They are not imported. Keep the file.")
     return plan
 
 
@@ -156,7 +154,7 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
                 plan.others[row.app_id] += 1
             if _is_skipped(job, row):
                 plan.skipped += 1
-                if row.is_settings:
+                if row.is_left_out:
                     plan.warnings.add(row.line, row.warnings)
                 continue
             plan.warnings.add(row.line, row.warnings)
@@ -310,7 +308,7 @@ def _is_of_others(job: Job, row: Row) -> bool:
 
 
 def _is_skipped(job: Job, row: Row) -> bool:
-    return row.is_settings or (job.other_apps == "skip" and _is_of_others(job, row))
+    return row.is_left_out or (job.other_apps == "skip" and _is_of_others(job, row))
 
 
 def _note_highest(plan: Plan, number: str, checked: CheckedRow) -> None:

@@ -31,9 +31,14 @@ from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
 _LINES = (".jsonl", ".ndjson")
-_EVIDENCE = b'{"evidence":{"incident_id":"inc_'  # the beginning of an event of a finding in an export
 _SETTINGS = {"name": str, "version": int, "changed_at": str, "changed_by": str, "value": object}
-_LEFT_OUT = Violation("", "has settings of the tenant; an import creates only incidents")
+_EVENT = {"incident_id": str, "observed_at": str, "source": str, "adapter": str, "rule": str, "sha256": str,
+          "is_cut": bool, "summary": object, "event": object}  # fmt: skip
+_LEFT_OUT = {
+    "settings": (_SETTINGS, Violation("", "has settings of the tenant; an import creates only incidents")),
+    "evidence": (_EVENT, Violation("", "has an event of a finding; an import creates only incidents; keep the file")),
+}
+"""The lines of an export that have no incident: the types of the members, and the warning."""
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
 _REPEATED = Violation("", "has the names of the columns again; remove the row")
@@ -57,7 +62,7 @@ class Row(NamedTuple):
     is_deleted: bool = False
     warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
     last_known: str | None = None  # the latest date in the columns mapped to last_known_at
-    is_settings: bool = False  # a line of an export that has settings instead of an incident
+    is_left_out: bool = False  # a line of an export that has no incident
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
@@ -213,26 +218,8 @@ def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
         for line, content in enumerate(lines, start=1):
-            if content.strip() and not _is_event(content):
+            if content.strip():
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
-
-
-def events_in(file: Path) -> int:
-    """Return the number of an export's lines that hold an event of a finding. No import creates such events."""
-    if file.suffix.lower() not in _LINES:
-        return 0
-    with file.open("rb") as lines:
-        return sum(map(_is_event, lines))
-
-
-def _is_event(content: bytes) -> bool:
-    """Return whether a line of an export is an event of a finding, and nothing else."""
-    if not content.startswith(_EVIDENCE):
-        return False
-    try:
-        return list(json.loads(content)) == ["evidence"]
-    except ValueError:
-        return False
 
 
 def _of_line(line: int, content: bytes, mapping: Mapping | None) -> Row:
@@ -254,8 +241,8 @@ def _of_text(line: int, text: str, mapping: Mapping | None) -> Row:
 
 def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
     match value:
-        case {"settings": dict(settings)} if mapping is None and len(value) == 1 and _are_settings(settings):
-            return Row(line, f'"row": {text}', warnings=(_LEFT_OUT,), is_settings=True)
+        case dict() if mapping is None and (why := _left_out(value)):
+            return Row(line, f'"row": {text}', warnings=(why,), is_left_out=True)
         case {"errors": list(), "cells": dict(texts)} if _is_of_errors_file(value, "cells", mapping):
             return _of_cells(line, texts, mapping)
         case {"errors": list(), "row": str(unread)} if _is_of_errors_file(value, "row", mapping):
@@ -272,11 +259,13 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
     return Row(line, f'"row": {text}', value)
 
 
-def _are_settings(settings: dict[str, Any]) -> bool:
-    """Return whether the value is what `incidents tenant export` writes for one version of a tenant's settings."""
-    return settings.keys() == _SETTINGS.keys() and all(
-        isinstance(settings[name], kind) for name, kind in _SETTINGS.items()
-    )
+def _left_out(value: dict[str, Any]) -> Violation | None:
+    """Return the warning about a line that `incidents tenant export` writes and that has no incident, or None."""
+    for name, (kinds, why) in _LEFT_OUT.items():
+        inner = value.get(name)
+        if len(value) == 1 and isinstance(inner, dict) and inner.keys() == kinds.keys():
+            return why if all(isinstance(inner[member], kind) for member, kind in kinds.items()) else None
+    return None
 
 
 def _is_of_errors_file(value: dict[str, Any], original: str, mapping: Mapping | None) -> bool:
