@@ -131,8 +131,6 @@ def _event(item: Item) -> str:
         ) from None  # fmt: skip
     event = about.pop("event")
     del about["position"]
-    if not about["summary"]:  # only a tenant's mapping stores one
-        del about["summary"]
     first = json_text.dumps({"incident_id": incident_id, **about})
     return f'{{"evidence":{first[:-1]},"event":{event}}}}}\n'
 
