@@ -100,6 +100,12 @@ def test_the_line_is_that_of_the_path_in_its_list(tmp_path: Path) -> None:
     assert "line 10: tags[1].path: detail.nmae finds nothing" in tried(tmp_path, text, json.dumps(EVENT)).stderr
 
 
+def test_the_lines_are_in_the_order_of_the_mapping(tmp_path: Path) -> None:
+    text = mapped(summary={"principals": {"path": "a"}}, tags={"path": "b"}, category={"path": "c"})
+    lines = [line.split(":")[1] for line in tried(tmp_path, text, json.dumps(EVENT)).stderr.splitlines()[1:]]
+    assert lines == [" summary.principals.path", " tags.path", " category.path"]
+
+
 def test_a_title_of_which_only_constants_are_left_is_named(tmp_path: Path) -> None:
     title = [{"constant": "Alert of"}, {"path": "detail.nmae"}]
     printed = tried(tmp_path, mapped(title=title), json.dumps(EVENT))

@@ -160,9 +160,9 @@ def _several(words: Collection[str]) -> str:
 
 
 def _lines(listed: list[Note], text: str) -> str:
-    return "\n".join(
-        clean(f"  line {json_lines.line_of(text, note.place)}: {spelled(note.place)}: {note.text}") for note in listed
-    )
+    """Return the notes in the order of their lines in the mapping's text."""
+    numbered = sorted((json_lines.line_of(text, note.place), spelled(note.place), note.text) for note in listed)
+    return "\n".join(clean(f"  line {line}: {member}: {said}") for line, member, said in numbered)
 
 
 def _warn(given: Iterator[Note], text: str) -> None:
