@@ -209,3 +209,30 @@ def test_a_line_is_found_in_any_spelling_of_json() -> None:
     assert json_lines.line_of(text, ("a", "c")) == 3
     assert json_lines.line_of(text, ("a", "none")) == 3
     assert json_lines.line_of("[1,\n[2,\n3]]", (1, 1)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"when": [{"path": "a", "in": [" WARN"]}]}, r"when\[0\].in\[0\] can never match"),
+        ({"when": [{"path": "a", "in": [9]}]}, r'when\[0\].in\[0\] must be a text: "9"'),
+        ({"when": [{"path": "a", "in": True}]}, r'when\[0\].in must be a text: "true"'),
+        ({"detail_type": "Alert "}, "detail_type can never match"),
+        ({"severity": {"path": "a", "table": {"": "low"}}}, "severity.table. can never match"),
+        ({"severity": {"path": "a", "table": {"x ": "low"}}}, "severity.table.x  can never match"),
+    ],
+)
+def test_a_text_that_no_event_can_have_is_refused(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidMapping, match=reason):
+        mapping.parse(MINIMAL | changed)
+
+
+def test_a_condition_may_have_one_text() -> None:
+    assert found(MINIMAL | {"when": [{"path": "detail.id", "in": "7"}]}, EVENT).title == "Alert"
+
+
+def test_the_error_of_a_missing_value_names_the_path() -> None:
+    with pytest.raises(MalformedEvent, match=r"no title in the event at detail\.a or detail\.b"):
+        found(MINIMAL | {"title": [{"path": "detail.a"}, {"path": "detail.b"}]}, EVENT)
+    with pytest.raises(MalformedEvent, match=r"part of the key at detail\.b"):
+        found(MINIMAL | {"key": [{"path": "detail.id"}, {"path": "detail.b"}]}, EVENT)

@@ -175,12 +175,16 @@ def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dic
         return list(dict.fromkeys(value for value in values if value))[:VALUES]
 
     values = {name: own.get(name) or lifted(*lifts) for name, lifts in _MEMBERS.items()}
-    links = (match[0] for text in values["link"] if (match := _LINK.fullmatch(text)))
     return values | {
-        "link": next(links, None),
+        "link": next(filter(is_link, values["link"]), None),
         "remediation": "\n".join(values["remediation"]) or None,
         "upstream_state": _states(event),
     }
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text is a link that a summary may show."""
+    return _LINK.fullmatch(text) is not None
 
 
 def _objects(event: Any) -> Iterator[Object]:

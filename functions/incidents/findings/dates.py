@@ -106,8 +106,7 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
     ``detected`` or ``last_seen`` is ignored if it is more than 24 h after ``time``. An ``occurred_at`` after
     ``detected_at`` is dropped, because the clocks disagree.
     """
-    now = next((text for text, _ in _readable([time])), None)
-    latest = now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
+    latest = latest_of(time.value)
     detections = [*_readable(detected, latest), *_readable([time])]
     if not detections:
         raise MalformedEvent(" or ".join(node.path for node in (*detected, time)) + " must be a date")
@@ -123,6 +122,12 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
     if "occurred_at" not in read_from and (unreadable := [node.path for node in occurred if node.value is not None]):
         read_from["occurred_at"] = f"{unreadable[0]}, dropped: not a date"
     return Dates(occurred_at, detected_at, seen_at, read_from)
+
+
+def latest_of(time: Any) -> str | None:
+    """Return the latest date that counts in an event with this time of the envelope; None if the time is no date."""
+    now = parse(time)
+    return now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
 
 
 def _readable(nodes: Sequence[Node], latest: str | None = None) -> list[tuple[str, str]]:

@@ -44,16 +44,26 @@ class InvalidMapping(ValueError):
     """A member of a mapping is wrong. ``place`` has the names and the positions that lead to the member."""
 
     def __init__(self, place: Place, reason: str) -> None:
-        super().__init__(f"{_shown(place)} {reason}" if place else f"The mapping {reason}")
+        super().__init__(f"{spelled(place)} {reason}" if place else f"The mapping {reason}")
+        self.place = place
+
+
+class ValueMissing(MalformedEvent):
+    """The event has no value for the title or for a part of the key. ``place`` leads to the member of the mapping."""
+
+    def __init__(self, place: Place, reason: str) -> None:
+        super().__init__(reason)
         self.place = place
 
 
 class Value(NamedTuple):
     """A constant, or the values at a path.
 
-    ``table`` translates each value. ``otherwise`` stands for a value that the table lacks, and for no value at all.
+    ``place`` leads to the value in the mapping. ``table`` translates each value. ``otherwise`` stands for a value that
+    the table lacks, and for no value at all.
     """
 
+    place: Place
     path: str | None
     constant: str | None
     table: Mapping[str, str] | None
@@ -63,17 +73,22 @@ class Value(NamedTuple):
         """Return the texts that an event has for this value, each once."""
         if self.path is None:
             return [self.constant] if self.constant else []
-        present = list(_scalars(search(self.path, event)))
+        present = list(texts_in(search(self.path, event)))
         if self.table is not None:
             present = [text for word in present if (text := self.table.get(word, self.otherwise))]
         return list(dict.fromkeys(present or ([self.otherwise] if self.otherwise else [])))
 
 
 class Condition(NamedTuple):
-    """Events of which the path has one of the values."""
+    """Events of which the path has one of the values. ``place`` leads to the condition in the mapping."""
 
+    place: Place
     path: str
     values: frozenset[str]
+
+    def is_fulfilled(self, event: Any) -> bool:
+        """Return whether an event has one of the values at the path."""
+        return not self.values.isdisjoint(texts_in(search(self.path, event)))
 
 
 class SourceMapping(NamedTuple):
@@ -98,18 +113,21 @@ def read(mapping: SourceMapping, event: Node) -> Report:
     The account map decides the tenant, as it does for ``Alert Escalated``: by the event's source and account.
     """
     whole = event.value
-    for condition in mapping.when:
-        if not condition.values.intersection(_scalars(search(condition.path, whole))):
-            return Skipped("not_mapped", mapping.name)
+    if not all(condition.is_fulfilled(whole) for condition in mapping.when):
+        return Skipped("not_mapped", mapping.name)
     producer = event.at("source").exact_text()
     if not model.EVENT_SOURCE.fullmatch(producer):
         raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     texts = {name: [value.texts(whole) for value in mapping.values.get(name, ())] for name in (*_TEXTS, *_LISTS)}
     lists = {name: [text for parts in texts[name] for text in parts] for name in texts}
     if not lists["title"]:
-        raise MalformedEvent(f"the mapping {mapping.name} finds no title in the event")
-    if not all(texts["key"]):
-        raise MalformedEvent(f"the mapping {mapping.name} finds no value for a part of the key in the event")
+        paths = " or ".join(value.path for value in mapping.values["title"] if value.path)
+        raise ValueMissing(("title",), f"the mapping {mapping.name} finds no title in the event at {paths}")
+    for value, parts in zip(mapping.values["key"], texts["key"], strict=True):
+        if not parts:
+            raise ValueMissing(
+                value.place, f"the mapping {mapping.name} finds no value for a part of the key at {value.path}"
+            )
     dates = {
         name: [Node(search(value.path or "", whole), value.path or "") for value in mapping.values.get(name, ())]
         for name in _DATES
@@ -200,11 +218,7 @@ def search(path: str, event: Any) -> Any:
         return None
 
 
-def _summary(mapping: SourceMapping, event: Any) -> dict[str, Any]:
-    return {name: [text for value in values for text in value.texts(event)] for name, values in mapping.summary.items()}
-
-
-def _scalars(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """Yield the texts of a value and, for a list, of its items. A number or a boolean is written as in JSON."""
     waiting = [value]
     for _ in range(_SCALARS):
@@ -218,6 +232,15 @@ def _scalars(value: Any) -> Iterator[str]:
                 yield text
         elif isinstance(item, bool | int | float):
             yield json.dumps(item)
+
+
+def spelled(place: Place) -> str:
+    """Return a place as texts name it, like ``title[1].path``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def _summary(mapping: SourceMapping, event: Any) -> dict[str, Any]:
+    return {name: [text for value in values for text in value.texts(event)] for name, values in mapping.summary.items()}
 
 
 def _values(place: Place, given: Any, *, paths_only: bool = False) -> tuple[Value, ...]:
@@ -243,15 +266,24 @@ def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
         if not isinstance(table, Mapping) or not 1 <= len(table) <= TABLE_LINES:
             raise InvalidMapping((*place, "table"), f"must be an object with 1 to {TABLE_LINES} values")
         for name, word in table.items():
+            _check_can_match((*place, "table", name), name)
             _checked_text((*place, "table", name), word)
     path = _path((*place, "path"), given["path"]) if "path" in given else None
-    return Value(path, given.get("constant"), table, given.get("otherwise"))
+    return Value(place, path, given.get("constant"), table, given.get("otherwise"))
 
 
 def _checked_text(place: Place, given: Any) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > model.TITLE_CHARACTERS:
         raise InvalidMapping(place, f"must be a text of 1 to {model.TITLE_CHARACTERS} characters")
     return given
+
+
+def _check_can_match(place: Place, text: str) -> None:
+    """Raise InvalidMapping for a text that no text of an event equals: see ``texts_in``."""
+    if Node(text).text() != text:
+        raise InvalidMapping(
+            place, "can never match. It must be a text without control characters, and without blanks at its ends"
+        )
 
 
 def _path(place: Place, given: Any) -> str:
@@ -275,7 +307,12 @@ def _words(place: Place, given: Any) -> Sequence[str]:
     listed = given if isinstance(given, list) else [given]
     if not 1 <= len(listed) <= TABLE_LINES:
         raise InvalidMapping(place, f"must have 1 to {TABLE_LINES} texts")
-    return [_checked_text((*place, n) if isinstance(given, list) else place, word) for n, word in enumerate(listed)]
+    for n, word in enumerate(listed):
+        where = (*place, n) if isinstance(given, list) else place
+        if isinstance(word, bool | int | float):
+            raise InvalidMapping(where, f'must be a text: "{json.dumps(word)}"')
+        _check_can_match(where, _checked_text(where, word))
+    return listed
 
 
 def _conditions(given: Any) -> Iterator[Condition]:
@@ -284,9 +321,8 @@ def _conditions(given: Any) -> Iterator[Condition]:
     for n, condition in enumerate(given):
         if not isinstance(condition, Mapping) or set(condition) != {"path", "in"}:
             raise InvalidMapping(("when", n), 'must be {"path": "...", "in": ["..."]}')
-        yield Condition(
-            _path(("when", n, "path"), condition["path"]), frozenset(_words(("when", n, "in"), condition["in"]))
-        )
+        path, words = _path(("when", n, "path"), condition["path"]), _words(("when", n, "in"), condition["in"])
+        yield Condition(("when", n), path, frozenset(words))
 
 
 def _check_severities(values: Sequence[Value]) -> None:
@@ -295,7 +331,3 @@ def _check_severities(values: Sequence[Value]) -> None:
             if severity_named(word) is None:
                 place: Place = ("severity", n) if len(values) > 1 else ("severity",)
                 raise InvalidMapping(place, f"must give only {', '.join(model.SEVERITIES)}, not {word}")
-
-
-def _shown(place: Place) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")

@@ -30,7 +30,8 @@ from .operate.importing.command import import_
 from .operate.incident_follow import follow
 from .operate.incident_list import list_
 from .operate.intake import intake
-from .operate.mappings import map_, mappings, try_, unmap
+from .operate.mapping_trial import try_
+from .operate.mappings import map_, mappings, unmap
 from .operate.metrics import metrics
 from .operate.tenants.commands import tenant, verify
 

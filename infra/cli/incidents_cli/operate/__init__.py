@@ -5,8 +5,9 @@
 ``explain``       `incidents explain` prints whether an event would arrive, and what it would become
 ``deadlines``     `incidents deadlines` shows when which report is due, the rules, and the settings of a tenant
 ``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
-``mappings``      `incidents intake` tries, stores and removes mappings for events of partners
-``json_lines``    finds the line of a member in a JSON text
+``mappings``      `incidents intake` stores and removes mappings for events of partners
+``mapping_trial`` `incidents intake try` prints what a mapping makes of an event, and the lines that find nothing
+``json_lines``    finds lines in a JSON text
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
 ``incident_follow`` `incidents follow` prints the incidents that change, from the API
 ``metrics``       `incidents metrics` shows metrics and starts their computation

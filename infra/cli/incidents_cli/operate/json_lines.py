@@ -1,6 +1,7 @@
-"""Find the line of a member in a JSON text."""
+"""Find lines in a JSON text: the line of a member, and the line of a name that an object has twice."""
 
 import json
+import re
 from typing import Any
 
 Place = tuple[str | int, ...]
@@ -19,6 +20,22 @@ def line_of(text: str, place: Place) -> int:
             break
         begins, value = inner
     return text.count("\n", 0, begins) + 1
+
+
+def repeated_name(text: str) -> tuple[int, str] | None:
+    """Return the line and the name of the first member of a valid JSON text whose object already has this name."""
+    names: list[set[str]] = []
+    for token in _TOKENS.finditer(text):
+        if token[0] in ("{", "["):
+            names.append(set())
+        elif token[0] in ("}", "]"):
+            names.pop()
+        elif token["name"]:
+            name = json.loads(token["name"])
+            if name in names[-1]:
+                return text.count("\n", 0, token.start()) + 1, name
+            names[-1].add(name)
+    return None
 
 
 def _inside(text: str, at: int, step: str | int) -> tuple[int, int] | None:
@@ -47,3 +64,5 @@ def _skip(text: str, at: int) -> int:
 
 
 _decoder: Any = json.JSONDecoder()
+# A bracket, the name of a member with its colon, or another text.
+_TOKENS = re.compile(r'[{}\[\]]|(?P<name>"(?:[^"\\]|\\.)*")[ \t\r\n]*:|"(?:[^"\\]|\\.)*"')
