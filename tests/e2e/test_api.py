@@ -20,13 +20,13 @@ def person(stack: Checkout) -> Caller:
     return stack.caller(stack.token())
 
 
-def test_an_incident_with_all_42_fields_is_read_back_equal(stack: Checkout) -> None:
+def test_an_incident_with_all_43_fields_is_read_back_equal(stack: Checkout) -> None:
     app = stack.caller(stack.token(app="soc-portal"))
     created = app.post(json=FULL)
 
     assert created.status_code == 201
     incident = created.json()
-    assert len(incident) == 42
+    assert len(incident) == 43
     assert {name: incident[name] for name in FULL if not name.endswith("_at")} == {
         name: value for name, value in FULL.items() if not name.endswith("_at")
     }
