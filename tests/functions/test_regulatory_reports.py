@@ -137,6 +137,19 @@ def test_what_is_stored_stays_and_may_be_repeated(table: str) -> None:
     assert "contract-7" not in patched(made["id"], regulatory_reports={"contract-7": None})["regulatory_reports"]
 
 
+@pytest.mark.parametrize(
+    ("stored", "sent"), [(True, 1), (True, 1.0), (False, 0), (False, 0.0), (False, -0.0), (True, "true"), (True, [True])]
+)
+def test_a_number_is_not_the_stored_boolean(stored: bool, sent: object) -> None:
+    made = incident({"eu-dora": {"facts": {"dora_exempt": stored}}})
+    more = {"stages": {"initial": {"reference": "r"}}}
+    for reports in ({"facts": {"dora_exempt": sent}}, {"facts": {"dora_exempt": sent}, **more}):
+        status, problem = patch(made["id"], regulatory_reports={"eu-dora": reports})
+        assert (status, [error["pointer"] for error in problem["errors"]]) == (
+            422, ["/regulatory_reports/eu-dora/facts/dora_exempt"],
+        )  # fmt: skip
+
+
 def test_only_a_request_that_names_reports_reads_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     read = TenantSettings.read

@@ -84,7 +84,7 @@ def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
         return None
     before = _parsed(stored)
     after = _merge(before, sent)
-    if stored is not None and after == before:
+    if stored is not None and _is_same(after, before):
         return stored
     text = json_text.dumps(after)
     if len(text.encode()) > model.TEXT_BYTES:
@@ -127,7 +127,7 @@ def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[s
 def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[str, Names]) -> Iterator[Fault]:
     for regime, report in sent.items():
         held = stored.get(regime)
-        if report is None or report == held:  # removing and repeating need no rule
+        if report is None or _is_same(report, held):  # removing and repeating need no rule
             continue
         if regime not in known:
             yield (regime,), _unknown("a regime", regime, known)
@@ -141,7 +141,7 @@ def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[s
 def _report_faults(report: Mapping[str, Any], stored: Mapping[str, Any], names: Names) -> Iterator[Fault]:
     for part, values in report.items():
         held = stored.get(part)
-        if values is None or values == held:
+        if values is None or _is_same(values, held):
             continue
         if part not in _PARTS:
             yield (part,), _unknown("a part of a report", part, _PARTS)
@@ -149,7 +149,7 @@ def _report_faults(report: Mapping[str, Any], stored: Mapping[str, Any], names: 
             yield (part,), "must be an object"
         else:
             for name, value in values.items():
-                if value is None or value == _object(held).get(name):
+                if value is None or _is_same(value, _object(held).get(name)):
                     continue
                 for path, fault in _value_faults(part, name, value, _object(_object(held).get(name)), names):
                     yield (part, name, *path), fault
@@ -185,7 +185,7 @@ def _fact_faults(name: str, value: Any) -> Iterator[Fault]:
 
 def _submission_faults(value: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[Fault]:
     for name, text in value.items():
-        if text is None or text == stored.get(name):
+        if text is None or _is_same(text, stored.get(name)):
             continue
         if name not in _SUBMISSION:
             yield (name,), _unknown("a part of a submission", name, _SUBMISSION)
@@ -236,6 +236,15 @@ def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
         else:
             after[name] = _timestamp(value) or value
     return after
+
+
+def _is_same(left: object, right: object) -> bool:
+    """Return whether two JSON values are the same. Unlike in Python, true is not 1."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_is_same(value, right[name]) for name, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_is_same, left, right))
+    return type(left) is type(right) and left == right
 
 
 def _parsed(stored: str | None) -> dict[str, Any]:
