@@ -5,6 +5,7 @@ A tenant's settings ``deadlines`` are data. ``parse`` checks them. The rules of 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -20,6 +21,12 @@ ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
 """The sources of a stage that is on by default: the text of the act, or guidance of the authority."""
 
+UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
+MOST_UNITS = 10_000
+READINGS = 8
+"""How many other readings a stage may have. Each reading costs time in each answer."""
+
+_END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
 _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
 
 
@@ -133,14 +140,45 @@ def check_own(own: Sequence[Any]) -> None:
             raise ValueError(f"rules: {regime['id']} names the calendar {regime['calendar']}, which does not exist")
         before: set[str] = set()
         for stage in regime["stages"]:
-            terms = [stage["due"], *stage.get("readings", ())] if stage["due"] else []
-            for term in terms:
-                start = term.get("from", "")
-                if start.startswith("stage:") and start.split(":")[1] not in before:
-                    raise ValueError(f"rules: {regime['id']}/{stage['id']} must name an earlier stage, not {start}")
             if stage["id"] in before:
                 raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
+            _check_stage(stage, before, f"rules: {regime['id']}/{stage['id']}")
             before.add(stage["id"])
+
+
+def _check_stage(stage: Rule, before: set[str], name: str) -> None:
+    """Raise ValueError if the terms of a stage do not fit together. ``before`` are the ids of the earlier stages."""
+    readings = stage.get("readings", ())
+    if len(readings) > READINGS:
+        raise ValueError(f"{name} must have at most {READINGS} readings")
+    terms = [stage["due"], *({**stage["due"], **reading} for reading in readings)] if stage["due"] else []
+    if terms and stage["due"]["from"] != stage["anchor"]:
+        raise ValueError(f"{name} must have the same event in anchor and in from of due")
+    for start in (stage["anchor"], *(term["from"] for term in terms)):
+        if start.startswith("stage:") and start.split(":")[1] not in before:
+            raise ValueError(f"{name} must name an earlier stage, not {start}")
+    for term in terms:
+        _check_term(term, name)
+
+
+def _check_term(term: Rule, name: str) -> None:
+    """Raise ValueError if a term does not have the form of the schema. A reading must have it together with ``due``."""
+    for n in (term["n"], term.get("cap", {}).get("n", 1)):
+        if type(n) is not int or not 1 <= n <= MOST_UNITS:
+            raise ValueError(f"{name} must have a whole number from 1 to {MOST_UNITS} as n, such as 3, not {n}")
+    unit, end, roll = term["unit"], term["end"], term.get("roll")
+    if unit not in UNITS:
+        raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
+    if unit == "hour":
+        if end not in ("instant", "next_hour"):
+            raise ValueError(f"{name} has a term of hours, so end must be instant or next_hour, not {end}")
+        if roll not in (None, "dora_noon", "dora_noon_all"):
+            raise ValueError(f"{name} has a term of hours, so roll must be dora_noon or dora_noon_all, not {roll}")
+    else:
+        if not _END_OF_DATE.fullmatch(end):
+            raise ValueError(f"{name} has a term of dates, so end must be end_of_day or a time like 17:00, not {end}")
+        if "cap" in term:
+            raise ValueError(f"{name} has a term of dates, so it must have no cap")
 
 
 def check_zone(name: object, member: str) -> None:
