@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -76,10 +77,25 @@ def member_states() -> dict[str, str]:
     return zones
 
 
+def is_member_state(code: object) -> bool:
+    """Return whether a JSON value is the code of a Member State."""
+    return isinstance(code, str) and code in member_states()
+
+
 @cache
 def zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises ValueError or KeyError (ZoneInfoNotFoundError) if there is no zone of the name."""
+    """Return a time zone. Raises KeyError if the locked package ``tzdata`` has no zone of the name.
+
+    A machine may have more zones, such as ``right/Europe/Paris``. The functions do not have them.
+    """
+    if name not in _zone_names():
+        raise KeyError(name)
     return ZoneInfo(name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
 
 
 def _dates(texts: Iterable[str]) -> frozenset[date]:

@@ -26,21 +26,32 @@ MOST_UNITS = 10_000
 READINGS = 8
 """How many other readings a stage may have. Each reading costs time in each answer."""
 
+UNREADABLE = "the tenant's own rule cannot be read: {}"
+NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What code raises that reads a rule of another form. Only `incidents deadlines settings set` checks the whole form."""
+
 _END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
 _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
 
 
 class Settings(NamedTuple):
-    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id."""
+    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
+
+    Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
+    ``left_out`` has a sentence for each other setting that this release does not know.
+    """
 
     zone: str | None = None
     member_state: str | None = None
     facts: Mapping[str, Any] = {}
     regimes: Mapping[str, str] = {}
     rules: Sequence[Rule] = ()
+    unread: Mapping[str, str] = {}
+    left_out: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**self._asdict(), "rules": [*self.rules]}
+        """Return the settings as they are stored."""
+        return {**{name: getattr(self, name) for name in _MEMBERS}, "rules": [*self.rules]}
 
 
 class Regimes:
@@ -61,6 +72,10 @@ class Regimes:
         regime_id = name if name in self._by_id else self._aliases.get(name.strip().casefold())
         return None if regime_id is None else self._by_id[regime_id]
 
+    def is_own(self, regime: Rule) -> bool:
+        """Return whether a regime is one of the tenant's own rules."""
+        return regime["id"] in self._own
+
     def why_off(self, regime: Rule, stage: Rule) -> str | None:
         """Return why a stage is off, in words; None if it is on.
 
@@ -69,7 +84,7 @@ class Regimes:
         """
         if (switch := self._switches.get(regime["id"])) is not None:
             return None if switch == ON else "the tenant's settings switch the regime off"
-        is_own = regime["id"] in self._own
+        is_own = self.is_own(regime)
         match regime["status"]:
             case "in_force":
                 pass
@@ -107,7 +122,7 @@ def parse(value: object) -> Settings:
     zone, state = value.get("zone"), value.get("member_state")
     if zone is not None:
         check_zone(zone, "zone")
-    if state is not None and state not in calendars.member_states():
+    if state is not None and not calendars.is_member_state(state):
         raise ValueError(f"member_state must be null or one of {', '.join(calendars.member_states())}")
     facts, switches, own = value.get("facts", {}), value.get("regimes", {}), value.get("rules", [])
     for fact, known in facts.items() if isinstance(facts, dict) else [("facts", None)]:
@@ -121,6 +136,54 @@ def parse(value: object) -> Settings:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f"regimes must be an object of regime and on or off; {regime_id} is not right")
     return Settings(zone, state, facts, switches, own)
+
+
+def read(value: object) -> Settings:
+    """Return a tenant's stored settings. What this release does not know is left out, and said.
+
+    Another release may have stored the settings, or this release may have a regime of the same name.
+    """
+    if not isinstance(value, dict):
+        return Settings(left_out=(_left_out("settings"),))
+    left_out = [_left_out(name) for name in sorted({*value} - {*_MEMBERS})]
+    known: dict[str, Any] = {}
+    for name in ("zone", "member_state", "facts"):
+        try:
+            known[name] = getattr(parse({name: value[name]} if name in value else {}), name)
+        except ValueError:
+            left_out.append(_left_out(name))
+    switches, stored = value.get("regimes", {}), value.get("rules", [])
+    if not isinstance(switches, dict) or any(switch not in (ON, OFF) for switch in switches.values()):
+        left_out.append(_left_out("regimes"))
+    known["regimes"] = {
+        name: switch for name, switch in (switches.items() if isinstance(switches, dict) else ()) if switch in (ON, OFF)
+    }
+    own: list[Rule] = []
+    unread: dict[str, str] = {}
+    if not isinstance(stored, list):
+        left_out.append(_left_out("rules"))
+    for regime in stored if isinstance(stored, list) else ():
+        try:
+            check_own([*own, regime])
+            own.append(regime)
+        except ValueError as error:
+            unread |= dict.fromkeys(_names(regime), UNREADABLE.format(error))
+        except NOT_OF_THE_FORM:
+            unread |= dict.fromkeys(_names(regime), UNREADABLE.format("it does not have the form of this release"))
+    return Settings(**known, rules=own, unread=unread, left_out=left_out)
+
+
+def _left_out(name: str) -> str:
+    return f"The tenant's setting {name} is not known to this release and does not count."
+
+
+def _names(regime: object) -> list[str]:
+    """Return the names of a rule of any form, for a comparison."""
+    if not isinstance(regime, dict):
+        return []
+    aliases = regime.get("aliases")
+    names = [regime.get("id"), *(aliases if isinstance(aliases, list) else ())]
+    return [name.strip().casefold() for name in names if isinstance(name, str)]
 
 
 def check_own(own: Sequence[Any]) -> None:
