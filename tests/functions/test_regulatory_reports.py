@@ -137,6 +137,81 @@ def test_what_is_stored_stays_and_may_be_repeated(table: str) -> None:
     assert "contract-7" not in patched(made["id"], regulatory_reports={"contract-7": None})["regulatory_reports"]
 
 
+@pytest.mark.parametrize("text", ["2026-11-21T10:00:00+01:00", "2026-11-21t10:00:00z", "2026-11-21T10:00:00Z"])
+def test_a_reference_that_looks_like_a_timestamp_stays_as_it_is(text: str) -> None:
+    sent = {"submitted_at": "2026-11-21T10:00:00+01:00", "reference": text}
+    made = incident({"eu-gdpr": {"stages": {"authority": sent}}})
+    held = made["regulatory_reports"]["eu-gdpr"]["stages"]["authority"]
+    assert held == {"submitted_at": "2026-11-21T09:00:00.000Z", "reference": text}
+    again = patched(made["id"], regulatory_reports={"eu-gdpr": {"stages": {"authority": {"reference": text}}}})
+    assert again == made
+
+
+CONTRACT: dict[str, Any] = {
+    "anchors": {"aware": AWARE},
+    "stages": {"notice": {"submitted_at": AWARE, "resubmitted_at": AWARE, "reference": AWARE}},
+}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        CONTRACT,
+        {"anchors": {}},
+        {"anchors": {"aware": AWARE}},
+        {"anchors": {"aware": "2026-11-20T09:00:00Z"}},
+        {"anchors": {"other": None}},
+        {"stages": {"notice": {"reference": AWARE}}},
+        {"stages": {"notice": {"submitted_at": AWARE}}, "facts": None},
+    ],
+)
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_repeat_in_a_report_whose_rule_has_left_changes_nothing(sent: dict[str, Any], renamed: bool) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    new = {"id": "other", "anchor": "known", "due": None}
+    set_rules(*([OWN | {"stages": [OWN["stages"][0] | new]}] if renamed else []))
+    assert patched(made["id"], regulatory_reports={"contract-7": sent}) == made
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"anchors": {"aware": None}}, {"anchors": {}}),
+        ({"anchors": None}, {"anchors": None}),
+        ({"stages": {"notice": None}}, {"stages": {}}),
+        ({"stages": {"notice": {"resubmitted_at": None, "submitted_at": None}}},
+         {"stages": {"notice": {"reference": AWARE}}}),
+    ],
+)  # fmt: skip
+def test_a_null_removes_a_value_of_a_report_whose_rule_has_left(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    set_rules()
+    after = patched(made["id"], regulatory_reports={"contract-7": sent})["regulatory_reports"]["contract-7"]
+    wanted = made["regulatory_reports"]["contract-7"] | kept
+    assert after == {name: value for name, value in wanted.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"anchors": {"aware": "2026-11-21T00:00:00Z"}},
+        {"anchors": {"other": {}}},
+        {"facts": {}},
+        {"stages": {"notice": {"reference": "2026-11-20T09:00:00.000Z"}}},
+        {"stages": {"notice": {"submitted_at": None}}},
+        {"stages": {"other": {}}},
+    ],
+)
+def test_nothing_new_is_stored_in_a_report_whose_rule_has_left(sent: dict[str, Any]) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    set_rules()
+    assert patch(made["id"], regulatory_reports={"contract-7": sent})[0] == 422
+
+
 @pytest.mark.parametrize(
     ("stored", "sent"), [(True, 1), (True, 1.0), (False, 0), (False, 0.0), (False, -0.0), (True, "true"), (True, [True])]
 )
