@@ -122,6 +122,25 @@ def test_detected_stands_in_for_aware_only_in_a_projection() -> None:
     assert "projection if aware is when the incident was detected" in shown["why"]
 
 
+def test_a_chained_projection_says_every_assumption() -> None:
+    put_settings(**PARIS)
+    shown = stages(created(reportable_to=["NIS2", "DORA"], detected_at="2026-06-10T06:00:00Z",
+                           regulatory_reports={"eu-dora": {"anchors": {"classified": CLASSIFIED}}}))  # fmt: skip
+    assumed = "aware is when the incident was detected"
+    for name, earlier in (
+        ("eu-nis2/final", ["notification"]), ("eu-nis2/progress", ["notification"]),
+        ("eu-dora/intermediate", ["initial"]), ("eu-dora/final", ["initial", "intermediate"]),
+    ):  # fmt: skip
+        why = shown[name]["why"]
+        assert shown[name]["projected_at"]
+        parts = [assumed, *(f"{stage} is submitted when it is due" for stage in earlier)]
+        assert f"projection if {', and '.join(parts)};" in why
+
+    dora = {"eu-dora": {"anchors": {"classified": CLASSIFIED}}}
+    without_aware = stages(created(reportable_to=["DORA"], regulatory_reports=dora))["eu-dora/final"]["why"]
+    assert "projection if aware leaves enough time, and initial is submitted when it is due, and " in without_aware
+
+
 @pytest.mark.parametrize(
     ("sent", "state"),
     [("2026-06-13T06:00:00.000Z", "submitted"), ("2026-06-13T06:00:00.001Z", "submitted_late")],
@@ -280,6 +299,16 @@ def test_a_stored_setting_that_this_release_does_not_know_is_left_out_and_said(
     assert entry["stages"][0]["due_at"] == "2026-06-13T06:00:00.000Z"
     assert entry["zone"] is None
     assert left_out is None or f"setting {left_out} is not known to this release" in entry["note"]
+
+
+@pytest.mark.parametrize("named", [["contract-7"], []])
+def test_a_report_whose_rule_has_left_says_that_there_is_no_rule(named: list[str]) -> None:
+    put_settings(rules=[OWN])
+    incident_id = created(reportable_to=named, regulatory_reports={"contract-7": {"anchors": {"aware": AWARE}}})
+    put_settings()
+    *_, entry = deadlines(incident_id)["regimes"]
+    assert (entry["regime"], entry["state"]) == ("contract-7", "no_rule")
+    assert entry["why"] == "there is no rule of the regime, so its report has no clocks"
 
 
 def test_a_stored_fact_of_another_form_counts_as_none() -> None:

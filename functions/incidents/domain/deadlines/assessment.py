@@ -73,8 +73,11 @@ def _entries(report_facts: Known, settings: Settings, now: datetime) -> Iterator
             yield entry
     for regime_id in report_facts.reports:
         if regime_id not in shown:
-            why = "reportable_to does not name the regime, so its report has no clocks"
-            yield {"named": None, "regime": regime_id, "state": "not_reportable", "why": why, "stages": []}
+            state, why = "not_reportable", "reportable_to does not name the regime, so its report has no clocks"
+            if regimes.find(regime_id) is None:
+                unread = settings.unread.get(regime_id.casefold())
+                state, why = "no_rule", unread or "there is no rule of the regime, so its report has no clocks"
+            yield {"named": None, "regime": regime_id, "state": state, "why": why, "stages": []}
 
 
 def _entry(
