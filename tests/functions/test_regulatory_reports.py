@@ -89,6 +89,11 @@ def test_a_patch_that_says_the_same_changes_nothing() -> None:
         ([], "", "must be an object"),
         ({"eu-gdrp": {}}, "/eu-gdrp", "did you mean eu-gdpr?"),
         ({"gdpr-eu": {}}, "/gdpr-eu", "eu-dora, eu-psd2"),
+        ({"GDPR": {}}, "/GDPR", "did you mean eu-gdpr?"),
+        ({" gdpr art. 33": {}}, "/ gdpr art. 33", "did you mean eu-gdpr?"),
+        ({"EU-GDPR": {}}, "/EU-GDPR", "did you mean eu-gdpr?"),
+        ({"SEC": {}}, "/SEC", "did you mean us-sec-8k?"),
+        ({"cra": {}}, "/cra", "did you mean eu-cra-"),
         ({"eu-gdpr": 5}, "/eu-gdpr", "anchors, facts, stages"),
         ({"eu-gdpr": {"anchor": {}}}, "/eu-gdpr/anchor", "did you mean anchors?"),
         ({"eu-gdpr": {"anchors": {"known": AWARE}}}, "/eu-gdpr/anchors/known", "aware, high_risk_assessed"),
@@ -119,6 +124,13 @@ def test_the_error_names_the_value_and_lists_what_is_known(reports: object, poin
         details = {error["pointer"]: error["detail"] for error in problem["errors"]}
         if pointer != "/\ufffd":
             assert right in details[f"/regulatory_reports{pointer}"]
+
+
+def test_an_alias_of_a_tenant_s_own_rule_is_what_was_meant() -> None:
+    set_rules(OWN | {"aliases": [5, "Supplier X"]})
+    status, problem = created({"supplier x": {}})
+    assert status == 422
+    assert "did you mean contract-7?" in problem["errors"][0]["detail"]
 
 
 def test_what_is_stored_stays_and_may_be_repeated(table: str) -> None:
@@ -213,7 +225,8 @@ def test_nothing_new_is_stored_in_a_report_whose_rule_has_left(sent: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("stored", "sent"), [(True, 1), (True, 1.0), (False, 0), (False, 0.0), (False, -0.0), (True, "true"), (True, [True])]
+    ("stored", "sent"),
+    [(True, 1), (True, 1.0), (False, 0), (False, 0.0), (False, -0.0), (True, "true"), (True, [True])],
 )
 def test_a_number_is_not_the_stored_boolean(stored: bool, sent: object) -> None:
     made = incident({"eu-dora": {"facts": {"dora_exempt": stored}}})

@@ -25,10 +25,11 @@ Fault = tuple[tuple[str, ...], str]
 
 
 class Names(NamedTuple):
-    """The anchors and the stages of a regime."""
+    """The anchors, the stages and the aliases of a regime."""
 
     anchors: tuple[str, ...]
     stages: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 RELEASED = {regime: Names(*names) for regime, names in report_names.REGIMES.items()}
@@ -44,7 +45,7 @@ def names_of(regime: Mapping[str, Any]) -> Names:
         anchors |= dict.fromkeys(start for start in starts if start and not start.startswith("stage:"))
     if "dated_by" in regime:
         anchors[regime["dated_by"]] = None
-    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]))
+    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]), tuple(regime["aliases"]))
 
 
 def known_names(settings: object) -> dict[str, Names]:
@@ -132,7 +133,7 @@ def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[s
         if report is None or _is_same(report, held):  # removing and repeating need no rule
             continue
         if regime not in known and not _sets_nothing(report, held):
-            yield (regime,), _unknown("a regime", regime, known)
+            yield (regime,), _unknown("a regime", regime, known, _regime_of(regime, known))
         elif not isinstance(report, dict):
             yield (regime,), f"must be an object with {', '.join(_PARTS)}"
         else:
@@ -220,10 +221,17 @@ def _timestamp(value: object) -> str | None:
     return timestamps.parse(value) if isinstance(value, str) and _timestamp_fault(value) is None else None
 
 
-def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Return a sentence that lists what is known. The most similar name comes first."""
-    closest = get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)
-    meant = f"; did you mean {closest[0]}?" if closest else ""
+def _regime_of(alias: str, known: Mapping[str, Names]) -> str | None:
+    """Return the regime of an alias. Upper and lower case do not matter."""
+    wanted = alias.strip().casefold()
+    names = ((regime, name) for regime, names in known.items() for name in (regime, *names.aliases))
+    return next((regime for regime, name in names if isinstance(name, str) and name.casefold() == wanted), None)
+
+
+def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...], closest: str | None = None) -> str:
+    """Return a sentence that lists what is known. The name that is probably meant comes first."""
+    closest = closest or next(iter(get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)), None)
+    meant = f"; did you mean {closest}?" if closest else ""
     return f"is not {what}{meant} Known are: {', '.join(known)}"
 
 
