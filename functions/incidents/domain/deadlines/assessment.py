@@ -94,7 +94,7 @@ def _entry(
     state = own_state if isinstance(own_state, str) else settings.member_state
     reasons = {stage["why_off"] for stage in stages if stage["state"] == "off"}
     all_off = len(reasons) == 1 and all(stage["state"] == "off" for stage in stages)
-    notes = [regime.get("note"), regime.get("national_notes", {}).get(state), *settings.left_out]
+    notes = [regime.get("note"), regime.get("national_notes", {}).get(state), *settings.unknown]
     return {
         "named": name,
         "regime": regime["id"],

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+import tzdata  # type: ignore[import-untyped]  # it has only data
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
@@ -95,7 +96,7 @@ def zone(name: str) -> ZoneInfo:
 
 @cache
 def _zone_names() -> frozenset[str]:
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
+    return frozenset(Path(tzdata.__file__).with_name("zones").read_text().split())
 
 
 def _dates(texts: Iterable[str]) -> frozenset[date]:

@@ -38,7 +38,7 @@ class Settings(NamedTuple):
     """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
 
     Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
-    ``left_out`` has a sentence for each other setting that this release does not know.
+    ``unknown`` has a sentence for each other setting that this release does not know.
     """
 
     zone: str | None = None
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     regimes: Mapping[str, str] = {}
     rules: Sequence[Rule] = ()
     unread: Mapping[str, str] = {}
-    left_out: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as they are stored."""
@@ -144,24 +144,24 @@ def read(value: object) -> Settings:
     Another release may have stored the settings, or this release may have a regime of the same name.
     """
     if not isinstance(value, dict):
-        return Settings(left_out=(_left_out("settings"),))
-    left_out = [_left_out(name) for name in sorted({*value} - {*_MEMBERS})]
+        return Settings(unknown=(_unknown_setting("settings"),))
+    unknown = [_unknown_setting(name) for name in sorted({*value} - {*_MEMBERS})]
     known: dict[str, Any] = {}
     for name in ("zone", "member_state", "facts"):
         try:
             known[name] = getattr(parse({name: value[name]} if name in value else {}), name)
         except ValueError:
-            left_out.append(_left_out(name))
+            unknown.append(_unknown_setting(name))
     switches, stored = value.get("regimes", {}), value.get("rules", [])
     if not isinstance(switches, dict) or any(switch not in (ON, OFF) for switch in switches.values()):
-        left_out.append(_left_out("regimes"))
+        unknown.append(_unknown_setting("regimes"))
     known["regimes"] = {
         name: switch for name, switch in (switches.items() if isinstance(switches, dict) else ()) if switch in (ON, OFF)
     }
     own: list[Rule] = []
     unread: dict[str, str] = {}
     if not isinstance(stored, list):
-        left_out.append(_left_out("rules"))
+        unknown.append(_unknown_setting("rules"))
     for regime in stored if isinstance(stored, list) else ():
         try:
             check_own([*own, regime])
@@ -170,10 +170,10 @@ def read(value: object) -> Settings:
             unread |= dict.fromkeys(_names(regime), UNREADABLE.format(error))
         except NOT_OF_THE_FORM:
             unread |= dict.fromkeys(_names(regime), UNREADABLE.format("it does not have the form of this release"))
-    return Settings(**known, rules=own, unread=unread, left_out=left_out)
+    return Settings(**known, rules=own, unread=unread, unknown=unknown)
 
 
-def _left_out(name: str) -> str:
+def _unknown_setting(name: str) -> str:
     return f"The tenant's setting {name} is not known to this release and does not count."
 
 
