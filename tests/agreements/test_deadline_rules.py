@@ -75,6 +75,7 @@ def test_every_zone_is_in_the_locked_package_and_not_only_on_this_machine() -> N
     zones = {*calendars.member_states().values(), *(regime["zone"] for regime in REGIMES)} - {"entity"}
     folder = importlib.resources.files("tzdata") / "zoneinfo"
     assert [zone for zone in sorted(zones) if not folder.joinpath(*zone.split("/")).is_file()] == []
+    assert [zone for zone in sorted(zones) if str(calendars.zone(zone)) != zone] == []
 
 
 def test_functions_take_their_zones_from_the_locked_package() -> None:

@@ -2,14 +2,14 @@
 
 import json
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident_deadlines import handler as get_deadlines
-from incidents.domain.deadlines import history
+from incidents.domain.deadlines import assessment, history, rules
 from incidents.storage import dynamodb, guard
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from update_incident import handler as update
@@ -122,6 +122,25 @@ def test_detected_stands_in_for_aware_only_in_a_projection() -> None:
     assert "projection if aware is when the incident was detected" in shown["why"]
 
 
+def test_a_chained_projection_says_every_assumption() -> None:
+    put_settings(**PARIS)
+    shown = stages(created(reportable_to=["NIS2", "DORA"], detected_at="2026-06-10T06:00:00Z",
+                           regulatory_reports={"eu-dora": {"anchors": {"classified": CLASSIFIED}}}))  # fmt: skip
+    assumed = "aware is when the incident was detected"
+    for name, earlier in (
+        ("eu-nis2/final", ["notification"]), ("eu-nis2/progress", ["notification"]),
+        ("eu-dora/intermediate", ["initial"]), ("eu-dora/final", ["initial", "intermediate"]),
+    ):  # fmt: skip
+        why = shown[name]["why"]
+        assert shown[name]["projected_at"]
+        parts = [assumed, *(f"{stage} is submitted when it is due" for stage in earlier)]
+        assert f"projection if {', and '.join(parts)};" in why
+
+    dora = {"eu-dora": {"anchors": {"classified": CLASSIFIED}}}
+    without_aware = stages(created(reportable_to=["DORA"], regulatory_reports=dora))["eu-dora/final"]["why"]
+    assert "projection if aware leaves enough time, and initial is submitted when it is due, and " in without_aware
+
+
 @pytest.mark.parametrize(
     ("sent", "state"),
     [("2026-06-13T06:00:00.000Z", "submitted"), ("2026-06-13T06:00:00.001Z", "submitted_late")],
@@ -218,6 +237,87 @@ def test_a_tenant_s_own_rule_has_a_clock() -> None:
     incident_id = created(reportable_to=["Contract 7"])
     patched(incident_id, regulatory_reports={"contract-7": {"anchors": {"aware": AWARE}}})
     assert stages(incident_id)["contract-7/notice"]["due_at"] == "2026-06-10T18:00:00.000Z"
+
+
+BROKEN = [
+    OWN | {"aliases": ["GDPR", "Contract 7"]},
+    {"id": "contract-7"},
+    OWN | {"stages": [OWN["stages"][0] | {"due": {"from": "aware", "n": 3.0, "unit": "month", "end": "end_of_day"}}]},
+    OWN | {"stages": [OWN["stages"][0] | {"readings": [{"unit": "day", "n": 1, "reading": "x"}]}]},
+    OWN | {"stages": [{name: value for name, value in OWN["stages"][0].items() if name != "recipient"}]},
+    OWN | {"stages": [OWN["stages"][0] | {"effective_from": 2026}]},
+    OWN | {"stages": [OWN["stages"][0] | {"due": {"from": "aware", "n": 1, "unit": "week", "end": "instant"}}]},
+    OWN | {"stages": 5},
+    OWN | {"zone": "right/Europe/Paris"},
+    OWN | {"zone": None},
+    OWN | {"calendar": ["none"]},
+]
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_stored_rule_that_cannot_be_read_gives_its_own_entry_with_a_reason(rule: dict[str, Any]) -> None:
+    put_settings(rules=[OWN])
+    aware = {"anchors": {"aware": AWARE}}
+    incident_id = created(
+        reportable_to=["contract-7", "GDPR"], regulatory_reports={"contract-7": aware, "eu-gdpr": aware}
+    )
+    put_settings(**PARIS, rules=[rule, "x", OWN | {"id": "contract-8", "aliases": []}])
+    patched(incident_id, reportable_to=["contract-7", "GDPR", "contract-8"])
+    answer = deadlines(incident_id, history="true")
+    contract, gdpr, other = answer["regimes"][:3]
+
+    assert (contract["named"], contract["state"], contract["stages"]) == ("contract-7", "no_rule", [])
+    assert "the tenant's own rule cannot be read: " in contract["why"]
+    assert gdpr["regime"] == "eu-gdpr"
+    assert gdpr["stages"][0]["due_local"] == "2026-06-13T08:00:00+02:00"
+    assert [stage["stage"] for stage in other["stages"]] == ["notice"]
+
+
+@pytest.mark.parametrize(
+    ("value", "left_out"),
+    [
+        ({"zone": "Europe/Gone"}, "zone"),
+        ({"zone": "right/Europe/Paris"}, "zone"),
+        ({"zone": 5}, "zone"),
+        ({"member_state": "XX"}, "member_state"),
+        ({"member_state": ["FR"]}, "member_state"),
+        ({"facts": {"bank": True}}, "facts"),
+        ({"facts": []}, "facts"),
+        ({"regimes": {"eu-gdpr": "auto"}}, "regimes"),
+        ({"regimes": []}, "regimes"),
+        ({"rules": {}}, "rules"),
+        ({"channels": ["mail"]}, "channels"),
+        ({"regimes": {"xx-gone": "off"}}, None),
+    ],
+)
+def test_a_stored_setting_that_this_release_does_not_know_is_left_out_and_said(
+    value: dict[str, Any], left_out: str | None
+) -> None:
+    put_settings(**value)
+    gdpr = {"eu-gdpr": {"anchors": {"aware": AWARE}}}
+    (entry,) = deadlines(created(reportable_to=["GDPR"], regulatory_reports=gdpr))["regimes"]
+    assert entry["stages"][0]["due_at"] == "2026-06-13T06:00:00.000Z"
+    assert entry["zone"] is None
+    assert left_out is None or f"setting {left_out} is not known to this release" in entry["note"]
+
+
+@pytest.mark.parametrize("named", [["contract-7"], []])
+def test_a_report_whose_rule_has_left_says_that_there_is_no_rule(named: list[str]) -> None:
+    put_settings(rules=[OWN])
+    incident_id = created(reportable_to=named, regulatory_reports={"contract-7": {"anchors": {"aware": AWARE}}})
+    put_settings()
+    *_, entry = deadlines(incident_id)["regimes"]
+    assert (entry["regime"], entry["state"]) == ("contract-7", "no_rule")
+    assert entry["why"] == "there is no rule of the regime, so its report has no clocks"
+
+
+def test_a_stored_fact_of_another_form_counts_as_none() -> None:
+    gdpr = {"anchors": {"aware": AWARE}, "facts": {"member_state": ["FR"], "dora_exempt": []}}
+    incident = {"reportable_to": ["GDPR", "NIS2"], "detected_at": None,
+                "regulatory_reports": json.dumps({"eu-gdpr": gdpr, "eu-nis2": gdpr})}  # fmt: skip
+    answer = assessment.deadlines(assessment.known(incident), rules.Settings(member_state="FR"), datetime.now(UTC))
+    assert [entry["zone"] for entry in answer["regimes"]] == ["Europe/Paris", "Europe/Paris"]
+    assert answer["regimes"][0]["stages"][0]["due_at"] == "2026-06-13T06:00:00.000Z"
 
 
 def test_the_history_tells_what_each_change_made_of_the_due_dates() -> None:

@@ -89,6 +89,11 @@ def test_a_patch_that_says_the_same_changes_nothing() -> None:
         ([], "", "must be an object"),
         ({"eu-gdrp": {}}, "/eu-gdrp", "did you mean eu-gdpr?"),
         ({"gdpr-eu": {}}, "/gdpr-eu", "eu-dora, eu-psd2"),
+        ({"GDPR": {}}, "/GDPR", "did you mean eu-gdpr?"),
+        ({" gdpr art. 33": {}}, "/ gdpr art. 33", "did you mean eu-gdpr?"),
+        ({"EU-GDPR": {}}, "/EU-GDPR", "did you mean eu-gdpr?"),
+        ({"SEC": {}}, "/SEC", "did you mean us-sec-8k?"),
+        ({"cra": {}}, "/cra", "did you mean eu-cra-"),
         ({"eu-gdpr": 5}, "/eu-gdpr", "anchors, facts, stages"),
         ({"eu-gdpr": {"anchor": {}}}, "/eu-gdpr/anchor", "did you mean anchors?"),
         ({"eu-gdpr": {"anchors": {"known": AWARE}}}, "/eu-gdpr/anchors/known", "aware, high_risk_assessed"),
@@ -121,6 +126,13 @@ def test_the_error_names_the_value_and_lists_what_is_known(reports: object, poin
             assert right in details[f"/regulatory_reports{pointer}"]
 
 
+def test_an_alias_of_a_tenant_s_own_rule_is_what_was_meant() -> None:
+    set_rules(OWN | {"aliases": [5, "Supplier X"]})
+    status, problem = created({"supplier x": {}})
+    assert status == 422
+    assert "did you mean contract-7?" in problem["errors"][0]["detail"]
+
+
 def test_what_is_stored_stays_and_may_be_repeated(table: str) -> None:
     set_rules(OWN)
     reports = {"contract-7": {"anchors": {"aware": AWARE}, "stages": {"notice": {"reference": "7"}}}}
@@ -135,6 +147,95 @@ def test_what_is_stored_stays_and_may_be_repeated(table: str) -> None:
         patch(made["id"], regulatory_reports={"contract-7": {"anchors": {"aware": "2026-11-21T00:00:00Z"}}})[0] == 422
     )
     assert "contract-7" not in patched(made["id"], regulatory_reports={"contract-7": None})["regulatory_reports"]
+
+
+@pytest.mark.parametrize("text", ["2026-11-21T10:00:00+01:00", "2026-11-21t10:00:00z", "2026-11-21T10:00:00Z"])
+def test_a_reference_that_looks_like_a_timestamp_stays_as_it_is(text: str) -> None:
+    sent = {"submitted_at": "2026-11-21T10:00:00+01:00", "reference": text}
+    made = incident({"eu-gdpr": {"stages": {"authority": sent}}})
+    held = made["regulatory_reports"]["eu-gdpr"]["stages"]["authority"]
+    assert held == {"submitted_at": "2026-11-21T09:00:00.000Z", "reference": text}
+    again = patched(made["id"], regulatory_reports={"eu-gdpr": {"stages": {"authority": {"reference": text}}}})
+    assert again == made
+
+
+CONTRACT: dict[str, Any] = {
+    "anchors": {"aware": AWARE},
+    "stages": {"notice": {"submitted_at": AWARE, "resubmitted_at": AWARE, "reference": AWARE}},
+}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        CONTRACT,
+        {"anchors": {}},
+        {"anchors": {"aware": AWARE}},
+        {"anchors": {"aware": "2026-11-20T09:00:00Z"}},
+        {"anchors": {"other": None}},
+        {"stages": {"notice": {"reference": AWARE}}},
+        {"stages": {"notice": {"submitted_at": AWARE}}, "facts": None},
+    ],
+)
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_repeat_in_a_report_whose_rule_has_left_changes_nothing(sent: dict[str, Any], renamed: bool) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    new = {"id": "other", "anchor": "known", "due": None}
+    set_rules(*([OWN | {"stages": [OWN["stages"][0] | new]}] if renamed else []))
+    assert patched(made["id"], regulatory_reports={"contract-7": sent}) == made
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"anchors": {"aware": None}}, {"anchors": {}}),
+        ({"anchors": None}, {"anchors": None}),
+        ({"stages": {"notice": None}}, {"stages": {}}),
+        ({"stages": {"notice": {"resubmitted_at": None, "submitted_at": None}}},
+         {"stages": {"notice": {"reference": AWARE}}}),
+    ],
+)  # fmt: skip
+def test_a_null_removes_a_value_of_a_report_whose_rule_has_left(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    set_rules()
+    after = patched(made["id"], regulatory_reports={"contract-7": sent})["regulatory_reports"]["contract-7"]
+    wanted = made["regulatory_reports"]["contract-7"] | kept
+    assert after == {name: value for name, value in wanted.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"anchors": {"aware": "2026-11-21T00:00:00Z"}},
+        {"anchors": {"other": {}}},
+        {"facts": {}},
+        {"stages": {"notice": {"reference": "2026-11-20T09:00:00.000Z"}}},
+        {"stages": {"notice": {"submitted_at": None}}},
+        {"stages": {"other": {}}},
+    ],
+)
+def test_nothing_new_is_stored_in_a_report_whose_rule_has_left(sent: dict[str, Any]) -> None:
+    set_rules(OWN)
+    made = incident({"contract-7": CONTRACT})
+    set_rules()
+    assert patch(made["id"], regulatory_reports={"contract-7": sent})[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [(True, 1), (True, 1.0), (False, 0), (False, 0.0), (False, -0.0), (True, "true"), (True, [True])],
+)
+def test_a_number_is_not_the_stored_boolean(stored: bool, sent: object) -> None:
+    made = incident({"eu-dora": {"facts": {"dora_exempt": stored}}})
+    more = {"stages": {"initial": {"reference": "r"}}}
+    for reports in ({"facts": {"dora_exempt": sent}}, {"facts": {"dora_exempt": sent}, **more}):
+        status, problem = patch(made["id"], regulatory_reports={"eu-dora": reports})
+        assert (status, [error["pointer"] for error in problem["errors"]]) == (
+            422, ["/regulatory_reports/eu-dora/facts/dora_exempt"],
+        )  # fmt: skip
 
 
 def test_only_a_request_that_names_reports_reads_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,10 @@ def term(chance: random.Random, start: str) -> dict[str, Any]:
     end = (
         chance.choice(["instant", "instant", "next_hour"]) if unit == "hour" else chance.choice(["end_of_day", "17:30"])
     )
-    made = {"from": start, "n": chance.randrange(1, most), "unit": unit, "end": end, **chance.choice(ROLLS)}
+    n, roll = chance.randrange(1, most), chance.choice(ROLLS)
+    if unit == "hour" and roll.get("roll") == "eu_working_day":  # a period of hours cannot have this roll
+        roll = {}
+    made = {"from": start, "n": n, "unit": unit, "end": end, **roll}
     return made | (
         {"cap": {"from": "aware", "n": chance.randrange(1, 60)}} if unit == "hour" and chance.random() < 0.4 else {}
     )

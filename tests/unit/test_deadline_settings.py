@@ -22,6 +22,20 @@ def stage(**changed: Any) -> dict[str, Any]:
     return only | changed
 
 
+def term(**changed: Any) -> dict[str, Any]:
+    """Return a settings value whose only stage has a changed term."""
+    return {"rules": [own(stages=[stage(due=stage()["due"] | changed)])]}
+
+
+def reading(due: dict[str, Any], *readings: dict[str, Any]) -> dict[str, Any]:
+    """Return a settings value whose only stage has a changed term with other readings."""
+    read = [{"reading": "x"} | each for each in readings]
+    return {"rules": [own(stages=[stage(due=stage()["due"] | due, readings=read)])]}
+
+
+DAYS = {"unit": "day", "end": "end_of_day"}
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
@@ -30,6 +44,13 @@ def stage(**changed: Any) -> dict[str, Any]:
         ({"zone": "Europe/Paris2"}, "zone must be a time zone"),
         ({"zone": "../../etc/passwd"}, "zone must be a time zone"),
         ({"zone": 5}, "zone must be a time zone"),
+        ({"zone": "right/Europe/Paris"}, "zone must be a time zone"),
+        ({"zone": "posix/Europe/Paris"}, "zone must be a time zone"),
+        ({"zone": "localtime"}, "zone must be a time zone"),
+        ({"zone": "posixrules"}, "zone must be a time zone"),
+        ({"zone": "tzdata.zi"}, "zone must be a time zone"),
+        ({"zone": "Europe"}, "zone must be a time zone"),
+        ({"member_state": ["FR"]}, "member_state must be null or one of AT"),
         ({"member_state": "XX"}, "member_state must be null or one of AT"),
         ({"facts": {"bank": True}}, "only dora_exempt"),
         ({"facts": {"dora_exempt": "yes"}}, "only dora_exempt"),
@@ -44,7 +65,23 @@ def stage(**changed: Any) -> dict[str, Any]:
         ({"rules": [own(zone="Mars")]}, "time zone"),
         ({"rules": [own(calendar="mars")]}, "calendar mars"),
         ({"rules": [own(stages=[stage(), stage()])]}, "twice"),
-        ({"rules": [own(stages=[stage(due=stage()["due"] | {"from": "stage:later"})])]}, "an earlier stage"),
+        ({"rules": [own(stages=[stage(anchor="stage:later", due=stage()["due"] | {"from": "stage:later"})])]},
+         "an earlier stage"),
+        (reading({}, {"unit": "day", "n": 1}), "contract-7/notice has a term of dates, so end must be end_of_day"),
+        (reading(DAYS, {"end": "next_hour"}), "so end must be end_of_day"),
+        (reading(DAYS, {"unit": "hour"}), "a term of hours, so end must be instant or next_hour"),
+        (reading(DAYS | {"roll": "eu_working_day"}, {"unit": "hour", "end": "instant"}), "so roll must be dora_noon"),
+        (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must have no cap"),
+        (reading({}, *[{"n": n} for n in range(1, 10)]), "at most 8 readings"),
+        (reading({}, {"n": 2.0}), "a whole number"),
+        (term(n=3.0), "a whole number from 1 to 10000 as n, such as 3, not 3.0"),
+        (term(n=True), "a whole number"),
+        (term(n=10_001), "a whole number"),
+        (term(cap={"from": "aware", "n": 3.0}), "a whole number"),
+        (term(unit="week"), "one of the units"),
+        (term(**{"from": "signed"}), "the same event in anchor and in from of due"),
+        ({"rules": [own(stages=[stage(anchor="stage:notice")])]}, "the same event in anchor"),
+        ({"rules": [own(stages=[stage(anchor="stage:notice", due=None)])]}, "an earlier stage, not stage:notice"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_refused(value: object, fault: str) -> None:

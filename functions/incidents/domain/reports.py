@@ -16,17 +16,20 @@ from . import json_text, model, report_names, texts, timestamps
 
 REFERENCE_CHARACTERS = 256
 _PARTS = ("anchors", "facts", "stages")
-_SUBMISSION = ("submitted_at", "resubmitted_at", "reference")
+_MOMENTS = ("submitted_at", "resubmitted_at")
+_SUBMISSION = (*_MOMENTS, "reference")
+_LEVELS = 4  # regime, part, stage, value
 
 Fault = tuple[tuple[str, ...], str]
 """The path of a value, and what would be right."""
 
 
 class Names(NamedTuple):
-    """The anchors and the stages of a regime."""
+    """The anchors, the stages and the aliases of a regime."""
 
     anchors: tuple[str, ...]
     stages: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 RELEASED = {regime: Names(*names) for regime, names in report_names.REGIMES.items()}
@@ -42,7 +45,7 @@ def names_of(regime: Mapping[str, Any]) -> Names:
         anchors |= dict.fromkeys(start for start in starts if start and not start.startswith("stage:"))
     if "dated_by" in regime:
         anchors[regime["dated_by"]] = None
-    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]))
+    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]), tuple(regime["aliases"]))
 
 
 def known_names(settings: object) -> dict[str, Names]:
@@ -72,7 +75,7 @@ def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iter
     if not isinstance(sent, dict):
         yield (), "must be an object of regimes, or null"
         return
-    yield from _faults(sent, _parsed(stored), known)
+    yield from _faults(_in_stored_form(sent), _parsed(stored), known)
 
 
 def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
@@ -83,8 +86,8 @@ def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
     if sent is None:
         return None
     before = _parsed(stored)
-    after = _merge(before, sent)
-    if stored is not None and after == before:
+    after = _merge(before, _in_stored_form(sent))
+    if stored is not None and _is_same(after, before):
         return stored
     text = json_text.dumps(after)
     if len(text.encode()) > model.TEXT_BYTES:
@@ -127,35 +130,35 @@ def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[s
 def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[str, Names]) -> Iterator[Fault]:
     for regime, report in sent.items():
         held = stored.get(regime)
-        if report is None or report == held:  # removing and repeating need no rule
+        if report is None or _is_same(report, held):  # removing and repeating need no rule
             continue
-        if regime not in known:
-            yield (regime,), _unknown("a regime", regime, known)
+        if regime not in known and not _sets_nothing(report, held):
+            yield (regime,), _unknown("a regime", regime, known, _regime_of(regime, known))
         elif not isinstance(report, dict):
             yield (regime,), f"must be an object with {', '.join(_PARTS)}"
         else:
-            for path, fault in _report_faults(report, _object(held), known[regime]):
+            for path, fault in _report_faults(report, _object(held), known.get(regime, Names((), ()))):
                 yield (regime, *path), fault
 
 
 def _report_faults(report: Mapping[str, Any], stored: Mapping[str, Any], names: Names) -> Iterator[Fault]:
     for part, values in report.items():
         held = stored.get(part)
-        if values is None or values == held:
+        if values is None or _is_same(values, held):
             continue
-        if part not in _PARTS:
+        if part not in _PARTS and not _sets_nothing(values, held):
             yield (part,), _unknown("a part of a report", part, _PARTS)
         elif not isinstance(values, dict):
             yield (part,), "must be an object"
         else:
             for name, value in values.items():
-                if value is None or value == _object(held).get(name):
+                if value is None or _is_same(value, _object(held).get(name)):
                     continue
-                for path, fault in _value_faults(part, name, value, _object(_object(held).get(name)), names):
+                for path, fault in _value_faults(part, name, value, _object(held).get(name), names):
                     yield (part, name, *path), fault
 
 
-def _value_faults(part: str, name: str, value: Any, stored: Mapping[str, Any], names: Names) -> Iterator[Fault]:
+def _value_faults(part: str, name: str, value: Any, held: object, names: Names) -> Iterator[Fault]:
     match part:
         case "anchors":
             if name not in names.anchors:
@@ -165,12 +168,12 @@ def _value_faults(part: str, name: str, value: Any, stored: Mapping[str, Any], n
         case "facts":
             yield from _fact_faults(name, value)
         case "stages":
-            if name not in names.stages:
+            if name not in names.stages and not _sets_nothing(value, held):
                 yield (), _unknown("a stage of this regime", name, names.stages)
             elif not isinstance(value, dict):
                 yield (), f"must be an object with {', '.join(_SUBMISSION)}"
             else:
-                yield from _submission_faults(value, stored)
+                yield from _submission_faults(value, _object(held))
 
 
 def _fact_faults(name: str, value: Any) -> Iterator[Fault]:
@@ -185,7 +188,7 @@ def _fact_faults(name: str, value: Any) -> Iterator[Fault]:
 
 def _submission_faults(value: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[Fault]:
     for name, text in value.items():
-        if text is None or text == stored.get(name):
+        if text is None or _is_same(text, stored.get(name)):
             continue
         if name not in _SUBMISSION:
             yield (name,), _unknown("a part of a submission", name, _SUBMISSION)
@@ -197,7 +200,7 @@ def _submission_faults(value: Mapping[str, Any], stored: Mapping[str, Any]) -> I
         elif fault := texts.line_fault(text):
             yield (name,), fault
     after = {**stored, **value}
-    first, last = (_timestamp(after.get(name)) for name in ("submitted_at", "resubmitted_at"))
+    first, last = (_timestamp(after.get(name)) for name in _MOMENTS)
     if after.get("resubmitted_at") is not None and after.get("submitted_at") is None:
         yield ("resubmitted_at",), "must be left out unless submitted_at is known"
     elif first and last and last < first:
@@ -218,10 +221,17 @@ def _timestamp(value: object) -> str | None:
     return timestamps.parse(value) if isinstance(value, str) and _timestamp_fault(value) is None else None
 
 
-def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Return a sentence that lists what is known. The most similar name comes first."""
-    closest = get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)
-    meant = f"; did you mean {closest[0]}?" if closest else ""
+def _regime_of(alias: str, known: Mapping[str, Names]) -> str | None:
+    """Return the regime of an alias. Upper and lower case do not matter."""
+    wanted = alias.strip().casefold()
+    names = ((regime, name) for regime, names in known.items() for name in (regime, *names.aliases))
+    return next((regime for regime, name in names if isinstance(name, str) and name.casefold() == wanted), None)
+
+
+def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...], closest: str | None = None) -> str:
+    """Return a sentence that lists what is known. The name that is probably meant comes first."""
+    closest = closest or next(iter(get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)), None)
+    meant = f"; did you mean {closest}?" if closest else ""
     return f"is not {what}{meant} Known are: {', '.join(known)}"
 
 
@@ -234,8 +244,34 @@ def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
         elif isinstance(value, dict):
             after[name] = _merge(_object(after.get(name)), value)
         else:
-            after[name] = _timestamp(value) or value
+            after[name] = value
     return after
+
+
+def _in_stored_form(value: Any, path: tuple[str, ...] = ()) -> Any:
+    """Return a patch whose moments are in the form of ``timestamps``. Other texts stay as they are."""
+    if isinstance(value, dict) and len(path) < _LEVELS:
+        return {name: _in_stored_form(below, (*path, name)) for name, below in value.items()}
+    is_anchor = path[1:2] == ("anchors",) and len(path) == 3
+    is_submission = path[1:2] == ("stages",) and len(path) == _LEVELS and path[-1] in _MOMENTS
+    return (_timestamp(value) or value) if is_anchor or is_submission else value
+
+
+def _sets_nothing(sent: object, held: object) -> bool:
+    """Return whether a patch only removes or repeats what is stored, so that it needs no rule."""
+    if isinstance(sent, dict):
+        below = held if isinstance(held, dict) else None
+        return below is not None and all(_sets_nothing(value, below.get(name)) for name, value in sent.items())
+    return sent is None or _is_same(sent, held)
+
+
+def _is_same(left: object, right: object) -> bool:
+    """Return whether two JSON values are the same. Unlike in Python, true is not 1."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_is_same(value, right[name]) for name, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_is_same, left, right))
+    return type(left) is type(right) and left == right
 
 
 def _parsed(stored: str | None) -> dict[str, Any]:

@@ -58,15 +58,26 @@ def _entries(report_facts: Known, settings: Settings, now: datetime) -> Iterator
     for name in report_facts.reportable_to:
         regime = regimes.find(name)
         if regime is None:
-            why = "no rule: the name is neither a regime nor an alias of one"
+            unread = settings.unread.get(name.strip().casefold())
+            why = unread or "no rule: the name is neither a regime nor an alias of one"
             yield {"named": name, "regime": None, "state": "no_rule", "why": why, "stages": []}
         elif regime["id"] not in shown:
             shown.add(regime["id"])
-            yield _entry(name, regime, regimes, report_facts, settings, now)
+            try:
+                entry = _entry(name, regime, regimes, report_facts, settings, now)
+            except rules.NOT_OF_THE_FORM:
+                if not regimes.is_own(regime):
+                    raise
+                why = rules.UNREADABLE.format("it does not have the form of this release")
+                entry = {"named": name, "regime": regime["id"], "state": "no_rule", "why": why, "stages": []}
+            yield entry
     for regime_id in report_facts.reports:
         if regime_id not in shown:
-            why = "reportable_to does not name the regime, so its report has no clocks"
-            yield {"named": None, "regime": regime_id, "state": "not_reportable", "why": why, "stages": []}
+            state, why = "not_reportable", "reportable_to does not name the regime, so its report has no clocks"
+            if regimes.find(regime_id) is None:
+                unread = settings.unread.get(regime_id.casefold())
+                state, why = "no_rule", unread or "there is no rule of the regime, so its report has no clocks"
+            yield {"named": None, "regime": regime_id, "state": state, "why": why, "stages": []}
 
 
 def _entry(
@@ -79,10 +90,11 @@ def _entry(
         _stage(clock, regimes.why_off(regime, clock.stage), setting)
         for clock in clocks.run(regime, _report(stored, report_facts.detected_at), setting, now)
     ]
-    state = facts.get("member_state", settings.member_state)
+    own_state = facts.get("member_state")
+    state = own_state if isinstance(own_state, str) else settings.member_state
     reasons = {stage["why_off"] for stage in stages if stage["state"] == "off"}
     all_off = len(reasons) == 1 and all(stage["state"] == "off" for stage in stages)
-    notes = [note for note in (regime.get("note"), regime.get("national_notes", {}).get(state)) if note]
+    notes = [regime.get("note"), regime.get("national_notes", {}).get(state), *settings.unknown]
     return {
         "named": name,
         "regime": regime["id"],
@@ -91,7 +103,7 @@ def _entry(
         "applies_to": regime["applies_to"],
         "trigger": regime["trigger"],
         "citation": regime["citation"],
-        "note": " ".join(notes) or None,
+        "note": " ".join(filter(None, notes)) or None,
         "zone": str(setting.place.zone) if setting.has_zone else None,
         "member_state": setting.member_state,
         "calendar": setting.place.calendar.name,
@@ -107,7 +119,7 @@ def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Sett
     """
     zones = calendars.member_states()
     own = facts.get("member_state")
-    state = own if own in zones else settings.member_state
+    state = own if calendars.is_member_state(own) else settings.member_state
     zone = regime["zone"]
     if zone == "entity":
         is_tenants = settings.zone is not None and state == settings.member_state

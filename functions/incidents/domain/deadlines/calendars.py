@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import tzdata  # type: ignore[import-untyped]  # it has only data
+
 _DAY = timedelta(days=1)
 _SATURDAY = 5
 
@@ -76,10 +78,25 @@ def member_states() -> dict[str, str]:
     return zones
 
 
+def is_member_state(code: object) -> bool:
+    """Return whether a JSON value is the code of a Member State."""
+    return isinstance(code, str) and code in member_states()
+
+
 @cache
 def zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises ValueError or KeyError (ZoneInfoNotFoundError) if there is no zone of the name."""
+    """Return a time zone. Raises KeyError if the locked package ``tzdata`` has no zone of the name.
+
+    A machine may have more zones, such as ``right/Europe/Paris``. The functions do not have them.
+    """
+    if name not in _zone_names():
+        raise KeyError(name)
     return ZoneInfo(name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(Path(tzdata.__file__).with_name("zones").read_text().split())
 
 
 def _dates(texts: Iterable[str]) -> frozenset[date]:

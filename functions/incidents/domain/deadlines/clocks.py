@@ -82,7 +82,7 @@ class _Dated(NamedTuple):
 
 
 class StageClock(NamedTuple):
-    """The state of one stage. A moment is in UTC. ``why`` is in words."""
+    """The state of one stage. A moment is in UTC. ``why`` is in words. ``assumption`` is that of ``projected_at``."""
 
     stage: Rule
     state: str
@@ -97,6 +97,7 @@ class StageClock(NamedTuple):
     elapsed: timedelta | None = None
     submission: Submission | None = None
     why: str = ""
+    assumption: str | None = None
 
     @property
     def next_at(self) -> datetime | None:
@@ -148,6 +149,7 @@ class _Stage:
             setting_missing=main.setting_missing,
             submission=self._submission,
             why=self._why_projected(main),
+            assumption=main.start and main.start.assumption,
         )
         if self._submission is not None:
             return clock._replace(state="submitted", projected_at=None)
@@ -183,7 +185,7 @@ class _Stage:
                 outcome = outcome._replace(anchor_missing=missing or term["cap"]["from"])
                 assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
                 term = term if cap else {name: value for name, value in term.items() if name != "cap"}
-                start = start._replace(assumption=start.assumption or assumed)
+                start = start._replace(assumption=_both(start.assumption, assumed))
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
         except OverflowError:  # the year 9998 plus a term
@@ -206,7 +208,7 @@ class _Stage:
         previous = self._before.get(stage)
         if previous is None or previous.next_at is None:
             return None
-        return _Start(name, previous.next_at, f"{stage} is submitted when it is due")
+        return _Start(name, previous.next_at, _both(previous.assumption, f"{stage} is submitted when it is due"))
 
     def _applies(self, name: str) -> bool:
         """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
@@ -340,6 +342,13 @@ class _Stage:
         if result.due is not None and result.start is not None and result.start.assumption:
             reasons.append(f"projection if {result.start.assumption}")
         return "; ".join(reasons)
+
+
+def _both(first: str | None, second: str | None) -> str | None:
+    """Return two assumptions in words, each once."""
+    if first is None or second is None or second in first.split(", and "):
+        return first or second
+    return f"{first}, and {second}"
 
 
 def utc(text: str) -> datetime:

@@ -5,6 +5,7 @@ A tenant's settings ``deadlines`` are data. ``parse`` checks them. The rules of 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -20,20 +21,37 @@ ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
 """The sources of a stage that is on by default: the text of the act, or guidance of the authority."""
 
+UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
+MOST_UNITS = 10_000
+READINGS = 8
+"""How many other readings a stage may have. Each reading costs time in each answer."""
+
+UNREADABLE = "the tenant's own rule cannot be read: {}"
+NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What code raises that reads a rule of another form. Only `incidents deadlines settings set` checks the whole form."""
+
+_END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
 _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
 
 
 class Settings(NamedTuple):
-    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id."""
+    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
+
+    Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
+    ``unknown`` has a sentence for each other setting that this release does not know.
+    """
 
     zone: str | None = None
     member_state: str | None = None
     facts: Mapping[str, Any] = {}
     regimes: Mapping[str, str] = {}
     rules: Sequence[Rule] = ()
+    unread: Mapping[str, str] = {}
+    unknown: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**self._asdict(), "rules": [*self.rules]}
+        """Return the settings as they are stored."""
+        return {**{name: getattr(self, name) for name in _MEMBERS}, "rules": [*self.rules]}
 
 
 class Regimes:
@@ -54,6 +72,10 @@ class Regimes:
         regime_id = name if name in self._by_id else self._aliases.get(name.strip().casefold())
         return None if regime_id is None else self._by_id[regime_id]
 
+    def is_own(self, regime: Rule) -> bool:
+        """Return whether a regime is one of the tenant's own rules."""
+        return regime["id"] in self._own
+
     def why_off(self, regime: Rule, stage: Rule) -> str | None:
         """Return why a stage is off, in words; None if it is on.
 
@@ -62,7 +84,7 @@ class Regimes:
         """
         if (switch := self._switches.get(regime["id"])) is not None:
             return None if switch == ON else "the tenant's settings switch the regime off"
-        is_own = regime["id"] in self._own
+        is_own = self.is_own(regime)
         match regime["status"]:
             case "in_force":
                 pass
@@ -100,7 +122,7 @@ def parse(value: object) -> Settings:
     zone, state = value.get("zone"), value.get("member_state")
     if zone is not None:
         check_zone(zone, "zone")
-    if state is not None and state not in calendars.member_states():
+    if state is not None and not calendars.is_member_state(state):
         raise ValueError(f"member_state must be null or one of {', '.join(calendars.member_states())}")
     facts, switches, own = value.get("facts", {}), value.get("regimes", {}), value.get("rules", [])
     for fact, known in facts.items() if isinstance(facts, dict) else [("facts", None)]:
@@ -114,6 +136,54 @@ def parse(value: object) -> Settings:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f"regimes must be an object of regime and on or off; {regime_id} is not right")
     return Settings(zone, state, facts, switches, own)
+
+
+def read(value: object) -> Settings:
+    """Return a tenant's stored settings. What this release does not know is left out, and said.
+
+    Another release may have stored the settings, or this release may have a regime of the same name.
+    """
+    if not isinstance(value, dict):
+        return Settings(unknown=(_unknown_setting("settings"),))
+    unknown = [_unknown_setting(name) for name in sorted({*value} - {*_MEMBERS})]
+    known: dict[str, Any] = {}
+    for name in ("zone", "member_state", "facts"):
+        try:
+            known[name] = getattr(parse({name: value[name]} if name in value else {}), name)
+        except ValueError:
+            unknown.append(_unknown_setting(name))
+    switches, stored = value.get("regimes", {}), value.get("rules", [])
+    if not isinstance(switches, dict) or any(switch not in (ON, OFF) for switch in switches.values()):
+        unknown.append(_unknown_setting("regimes"))
+    known["regimes"] = {
+        name: switch for name, switch in (switches.items() if isinstance(switches, dict) else ()) if switch in (ON, OFF)
+    }
+    own: list[Rule] = []
+    unread: dict[str, str] = {}
+    if not isinstance(stored, list):
+        unknown.append(_unknown_setting("rules"))
+    for regime in stored if isinstance(stored, list) else ():
+        try:
+            check_own([*own, regime])
+            own.append(regime)
+        except ValueError as error:
+            unread |= dict.fromkeys(_names(regime), UNREADABLE.format(error))
+        except NOT_OF_THE_FORM:
+            unread |= dict.fromkeys(_names(regime), UNREADABLE.format("it does not have the form of this release"))
+    return Settings(**known, rules=own, unread=unread, unknown=unknown)
+
+
+def _unknown_setting(name: str) -> str:
+    return f"The tenant's setting {name} is not known to this release and does not count."
+
+
+def _names(regime: object) -> list[str]:
+    """Return the names of a rule of any form, for a comparison."""
+    if not isinstance(regime, dict):
+        return []
+    aliases = regime.get("aliases")
+    names = [regime.get("id"), *(aliases if isinstance(aliases, list) else ())]
+    return [name.strip().casefold() for name in names if isinstance(name, str)]
 
 
 def check_own(own: Sequence[Any]) -> None:
@@ -133,14 +203,45 @@ def check_own(own: Sequence[Any]) -> None:
             raise ValueError(f"rules: {regime['id']} names the calendar {regime['calendar']}, which does not exist")
         before: set[str] = set()
         for stage in regime["stages"]:
-            terms = [stage["due"], *stage.get("readings", ())] if stage["due"] else []
-            for term in terms:
-                start = term.get("from", "")
-                if start.startswith("stage:") and start.split(":")[1] not in before:
-                    raise ValueError(f"rules: {regime['id']}/{stage['id']} must name an earlier stage, not {start}")
             if stage["id"] in before:
                 raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
+            _check_stage(stage, before, f"rules: {regime['id']}/{stage['id']}")
             before.add(stage["id"])
+
+
+def _check_stage(stage: Rule, before: set[str], name: str) -> None:
+    """Raise ValueError if the terms of a stage do not fit together. ``before`` are the ids of the earlier stages."""
+    readings = stage.get("readings", ())
+    if len(readings) > READINGS:
+        raise ValueError(f"{name} must have at most {READINGS} readings")
+    terms = [stage["due"], *({**stage["due"], **reading} for reading in readings)] if stage["due"] else []
+    if terms and stage["due"]["from"] != stage["anchor"]:
+        raise ValueError(f"{name} must have the same event in anchor and in from of due")
+    for start in (stage["anchor"], *(term["from"] for term in terms)):
+        if start.startswith("stage:") and start.split(":")[1] not in before:
+            raise ValueError(f"{name} must name an earlier stage, not {start}")
+    for term in terms:
+        _check_term(term, name)
+
+
+def _check_term(term: Rule, name: str) -> None:
+    """Raise ValueError if a term does not have the form of the schema. A reading must have it together with ``due``."""
+    for n in (term["n"], term.get("cap", {}).get("n", 1)):
+        if type(n) is not int or not 1 <= n <= MOST_UNITS:
+            raise ValueError(f"{name} must have a whole number from 1 to {MOST_UNITS} as n, such as 3, not {n}")
+    unit, end, roll = term["unit"], term["end"], term.get("roll")
+    if unit not in UNITS:
+        raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
+    if unit == "hour":
+        if end not in ("instant", "next_hour"):
+            raise ValueError(f"{name} has a term of hours, so end must be instant or next_hour, not {end}")
+        if roll not in (None, "dora_noon", "dora_noon_all"):
+            raise ValueError(f"{name} has a term of hours, so roll must be dora_noon or dora_noon_all, not {roll}")
+    else:
+        if not _END_OF_DATE.fullmatch(end):
+            raise ValueError(f"{name} has a term of dates, so end must be end_of_day or a time like 17:00, not {end}")
+        if "cap" in term:
+            raise ValueError(f"{name} has a term of dates, so it must have no cap")
 
 
 def check_zone(name: object, member: str) -> None:

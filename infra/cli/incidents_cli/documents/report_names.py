@@ -17,7 +17,8 @@ def text() -> str:
     lines = []
     for regime in rules.released()["regimes"]:
         names = names_of(regime)
-        lines.append(f'    "{regime["id"]}": ("{" ".join(names.anchors)}", "{" ".join(names.stages)}"),\n')
+        texts = " ".join(names.anchors), " ".join(names.stages), "|".join(names.aliases)
+        lines.append(f'    "{regime["id"]}": ("{texts[0]}", "{texts[1]}", "{texts[2]}"),\n')
     states = " ".join(calendars.member_states())
     head = "The names that ``regulatory_reports`` may use. `incidents openapi` generates this module from the rules."
     return f'''"""{head}"""
@@ -31,6 +32,9 @@ MEMBER_STATES = (
 ).split()
 _NAMES = {{
 {"".join(lines)}}}
-REGIMES = {{regime: (tuple(anchors.split()), tuple(stages.split())) for regime, (anchors, stages) in _NAMES.items()}}
-"""The anchors and the stages of each regime."""
+REGIMES = {{
+    regime: (tuple(anchors.split()), tuple(stages.split()), tuple(aliases.split("|")))
+    for regime, (anchors, stages, aliases) in _NAMES.items()
+}}
+"""The anchors, the stages and the aliases of each regime."""
 '''
