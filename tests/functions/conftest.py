@@ -1,6 +1,7 @@
 """Fixtures that run the handlers on moto.
 
-The table is as infra/storage.yaml deploys it, so a change of its keys fails here as on AWS.
+The fixtures create the table from infra/storage.yaml. So a change of the keys in this file that breaks the handlers on
+AWS breaks these tests, too.
 """
 
 import json

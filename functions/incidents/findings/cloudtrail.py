@@ -84,7 +84,7 @@ def _is_failure(detail: Node) -> bool:
 
 
 def _description(detail: Node) -> str | None:
-    """Return from where the call came."""
+    """Return a text with the caller's address and user agent, or None if the call has neither."""
     address, agent = detail.at("sourceIPAddress").text(), detail.at("userAgent").text()
     parts = [f"From {address}." if address else "", f"User agent: {agent}." if agent else ""]
     return " ".join(part for part in parts if part) or None

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class Link(NamedTuple):
-    """An entry of the map: the tenants of an AWS account or, with ``producer``, of an event source in that account."""
+    """An entry of the map.
+
+    If ``producer`` is None, ``tenants`` has the tenant that gets the account's findings. Otherwise, ``producer`` is an
+    event source in the account, and ``tenants`` has the tenants for which it may report alerts.
+    """
 
     account_id: str
     producer: str | None

@@ -24,7 +24,10 @@ _FOR_EVER = "public, max-age=31536000, immutable"  # the file's name contains th
 
 
 def config(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return where people sign in. The names are those of an OIDC discovery document. Unset values are empty."""
+    """Return the addresses and settings of the sign-in. A value that is not set is an empty text.
+
+    The names of the issuer and of the endpoints are those of an OIDC discovery document.
+    """
     tenant, app, _, scopes = environment.get("TOKEN_CLAIMS", "tenant_id app_id  scope,scp").split(" ")
     return {
         "issuer": environment.get("JWT_ISSUER", ""),

@@ -216,7 +216,7 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
         raise ValueError(f"{name} must have at most {READINGS} readings")
     terms = [stage["due"], *({**stage["due"], **reading} for reading in readings)] if stage["due"] else []
     if terms and stage["due"]["from"] != stage["anchor"]:
-        raise ValueError(f"{name} must have the same event in anchor and in from of due")
+        raise ValueError(f"{name} must name the same event in `anchor` and in `due.from`")
     for start in (stage["anchor"], *(term["from"] for term in terms)):
         if start.startswith("stage:") and start.split(":")[1] not in before:
             raise ValueError(f"{name} must name an earlier stage, not {start}")

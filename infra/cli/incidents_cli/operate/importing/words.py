@@ -223,7 +223,8 @@ def _agreed(meant: set[str | None]) -> str | None:
     """Return the one value that several values mean: the more precise one, as in ``Closed - duplicate``."""
     if meant == {"closed", "dismissed"}:
         return "dismissed"
-    if "new" in meant and not meant & {"closed", "dismissed"}:  # an open incident may have any of the other states
+    # The other open states are more precise than ``new``.
+    if "new" in meant and not meant & {"closed", "dismissed"}:
         meant = meant - {"new"} or meant
     return meant.pop() if len(meant) == 1 else None
 
@@ -254,7 +255,10 @@ def is_undecided(severity: str) -> bool:
 
 
 def is_nothing(text: str) -> bool:
-    """Return whether a cell of an owner, a category or a list says that there is none, such as ``-``."""
+    """Return whether the text of a cell means that the row has no value in the column, such as ``-``.
+
+    The column has owners, categories or lists.
+    """
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
 
