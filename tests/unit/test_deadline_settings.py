@@ -80,7 +80,7 @@ DAYS = {"unit": "day", "end": "end_of_day"}
         (term(cap={"from": "aware", "n": 3.0}), "a whole number"),
         (term(unit="week"), "one of the units"),
         (term(**{"from": "signed"}), "the same event in `anchor` and in `due.from`"),
-        ({"rules": [own(stages=[stage(anchor="stage:notice")])]}, "the same event in anchor"),
+        ({"rules": [own(stages=[stage(anchor="stage:notice")])]}, "the same event in `anchor`"),
         ({"rules": [own(stages=[stage(anchor="stage:notice", due=None)])]}, "an earlier stage, not stage:notice"),
     ],
 )  # fmt: skip
