@@ -18,7 +18,8 @@ PYDANTIC = {"payloads", "lists"}  # the only modules of the domain that load pyd
 
 
 # The script loads the slowest libraries once. Then it forks a process for each module, and the process imports the
-# module. Every list contains the libraries from before the fork. So no test may search these lists for such a library.
+# module and prints the list of its loaded modules. Each list also contains the libraries that the script loaded before
+# the fork. So no test may search a list for one of these libraries.
 COPIES = """
 import botocore.session, aws_lambda_powertools
 import importlib, os, sys

@@ -1,4 +1,7 @@
-"""Tests of mapped sources on DynamoDB Local: whose mapping reads an event, and the commands that store mappings."""
+"""Tests of mapped sources on DynamoDB Local.
+
+They check which tenant's mapping reads an event. They also check the commands that store mappings.
+"""
 
 import copy
 import json

@@ -158,7 +158,7 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     code, _, _ = documents.blocks(CLIENT, "python")
-    # the test replaces this placeholder of the page with the local stack
+    # Without these arguments, the client takes the URL and the token of the local stack from the environment.
     where = '"https://api.example", token="eyJ..."'
     assert where in code
     (tmp_path / "example.py").write_text(code.replace(where, ""))

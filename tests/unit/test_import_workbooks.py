@@ -125,7 +125,7 @@ def of_open_document(file: Path, columns: int, rows: int = 1_048_576) -> Path:
 
 def test_a_small_workbook_that_needs_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 128 * 1024**2)
-    ballast = b"x" * 512 * 1024**2  # the memory of the process that starts the other one does not count
+    ballast = b"x" * 512 * 1024**2  # a second process reads the workbook, and the limit counts only its memory
     for file in (
         with_cells(tmp_path / "a.xlsx", "A1", "T1048576"),
         of_open_document(tmp_path / "a.ods", 20, 1_000_000),

@@ -77,15 +77,15 @@ def test_the_window_is_the_last_thirty_days_by_default() -> None:
 
 def test_a_window_has_at_most_366_days() -> None:
     asked(from_="2024-01-01", to="2024-12-31")
-    with pytest.raises(MalformedRequest, match="from and to must span at most 366 days"):
+    with pytest.raises(MalformedRequest, match="`from` to `to` must be at most 366"):
         asked(from_="2023-12-31", to="2024-12-31")
 
 
 @pytest.mark.parametrize(
     ("given_wrong", "named"),
     [
-        ({"from": ["2026-11-24"]}, "from must not be after to, which is today by default"),
-        ({"from": ["2026-02-02"], "to": ["2026-02-01"]}, r"from must not be after to\."),
+        ({"from": ["2026-11-24"]}, "`from` must not be after `to`, which is today by default"),
+        ({"from": ["2026-02-02"], "to": ["2026-02-01"]}, r"`from` must not be after `to`\."),
         ({"from": ["2026-02-30"]}, "from must be a date like"),
         ({"to": ["20261123"]}, "to must be a date like"),
         ({"to": ["2026-11-23T00:00:00Z"]}, "to must be a date like"),

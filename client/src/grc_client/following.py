@@ -51,4 +51,4 @@ def check(since: object, cursor: object, every: float | None) -> None:
     if since is not None and cursor is not None:
         raise ValueError("give since or cursor, not both; a cursor goes on where it was stored")
     if every is not None and not every > 0:
-        raise ValueError("every must be more than 0 seconds; give None to stop when no update waits")
+        raise ValueError("`every` must be more than 0 seconds; give None to stop when there are no more updates")

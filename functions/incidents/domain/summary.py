@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 VALUES = 50  # of each list
 CHARACTERS = 2048  # of each value
-_NODES = 100_000  # of an event; DynamoDB and SQS bound the event, too
+_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit its size
 
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The

@@ -101,7 +101,8 @@ def check_size(incident: Incident) -> None:
     Fields that the server may write do not count, so that a stamp can never make an incident too large.
     """
     written = {field: None if field in _NOT_MEASURED else value for field, value in incident.items()}
-    # The first release had neither the version nor the reports. Its largest incidents must stay changeable.
+    # In the first release, an incident had no field `version` and no field `regulatory_reports`. So these fields do not
+    # count while no caller gave a value. Otherwise the release's largest incidents would be too large to change.
     del written["version"]
     later = 0 if written["regulatory_reports"] else len(',"regulatory_reports":null')
     if len(dump_incident(cast("Incident", written)).encode()) - later > model.DOCUMENT_BYTES:

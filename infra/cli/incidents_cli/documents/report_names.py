@@ -1,6 +1,6 @@
 """Generate the table of the names that reports to regulators may use, from the rules of the deadlines.
 
-Functions that write load this small table, and not the rules with their arithmetic.
+A function that writes incidents loads only this small table. It does not load the rules with their arithmetic.
 """
 
 from incidents.domain.deadlines import calendars, rules

@@ -272,7 +272,10 @@ class SignIn:
         return refresh.identity, refresh.family
 
     def _spend(self, kept: dict[str, Any], secret: str) -> Any:
-        """Remove and return what was given for a secret of one use. A second use ends the whole family."""
+        """Remove the entry of a code or of a refresh token from ``kept``, and return the entry.
+
+        A code or a refresh token works only once. A second use makes all refresh tokens of its family invalid.
+        """
         if (family := self._spent.get(secret)) is not None:
             self._refreshes = {token: refresh for token, refresh in self._refreshes.items() if refresh.family != family}
         if secret not in kept:

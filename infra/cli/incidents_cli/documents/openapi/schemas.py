@@ -1,7 +1,8 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
-The service refuses every body that a schema refuses, with two exceptions: timestamps in the other forms that
-``timestamps`` reads, and old texts that a patch repeats. A field's description has the rules that a schema cannot
+The service refuses every body that a schema refuses, with two exceptions. It accepts timestamps in the other forms that
+``timestamps`` reads. It also accepts a text that the incident already has, if a patch sends this text again. A field's
+description has the rules that a schema cannot
 express, like the order of timestamps, a number of UTF-8 bytes, or the characters of a text.
 """
 

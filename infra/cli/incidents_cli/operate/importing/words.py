@@ -70,7 +70,7 @@ def _by_core() -> dict[str, _Entry]:
         for spelling in spellings(word):
             core = " ".join(_vocabulary().core(tokens(spelling)))
             by_core.setdefault(core, _by_column().get(core, entry))
-    del by_core[""]  # a name such as Ticket
+    del by_core[""]  # the core of a name such as Ticket, which is only the word for an incident
     return by_core
 
 
