@@ -224,7 +224,7 @@ def test_an_incident_that_is_created_during_an_export_is_no_gap(table: Table, tm
     finally:
         table.client.meta.events.unregister("provide-client-params.dynamodb.Query", unique_id="rival")
 
-    exported = [line["incident"]["id"] for line in lines(tmp_path / "acme.jsonl")]
+    exported = [line["incident"]["id"] for line in lines(tmp_path / "acme.jsonl") if "incident" in line]
     assert (exported[-1:], done.incomplete, done.incidents) == (made, 0, len(exported))
 
 
@@ -245,7 +245,7 @@ def test_an_export_that_continues_has_every_incident_from_before(table: Table, t
     table.put_all([late.item, *trail])
     export(table.reader, tmp_path / "acme.jsonl", lambda *_: None)
 
-    titles = [line["incident"]["title"] for line in lines(tmp_path / "acme.jsonl")]
+    titles = [line["incident"]["title"] for line in lines(tmp_path / "acme.jsonl") if "incident" in line]
     assert titles.count("new") == 2
 
 

@@ -68,7 +68,7 @@ def sent(
     pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
     pairs = [*([("host", host)] if host is not None else []), *pairs]
     scope = {
-        "type": "http", "method": method, "path": path, "query_string": query.encode(),
+        "type": "http", "http_version": "1.1", "method": method, "path": path, "query_string": query.encode(),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
     }  # fmt: skip
     guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN)
@@ -96,6 +96,7 @@ def refused(*arguments: Any, **options: Any) -> str:
     passed, (start, body) = sent(*arguments, **options)
     assert passed is None
     assert start["status"] == 403
+    assert (b"connection", b"close") in start["headers"], "the body was not read, so the connection must end"
     assert not [name for name, _ in start["headers"] if name.startswith(b"access-control")]
     text: str = body["body"].decode()
     return text

@@ -16,7 +16,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -77,7 +77,10 @@ class Guard:
             case "http":
                 passed = self._checked(scope)
                 if isinstance(passed, str):
-                    await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")))
+                    # The body is not read, so the server closes the connection. A client that does not learn this could
+                    # send its next request into the closed connection. HTTP/2 has no such header.
+                    closing = [(b"connection", b"close")] if scope.get("http_version") in ("1.0", "1.1") else []
+                    await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")), closing)
                 elif scope["path"] == LOAD:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
                 elif _credentials(scope):
@@ -266,9 +269,11 @@ def _refusal(reason: str, content_type: str) -> tuple[str, str]:
     return "text/xml", f"<ErrorResponse>{error}</ErrorResponse>"
 
 
-async def _answer(send: Any, status: int, content_type: str, body: str) -> None:
+async def _answer(
+    send: Any, status: int, content_type: str, body: str, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:  # fmt: skip
     content = body.encode()
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(content)).encode())]
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(content)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
