@@ -170,7 +170,7 @@ def test_each_request_logs_one_json_line_without_the_caller_s_texts(log: io.Stri
 def test_an_unexpected_error_gives_a_500_problem_and_one_log_line(
     monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("with Secret title in its text")
 
     monkeypatch.setattr(creating, "create_incident", fail)

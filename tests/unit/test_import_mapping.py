@@ -211,7 +211,9 @@ def test_the_last_known_date_of_an_export_is_its_last_update(tmp_path: Path) -> 
 def test_a_failed_row_of_a_mapped_file_is_imported_from_the_errors_file(tmp_path: Path) -> None:
     read_by = mapping.load("jira", {"zone": "UTC"})
     rows = list(read(EXPORTS / "jira.csv", read_by))
-    errors = written(tmp_path, "".join(f'{{"errors": [], {row.stood}}}\n' for row in rows), "errors.jsonl")
+    errors = written(
+        tmp_path, "".join(f'{{"line": {row.line}, "errors": [], {row.stood}}}\n' for row in rows), "errors.jsonl"
+    )
     assert [row.body for row in read(errors, read_by)] == [row.body for row in rows]
 
 

@@ -56,7 +56,7 @@ def test_a_failed_row_of_a_workbook_can_be_imported_again(tmp_path: Path) -> Non
     })  # fmt: skip
     rows = list(read(file, read_by))
     errors = tmp_path / "list.xlsx.errors.jsonl"
-    errors.write_text("".join(f'{{"errors": [], {row.stood}}}\n' for row in rows), "utf-8")
+    errors.write_text("".join(f'{{"line": {row.line}, "errors": [], {row.stood}}}\n' for row in rows), "utf-8")
     assert [checking.check(row, NOW) for row in read(errors, read_by)] == [checking.check(row, NOW) for row in rows]
 
 

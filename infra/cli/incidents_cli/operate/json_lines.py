@@ -30,8 +30,8 @@ def repeated_name(text: str) -> tuple[int, str] | None:
             names.append(set())
         elif token[0] in ("}", "]"):
             names.pop()
-        elif token["name"]:
-            name = json.loads(token["name"])
+        elif text.startswith(":", _skip(text, token.end())):
+            name = json.loads(token[0])
             if name in names[-1]:
                 return text.count("\n", 0, token.start()) + 1, name
             names[-1].add(name)
@@ -64,5 +64,5 @@ def _skip(text: str, at: int) -> int:
 
 
 _decoder: Any = json.JSONDecoder()
-# A bracket, the name of a member with its colon, or another text.
-_TOKENS = re.compile(r'[{}\[\]]|(?P<name>"(?:[^"\\]|\\.)*")[ \t\r\n]*:|"(?:[^"\\]|\\.)*"')
+# A bracket or a text. A text without an end matches, too, so the search takes steps in proportion to the JSON.
+_TOKENS = re.compile(r'[{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*"?')

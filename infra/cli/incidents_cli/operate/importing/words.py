@@ -18,8 +18,9 @@ _CHARACTERS = 200  # a longer text is not the name of a column
 _SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a footnote
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
-_PARTS = re.compile(r"\s[-\u2013\u2014]+(?=\s)|[-\u2013\u2014]+\s|\s[-\u2013\u2014]+|[:;,/|>\u2192]+")
-_ALTERNATIVES = re.compile(r"\s*[/&]\s*|\s+(?:und|oder|and|or|et|ou|y|o)\s+")
+_DASHES = "-\u2013\u2014"
+_PARTS = re.compile(rf"\s[{_DASHES}]|[{_DASHES}]\s|[:;,/|>\u2192]")
+_ALTERNATIVES = re.compile(r"[/&]|\s(?:und|oder|and|or|et|ou|y|o)\s")
 _TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
 _ENDS = ("contained_at", "closed_at")
 _CUSTOM_FIELD = re.compile(
@@ -189,7 +190,8 @@ def value(field: str, text: str) -> str | None:
     if exact := _listed(field, text):
         return exact
     bare, notes = parted(text)
-    first, *others = [part for part in _PARTS.split(bare) if any(map(str.isalpha, part))] or [""]
+    parts = [part.strip(f"{_DASHES} ") for part in _PARTS.split(bare)]
+    first, *others = [part for part in parts if any(map(str.isalpha, part))] or [""]
     head, *rest = _connected(field, first)
     if head is None:
         return None
