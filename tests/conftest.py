@@ -225,8 +225,8 @@ def acme(dynamodb: "DynamoDBClient", table_name: str) -> IncidentRepository:
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx2.Client]:
-    # A server may close a connection that is idle for five seconds. The client gives it up long before, because the two
-    # could meet.
+    # The emulator closes a connection that is idle for five seconds. The client closes it after one second. Otherwise
+    # it could send a request at the moment at which the emulator closes the connection.
     limits = httpx2.Limits(keepalive_expiry=1)
     with httpx2.Client(timeout=60, trust_env=False, limits=limits) as client:
         yield client

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import jsonschema
 import typer
 from incidents.domain import timestamps
 from incidents.domain.deadlines import calendars, rules
@@ -13,7 +12,7 @@ from incidents.domain.deadlines.rules import OFF, ON
 
 from ..console import StepFailed, clean, command, say, stderr
 from .api import App, Tenant, Url, api_client
-from .deployment import Deployment, RegionOption, StackOption
+from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .tenants.commands import TenantOption
 
 deadlines = typer.Typer(no_args_is_help=True, help="Show when which report is due, the rules, and a tenant's settings.")
@@ -76,14 +75,9 @@ def show_settings(tenant_id: TenantOption, stack: StackOption = None, region: Re
     from incidents.storage.settings import DEADLINES  # takes 0.4 s (botocore), so `--help` does not import it
 
     with Deployment(stack, region).settings_of(tenant_id) as settings:
-        current = settings.read(DEADLINES)
-        versions = [settings.read(DEADLINES, version) for version in range(1, current.version + 1)] if current else []
+        current, versions = with_versions(settings, DEADLINES)
     say(_as_json(rules.Settings() if current is None else _parsed(current.value)))
-    for stored in versions:
-        if stored is not None:
-            stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
-    if current is None:
-        stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)
+    print_versions(tenant_id, versions)
 
 
 @settings_.command(name="set")
@@ -168,6 +162,8 @@ def _regime_id(own: list[dict[str, Any]]) -> Any:
 
 def _own_rules(file: Path) -> list[Any]:
     """Return the regimes in a file. Raises StepFailed if they do not have the form of the schema."""
+    import jsonschema  # takes 0.1 s, and every other command would pay for it
+
     advice = f"The form is in {_SCHEMA.name}. An example is in docs/deadlines.md."
     try:
         own = json.loads(file.read_text())

@@ -13,14 +13,14 @@ import typer
 from incidents.domain import model
 from incidents.storage import guard
 
-from ..console import StepFailed
+from ..console import StepFailed, stderr
 from ..local.emulator import running_stack
 from ..local.local_stack import NAME, Stack, StackFolder
 
 if TYPE_CHECKING:
     import boto3
     from incidents.storage.account_map import AccountMap
-    from incidents.storage.settings import TenantSettings
+    from incidents.storage.settings import Settings, TenantSettings
     from mypy_boto3_dynamodb import DynamoDBClient
 
 StackOption = Annotated[str | None, typer.Option("--stack", help="Use this stack on AWS. Default: the local stack.")]
@@ -121,3 +121,18 @@ def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
     from incidents.storage.account_map import AccountMap  # takes 0.4 s (botocore), so `--help` does not import it
 
     return AccountMap(guarded(client), table_name)
+
+
+def with_versions(settings: "TenantSettings", name: str) -> "tuple[Settings | None, list[Settings]]":
+    """Return the current settings of a name, or None if there are none, and all their versions, oldest first."""
+    current = settings.read(name)
+    versions = [settings.read(name, version) for version in range(1, current.version + 1)] if current else []
+    return current, [stored for stored in versions if stored is not None]
+
+
+def print_versions(tenant_id: str, versions: "list[Settings]") -> None:
+    """Print who changed a tenant's settings when, or that the tenant has none."""
+    for stored in versions:
+        stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
+    if not versions:
+        stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)

@@ -8,8 +8,8 @@ import typer
 from incidents.domain import intake_policy, model, timestamps
 from incidents.domain.intake_policy import ANY_SEVERITY, KINDS, Policy
 
-from ..console import StepFailed, command, say, stderr
-from .deployment import Deployment, RegionOption, StackOption
+from ..console import StepFailed, command, say
+from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .tenants.commands import TenantOption
 
 intake = typer.Typer(no_args_is_help=True, help="Show or set which findings become incidents of a tenant.")
@@ -23,15 +23,10 @@ def show(tenant_id: TenantOption, stack: StackOption = None, region: RegionOptio
     from incidents.storage.settings import INTAKE  # takes 0.4 s (botocore), so `--help` does not import it
 
     with Deployment(stack, region).settings_of(tenant_id) as settings:
-        current = settings.read(INTAKE)
-        versions = [settings.read(INTAKE, version) for version in range(1, current.version + 1)] if current else []
+        current, versions = with_versions(settings, INTAKE)
     policy = intake_policy.DEFAULT if current is None else _parsed(current.value)
     say(json.dumps(policy.to_json(), indent=2))
-    for stored in versions:
-        if stored is not None:
-            stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
-    if current is None:
-        stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)
+    print_versions(tenant_id, versions)
 
 
 @intake.command(name="set")
