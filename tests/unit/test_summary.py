@@ -123,6 +123,8 @@ DOCUMENTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("inspector", {"detail__remediation__recommendation__Url": "https://docs.example/fix",
                    "detail__resources__0__details": {"awsEc2Instance": {"imageId": "ami-1"}}},
      {"remediation": "Update the package.\nhttps://docs.example/fix", "images": ["ami-1"]}),
+    ("inspector", {"detail__remediation__recommendation__text": "Step 1: isolate\nStep 2:\r\n\tpatch\u2028Step 3"},
+     {"remediation": "Step 1: isolate Step 2: patch Step 3"}),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ _NODES = 100_000  # the most values of an event that are visited; DynamoDB and S
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
 # module ``texts`` knows more of them, but it would slow down the start.
+_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and ends of lines, which separate words
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -250,8 +251,10 @@ def _states(event: Any) -> dict[str, str]:
 
 
 def _clean_text(value: Any) -> str | None:
-    """Return a text without characters that could change how the rest of the text is shown; None for another value."""
-    return _INVISIBLE.sub("", value[:CHARACTERS]).strip() or None if isinstance(value, str) else None
+    """Return a text in one line, without characters that could change how the rest is shown; None for another value."""
+    if not isinstance(value, str):
+        return None
+    return _INVISIBLE.sub("", _BREAKS.sub(" ", value[:CHARACTERS])).strip() or None
 
 
 def _member(place: Object, wanted: str) -> Object:
