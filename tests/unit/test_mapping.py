@@ -215,8 +215,8 @@ def test_a_line_is_found_in_any_spelling_of_json() -> None:
     ("changed", "reason"),
     [
         ({"when": [{"path": "a", "in": [" WARN"]}]}, r"when\[0\].in\[0\] can never match"),
-        ({"when": [{"path": "a", "in": [9]}]}, r'when\[0\].in\[0\] must be a text: "9"'),
-        ({"when": [{"path": "a", "in": True}]}, r'when\[0\].in must be a text: "true"'),
+        ({"when": [{"path": "a", "in": [9]}]}, r'when\[0\].in\[0\] must be a text, such as "9"'),
+        ({"when": [{"path": "a", "in": True}]}, r'when\[0\].in must be a text, such as "true"'),
         ({"detail_type": "Alert "}, "detail_type can never match"),
         ({"severity": {"path": "a", "table": {"": "low"}}}, "severity.table. can never match"),
         ({"severity": {"path": "a", "table": {"x ": "low"}}}, "severity.table.x  can never match"),

@@ -244,7 +244,7 @@ class DeadlineChange(Model, frozen=True):
 
 
 class Deadlines(Result, frozen=True):
-    """The deadlines of an incident at the moment ``as_of``. Only a call with ``history`` fills the last two."""
+    """The deadlines of an incident at the moment ``as_of``. The two history members are None without ``history``."""
 
     incident_id: str
     version: int

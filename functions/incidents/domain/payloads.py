@@ -294,7 +294,7 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any], known: 
     try:
         payload = kind.model_validate(body)
     except ValidationError as error:
-        # ``_sentence`` may search for a similar name. So make only the sentences that the answer shows.
+        # ``_sentence`` may search for a similar name, which is slow. So make only the sentences that the answer shows.
         for detail in islice(error.errors(include_url=False), VIOLATIONS_SHOWN):
             violations.setdefault(_pointer(without_form(detail["loc"])), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 VALUES = 50  # of each list
 CHARACTERS = 2048  # of each value
-_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit its size
+_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit the event's size
 
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
 # module ``texts`` knows more of them, but it would slow down the start.
-_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and ends of lines, which separate words
+_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and line ends separate words, like a space
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -158,10 +158,10 @@ _ALL = _by_first_name(*(lift for lifts in _MEMBERS.values() for lift in lifts))
 
 
 def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
-    """Return the summary of an event. It has every member: a list, a text or null, and the states by their names.
+    """Return the summary of an event. It has all members even if the event has no value for them.
 
-    All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``. The
-    members of ``mapped``, which a tenant's mapping has lifted out of the event, take the place of the others.
+    All texts have a limited length and no control characters. A link begins with ``http://`` or ``https://``. The
+    members of ``mapped`` replace the members of the same name. A tenant's mapping took them from the event.
     """
     own = {name: [clean for text in texts if (clean := _clean_text(text))] for name, texts in (mapped or {}).items()}
     values_of: dict[_Lift, list[str]] = {}
@@ -251,7 +251,7 @@ def _states(event: Any) -> dict[str, str]:
 
 
 def _clean_text(value: Any) -> str | None:
-    """Return a text in one line, without characters that could change how the rest is shown; None for another value."""
+    """Return a text in one line, without characters that change how other text is shown; None for another value."""
     if not isinstance(value, str):
         return None
     return _INVISIBLE.sub("", _BREAKS.sub(" ", value[:CHARACTERS])).strip() or None

@@ -75,7 +75,7 @@ def consumer(
             try:
                 with deadline.within(seconds):
                     handle(record)
-            except Exception as error:  # also Busy, which the timer of ``within`` can raise anywhere
+            except Exception as error:  # this includes Busy, which the timer of ``within`` can raise anywhere
                 failed.append((record, error))
         undone = [record for record, _ in failed]
         if afterwards and (failed or waiting):

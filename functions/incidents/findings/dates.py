@@ -125,7 +125,7 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
 
 
 def latest_of(time: Any) -> str | None:
-    """Return the latest date that counts in an event with this time of the envelope; None if the time is no date."""
+    """Return the latest date that counts in an event with this time of the envelope; None if the time is not a date."""
     now = parse(time)
     return now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
 

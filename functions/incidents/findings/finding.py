@@ -39,8 +39,8 @@ class Finding(NamedTuple):
     are keys under which an earlier release or another hub may have stored the same problem. ``related_keys`` are the
     keys of other findings that belong to this finding, such as the signals of an attack sequence.
 
-    ``received`` is the event as it was received, without the findings of others, and ``adapter`` has read it.
-    ``summary`` has what a tenant's mapping lifts out of the event for its evidence.
+    ``received`` is the event as it was received, without the event's other findings. ``adapter`` names the adapter that
+    read the event. ``summary`` has the values that a tenant's mapping takes from the event for the evidence.
     """
 
     source: str

@@ -119,7 +119,7 @@ def key(report: HubFinding, its_kind: str) -> str:
 
 
 def is_external_access(report: HubFinding) -> bool:
-    """Return whether IAM Access Analyzer found access from outside."""
+    """Return whether the finding is one of IAM Access Analyzer about external access."""
     is_of_analyzer = report.product == Product(access_analyzer.SOURCE, is_aws=True)
     return is_of_analyzer and any("External Access" in name for name in report.types)
 

@@ -54,8 +54,8 @@ class AccountMap:
         is_reserved = producer.startswith(("aws.", "grc.incidents")) and not producer.startswith("aws.partner/")
         if not model.EVENT_SOURCE.fullmatch(producer) or is_reserved:
             raise ValueError(
-                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}, not beginning with grc.incidents, or "
-                "with aws. except aws.partner/"
+                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}. It must not begin with "
+                "grc.incidents. It may begin with aws. only as aws.partner/"
             )
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(

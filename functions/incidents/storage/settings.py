@@ -1,8 +1,8 @@
-"""A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
+"""A tenant's settings in the table. Settings have a name, such as ``intake``, and one JSON value.
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
-For ``intake``, this module is ``domain.intake_policy``. For ``deadlines``, this module is ``domain.deadlines.rules``.
-For ``mappings``, this module is ``findings.mapping``.
+These modules are ``domain.intake_policy`` for ``intake``, ``domain.deadlines.rules`` for ``deadlines``, and
+``findings.mapping`` for ``mappings``.
 """
 
 import json

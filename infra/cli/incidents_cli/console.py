@@ -46,8 +46,8 @@ stderr = _Messages(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 
 
 def say(text: object = "") -> None:
-    """Print a part of the result to stdout. The text may have several lines. Raises StepFailed for a closed stdout."""
-    if sys.stdout is None:  # so Python says that the caller closed it
+    """Print a part of the result to stdout. The text may have several lines. Raises StepFailed if stdout is closed."""
+    if sys.stdout is None:  # Python sets it to None if the caller closed it
         raise StepFailed("The result cannot be printed, because stdout is closed.", "", "Send stdout to a file.")
     typer.echo(clean(text, keep="\n"))
 

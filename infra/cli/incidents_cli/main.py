@@ -94,11 +94,11 @@ def app() -> None:
 
 
 def _advice_for(error: OSError) -> str:
-    """Return the advice for an error of a file or folder. Without a name, the error may be about the output."""
+    """Return the advice for an error of a file or folder. An error without a file name may be about the output."""
     if error.filename:
         return MAY_YOU_WRITE
-    if error.errno == errno.ENOENT:  # Python's TLS does not name the file that it could not read
-        return "Check that the files exist that SSL_CERT_FILE and SSL_CERT_DIR name, if you have set these variables."
+    if error.errno == errno.ENOENT:  # an error of Python's TLS does not name the missing file
+        return "If you have set SSL_CERT_FILE or SSL_CERT_DIR, check that the file or the folder exists."
     return f"Check where the output goes. Check that its disk and the disk of {StackFolder().path} have room."
 
 

@@ -143,7 +143,7 @@ class Stack:
         import boto3  # takes 0.5 s, so `incidents token` does not import it
         from botocore.session import Session as Core
 
-        # Without the names of its variables, the session reads no AWS setting of the user: no profile, no file.
+        # Without the names of its variables, the session reads neither a profile nor a file of the user's AWS settings.
         own: dict[str, Any] = {
             name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, kind)
             for name, (_, _, default, kind) in Core.SESSION_VARIABLES.items()

@@ -357,7 +357,7 @@ _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-acti
 
 
 def _form(query: str, identity: Identity, wrong: str, scopes: Collection[str]) -> Answer:
-    """Return the page of the sign-in. Its form comes back to the same request. ``scopes`` are those of the request."""
+    """Return the page of the sign-in. Its form is sent with the parameters of the request, such as ``scopes``."""
 
     def line(label: str, name: str, value: str, more: str) -> str:
         shown = html.escape(value, quote=True)

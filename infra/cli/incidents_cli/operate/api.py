@@ -53,13 +53,13 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
 
 @contextmanager
 def expected_answer() -> Iterator[None]:
-    """Raise StepFailed if the block cannot read an answer because the answer breaks the API's contract."""
+    """Raise StepFailed if the block fails to read an answer that breaks the API's contract."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StepFailed(
             "The answer is not from this API.", f"  {type(error).__name__}: {str(error)[:200]}",
-            "Check --url, and whether a newer version of this command exists.",
+            "Check the address in --url. Check also whether a newer version of this command exists.",
         ) from None  # fmt: skip
 
 

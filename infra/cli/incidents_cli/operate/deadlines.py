@@ -162,7 +162,7 @@ def _regime_id(own: list[dict[str, Any]]) -> Any:
 
 def _own_rules(file: Path) -> list[Any]:
     """Return the regimes in a file. Raises StepFailed if they do not have the form of the schema."""
-    import jsonschema  # takes 0.1 s, and every other command would pay for it
+    import jsonschema  # takes 0.1 s, which the other commands do not need
 
     advice = f"The form is in {_SCHEMA.name}. An example is in docs/deadlines.md."
     try:

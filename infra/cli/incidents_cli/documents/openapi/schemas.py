@@ -1,9 +1,9 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
 The service refuses every body that a schema refuses, with two exceptions. It accepts timestamps in the other forms that
-``timestamps`` reads. It also accepts a text that the incident already has, if a patch sends this text again. A field's
-description has the rules that a schema cannot
-express, like the order of timestamps, a number of UTF-8 bytes, or the characters of a text.
+``timestamps`` reads. It also accepts a text that the incident already has, if a patch sends this text again. A schema
+cannot express some rules, such as the order of timestamps, a number of UTF-8 bytes, or the characters of a text. The
+field's description has these rules.
 """
 
 from collections.abc import Mapping
