@@ -186,7 +186,7 @@ def test_headings_inside_the_table_do_not_drop_the_column_of_numbers(tmp_path: P
     assert [row.body["incident_number"] for row in rows if not row.unreadable] == ["V-1", "V-2", "V-3"]
     reasons = [row.unreadable[0].detail for row in rows if row.unreadable]
     assert [reason.partition(";")[0] for reason in reasons] == [
-        "is missing, and the row has only one cell", "has the names of the columns again",
+        "is missing, and the row has only one cell", "repeats the names of the columns",
         "is missing, and the row has only one cell",
     ]  # fmt: skip
 

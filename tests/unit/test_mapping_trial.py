@@ -58,14 +58,14 @@ def mapped(**members: Any) -> str:
         ("category", {"path": "detail.nmae"}, "detail.nmae finds nothing in this event"),
         ("category", {"path": "detail.none"}, "detail.none finds nothing in this event"),
         ("tags", {"path": "detail.tags[].nmae"}, "detail.tags[].nmae finds nothing"),
-        ("severity", {"path": "detail.nmae", "otherwise": "low"}, 'nothing in this event, so "otherwise" counts'),
-        ("tags", {"path": "detail.tags"}, "detail.tags finds objects, which are no values. Name a member: key, value"),
+        ("severity", {"path": "detail.nmae", "otherwise": "low"}, 'nothing in this event, so "otherwise" is used'),
+        ("tags", {"path": "detail.tags"}, "detail.tags finds objects, which are not values. Name a member: key, value"),
         ("asset_ids", {"path": "detail"}, "Name a member: id, name, active, level, tags"),
         ("severity", {"path": "detail.name", "table": {"x": "low"}}, 'finds "Odd". The table has no row for "Odd"'),
-        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'no row for "true", but for "True"'),
+        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'no row for "true", but it has a row for "True"'),
         ("severity", {"path": "detail.level", "table": {"9": "low"}, "otherwise": "high"},
-         'no row for "9.0", but for "9", so "otherwise" counts'),
-        ("severity", {"path": "detail.name"}, 'finds "Odd", which is no severity'),
+         'no row for "9.0", but it has a row for "9", so "otherwise" is used'),
+        ("severity", {"path": "detail.name"}, 'finds "Odd", which is not a severity'),
         ("occurred_at", {"path": "detail.day"}, 'finds "Friday", which is not a date'),
         ("occurred_at", {"path": "detail.days"}, "which is a list. Select one date"),
         ("occurred_at", {"path": "detail.soon"}, "dropped: later than detected_at"),
@@ -90,7 +90,7 @@ def test_a_line_that_finds_nothing_is_named(tmp_path: Path, member: str, value: 
 )
 def test_a_link_that_is_no_url_is_named(tmp_path: Path, value: Any, line: str) -> None:
     printed = tried(tmp_path, mapped(summary={"link": value}), json.dumps(EVENT))
-    assert f"line 8: summary.link.{line}, which is no http(s) URL" in printed.stderr
+    assert f"line 8: summary.link.{line}, which is not an http or https URL" in printed.stderr
     two = [value, {"path": "detail.link"}]
     assert "summary.link[1]" not in tried(tmp_path, mapped(summary={"link": two}), json.dumps(EVENT)).stderr
 

@@ -25,7 +25,7 @@ _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "versio
 class Evidence(NamedTuple):
     """One event that created or confirmed an incident.
 
-    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` is the adapter that read the event.
+    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event.
     ``rule`` explains in words why the finding became an incident. ``packed`` has the compressed bytes of the event, and
     ``sha256`` is the hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out
     because the event was too large. ``summary`` has the values that a tenant's mapping takes from the event.

@@ -80,7 +80,7 @@ class Value(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """A condition on an event: its path must give one of the values. ``place`` leads to the condition in the mapping."""
+    """A condition on an event: its path must give one of the values. ``place`` is the condition's place."""
 
     place: Place
     path: str

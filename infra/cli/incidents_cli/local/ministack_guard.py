@@ -78,7 +78,7 @@ class Guard:
                 passed = self._checked(scope)
                 if isinstance(passed, str):
                     # The server closes the connection, because the body was not read. Without this header, a client may
-                    # send its next request into the closed connection. HTTP/2 has no such header.
+                    # send its next request into the closed connection. HTTP/2 has no header for this.
                     closing = [(b"connection", b"close")] if scope.get("http_version") in ("1.0", "1.1") else []
                     await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")), closing)
                 elif scope["path"] == LOAD:

@@ -46,7 +46,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
     from grc_client import BadRequest, CursorGone
 
     last = cursor
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that a stop by a supervisor prints the cursor, too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # if a supervisor stops the command, it still prints the cursor
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP must stay ignored
             signal.signal(number, signal.default_int_handler)
     try:
@@ -56,7 +56,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
                 lines = [as_json(incident) if is_json else _as_line(incident) for incident in page["items"]]
                 cursor, caught_up = page["next_cursor"], page["caught_up"]
                 if not isinstance(cursor, str) or (cursor == last and not caught_up):
-                    raise ValueError("next_cursor is no text or is repeated, so the updates would never go on")
+                    raise ValueError("`next_cursor` is not a text or is repeated, so no further updates would come")
             for line in lines:
                 say(line)
             last = cursor

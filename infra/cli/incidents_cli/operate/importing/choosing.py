@@ -57,7 +57,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         if target in DATES and column.filled and not column.dates:
             reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
         elif target in DATES and 2 * column.dates < column.filled and words.must_prove_dates(name):
-            reasons[name] = ""  # the column is listed among those without a field
+            reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
@@ -80,7 +80,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
 
 
 def no_numbers(column: Column) -> list[str]:
-    """Return the values of a column of numbers that are not numbers, such as ``folgt``."""
+    """Return the values in a column of incident numbers that cannot be numbers, such as ``folgt``."""
     wrong = [text for text in column.values if _is_no_number(text)]
     without = [text for text in column.without_digits if text not in wrong]
     is_rare = 2 * sum(column.values.get(text, 1) for text in without) < column.filled
@@ -88,7 +88,7 @@ def no_numbers(column: Column) -> list[str]:
 
 
 def _mostly_no_numbers(column: Column) -> str | None:
-    """Return the first value that cannot be a number of an incident, if most cells have such values."""
+    """Return the first value that cannot be an incident number, if most cells have such values."""
     wrong = [text for text in column.values if _is_no_number(text)]
     is_mostly = 2 * sum(column.values[text] for text in wrong) >= sum(column.values.values())
     return wrong[0] if wrong and is_mostly else None
@@ -156,7 +156,7 @@ def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: 
 
 
 def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
-    """Return the reasons of the columns that a given mapping reads as the times of day of the column above them."""
+    """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
         name: _TIMES_OF.format(before) for before, name in pairs

@@ -28,10 +28,10 @@ _SEVERAL = 3  # columns
 
 
 BELOW = (
-    "is the title of a row without a number, date, status or severity; remove a row that is a heading or that stands "
-    "below the table, or add a status to the row of an incident"
+    "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
+    "the table, or add a status if the row is an incident"
 )
-HEADING = "is missing, and the row has only one cell; remove a row that is a heading inside the table"
+HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
 class Converted(NamedTuple):
@@ -205,7 +205,7 @@ class _Making:
             is_typed = isinstance(cell, int | float)
             try:
                 return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal), "The amount")
-            except MalformedRequest as error:  # thousands of digits, or an infinite number of a workbook
+            except MalformedRequest as error:  # a number with thousands of digits, or an infinite number of a workbook
                 raise ValueError(error.detail.removesuffix(".")) from None
         if target == "incident_number" and (number := as_number(text)) != text.strip():
             self.repairs.append(DASHES)
@@ -260,7 +260,7 @@ def as_text(cell: Any) -> str:
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
-    """Return whether a record has the names of the columns again, as some programs write them on each page."""
+    """Return whether a record repeats the names of the columns. Some programs write the names on each page."""
     pairs = zip(record, header, strict=False)
     return len(record) >= len(header) and all(
         (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)

@@ -20,7 +20,7 @@ _WORDS = 30  # the most different values without a digit that are listed
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # rows whose numbers cannot be only the numbers of the rows by chance
 _FIRST = 30  # the header is one of the first records
-_HEADED = 2  # a heading inside the table stands in one of the first columns
+_HEADED = 2  # a heading inside the table is in one of the first columns
 _KNOWN = 2  # a record with this many names of columns is the header
 
 
@@ -224,8 +224,9 @@ def _with_incidents(sheets: list[_Sheet]) -> str:
 def _header(first: list[tables.Record]) -> int:
     """Return the index of the header in the first records.
 
-    The header is the record with the most known names of columns, if it has several. Or else it is the first record of
-    texts that has more than half as many cells as the fullest record. A title above the table has fewer cells.
+    The header is the record with the most known names of columns, if one record has several known names. Otherwise, the
+    header is the first record of texts with more than half as many cells as the fullest record. A title above the table
+    has fewer cells.
     """
     texts = [[text for cell in record.cells if (text := as_text(cell).strip())] for record in first]
     known = [len({field for name in names if (field := words.meaning(name))}) for names in texts]
@@ -239,7 +240,7 @@ def _header(first: list[tables.Record]) -> int:
 
 
 def _is_heading(header: list[str], cells: list[Any]) -> bool:
-    """Return whether a record is a heading inside the table, such as ``1. Quartal``, which says nothing of a column."""
+    """Return whether a record is a heading inside the table, such as ``1. Quartal``. It says nothing about a column."""
     filled = [n for n, cell in enumerate(cells) if as_text(cell).strip()]
     return len(header) > _HEADED and len(filled) == 1 and filled[0] < _HEADED
 

@@ -33,21 +33,21 @@ _TABLES = (
     "CREATE TABLE done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE numbers (number BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, line INTEGER NOT NULL, other INTEGER) "
-    "WITHOUT ROWID",  # the first row with a number, and the line of the first row that differs from it
+    "WITHOUT ROWID",  # for each number: its first row, and the line of the first different row
 )
 
 
 class SameNumber(NamedTuple):
-    """Another row of the file that has the number of a row: its line, and whether the two rows are equal."""
+    """Another row of the file with the same incident number: its line, and whether the two rows are equal."""
 
     line: int
     is_equal: bool
 
 
 class Progress:
-    """The rows that are done, the numbers of the file's rows, and how often this reading of the file has met each row.
+    """The rows that are done, the incident numbers of the file, and the counts of equal rows in this reading.
 
-    ``has_clash`` says whether two different rows of the file have the same number. Only one thread may use a Progress.
+    ``has_clash`` is true if two different rows of the file have the same number. Only one thread may use a Progress.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -114,10 +114,10 @@ class Progress:
         return times
 
     def same_number(self, number: bytes, fingerprint: bytes, line: int) -> SameNumber | None:
-        """Note the number of a row, and return another row with this number, or None.
+        """Record the incident number of a row, and return another row with this number, or None.
 
-        A row that differs is returned first. The first reading of the file does not know the later rows. So if
-        ``has_clash`` is then true, the file must be read again. Each further reading knows all rows.
+        A different row is preferred to an equal row. The first reading of the file does not know the later rows. So if
+        ``has_clash`` is true after the first reading, the file must be read again. Each further reading knows all rows.
         """
         statement = "SELECT fingerprint, line, other FROM numbers WHERE number = ?"
         if (kept := self._execute(statement, (number,)).fetchone()) is None:

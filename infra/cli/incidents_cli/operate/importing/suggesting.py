@@ -239,14 +239,14 @@ def _reading(
 
 
 def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
-    """Yield the line about the zone of dates without an offset."""
+    """Yield the mapping's line with the zone of the dates without an offset."""
     said = {column.name: zone for column in naive if (zone := words.zone(column.name))}
     given = settings.get("zone")
     if given:
         yield f"zone = {quoted(given)}"
     elif said and len(said) == len({column.name for column in naive}):
         given = next(iter(said.values()))
-        yield f"zone = {quoted(given)}  # the names of the columns say it"
+        yield f"zone = {quoted(given)}  # from the names of the columns"
     elif naive:
         example = quoted(str(naive[0].lacks_offset))
         yield f'zone = "{OPEN}"  # zone: in which zone is {example}? Pass --zone, such as Europe/Berlin or UTC'
