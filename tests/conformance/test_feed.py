@@ -1,4 +1,4 @@
-"""Tests of the updates on AWS's own DynamoDB Local: order, pages, what a page may miss, and what it must refuse."""
+"""Tests of the updates on AWS's own DynamoDB Local. They check the order, the pages, missing entries and refusals."""
 
 import json
 from collections.abc import Callable

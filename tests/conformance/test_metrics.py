@@ -100,7 +100,7 @@ def test_every_metrics_answer_equals_brute_force(
     @given(st.lists(actions, min_size=10, max_size=24), st.integers(0, 2**16))
     def check(history: list[tuple[str, int, Any]], last: int) -> None:
         nonlocal compared, telling, cut, approximated
-        # Three of four histories have more groups than a day stores and an answer shows.
+        # Three of four histories have so many groups that a day cannot store and an answer cannot show all of them.
         monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 4 else 100)
         monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 4 else 1_000)
         here = world()

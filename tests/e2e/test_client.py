@@ -26,7 +26,7 @@ from tests.support.templates import CHECKOUT
 
 TWINE = "twine==7.0.0"
 UV = os.environ.get("UV", "uv")
-LEFT_OUT = ("GRC_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")  # the beginnings of variables of this environment
+LEFT_OUT = ("GRC_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")  # the tests remove the variables with these beginnings
 INSTALLED = """
 import importlib.util, json, grc_client, httpx2, pydantic
 print(json.dumps([pydantic.VERSION, httpx2.__version__, grc_client.__file__, importlib.util.find_spec("httpx")]))

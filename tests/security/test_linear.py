@@ -1,4 +1,4 @@
-"""Tests that hostile texts cost a time that is at most proportional to their length. They count steps, not time."""
+"""Tests that hostile texts need at most a number of steps that is proportional to their length."""
 
 import ast
 import importlib.util

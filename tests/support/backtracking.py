@@ -1,9 +1,9 @@
 """Counts the steps of a regular expression on a text, with a backtracking matcher like Python's.
 
-Python does not say how many steps a match took, and time depends on the machine. So this module translates a pattern,
-as Python's own parser read it, to a small program, and runs the program with a stack of alternatives. The result is the
-number of instructions. This number differs from the number of Python's own steps, but grows with the text in the same
-way.
+Python does not report the steps of a match, and the time of a match depends on the machine. Python's own parser reads
+the pattern. This module translates the parsed pattern to a small program, and runs the program with a stack of
+alternatives. The result is the number of instructions. This number differs from the number of Python's own steps, but
+grows with the text in the same way.
 """
 
 import re

@@ -248,7 +248,7 @@ def _first_submission(document: Document) -> str | None:
 
 
 def _tell_regulators(after: Document, given: Document, before: Document | None) -> None:
-    """Set when regulators were told, in place: the first submission, while no caller has given another moment."""
+    """Set the time of the notice to regulators, in place. It is the first submission, unless a caller gave a time."""
     name = "reported_to_regulators_at"
     was_given = before is not None and before[name] not in (None, _first_submission(before))
     if given.get(name) is None and (name in given or not was_given):

@@ -145,7 +145,7 @@ ADA = "arn:aws:iam::111122223333:user/ada"
 
 
 class OwnDeployment(Deployment):
-    """A deployment that uses DynamoDB Local with the functions' own client, and whose caller is Ada."""
+    """A deployment on DynamoDB Local. It uses the functions' own client, and its caller is Ada."""
 
     table_name = ""
 

@@ -1,4 +1,4 @@
-"""Tests a tenant's settings for deadlines: what is refused, and that the command line sets them."""
+"""Tests a tenant's settings for deadlines: the refused settings, and the commands that set the settings."""
 
 import json
 import re
@@ -23,12 +23,12 @@ def stage(**changed: Any) -> dict[str, Any]:
 
 
 def term(**changed: Any) -> dict[str, Any]:
-    """Return a settings value whose only stage has a changed term."""
+    """Return settings with one own rule, whose only stage has a changed term."""
     return {"rules": [own(stages=[stage(due=stage()["due"] | changed)])]}
 
 
 def reading(due: dict[str, Any], *readings: dict[str, Any]) -> dict[str, Any]:
-    """Return a settings value whose only stage has a changed term with other readings."""
+    """Return settings with one own rule, whose only stage has a changed term and other readings."""
     read = [{"reading": "x"} | each for each in readings]
     return {"rules": [own(stages=[stage(due=stage()["due"] | due, readings=read)])]}
 
@@ -105,7 +105,7 @@ def test_right_settings_are_kept() -> None:
         ({"colour": "red"}, r"\$\[0\]"),
         ({"stages": [stage(due=stage()["due"] | {"n": 0})]}, r"\.n"),
         ({"stages": [stage(due=stage()["due"] | {"end": "end_of_day"})]}, r"\.end"),
-        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # hours are never extended
+        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # not for a term of hours
         ({"stages": [stage(member_states=["France"])]}, r"\.member_states"),
     ],
 )

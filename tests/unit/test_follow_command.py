@@ -73,7 +73,7 @@ def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers
 def test_a_stop_by_a_supervisor_or_a_closed_terminal_prints_the_cursor_too(
     answers: Answers, how: signal.Signals
 ) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may ignore it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may ignore SIGHUP, so restore the default
     answers.stop = how
 
     printed = run()

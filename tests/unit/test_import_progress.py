@@ -135,7 +135,7 @@ def test_a_repeated_import_does_not_record_its_rows_again(tmp_path: Path) -> Non
         assert progress.made(f"{0:064}") == "inc_2"
 
 
-# --- what another user of the folder can do
+# --- attacks by another user of the folder
 
 
 SIDE_FILES = ("journal", "wal", "shm")
@@ -348,7 +348,7 @@ def test_a_differing_field_is_named(field: str) -> None:
 def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        (tmp_path / "older").touch(mode=0o644)  # as an earlier version made it
+        (tmp_path / "older").touch(mode=0o644)  # an earlier version made the file with these rights
         for name in ("older", "new"):
             with Progress(tmp_path / name) as progress:
                 progress.begin("here")
@@ -388,7 +388,7 @@ def test_a_continued_import_creates_again_what_was_erased_in_the_meantime(tmp_pa
     ("replayed", "created_at", "kind"),
     [
         (False, "2026-11-23T09:00:01Z", "created"),
-        (True, "2026-11-23T09:00:01Z", "created"),  # by the first attempt of this import's create
+        (True, "2026-11-23T09:00:01Z", "created"),  # the first attempt of this import's create made the incident
         (True, "2026-11-23T08:59:59Z", "already_there"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tests of cells that an import once took for something else without a word: amounts, dates, numbers, sheets, rows."""
+"""Tests of amounts, dates, numbers, sheets and rows that an import once misread without a warning."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests of mappings: the worked examples, what a mapping may say, and the command that tries a mapping."""
+"""Tests of the example mappings, of the check of a mapping, and of the command that tries a mapping."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Tests of what `incidents intake try` says about a mapping and an event that do not fit together."""
+"""Tests of the messages of `incidents intake try` about a mapping that does not fit its event."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
 
 
 class Printed(NamedTuple):
-    """What a command printed, and the message and the detail of its failure."""
+    """The output of a command, and the message and the detail of its error."""
 
     stdout: str
     stderr: str
@@ -44,7 +44,7 @@ def tried(tmp_path: Path, mapping: str, event: str) -> Printed:
 
 
 def mapped(**members: Any) -> str:
-    """Return a mapping of which each member is on a line of its own; those given begin at line 8."""
+    """Return a mapping as text. Each member is on its own line, and the given members begin at line 8."""
     basis = {
         "name": "x", "source": "aws.partner/x.example/*", "detail_type": "Alert", "kind": "detection",
         "key": {"path": "detail.id"}, "title": {"path": "detail.name"},
@@ -62,7 +62,7 @@ def mapped(**members: Any) -> str:
         ("tags", {"path": "detail.tags"}, "detail.tags finds objects, which are not values. Name a member: key, value"),
         ("asset_ids", {"path": "detail"}, "Name a member: id, name, active, level, tags"),
         ("severity", {"path": "detail.name", "table": {"x": "low"}}, 'finds "Odd". The table has no row for "Odd"'),
-        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'no row for "true", but it has a row for "True"'),
+        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'for "true", but it has a row for "True"'),
         ("severity", {"path": "detail.level", "table": {"9": "low"}, "otherwise": "high"},
          'no row for "9.0", but it has a row for "9", so "otherwise" is used'),
         ("severity", {"path": "detail.name"}, 'finds "Odd", which is not a severity'),

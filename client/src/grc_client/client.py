@@ -38,7 +38,7 @@ class _Options(NamedTuple):
         return self
 
     def changed(self, timeout: float | None, retry_for: float | None) -> Self:
-        """Return these options with the given ones. None keeps an option."""
+        """Return a copy of the options with the given values. None keeps an option's value."""
         given = {"timeout": timeout, "retry_for": retry_for}
         return self._replace(**{name: value for name, value in given.items() if value is not None}).checked()
 

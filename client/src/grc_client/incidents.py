@@ -162,7 +162,7 @@ class AsyncIncidents:
         return AsyncFollower(answers, cursor)
 
     async def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
-        """Like ``Incidents.deadlines``: return when which report about an incident is due."""
+        """Like ``Incidents.deadlines``: return the due dates of the reports about an incident."""
         return (await self.with_raw_response.deadlines(incident_id, history=history)).parse()
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:

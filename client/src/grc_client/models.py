@@ -152,7 +152,7 @@ def _money(change: dict[str, Any]) -> dict[str, Any]:
 
 
 class FindingSummary(Model, frozen=True):
-    """What an analyst asks first about a finding, from its event. A list is empty and a text is None if unknown."""
+    """The main facts about a finding, from its event. An unknown list is empty, and an unknown text is None."""
 
     remote_addresses: list[str]
     principals: list[str]
@@ -167,7 +167,7 @@ class Finding(Model, frozen=True):
     """One event that created or confirmed an incident. ``event`` is the event as the service received it.
 
     ``rule`` says why the finding became an incident. ``sha256`` is the hash of the event's canonical JSON. ``is_cut``
-    is true if the event was too large, so that notes stand in the place of some parts.
+    is true if the event was too large. Then notes replace some parts of ``event``.
     """
 
     observed_at: datetime

@@ -81,7 +81,7 @@ def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
             text = canonical(event)
             if len(packed := compress(text)) <= PACKED_BYTES:
                 return text, packed, False
-        except ValueError:  # 1e999 is valid JSON, but Python has no such number
+        except ValueError:  # 1e999 is valid JSON, but too large for a float of Python
             pass
     for characters, members in _CUTS:
         text = canonical(_cut(event, characters, members, _LEVELS))
@@ -93,7 +93,7 @@ def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether lists and objects are nested in more than so many levels. Python's json has a limit, too."""
+    """Return whether a value has more nested levels than the limit. Python's json has a limit, too."""
     layer = [value]
     for _ in range(levels):
         layer = [
@@ -108,7 +108,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _cut(value: Any, characters: int, members: int, levels: int) -> Any:
-    """Return a value with shortened texts, lists and objects. A note stands in the place of what was left out."""
+    """Return a value with shortened texts, lists and objects. A note replaces each part that was left out."""
     match value:
         case str() if len(value) > characters:
             return f"{value[:characters]} (cut: {len(value) - characters} more characters)"

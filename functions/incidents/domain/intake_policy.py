@@ -23,7 +23,7 @@ Kind = Literal["detection", "exposure", "posture", "vulnerability", "notice", "a
 Reason = Literal[
     "detection", "exposure", "posture", "vulnerability", "notice", "alarm", "left_out", "below_severity"
 ]  # fmt: skip
-"""Why a finding becomes no incident: its kind is not wanted, a pattern excludes it, or its severity is too low."""
+"""The reasons against an incident: the kind is not wanted, a pattern excludes it, or the severity is too low."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PATTERNS, PATTERN_CHARACTERS = 100, 256

@@ -94,7 +94,7 @@ class Incident(TypedDict):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: str | None
-    # What is known of the reports to regulators
+    # The known facts of the reports to regulators
     regulatory_reports: str | None
 
 

@@ -196,7 +196,7 @@ def new_incident(
 
 
 def tags_once(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with each tag once, in the order of the first ones."""
+    """Return the values without repeated tags. The first occurrence of a tag decides its place."""
     return given | {"tags": list(dict.fromkeys(given["tags"]))} if given.get("tags") else given
 
 
@@ -205,10 +205,10 @@ def patch(
 ) -> dict[str, Any]:
     """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
-    In place of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
+    Instead of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
     remove items from it. ``known`` are the names of the regimes that ``regulatory_reports`` may name.
 
-    A text or a list that the incident has already is not checked: an earlier release may have accepted it. Raises
+    A text or a list that the incident already has is not checked. An earlier release may have accepted it. Raises
     InvalidIncident, which names every invalid value by its JSON pointer.
     """
     values: Mapping[str, Any] = incident
@@ -259,7 +259,7 @@ def merge(target: object, patch: object) -> object:
 
 
 def same_json(left: str | None, right: str | None) -> bool:
-    """Return whether two JSON texts have the same value. The order of members does not matter; true is not 1."""
+    """Return whether two JSON texts have the same value. The order of members does not matter. ``true`` is not 1."""
     return left == right or (left is not None and right is not None and _canonical(left) == _canonical(right))
 
 
@@ -335,7 +335,7 @@ def _faults_of_texts(body: Mapping[str, Any], held: Mapping[str, Any]) -> Iterat
 
 
 def _texts_in(value: object) -> Iterator[str]:
-    """Yield every text inside a JSON value, also the members' names."""
+    """Yield every text inside a JSON value, including the members' names."""
     for member, _ in _members(value):
         if isinstance(member, str):
             yield member
@@ -381,5 +381,5 @@ def _why_not_accepted(field: str) -> str:
         return "is set by the server; leave it out"
     if field == "is_deleted":
         return "cannot be set by a create; leave it out"
-    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # a slip, no other word
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # finds only misspellings
     return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")

@@ -120,7 +120,7 @@ class ChangesRequest(NamedTuple):
 class UpdatesRequest(NamedTuple):
     """A request for one page of updates: the incidents by their last change, from ``since`` to ``until``.
 
-    A ``cursor`` goes on after an earlier page and replaces ``since``. Both ends are texts of ``timestamps``.
+    A ``cursor`` continues after an earlier page and replaces ``since``. Both ends are texts of ``timestamps``.
     """
 
     since: str

@@ -1,6 +1,6 @@
-"""What an analyst asks first about a finding, lifted out of its event by name.
+"""Take the main facts about a finding from its event, by the names of members.
 
-Nothing of a summary is stored. So a later release can lift more out of an older event. The names are those of the
+The summary is not stored. So a later release can take more facts from an older event. The names are those of the
 sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
 Analyzer, and this service's own ``Alert Escalated``.
 """
@@ -15,18 +15,18 @@ _NODES = 100_000  # the most values of an event that are visited; DynamoDB and S
 
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
-# module ``texts`` knows more of them, but it would slow down the start.
+# module ``texts`` knows more such characters, but its import would slow down the start.
 _BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and line ends separate words, like a space
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # ProductFields of ASFF name the places of a list: portProbeDetails.0_
+_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # a position of a list in ASFF's ProductFields, as in portProbeDetails.0_
 
 Object = Mapping[str, Any]
 
 
 class _Lift(NamedTuple):
-    """A value to lift out: a path of names, which begins at any object for which ``when`` is true.
+    """The path of a value of the summary. It begins at any object for which ``when`` is true.
 
     Names are compared without case, because ASFF writes GuardDuty's names with capitals.
     """
@@ -234,7 +234,7 @@ def _texts(value: Any, path: list[str]) -> list[str]:
 
 
 def _states(event: Any) -> dict[str, str]:
-    """Return what the source says of the state of the finding, such as archived, by the names of the source."""
+    """Return the states that the source gives to the finding, such as archived, by the source's names."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     findings = detail.get("findings") if isinstance(detail, Mapping) else None
     finding = findings[0] if isinstance(findings, list) and findings else detail

@@ -90,7 +90,7 @@ def updates_request(given: Given) -> UpdatesRequest:
     single = _single(given, UPDATES)
     if "since" in single and "cursor" in single:
         raise MalformedRequest(
-            "The parameters since and cursor must not be given together; a cursor goes on after its own page."
+            "The parameters since and cursor must not be given together; a cursor continues after its own page."
         )
     try:
         since = timestamps.parse(single.get("since", _FIRST))

@@ -42,7 +42,7 @@ def consumer(
     SQS delivers the message again. The other messages of the batch are not affected. The metric ``counted_as`` counts
     the outcomes.
 
-    With ``afterwards``, each message has a deadline of its own: an equal share of the time that is left. So a slow
+    With ``afterwards``, each message has its own deadline, which is an equal share of the time that is left. So a slow
     message fails alone. If too little time is left for a message, the message is put back.
     """
     outcomes: Counter[str] = Counter()

@@ -121,7 +121,7 @@ def as_from_aws(event: Any) -> Any:
 def read(event: Any, received: Any = None) -> list[Report]:
     """Return the reports of an EventBridge event. Each report is a finding, a reason to skip, or an error.
 
-    ``received`` is the event as it came, if ``as_from_aws`` has changed it.
+    If ``as_from_aws`` has changed the event, ``received`` is the event before the change.
 
     The service's own events are always skipped, so that an incident cannot create another incident. Raises
     UnknownEvent if there is no adapter for the event, and MalformedEvent if the event cannot be read.

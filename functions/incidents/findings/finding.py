@@ -30,7 +30,7 @@ class Finding(NamedTuple):
     """A report of a real problem, within the limits of ``model``. All events of the same problem have the same ``key``.
 
     Dates are texts in the form of ``timestamps``. ``dates`` names the field of the event from which each date was read,
-    or the reason why the date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``.
+    or the reason why the date was dropped. ``page`` distinguishes events of one report with the same ``seen_at``.
     For nearly all sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share
     the key. ``by_hand`` is true if a person sent the finding.
 
@@ -182,7 +182,7 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 def own_part(event: Mapping[str, Any], place: int) -> Mapping[str, Any]:
     """Return an event with only the report at this place. Its other findings can belong to other tenants.
 
-    ``resources`` of the envelope names each finding of the event, so it keeps only what the report itself names.
+    The envelope's ``resources`` names all findings of the event. So it keeps only the names in the report itself.
     """
     detail = event.get("detail")
     findings = detail.get("findings") if isinstance(detail, Mapping) else None

@@ -43,8 +43,8 @@ class Sighting(NamedTuple):
 
     ``incident_id`` is the finding's newest incident. ``seen_at`` is the time of the newest accepted event. ``pages``
     are the received pages of that event. ``severity`` is the highest severity of all events. ``passed_at`` is the
-    newest time at which the check passed, and ``resolved_at`` the newest at which the hub called it resolved.
-    ``events`` counts the events that created or confirmed the incident. The first of them are stored as evidence.
+    newest time at which the check passed. ``resolved_at`` is the newest time at which the hub reported it as resolved.
+    ``events`` counts the events that created or confirmed the incident. The first ones are stored as evidence.
     """
 
     incident_id: str

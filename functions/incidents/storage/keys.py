@@ -21,7 +21,8 @@ so that a role can be limited to the kinds that it needs.
 | account     | ACCOUNTS                 | <AWS account id>                | an operator              |
 | producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
-``settings`` are a tenant's current settings of one name. Each write also keeps its own version: what, who and when.
+``settings`` is the item of a tenant's current settings with one name. Each write also stores a version, which has the
+value, the author and the time.
 
 The last three kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
 and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
@@ -59,7 +60,7 @@ INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_D
 
 # Each tenant has one partition for each kind.
 KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC")
-EVIDENCE_DIGITS = 32  # of the hash in a key: 128 bits, which fit into a cursor with the time
+EVIDENCE_DIGITS = 32  # a key has 128 bits of the hash, so that hash and time fit into a cursor
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
@@ -119,17 +120,17 @@ def finding(tenant_id: str, finding_key: str) -> Key:
 
 
 def evidence(tenant_id: str, incident_id: str, observed_at: str, sha256_of_event: str) -> Key:
-    """Return the key of an event that an incident is made of. The events of an incident are in the order of time.
+    """Return the key of a stored event of an incident. The keys of an incident's events are in the order of time.
 
-    The hash stands for the event, because the event's own id can have any form. So the same event has the same key.
+    The key has the event's hash instead of the event's own id, because the id can have any form.
     """
     return Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{observed_at}#{sha256_of_event[:EVIDENCE_DIGITS]}")
 
 
 def evidence_after(tenant_id: str, incident_id: str, position: str) -> tuple[Key, Key]:
-    """Return the ends of the evidence of an incident: from after a position, or from the first one for ``""``.
+    """Return the first and the last possible key of an incident's evidence after a position. ``""`` is the beginning.
 
-    A position is the part of a sort key after the incident's id. No digit is ``~``, which sorts after every digit.
+    A position is the part of a sort key after the incident's id. ``~`` sorts after every digit.
     """
     first = Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{position}{'~' if position else ''}")
     return first, first._replace(sk=f"{incident_id}#~")

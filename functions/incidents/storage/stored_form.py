@@ -12,7 +12,7 @@ from ..domain import json_text, model, wire_form
 from ..domain.model import Change, Incident
 from . import keys, upcasting
 
-if TYPE_CHECKING:  # only the intake, and who lists the findings, needs the module
+if TYPE_CHECKING:  # only the intake and the list of findings need the module
     from ..domain.evidence import Evidence
 
 Attribute = dict[str, Any]

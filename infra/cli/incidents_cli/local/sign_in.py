@@ -76,7 +76,7 @@ def claims_of(
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signs in, as a developer chose it."""
+    """The tenant, the application, the person and the scopes that a developer chose for a sign-in."""
 
     tenant: str = "acme"
     app: str = ""
@@ -129,7 +129,7 @@ class SignIn:
         self._browsers: dict[str, _Browser] = {}
         self._codes: dict[str, _Code] = {}
         self._spent: dict[str, str] = {}
-        """The family of each code and refresh token that was used. If one is used again, its family ends."""
+        """The family of each used code and refresh token. If a used code or token comes again, its family ends."""
         self._refreshes: dict[str, _Refresh] = {}
 
     def answers(self, method: str, path: str) -> bool:
@@ -155,7 +155,7 @@ class SignIn:
 
     @property
     def console(self) -> str:
-        """The console's address: the only one to which a sign-in returns."""
+        """The console's address. A sign-in returns only to this address."""
         return f"{self._origin}/_aws/execute-api/{self._record()['api_id']}{CONSOLE}"
 
     def _open(self, given: str) -> Answer:
@@ -252,7 +252,7 @@ class SignIn:
         }
 
     def _redeemed(self, asked: Mapping[str, str]) -> tuple[Identity, str]:
-        """Return what a code was given for. A code that comes again ends the tokens that it was given for."""
+        """Return the request and the identity of a code. A second use of a code ends the tokens of the first use."""
         code = self._spend(self._codes, asked.get("code", ""))
         verifier = asked.get("code_verifier", "")
         hashed = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -318,7 +318,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _single(text: str) -> dict[str, str]:
-    """Return the parameters of a request. Raises _Refused for a parameter that is there twice (RFC 6749 3.1)."""
+    """Return the parameters of a request. Raises _Refused for a repeated parameter (RFC 6749 3.1)."""
     pairs = _pairs(text)
     if len({name for name, _ in pairs}) != len(pairs):
         raise _Refused("invalid_request", "A parameter is there twice.")
@@ -326,7 +326,7 @@ def _single(text: str) -> dict[str, str]:
 
 
 def _chosen(pairs: list[tuple[str, str]]) -> Identity | str:
-    """Return the identity that a form names, or what is wrong with it."""
+    """Return the identity that a form names, or the text of an error."""
     form = {name: value.strip() for name, value in pairs if name != "scope"}
     scope = " ".join(scope for scope in SCOPES if ("scope", scope) in pairs)
     if not _TENANT.fullmatch(form.get("tenant", "")):

@@ -36,7 +36,7 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
     from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
 
     if (tenant is None) is (url is None) or (url is not None and app is not None):
-        raise typer.BadParameter("give --tenant for the local stack, or --url alone: its token says the tenant")
+        raise typer.BadParameter("give --tenant for the local stack, or only --url, whose token names the tenant")
     base_url, token = address_and_token(url, tenant or "", app)
     try:
         client = Client(base_url, token)
@@ -64,7 +64,7 @@ def expected_answer() -> Iterator[None]:
 
 
 def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[str, str]:
-    """Return the address and a token of the local stack. With ``url``, return it and the token in the environment.
+    """Return the address and a token of the local stack. With ``url``, return ``url`` and the environment's token.
 
     Raises StepFailed if there is no token. The token is not an argument, because process lists and shell histories show
     arguments.

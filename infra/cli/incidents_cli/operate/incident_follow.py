@@ -26,7 +26,7 @@ def follow(
         typer.Option(metavar="TIME", help="Begin with the changes at this time, such as 2026-11-27T00:00:00Z."),
     ] = None,
     cursor: Annotated[
-        str | None, typer.Option(help="Go on at the cursor that an earlier run printed. Not with --since.")
+        str | None, typer.Option(help="Continue at the cursor that an earlier run printed. Not with --since.")
     ] = None,
     is_json: Annotated[
         bool, typer.Option("--json", help="Print each incident as JSON on its own line, for programs.")
@@ -37,7 +37,7 @@ def follow(
     Without --since and --cursor, begin with all incidents. At the end, print the cursor for the next run to stderr.
     """
     if since is not None and cursor is not None:
-        raise typer.BadParameter("give --since or --cursor, not both: a cursor goes on where its run ended")
+        raise typer.BadParameter("give --since or --cursor, not both: a cursor continues where its run ended")
     with api_client(url, tenant, app) as client:
         _print_updates(client, since, cursor, is_json)
 
@@ -68,7 +68,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
         raise _refused(gone, f"Start again without a cursor: {command('follow')}") from None
     finally:
         if last is not None:
-            stderr.print(f"To go on later, give --cursor {last}")
+            stderr.print(f"To continue later, give --cursor {last}")
 
 
 def _refused(error: "ApiError", advice: str) -> StepFailed:

@@ -123,7 +123,7 @@ def _operations() -> dict[str, Operation]:
             errors=(errors.MalformedRequest, errors.CursorGone),
         ),
         "get_incident_deadlines": Operation(
-            "Get when which report about an incident is due",
+            "Get the due dates of the reports about an incident",
             "The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each "
             "date carries its reason and its citation. This is no legal advice.",
             200,

@@ -57,7 +57,7 @@ def _json(text: str) -> Any:
 
 
 def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield an error for an amount that is not a plain number, because the API's own error would speak of JSON."""
+    """Yield an error for an amount that is not a plain number. The API's own error would be about JSON."""
     if isinstance(text := body.get("financial_impact"), str):
         yield Violation(
             "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text[:_SHOWN]!r}"
@@ -65,7 +65,7 @@ def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield a warning for each cell of a plain file that another program may have meant in another way."""
+    """Yield a warning for each cell of a file without a mapping that may have another meaning."""
     for field, text in record.items():
         if not isinstance(text, str):
             continue

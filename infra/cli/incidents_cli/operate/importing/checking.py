@@ -72,9 +72,9 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
 
 
 def in_future(given: dict[str, Any], now: str) -> list[Violation]:
-    """Return an error for each date in the future, such as a mistyped year. One day more is for clocks and zones.
+    """Return an error for each date more than one day in the future. One day allows for clocks and zones.
 
-    The API accepts such dates. Other programs and people keep what has happened, so their row fails.
+    The API accepts such dates. But an imported file has past incidents, so a later date is probably a typo.
     """
     last = timestamps.from_milliseconds(timestamps.to_milliseconds(now) + _DAY)
     return [

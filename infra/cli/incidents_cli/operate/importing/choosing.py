@@ -75,7 +75,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     levels = [name for name, target in mapped.items() if target == "severity"]
     urgencies = [name for name in levels if words.rank(name) >= words.rank("urgency")]
     for name in urgencies if len(urgencies) < len(levels) else ():
-        del mapped[name]  # an urgency is not a severity, but better than none
+        del mapped[name]  # an urgency becomes the severity only if no column has a severity
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -134,7 +134,7 @@ def drop_other_currencies(
 
 
 def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Make a description the title if no other column is, and its cells are short enough."""
+    """Make a description the title if no column has a title, and if the cells of the description are short enough."""
     described = next((name for name, target in mapped.items() if target == "description"), None)
     if described and "title" not in mapped.values() and by_name[described].longest <= model.TITLE_CHARACTERS:
         mapped[described] = "title"
@@ -142,7 +142,7 @@ def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: di
 
 
 def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Decide if a column such as `Fixed at` is the closing. It is, if no other column is, and rows are closed."""
+    """Make a column such as `Fixed at` the closing if no other column has the closing, and if rows are closed."""
     unclear = [name for name in mapped if words.may_be_closing(name)]
     if not unclear or "closed_at" in mapped.values():
         return

@@ -20,7 +20,7 @@ from .progress import Progress
 
 _PRESETS = ", ".join(mapping.presets())
 
-_SHOWN = 90  # characters of a value in the preview of a dry run
+_SHOWN = 90  # the most characters of a value in the preview of a dry run
 
 _LABELS = {
     "right": "valid",

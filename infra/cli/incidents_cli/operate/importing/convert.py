@@ -85,7 +85,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
         making.rest += making.given.get(warning.pointer[1:], [])
-    making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
+    making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
     return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
@@ -98,9 +98,9 @@ def _cells(record: Table[str, tuple[str, Any]]) -> int:
 
 
 def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
-    """Return the currency of a row's amounts: of the row, or else of the mapping. None means US dollars.
+    """Return the currency of a row's amounts, from the row or else from the mapping. None means US dollars.
 
-    An empty text means that nobody knows the currency.
+    An empty text means that the currency is unknown.
     """
     columns = [column for column, target in mapping.columns.items() if target == CURRENCY and column in record]
     cells = [as_text(record[column][1]).strip() for column in columns if not _is_blank(record[column][1])]
@@ -135,7 +135,7 @@ class _Making:
         self.rest: list[tuple[str, Any]] = []
         self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
         self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
-        self.before: dict[str, str] = {}  # the column of each field that stands before the current column
+        self.before: dict[str, str] = {}  # the column of each field before the current column
         self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time
 
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
@@ -171,14 +171,14 @@ class _Making:
                     self._days[target] = (folded(name), text)
 
     def _is_foreign(self, amount: str) -> bool:
-        """Return whether the row's or the mapping's currency makes an amount no US dollars. The cell itself may not."""
+        """Return whether the row's or the mapping's currency is not the US dollar. The cell may show no currency."""
         return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
-            wrong = "is a time of day; in the mapping, its column must stand directly below the column of its date"
+            wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
             if target in body and target not in self.next_days:  # the date has its own time
                 self.rest.append((name, clock))
             else:
@@ -240,7 +240,7 @@ class _Making:
 
 
 def as_number(text: str) -> str:
-    """Return an incident number with plain hyphens and spaces. A word processor writes others, and the API none."""
+    """Return an incident number with plain hyphens and spaces. The API refuses those of word processors."""
     return text.translate(_PLAIN).strip()
 
 

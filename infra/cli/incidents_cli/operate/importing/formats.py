@@ -27,9 +27,9 @@ _DIGITS = "0#?.,"
 _ZEROS = re.compile(r"[#?,]*(0+)")
 _PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
 
-_PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
+_PART_BYTES = 64 * 1024**2  # the limit of an unpacked part; reading the part takes ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
-_CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
+_CELLS = 1_000_000  # the most cells with a unit, because a small file can repeat a cell very often
 _CHARACTERS = 255  # Excel's limit for a number format; a cell with the format gets a text of about this length
 
 
@@ -71,7 +71,7 @@ def shown(file: Path, sheet: str) -> Cells:
 
 
 class Unseen(NamedTuple):
-    """What the library does not say of a sheet: hidden rows, cells with an error, and formulas without their value."""
+    """The counts that the library does not give: hidden rows, cells with an error, and formulas without their value."""
 
     hidden_rows: int = 0
     errors: int = 0
@@ -79,7 +79,7 @@ class Unseen(NamedTuple):
 
 
 def unseen(file: Path, sheet: str) -> Unseen:
-    """Return what the library does not say of a sheet. Only `.xlsx` and `.xlsm` are read.
+    """Return the counts of a sheet that the library does not give. Only `.xlsx` and `.xlsm` are read.
 
     Raises BadZipFile, LookupError or ParseError if a part of the file is missing or broken.
     """
@@ -183,9 +183,9 @@ def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tup
 
 
 def _format(code: str) -> Format | None:
-    """Return what the code of a number format shows more than a plain number or US dollars, or None.
+    """Return the format in the code of a number format, or None if it shows only a plain number or US dollars.
 
-    The code of positive numbers decides. Its letters outside of texts, as in a code of dates, show nothing themselves.
+    The code of positive numbers decides. Letters outside of texts, as in a code of dates, show no text.
     """
     texts, digits, is_percent = ["", ""], "", False
     for quoted, escaped, currency, plain in _PARTS.findall(code):

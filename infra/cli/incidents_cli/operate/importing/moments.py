@@ -63,7 +63,7 @@ _MONTH_NAMED = re.compile(
 )
 _ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
 _CLOCK_CHARACTERS = 20
-# Programs and spreadsheets write these dates instead of an unknown date. Sorted numbers of day, month and year.
+# Programs and spreadsheets write these dates for an unknown date. The numbers of day, month and year are sorted.
 _NO_DATES = frozenset({
     (1, 1, 1), (1, 1, 1601), (1, 1, 1753), (12, 29, 1899), (12, 30, 1899), (12, 31, 1899), (0, 1, 1900), (1, 1, 1900),
     (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),
@@ -79,7 +79,7 @@ _HAS_NO_HOUR = re.compile(r"^(?!.*%[HIcXsfTR])")
 
 
 class DateRules(NamedTuple):
-    """How to read dates: the zone of a date without an offset, the order of numbers, further ``strptime`` formats."""
+    """The rules for dates: the zone of dates without an offset, the order of numbers, further ``strptime`` formats."""
 
     zone: tzinfo | None = None
     order: Order | None = None

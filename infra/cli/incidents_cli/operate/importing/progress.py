@@ -4,8 +4,9 @@ An interrupted import continues from the record. The record identifies a row by 
 a person may add, fix and move rows in the file. A second import needs the record to recognize the rows without a
 number.
 
-The record is a file to which lines of JSON are only appended: a title, then a line for the begin of an import, for each
-done row, and for the end of an import. It is read and written through one descriptor, whose owner was checked. So no
+Lines of JSON are only appended to the record. The first line is a title. Then there is a line for the beginning of an
+import, for each done row, and for the end of an import. The record is read and written through one descriptor, whose
+owner was checked. So no
 other user of the folder can choose what is read. A database would also read files with names of its own, such as
 ``FILE.progress-journal``, which another user could create.
 """
@@ -150,7 +151,7 @@ class Progress:
     def _load(self, file: Path, record: IO[bytes]) -> None:
         """Read the record, and prepare it for appending.
 
-        A process that was killed may have left a half line at the end, which is cut off.
+        A killed process may have left an incomplete line at the end. This line is cut off.
         """
         self._index.executemany("INSERT OR REPLACE INTO done VALUES (?, ?)", self._done(file, record))
         record.truncate()
@@ -246,7 +247,7 @@ def _open(file: Path) -> IO[bytes]:
                 record = _converted(file, record)
             elif title != _TITLE:
                 if not _TITLE.startswith(title):  # a killed process may have written a part of the title
-                    raise _no_record(file, "It has another content.")
+                    raise _no_record(file, "Its content is not that of a record.")
                 record.seek(0)
                 record.write(_TITLE)
                 record.flush()

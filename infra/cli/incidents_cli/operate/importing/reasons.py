@@ -21,7 +21,7 @@ _SINGLE = re.compile(
 class Reasons:
     """The reasons of errors or warnings.
 
-    For each reason, the number of rows that have it, the first of their lines, and the text of the first row.
+    Each reason has the number of its rows, their first lines, and the text of the first row.
     """
 
     _found: dict[tuple[str, str], tuple[int, list[int], str]] = field(default_factory=dict)

@@ -40,7 +40,7 @@ _LEFT_OUT = {
 }
 """The lines of an export without an incident: for each kind, the types of the members, and the warning."""
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
-_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # a row with the sum of a table has none of these fields
 _REPEATED = Violation("", "repeats the names of the columns; remove the row")
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
@@ -56,7 +56,7 @@ class Row(NamedTuple):
     body: Any = None
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
-    is_mapped: bool = False  # by a mapping, so the row is from another program or from a spreadsheet
+    is_mapped: bool = False  # true if a mapping was used, so the row is from another program or a spreadsheet
     app_id: str | None = None  # the application that made an exported incident
     repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False

@@ -35,7 +35,7 @@ class Proposal(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What is known before the file is read: a given mapping and its TOML document, or a preset."""
+    """The knowledge before the file is read: a given mapping and its TOML document, or a preset."""
 
     mapping: Mapping | None = None
     table: Table[str, Any] = {}  # nobody changes it
@@ -70,7 +70,7 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
 
 def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
     by_name = {column.name: column for column in of_file.columns}
-    reasons: dict[str, str] = {}  # why a column has no field or a special one
+    reasons: dict[str, str] = {}  # by column: the reason for its special field, or for no field
     money: list[str] = []  # a line about the currency
     if known.has_columns and known.mapping:
         mapped = choosing.given(list(by_name), known.mapping)
@@ -294,7 +294,7 @@ def _choices(
     for text in column.values:
         meaning = known.mapping.meaning(folded(column.name), target, text) if known.mapping else None
         if meaning is not None and given:
-            continue  # it stands in a given table
+            continue  # a given table already has this value
         if meaning is None:
             meaning = words.value(target, text)
         if meaning is None and target == "severity" and words.is_undecided(text):

@@ -157,10 +157,10 @@ def _of_alternatives(name: str) -> _Entry | None:
 
 
 def _forms(name: str) -> Iterator[str]:
-    """Yield a folded name, and its forms without what does not change its meaning.
+    """Yield a folded name, and its forms without parts that do not change its meaning.
 
-    These are signs as in ``Status*:``, words as in ``Status (required)``, units as in ``Kosten in €``, an ending as in
-    ``Bearbeiter/in``, and words before the name as in ``Incident Status``.
+    Such parts are signs as in ``Status*:``, words as in ``Status (required)``, units as in ``Kosten in €``, endings as
+    in ``Bearbeiter/in``, and words before the name as in ``Incident Status``.
     """
     yield name
     yield (bare := name.strip(_SIGNS))
@@ -276,7 +276,7 @@ def is_currency(column: str) -> bool:
 
 
 def is_duration(column: str) -> bool:
-    """Return whether a column's name is that of a duration, so its cells are no times of day."""
+    """Return whether a column's name is that of a duration. Then its cells are not times of day."""
     return any(part in folded(column) for part in _words()["durations"]["parts"])
 
 

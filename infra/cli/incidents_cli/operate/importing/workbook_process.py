@@ -37,7 +37,7 @@ TOO_LARGE = 3
 _BYTES = 1024**3  # unpacked
 _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
 _CELLS_AT_ONCE = 10_000
-_SECONDS = 0.02  # between two looks at the memory
+_SECONDS = 0.02  # the pause between two measurements of the memory
 _STATE = Path("/proc/self/statm")  # Linux: sizes of this process in pages, the second one is the resident memory
 
 
@@ -103,9 +103,9 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
 def _filled(
     rows: Iterator[tuple[int, list[Any]]], merged: list[tuple[tuple[int, int], tuple[int, int]]], column: int
 ) -> Iterator[tuple[int, list[Any]]]:
-    """Yield the rows. A text or a date of merged cells is in each of their rows that has another cell.
+    """Yield the rows. If cells of several rows are merged, each of these rows with another cell gets the text or date.
 
-    A number is not, because an amount would count several times.
+    The rows do not get a merged number, because an amount would count several times.
     """
     begins: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, _) in merged:
