@@ -340,10 +340,10 @@ def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentR
         incident = read_alter_write.change_incident(
             last.incident_id, attached, None, incidents, sighting, *kept, evidence=named
         ).incident
-    except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
+    except IncidentTooLarge:  # no room for the ids: only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting, *kept, evidence=named)
-        except IncidentTooLarge:  # even with the new severity alone; a later event may raise the severity
+        except IncidentTooLarge:  # there is no room even for the severity alone; a later event may raise it
             incidents.write(incidents.sighting_write(finding.key, known.before, newest), *kept)
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"

@@ -80,8 +80,8 @@ actions = st.one_of(
     st.tuples(st.just("restore"), which, st.none()),
     st.tuples(st.just("deliver"), st.integers(0, 2**16), st.none()),
     st.tuples(st.just("compute"), st.just(0), st.none()),
-    # Each value is a time to wait, in seconds. A negative value sets the clock back for the next write, mark or
-    # computation.
+    # Each value is a time to wait, in seconds. A negative value sets the clock back for the next
+    # write, mark or computation.
     st.tuples(st.just("wait"), st.just(0), st.sampled_from([0.001, 20.0, 11_000.0, -240.0])),
 )
 

@@ -33,7 +33,7 @@ class Checkout:
     home: Path
     port: int
     http: httpx2.Client
-    # The output of each command, cached until the next `incidents up` or `incidents down`.
+    # A cache of the commands' outputs. `incidents up` and `incidents down` empty the cache.
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -89,7 +89,7 @@ class Both:
         ]
         # All creates so far that had an idempotency key.
         self.sent: list[tuple[Actor, Document, str]] = []
-        self.followed: dict[Actor, list[Followed]] = {}  # by follower, the states after its drains
+        self.followed: dict[Actor, list[Followed]] = {}  # for each follower, the states after its drains
         self.refusal: str | None = None
         self.asked_for_a_change = False
 
@@ -197,7 +197,7 @@ class Both:
         reached = {one["id"]: one for one in self.world.select(actor, {"include_deleted": "true"})}
         stale = {incident_id for incident_id, one in reached.items() if versions.get(incident_id) != one["version"]}
         received, moments, caught_up = dict(versions), [""], False
-        time.sleep(0.002)  # the feed ends a millisecond before now, so wait longer
+        time.sleep(0.002)  # the feed shows only changes that are older than a millisecond
         while not caught_up:
             asked = {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
             answer = self.ask(list_updates, updates_event(claims_of(actor), **asked))

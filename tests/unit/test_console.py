@@ -216,5 +216,5 @@ def test_a_planted_checkpoint_is_not_believed(tmp_path: Path) -> None:
     with pytest.raises(console.StepFailed, match="cannot be read"):
         Checkpoint(tmp_path / "linked", tenant="acme").load()
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(console.StepFailed, match="cannot be read"):  # and does not wait for a writer
+    with pytest.raises(console.StepFailed, match="cannot be read"):  # the command must not wait for a writer
         Checkpoint(tmp_path / "pipe", tenant="acme").load()

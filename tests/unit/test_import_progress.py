@@ -86,7 +86,7 @@ def test_entries_older_than_a_second_survive_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
 def test_a_half_line_at_the_end_is_cut_off(tmp_path: Path, cut: int) -> None:
-    """A process that is killed while it writes leaves such a line."""
+    """A process that is killed while it writes leaves an incomplete line at the end."""
     file = tmp_path / "progress"
     note(file, 3)
     os.truncate(file, file.stat().st_size - cut)

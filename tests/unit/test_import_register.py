@@ -85,7 +85,7 @@ def test_a_register_loses_no_cell_and_gets_no_end_that_it_lacks(
             given = checking.check(row, NOW)
         except InvalidIncident:
             refused += 1
-            lacks_date = given_cells[5] and not found[1]  # a time of day without a date
+            lacks_date = given_cells[5] and not found[1]  # the cell has a time of day without a date
             is_out_of_order = end and detected and end < detected and not is_same_day
             assert lacks_date or (status == "closed" and (not end or is_out_of_order)), given_cells
             continue

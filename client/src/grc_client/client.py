@@ -22,8 +22,8 @@ from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
 
 __version__ = version("grc-client")
-BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of environment variables
-TIMEOUT = 20.0  # seconds for a connection, and for each part of an answer; the API takes at most 15
+BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of the environment variables
+TIMEOUT = 20.0  # the seconds for a connection, and for each part of an answer; the API takes at most 15
 
 T = TypeVar("T")
 

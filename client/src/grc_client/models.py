@@ -98,7 +98,7 @@ class Incident(Result, frozen=True):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: Any
-    regulatory_reports: dict[str, Any] | None = None  # absent from answers of release 0.1.0
+    regulatory_reports: dict[str, Any] | None = None  # answers of release 0.1.0 do not have this field
 
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 

@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from zlib import compress
 
-PACKED_BYTES = 300 * 1024  # compressed; an item of DynamoDB has at most 400 KB
-EVENTS_KEPT = 100  # for one incident; later events are only counted
+PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
+EVENTS_KEPT = 100  # the most stored events of an incident; later events are only counted
 
 # The limits for an event that is too large: characters of each text, and members of each list and object. If the event
 # is still too large, the next pair applies.

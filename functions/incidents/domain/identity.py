@@ -19,8 +19,8 @@ _FORMS = {
 # The names that the service gives to itself. Subjects of other systems have more colons, such as system:node:n1.
 _OURS = re.compile(r"system:[^:]*")
 _NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
-_BOOLEANS = frozenset({"true", "false"})  # accepted for a marker like is_app=true, whose claim is a Boolean
-_SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
+_BOOLEANS = frozenset({"true", "false"})  # the accepted values of a Boolean marker such as is_app=true
+_SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # matches words or a list of words, but not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
 
 
@@ -78,7 +78,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
         raise NotAuthenticated("The token has expired, or has no valid claim exp.")
     if issuer is not None and claims.get("iss") != issuer:
         raise NotAuthenticated("The token must come from the issuer that this service trusts.")
-    if claims.get("token_use", "access") != "access":  # Amazon Cognito's claim; its ID tokens grant no access
+    if claims.get("token_use", "access") != "access":  # only Cognito sets this claim, and its ID tokens grant no access
         raise NotAuthenticated("The token is not an access token.")
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):
@@ -103,7 +103,7 @@ def tenant_and_app(claims: Mapping[str, object], names: ClaimNames) -> tuple[str
 def _one(claims: Mapping[str, object], name: str, what: str) -> str:
     value, (form, wanted) = claims.get(name), _FORMS[what]
     if isinstance(value, str) and what != "sub" and value.startswith("[") and value.endswith("]"):
-        value = value[1:-1]  # a list of several values has spaces, so it matches no form
+        value = value[1:-1]  # a list of several values has spaces, so the check below refuses it
     if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
         raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
     return value

@@ -44,7 +44,7 @@ class Incident(TypedDict):
     ``regulatory_reports`` are kept as JSON text: a write serializes them once, and a read never parses them.
     """
 
-    # Stamped by the server
+    # The server sets these fields
     id: str
     tenant_id: str
     app_id: NotRequired[str]
@@ -152,7 +152,7 @@ INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits 
 
 # Limits. Characters are Unicode code points. Bytes are bytes of UTF-8.
 TITLE_CHARACTERS = 300
-TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
+TEXT_BYTES = 32 * 1024  # the limit of description, root_cause and lessons_learned
 JSON_LEVELS = 16  # lessons_learned
 CATEGORY_CHARACTERS = 64
 SOURCE_CHARACTERS = 64
@@ -163,7 +163,7 @@ NUMBER_CHARACTERS = 64
 COUNTED_DIGITS = 15  # a given number of the server's own form with more digits does not raise the counter
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
 MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last possible timestamp
-DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
+DOCUMENT_BYTES = 128 * 1024  # with this limit, a change with its old and new values stays below DynamoDB's 400 KB
 
 _GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
 _LIKE_GENERATED = re.compile(r" *INC-[0-9]{4}-[0-9]{6,} *", re.IGNORECASE)

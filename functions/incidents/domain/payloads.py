@@ -43,7 +43,7 @@ def _amount(value: object) -> Decimal:
         raise ValueError(f"{wanted}, as a JSON number")  # pydantic reports only a ValueError as a violation
     try:
         amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
-        # Check the range first: quantize() raises another error for a number of a million digits.
+        # Check the range first, because quantize() raises another error for a number with a million digits.
         if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
             raise ValueError(wanted)
     except InvalidOperation:  # the exponent is beyond Decimal's range
@@ -216,7 +216,7 @@ def patch(
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
         if any(
             level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])
-        ):  # merge() recurses, so it needs this limit
+        ):  # merge() is recursive, so the depth must be limited
             raise InvalidIncident(
                 [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
             )

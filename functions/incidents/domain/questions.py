@@ -11,7 +11,7 @@ from .model import LISTS, Incident
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
-DAYS_MAX, DAYS_DEFAULT = 366, 30  # the length of a window
+DAYS_MAX, DAYS_DEFAULT = 366, 30  # the longest and the default window, in days
 
 FILTERS = {
     "status": "status",

@@ -17,8 +17,8 @@ from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 # The size of the largest stored text. With this text and a share of the categories, an item stays below 300 KB.
 CHUNK_BYTES = 180_000
 CATEGORIES_OF_DAY = 1_000
-# The least room that the categories of a day have, in bytes. On a larger day, they may take half the size of its
-# chunks.
+# The least room that the categories of a day have, in bytes. On a larger day, they may take half
+# the size of its chunks.
 _LEAST_ROOM = 4_096
 
 
@@ -148,7 +148,7 @@ def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
 
 
 def merged(pieces: Iterable[tuple[Group, Tally]], name: Callable[[Group], Name]) -> dict[Name, Tally]:
-    """Return the sums of tallies by a name of their groups."""
+    """Return the sum of the tallies for each name of a group."""
     totals: dict[Name, Tally] = {}
     for group, piece in pieces:
         totals.setdefault(name(group), Tally()).merge(piece)

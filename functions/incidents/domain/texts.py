@@ -26,10 +26,10 @@ Rule = Callable[[str], Callable[[int], bool]]
 
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol without ink
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # these letters and this symbol are invisible
 _UNSEEN = re.compile(
     f"[{_FILLERS}\u034f\u17b4\u17b5\U000e0100-\U000e01ef]"
-)  # invisible, but str.isprintable() accepts them
+)  # these characters are invisible, but str.isprintable() accepts them
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # UTS #51: a black flag and tags
 _JOINERS = "\u200c\u200d"
 _DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters

@@ -43,7 +43,7 @@ def parse(text: str) -> str:
         raise ValueError(f"must be {WANTED}; there is no such date") from impossible
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must be {WANTED}")
-    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime is three times as slow
+    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime would take three times as long
 
 
 def from_milliseconds(milliseconds: int) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character escaped as \uXXXX
-PARAMETERS_MAX = 200  # every parameter of a list, as often as it may be given
+PARAMETERS_MAX = 200  # the total of all parameters of a list, each as often as it may be given
 KEY_CHARACTERS = 255
 
 _ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # a tag (RFC 9110 8.8.3) in a list (5.6.1)

@@ -82,7 +82,7 @@ def consumer(
             try:
                 with deadline.within(ends - deadline.now()):
                     undone = _end(failed, waiting, afterwards)
-            except Exception:  # the alarm of ``within``; a second delivery of a message is harmless
+            except Exception:  # the alarm of ``within`` may interrupt this; a second delivery is harmless
                 undone += waiting
             outcomes.update({PUT_BACK: len(waiting)} if waiting else {})
         cloudwatch.count(counted_as, "outcome", outcomes)

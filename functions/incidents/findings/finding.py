@@ -23,7 +23,7 @@ REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reaso
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
 
 KEY_CHARACTERS = 1024
-OTHER_BYTES = 12 * 1024  # room in a document for everything except the description, the tags and the lists of ids
+OTHER_BYTES = 12 * 1024  # the room for all fields except the description, the tags and the lists of ids
 
 
 class Finding(NamedTuple):

@@ -79,7 +79,7 @@ class MarkKind(NamedTuple):
 
     partition: str
     name_parts: tuple[str, ...]
-    shards: int = 8  # few, because each scheduled run reads all of them
+    shards: int = 8  # the number is small, because each scheduled run reads all shards
 
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
@@ -156,7 +156,7 @@ def producer(account_id: str, source: str) -> Key:
 
 def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str) -> Key:
     """Return the key of a day's bucket for one application or, if ``app_id`` is None, for the complete tenant."""
-    scope = "ALL" if app_id is None else f"APP#{app_id}"  # with a prefix, because an application may be named ALL
+    scope = "ALL" if app_id is None else f"APP#{app_id}"  # the prefix is for an application that is named ALL
     return Key(f"TENANT#{tenant_id}#METRIC", f"{scope}#{kind.upper()}#{day}")
 
 

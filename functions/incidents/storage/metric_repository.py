@@ -252,7 +252,7 @@ def _to_items(bucket: DayBucket) -> list[stored_form.Item]:
         item: stored_form.Item = {
             "day": {"S": bucket.day},
             "read_from": {"N": str(bucket.computed_at)},
-            "parts": {"N": str(len(bucket.chunks))},  # "parts" and "rows": stored names, which never change
+            "parts": {"N": str(len(bucket.chunks))},  # the stored names "parts" and "rows" never change
             "rows": {"S": text},
         }
         if categories := bucket.categories[n * share : (n + 1) * share]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ITEMS_READ = 1_000
-UNITS_READ = 128  # 1 MB in eventually consistent reads
+UNITS_READ = 128  # eventually consistent reads of 1 MB use this number of units
 MOVED_READ = 100  # the most items that one BatchGetItem accepts
 # Milliseconds from an incident's ``updated_at`` until the change is in the indexes. A slower change may be missed.
 _ARRIVES_WITHIN = 3_000
@@ -56,7 +56,7 @@ class OpenPartition:
         self.index, self.attribute, self.value = index, attribute, value
         # The filter field that this partition already applies, or None. Its queries need no filter for this field.
         self.selected = selected
-        self.waiting: list[Stored] = []  # read, but not on a page yet
+        self.waiting: list[Stored] = []  # the incidents that were read, but are not on a page yet
         self.reached: str | None = None  # the last id that was read
         self.ended = False
 

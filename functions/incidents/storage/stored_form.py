@@ -74,7 +74,7 @@ def to_incident(item: Item) -> Stored:
         incident["app_id"] = app_id["S"]
     for field, attribute in current.items():
         if field in incident:
-            if (text := attribute.get("S")) is not None:  # the most frequent type
+            if (text := attribute.get("S")) is not None:  # the most frequent type is first
                 incident[field] = text
             elif (many := attribute.get("L")) is not None:
                 incident[field] = [member["S"] for member in many]

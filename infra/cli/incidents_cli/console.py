@@ -99,7 +99,7 @@ def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
 
 def show_failure(failure: StepFailed) -> None:
     stderr.print(Text(f"✗ {clean(failure.what)}", "bold red"))
-    if failure.detail:  # indented, so that no detail looks like a message of the command
+    if failure.detail:  # each line is indented, so that it does not look like a message of the command
         stderr.print("\n".join(f"  {line.removeprefix('  ')}" for line in failure.detail.split("\n")))
     stderr.print(f"→ {failure.advice}")
 
@@ -123,7 +123,7 @@ def _own_and_private(path: str, flags: int) -> int:
         require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
         if flags & os.O_TRUNC:
-            os.ftruncate(descriptor, 0)  # only after the check that the file is this user's
+            os.ftruncate(descriptor, 0)  # the file is truncated only after the check that it belongs to this user
     except BaseException:
         os.close(descriptor)
         raise

@@ -68,7 +68,7 @@ def app() -> None:
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)
-    except typer.Abort:  # the end of the input at a prompt
+    except typer.Abort:  # the input ended at a prompt
         stderr.print("Stopped.")
         sys.exit(1)
     except StepFailed as failure:

@@ -134,7 +134,7 @@ def parse(value: object) -> Settings:
     ids = {regime["id"] for regime in (*own, *released()["regimes"])}
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
-            raise ValueError(f'regimes must be an object with "on" or "off" for each regime; {regime_id} is not right')
+            raise ValueError(f'regimes must be an object with "on" or "off" for each regime; correct {regime_id}')
     return Settings(zone, state, facts, switches, own)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-NAME = "grc-incidents"  # as in samconfig.toml
+NAME = "grc-incidents"  # samconfig.toml has the same name
 REGION = "us-east-1"
 ISSUER_BUCKET = "token-issuer"
 CLAIM_PARAMETERS = ("TenantClaim", "AppClaim", "AppMarker", "ScopeClaims")

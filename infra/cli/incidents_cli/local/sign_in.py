@@ -124,7 +124,7 @@ class SignIn:
     ) -> None:  # fmt: skip
         self._origin, self._key, self._record, self._sign, self._clock = origin, key, record, sign, clock
         self._issuer = f"{origin}/token-issuer"
-        self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # browsers share cookies between ports
+        self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # ports share their cookies
         self._used: dict[str, float] = {}
         self._browsers: dict[str, _Browser] = {}
         self._codes: dict[str, _Code] = {}

@@ -125,7 +125,7 @@ def _build(folder: StackFolder, target: dict[str, str]) -> None:
 
 
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
-    issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed read of the keys
+    issuer.publish(stack, folder)  # before the first call: the authorizer caches a failed read of the keys
     given = parameters(stack, target)
     wanted = unchanged.fingerprint_of_deployment(folder.build, given)
     if unchanged.is_deployed(stack, wanted):

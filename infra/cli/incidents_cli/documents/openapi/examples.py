@@ -39,7 +39,7 @@ _STAMPS: dict[str, Any] = {
     "incident_number": "INC-2026-000042",
 }  # fmt: skip
 REQUEST_ID = "JKJaXmPLvHcESHA="
-CURSOR = "Jd0wQ1-9vE3k"  # shorter than a cursor, which no reader can read anyway
+CURSOR = "Jd0wQ1-9vE3k"  # a real cursor is longer, but just as unreadable
 
 
 @cache

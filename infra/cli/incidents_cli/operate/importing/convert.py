@@ -53,7 +53,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     record = {folded(name): (name, cell) for name, cell in record.items()}
     making = _Making(mapping, _currency(record, mapping))
     body: dict[str, Any] = {}
-    empty = filled = 0  # columns that say something of an incident
+    empty = filled = 0  # the numbers of empty and filled cells in columns about the incident
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
@@ -133,7 +133,7 @@ class _Making:
         self.repairs: list[str] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
-        self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
+        self.given: dict[str, list[tuple[str, str]]] = {}  # for each field of a date, its columns and cells
         self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
         self.before: dict[str, str] = {}  # the column of each field before the current column
         self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time

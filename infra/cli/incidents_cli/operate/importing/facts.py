@@ -34,17 +34,17 @@ class Column:
     orders: set[Order] | None = None
     lacks_offset: str | None = None  # an example
     dates: int = 0
-    days: int = 0  # dates without a time
-    clocks: int = 0  # times of day without a date
+    days: int = 0  # the number of dates without a time
+    clocks: int = 0  # the number of times of day without a date
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
-    unit: str | None = None  # another unit than US dollars
+    unit: str | None = None  # the unit of the amounts, if it is not the US dollar
     shows_dollars: bool = False
-    in_sequence: int = 0  # cells with the number of their row in the table, which begins at 1
+    in_sequence: int = 0  # the number of cells with the number of their row, counted from 1
     without_digits: dict[str, None] = field(default_factory=dict)
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
-    marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
+    marks: set[str] = field(default_factory=set)  # the decimal marks of the unambiguous amounts
     longest: int = 0  # the characters of the longest cell
     has_comma: bool = False
     has_semicolon: bool = False

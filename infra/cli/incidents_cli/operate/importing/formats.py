@@ -25,7 +25,7 @@ _PLACE = ["sheetData", "row", "c"]  # the path from the root of a sheet to a cel
 _DEPTHS = (3, 4, 5)  # the depths of a row, of a cell, and of a part of a cell
 _DIGITS = "0#?.,"
 _ZEROS = re.compile(r"[#?,]*(0+)")
-_PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
+_PERCENT = {"9": "0%", "10": "0.00%"}  # the built-in formats of every file (18.8.30)
 
 _PART_BYTES = 64 * 1024**2  # the limit of an unpacked part; reading the part takes ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have

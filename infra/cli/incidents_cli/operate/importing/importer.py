@@ -75,8 +75,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape instead of
-                # the surrogate.
+                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape
+                # instead of the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()

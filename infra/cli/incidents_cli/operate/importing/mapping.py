@@ -308,13 +308,13 @@ def _date_formats(table: Table[str, Any], wrong: list[str]) -> tuple[str, ...]:
 def _encoding(text: str) -> str:
     """Return the name of an encoding of texts that can read a file in pieces. Raises ValueError for any other name."""
     try:
-        with TextIOWrapper(BytesIO(), text) as file:  # refuses encodings that are not of texts, such as zip
+        with TextIOWrapper(BytesIO(), text) as file:  # fails for an encoding that is not for texts, such as zip
             file.read()
         name = codecs.lookup(text).name
         "x".encode(name)
-    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the encoding `undefined`
+    except (LookupError, ValueError):  # a ValueError comes from a NUL in the name, or from the encoding `undefined`
         name = ""
-    if name not in ("", "idna", "punycode"):  # encodings of domain names
+    if name not in ("", "idna", "punycode"):  # these encodings are for domain names
         return name
     raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252")
 

@@ -104,7 +104,7 @@ class Vocabulary(NamedTuple):
         if not self.telling.isdisjoint(parts):
             return None if is_latest else self._told(parts)
         meant = {self.events.get(part) for part in parts if part not in self.latest}
-        if "contained at" in meant:  # as in `Eindämmung abgeschlossen am`
+        if "contained at" in meant:  # `Eindämmung abgeschlossen am` is the containment
             meant -= {"closed at", "resolved at"}
         name = meant.pop() if len(meant) == 1 else None
         return None if is_latest and name != "updated" else name

@@ -199,7 +199,7 @@ class Progress:
     def _close(self) -> None:
         self._index.close()
         if self._record is not None:
-            with suppress(OSError):  # after a failed write, which was reported
+            with suppress(OSError):  # the failed write was already reported
                 self._record.close()
 
     @contextmanager
@@ -239,7 +239,7 @@ def _open(file: Path) -> IO[bytes]:
     try:
         record = open_private(file, "r+b")
         try:
-            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process
+            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock ends with the process
             if not os.path.samestat(os.fstat(record.fileno()), file.lstat()):
                 raise BlockingIOError("Another process has just replaced the file.")
             title = record.read(len(_TITLE))

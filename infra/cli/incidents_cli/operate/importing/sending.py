@@ -116,8 +116,8 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     if field in model.JSON_TEXTS:
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
     # The API derives the minutes from two timestamps. If the row has both timestamps, ``check`` has already compared
-    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ from the
-    # row's minutes.
+    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ
+    # from the row's minutes.
     if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))

@@ -71,7 +71,7 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
 def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
     by_name = {column.name: column for column in of_file.columns}
     reasons: dict[str, str] = {}  # by column: the reason for its special field, or for no field
-    money: list[str] = []  # a line about the currency
+    money: list[str] = []  # the mapping's lines about the currency
     if known.has_columns and known.mapping:
         mapped = choosing.given(list(by_name), known.mapping)
         have = set(map(folded, by_name))

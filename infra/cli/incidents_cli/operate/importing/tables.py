@@ -18,8 +18,8 @@ from typing import IO, Any, NamedTuple, cast
 from ...console import StepFailed
 from . import formats, workbook_process
 
-CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
-WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
+CELL_CHARACTERS = 1024 * 1024  # the limit of a cell; a complete incident has fewer characters
+WORKBOOK_MEMORY = 2 * 1024**3  # this number of bytes is enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
@@ -46,7 +46,7 @@ def encoding(file: Path) -> str:
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
-        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters, without a byte order mark
+        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 with Latin letters, without a byte order mark
             return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         block = start
         while block:

@@ -15,7 +15,7 @@ from .names import Vocabulary, parted, plain, spellings, tokens
 
 _HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
 _CHARACTERS = 200  # a longer text is not the name of a column
-_SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a footnote
+_SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # these signs mark a required column or a footnote
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
 _DASHES = "-\u2013\u2014"

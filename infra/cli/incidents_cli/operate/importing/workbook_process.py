@@ -38,7 +38,7 @@ _BYTES = 1024**3  # unpacked
 _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
 _CELLS_AT_ONCE = 10_000
 _SECONDS = 0.02  # the pause between two measurements of the memory
-_STATE = Path("/proc/self/statm")  # Linux: sizes of this process in pages, the second one is the resident memory
+_STATE = Path("/proc/self/statm")  # Linux: the second number is the resident memory, in pages
 
 
 def _memory() -> int:

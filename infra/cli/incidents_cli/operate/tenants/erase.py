@@ -27,7 +27,7 @@ from .reading import TenantReader, batches, give_way, nothing_of
 
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
-_ROUNDS = 100  # if so many rounds in a row found new items, somebody must still be writing items
+_ROUNDS = 100  # if this many rounds in a row find new items, somebody must still be writing items
 _AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ACCOUNTS = "MARK", "ACCOUNT"

@@ -38,7 +38,7 @@ from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 if TYPE_CHECKING:
     from io import BufferedRandom
 
-_EVENTS_AT_ONCE = 20  # one event has up to 1 MB
+_EVENTS_AT_ONCE = 20  # the number limits the memory, because one event has up to 1 MB
 
 
 # The most seconds of a create from the choice of the incident's id to the write. So an incident with an older id may

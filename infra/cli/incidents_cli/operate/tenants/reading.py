@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE = 100  # the most items that one BatchGetItem accepts
-_TRIES = 12  # after so many tries without progress, the table counts as unreachable
+_TRIES = 12  # after this many tries without progress, the table counts as unreachable
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
