@@ -311,7 +311,7 @@ def test_without_its_index_the_operation_is_a_503_that_says_so(
     ("parameters", "named"),
     [
         ({"since": "yesterday"}, "since"), ({"since": "2026-01-01T00:00:00"}, "since"), ({"since": ""}, "since"),
-        ({"since": "2026-01-01T00:00:00Z", "cursor": "x"}, "since and cursor"), ({"limit": 0}, "limit"),
+        ({"since": "2026-01-01T00:00:00Z", "cursor": "x"}, "`since` and `cursor`"), ({"limit": 0}, "limit"),
         ({"limit": 101}, "limit"), ({"cursor": ""}, "cursor"), ({"cursor": "x"}, "cursor"),
         ({"status": "new"}, "status"), ({"order": "asc"}, "order"),
     ],

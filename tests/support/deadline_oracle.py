@@ -35,7 +35,7 @@ def milliseconds(text: str | None) -> int | None:
     return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-# The clocks of a zone
+# --- the clocks of a zone
 
 
 def clock(second: int, zone: str) -> tuple[date, int]:
@@ -81,7 +81,7 @@ def next_hour(at: int, zone: str) -> int:
     return second * 1000
 
 
-# One term
+# --- one term
 
 
 class Where:
@@ -179,7 +179,7 @@ def days_between(first: date, last: date) -> Iterator[date]:
         yield first
 
 
-# One report
+# --- one report
 
 
 class StagesOfReport:
@@ -314,7 +314,7 @@ class StagesOfReport:
         return "setting_missing", None, None, None
 
 
-# The interface
+# --- the interface
 
 
 def is_named(rule: Rule, incident: dict[str, Any]) -> bool:

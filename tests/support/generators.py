@@ -1,4 +1,4 @@
-"""Generators of API clients: each in its own tool environment, pinned, with its default options.
+"""Runs generators of API clients. Each generator has a fixed version, its own environment and its default options.
 
 The Python tools are fetched by uvx. The npm packages are the packages that docs/client.md installs, and are kept in
 .cache.

@@ -34,7 +34,7 @@ class _Options(NamedTuple):
 
     def checked(self) -> Self:
         if not self.timeout > 0 or not (self.retry_for is None or self.retry_for >= 0):
-            raise ValueError("timeout must be more than 0 seconds, and retry_for must be 0 or more")
+            raise ValueError("`timeout` must be more than 0 seconds, and `retry_for` must be 0 or more")
         return self
 
     def changed(self, timeout: float | None, retry_for: float | None) -> Self:

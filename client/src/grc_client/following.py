@@ -49,6 +49,6 @@ class AsyncFollower:
 def check(since: object, cursor: object, every: float | None) -> None:
     """Raise ValueError for arguments that the API would refuse, or that would send requests without a pause."""
     if since is not None and cursor is not None:
-        raise ValueError("give since or cursor, not both; a cursor continues where it was stored")
+        raise ValueError("give `since` or `cursor`, not both; a cursor continues where it was stored")
     if every is not None and not every > 0:
         raise ValueError("`every` must be more than 0 seconds; give None to stop when there are no more updates")

@@ -75,7 +75,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     """
     expiry = str(claims.get("exp", ""))
     if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:
-        raise NotAuthenticated("The token has expired, or has no valid claim exp.")
+        raise NotAuthenticated("The token has expired, or has no valid claim `exp`.")
     if issuer is not None and claims.get("iss") != issuer:
         raise NotAuthenticated("The token must come from the issuer that this service trusts.")
     if claims.get("token_use", "access") != "access":  # only Cognito sets this claim, and its ID tokens grant no access
@@ -83,7 +83,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):
         raise NotPermitted(
-            "The token's claim sub must not be system: followed by a text without a colon. Such names are reserved "
+            "The token's claim `sub` must not be `system:` and a text without a colon. Such names are reserved "
             "for the service."
         )
     tenant_id, app_id = tenant_and_app(claims, names)
@@ -105,7 +105,7 @@ def _one(claims: Mapping[str, object], name: str, what: str) -> str:
     if isinstance(value, str) and what != "sub" and value.startswith("[") and value.endswith("]"):
         value = value[1:-1]  # a list of several values has spaces, so the check below refuses it
     if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
-        raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
+        raise NotPermitted(f"The token's claim `{name}` must be one text: {wanted}.")
     return value
 
 
@@ -121,7 +121,7 @@ def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bo
     # Refuse an unreadable marker. If an application's token counted as a person's, the application could reach all
     # incidents of the tenant.
     if not words or not unreadable.isdisjoint(words) or any(word[:1] == "{" for word in words):
-        raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
+        raise NotPermitted(f"The token's claim `{name}` must be a text or a list of texts.")
     return value in words
 
 

@@ -106,10 +106,10 @@ def parse(value: Any) -> Policy:
         raise ValueError(f"the settings must be an object with only the members {', '.join(_MEMBERS)}")
     kinds = value.get("kinds", DEFAULT.kinds)
     if not isinstance(kinds, Mapping):
-        raise ValueError("kinds must be an object that gives each taken kind its lowest severity")
+        raise ValueError("`kinds` must be an object that has the lowest severity for each kind that becomes incidents")
     for kind, lowest in kinds.items():
         if kind not in KINDS:
-            raise ValueError(f"kinds must name only {', '.join(KINDS)}, not {kind!r}")
+            raise ValueError(f"`kinds` must name only {', '.join(KINDS)}, not {kind!r}")
         if lowest not in model.SEVERITIES:
             raise ValueError(f"kinds.{kind} must be one of {', '.join(model.SEVERITIES)}")
     return Policy(

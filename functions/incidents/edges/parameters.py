@@ -90,7 +90,7 @@ def updates_request(given: Given) -> UpdatesRequest:
     single = _single(given, UPDATES)
     if "since" in single and "cursor" in single:
         raise MalformedRequest(
-            "The parameters since and cursor must not be given together; a cursor continues after its own page."
+            "The parameters `since` and `cursor` must not be given together; a cursor continues after its own page."
         )
     try:
         since = timestamps.parse(single.get("since", _FIRST))
@@ -112,7 +112,7 @@ def metrics_window(given: Given) -> Window:
         meant = "" if "to" in single else ", which is today by default"
         raise MalformedRequest(f"The parameter `from` must not be after `to`{meant}.")
     if (last - first).days >= DAYS_MAX:
-        raise MalformedRequest(f"The days from `from` to `to` must be at most {DAYS_MAX}, and both days count.")
+        raise MalformedRequest(f"The window from `from` to `to` must have at most {DAYS_MAX} days, including these two.")
     group_by = cast("GroupBy", _choice(single, "group_by", get_args(GroupBy)))
     interval = cast("Interval", _choice(single, "interval", get_args(Interval)))
     return Window(first, last, group_by, interval, as_of)

@@ -127,14 +127,14 @@ def parse(value: object) -> Settings:
     facts, switches, own = value.get("facts", {}), value.get("regimes", {}), value.get("rules", [])
     for fact, known in facts.items() if isinstance(facts, dict) else [("facts", None)]:
         if fact != "dora_exempt" or not isinstance(known, bool):
-            raise ValueError("facts must be an object with only dora_exempt, which is true or false")
+            raise ValueError("`facts` must be an object with only `dora_exempt`, which is true or false")
     if not isinstance(own, list):
-        raise ValueError("rules must be a list of regimes")
+        raise ValueError("`rules` must be a list of regimes")
     check_own(own)
     ids = {regime["id"] for regime in (*own, *released()["regimes"])}
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
-            raise ValueError(f'regimes must be an object with "on" or "off" for each regime; correct {regime_id}')
+            raise ValueError(f'`regimes` must be an object with "on" or "off" for each regime; correct {regime_id}')
     return Settings(zone, state, facts, switches, own)
 
 

@@ -321,5 +321,5 @@ def _encoding(text: str) -> str:
 
 def _separator(text: str) -> str:
     if len(text) != 1 or text in '"\r\n':
-        raise ValueError("must be one character, such as ; or a tab")
+        raise ValueError("must be one character, such as a semicolon or a tab")
     return text
