@@ -15,7 +15,7 @@ from tests.benchmarks.artifacts import Subject
 from tests.support import dynamodb_local, templates
 
 WORKER = Path(__file__).parent / "worker.py"
-INCIDENTS = 101  # in each table: a page of 100, and one more so that there is a next page
+INCIDENTS = 101  # each table has a page of 100 incidents, and one more for a next page
 
 
 class Scene(NamedTuple):

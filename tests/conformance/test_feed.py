@@ -346,7 +346,7 @@ def test_a_page_costs_the_same_for_a_tenant_of_any_size(dynamodb: "DynamoDBClien
         fill(dynamodb, service, tenant, count, updated_at=moments)
         cursors[tenant] = drain(claims(tenant), since=moments[-60], limit=40)[1]
         for since in ({}, {"since": moments[count // 2 - 25]}, {"since": moments[-20]}):
-            updates(claims(tenant), limit=limit, **since)  # opens the connection
+            updates(claims(tenant), limit=limit, **since)  # this call opens the connection
             with units.of_calls() as used:
                 updates(claims(tenant), limit=limit, **since)
             costs[tenant, str([*since] and since["since"] == moments[-20])] = (used.calls, used.units)

@@ -87,7 +87,7 @@ def test_only_the_mapping_of_the_one_allowed_tenant_reads_an_event(
     accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     store("acme", OKTA)
-    assert take(EVENT) == []  # the account belongs to acme, but the source is allowed for nobody
+    assert take(EVENT) == []  # the account belongs to acme, but no tenant is allowed for the source
     accounts.allow(ACCOUNT, SOURCE, "globex")
     assert take(EVENT) == []  # globex has no mapping
     accounts.allow(ACCOUNT, SOURCE, "acme")

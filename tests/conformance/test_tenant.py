@@ -566,7 +566,7 @@ def test_only_its_user_can_read_what_a_command_writes(
     table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     operator(monkeypatch, table, tmp_path)
-    for name in ("report.jsonl", "b.jsonl.part"):  # left from an earlier version or another program
+    for name in ("report.jsonl", "b.jsonl.part"):  # an earlier version or another program left these files
         (tmp_path / name).touch(mode=0o644)
     before = os.umask(0)
     try:

@@ -39,7 +39,7 @@ CHANGES = scale.of(short=1_000, full=10_000)
 TURNS, WAVES, WRITERS = scale.of(short=2, full=10), 2, 8
 OPERATIONS = -(-CHANGES // (TURNS * WAVES * WRITERS)) + 3  # a writer's operations in a wave; some change nothing
 SKEW = 5.0  # seconds between the first and the last writer's clock
-SETTLE = 20.0  # seconds before now at which the updates end
+SETTLE = 20.0  # the updates end this many seconds before now
 RATE = 0.03  # the share of the calls that fail
 SEED = 20261127
 FORK = multiprocessing.get_context("fork")

@@ -153,7 +153,7 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     # DynamoDB reads one incident more than the page shows. Each incident has the largest size for two write units.
     of_a_page = 51 * 2048
     assert math.ceil(of_a_page / 4096 + 1) / 2 <= costs.REQUESTS["list of 50"].reads
-    # A page of updates reads 51 small entries of the index, and each incident consistently.
+    # A page of updates reads 51 small entries of the index, and then reads each incident consistently.
     entry_bytes = max(size(found) for index in INDEXES if index["IndexName"] == "by-updated"
                       if (found := entry(index, item)))  # fmt: skip
     of_entries = math.ceil(51 * entry_bytes / 4096) / 2

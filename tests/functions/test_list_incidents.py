@@ -155,7 +155,7 @@ def test_cursors_outlive_a_rotation_of_the_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("CURSOR_KEY", "the next key")
     assert list_(list_event(cursor=cursor), Context)["statusCode"] == 400
-    # the key ends with a line break, as if a file contained it
+    # the key ends with a line break, like a key from a file
     monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")
     assert len(page(cursor=cursor)["items"]) == 1
     assert page(limit=1)["next_cursor"] != cursor

@@ -77,7 +77,7 @@ def test_the_window_is_the_last_thirty_days_by_default() -> None:
 
 def test_a_window_has_at_most_366_days() -> None:
     asked(from_="2024-01-01", to="2024-12-31")
-    with pytest.raises(MalformedRequest, match="`from` to `to` must be at most 366"):
+    with pytest.raises(MalformedRequest, match="`from` to `to` must have at most 366"):
         asked(from_="2023-12-31", to="2024-12-31")
 
 

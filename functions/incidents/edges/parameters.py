@@ -112,7 +112,7 @@ def metrics_window(given: Given) -> Window:
         meant = "" if "to" in single else ", which is today by default"
         raise MalformedRequest(f"The parameter `from` must not be after `to`{meant}.")
     if (last - first).days >= DAYS_MAX:
-        raise MalformedRequest(f"The window from `from` to `to` must have at most {DAYS_MAX} days, including these two.")
+        raise MalformedRequest(f"The window from `from` to `to` must have at most {DAYS_MAX} days.")
     group_by = cast("GroupBy", _choice(single, "group_by", get_args(GroupBy)))
     interval = cast("Interval", _choice(single, "interval", get_args(Interval)))
     return Window(first, last, group_by, interval, as_of)

@@ -133,9 +133,10 @@ def is_grouped(report: HubFinding) -> bool:
 
 
 def former_keys(report: HubFinding, its_kind: str) -> list[str]:
-    """Return the keys under which an earlier release, or another form of the same control, stored the finding.
+    """Return the other keys under which the table may have the finding.
 
-    Each standard has its own finding of a control, unless consolidated findings are switched on.
+    An earlier release used other keys. A control also has several keys, because each standard has its own finding of
+    the control unless consolidated findings are switched on.
     """
     if is_external_access(report) and report.resource:
         return [_of_id(report)]

@@ -73,7 +73,7 @@ def generated_on() -> str:
 
 
 def member_states() -> dict[str, str]:
-    """Return the zone of each Member State, by its code of ISO 3166."""
+    """Return the time zones of the Member States, by their codes of ISO 3166."""
     zones: dict[str, str] = _generated()["zones"]
     return zones
 

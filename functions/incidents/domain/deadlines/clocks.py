@@ -355,5 +355,5 @@ def _both(first: str | None, second: str | None) -> str | None:
 
 
 def utc(text: str) -> datetime:
-    """Return the moment of a text from ``timestamps``."""
+    """Return the moment of a text in the form of ``timestamps``, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)

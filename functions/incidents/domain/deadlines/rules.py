@@ -1,4 +1,4 @@
-"""The regimes of a tenant: the rules of this release, the tenant's own rules, and what the tenant switches on or off.
+"""The regimes of a tenant: the rules of this release, the tenant's own rules, and the switches in the tenant's settings.
 
 A tenant's settings ``deadlines`` are data, which ``parse`` checks. The rules of a tenant have the form of
 ``rules.v1.schema.json``. `incidents deadlines settings set` checks the rules against this schema.
@@ -19,7 +19,7 @@ Rule = Mapping[str, Any]
 
 ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
-"""The sources of a stage that is on by default: the text of the act, or guidance of the authority."""
+"""A stage with one of these sources is on by default: the text of the act, or guidance of the authority."""
 
 UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 
 
 class Regimes:
-    """The regimes that a tenant's incidents can name: those of this release, and the tenant's own."""
+    """The regimes that a tenant's incidents can name: the regimes of this release, and the tenant's own regimes."""
 
     def __init__(self, settings: Settings) -> None:
         self._switches = settings.regimes
@@ -77,10 +77,10 @@ class Regimes:
         return regime["id"] in self._own
 
     def why_off(self, regime: Rule, stage: Rule) -> str | None:
-        """Return why a stage is off, in words; None if it is on.
+        """Return the reason, in words, why a stage is off. Return None if the stage is on.
 
         A stage is on by default if its regime is in force, and if the stage was read in the act or in official
-        guidance. The tenant's settings decide before that. A tenant's own rules need no confirmation.
+        guidance. But the tenant's settings take precedence. A tenant's own rules need no confirmation.
         """
         if (switch := self._switches.get(regime["id"])) is not None:
             return None if switch == ON else "the tenant's settings switch the regime off"

@@ -23,14 +23,14 @@ _RUN = {
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
-    """Return a moment in a zone: ``2026-03-27 18:00 Europe/Paris``. Seconds are shown only if they are not 0."""
+    """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown only if they are not 0."""
     local = at.astimezone(zone)
     clock = local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")[: 19 if local.second else 16]
     return f"{clock} {zone}"
 
 
 def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
-    """Return a term and its anchor in words: ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
+    """Return a term and its anchor in words, such as ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
     unit = _UNITS[rule["unit"]]
     unit = unit.removesuffix("s") if rule["n"] == 1 else unit
     after = "after the end of the year of" if rule["unit"] == "day_after_year_end" else "after"
@@ -38,7 +38,7 @@ def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
 
 
 def anchor(name: str) -> str:
-    """Return an anchor in words: ``aware``, ``the submission of notification``."""
+    """Return an anchor in words, such as ``aware`` or ``the submission of notification``."""
     if not name.startswith("stage:"):
         return name
     _, stage, *latest = name.split(":")
