@@ -580,7 +580,7 @@ def test_the_visibility_timeout_is_six_times_the_function_s_timeout(name: str, q
 
 
 def test_the_feed_waits_twice_as_long_as_any_write_of_an_incident_can_last() -> None:
-    """A write that ends later than the feed waits would stay behind the cursors of those who follow."""
+    """If a write takes longer than the feed waits, followers may already be past its time, and miss the change."""
     everywhere = templates.service()["Globals"]["Function"]["Timeout"]
     writers = set()
     for name in FUNCTIONS:

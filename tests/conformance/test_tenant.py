@@ -454,7 +454,7 @@ def test_an_erasure_retries_unprocessed_items(table: Table, tmp_path: Path) -> N
     sent: list[int] = []
 
     def refuse(params: dict[str, Any], **_: object) -> None:
-        """Process only the first item of a batch, and return the others as unprocessed."""
+        """Process only the first item of a batch, and return all other items as unprocessed."""
         request = json.loads(params["body"])["RequestItems"][table.name]
         sent.append(len(request))
         params["body"] = json.dumps({"RequestItems": {table.name: request[:1]}}).encode()

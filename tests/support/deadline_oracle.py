@@ -228,7 +228,7 @@ class StagesOfReport:
     def applies(self, stage: Rule, name: str) -> bool:
         """Return whether a stage applies. It applies unless its known anchor shows the contrary.
 
-        If a stage does not apply, a later stage that begins with its submission does not apply either. This holds even
+        If a stage does not apply, a later stage that begins with its submission does not apply either. This is so even
         if the earlier stage was sent.
         """
         if name.startswith("stage:") and self.done[name.split(":")[1]][0] == "not_applicable":

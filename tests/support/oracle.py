@@ -49,7 +49,7 @@ class Life:
 
 
 class Verdict(NamedTuple):
-    """The correct answer to a request. ``wrote`` tells whether the request changed anything."""
+    """The correct answer to a request. ``wrote`` is true if the request changed anything."""
 
     status: int
     record: Life | None = None

@@ -112,7 +112,7 @@ class Visit:
 def visit(
     browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any
 ) -> Iterator[Visit]:
-    """Open a new browser window, without cookies or storage. Its clock stands at the fake API's time.
+    """Open a new browser window, without cookies or storage. Its clock shows the fake API's time.
 
     At the end, the browser must have reported no violation of the policy, and no error.
     """

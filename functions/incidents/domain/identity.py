@@ -83,7 +83,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):
         raise NotPermitted(
-            "The token's claim `sub` must not be `system:` and a text without a colon. Such names are reserved "
+            "The token's claim `sub` must not be `system:` followed by a text without a colon. Such names are reserved "
             "for the service."
         )
     tenant_id, app_id = tenant_and_app(claims, names)

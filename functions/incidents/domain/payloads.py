@@ -185,9 +185,9 @@ def new_incident(
 ) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
 
-    Equal tags are still there, because the ``fingerprint`` is of the values as they were sent: ``tags_once`` merges
-    them. ``held`` are values that an incident has already: a value may hold the characters of its field there.
-    ``known`` are the names of the regimes that ``regulatory_reports`` may name.
+    Repeated tags are still in the result, because ``fingerprint`` hashes the values as they were sent. ``tags_once``
+    removes them. ``held`` has the values of an existing incident. A new value may have the refused characters that the
+    existing value of its field has. ``known`` has the regimes that ``regulatory_reports`` may name.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
@@ -280,8 +280,9 @@ def fingerprint(given: Mapping[str, Any]) -> str:
 
 
 def _checked(kind: type[Payload], body: object, held: Mapping[str, Any], known: Mapping[str, reports.Names]) -> Payload:
-    """Return the values of a body. ``held`` are the incident's values of now: they may hold characters that a new value
-    must not hold. Raises InvalidIncident.
+    """Return the checked values of a body. Raises InvalidIncident.
+
+    ``held`` has the incident's present values, which may have characters that are now refused.
     """
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])

@@ -2,10 +2,13 @@
 
 A text of one line holds no control characters (Unicode category Cc), no invisible format characters (Cf, such as
 zero-width spaces and bidirectional controls), no line or paragraph separators (Zl, Zp), no surrogates (Cs) and no
-unassigned characters (Cn), and it is not blank. It holds no letters or marks without ink either, such as the Hangul
-fillers. Three kinds of these characters are accepted: U+200C and U+200D between two characters beyond ASCII, because
-Persian, Indic scripts and emoji need them; the tags of a flag such as Scotland's, and a variation selector after an
-ideograph; and the characters that Unicode reserves for future emoji.
+unassigned characters (Cn), and it is not blank. It also holds no invisible letters or marks, such as the Hangul
+fillers. But the following characters are accepted:
+
+- U+200C and U+200D between two characters beyond ASCII, because Persian, Indic scripts and emoji need them
+- the tags of a flag, such as Scotland's
+- a variation selector after an ideograph
+- the characters that Unicode reserves for future emoji
 
 A text of several lines holds no control characters except tab, line feed and carriage return.
 

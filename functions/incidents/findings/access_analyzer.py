@@ -21,8 +21,8 @@ _OF_STATUS: dict[str | None, SkipReason] = {"ARCHIVED": "archived", "RESOLVED": 
 def read(event: Node) -> list[Report]:
     """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    The analyzer's dates are those of its analysis. The time at which the access was given is unknown, and so is
-    ``occurred_at``.
+    The event has only the dates of the analysis. It does not show when the access was given, so ``occurred_at`` is
+    unknown.
     """
     detail = event.at("detail").needed_object()
     reason = _OF_STATUS.get(detail.at("status").text())

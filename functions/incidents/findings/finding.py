@@ -120,7 +120,7 @@ def build_finding(
 ) -> Finding:
     """Return a finding with all values cut to the limits of ``model`` and repaired. Ids that are None are left out.
 
-    ``key`` keeps every character: it only identifies the finding.
+    ``key`` keeps every character, because it only identifies the finding.
     """
     description = description and texts.repair_paragraphs(cut_bytes(description, model.TEXT_BYTES))
     tags = _each_once((_line(tag, model.TAG_CHARACTERS) for tag in tags), model.TAGS)

@@ -80,7 +80,7 @@ class Node(NamedTuple):
     def exact_text(self) -> str:
         """Return a text that decides about access rights.
 
-        Raises MalformedEvent if the text could be confused with another one.
+        Raises MalformedEvent if the text could be confused with another text.
         """
         if not isinstance(self.value, str) or self.value != self.text():
             raise MalformedEvent(

@@ -147,7 +147,7 @@ def former_keys(report: HubFinding, its_kind: str) -> list[str]:
 
 
 def cves(*texts: str | None) -> list[str]:
-    """Return the CVE ids in texts, each once."""
+    """Return the different CVE ids in texts."""
     return list(dict.fromkeys(cve for text in texts if text for cve in _CVE.findall(text)))
 
 

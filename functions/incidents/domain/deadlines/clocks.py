@@ -61,7 +61,7 @@ class _Start(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """The result of one reading of a term: a due date, a projection, or the names of what is missing."""
+    """The result of one reading of a term: a due date, a projection, or the names of the missing facts."""
 
     term: Rule
     start: _Start | None = None

@@ -1,4 +1,4 @@
-"""The regimes of a tenant: the rules of this release, the tenant's own rules, and the switches in the tenant's settings.
+"""The regimes of a tenant: the rules of this release, the tenant's own rules, and the switches in its settings.
 
 A tenant's settings ``deadlines`` are data, which ``parse`` checks. The rules of a tenant have the form of
 ``rules.v1.schema.json``. `incidents deadlines settings set` checks the rules against this schema.

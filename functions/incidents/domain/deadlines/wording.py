@@ -23,7 +23,7 @@ _RUN = {
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
-    """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown only if they are not 0."""
+    """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown if they are not 0."""
     local = at.astimezone(zone)
     clock = local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")[: 19 if local.second else 16]
     return f"{clock} {zone}"

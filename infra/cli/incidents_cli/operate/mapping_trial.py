@@ -1,4 +1,4 @@
-"""The command `incidents intake try`. It prints what a mapping makes of one event, and the lines that find nothing."""
+"""The command `incidents intake try`. It prints the incident that a mapping makes from one event, and the lines that find nothing."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping

@@ -66,7 +66,7 @@ def whole_incident() -> dict[str, Any]:
 
 
 def taking_over() -> dict[str, Any]:
-    """Return the body of a patch that any incident accepts, unless it is deleted."""
+    """Return the body of a patch that every incident accepts, except a deleted incident."""
     return {"status": "investigating", "owner_id": _sample()["owner_id"]}
 
 

@@ -370,7 +370,7 @@ def _metrics() -> dict[str, Schema]:
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Return the schemas of all bodies but those of errors, by name."""
+    """Return the schemas of all bodies except the bodies of errors, by name."""
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),

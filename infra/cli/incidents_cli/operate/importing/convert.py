@@ -240,7 +240,7 @@ class _Making:
 
 
 def as_number(text: str) -> str:
-    """Return an incident number with plain hyphens and spaces. The API refuses those of word processors."""
+    """Return an incident number with plain hyphens and spaces. The API refuses the characters of word processors."""
     return text.translate(_PLAIN).strip()
 
 

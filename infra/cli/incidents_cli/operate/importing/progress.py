@@ -6,9 +6,8 @@ number.
 
 Lines of JSON are only appended to the record. The first line is a title. Then there is a line for the beginning of an
 import, for each done row, and for the end of an import. The record is read and written through one descriptor, whose
-owner was checked. So no
-other user of the folder can choose what is read. A database would also read files with names of its own, such as
-``FILE.progress-journal``, which another user could create.
+owner was checked. So no other user of the folder can exchange the file in between. A database would also read further
+files, such as ``FILE.progress-journal``, which another user could create.
 """
 
 import fcntl

@@ -51,7 +51,7 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
     """Return the proposal for a file. Raises StepFailed if the file or the given mapping cannot be read.
 
     ``answers`` are the user's options: ``zone``, ``date_order``, ``decimal``, ``sheet``. ``given`` is a mapping or the
-    name of a preset. The columns of a given mapping stay as they are, and only what is missing is proposed.
+    name of a preset. The columns of a given mapping stay as they are. Only the missing parts are proposed.
     """
     known = _Known()
     if given is not None and not mapping.is_preset(given):

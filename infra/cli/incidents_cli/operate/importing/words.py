@@ -253,7 +253,7 @@ def may_be_closing(column: str) -> bool:
 
 
 def is_undecided(severity: str) -> bool:
-    """Return whether a severity says that nobody has decided, such as ``?`` or ``k. A.``."""
+    """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
     return folded(severity) in _words()["no_severity"]["words"]
 
 
@@ -276,12 +276,12 @@ def is_currency(column: str) -> bool:
 
 
 def is_duration(column: str) -> bool:
-    """Return whether a column's name is that of a duration. Then its cells are not times of day."""
+    """Return whether a column's name means a duration. Then its cells are not times of day."""
     return any(part in folded(column) for part in _words()["durations"]["parts"])
 
 
 def is_time_of_day(column: str) -> bool:
-    """Return whether a column's name is that of a time of day."""
+    """Return whether a column's name means a time of day."""
     return not set(_words()["times"]["words"]).isdisjoint(re.findall(r"\w+", folded(column)))
 
 
