@@ -40,8 +40,9 @@ incident without the index's attribute is not in the index.
 | by-updated       | pk                 | TENANT#<t>#INCIDENT          | always; sorted by updated_at           |
 
 The day indexes also contain deleted and dismissed incidents, because the metrics report how many are excluded.
-``by-updated`` uses only attributes that incidents already have. So an old table fills it without new writes. Only incidents have the
-attribute ``updated_at``. So no other kind of item is in this index, and no other kind may get this attribute.
+``by-updated`` uses only attributes that incidents already have. So an old table fills it without new writes. Only
+incidents have the attribute ``updated_at``. So no other kind of item is in this index, and no other kind may get this
+attribute.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The command `incidents intake try`. It prints the incident that a mapping makes from one event, and the lines that find nothing."""
+"""The command `incidents intake try`. It prints the incident of an event by a mapping, and the unused lines."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping

@@ -168,8 +168,8 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
 def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
     """Return the fields after the columns of times of day were added.
 
-    A column of times directly after a column of dates gets the same field, and is the next line in the mapping. A column
-    of times in another place becomes a question.
+    A column of times directly after a column of dates gets the same field, and is the next line in the mapping. A
+    column of times in another place becomes a question.
     """
     joined = dict(mapped)
     has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
