@@ -428,7 +428,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
-        if one in ("TokenSettings", "ConsoleSettings"):  # a policy's ARN, in the partition with the longest name
+        if one in ("TokenSettings", "ConsoleSettings"):  # this is the length of a policy's ARN
             return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-{one}-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:

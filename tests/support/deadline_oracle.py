@@ -164,7 +164,7 @@ def last_day(term: Rule, start: date, is_extended: bool, place: Where, is_cautio
             left -= term["unit"] != "business_day" or place.is_open(day, is_cautious=is_cautious)
     while is_extended:
         working = [one for one in days_between(start, day) if place.is_open(one, is_cautious=is_cautious)]
-        # 3(5): a period of two days or more has at least two working days
+        # Art. 3(5): a period of two days or more has at least two working days
         is_long = term["n"] >= 2 or term["unit"] == "month"
         if place.is_open(day, is_cautious=is_cautious) and (len(working) >= 2 or not is_long):
             break

@@ -35,7 +35,7 @@ _UNSEEN = re.compile(
 )  # these characters are invisible, but str.isprintable() accepts them
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # UTS #51: a black flag and tags
 _JOINERS = "\u200c\u200d"
-_DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters
+_DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # these are accepted only next to certain characters
 _ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_ENDS}]")
 _FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a newer Unicode than Python's may assign these characters

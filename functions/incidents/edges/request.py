@@ -123,7 +123,7 @@ class Request:
             place = match.end()
         if not tags or header[place:].strip(" \t,"):
             raise MalformedRequest(
-                f'The header {name} must be an ETag with its quotes, like "3"; or several, separated by commas; or *.'
+                f'The header {name} must be one or more ETags with quotes, like "3", separated by commas, or *.'
             )
         return tags
 

@@ -147,7 +147,7 @@ class IncidentRepository:
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates, evidence)
         item = stored_form.from_incident(incident)
-        # A new id cannot equal another. The conditions are a second safeguard: a create never overwrites an item.
+        # A new id never equals an existing id. The conditions are a second safeguard against an overwritten item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
             for new in (item, stored_form.from_change(incident, first), stored_form.number(incident))

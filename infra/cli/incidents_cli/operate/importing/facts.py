@@ -119,7 +119,7 @@ class File:
     rows: int = 0
     header_row: int | None = None
     sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()  # the texts have the number of rows, if it is known
+    other_sheets: tuple[str, ...] = ()  # names of sheets, with the numbers of their rows if known
     unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
 
