@@ -241,7 +241,7 @@ def test_a_record_of_release_0_1_0_is_repaired_by_its_own_journal_only(
     kept = [file.read_bytes(), journal.read_bytes()]
 
     def opened(path: Path) -> Any:
-        raise PermissionError(1, "the file must be a regular file of yours", str(path))
+        raise PermissionError(1, "the file must be a regular file of this user", str(path))
 
     with monkeypatch.context() as foreign:
         foreign.setattr("incidents_cli.operate.importing.former_progress.open_own", opened)

@@ -152,7 +152,7 @@ def require_own(descriptor: int, file: Path) -> None:
     """Raise OSError unless an open file is a regular file that belongs to this user and has exactly one name."""
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_nlink != 1:
-        raise PermissionError(errno.EPERM, "the file must be a regular file of yours, with one name", str(file))
+        raise PermissionError(errno.EPERM, "the file must be a regular file of this user with one name", str(file))
 
 
 @contextmanager

@@ -321,7 +321,7 @@ def _single(text: str) -> dict[str, str]:
     """Return the parameters of a request. Raises _Refused for a repeated parameter (RFC 6749 3.1)."""
     pairs = _pairs(text)
     if len({name for name, _ in pairs}) != len(pairs):
-        raise _Refused("invalid_request", "A parameter is there twice.")
+        raise _Refused("invalid_request", "A parameter is repeated.")
     return dict(pairs)
 
 
