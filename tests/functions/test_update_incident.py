@@ -482,9 +482,7 @@ def test_a_malformed_if_none_match_is_refused_with_the_right_form(if_none_match:
         answer = get(get_event(incident_id, headers={"if-none-match": if_none_match}), Context)
 
         assert answer["statusCode"] == 400
-        assert (
-            'The header If-None-Match must be one or more ETags with quotes' in json.loads(answer["body"])["detail"]
-        )
+        assert "The header If-None-Match must be one or more ETags with quotes" in json.loads(answer["body"])["detail"]
 
 
 # --- deletion and restoration
