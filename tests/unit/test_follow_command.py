@@ -79,7 +79,7 @@ def test_a_stop_by_a_supervisor_or_a_closed_terminal_prints_the_cursor_too(
     printed = run()
 
     assert len(answers.queries) == 3
-    assert "To go on later, give --cursor cursor-2" in printed.stderr
+    assert "To continue later, give --cursor cursor-2" in printed.stderr
 
 
 def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:
@@ -104,6 +104,6 @@ def test_a_cursor_that_the_api_refuses_is_not_recommended(
     printed = run()
 
     assert len(answers.queries) == 3
-    assert "To go on later" not in printed.stderr
+    assert "To continue later" not in printed.stderr
     assert isinstance(printed.exception, StepFailed)
     assert advice in printed.exception.advice

@@ -127,7 +127,7 @@ def test_a_column_that_only_may_have_dates_must_have_dates(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("head", "zone", "said", "noted"),
     [
-        ("Created (UTC);Closed (UTC)", None, 'zone = "UTC"  # the names', False),
+        ("Created (UTC);Closed (UTC)", None, 'zone = "UTC"  # from the names', False),
         ("Created (UTC);Closed", None, 'zone = "?"', True),
         ("Created (UTC);Closed (UTC)", "Europe/Berlin", 'zone = "Europe/Berlin"', True),
         ("Created;Closed", "Europe/Berlin", 'zone = "Europe/Berlin"', False),

@@ -56,7 +56,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get when which report about an incident is due
+         * Get the due dates of the reports about an incident
          * @description The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each date carries its reason and its citation. This is no legal advice.
          */
         get: operations["get_incident_deadlines"];
@@ -1670,7 +1670,7 @@ export interface operations {
     get_incident_deadlines: {
         parameters: {
             query?: {
-                /** @description Also tell which due dates each of the newest 100 changes of the incident moved. */
+                /** @description Also return the due dates that each of the newest 100 changes of the incident moved. */
                 history?: boolean;
             };
             header?: never;

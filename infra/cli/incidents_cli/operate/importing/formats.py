@@ -215,7 +215,7 @@ def _format(code: str) -> Format | None:
 def _column(reference: str) -> int:
     """Return the number of the column in a cell's reference. Raises LookupError if the reference has another form."""
     if not (parts := _REFERENCE.fullmatch(reference)):
-        raise LookupError(f"a cell has the reference {reference[:20]!r}, which must be like B17")
+        raise LookupError(f"a cell has the reference {reference[:20]!r}")
     number = 0
     for letter in parts[1]:
         number = number * 26 + ord(letter) - 64
