@@ -369,7 +369,7 @@ def test_wrong_parameters_are_refused() -> None:
 def test_the_moment_of_the_answer_is_now() -> None:
     shown = deadlines(created())
     assert abs(datetime.fromisoformat(shown["as_of"]).timestamp() - datetime.now().astimezone().timestamp()) < 60
-    assert "no legal advice" in shown["notice"]
+    assert "not legal advice" in shown["notice"]
 
 
 def test_a_national_act_has_stages_conditions_and_readings_of_its_own() -> None:

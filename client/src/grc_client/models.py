@@ -181,7 +181,7 @@ class Finding(Model, frozen=True):
 
 
 class StageDeadline(Model, frozen=True):
-    """One stage of a report. ``why`` gives the reason for the date in words. It is no legal advice."""
+    """One stage of a report. ``why`` gives the reason for the date in words. It is not legal advice."""
 
     stage: str
     recipient: str

@@ -78,7 +78,7 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
         raise NotAuthenticated("The token has expired, or has no valid claim `exp`.")
     if issuer is not None and claims.get("iss") != issuer:
         raise NotAuthenticated("The token must come from the issuer that this service trusts.")
-    if claims.get("token_use", "access") != "access":  # only Cognito sets this claim, and its ID tokens grant no access
+    if claims.get("token_use", "access") != "access":  # a claim of Amazon Cognito, whose ID tokens grant no access
         raise NotAuthenticated("The token is not an access token.")
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):

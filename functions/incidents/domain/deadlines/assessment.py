@@ -14,7 +14,7 @@ from .arithmetic import DORA_EXEMPT, Place
 from .clocks import Report, Setting, StageClock, Submission
 from .rules import Regimes, Rule, Settings
 
-NO_ADVICE = "This is no legal advice. Check each date against the act."
+NO_ADVICE = "This is not legal advice. Check each date against the act."
 
 
 class Known(NamedTuple):

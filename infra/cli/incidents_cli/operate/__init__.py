@@ -2,7 +2,7 @@
 
 ``accounts``      `incidents account` edits the account map, which gives the findings of an AWS account to a tenant
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
-``explain``       `incidents explain` prints whether the service gets an event, and its incident or the reason for none
+``explain``       `incidents explain` prints how the service would process an event
 ``deadlines``     `incidents deadlines` shows the due dates of reports, the rules, and the settings of a tenant
 ``intake``        `incidents intake` shows and sets the policy for the findings that become incidents of a tenant
 ``mappings``      `incidents intake` stores and removes mappings for events of partners

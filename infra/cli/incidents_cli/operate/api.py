@@ -36,7 +36,7 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
     from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
 
     if (tenant is None) is (url is None) or (url is not None and app is not None):
-        raise typer.BadParameter("give --tenant for the local stack, or only --url, whose token names the tenant")
+        raise typer.BadParameter("give either --tenant or --url; with --url, the token names the tenant")
     base_url, token = address_and_token(url, tenant or "", app)
     try:
         client = Client(base_url, token)

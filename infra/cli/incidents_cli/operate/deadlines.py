@@ -62,7 +62,7 @@ def rules_(
     if regime is None:
         for each in rules.released()["regimes"]:
             say(f"{each['id']:<20} {each['status']:<10} {', '.join(each['aliases'])}: {each['citation']}")
-        stderr.print(f"Rules {rules.released()['rules_version']}. This is no legal advice.", markup=False)
+        stderr.print(f"Rules {rules.released()['rules_version']}. This is not legal advice.", markup=False)
         return
     if (found_regime := rules.Regimes(rules.Settings()).find(regime)) is None:
         raise StepFailed(f"There is no rule for {regime}.", "", f"List the regimes: {command('deadlines rules')}")

@@ -73,7 +73,7 @@ DESCRIPTIONS = {
     "mttr_minutes": "Whole minutes from `detected_at` to `closed_at` (R is resolve). The server derives them if both "
     "are known. A given value must then be equal. A patch that reopens the incident must omit this field.",
     "financial_impact": f"The financial impact in USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
-    "regulatory_reports": "What is known of the reports to regulators. A member is a regime that `reportable_to` may "
+    "regulatory_reports": "The facts of the reports to regulators. A member is a regime that `reportable_to` may "
     "name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into "
     "it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and "
     "stages. "

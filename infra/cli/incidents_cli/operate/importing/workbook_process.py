@@ -111,7 +111,7 @@ def _filled(
     for (top, left), (bottom, _) in merged:
         if bottom > top:
             begins.setdefault(top, []).append((left - column, bottom))
-    values: dict[int, tuple[int, Any]] = {}  # by column: the last row of the merged cells, and their value
+    values: dict[int, tuple[int, Any]] = {}  # for each column, the last row and the value of its merged cells
     for line, cells in rows:
         for place, (bottom, value) in list(values.items()):
             if line - 1 > bottom:
