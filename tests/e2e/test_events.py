@@ -91,7 +91,7 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
         # Both versions of Security Hub report the same findings. The incident has the severity and the time of the
-        # event that arrived first. So do not compare them.
+        # event that arrived first. So this test compares neither.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
             # If another event of the same finding arrived first, this event is not stored.

@@ -75,7 +75,7 @@ class Incident(TypedDict):
     reported_at: str | None
     contained_at: str | None
     closed_at: str | None
-    # What the incident affects
+    # Lists of related ids, the owner and the tags
     realized_risk_ids: list[str]
     affected_asset_ids: list[str]
     affected_account_ids: list[str]
@@ -86,7 +86,7 @@ class Incident(TypedDict):
     reportable_to: list[str]
     owner_id: str | None
     tags: list[str]
-    # Who was notified
+    # The times at which others were notified
     reported_to_regulators_at: str | None
     customer_notified_at: str | None
     # The incident's duration and cost

@@ -48,8 +48,8 @@ class Dates(NamedTuple):
 def parse(value: Any) -> str | None:
     """Return the UTC text of a date in any form that sources write; None for everything else.
 
-    The forms are the forms of ``timestamps``, RFC 1123, the two forms of Inspector (read as UTC), and seconds or
-    milliseconds since 1970 (as a number or as digits in a text).
+    The forms are those of ``timestamps``, of RFC 1123 and of Inspector (read as UTC). A date may also be a number of
+    seconds or milliseconds since 1970, or a text with the digits of such a number.
     """
     if isinstance(value, str):
         value = value.strip()

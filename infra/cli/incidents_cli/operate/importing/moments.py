@@ -63,7 +63,7 @@ _MONTH_NAMED = re.compile(
 )
 _ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
 _CLOCK_CHARACTERS = 20
-# Programs and spreadsheets write these dates for an unknown date. The numbers of day, month and year are sorted.
+# Programs and spreadsheets write these dates for an unknown date. Each tuple has the date's numbers, smallest first.
 _NO_DATES = frozenset({
     (1, 1, 1), (1, 1, 1601), (1, 1, 1753), (12, 29, 1899), (12, 30, 1899), (12, 31, 1899), (0, 1, 1900), (1, 1, 1900),
     (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),

@@ -56,8 +56,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     """Erase a tenant until ``quiet`` seconds pass without a new item. Then write the proof, and return it.
 
     An interrupted erasure continues from its checkpoint, which has the numbers of erased items. The items of the
-    interrupted step are missing from these numbers. Raises StepFailed if there is no item of the tenant, if somebody
-    still writes items of the tenant, if the last read finds an item, or if the proof cannot be written.
+    interrupted step are missing from these numbers. Raises StepFailed if the table has no item of the tenant, or if
+    somebody still writes such items. Also raises it if the last read finds an item, or if the proof cannot be written.
     """
     if proof.exists():
         raise StepFailed(
