@@ -30,7 +30,7 @@ def found(world: World) -> str:
     return f"#/incidents/{one['id']}"
 
 
-# --- everybody can use it
+# --- accessibility
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 320)])

@@ -19,7 +19,7 @@ CALENDARS: dict[str, Any] = json.loads((FOLDER / "calendars.json").read_text())
 
 Rule = dict[str, Any]
 Stage = tuple[str, int | None, int | None, int | None]
-"""The state of a stage. Then its due date, alternative and projection, in milliseconds since 1970."""
+"""The state of a stage, followed by its due date, alternative and projection, in milliseconds since 1970."""
 Result = dict[str, Stage]
 """The expected result by stage."""
 HOUR = 3_600_000

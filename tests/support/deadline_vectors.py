@@ -21,14 +21,14 @@ SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class DueDates(NamedTuple):
-    """The due date and the alternative of a stage."""
+    """The due date of a stage, and the other date if the law can be read in two ways."""
 
     due: datetime | None
     alternative: datetime | None
 
 
 def wanted(vector: dict[str, Any]) -> DueDates:
-    """Return the due date and the alternative that a vector gives."""
+    """Return the two dates that a vector gives."""
     moments = (vector["due"], vector.get("alternative"))
     return DueDates(*(None if text is None else clocks.utc(text) for text in moments))
 

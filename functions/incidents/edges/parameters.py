@@ -83,9 +83,10 @@ def deadlines_request(given: Given) -> bool:
 
 
 def updates_request(given: Given) -> UpdatesRequest:
-    """Read the parameters of a list of updates. It ends some time before now. Raises MalformedRequest.
+    """Read the parameters of a list of updates. Raises MalformedRequest.
 
-    In this time every write with an earlier ``updated_at`` ends, and reaches the index, even if clocks differ.
+    The list ends some time before now. By now, every write with an earlier ``updated_at`` has ended and has reached
+    the index, even if clocks differ.
     """
     single = _single(given, UPDATES)
     if "since" in single and "cursor" in single:

@@ -182,7 +182,7 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 def own_part(event: Mapping[str, Any], place: int) -> Mapping[str, Any]:
     """Return an event with only the report at this place. Its other findings can belong to other tenants.
 
-    The envelope's ``resources`` names all findings of the event. So it keeps only the names in the report itself.
+    The envelope's ``resources`` names all findings of the event. The result keeps only the entries for this report.
     """
     detail = event.get("detail")
     findings = detail.get("findings") if isinstance(detail, Mapping) else None

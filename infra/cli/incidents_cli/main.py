@@ -89,7 +89,7 @@ def app() -> None:
             who = "The emulator"
             log = StackFolder().logs / "emulator.log"
             advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
-        show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
+        show_failure(StepFailed(f"{who} refused a call, or the call failed.", f"  {error}", advice))
         sys.exit(1)
 
 

@@ -47,7 +47,7 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
             yield client
     except GrcError as error:
         raise StepFailed(
-            "The API refused or failed a call.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
+            "A call of the API failed.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
         ) from None
 
 

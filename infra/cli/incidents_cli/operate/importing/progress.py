@@ -116,8 +116,9 @@ class Progress:
     def same_number(self, number: bytes, fingerprint: bytes, line: int) -> SameNumber | None:
         """Record the incident number of a row, and return another row with this number, or None.
 
-        A different row is preferred to an equal row. The first reading of the file does not know the later rows. So if
-        ``has_clash`` is true after the first reading, the file must be read again. Each further reading knows all rows.
+        If several rows have this number, return one that differs from this row, if there is one. The first reading of
+        the file does not know the later rows. So if ``has_clash`` is true after the first reading, the file must be
+        read again. Each further reading knows all rows.
         """
         statement = "SELECT fingerprint, line, other FROM numbers WHERE number = ?"
         if (kept := self._execute(statement, (number,)).fetchone()) is None:
