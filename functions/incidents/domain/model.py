@@ -315,7 +315,7 @@ def generated_number(year: int, count: int) -> str:
 
 
 def parse_generated(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of an incident number in the server's own form; None for any other number."""
+    """Return (year, count) of an incident number in the server's own form, or None for any other number."""
     match = _GENERATED.fullmatch(incident_number)
     if match is None:
         return None
@@ -324,7 +324,7 @@ def parse_generated(incident_number: str) -> tuple[int, int] | None:
 
 
 def count_raised_by(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
+    """Return (year, count) if a given number raises its year's counter to this count, or None if it does not.
 
     A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's
     numbers. If the counter ever reaches a number that exists already, the create draws the next number.

@@ -206,7 +206,7 @@ def _short_key(key: str) -> str:
 
 
 def severity_named(word: str | None) -> str | None:
-    """Return the severity that ``word`` names in upper or lower case; None for any other word."""
+    """Return the severity that ``word`` names in upper or lower case, or None for any other word."""
     return word.lower() if word and word.lower() in model.SEVERITIES else None
 
 

@@ -45,8 +45,8 @@ def seal(position: str, identity: Identity, *about: str) -> str:
 def unseal(cursor: str, identity: Identity, *about: str) -> str:
     """Return the position in a cursor that ``seal`` made with the same arguments. Raises MalformedRequest."""
     refused = MalformedRequest(
-        "The parameter cursor must be the next_cursor of an earlier page of the same list: unchanged, with the same "
-        "filters and order."
+        "The parameter `cursor` must be the `next_cursor` of an earlier page of the same list, unchanged, with the "
+        "same filters and order."
     )
     if len(cursor) > 2 * (_NONCE_BYTES + _TAG_BYTES + _BLOCKS_MAX * _BLOCK_BYTES):
         raise refused
