@@ -234,7 +234,7 @@ def http() -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="session")
 def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[tuple[str, Checkout]]:
-    """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
+    """Start a stack on its own port and in its own folder, and yield the output of `incidents up` and the stack.
 
     So the tests do not change a stack that a developer runs from this checkout.
     """

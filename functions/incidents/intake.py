@@ -290,7 +290,7 @@ def _still_fails(finding: Finding, last: Sighting) -> bool:
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
-    """Return the time after which an event is a recurrence of the incident; None while the incident is open."""
+    """Return the time after which an event is a recurrence of the incident, or None while the incident is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
     if incident["status"] == "dismissed" and finding.by_hand:

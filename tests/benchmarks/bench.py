@@ -63,7 +63,7 @@ class Bench(NamedTuple):
 
     @contextmanager
     def worker(self, subject: Subject, place: Path, url: str, *options: str) -> Iterator["Worker"]:
-        """Run a subject from its folder in a separate process, with DynamoDB at this URL; yield the worker."""
+        """Run a subject from its folder in a separate process, with DynamoDB at this URL, and yield the worker."""
         command = (sys.executable, "-P", "-s", "-S", str(WORKER), str(place), str(self.runtime), *options)
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(subject, url)

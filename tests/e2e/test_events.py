@@ -63,7 +63,7 @@ def dead_letters(stack: Checkout) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
-    """Send all recorded events at once; return them by name."""
+    """Send all recorded events at once, and return them by name."""
     events = {name: recorded.event(name) for name in recorded.NAMES}
     account = stack.status["queue_url"].split("/")[-2]  # the bus writes this account into each event that it gets
     own = [event for event in events.values() if not event["source"].startswith("aws.")]

@@ -69,7 +69,7 @@ class Checkout:
 
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
-        """Run `incidents up` in the foreground, as in a terminal; yield the process."""
+        """Run `incidents up` in the foreground, as in a terminal, and yield the process."""
         self._told.clear()
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}

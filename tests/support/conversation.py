@@ -166,7 +166,7 @@ class Both:
             opened = self.turn(actor, parameters, limit, opened)
 
     def turn(self, actor: Actor, parameters: Document, limit: int, opened: Opened | None = None) -> Opened | None:
-        """Read one page of a list and check it; return the rest of the list, or None after the last page.
+        """Read one page of a list and check it, and return the rest of the list, or None after the last page.
 
         Every page except the last must be full, because the test data never reaches the read limit of a request.
         """

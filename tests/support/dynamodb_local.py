@@ -60,7 +60,7 @@ class Shared:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run DynamoDB Local in memory on a free port of the loopback interface; yield its URL."""
+    """Run DynamoDB Local in memory on a free port of the loopback interface, and yield its URL."""
     _fetch()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

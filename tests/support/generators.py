@@ -48,7 +48,7 @@ def make_models(folder: Path) -> None:
 
 
 def run_python(script: str, folder: Path, *arguments: str, given: str = "") -> str:
-    """Run a script with the generated packages of a folder and an input; return the script's output."""
+    """Run a script with the generated packages of a folder and an input, and return the script's output."""
     libraries = [word for library in _LIBRARIES for word in ("--with", library)]
     command = ("uv", "run", "--no-project", "--isolated", *libraries, "python", "-c", script, *arguments)
     return _run(*command, cwd=folder, given=given)  # python -c imports from the working directory

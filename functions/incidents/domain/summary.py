@@ -251,7 +251,7 @@ def _states(event: Any) -> dict[str, str]:
 
 
 def _clean_text(value: Any) -> str | None:
-    """Return a text in one line, without characters that change how other text is shown; None for another value."""
+    """Return a text in one line, without characters that change other text's display, or None for another value."""
     if not isinstance(value, str):
         return None
     return _INVISIBLE.sub("", _BREAKS.sub(" ", value[:CHARACTERS])).strip() or None

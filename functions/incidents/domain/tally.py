@@ -52,7 +52,7 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
 
 
 def _minutes_to_last_known(facts: Facts) -> int | None:
-    """Return the minutes from detection to the last known date of an incident without MTTR; None without both dates.
+    """Return the minutes from detection to the last known date of an incident without MTTR, or None without both dates.
 
     The service derives the MTTR of every real end. So if detection and end are known and MTTR is not, the end is only
     the last known date, and the incident has the tag ``model.LAST_KNOWN_END``. This function cannot read the tag,

@@ -91,7 +91,7 @@ class Request:
 
     @property
     def if_match(self) -> Expected | None:
-        """The versions in the header If-Match; None for any version. Raises MalformedRequest.
+        """The versions in the header If-Match, or None for any version. Raises MalformedRequest.
 
         A weak tag matches no version, because the comparison is strong (RFC 9110 13.1.1).
         """
@@ -103,7 +103,7 @@ class Request:
 
     @property
     def known_versions(self) -> frozenset[int] | None:
-        """The versions in the header If-None-Match; None for any version. Raises MalformedRequest.
+        """The versions in the header If-None-Match, or None for any version. Raises MalformedRequest.
 
         A weak tag counts like a strong one, because the comparison is weak (RFC 9110 13.1.2).
         """
@@ -113,7 +113,7 @@ class Request:
         return None if tags is None else _versions(tag for _, tag in tags)
 
     def _entity_tags(self, name: str) -> list[tuple[bool, str]] | None:
-        """Return (is weak, text) of each entity tag in a header; None without the header, and for ``*``."""
+        """Return (is weak, text) of each entity tag in a header, or None without the header, and for ``*``."""
         header = self._header(name.lower())
         if header is None or header.strip() == "*":
             return None

@@ -92,7 +92,7 @@ def consumer(
 
 
 def share(left: float, waiting: int) -> float:
-    """Return the seconds for the next of ``waiting`` messages, from the ``left`` seconds; 0 if it must not begin.
+    """Return the seconds for the next of ``waiting`` messages, from the ``left`` seconds, or 0 if it must not begin.
 
     A message must not begin with less time than one attempt at a call needs. The same time is kept for the end of the
     batch.

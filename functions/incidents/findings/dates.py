@@ -46,7 +46,7 @@ class Dates(NamedTuple):
 
 
 def parse(value: Any) -> str | None:
-    """Return the UTC text of a date in any form that sources write; None for everything else.
+    """Return the UTC text of a date in any form that sources write, or None for everything else.
 
     The forms are those of ``timestamps``, of RFC 1123 and of Inspector (read as UTC). A date may also be a number of
     seconds or milliseconds since 1970, or a text with the digits of such a number.
@@ -125,7 +125,7 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
 
 
 def latest_of(time: Any) -> str | None:
-    """Return the latest date that counts in an event with this time of the envelope; None if the time is not a date."""
+    """Return the latest date that counts in an event with this envelope time, or None if the time is not a date."""
     now = parse(time)
     return now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
 

@@ -230,7 +230,7 @@ def _ids(identifiers: Iterable[str | None]) -> list[str]:
 
 
 def _line(text: str | None, characters: int) -> str | None:
-    """Return a text of one line, cut and then repaired; None if nothing visible is left."""
+    """Return a text of one line, cut and then repaired, or None if nothing visible is left."""
     return texts.repair_line((text or "")[:characters]) or None
 
 

@@ -38,7 +38,7 @@ def names_of(product: str, types: Sequence[str]) -> list[str]:
 
 
 def _from_asff(text: str) -> str | None:
-    """Return the product's own type for one type of ASFF or OCSF; None for a type of another form."""
+    """Return the product's own type for one type of ASFF or OCSF, or None for a type of another form."""
     way = text.split("/")
     for place, step in enumerate(way):
         purpose, colon, rest = step.partition(":")

@@ -213,7 +213,7 @@ def parse_all(value: Any) -> list[SourceMapping]:
 
 
 def search(path: str, event: Any) -> Any:
-    """Return the value of an event at a path; None if the path does not fit the types of the event's values."""
+    """Return the value of an event at a path, or None if the path does not fit the types of the event's values."""
     try:
         return jmespath.search(path, event)
     except (JMESPathError, TypeError, ValueError, RecursionError):

@@ -34,7 +34,7 @@ class AccountMap:
         self._table = table_name
 
     def tenant_of(self, account_id: str) -> str | None:
-        """Return the tenant of an AWS account's findings; None if the map has none. There is no default tenant."""
+        """Return the tenant of an AWS account's findings, or None if the map has none. There is no default tenant."""
         return next(iter(self._tenants(keys.account(account_id))), None)
 
     def tenants_of(self, account_id: str, producer: str) -> list[str]:

@@ -47,7 +47,7 @@ class TenantSettings:
         self._table = table_name
 
     def read(self, name: str, version: int | None = None) -> Settings | None:
-        """Return the current settings with a name, or one of their versions; None if they are missing. Raises Busy."""
+        """Return the current settings with a name, or one of their versions, or None if missing. Raises Busy."""
         at = keys.settings(self._tenant_id, name)
         if version is not None:
             at = keys.settings_version(self._tenant_id, name, version)

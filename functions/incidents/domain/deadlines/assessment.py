@@ -207,5 +207,5 @@ def _utc_text(at: datetime | None) -> str | None:
 
 
 def _local(at: datetime | None, setting: Setting) -> str | None:
-    """Return a due date with the offset of its zone; None without a zone."""
+    """Return a due date with the offset of its zone, or None without a zone."""
     return at.astimezone(setting.place.zone).isoformat(timespec="seconds") if at and setting.has_zone else None

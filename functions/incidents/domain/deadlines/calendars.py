@@ -58,7 +58,7 @@ def _generated() -> dict[str, Any]:
 
 @cache
 def named(name: str) -> Calendar | None:
-    """Return a calendar by its name, such as ``us-sec`` or ``DE``; None if there is none."""
+    """Return a calendar by its name, such as ``us-sec`` or ``DE``, or None if there is none."""
     generated = _generated()
     if (days := generated["calendars"].get(name)) is None:
         return None
