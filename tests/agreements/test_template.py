@@ -451,7 +451,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
 def test_a_change_of_a_long_setting_replaces_the_policy_that_versions_name(
     name: str, settings: set[str], words: str
 ) -> None:
-    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    """CloudFormation gives the new policy another name, and each description that contains the name changes."""
     policy = RESOURCES[name]
     assert only_at_creation(policy["Type"]) >= {"Description"}
     assert named(policy["Properties"]["Description"]) == settings
