@@ -161,7 +161,7 @@ def shared_dynamodb() -> Iterator[dynamodb_local.Shared]:
 
 @pytest.fixture(scope="module")
 def dynamodb_url(shared_dynamodb: dynamodb_local.Shared) -> str:
-    """Return the URL of DynamoDB Local. Modules share one process for a minute. The next module gets a new process."""
+    """Return the URL of DynamoDB Local. Modules share one process for five minutes, and later modules get a new one."""
     return shared_dynamodb.url()
 
 
