@@ -1,9 +1,9 @@
 """Distributes the tests over four processes.
 
-Two processes begin with a local stack each, and two begin with the other modules. The tests of a stack mostly wait, so
-two cores are enough for four processes. All tests of a module run in one process. So the module's fixtures are made only
-once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same, but pytest 9.2
-loses them (xdist 3.8).
+Two processes begin with a local stack each, and two begin with the other modules. The tests of a stack mostly wait,
+so two cores are enough for four processes. All tests of a module run in one process. So the module's fixtures are
+made only once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same,
+but pytest 9.2 loses them (xdist 3.8).
 """
 
 import re
