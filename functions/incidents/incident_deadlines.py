@@ -39,7 +39,7 @@ def get_incident_deadlines(
 def read_settings(settings: TenantSettings) -> rules.Settings:
     """Return a tenant's settings of deadlines, or the defaults without settings. Raises Busy."""
     stored = settings.read(DEADLINES)
-    return rules.Settings() if stored is None else rules.read(stored.value)
+    return rules.Settings() if stored is None else rules.read(stored.value)._replace(version=stored.version)
 
 
 def _trail(incident: Incident, after: int, incidents: IncidentRepository) -> Iterator[Change]:

@@ -2,7 +2,8 @@
 
 Nothing is guessed. Without its anchor, a stage has no due date, but it may have a projection, which is labelled as one:
 
-A5   if readings of a rule differ, the earliest date is the due date, and the latest one is the alternative.
+A5   if readings of a rule differ, the earliest date is the due date, and the latest one is the alternative. A reading
+     that nobody has confirmed is never the due date. It is an alternative, and ``why`` says that it is unconfirmed.
 A8   a stage that follows another one is due from that stage's submission. Before it, there is only a projection.
 A11  the states; a submission on the dot is in time.
 A12  a stage applies if it is in force on the anchor's local date. A stage after one that does not apply does not apply.
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from ..timestamps import LAST_YEAR
 from . import arithmetic, rules, wording
 from .arithmetic import Due, Place
 from .rules import Rule
@@ -20,6 +22,7 @@ from .rules import Rule
 _SECOND = timedelta(seconds=1)
 AWARE, DETECTED = "aware", "detected"
 WARN_HOURS = 4  # before the cap of an initial report that waits for its classification
+_NOT_READ = "it was not read in the act or in official guidance"
 
 
 class Submission(NamedTuple):
@@ -39,14 +42,18 @@ class Report(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Where the clocks of a regime run. ``zone`` is None if it is unknown: hours are then computed in UTC.
+    """Where the clocks of a regime run. Without a zone, hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, if any.
+    ``member_state`` is the code of the Member State whose readings apply, if any. ``takes_unconfirmed`` is true if the
+    tenant has switched the regime on, so that unconfirmed readings count. ``off`` has the ids of the stages that are
+    off, for the words of a projection.
     """
 
     place: Place
     has_zone: bool
     member_state: str | None
+    takes_unconfirmed: bool = False
+    off: frozenset[str] = frozenset()
 
 
 class _Start(NamedTuple):
@@ -114,7 +121,7 @@ def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[S
     for stage in regime["stages"]:
         if setting.member_state not in stage.get("member_states", (setting.member_state,)):
             continue
-        done[stage["id"]] = _Stage(regime, stage, report, setting, done).clock(now)
+        done[stage["id"]] = _Stage(regime, stage, report, setting, done, now).clock()
     return [*done.values()]
 
 
@@ -122,25 +129,35 @@ class _Stage:
     """The computation of one stage. ``before`` are the clocks of the earlier stages."""
 
     def __init__(
-        self, regime: Rule, stage: Rule, report: Report, setting: Setting, before: Mapping[str, StageClock]
+        self,
+        regime: Rule,
+        stage: Rule,
+        report: Report,
+        setting: Setting,
+        before: Mapping[str, StageClock],
+        now: datetime,
     ) -> None:
         self._regime, self._stage, self._report = regime, stage, report
-        self._place, self._setting, self._before = setting.place, setting, before
+        self._place, self._setting, self._before, self._now = setting.place, setting, before, now
         self._submission = report.submissions.get(stage["id"])
 
-    def clock(self, now: datetime) -> StageClock:
+    def clock(self) -> StageClock:
         if self._stage["due"] is None:
-            return self._without_term(now)
+            return self._without_term()
         if not self._applies(self._stage["due"]["from"]):
             return self._not_applicable()
         main, *others = (self._outcome(term) for term in self._terms())
-        outcomes = [main, *(other for other in others if self._applies(other.term["from"]))]
+        others = [other for other in others if self._applies(other.term["from"])]
+        outcomes = [main, *(other for other in others if self._is_confirmed(other.term))]
+        unconfirmed = [other for other in others if not self._is_confirmed(other.term)]
+        national = sorted((dated for other in unconfirmed for dated in self._unconfirmed(other)), key=_moment_of)
         # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
         if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
-            return self._due(facts, now)
+            return self._due(facts, national)
         clock = StageClock(
             self._stage,
             "waiting_previous",
+            alternative=national[0].at if national else None,
             projected_at=self._projected(
                 [outcome for outcome in outcomes if outcome.term["from"] == main.term["from"]]
             ),
@@ -148,7 +165,7 @@ class _Stage:
             anchor_missing=main.anchor_missing,
             setting_missing=main.setting_missing,
             submission=self._submission,
-            why=self._why_projected(main),
+            why="; ".join([*self._why_projected(main), *map(self._in_words, national)]),
             assumption=main.start and main.start.assumption,
         )
         if self._submission is not None:
@@ -168,6 +185,10 @@ class _Stage:
         for reading in self._stage.get("readings", ()):
             if reading.get("member_state") in (None, self._setting.member_state):
                 yield {**term, **reading}
+
+    def _is_confirmed(self, term: Rule) -> bool:
+        """Return whether a term can be the due date. A reading without a source of its own is as good as its stage."""
+        return self._setting.takes_unconfirmed or term.get("source_kind", rules.CONFIRMED[0]) in rules.CONFIRMED
 
     def _outcome(self, term: Rule) -> _Outcome:
         start = self._start(term["from"])
@@ -208,7 +229,19 @@ class _Stage:
         previous = self._before.get(stage)
         if previous is None or previous.next_at is None:
             return None
-        return _Start(name, previous.next_at, _both(previous.assumption, f"{stage} is submitted when it is due"))
+        remarks = " and ".join(self._remarks(previous))
+        assumed = f"{stage} is submitted when it is due" + (f" ({remarks})" if remarks else "")
+        return _Start(name, previous.next_at, _both(previous.assumption, assumed))
+
+    def _remarks(self, previous: StageClock) -> Iterator[str]:
+        """Yield in words why a previous stage is probably not submitted when it is due."""
+        is_off = previous.stage["id"] in self._setting.off
+        if is_off:
+            yield "it is off"
+        if previous.state == "overdue" and not is_off:
+            yield "it is overdue"
+        elif previous.next_at is not None and previous.next_at < self._now:
+            yield "its date has passed"
 
     def _applies(self, name: str) -> bool:
         """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
@@ -230,10 +263,10 @@ class _Stage:
     def _not_applicable(self) -> StageClock:
         stage = self._stage
         since, until = stage.get("effective_from"), stage.get("effective_to")
-        period = f"from {since}" + (f" to {until}" if until else "")
+        period = f"from {since} to {until}" if since and until else f"from {since}" if since else f"until {until}"
         return StageClock(stage, "not_applicable", submission=self._submission, why=f"the rule is in force {period}")
 
-    def _without_term(self, now: datetime) -> StageClock:
+    def _without_term(self) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
         start = self._start(self._stage["anchor"])
         if not self._applies(self._stage["anchor"]):
@@ -245,34 +278,39 @@ class _Stage:
         if start is None or start.assumption:
             missing = clock._replace(anchor_missing=self._stage["anchor"], why=f"{words}; there is no fixed term")
             return missing if self._submission is not None else missing._replace(state="pending_anchor")
-        until = self._submission.first if self._submission else now
+        until = self._submission.first if self._submission else self._now
         since = f"{wording.anchor(start.name)} {wording.moment(start.at, self._place.zone)}"
         why = f"{words} after {since}; there is no fixed term"
         return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
 
-    def _due(self, facts: list[_Outcome], now: datetime) -> StageClock:
-        """Return the clock of a stage with at least one date that rests on facts."""
-        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=lambda dated: dated.at)
-        later = [dated for dated in others if dated.at > due.at]
-        earlier = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
-        other = next(iter([*reversed(later), *earlier]), None)
+    def _due(self, facts: list[_Outcome], unconfirmed: list[_Dated]) -> StageClock:
+        """Return the clock of a stage with at least one date that rests on facts.
+
+        ``unconfirmed`` are the dates of readings that are unconfirmed, the earliest first. An earlier one is the
+        alternative before all others, because the report would be late by it.
+        """
+        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=_moment_of)
+        national = [dated for dated in unconfirmed if dated.at != due.at]
+        later = [dated for dated in sorted([*others, *national], key=_moment_of) if dated.at > due.at]
+        earlier = [dated for dated in national if dated.at < due.at]
+        targets = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
+        other = next(iter([*earlier, *reversed(later), *targets]), None)
         result, term = due.outcome, due.outcome.term
         if result.start is None or result.due is None:
             raise AssertionError("a fact has a start and a due date")
         cap = (result.cap.name, result.cap.at) if result.cap else None
         sentences = [wording.term(term, result.start.name, result.start.at, self._place.zone)]
         shown = result.due if due.at == result.due.at else Due(due.at, due.at, result.due.is_capped)
-        sentences += wording.run(term, shown, self._place, cap)
+        sentences += wording.run(term, shown, self._place, cap, result.start.at)
         if due.label:
             sentences.append(due.label)
         if term.get("roll") and not self._setting.has_zone:
             sentences.append("setting_missing: zone: a roll to a working day is not computed")
-        if other is not None:
-            at = wording.moment(other.at, self._place.zone)
-            sentences.append(f"alternative {at}: {other.label or 'the rule itself'}")
+        sentences += [self._in_words(dated) for dated in ([other] if other else []) if dated not in national]
+        sentences += map(self._in_words, national)
         return StageClock(
             self._stage,
-            self._state(due.at, term, now),
+            self._state(due, term),
             due_at=due.at,
             alternative=other and other.at,
             anchor=result.start.name,
@@ -305,17 +343,30 @@ class _Stage:
         if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
             yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
 
+    def _unconfirmed(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date of an unconfirmed reading, if it rests on facts."""
+        if outcome.due is not None and outcome.is_fact:
+            label = f"{outcome.term['reading']}, which is unconfirmed: {_NOT_READ}"
+            yield _Dated(self._target(outcome.term, outcome.due), label, outcome)
+
+    def _in_words(self, other: _Dated) -> str:
+        return f"alternative {wording.moment(other.at, self._place.zone)}: {other.label or 'the rule itself'}"
+
     def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
         """Return the earliest date that the readings would give if the assumption is right."""
         return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
 
-    def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
+    def _state(self, due: _Dated, term: Rule) -> str:
         """Return the state of a stage with a due date. On the dot is in time (A11)."""
-        # A day ends with its last second, not with the begin of that second.
-        last = due_at + _SECOND - timedelta(milliseconds=1) if term["end"] == "end_of_day" else due_at
+        # A day ends with its last second, not with the begin of that second. A date that was moved to noon is no end of
+        # a day.
+        result = due.outcome.due
+        is_noon = term.get("roll", "").startswith("dora_noon") and result is not None and result.at != result.unrolled
+        is_day = term["end"] == "end_of_day" and not is_noon
+        last = due.at + _SECOND - timedelta(milliseconds=1) if is_day else due.at
         if self._submission is not None:
             return "submitted" if self._submission.first <= last else "submitted_late"
-        return "overdue" if now > last else "running"
+        return "overdue" if self._now > last else "running"
 
     def _target(self, term: Rule, due: Due) -> datetime:
         """Return the date of a reading: after the roll, unless the roll is only inferred or its zone is unknown."""
@@ -328,20 +379,24 @@ class _Stage:
         start = self._start(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
             return None
-        return start.at + timedelta(hours=cap["n"] - WARN_HOURS)
+        warn_at = start.at + timedelta(hours=cap["n"] - WARN_HOURS)
+        return warn_at if warn_at.year <= LAST_YEAR else None
 
-    def _why_projected(self, result: _Outcome) -> str:
-        """Return why there is no due date, and what a projection assumes."""
-        reasons = []
+    def _why_projected(self, result: _Outcome) -> Iterator[str]:
+        """Yield in words why there is no due date, and what a projection assumes. A submitted stage has none."""
         if result.waits_for is not None:
-            reasons.append(f"waits for {wording.anchor(result.waits_for)}")
+            yield f"waits for {wording.anchor(result.waits_for)}"
         if result.anchor_missing is not None:
-            reasons.append(f"the anchor {result.anchor_missing} is missing")
+            yield f"the anchor {result.anchor_missing} is missing"
         if result.setting_missing is not None:
-            reasons.append("setting_missing: zone, because the date depends on it")
-        if result.due is not None and result.start is not None and result.start.assumption:
-            reasons.append(f"projection if {result.start.assumption}")
-        return "; ".join(reasons)
+            yield "setting_missing: zone, because the date depends on it"
+        if self._submission is None and result.due is not None and result.start is not None and result.start.assumption:
+            yield f"projection if {result.start.assumption}"
+            yield from wording.gaps(result.term, result.due, self._place, result.start.at)
+
+
+def _moment_of(dated: _Dated) -> datetime:
+    return dated.at
 
 
 def _both(first: str | None, second: str | None) -> str | None:

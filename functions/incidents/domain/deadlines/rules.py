@@ -37,8 +37,9 @@ _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
 class Settings(NamedTuple):
     """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
 
-    Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
-    ``unknown`` has a sentence for each other setting that this release does not know.
+    Only ``read`` gives ``unread`` and ``unknown``. ``unread`` says by name why one of the tenant's rules cannot be
+    read. ``unknown`` has a sentence for each other setting that this release does not know. ``version`` is that of the
+    stored settings, if it is known.
     """
 
     zone: str | None = None
@@ -48,6 +49,7 @@ class Settings(NamedTuple):
     rules: Sequence[Rule] = ()
     unread: Mapping[str, str] = {}
     unknown: Sequence[str] = ()
+    version: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as they are stored."""
