@@ -22,7 +22,8 @@ def get_incident_deadlines(
     """Return the deadlines of an incident at the moment. Raises NotFound or Busy.
 
     The incident and the tenant's settings are read consistently. With ``has_history``, the answer
-    also has what the newest ``history.CHANGES`` changes of the trail made of the due dates.
+    also has what the newest ``history.CHANGES`` changes of the trail made of the due dates, and says whether the trail
+    has older changes.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)
@@ -31,7 +32,7 @@ def get_incident_deadlines(
     answer |= assessment.deadlines(assessment.known(incident), held, now)
     if has_history:
         after = max(0, incident["version"] - history.CHANGES)
-        answer["history_since_version"] = after + 1
+        answer["history_since_version"], answer["history_is_partial"] = after + 1, after > 0
         answer["history"] = history.due_history(incident, _trail(incident, after, incidents), held, now)
     return answer
 
