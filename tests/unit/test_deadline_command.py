@@ -57,11 +57,16 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["deadlines", "settings", *arguments, "--tenant", "acme"])
 
 
+def words(result: Result) -> str:
+    """Return what a command told, without the breaks of its lines."""
+    return " ".join(result.stderr.split())
+
+
 def test_show_prints_what_is_stored_and_names_each_fault(held: Held) -> None:
     shown = run("show")
     assert shown.exit_code == 0, shown.stderr
     assert json.loads(shown.stdout) == OLD
-    told = " ".join(shown.stderr.split())
+    told = words(shown)
     for fault in (
         "setting channels is not known", "setting zone is not known", "setting facts is not known",
         "setting rules[2] is not known",
@@ -98,7 +103,7 @@ def test_one_setting_changes_and_all_others_stay_as_they_are_stored(
     assert done.exit_code == 0, done.exception
     assert held.value == OLD | {member: value}
     assert json.loads(done.stdout) == held.value
-    assert "setting channels is not known" in done.stderr
+    assert "setting channels is not known" in words(done)
 
 
 def test_new_rules_replace_the_broken_ones_and_take_their_switches_along(held: Held, tmp_path: Path) -> None:
@@ -108,12 +113,20 @@ def test_new_rules_replace_the_broken_ones_and_take_their_switches_along(held: H
     assert done.exit_code == 0, done.exception
     assert [rule["id"] for rule in held.value["rules"]] == ["contract-9"]
     assert held.value["regimes"] == {"xx-gone": "off", "eu-gdpr": "off"}
-    assert "The switch of contract-7 was removed, because its rule was removed." in done.stderr
+    assert "The switch of contract-7 was removed, because its rule was removed." in words(done)
 
     file.write_text(json.dumps([OWN | {"aliases": ["GDPR"]}]))
     refused = run("set", "--rules", str(file))
     assert "the name gdpr is taken" in str(vars(refused.exception))
     assert [rule["id"] for rule in held.value["rules"]] == ["contract-9"]
+
+
+def test_settings_that_are_too_large_are_refused(held: Held, tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps([OWN | {"id": f"c-{n}", "aliases": ["x" * 400 + f" {n} {m}" for m in range(20)]}
+                                for n in range(40)]))  # fmt: skip
+    assert "At most 256 KiB can be stored." in str(run("set", "--rules", str(file)).exception)
+    assert held.value == OLD
 
 
 def test_defaults_drop_what_is_stored(held: Held) -> None:

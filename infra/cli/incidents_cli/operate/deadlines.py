@@ -22,6 +22,7 @@ deadlines.add_typer(settings_, name="settings")
 
 _SCHEMA = Path(rules.__file__).with_name("rules.v1.schema.json")
 _NONE = "none"  # clears a setting
+_MOST_BYTES = 256 * 1024  # of stored settings; an item of DynamoDB has at most 400 KB
 
 
 @deadlines.command()
@@ -136,6 +137,11 @@ def set_settings(
             value["regimes"] = _without_switches_of_gone_rules(value["regimes"], before["rules"], known)
         if switches:
             value["regimes"] = {**_object(value["regimes"]), **switches}
+        if (size := len(json.dumps(value, ensure_ascii=False).encode())) > _MOST_BYTES:
+            raise StepFailed(
+                f"The settings have {size // 1024} KiB. At most {_MOST_BYTES // 1024} KiB can be stored.", "",
+                "Use fewer or shorter rules.",
+            )  # fmt: skip
         now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         version = current.version + 1 if current else 1
         try:
