@@ -316,7 +316,8 @@ def trail(incident_id: str) -> list[dict[str, Any]]:
     [
         # A value that a caller gave stays, also after it was equal to the earliest submission.
         ({}, [{"regulatory_reports": submitted(GIVEN)}, {"regulatory_reports": None}], GIVEN),
-        ({}, [{"regulatory_reports": submitted(GIVEN)}, {"regulatory_reports": submitted("2026-11-23T00:00:00Z")}], GIVEN),
+        ({}, [{"regulatory_reports": submitted(GIVEN)}, {"regulatory_reports": submitted("2026-11-23T00:00:00Z")}],
+         GIVEN),
         ({"regulatory_reports": submitted(GIVEN)}, [{"regulatory_reports": submitted(EARLY)}], GIVEN),
         ({"regulatory_reports": submitted(GIVEN)}, [{"title": "y"}, {"regulatory_reports": None}], GIVEN),
         ({"regulatory_reports": submitted(EARLY)}, [{"reported_to_regulators_at": EARLY}, {"regulatory_reports": None}],
@@ -390,7 +391,9 @@ def test_only_a_submission_to_a_regulator_counts(stages: dict[str, str], told: s
     assert patched(incident()["id"], regulatory_reports=reports)["reported_to_regulators_at"] == told
 
 
-@pytest.mark.parametrize(("member", "told"), [({"to_regulator": True}, EARLY), ({"to_regulator": False}, None), ({}, None)])
+@pytest.mark.parametrize(
+    ("member", "told"), [({"to_regulator": True}, EARLY), ({"to_regulator": False}, None), ({}, None)]
+)
 def test_an_own_rule_says_whether_its_stage_goes_to_a_regulator(member: dict[str, bool], told: str | None) -> None:
     rule = OWN | {"stages": [OWN["stages"][0] | member]}
     set_rules(rule)
@@ -419,7 +422,9 @@ def test_an_export_and_an_import_keep_who_gave_the_time(table: str, tmp_path: Pa
 
 
 def test_a_list_of_names_stands_only_once_in_the_errors() -> None:
-    status, problem = created({f"eu-none-{n}": {} for n in range(60)} | {"eu-gdpr": {"anchors": {"x": AWARE, "y": AWARE}}})
+    status, problem = created(
+        {f"eu-none-{n}": {} for n in range(60)} | {"eu-gdpr": {"anchors": {"x": AWARE, "y": AWARE}}}
+    )
     details = [error["detail"] for error in problem["errors"]]
     assert (status, len(details)) == (422, 50)
     assert details[0].startswith("is not a regime")

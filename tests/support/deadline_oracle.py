@@ -266,8 +266,8 @@ class StagesOfReport:
     def dates(self, stage: Rule) -> tuple[int, int | None] | None:
         """Return the due date and the alternative, or None without the anchors of any reading. Raises ZoneMissing.
 
-        Of several readings, the earliest is due (A5). The alternative is the earliest date before it that an unconfirmed
-        reading gives. Without one, it is the latest of the other dates: other readings, a roll that is only inferred,
+        Of several readings, the earliest is due (A5). The alternative is the earliest date before it of an unconfirmed
+        reading. Without one, it is the latest of the other dates: other readings, a roll that is only inferred,
         unsure days as closed. Without one, it is the date before a roll that was read.
         """
         dues, others, targets = [], [], []
@@ -315,8 +315,7 @@ class StagesOfReport:
             dates = None
         if dates is not None:
             due, alternative = dates
-            # A day ends with its last second, so the whole second is in time (A11). Noon, to which DORA moves a date, is
-            # no end of a day.
+            # A day ends with its last second, so the whole second is in time (A11). Noon is no end of a day.
             is_noon = "dora" in stage["due"].get("roll", "") and clock(due // 1000, self.place.zone or "UTC")[1] == NOON
             last = due + (999 if stage["due"]["end"] == "end_of_day" and not is_noon else 0)
             if sent is not None:

@@ -247,7 +247,9 @@ def _with_texts(reports: Any) -> Any:
 
 def _first_submission(document: Document) -> str | None:
     # The tests send submissions to the authority, and to the individuals, who are no regulators.
-    stages = [report.get("stages", {}).get("authority", {}) for report in (document["regulatory_reports"] or {}).values()]
+    stages = [
+        report.get("stages", {}).get("authority", {}) for report in (document["regulatory_reports"] or {}).values()
+    ]
     return min((stage["submitted_at"] for stage in stages if "submitted_at" in stage), default=None)
 
 
@@ -255,7 +257,7 @@ TOLD = "reported_to_regulators_at"
 
 
 def _tell_regulators(after: Document, given: Document, has_told: bool) -> bool:
-    """Set when regulators were told, in place: the first submission to one of them, unless a caller has given the moment.
+    """Set when regulators were told, in place: the first submission to one, unless a caller has given the moment.
 
     Return whether a caller has given it.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from incidents.storage.settings import DEADLINES, Settings
-from incidents_cli.main import app as cli
+from incidents_cli.main import cli
 from incidents_cli.operate import deadlines
 from typer.testing import CliRunner
 

@@ -55,7 +55,9 @@ def readings(chance: random.Random) -> list[dict[str, Any]]:
     """Draw at most two other readings of a term: with another length or another anchor, confirmed or not."""
     kinds: list[dict[str, Any]] = [{}, {"source_kind": "official"}, {"source_kind": "secondary"}]
     changes: list[dict[str, Any]] = [{"n": chance.randrange(1, 40)}, {"from": "detected"}, {"from": "classified"}]
-    return [{**chance.choice(kinds), **chance.choice(changes), "reading": "x"} for _ in range(chance.choice([0, 0, 1, 2]))]
+    return [
+        {**chance.choice(kinds), **chance.choice(changes), "reading": "x"} for _ in range(chance.choice([0, 0, 1, 2]))
+    ]
 
 
 def own_rule(chance: random.Random) -> dict[str, Any]:
@@ -81,7 +83,9 @@ def case(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any], dict[st
     starts = [start for stage in rule["stages"] for start in (stage, *stage.get("readings", ()))]
     anchors = {start.get("anchor") or start.get("from", "aware") for start in starts} | {"aware"}
     stored: dict[str, Any] = {
-        "anchors": {name: text(moment(chance, near)) for name in sorted(anchors) if ":" not in name and chance.random() < 0.75},
+        "anchors": {
+            name: text(moment(chance, near)) for name in sorted(anchors) if ":" not in name and chance.random() < 0.75
+        },
         "stages": {},
         "facts": {},
     }

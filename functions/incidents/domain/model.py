@@ -305,7 +305,7 @@ def is_derived(incident: Mapping[str, Any]) -> bool:
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
     """Return (from, to) of every field that differs, except the server's stamps that every change sets.
 
-    A caller who gives the derived value of ``TOLD_AT``, or gives it back, changes the field, too: from and to are equal.
+    A caller who gives the derived value of ``TOLD_AT``, or gives it back, changes the field, too: from equals to.
     """
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after

@@ -91,7 +91,9 @@ def _entry(
     setting = place_of(regime, settings, facts)._replace(off=off)
     version = f"rules {rules.released()['rules_version']}"
     if regimes.is_own(regime):
-        version = "the tenant's own rules" + (f", version {settings.version} of its settings" if settings.version else "")
+        version = "the tenant's own rules" + (
+            f", version {settings.version} of its settings" if settings.version else ""
+        )
     stages = [
         _stage(clock, why_off[clock.stage["id"]], setting, version)
         for clock in clocks.run(regime, _report(stored, report_facts.detected_at), setting, now)

@@ -234,7 +234,9 @@ def _check_regime(regime: Any, taken: frozenset[str], before: int) -> frozenset[
     earlier: set[str] = set()
     for stage in regime["stages"]:
         if not _NAME.fullmatch(stage["id"]):
-            raise ValueError(f"rules: the stages of {regime['id']} must have ids of a-z, 0-9 and _, not {stage['id']!r}")
+            raise ValueError(
+                f"rules: the stages of {regime['id']} must have ids of a-z, 0-9 and _, not {stage['id']!r}"
+            )
         if stage["id"] in earlier:
             raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
         _check_stage(stage, earlier, f"rules: {regime['id']}/{stage['id']}")
@@ -255,7 +257,11 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
     terms = [stage["due"], *({**stage["due"], **reading} for reading in readings)] if stage["due"] else []
     if terms and stage["due"]["from"] != stage["anchor"]:
         raise ValueError(f"{name} must name the same event in `anchor` and in `due.from`")
-    for start in (stage["anchor"], *(term["from"] for term in terms), *(term["cap"]["from"] for term in terms if "cap" in term)):
+    for start in (
+        stage["anchor"],
+        *(term["from"] for term in terms),
+        *(term["cap"]["from"] for term in terms if "cap" in term),
+    ):
         if not _START.fullmatch(start):
             raise ValueError(f"{name} must name an event of a-z, 0-9 and _, or an earlier stage, not {start!r}")
         if start.startswith("stage:") and start.split(":")[1] not in before:

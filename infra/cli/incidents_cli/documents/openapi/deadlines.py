@@ -112,7 +112,7 @@ def schemas() -> dict[str, Schema]:
         },
         "history_is_partial": {
             "type": "boolean",
-            "description": "True if the trail has changes before `history_since_version`, at which `history` does not look.",
+            "description": "True if the trail has changes before `history_since_version`. `history` leaves them out.",
         },
         "history": {"type": "array", "items": _reference("DeadlineChange")},
     }  # fmt: skip
