@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from incidents.domain.deadlines import assessment, clocks, rules, wording
+from incidents.domain.deadlines import assessment, calendars, clocks, rules, wording
 
 from tests.functions.test_regulatory_reports import OWN
 
@@ -42,9 +42,8 @@ NATIONAL: list[tuple[str, str, dict[str, str], str, str]] = [
 def test_a_secondary_national_reading_is_an_alternative_and_no_due_date(
     state: str, stage: str, facts: dict[str, str], date: str, words: str
 ) -> None:
-    report = {"anchors": {name: at for name, at in facts.items() if name != "sent"}, "stages": {}}
-    if "sent" in facts:
-        report["stages"] = {"early_warning": {"submitted_at": facts["sent"]}}
+    sent = {"early_warning": {"submitted_at": facts["sent"]}} if "sent" in facts else {}
+    report = {"anchors": {name: at for name, at in facts.items() if name != "sent"}, "stages": sent}
     for switch in ({}, {"eu-gdpr": "on"}):
         seen = shown("NIS2", {"eu-nis2": report}, member_state=state, regimes=switch)[stage]
         assert (seen["due_at"], seen["due_local"], seen["alternative"]) == (None, None, date)
@@ -127,17 +126,13 @@ def test_a_rule_that_is_not_in_force_says_when_it_is(since: str | None, until: s
 
 
 def test_a_time_that_the_clocks_show_twice_has_its_offset() -> None:
-    zone = clocks_of("Europe/Paris")
+    zone = calendars.zone("Europe/Paris")
     first, second = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     assert wording.moment(first, zone) == "2026-10-25 02:30 Europe/Paris (UTC+02:00)"
     assert wording.moment(second, zone) == "2026-10-25 02:30 Europe/Paris (UTC+01:00)"
     assert (
         wording.moment(datetime(2026, 3, 29, 1, 0, 0, 1000, tzinfo=UTC), zone) == "2026-03-29 03:00:00.001 Europe/Paris"
     )
-
-
-def clocks_of(zone: str) -> Any:
-    return rules.calendars.zone(zone)
 
 
 @pytest.mark.parametrize(("aware", "due_at"), [

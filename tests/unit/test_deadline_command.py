@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from incidents.storage.settings import DEADLINES, Settings
 from incidents_cli.main import cli
 from incidents_cli.operate import deadlines
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.functions.test_regulatory_reports import OWN
 
 BROKEN = OWN | {"id": "contract-8", "aliases": ["GDPR"]}  # a later release has taken the name
-OLD = {"zone": "Europe/Gone", "member_state": "FR", "facts": {"dora_exempt": True, "bank": True},
+OLD: dict[str, Any] = {"zone": "Europe/Gone", "member_state": "FR", "facts": {"dora_exempt": True, "bank": True},
        "regimes": {"xx-gone": "off", "eu-gdpr": "off", "contract-7": "on"}, "rules": [BROKEN, OWN, "x"],
        "channels": ["mail"]}  # fmt: skip
 

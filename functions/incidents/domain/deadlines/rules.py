@@ -246,10 +246,10 @@ def _check_regime(regime: Any, taken: frozenset[str], before: int) -> frozenset[
 
 def _check_stage(stage: Rule, before: set[str], name: str) -> None:
     """Raise ValueError if the parts of a stage do not fit together. ``before`` are the ids of the earlier stages."""
-    dates = [stage.get(member) for member in ("effective_from", "effective_to")]
-    for day in filter(None, dates):
+    since, until = stage.get("effective_from"), stage.get("effective_to")
+    for day in (since, until):
         _check_date(day, name)
-    if None not in dates and dates != sorted(dates):
+    if since is not None and until is not None and until < since:
         raise ValueError(f"{name} must have its effective_to on or after its effective_from")
     readings = stage.get("readings", ())
     if len(readings) > READINGS:
@@ -293,9 +293,9 @@ def _check_term(term: Rule, name: str) -> None:
 
 
 def _check_date(text: object, name: str) -> None:
-    """Raise ValueError if a text is no date like 2026-01-31."""
+    """Raise ValueError if a value is neither a date like 2026-01-31 nor None."""
     try:
-        is_date = isinstance(text, str) and date.fromisoformat(text).isoformat() == text
+        is_date = text is None or (isinstance(text, str) and date.fromisoformat(text).isoformat() == text)
     except ValueError:
         is_date = False
     if not is_date:

@@ -180,7 +180,7 @@ def _print_faults(value: object) -> None:
 
 def _first_names(unread: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each reason with its first name, which is a rule's id. The aliases of a rule have the same reason."""
-    yield from {why: name for name, why in reversed(unread.items())}.items()
+    yield from {why: name for name, why in reversed([*unread.items()])}.items()
 
 
 def _as_line(stage: dict[str, Any]) -> str:

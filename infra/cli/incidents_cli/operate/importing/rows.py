@@ -254,8 +254,8 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
                 wrong = (Violation(f"/{name}", "must not be beside `incident`; remove it") for name in sorted(more))
                 return Row(line, f'"row": {text}', unreadable=tuple(wrong))
             if value.get("derived", []) not in ([], [model.TOLD_AT]):
-                wrong = (Violation("/derived", f"must be [{json.dumps(model.TOLD_AT)}], or be left out"),)
-                return Row(line, f'"row": {text}', unreadable=wrong)
+                other = Violation("/derived", f"must be [{json.dumps(model.TOLD_AT)}], or be left out")
+                return Row(line, f'"row": {text}', unreadable=(other,))
             return _of_export(line, document, text, value.get("derived", []))
         case dict() if mapping is not None:
             return _of_mapped(line, f'"row": {text}', value, mapping)
