@@ -355,7 +355,9 @@ def test_who_gives_the_derived_time_writes_a_change_once() -> None:
 def write(table: str, incident_id: str, **texts: str | None) -> None:
     """Write attributes of an incident's item as another release would do it. None removes an attribute."""
     client = boto3.client("dynamodb")
-    item = next(item for item in client.scan(TableName=table)["Items"] if item["sk"]["S"] == incident_id)
+    item: dict[str, Any] = next(
+        item for item in client.scan(TableName=table)["Items"] if item["sk"]["S"] == incident_id
+    )
     changed = {name: {"S": text} for name, text in texts.items() if text is not None}
     client.put_item(TableName=table, Item={name: item[name] for name in item if name not in texts} | changed)
 

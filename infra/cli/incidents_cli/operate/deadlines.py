@@ -130,7 +130,7 @@ def set_settings(
         usable = changes.get("rules", [*known.rules])
         regime_id = _regime_id(usable)
         switches = {regime_id(name): ON for name in on or []} | {regime_id(name): OFF for name in off or []}
-        _check({**changes, "rules": usable, "regimes": switches})
+        _refuse_wrong({**changes, "rules": usable, "regimes": switches})
         if dora_exempt is not None:
             value["facts"] = {**_object(value["facts"]), "dora_exempt": dora_exempt}
         if own is not None:
@@ -221,7 +221,7 @@ def _own_rules(file: Path) -> list[Any]:
     return list(own)
 
 
-def _check(value: object) -> None:
+def _refuse_wrong(value: object) -> None:
     """Raise StepFailed if new settings are not right."""
     try:
         rules.parse(value)
