@@ -10,7 +10,7 @@ A12  a stage applies if it is in force on the anchor's local date. A stage after
 A13  ``detected_at`` stands in for ``aware`` only in a projection.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -44,9 +44,8 @@ class Report(NamedTuple):
 class Setting(NamedTuple):
     """Where the clocks of a regime run. Without a zone, hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, if any. ``takes_unconfirmed`` is true if the
-    tenant has switched the regime on, so that unconfirmed readings count. ``off`` has the ids of the stages that are
-    off, for the words of a projection.
+    ``member_state`` is the code of the Member State whose readings apply, if any. ``takes_unconfirmed`` says that
+    unconfirmed readings count, because the tenant has switched the regime on. ``off`` has the ids of the off stages.
     """
 
     place: Place
@@ -126,19 +125,13 @@ def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[S
 
 
 class _Stage:
-    """The computation of one stage. ``before`` are the clocks of the earlier stages."""
+    """The computation of one stage. ``done`` are the clocks of the earlier stages."""
 
     def __init__(
-        self,
-        regime: Rule,
-        stage: Rule,
-        report: Report,
-        setting: Setting,
-        before: Mapping[str, StageClock],
-        now: datetime,
+        self, regime: Rule, stage: Rule, report: Report, setting: Setting, done: Mapping[str, StageClock], now: datetime
     ) -> None:
         self._regime, self._stage, self._report = regime, stage, report
-        self._place, self._setting, self._before, self._now = setting.place, setting, before, now
+        self._place, self._setting, self._before, self._now = setting.place, setting, done, now
         self._submission = report.submissions.get(stage["id"])
 
     def clock(self) -> StageClock:
@@ -150,7 +143,7 @@ class _Stage:
         others = [other for other in others if self._applies(other.term["from"])]
         outcomes = [main, *(other for other in others if self._is_confirmed(other.term))]
         unconfirmed = [other for other in others if not self._is_confirmed(other.term)]
-        national = sorted((dated for other in unconfirmed for dated in self._unconfirmed(other)), key=_moment_of)
+        national = _sorted(dated for other in unconfirmed for dated in self._unconfirmed(other))
         # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
         if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
             return self._due(facts, national)
@@ -158,9 +151,7 @@ class _Stage:
             self._stage,
             "waiting_previous",
             alternative=national[0].at if national else None,
-            projected_at=self._projected(
-                [outcome for outcome in outcomes if outcome.term["from"] == main.term["from"]]
-            ),
+            projected_at=self._projected([each for each in outcomes if each.term["from"] == main.term["from"]]),
             anchor=self._stage["due"]["from"],
             anchor_missing=main.anchor_missing,
             setting_missing=main.setting_missing,
@@ -286,12 +277,11 @@ class _Stage:
     def _due(self, facts: list[_Outcome], unconfirmed: list[_Dated]) -> StageClock:
         """Return the clock of a stage with at least one date that rests on facts.
 
-        ``unconfirmed`` are the dates of readings that are unconfirmed, the earliest first. An earlier one is the
-        alternative before all others, because the report would be late by it.
+        ``unconfirmed`` are the dates of unconfirmed readings. An earlier one goes before all other alternatives.
         """
-        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=_moment_of)
+        due, *others = _sorted(dated for fact in facts for dated in self._dates(fact))
         national = [dated for dated in unconfirmed if dated.at != due.at]
-        later = [dated for dated in sorted([*others, *national], key=_moment_of) if dated.at > due.at]
+        later = [dated for dated in _sorted([*others, *national]) if dated.at > due.at]
         earlier = [dated for dated in national if dated.at < due.at]
         targets = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
         other = next(iter([*earlier, *reversed(later), *targets]), None)
@@ -358,8 +348,7 @@ class _Stage:
 
     def _state(self, due: _Dated, term: Rule) -> str:
         """Return the state of a stage with a due date. On the dot is in time (A11)."""
-        # A day ends with its last second, not with the begin of that second. A date that was moved to noon is no end of
-        # a day.
+        # A day ends with its last second, not with the begin of that second. Noon, after a roll, is no end of a day.
         result = due.outcome.due
         is_noon = term.get("roll", "").startswith("dora_noon") and result is not None and result.at != result.unrolled
         is_day = term["end"] == "end_of_day" and not is_noon
@@ -395,8 +384,8 @@ class _Stage:
             yield from wording.gaps(result.term, result.due, self._place, result.start.at)
 
 
-def _moment_of(dated: _Dated) -> datetime:
-    return dated.at
+def _sorted(dates: Iterable[_Dated]) -> list[_Dated]:
+    return sorted(dates, key=lambda dated: dated.at)
 
 
 def _both(first: str | None, second: str | None) -> str | None:
