@@ -115,6 +115,15 @@ def test_a_submitted_stage_has_no_words_of_a_projection() -> None:
     assert "projection" not in final["why"]
 
 
+def test_a_detection_before_a_rule_was_in_force_decides_nothing() -> None:
+    report = {"eu-cra-vuln": {"anchors": {"remedy_available": "2026-12-31T18:18:00Z"}}}
+    early = shown("CRA", report, detected_at="2026-07-20T10:57:00Z", zone="Europe/Paris")
+    assert (early["final"]["state"], early["final"]["due_at"]) == ("running", "2027-01-14T22:59:59.000Z")
+    assert (early["early_warning"]["state"], early["early_warning"]["projected_at"]) == ("pending_anchor", None)
+    report["eu-cra-vuln"]["anchors"]["aware"] = "2026-07-20T10:57:00Z"
+    assert shown("CRA", report, zone="Europe/Paris")["final"]["state"] == "not_applicable"
+
+
 @pytest.mark.parametrize(("since", "until", "period"), [
     (None, "2020-01-01", "until 2020-01-01"), ("2030-01-01", None, "from 2030-01-01"),
     ("2019-01-01", "2020-01-01", "from 2019-01-01 to 2020-01-01"),

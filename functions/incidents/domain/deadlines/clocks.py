@@ -226,8 +226,7 @@ class _Stage:
 
     def _remarks(self, previous: StageClock) -> Iterator[str]:
         """Yield in words why a previous stage is probably not submitted when it is due."""
-        is_off = previous.stage["id"] in self._setting.off
-        if is_off:
+        if is_off := previous.stage["id"] in self._setting.off:
             yield "it is off"
         if previous.state == "overdue" and not is_off:
             yield "it is overdue"
@@ -245,8 +244,9 @@ class _Stage:
         return start is None or self._is_in_force_on(start)
 
     def _is_in_force(self, start: _Start) -> bool:
-        """Return whether the stage is in force on the local date of an anchor, which may be an assumption."""
-        return self._is_in_force_on(self._start(self._regime.get("dated_by", start.name)) or start)
+        """Return whether the stage is in force on the local date of an anchor. An assumption decides only about one."""
+        dated = self._start(self._regime.get("dated_by", start.name))
+        return self._is_in_force_on(dated if dated and (start.assumption or not dated.assumption) else start)
 
     def _is_in_force_on(self, start: _Start) -> bool:
         return rules.is_in_force(self._stage, start.at.astimezone(self._place.zone).date())
