@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from incidents.domain.deadlines import rules
 from incidents.storage.settings import DEADLINES, Settings
 from incidents_cli.main import cli
 from incidents_cli.operate import deadlines
@@ -18,6 +19,7 @@ BROKEN = OWN | {"id": "contract-8", "aliases": ["GDPR"]}  # a later release has 
 OLD: dict[str, Any] = {"zone": "Europe/Gone", "member_state": "FR", "facts": {"dora_exempt": True, "bank": True},
        "regimes": {"xx-gone": "off", "eu-gdpr": "off", "contract-7": "on"}, "rules": [BROKEN, OWN, "x"],
        "channels": ["mail"]}  # fmt: skip
+DEFAULTS = rules.Settings().to_json()
 
 
 class Held:
@@ -80,7 +82,7 @@ def test_show_prints_what_is_stored_and_names_each_fault(held: Held) -> None:
 def test_show_without_settings_prints_the_defaults(held: Held) -> None:
     held.versions.clear()
     shown = run("show")
-    assert json.loads(shown.stdout) == {"zone": None, "member_state": None, "facts": {}, "regimes": {}, "rules": []}
+    assert json.loads(shown.stdout) == DEFAULTS
     assert "does not count" not in shown.stderr
 
 
@@ -100,7 +102,7 @@ def test_one_setting_changes_and_all_others_stay_as_they_are_stored(
         assert held.value == OLD
         return
     assert done.exit_code == 0, done.exception
-    assert held.value == OLD | {member: value}
+    assert held.value == DEFAULTS | OLD | {member: value}
     assert json.loads(done.stdout) == held.value
     assert "setting channels is not known" in words(done)
 
@@ -130,4 +132,4 @@ def test_settings_that_are_too_large_are_refused(held: Held, tmp_path: Path) -> 
 
 def test_defaults_drop_what_is_stored(held: Held) -> None:
     assert run("set", "--defaults").exit_code == 0
-    assert held.value == {"zone": None, "member_state": None, "facts": {}, "regimes": {}, "rules": []}
+    assert held.value == DEFAULTS
