@@ -17,7 +17,7 @@ from tests.functions.test_regulatory_reports import OWN
 
 BROKEN = OWN | {"id": "contract-8", "aliases": ["GDPR"]}  # a later release has taken the name
 OLD: dict[str, Any] = {"zone": "Europe/Gone", "member_state": "FR", "facts": {"dora_exempt": True, "bank": True},
-       "regimes": {"xx-gone": "off", "eu-gdpr": "off", "contract-7": "on"}, "rules": [BROKEN, OWN, "x"],
+       "regimes": {"xx-gone": "off", "eu-gdpr": "off", "contract-7": "on"}, "rules": [BROKEN, OWN, "x", {"id": ["y"]}],
        "channels": ["mail"]}  # fmt: skip
 DEFAULTS = rules.Settings().to_json()
 

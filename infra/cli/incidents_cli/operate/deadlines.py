@@ -160,8 +160,7 @@ def _without_switches_of_gone_rules(switches: Any, before: Any, after: rules.Set
 
     ``before`` is the stored list of own regimes, in any form.
     """
-    gone = {rule.get("id") for rule in before if isinstance(rule, dict)} if isinstance(before, list) else set()
-    gone -= {rule["id"] for rule in after.rules}
+    gone = [_object(rule).get("id") for rule in before] if isinstance(before, list) else []
     left = [name for name in _object(switches) if name in gone and rules.Regimes(after).find(name) is None]
     for name in left:
         stderr.print(f"The switch of {name} was removed, because its rule was removed.", markup=False)
