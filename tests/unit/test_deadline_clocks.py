@@ -73,8 +73,8 @@ def test_the_act_decides_beside_an_earlier_or_later_unconfirmed_reading(
 
 
 def test_an_unconfirmed_reading_makes_no_projection() -> None:
-    croatia = nis2(state="HR", aware="2026-01-30T10:00:00Z", now="2026-01-30T11:00:00Z")["final"]
-    assert croatia["projected_at"] == "2026-03-02T22:59:59.000Z"  # one month, not 30 days (4 March)
+    croatia = nis2(state="HR", aware="2026-02-28T10:00:00Z", now="2026-02-28T11:00:00Z")["final"]
+    assert croatia["projected_at"] == "2026-04-03T21:59:59.000Z"  # one month after 3 March, not 30 days (2 April)
 
 
 def test_an_own_reading_is_confirmed_unless_it_says_otherwise() -> None:
