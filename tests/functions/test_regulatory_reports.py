@@ -1,4 +1,4 @@
-"""Tests the field ``regulatory_reports``: what is checked, how a patch merges, and what follows from it."""
+"""Tests the field ``regulatory_reports``: its checks, the merge of a patch, and the derived field."""
 
 import json
 import os
@@ -267,12 +267,12 @@ def test_a_list_of_names_stands_only_once_in_the_errors() -> None:
     details = [error["detail"] for error in problem["errors"]]
     assert (status, len(details)) == (422, 50)
     assert details[0].startswith("is not a regime")
-    assert "Known are: eu-gdpr, uk-gdpr" in details[0]
-    assert sum("Known are" in detail for detail in details) == 1
+    assert "The known names are eu-gdpr, uk-gdpr" in details[0]
+    assert sum("The known names are" in detail for detail in details) == 1
     assert details[1].rstrip("?").rstrip(".").startswith("is not a regime")
 
     status, problem = created({"regime of nobody": {}})
-    assert "is not a regime. Known are: " in problem["errors"][0]["detail"]
+    assert "is not a regime. The known names are " in problem["errors"][0]["detail"]
 
 
 def test_reports_are_stored_as_text_and_are_bounded(table: str) -> None:

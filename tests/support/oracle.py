@@ -53,7 +53,7 @@ class Life:
 
 
 class Verdict(NamedTuple):
-    """The correct answer to a request. ``wrote`` tells whether the request changed anything."""
+    """The correct answer to a request. ``wrote`` is true if the request changed anything."""
 
     status: int
     record: Life | None = None
@@ -283,7 +283,7 @@ def _merge(target: object, patch: object) -> object:
 
 
 def _settle(after: Document, given: Document, before: Document | None, moment: str) -> bool:
-    """Set the timestamps for the new status and derive the minutes, in place; return False if the values conflict."""
+    """Set the timestamps for the new status, and derive the minutes, in place. Return False if the values conflict."""
     start, end = (before or {}).get("status"), after["status"]
     stamped = None
     if start != end:

@@ -1,13 +1,16 @@
 """The clocks of one report: the state of each stage of a regime, at a moment.
 
-Nothing is guessed. Without its anchor, a stage has no due date, but it may have a projection, which is labelled as one:
+The computation never guesses a fact. A stage whose anchor is unknown has no due date. It may have a projection, which
+the answer shows as a projection. The rules are:
 
-A5   if readings of a rule differ, the earliest date is the due date, and the latest one is the alternative. A reading
-     that nobody has confirmed is never the due date. It is an alternative, and ``why`` says that it is unconfirmed.
-A8   a stage that follows another one is due from that stage's submission. Before it, there is only a projection.
-A11  the states; a submission on the dot is in time.
-A12  a stage applies if it is in force on the anchor's local date. A stage after one that does not apply does not apply.
-A13  ``detected_at`` stands in for ``aware`` only in a projection.
+A5   if readings of a rule differ, the earliest date is the due date, and the latest date is the alternative. An
+     unconfirmed reading never gives the due date. Its date is an alternative, and ``why`` says that it is unconfirmed.
+A8   if a stage follows another stage, its term begins with the submission of the other stage. Before the submission,
+     there is only a projection.
+A11  a submission at exactly the due date is in time.
+A12  a stage applies if it is in force on the anchor's local date. If a stage does not apply, the stages that follow it
+     do not apply either.
+A13  ``detected_at`` replaces ``aware`` only in a projection.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,14 +22,13 @@ from . import arithmetic, rules, wording
 from .arithmetic import Due, Place
 from .rules import Rule
 
-_SECOND = timedelta(seconds=1)
+_SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 AWARE, DETECTED = "aware", "detected"
-WARN_HOURS = 4  # before the cap of an initial report that waits for its classification
-_NOT_READ = "it was not read in the act or in official guidance"
+WARN_HOURS = 4  # the warning comes this long before the cap of an initial report without a classification
 
 
 class Submission(NamedTuple):
-    """When a stage was first submitted, and when last. ``reference`` is the recipient's."""
+    """The first and the last submission of a stage. ``reference`` is the recipient's name for the submission."""
 
     first: datetime
     last: datetime
@@ -34,7 +36,7 @@ class Submission(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is known of one regime's report. ``detected_at`` is the incident's."""
+    """The known facts of one regime's report. ``detected_at`` is a field of the incident."""
 
     anchors: Mapping[str, datetime]
     submissions: Mapping[str, Submission]
@@ -42,9 +44,9 @@ class Report(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Where the clocks of a regime run. Without a zone, hours are computed in UTC.
+    """The place of a regime's clocks. If ``has_zone`` is false, the zone is unknown, and hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, if any. ``takes_unconfirmed`` says that
+    ``member_state`` is the code of the Member State whose readings apply, or None. ``takes_unconfirmed`` says that
     unconfirmed readings count, because the tenant has switched the regime on. ``off`` has the ids of the off stages.
     """
 
@@ -56,7 +58,7 @@ class Setting(NamedTuple):
 
 
 class _Start(NamedTuple):
-    """Where a term begins. ``assumption`` says in words what a projection assumes; None for a fact."""
+    """The beginning of a term. ``assumption`` is the assumption of a projection in words, or None for a fact."""
 
     name: str
     at: datetime
@@ -64,7 +66,7 @@ class _Start(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """What one reading of a term gives: a due date or a projection, or what is missing for it."""
+    """The result of one reading of a term: a due date, a projection, or the names of the missing facts."""
 
     term: Rule
     start: _Start | None = None
@@ -80,7 +82,7 @@ class _Outcome(NamedTuple):
 
 
 class _Dated(NamedTuple):
-    """A date of a stage, in words, and the reading that gives it."""
+    """A possible date of a stage. ``label`` explains the date, and ``outcome`` is the reading that gives the date."""
 
     at: datetime
     label: str
@@ -88,7 +90,7 @@ class _Dated(NamedTuple):
 
 
 class StageClock(NamedTuple):
-    """The state of one stage. A moment is in UTC. ``why`` is in words. ``assumption`` is that of ``projected_at``."""
+    """The state of one stage. Moments are in UTC. ``why`` is a text. ``assumption`` belongs to ``projected_at``."""
 
     stage: Rule
     state: str
@@ -107,14 +109,14 @@ class StageClock(NamedTuple):
 
     @property
     def next_at(self) -> datetime | None:
-        """When the stage will be sent, for the projection of the next stage."""
+        """The date on which the next stage's projection assumes that this stage is sent."""
         return self.due_at or self.projected_at
 
 
 def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[StageClock]:
-    """Return the clock of each stage of a regime, in the order of the rules. Switches are not looked at.
+    """Return the clock of each stage of a regime, in the order of the rules.
 
-    A stage of other Member States is left out.
+    Stages of other Member States are left out. Stages that the tenant's settings switch off are included.
     """
     done: dict[str, StageClock] = {}
     for stage in regime["stages"]:
@@ -125,7 +127,7 @@ def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[S
 
 
 class _Stage:
-    """The computation of one stage. ``done`` are the clocks of the earlier stages."""
+    """The computation of one stage. ``done`` has the clocks of the earlier stages by the stages' ids."""
 
     def __init__(
         self, regime: Rule, stage: Rule, report: Report, setting: Setting, done: Mapping[str, StageClock], now: datetime
@@ -142,9 +144,8 @@ class _Stage:
         main, *others = (self._outcome(term) for term in self._terms())
         others = [other for other in others if self._applies(other.term["from"])]
         outcomes = [main, *(other for other in others if self._is_confirmed(other.term))]
-        unconfirmed = [other for other in others if not self._is_confirmed(other.term)]
-        national = _sorted(dated for other in unconfirmed for dated in self._unconfirmed(other))
-        # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
+        national = _sorted(dated for other in others for dated in self._unconfirmed(other))
+        # A5: the earliest known date decides. Another reading's anchor may be known while the rule's own is unknown.
         if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
             return self._due(facts, national)
         clock = StageClock(
@@ -170,7 +171,7 @@ class _Stage:
         return clock._replace(state="not_applicable", why="the date would be after the year 9998")
 
     def _terms(self) -> Iterator[Rule]:
-        """Yield the term of the stage, and its other readings. A Member State's reading counts only there."""
+        """Yield the term of the stage, and its other readings. Readings of other Member States are left out."""
         term: Rule = self._stage["due"]
         yield term
         for reading in self._stage.get("readings", ()):
@@ -200,12 +201,12 @@ class _Stage:
                 start = start._replace(assumption=_both(start.assumption, assumed))
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
-        except OverflowError:  # the year 9998 plus a term
+        except OverflowError:  # the anchor is in the year 9998, and the term ends later
             return outcome
         return outcome._replace(start=start, due=due, cap=cap)
 
     def _start(self, name: str) -> _Start | None:
-        """Return where a term begins: a fact, or an assumption; None if nothing is known."""
+        """Return the beginning of a term: a fact or an assumption. Return None if neither is known."""
         if not name.startswith("stage:"):
             if (at := self._report.anchors.get(name)) is not None:
                 return _Start(name, at)
@@ -234,7 +235,7 @@ class _Stage:
             yield "its date has passed"
 
     def _applies(self, name: str) -> bool:
-        """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
+        """Return whether the stage is in force on the local date of its anchor, if the anchor is known (A12)."""
         if name.startswith("stage:"):
             previous = self._before.get(name.split(":")[1])
             if previous is not None and previous.state == "not_applicable":
@@ -275,9 +276,9 @@ class _Stage:
         return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
 
     def _due(self, facts: list[_Outcome], unconfirmed: list[_Dated]) -> StageClock:
-        """Return the clock of a stage with at least one date that rests on facts.
+        """Return the clock of a stage with at least one date that needs no assumption.
 
-        ``unconfirmed`` are the dates of unconfirmed readings. An earlier one goes before all other alternatives.
+        ``unconfirmed`` has the dates of unconfirmed readings. An earlier one goes before all other alternatives.
         """
         due, *others = _sorted(dated for fact in facts for dated in self._dates(fact))
         national = [dated for dated in unconfirmed if dated.at != due.at]
@@ -310,7 +311,7 @@ class _Stage:
         )
 
     def _dates(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date of a reading, and each later date that it may have. The earliest of all dates is due (A5)."""
+        """Yield the date of a reading, and later possible dates. The earliest of all dates is the due date (A5)."""
         start, due, term = outcome.start, outcome.due, outcome.term
         if start is None or due is None:
             return
@@ -328,42 +329,43 @@ class _Stage:
                 yield _Dated(later.at, f"{inferred}, and {unsure}", outcome)
 
     def _targets(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date before the roll of 1182/71, if the roll was read: the entity should aim for it."""
+        """Yield the date before the roll of 1182/71, if the act states the roll. It is the safer date."""
         term = outcome.term
         if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
             yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
 
     def _unconfirmed(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date of an unconfirmed reading, if it rests on facts."""
-        if outcome.due is not None and outcome.is_fact:
-            label = f"{outcome.term['reading']}, which is unconfirmed: {_NOT_READ}"
+        """Yield the date of a reading if the reading is unconfirmed and needs no assumption."""
+        if outcome.due is not None and outcome.is_fact and not self._is_confirmed(outcome.term):
+            label = (
+                f"{outcome.term['reading']}, which is unconfirmed: it was not read in the act or in official guidance"
+            )
             yield _Dated(self._target(outcome.term, outcome.due), label, outcome)
 
     def _in_words(self, other: _Dated) -> str:
         return f"alternative {wording.moment(other.at, self._place.zone)}: {other.label or 'the rule itself'}"
 
     def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
-        """Return the earliest date that the readings would give if the assumption is right."""
+        """Return the earliest date that the readings give if the assumption is right."""
         return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
 
     def _state(self, due: _Dated, term: Rule) -> str:
-        """Return the state of a stage with a due date. On the dot is in time (A11)."""
-        # A day ends with its last second, not with the begin of that second. Noon, after a roll, is no end of a day.
+        """Return the state of a stage with a due date. A submission at exactly the due date is in time (A11)."""
+        # A day ends with the end of its last second. Noon after a roll is not the end of a day.
         result = due.outcome.due
         is_noon = term.get("roll", "").startswith("dora_noon") and result is not None and result.at != result.unrolled
-        is_day = term["end"] == "end_of_day" and not is_noon
-        last = due.at + _SECOND - timedelta(milliseconds=1) if is_day else due.at
+        last = due.at + _SECOND - _MILLISECOND if term["end"] == "end_of_day" and not is_noon else due.at
         if self._submission is not None:
             return "submitted" if self._submission.first <= last else "submitted_late"
         return "overdue" if self._now > last else "running"
 
     def _target(self, term: Rule, due: Due) -> datetime:
-        """Return the date of a reading: after the roll, unless the roll is only inferred or its zone is unknown."""
+        """Return the date of a reading: before the roll if the roll is only inferred or its zone is unknown."""
         rolls = self._setting.has_zone and term.get("roll_read", True)
         return due.at if rolls else due.unrolled
 
     def _warn_at(self) -> datetime | None:
-        """Return when to warn that a report with a cap is not classified: four hours before the cap."""
+        """Return the time of the warning that a capped report is not classified: four hours before the cap."""
         cap = self._stage["due"].get("cap")
         start = self._start(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
@@ -372,7 +374,7 @@ class _Stage:
         return warn_at if warn_at.year <= LAST_YEAR else None
 
     def _why_projected(self, result: _Outcome) -> Iterator[str]:
-        """Yield in words why there is no due date, and what a projection assumes. A submitted stage has none."""
+        """Yield the reasons for a missing due date in words, with the assumption of the projection, if there is one."""
         if result.waits_for is not None:
             yield f"waits for {wording.anchor(result.waits_for)}"
         if result.anchor_missing is not None:
@@ -389,12 +391,12 @@ def _sorted(dates: Iterable[_Dated]) -> list[_Dated]:
 
 
 def _both(first: str | None, second: str | None) -> str | None:
-    """Return two assumptions in words, each once."""
+    """Return the text of two assumptions. Equal assumptions appear once."""
     if first is None or second is None or second in first.split(", and "):
         return first or second
     return f"{first}, and {second}"
 
 
 def utc(text: str) -> datetime:
-    """Return the moment of a text from ``timestamps``."""
+    """Return the moment of a text in the form of ``timestamps``, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The reason for a due date in words: term, anchor, what the term does, citation, version of the rules."""
+"""Describe the reason for a due date in words: the term, its anchor, and the steps of the computation."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -24,7 +24,7 @@ _RUN = {
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
-    """Return a moment in a zone: ``2026-03-27 18:00 Europe/Paris``. Seconds are shown only if there are any.
+    """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown if they are not 0.
 
     A time that the clocks of the zone show twice has its offset: ``2026-10-25 02:30 Europe/Paris (UTC+01:00)``.
     """
@@ -36,7 +36,7 @@ def moment(at: datetime, zone: tzinfo) -> str:
 
 
 def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
-    """Return a term and its anchor in words: ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
+    """Return a term and its anchor in words, such as ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
     unit = _UNITS[rule["unit"]]
     unit = unit.removesuffix("s") if rule["n"] == 1 else unit
     after = "after the end of the year of" if rule["unit"] == "day_after_year_end" else "after"
@@ -44,7 +44,7 @@ def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
 
 
 def anchor(name: str) -> str:
-    """Return an anchor in words: ``aware``, ``the submission of notification``."""
+    """Return an anchor in words, such as ``aware`` or ``the submission of notification``."""
     if not name.startswith("stage:"):
         return name
     _, stage, *latest = name.split(":")
@@ -54,7 +54,7 @@ def anchor(name: str) -> str:
 def run(
     rule: Mapping[str, Any], due: Due, place: Place, cap: tuple[str, datetime] | None, start: datetime
 ) -> Iterable[str]:
-    """Yield what a term does on its way from its start: its units, its cap, its calendar, its roll."""
+    """Yield the steps of a term's computation in words: its units, cap, calendar and roll. ``start`` is its begin."""
     yield _RUN[rule["unit"]]
     if cap is not None:
         limit = f"{rule['cap']['n']} h after {cap[0]} {moment(cap[1], place.zone)}"
@@ -65,7 +65,7 @@ def run(
     roll = rule.get("roll")
     if rule["unit"] == "business_day" or roll:
         name = place.calendar.name
-        yield f"working days by the calendar {name}" if name else "no calendar is known: only weekends are closed"
+        yield f"working days by the calendar {name}" if name else "no calendar is known, so only weekends are closed"
     if due.at != due.unrolled:
         day, last = (at.astimezone(place.zone).date() for at in (due.unrolled, due.at))
         working_day = day if place.calendar.is_open(day) else place.calendar.next_open(day)

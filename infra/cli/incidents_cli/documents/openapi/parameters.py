@@ -41,7 +41,7 @@ _DESCRIPTIONS = {
     "detected_from": "Detected at this moment or later, such as `2026-10-01T00:00:00+02:00`.",
     "detected_to": "Detected at this moment or earlier, such as `2026-10-31T23:59:59+01:00`.",
     "incident_number": "The incident that has this number, such as `INC-2026-000042`.",
-    "history": "Also tell which due dates each of the newest 100 changes of the incident moved.",
+    "history": "Also return the due dates that each of the newest 100 changes of the incident moved.",
     "include_deleted": "Include deleted incidents.",
     "open": "With `true`, incidents that are neither closed nor dismissed. With `false`, the others.",
     "unowned": "With `true`, incidents without an owner. With `false`, incidents with an owner.",
