@@ -254,6 +254,7 @@ class Deadlines(Result, frozen=True):
     notice: str
     regimes: tuple[RegimeDeadlines, ...]
     history_since_version: int | None = None
+    history_is_partial: bool | None = None
     history: tuple[DeadlineChange, ...] | None = None
 
 

@@ -2,6 +2,11 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
+If the service derived ``reported_to_regulators_at`` from the submissions, the line has one more member, so that an
+import leaves the value to the service again:
+
+    {"incident": {...}, "derived": ["reported_to_regulators_at"], "changes": [{...}, ...]}
+
 Each stored event of a finding has its own line. ``event`` is the event as it was received:
 
     {"evidence": {"incident_id": "...", "observed_at": "...", "source": "...", "adapter": "...", "rule": "...",
@@ -26,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from zlib import error as zlib_error
 
-from incidents.domain import json_text, wire_form
+from incidents.domain import json_text, model, wire_form
 from incidents.storage import settings, stored_form
 from incidents.storage.evidence_reader import to_evidence
 from incidents.storage.stored_form import Item
@@ -175,7 +180,8 @@ def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
             )
         until_then = [change for change in changes if change.version <= stored.version]
         trail = ",".join(map(wire_form.dump_change, until_then))
-        text = f'{{"incident":{wire_form.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
+        derived = f',"derived":["{model.TOLD_AT}"]' if model.is_derived(stored.incident) else ""
+        text = f'{{"incident":{wire_form.dump_incident(stored.incident)}{derived},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise StepFailed(
             f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
