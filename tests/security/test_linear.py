@@ -230,7 +230,7 @@ CALLS: dict[str, Callable[[int], object]] = {
     "a date of digits": lambda n: findings.read(escalated(occurred_at="2026-01-01T00:00:00." + "1" * n)),
     "an alarm's name of words": lambda n: findings.read(event("cloudwatch_alarm", detail__alarmName="a " * n)),
     "a mapping's path with many comparisons": lambda n: mapped("detail.a[?@<@||@>@||@<@]", a=["x"] * n),
-    "a mapping's path with many filters": lambda n: mapped("detail.a[?b][?b][?b].b", a=[{"b": f"{i}"} for i in range(n)]),
+    "a mapping's path with many filters": lambda n: mapped("detail.a[?b][?b].b", a=[{"b": f"{i}"} for i in range(n)]),
     "a mapping's path that flattens": lambda n: mapped("detail.a[][][]", a=[[["x"]]] * n),
     "a mapping's path that compares an event with itself": lambda n: mapped("detail==detail", a=[[1]] * n),
     "a mapping's path of brackets": lambda n: mapped("detail.a" + "[]" * n),

@@ -102,7 +102,9 @@ def test_a_number_that_python_rounds_keeps_its_digits_in_a_note(received: str, n
     assert read(made) == {"rows": [noted], "id": "e", "text": "x" * 20_000}  # the rest is not cut
 
 
-@pytest.mark.parametrize("same", ["1.10", "-0", "-0.0", "1E2", "0.1", "123456789012345678901234567890", "1e22", "5e-324"])
+@pytest.mark.parametrize(
+    "same", ["1.10", "-0", "-0.0", "1E2", "0.1", "123456789012345678901234567890", "1e22", "5e-324"]
+)
 def test_a_number_that_python_keeps_needs_no_note(same: str) -> None:
     made = stored(event_json.loads(f'{{"id": {same}}}'))
     assert not made.is_cut

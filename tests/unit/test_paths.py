@@ -20,26 +20,28 @@ def nested(levels: int, items: int) -> Any:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("detail.a[?" + "||".join(["@<@"] * 40) + "]", "must be simpler. It has 163 parts and 1 filters"),
+        ("detail.a[?" + "||".join(["@<@"] * 40) + "]", "must be simpler"),
         ("detail.a" + "[]" * 120, "must be simpler"), ("detail.a" + "[*]" * 80, "must be simpler"),
-        ("detail.a[]" + "[?@]" * 5, "and 5 filters"), ("a" + "[?b]" * 55, "must be simpler"),
+        ("detail.a[]" + "[?@]" * 5, "must be simpler. It has 21 parts and 5 filters"),
+        ("a" + "[?b]" * 55, "must be simpler"),
         ("*" + ".*" * 100, "must be simpler"), ("a" * 257, "must be a path of 1 to 256"),
-        ("(" * 250, "is not a path"), ("!" * 250 + "a", "must be simpler"), ("`" + "[" * 250 + "`", "is not a path"),
+        ("(" * 250, "is not a path"), ("!" * 250 + "a", "must be simpler"),
     ],
 )  # fmt: skip
 def test_a_path_of_too_many_parts_is_refused_when_it_is_set(path: str, reason: str) -> None:
-    with pytest.raises(InvalidMapping, match=f"title.path {reason}".replace("(", r"\(")):
+    with pytest.raises(InvalidMapping) as refused:
         mapping.parse(MINIMAL | {"title": {"path": path}})
+    assert str(refused.value).startswith(f"title.path {reason}")
 
 
 def test_the_paths_of_a_mapping_and_of_a_tenant_are_limited() -> None:
     lists = {name: [{"path": "a"}] * 20 for name in ("alert_ids", "asset_ids", "account_ids", "tags", "description")}
-    with pytest.raises(InvalidMapping, match="The mapping has 101 paths. It may have at most 100"):
+    with pytest.raises(InvalidMapping, match=r"The mapping has 101 paths\. It may have at most 100"):
         mapping.parse(MINIMAL | lists)
     most = lists | {"tags": [{"path": "a"}] * 19}
     mapping.parse(MINIMAL | most)
     several = {f"m{n}": MINIMAL | most | {"name": f"m{n}"} for n in range(5)}
-    with pytest.raises(InvalidMapping, match="have 500 paths. They may have at most 400"):
+    with pytest.raises(InvalidMapping, match=r"have 500 paths\. They may have at most 400"):
         mapping.parse_all(several)
     del several["m0"]
     assert len(mapping.parse_all(several)) == 4
@@ -48,8 +50,7 @@ def test_the_paths_of_a_mapping_and_of_a_tenant_are_limited() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "detail.a[?@<@||@<@||@<@||@<@]", "detail.a[?@==@ && @!=@]", "detail.b[].c.d[]", "detail.a[][][][][]",
-        "detail.*.*.*", "detail.b[?c==c].c", "detail == detail", "detail.a",
+        "detail.a[?@<@||@<@||@<@||@<@]", "detail.a[][][][][]", "detail.b[?c==c].c", "detail == detail", "detail.a",
     ],
 )  # fmt: skip
 def test_all_paths_of_a_mapping_share_the_steps_of_an_event(path: str) -> None:

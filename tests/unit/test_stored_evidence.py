@@ -59,16 +59,19 @@ def test_verify_accepts_the_stored_event_of_every_source() -> None:
     [
         ({"adapter": {"S": "macie"}}, "the adapter macie; the adapter guardduty"),
         ({"source": {"S": "aws.macie"}}, "the source aws.macie; the source aws.guardduty"),
-        ({"rule": {"S": ""}}, "an event without a rule"), ({"is_cut": {"BOOL": True}}, "is_cut true for an event without"),
+        ({"rule": {"S": ""}}, "an event without a rule"),
+        ({"is_cut": {"BOOL": True}}, "is_cut true for an event without notes"),
         ({"summary": {"S": '{"link":["https://evil.example/"]}'}}, "a stored summary of the adapter guardduty"),
         ({"summary": {"S": '{"link":["https://evil.example/"]}'}, "adapter": {"S": "mapping"}},
          "a mapping for an event of aws.guardduty"),
         ({"summary": {"S": '"text"'}}, "cannot be read"), ({"summary": {"S": '{"link":"text"}'}}, "cannot be read"),
         ({"summary": {"S": "{"}}, "cannot be read"), ({"event": {"B": b"junk"}}, "cannot be read"),
-        ({"event": {"B": compress(b"[]")}}, "cannot be read"), ({"event": {"B": compress(b'{"a":NaN}')}}, "cannot be read"),
+        ({"event": {"B": compress(b"[]")}}, "cannot be read"),
+        ({"event": {"B": compress(b'{"a":NaN}')}}, "cannot be read"),
         ({"event": {"B": compress(b'{"a":' + b"[" * 100_000)}}, "cannot be read"),
         ({"event": {"B": compress(b"{" + b" " * 9_000_000 + b"}")}}, "cannot be read"),
-        ({"event": {"B": compress(b"{}")[:-3]}}, "cannot be read"), ({"event": {"B": compress(b"{\xff}")}}, "cannot be read"),
+        ({"event": {"B": compress(b"{}")[:-3]}}, "cannot be read"),
+        ({"event": {"B": compress(b"{\xff}")}}, "cannot be read"),
         ({"rule": {"N": "1"}}, "cannot be read"), ({"event": {"B": compress(b'{"a":1}')}}, "an event that has changed"),
     ],
 )  # fmt: skip
@@ -76,7 +79,9 @@ def test_verify_names_what_the_event_contradicts(changed: dict[str, Any], told: 
     assert told in " ".join(violations(item() | changed))
 
 
-@pytest.mark.parametrize("summary", ['{"state":["x"]}', '{"link":["javascript:x"]}', '{"images":["' + "x" * 999 + '"]}'])
+@pytest.mark.parametrize(
+    "summary", ['{"state":["x"]}', '{"link":["javascript:x"]}', '{"images":["' + "x" * 999 + '"]}']
+)
 def test_verify_names_a_summary_that_no_mapping_gives(summary: str) -> None:
     assert violations(mapped() | {"summary": {"S": summary}}) != []
 

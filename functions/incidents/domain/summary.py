@@ -291,7 +291,7 @@ class _Reader:
 
 
 def _nested(fields: Any) -> Object:
-    """Return the ProductFields of GuardDuty as a finding. Their names are paths, such as ``aws/guardduty/service/...``."""
+    """Return the ProductFields of GuardDuty as a finding. Their names are paths: ``aws/guardduty/service/...``."""
     root: dict[str, Any] = {}
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
         if not name.startswith(_OF_GUARDDUTY):

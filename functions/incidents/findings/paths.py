@@ -66,7 +66,9 @@ def check(path: Any) -> None:
         raise ValueError(f"must be a path of 1 to {CHARACTERS} characters")
     try:
         waiting = [jmespath.compile(path).parsed]
-    except (JMESPathError, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise ValueError("must be simpler. Its parts are nested too deeply") from None
+    except (JMESPathError, ValueError) as error:
         raise ValueError(f"is not a path: {' '.join(str(error).split())[:CHARACTERS]}") from None
     parts = filters = 0
     while waiting:
@@ -78,8 +80,8 @@ def check(path: Any) -> None:
         waiting += [child for child in part["children"] if isinstance(child, dict)]
     if parts > PARTS or filters > FILTERS:
         raise ValueError(
-            f"must be simpler. It has {parts} parts and {filters} filters. A path may have {PARTS} parts, such as names "
-            f"and comparisons, and {FILTERS} filters"
+            f"must be simpler. It has {parts} parts and {filters} filters. A path may have {PARTS} parts, such as "
+            f"names and comparisons, and {FILTERS} filters"
         )
 
 
@@ -94,7 +96,9 @@ class _CountingInterpreter(TreeInterpreter):  # type: ignore[misc]  # the librar
         """Count steps. Raises TooManySteps if no more are left."""
         self._left -= steps
         if self._left < 0:
-            raise TooManySteps(f"the paths of the mapping {self._mapping} take more than {self._steps} steps in the event")
+            raise TooManySteps(
+                f"the paths of the mapping {self._mapping} take more than {self._steps} steps in the event"
+            )
 
     def visit(self, node: Any, *arguments: Any, **options: Any) -> Any:
         self.spend(1)
