@@ -5,6 +5,7 @@ incident must say so.
 """
 
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -43,9 +44,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
-    repeated, seen = Repeated(members), set[str]()
-    repeated.names = [name for name, _ in pairs if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-    repeated.names = list(dict.fromkeys(repeated.names))
+    repeated = Repeated(members)
+    times = Counter(name for name, _ in pairs)
+    repeated.names = [name for name in members if times[name] > 1]
     return repeated
 
 

@@ -35,14 +35,14 @@ Object = Mapping[str, Any]
 class _Lift(NamedTuple):
     """A value to lift out: a path of names below the finding. ``*`` stands for any name of a known set.
 
-    The part before a slash leads to the objects for which ``when`` must be true. ``told`` returns the text that is
+    The part before a slash leads to the objects for which ``when`` must be true. ``worded`` returns the text that is
     shown for a value of such an object, or None. Names are compared without case, because ASFF writes GuardDuty's names
     with capitals.
     """
 
     path: str
     when: Callable[[Object], bool] = lambda _: True
-    told: Callable[[Object, str], str | None] = lambda _, text: text
+    worded: Callable[[Object, str], str | None] = lambda _, text: text
 
 
 def _lifts(roots: Sequence[str], *paths: str) -> tuple[_Lift, ...]:
@@ -108,7 +108,7 @@ _REMOTE_ADDRESSES = (
     *_lifts(("query", "evidences.query"), "hostname"),
     _Lift("policyDetails.actor.ipAddressDetails.ipAddressV4"),
     _Lift("policyDetails.actor.domainDetails.domainName"),
-    _Lift("sourceIPAddress", told=_unless_service),
+    _Lift("sourceIPAddress", worded=_unless_service),
 )  # fmt: skip
 _PRINCIPALS = (
     *_lifts(("resource.accessKeyDetails",), "userName", "principalId"),
@@ -147,9 +147,9 @@ _REMEDIATION = (
         "desc", "references",
     ),
     *_lifts(("packageVulnerabilityDetails", "vulnerabilities"), "vulnerablePackages.remediation"),
-    _Lift("packageVulnerabilityDetails.vulnerablePackages/fixedInVersion", told=_fixed_in),
-    _Lift("vulnerabilities.vulnerablePackages/fixedInVersion", told=_fixed_in),
-    _Lift("vulnerabilities.affected_packages/fixed_in_version", told=_fixed_in),
+    _Lift("packageVulnerabilityDetails.vulnerablePackages/fixedInVersion", worded=_fixed_in),
+    _Lift("vulnerabilities.vulnerablePackages/fixedInVersion", worded=_fixed_in),
+    _Lift("vulnerabilities.affected_packages/fixed_in_version", worded=_fixed_in),
 )  # fmt: skip
 _PROCESSES = (
     *_lifts(
@@ -250,8 +250,9 @@ def _findings(event: Any) -> list[Object]:
     """Return the findings of an event: those of a hub, or the detail. GuardDuty's ProductFields are one more."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     listed = detail.get("findings") if isinstance(detail, Mapping) else None
-    findings = [one for one in (listed if isinstance(listed, list) else [detail]) if isinstance(one, Mapping)]
-    nested = [_nested(one.get("ProductFields")) for one in findings if _of_product("aws/guardduty")(one)]
+    given = listed if isinstance(listed, list) else [detail]
+    findings = [finding for finding in given if isinstance(finding, Mapping)]
+    nested = [_nested(finding.get("ProductFields")) for finding in findings if _of_product("aws/guardduty")(finding)]
     return [*findings, *nested]
 
 
@@ -268,7 +269,7 @@ class _Reader:
             for place in self._below(self._findings, at):
                 if isinstance(place, Mapping) and lift.when(place):
                     for value in self._below([place], path):
-                        if isinstance(value, str) and (text := lift.told(place, value)):
+                        if isinstance(value, str) and (text := lift.worded(place, value)):
                             yield text
 
     def _below(self, places: Sequence[Any], path: list[str]) -> Sequence[Any]:

@@ -83,13 +83,13 @@ def to_unreadable(item: Item) -> StoredEvidence:
     """Return what a damaged item says about its event. A note stands in the place of the event."""
     position = item["sk"]["S"].partition("#")[2]
     observed_at, _, half_a_hash = position.partition("#")
-    source, adapter, rule, sha256 = (_text(item.get(name)) for name in ("source", "adapter", "rule", "sha256"))
+    source, adapter, rule, sha256 = (_text_in(item.get(name)) for name in ("source", "adapter", "rule", "sha256"))
     return StoredEvidence(
         position, observed_at, source, adapter, rule, sha256 or half_a_hash.ljust(64, "0"), True, _UNREADABLE, {}, None
     )
 
 
-def _text(attribute: Any) -> str:
+def _text_in(attribute: Any) -> str:
     return attribute.get("S") or "" if isinstance(attribute, Mapping) else ""
 
 
