@@ -17,6 +17,7 @@ from incidents import findings
 from incidents.domain import identity, payloads, texts, timestamps
 from incidents.domain.errors import IncidentError
 from incidents.domain.identity import Identity
+from incidents.domain.summary import summary_of
 from incidents.edges import request
 from incidents.edges.request import Request
 from incidents.findings import EventRefused, Node, cloudwatch_alarm, nodes, security_hub
@@ -229,6 +230,9 @@ CALLS: dict[str, Callable[[int], object]] = {
     "a description of control characters": lambda n: findings.read(escalated(description="\x85" * n + "a")),
     "a date of digits": lambda n: findings.read(escalated(occurred_at="2026-01-01T00:00:00." + "1" * n)),
     "an alarm's name of words": lambda n: findings.read(event("cloudwatch_alarm", detail__alarmName="a " * n)),
+    "a summary of many places": lambda n: summary_of({"detail": {"findings": [{"evidences": [
+        {"src_endpoint": {"ip": f"{i}"}, "connection_info": {"direction_id": 1}} for i in range(n)]}] * 2}}),
+    "a summary of many names": lambda n: summary_of({"detail": {f"n{i}": {"a": {}} for i in range(n)}}),
     "a mapping's path with many comparisons": lambda n: mapped("detail.a[?@<@||@>@||@<@]", a=["x"] * n),
     "a mapping's path with many filters": lambda n: mapped("detail.a[?b][?b].b", a=[{"b": f"{i}"} for i in range(n)]),
     "a mapping's path that flattens": lambda n: mapped("detail.a[][][]", a=[[["x"]]] * n),

@@ -10,7 +10,6 @@ parameter of a request could otherwise write the attacker's address.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 VALUES = 50  # of each list
@@ -30,6 +29,7 @@ _OF_GUARDDUTY = "aws/guardduty/"  # so begin the names of ProductFields that hol
 _NOT_SAID = {"none provided", "none", "n/a", "notavailable", "not available"}  # in the place of an advice
 
 Object = Mapping[str, Any]
+Path = tuple[str, ...]
 
 
 class _Lift(NamedTuple):
@@ -41,8 +41,8 @@ class _Lift(NamedTuple):
     """
 
     path: str
-    when: Callable[[Object], bool] = lambda _: True
-    worded: Callable[[Object, str], str | None] = lambda _, text: text
+    when: Callable[[Object], bool] | None = None
+    worded: Callable[[Object, str], str | None] | None = None
 
 
 def _lifts(roots: Sequence[str], *paths: str) -> tuple[_Lift, ...]:
@@ -190,13 +190,13 @@ _MEMBERS = {
 }  # fmt: skip
 
 
-def _steps(path: str) -> list[str]:
-    return path.lower().split(".") if path else []
+def _steps(path: str) -> Path:
+    return tuple(path.lower().split(".")) if path else ()
 
 
-# For each member: its lifts, the way to the objects of the condition, and the way from there to the value.
+# For each member: its lifts, the complete way to the value, and which part of it leads to the objects of the condition.
 _WAYS = {
-    member: [(lift, _steps(at), _steps(path)) for lift in lifts for at, _, path in [lift.path.rpartition("/")]]
+    member: [(lift, _steps(lift.path.replace("/", ".")), len(_steps(lift.path.rpartition("/")[0]))) for lift in lifts]
     for member, lifts in _MEMBERS.items()
 }
 
@@ -257,28 +257,49 @@ def _findings(event: Any) -> list[Object]:
 
 
 class _Reader:
-    """Reads findings at the places of lifts. Each object is indexed once, by its names without case."""
+    """Reads findings at the places of lifts. Each place is looked up once, and each object is indexed once."""
 
     def __init__(self, findings: list[Object]) -> None:
-        self._findings = findings
+        self._places: dict[Path, list[Any]] = {(): list(findings)}
+        self._names = {name.lower() for finding in findings for name in finding}
         self._indexes: dict[int, dict[str, list[Any]]] = {}
 
     def texts(self, member: str) -> Iterator[str]:
         """Yield the texts of a member of the summary."""
-        for lift, at, path in _WAYS[member]:
-            for place in self._below(self._findings, at):
-                if isinstance(place, Mapping) and lift.when(place):
-                    for value in self._below([place], path):
-                        if isinstance(value, str) and (text := lift.worded(place, value)):
-                            yield text
+        for lift, way, split in _WAYS[member]:
+            if way[0] not in self._names:
+                continue
+            if lift.when is None and lift.worded is None:
+                yield from (value for value in self._at(way) if isinstance(value, str))
+                continue
+            for place in self._at(way[:split]):
+                if not isinstance(place, dict) or (lift.when and not lift.when(place)):
+                    continue
+                values = [place]
+                for name in way[split:]:
+                    values = self._step(values, name)
+                for value in values:
+                    if isinstance(value, str) and (text := lift.worded(place, value) if lift.worded else value):
+                        yield text
 
-    def _below(self, places: Sequence[Any], path: list[str]) -> Sequence[Any]:
-        """Return the values at a path below places, through lists."""
-        for name in path:
-            inner = (value for place in places if isinstance(place, Mapping) for value in self._named(place, name))
-            flat = (item for value in inner for item in (value if isinstance(value, list) else [value]))
-            places = list(islice(flat, _PLACES))
+    def _at(self, path: Path) -> list[Any]:
+        """Return the values at a path below the findings, through lists."""
+        places = self._places.get(path)
+        if places is None:
+            above = self._at(path[:-1])
+            places = self._places[path] = self._step(above, path[-1]) if above else []
         return places
+
+    def _step(self, places: list[Any], name: str) -> list[Any]:
+        """Return the values of a name in places, through lists."""
+        found: list[Any] = []
+        for place in places:
+            if isinstance(place, dict):
+                for value in self._named(place, name):
+                    found += value if isinstance(value, list) else [value]
+                    if len(found) >= _PLACES:
+                        return found[:_PLACES]
+        return found
 
     def _named(self, place: Object, name: str) -> Iterable[Any]:
         if name == "*":
