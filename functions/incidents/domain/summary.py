@@ -292,14 +292,14 @@ class _Reader:
 
     def _step(self, places: list[Any], name: str) -> list[Any]:
         """Return the values of a name in places, through lists."""
-        found: list[Any] = []
+        inner: list[Any] = []
         for place in places:
             if isinstance(place, dict):
                 for value in self._named(place, name):
-                    found += value if isinstance(value, list) else [value]
-                    if len(found) >= _PLACES:
-                        return found[:_PLACES]
-        return found
+                    inner += value if isinstance(value, list) else [value]
+                    if len(inner) >= _PLACES:
+                        return inner[:_PLACES]
+        return inner
 
     def _named(self, place: Object, name: str) -> Iterable[Any]:
         if name == "*":
