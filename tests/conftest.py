@@ -161,7 +161,7 @@ def shared_dynamodb() -> Iterator[dynamodb_local.Shared]:
 
 @pytest.fixture(scope="module")
 def dynamodb_url(shared_dynamodb: dynamodb_local.Shared) -> str:
-    """Return the URL of DynamoDB Local. Modules share it for a minute; then the next module gets a new one."""
+    """Return the URL of DynamoDB Local. Modules share it for five minutes; then the next module gets a new one."""
     return shared_dynamodb.url()
 
 

@@ -18,13 +18,13 @@ from tests.support.templates import CHECKOUT
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 CACHE = CHECKOUT / ".cache" / "dynamodb-local"
 QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Java's optimizing compiler does not pay off, because a run takes only a minute or two.
+"""Java's optimizing compiler does not pay off, because a run takes only a few minutes.
 
 The compiler would use a third of the run's CPU time.
 """
 
 
-SHARED_SECONDS = 60
+SHARED_SECONDS = 300
 
 
 def what_is_missing() -> str | None:
