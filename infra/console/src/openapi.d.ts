@@ -682,7 +682,7 @@ export interface components {
             rule: string;
             /** @description The hash of the event's canonical JSON. */
             sha256: string;
-            /** @description Whether the event was too large. Then notes stand in place of the parts left out. */
+            /** @description Whether notes stand in the place of parts of the event, such as too long texts. */
             is_cut: boolean;
             /** @description What the event says by name. It may gain members in later releases. */
             summary: {

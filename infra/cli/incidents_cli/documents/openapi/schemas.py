@@ -259,7 +259,7 @@ def _finding() -> Schema:
             "sha256": _SHA256 | {"description": "The hash of the event's canonical JSON."},
             "is_cut": {
                 "type": "boolean",
-                "description": "Whether the event was too large. Then notes stand in place of the parts left out.",
+                "description": "Whether notes stand in the place of parts of the event, such as too long texts.",
             },
             "summary": object_with(
                 {

@@ -29,11 +29,10 @@ from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from zlib import error as zlib_error
 
 from incidents.domain import json_text, model, wire_form
 from incidents.storage import settings, stored_form
-from incidents.storage.evidence_reader import to_evidence
+from incidents.storage.evidence_reader import Unreadable, to_evidence
 from incidents.storage.stored_form import Item
 
 from ...console import StepFailed, command, open_own
@@ -129,13 +128,13 @@ def _event(item: Item) -> str:
     incident_id = item["sk"]["S"].partition("#")[0]
     try:
         about = to_evidence(item)._asdict()
-    except (KeyError, ValueError, TypeError, zlib_error) as error:
+    except Unreadable as error:
         raise StepFailed(
-            f"An event of the incident {incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
+            f"An event of the incident {incident_id} cannot be read.", f"  {error}",
             f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
         ) from None  # fmt: skip
     event = about.pop("event")
-    del about["position"]
+    del about["position"], about["value"]
     first = json_text.dumps({"incident_id": incident_id, **about})
     return f'{{"evidence":{first[:-1]},"event":{event}}}}}\n'
 
