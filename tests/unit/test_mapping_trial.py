@@ -108,7 +108,7 @@ def test_try_shows_the_summary_that_the_service_stores(tmp_path: Path) -> None:
     detail["to"] += "a" * 2000
     printed = tried(tmp_path, mapped(summary=summary), json.dumps(EVENT | {"detail": detail}))
     assert '"link": null' in printed.stdout
-    assert "which is no http(s) URL of at most 2048 characters" in printed.stderr
+    assert "which is not an http or https URL of at most 2048 characters" in printed.stderr
 
 
 def test_a_mapping_that_takes_too_many_steps_says_so(tmp_path: Path) -> None:

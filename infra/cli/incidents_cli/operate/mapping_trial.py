@@ -22,7 +22,7 @@ _ENVELOPE = ("source", "detail-type", "account", "time", "detail")
 _DATES = ("occurred_at", "detected_at", "updated_at")
 _SHOWN = 5  # values or names in a message
 _CHARACTERS = 80  # of a value in a message
-_NO_LINK = f"which is no http(s) URL of at most {summary.CHARACTERS} characters without a user name"
+_NO_LINK = f"which is not an http or https URL of at most {summary.CHARACTERS} characters without a user name"
 
 
 class Note(NamedTuple):
@@ -109,11 +109,11 @@ def _flaw(name: str, value: Value, event: Any, read_at: PathReader, read_from: M
     if value.path is None:
         return None
     there = read_at.search(value.path)
-    finds, instead = f"{value.path} {_described(there)}", ', so "otherwise" counts' if value.otherwise else ""
+    finds, instead = f"{value.path} {_described(there)}", ', so "otherwise" is used' if value.otherwise else ""
     if name in _DATES and there not in (None, []):
         return _flaw_of_date(name, there, finds, event, read_from.get(name, "").partition(f"{value.path}, ")[2])
     if members := list(dict.fromkeys(member for item in _objects(there) for member in item)):
-        return f"{value.path} finds objects, which are no values. Name a member: {', '.join(members[:_SHOWN])}"
+        return f"{value.path} finds objects, which are not values. Name a member: {', '.join(members[:_SHOWN])}"
     words = _texts_at(value, read_at)
     if not words:
         return f"{finds}{instead}"
