@@ -215,7 +215,7 @@ def world(
 
     yield make
     if shared_dynamodb.renew(stream.count):
-        dynamodb.create_table(TableName=service, **templates.table())  # the fixture of the table deletes it
+        dynamodb.create_table(TableName=service, **templates.table())  # the fixture `table_name` deletes it
 
 
 @pytest.fixture

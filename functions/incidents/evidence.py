@@ -16,9 +16,9 @@ from .storage.evidence_reader import EvidenceReader, StoredEvidence, Unreadable,
 def list_incident_findings(incident_id: str, request: ChangesRequest, stored: EvidenceReader) -> JsonPage:
     """Return a page of the events that created or confirmed an incident, newest last.
 
-    A page ends early before it is too large for Lambda. The events are decompressed one by one, so that no page needs
-    much memory. A note stands in the place of an event that cannot be read. Raises NotFound, or MalformedRequest if the
-    cursor does not belong to this list.
+    A page ends early if it would become too large for Lambda. The function decompresses the events one by one, so a
+    page needs little memory. If an event cannot be read, a note replaces it. Raises NotFound, or MalformedRequest if
+    the cursor does not belong to this list.
     """
     about = ("list_incident_findings", incident_id)
     after = cursor.unseal(request.cursor, stored.identity, *about) if request.cursor is not None else ""
@@ -28,7 +28,7 @@ def list_incident_findings(incident_id: str, request: ChangesRequest, stored: Ev
     for item in items:
         try:
             evidence = to_evidence(item)
-        except Unreadable:  # one damaged item must not hide the others
+        except Unreadable:  # one damaged item must not hide the other events
             evidence = to_unreadable(item)
         document = _dump(evidence)
         size += len(json.dumps(document))

@@ -21,9 +21,9 @@ def get_incident_deadlines(
 ) -> dict[str, Any]:
     """Return the deadlines of an incident at the present moment. Raises NotFound or Busy.
 
-    The incident and the tenant's settings are read consistently. With ``has_history``, the answer
-    also lists the due dates that the newest ``history.CHANGES`` changes of the trail moved, and says whether the trail
-    has older changes.
+    The incident and the tenant's settings are read consistently. With ``has_history``, the answer also lists the due
+    dates that the newest ``history.CHANGES`` changes of the trail moved. It also says whether the trail has older
+    changes.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)

@@ -114,7 +114,7 @@ def test_an_event_that_no_mapping_takes_or_that_lacks_a_title_is_a_dead_letter(
         )
     assert take(nameless) == []
     assert reasons(dead_letters)[0] == str(NoMapping())
-    assert "finds no title" in reasons(dead_letters)[1]
+    assert "finds no `title`" in reasons(dead_letters)[1]
     assert incidents() == []
 
 

@@ -61,7 +61,7 @@ def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signal
         started = time.monotonic()
         while len(everything(caller)) < when:
             assert process.poll() is None, "the import ended early"
-            time.sleep(0.2 + 2 * (time.monotonic() - started))  # reading a large tenant must not slow the import down
+            time.sleep(0.2 + 2 * (time.monotonic() - started))  # frequent reads of a large tenant would slow the import
             started = time.monotonic()
         process.send_signal(how)
         return process.wait(60)

@@ -298,7 +298,7 @@ def test_a_stored_setting_that_this_release_does_not_know_is_left_out_and_said(
     (entry,) = deadlines(created(reportable_to=["GDPR"], regulatory_reports=gdpr))["regimes"]
     assert entry["stages"][0]["due_at"] == "2026-06-13T06:00:00.000Z"
     assert entry["zone"] is None
-    assert left_out is None or f"setting {left_out} is not known to this release" in entry["note"]
+    assert left_out is None or f"setting `{left_out}` is not known to this release" in entry["note"]
 
 
 @pytest.mark.parametrize("named", [["contract-7"], []])

@@ -256,7 +256,7 @@ def test_only_a_request_that_names_reports_reads_the_settings(monkeypatch: pytes
     incident(None, reported_to_regulators_at=None)
     patched(made["id"], reported_to_regulators_at=AWARE)
     assert reads == [DEADLINES]
-    patched(made["id"], reported_to_regulators_at=None)  # the earliest submission may be of an own regime
+    patched(made["id"], reported_to_regulators_at=None)  # the earliest submission may belong to the tenant's own regime
     assert reads == [DEADLINES, DEADLINES]
 
 

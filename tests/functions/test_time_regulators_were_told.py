@@ -1,4 +1,4 @@
-"""Tests when regulators were told: the earliest submission to a regulator, unless a caller has given the time."""
+"""Tests `reported_to_regulators_at`: the earliest submission to a regulator, unless a caller has given a value."""
 
 import json
 from pathlib import Path
@@ -65,7 +65,7 @@ def trail(incident_id: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("first", "steps", "told"),
     [
-        # A value that a caller gave stays, also after it was equal to the earliest submission.
+        # A caller's value stays, even if it was equal to the earliest submission for some time.
         ({}, [{"regulatory_reports": submitted(GIVEN)}, {"regulatory_reports": None}], GIVEN),
         ({}, [{"regulatory_reports": submitted(GIVEN)}, {"regulatory_reports": submitted("2026-11-23T00:00:00Z")}],
          GIVEN),
@@ -100,11 +100,11 @@ def test_who_gives_the_derived_time_writes_a_change_once() -> None:
     changes = [change["changes"].get("reported_to_regulators_at") for change in trail(made["id"])]
     same = {"from": EARLY, "to": EARLY}
     assert changes == [None, same, None, None, same]
-    assert [*back] == [*made]  # the mark is no field
+    assert [*back] == [*made]  # no answer has the stored mark of a derived value
 
 
 def write(table: str, incident_id: str, **texts: str | None) -> None:
-    """Write attributes of an incident's item as another release would do it. None removes an attribute."""
+    """Change attributes of an incident's item, as another release would change them. None removes an attribute."""
     client = boto3.client("dynamodb")
     item: dict[str, Any] = next(
         item for item in client.scan(TableName=table)["Items"] if item["sk"]["S"] == incident_id
@@ -153,7 +153,7 @@ def test_an_own_rule_says_whether_its_stage_goes_to_a_regulator(member: dict[str
     patched(made["id"], reported_to_regulators_at=GIVEN)
     assert patched(made["id"], reported_to_regulators_at=None)["reported_to_regulators_at"] == told
 
-    set_rules()  # what rests on a stored submission stays
+    set_rules()  # the derived value stays, although the rule of its submission is gone
     after = patched(made["id"], regulatory_reports=submitted(GIVEN))
     assert after["reported_to_regulators_at"] == (told or GIVEN)
     assert patched(made["id"], regulatory_reports={"contract-7": None})["reported_to_regulators_at"] == GIVEN

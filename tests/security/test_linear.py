@@ -204,7 +204,7 @@ def hub(**finding: object) -> dict[str, Any]:
 
 
 def mapped(path: str, **detail: object) -> object:
-    """Read an event of a partner by a mapping with this path."""
+    """Read a partner's event with a mapping that has this path."""
     given = {
         "name": "x", "source": "aws.partner/x", "detail_type": "Alert", "kind": "detection", "title": {"path": path},
         "key": {"constant": "k"}, "alert_ids": {"path": path}, "summary": {"processes": {"path": path}},

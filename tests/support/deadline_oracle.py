@@ -242,10 +242,10 @@ class StagesOfReport:
         return self.in_force(stage, self.assumed(name) if dated is None else dated)
 
     def terms(self, stage: Rule, *, is_confirmed: bool = True) -> Iterator[Rule]:
-        """Yield the term and its other readings, or with ``is_confirmed=False`` the readings that nobody has confirmed.
+        """Yield the term and its other confirmed readings, or only the unconfirmed readings.
 
-        A reading of a Member State is for that one only. A reading is confirmed if it was read in the act or in
-        official guidance, or if the tenant has switched the regime on.
+        A reading for a Member State applies only to this Member State. A reading is confirmed if it was read in the act
+        or in official guidance, or if the tenant has switched the regime on.
         """
         if is_confirmed:
             yield stage["due"]
@@ -255,7 +255,7 @@ class StagesOfReport:
                 yield {**stage["due"], **reading}
 
     def unconfirmed(self, stage: Rule) -> list[int]:
-        """Return the dates of the readings that nobody has confirmed. None of them is a due date."""
+        """Return the dates of the unconfirmed readings. An unconfirmed reading never gives the due date."""
         dates = []
         for term in self.terms(stage, is_confirmed=False) if stage["due"] else ():
             start, cap = self.fact(term["from"]), self.fact(term["cap"]["from"]) if "cap" in term else None
@@ -271,9 +271,10 @@ class StagesOfReport:
     def dates(self, stage: Rule) -> tuple[int, int | None] | None:
         """Return the due date and the alternative, or None if no reading has its anchors. Raises ZoneMissing.
 
-        Of several readings, the earliest is due (A5). The alternative is the earliest date before it of an unconfirmed
-        reading. Without one, it is the latest of the other dates: other readings, a roll that is only inferred,
-        unsure days as closed. Without one, it is the date before a roll that was read.
+        If there are several readings, the earliest date is the due date (A5). The alternative is the earliest date of
+        an unconfirmed reading, if it is before the due date. Otherwise, it is the latest other date: of another
+        reading, of a roll that is only inferred, or with the unsure days as closed days. If there is no such date, it
+        is the date before a roll that was read in the act.
         """
         dues, others, targets = [], [], []
         for term in self.terms(stage):
@@ -320,7 +321,8 @@ class StagesOfReport:
             dates = None
         if dates is not None:
             due, alternative = dates
-            # A day ends with its last second, so the whole second is in time (A11). Noon is no end of a day.
+            # A day ends with the end of its last second, so a submission in this second is in time (A11). A due date at
+            # noon is not the end of a day.
             is_noon = "dora" in stage["due"].get("roll", "") and clock(due // 1000, self.place.zone or "UTC")[1] == NOON
             last = due + (999 if stage["due"]["end"] == "end_of_day" and not is_noon else 0)
             if sent is not None:

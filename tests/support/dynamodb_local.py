@@ -24,7 +24,9 @@ QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 The compiler would use a third of the run's CPU time.
 """
 RECORDS_MAX = 2_000
-"""With so many stream records, a call takes about 5 ms longer. A new process costs as much as a thousand such calls."""
+"""With so many stream records, a call takes about 5 ms longer. The start of a new process costs as much as a thousand
+such calls.
+"""
 
 
 def what_is_missing() -> str | None:
@@ -38,8 +40,8 @@ def what_is_missing() -> str | None:
 class Shared:
     """A process of DynamoDB Local that all tests of one pytest process use.
 
-    A start costs as much CPU as a small module. But each call takes longer with each record of a stream that the
-    process has ever stored. So `renew` replaces the process, at the same URL, after RECORDS_MAX records.
+    The start of a process costs as much CPU time as a small module. But each stream record that the process has ever
+    stored makes every call slower. So `renew` replaces the process, at the same URL, after RECORDS_MAX records.
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,10 @@ class Shared:
         self.url = f"http://127.0.0.1:{self._port}"
 
     def renew(self, records: int) -> bool:
-        """Count more records. If there are too many now, lose all tables with them, and return True."""
+        """Add new stream records to the count. If the count is too high, start a new process, and return True.
+
+        The new process has no tables.
+        """
         self._records += records
         if self._records < RECORDS_MAX:
             return False
@@ -65,7 +70,10 @@ class Shared:
 
 @contextmanager
 def running(port: int | None = None) -> Iterator[str]:
-    """Run DynamoDB Local in memory on a port of the loopback interface, by default a free one; yield its URL."""
+    """Run DynamoDB Local in memory on a port of the loopback interface, and yield its URL.
+
+    Without ``port``, it uses a free port.
+    """
     _fetch()
     port = port or free_port()
     process = subprocess.Popen(

@@ -40,7 +40,7 @@ class Actor(NamedTuple):
 class Life:
     """One incident with all its changes, as every caller with access sees it.
 
-    ``has_told`` is true if a caller has given ``reported_to_regulators_at``. No answer shows it.
+    ``has_told`` is true if a caller has given ``reported_to_regulators_at``. No answer shows this fact.
     """
 
     document: Document
@@ -246,7 +246,7 @@ def _with_texts(reports: Any) -> Any:
 
 
 def _first_submission(document: Document) -> str | None:
-    # The tests send submissions to the authority, and to the individuals, who are no regulators.
+    # The tests have submissions to the authority, and to the individuals. The individuals are not regulators.
     stages = [
         report.get("stages", {}).get("authority", {}) for report in (document["regulatory_reports"] or {}).values()
     ]
@@ -257,9 +257,9 @@ TOLD = "reported_to_regulators_at"
 
 
 def _tell_regulators(after: Document, given: Document, has_told: bool) -> bool:
-    """Set when regulators were told, in place: the first submission to one, unless a caller has given the moment.
+    """Set ``reported_to_regulators_at`` in place, and return whether a caller has given its value.
 
-    Return whether a caller has given it.
+    If no caller has given a value, the function sets the time of the first submission to a regulator.
     """
     if given.get(TOLD) is not None or (has_told and TOLD not in given):
         return True
@@ -439,7 +439,7 @@ class PlainService:
 
     def _write(self, record: Life, after: Document, actor: Actor, moment: str, has_told: bool) -> bool:
         before = record.document
-        # Who gives the moment that the submissions have, or gives it back, writes a change from the moment to itself.
+        # If a caller gives exactly the derived time, or removes it with null, the change has equal values.
         told = {TOLD: {"from": before[TOLD], "to": after[TOLD]}} if has_told != record.has_told else {}
         record.has_told = has_told
         if not _differences(before, after) | told:

@@ -18,7 +18,7 @@ class TableStream:
         self._iterator = self._client.get_shard_iterator(
             StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
         )["ShardIterator"]
-        self.count = 0  # of the records that were read
+        self.count = 0  # the number of records that were read
 
     def incidents(self) -> list[dict[str, Any]]:
         """Return the records of incidents since the last call, in order.

@@ -113,5 +113,8 @@ def stream() -> dict[str, Any]:
 
 
 def no_stream() -> dict[str, Any]:
-    """Return what UpdateTable takes to end the stream. It saves DynamoDB Local the records that no test reads."""
+    """Return the arguments with which UpdateTable ends the stream.
+
+    Without the stream, DynamoDB Local does not store the stream records, which these tests never read.
+    """
     return {"StreamSpecification": {"StreamEnabled": False}}

@@ -1,4 +1,4 @@
-"""Tests the clocks of a report in words and dates: readings that nobody has confirmed, projections, and odd moments."""
+"""Tests the texts and the dates of a report's clocks for unconfirmed readings, projections and unusual times."""
 
 import json
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ NOW = "2026-06-10T12:00:00Z"
 def shown(
     named: str, report: dict[str, Any], now: str = NOW, detected_at: str | None = None, **settings: Any
 ) -> dict[str, Any]:
-    """Return the stages of a report by their ids, in the form of the API. ``report`` is by regime."""
+    """Return the stages of a report by their ids, in the form of the API. ``report`` has the reports by regime."""
     incident = {"reportable_to": [named], "detected_at": detected_at, "regulatory_reports": json.dumps(report)}
     parsed = rules.parse(settings)._replace(version=4)
     answer = assessment.deadlines(assessment.known(incident), parsed, clocks.utc(now))
@@ -23,7 +23,9 @@ def shown(
 
 
 def nis2(now: str = NOW, *, on: bool = False, state: str = "", sent: str = "", **anchors: str) -> dict[str, Any]:
-    """Return the stages of NIS2 in a Member State. ``sent`` is when the early warning and its successor were sent."""
+    """Return the stages of NIS2 in a Member State. ``sent`` has the times at which the early warning and the next stage
+    were sent.
+    """
     stages = {"early_warning": {"submitted_at": sent}, "notification": {"submitted_at": sent}} if sent else {}
     report = {"eu-nis2": {"anchors": anchors, "stages": stages}}
     return shown("NIS2", report, now, member_state=state, regimes={"eu-nis2": "on"} if on else {})
@@ -54,7 +56,7 @@ def test_a_secondary_national_reading_is_an_alternative_and_no_due_date(
     late = shown("NIS2", {"eu-nis2": report}, "2030-01-01T00:00:00Z", member_state=state)[stage]
     assert late["state"] != "overdue"
 
-    # a tenant that switches the regime on takes what is unconfirmed
+    # if a tenant switches the regime on, unconfirmed readings count
     on = shown("NIS2", {"eu-nis2": report}, member_state=state, regimes={"eu-nis2": "on"})[stage]
     assert (on["due_at"], on["state"]) == (date, "running")
 
@@ -148,7 +150,7 @@ def test_a_time_that_the_clocks_show_twice_has_its_offset() -> None:
     # The clocks skip 02:00 to 03:00 on 29 March 2026, so 02:30 has the offset from before the change.
     ("2026-03-28T08:00:00Z", "2026-03-29T01:30:00.000Z"),
     ("2026-03-27T08:00:00Z", "2026-03-28T01:30:00.000Z"),
-    # The clocks show 02:30 twice on 25 October 2026. The first one counts.
+    # The clocks show 02:30 twice on 25 October 2026. The first of the two times is the due date.
     ("2026-10-24T08:00:00Z", "2026-10-25T00:30:00.000Z"),
 ])  # fmt: skip
 def test_a_time_of_day_that_a_change_of_the_clocks_skips_or_repeats(aware: str, due_at: str) -> None:
@@ -218,7 +220,7 @@ def test_years_without_a_calendar_are_told(determined: str, years: str | None) -
     ]}  # fmt: skip
     seen = shown("contract-7", {"contract-7": {"anchors": {"determined": determined}}}, rules=[rule])
     assert (f"the holidays of {years} are not known" in seen["first"]["why"]) == (years is not None)
-    is_at_the_end = determined > "2018"  # the projection begins after the gap at the start
+    is_at_the_end = determined > "2018"  # here the projection begins after the years without a calendar
     assert ("are not known" in seen["notice"]["why"]) == (years is not None and is_at_the_end)
 
 

@@ -1,4 +1,7 @@
-"""Tests `incidents deadlines settings` on settings that this release refuses: nothing is dropped, faults are named."""
+"""Tests `incidents deadlines settings` with stored settings that this release refuses.
+
+The commands keep all stored settings, and name each fault.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from tests.functions.test_regulatory_reports import OWN
 
-BROKEN = OWN | {"id": "contract-8", "aliases": ["GDPR"]}  # a later release has taken the name
+BROKEN = OWN | {"id": "contract-8", "aliases": ["GDPR"]}  # a later release has a regime with this name
 OLD: dict[str, Any] = {"zone": "Europe/Gone", "member_state": "FR", "facts": {"dora_exempt": True, "bank": True},
        "regimes": {"xx-gone": "off", "eu-gdpr": "off", "contract-7": "on"}, "rules": [BROKEN, OWN, "x", {"id": ["y"]}],
        "channels": ["mail"]}  # fmt: skip
@@ -23,7 +26,9 @@ DEFAULTS = rules.Settings().to_json()
 
 
 class Held:
-    """A tenant's settings in memory, behind the interface of ``Deployment`` and of ``TenantSettings``."""
+    """A tenant's settings in memory, with the methods of ``Deployment`` and of ``TenantSettings`` that the commands
+    call.
+    """
 
     def __init__(self, value: Any) -> None:
         self.versions = [] if value is None else [Settings(value, 1, "2026-11-20T00:00:00.000Z", "ada")]
@@ -59,7 +64,7 @@ def run(*arguments: str) -> Result:
 
 
 def words(result: Result) -> str:
-    """Return what a command told, without the breaks of its lines."""
+    """Return the messages of a command, without line breaks."""
     return " ".join(result.stderr.split())
 
 
@@ -69,11 +74,12 @@ def test_show_prints_what_is_stored_and_names_each_fault(held: Held) -> None:
     assert json.loads(shown.stdout) == OLD
     told = words(shown)
     for fault in (
-        "setting channels is not known", "setting zone is not known", "setting facts is not known",
-        "setting rules[2] is not known",
-        "The rule contract-8 does not count: the tenant's own rule cannot be read: rules: the name gdpr is taken by "
-        "another regime.",
-        "The switch of xx-gone does not count: there is no such regime.", "version 1 2026-11-20T00:00:00.000Z ada",
+        "setting `channels` is not known", "setting `zone` is not known", "setting `facts` is not known",
+        "setting `rules[2]` is not known",
+        "The service ignores the rule `contract-8`: the tenant's own rule cannot be read: rules: the name gdpr is "
+        "taken by another regime.",
+        "The service ignores the switch of `xx-gone`, because it knows no such regime.",
+        "version 1 2026-11-20T00:00:00.000Z ada",
     ):  # fmt: skip
         assert fault in told
     assert "contract-7" not in told
@@ -83,7 +89,7 @@ def test_show_without_settings_prints_the_defaults(held: Held) -> None:
     held.versions.clear()
     shown = run("show")
     assert json.loads(shown.stdout) == DEFAULTS
-    assert "does not count" not in shown.stderr
+    assert "ignores" not in shown.stderr
 
 
 @pytest.mark.parametrize(("option", "member", "value"), [
@@ -104,7 +110,7 @@ def test_one_setting_changes_and_all_others_stay_as_they_are_stored(
     assert done.exit_code == 0, done.exception
     assert held.value == DEFAULTS | OLD | {member: value}
     assert json.loads(done.stdout) == held.value
-    assert "setting channels is not known" in words(done)
+    assert "setting `channels` is not known" in words(done)
 
 
 def test_new_rules_replace_the_broken_ones_and_take_their_switches_along(held: Held, tmp_path: Path) -> None:
@@ -114,7 +120,7 @@ def test_new_rules_replace_the_broken_ones_and_take_their_switches_along(held: H
     assert done.exit_code == 0, done.exception
     assert [rule["id"] for rule in held.value["rules"]] == ["contract-9"]
     assert held.value["regimes"] == {"xx-gone": "off", "eu-gdpr": "off"}
-    assert "The switch of contract-7 was removed, because its rule was removed." in words(done)
+    assert "The switch of `contract-7` was removed, because its rule was removed." in words(done)
 
     file.write_text(json.dumps([OWN | {"aliases": ["GDPR"]}]))
     refused = run("set", "--rules", str(file))

@@ -52,7 +52,10 @@ def term(chance: random.Random, start: str) -> dict[str, Any]:
 
 
 def readings(chance: random.Random) -> list[dict[str, Any]]:
-    """Draw at most two other readings of a term: with another length or another anchor, confirmed or not."""
+    """Draw at most two other readings of a term. A reading has another length or another anchor.
+
+    It may be confirmed or unconfirmed.
+    """
     kinds: list[dict[str, Any]] = [{}, {"source_kind": "official"}, {"source_kind": "secondary"}]
     changes: list[dict[str, Any]] = [{"n": chance.randrange(1, 40)}, {"from": "detected"}, {"from": "classified"}]
     return [

@@ -99,7 +99,7 @@ def test_an_event_that_is_nested_too_deeply_is_cut(deep: int) -> None:
 def test_a_number_that_python_rounds_keeps_its_digits_in_a_note(received: str, noted: str) -> None:
     made = stored(event_json.loads(f'{{"id": "e", "rows": [{received}], "text": "{"x" * 20_000}"}}'))
     assert made.is_cut
-    assert read(made) == {"rows": [noted], "id": "e", "text": "x" * 20_000}  # the rest is not cut
+    assert read(made) == {"rows": [noted], "id": "e", "text": "x" * 20_000}  # the other members are not cut
 
 
 @pytest.mark.parametrize(

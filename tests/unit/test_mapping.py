@@ -74,7 +74,7 @@ def test_equal_keys_are_one_problem_and_a_part_of_a_key_is_never_confused_with_a
 
 
 def test_an_event_without_a_title_or_a_part_of_the_key_is_malformed() -> None:
-    with pytest.raises(MalformedEvent, match="finds no title"):
+    with pytest.raises(MalformedEvent, match="finds no `title`"):
         found(MINIMAL | {"title": {"path": "detail.none"}}, EVENT)
     with pytest.raises(MalformedEvent, match="part of the key"):
         found(MINIMAL | {"key": [{"path": "detail.id"}, {"path": "detail.none"}]}, EVENT)
@@ -117,9 +117,9 @@ def test_thousands_of_values_are_within_the_limits_of_an_incident() -> None:
     [
         ({"title": None}, "title must be"), ({"title": []}, "title must have 1 to"),
         ({"title": {"path": "a", "constant": "b"}}, "title must be"), ({"title": {"path": "a["}}, "title.path is not"),
-        ({"title": {"path": "length(detail)"}}, "title.path must not have a function expression"),
-        ({"title": {"path": "[a, b]"}}, "title.path must not have a multi select list"),
-        ({"title": {"path": "a | b"}}, "title.path must not have a pipe"),
+        ({"title": {"path": "length(detail)"}}, "title.path must not have a part of the type `function expression`"),
+        ({"title": {"path": "[a, b]"}}, "title.path must not have a part of the type `multi select list`"),
+        ({"title": {"path": "a | b"}}, "title.path must not have a part of the type `pipe`"),
         ({"title": [{"constant": "a"}, {"constant": " "}]}, r"title\[1\].constant must be a text"),
         ({"title": {"constant": "a", "table": {}}}, "title.table must not be here"),
         ({"severity": {"constant": "urgent"}}, "severity must be one of critical"),

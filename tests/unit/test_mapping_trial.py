@@ -119,7 +119,10 @@ def test_a_mapping_that_takes_too_many_steps_says_so(tmp_path: Path) -> None:
 
 def test_a_nesting_that_is_too_deep_is_named_with_its_line(tmp_path: Path) -> None:
     deep = '{\n"a":' + "[" * 400 + "\n" + "[" * 100_000 + "]" * 100_400 + "}"
-    assert "line 3: more than 500 lists and objects are nested" in tried(tmp_path, deep, json.dumps(EVENT)).failure
+    assert (
+        "line 3: this line is inside more than 500 lists and objects"
+        in tried(tmp_path, deep, json.dumps(EVENT)).failure
+    )
 
 
 def test_the_line_is_that_of_the_path_in_its_list(tmp_path: Path) -> None:

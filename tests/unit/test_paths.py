@@ -1,4 +1,4 @@
-"""Tests of the paths of a mapping: their limits, and the steps that they may take in one event."""
+"""Tests the limits of a mapping's paths, and the limit of their steps in one event."""
 
 import json
 from typing import Any
@@ -22,10 +22,10 @@ def nested(levels: int, items: int) -> Any:
     [
         ("detail.a[?" + "||".join(["@<@"] * 40) + "]", "must be simpler"),
         ("detail.a" + "[]" * 120, "must be simpler"), ("detail.a" + "[*]" * 80, "must be simpler"),
-        ("detail.a[]" + "[?@]" * 5, "must be simpler. It has 21 parts and 5 filters"),
+        ("detail.a[]" + "[?@]" * 5, "must be simpler. The path has 21 parts and 5 filters"),
         ("a" + "[?b]" * 55, "must be simpler"),
-        ("*" + ".*" * 100, "must be simpler"), ("a" * 257, "must be a path of 1 to 256"),
-        ("(" * 250, "is not a path"), ("!" * 250 + "a", "must be simpler"),
+        ("*" + ".*" * 100, "must be simpler"), ("a" * 257, "must be a path with 1 to 256"),
+        ("(" * 250, "is not a path"), ("!" * 250 + "a", "must be a simpler path"),
     ],
 )  # fmt: skip
 def test_a_path_of_too_many_parts_is_refused_when_it_is_set(path: str, reason: str) -> None:
@@ -36,12 +36,12 @@ def test_a_path_of_too_many_parts_is_refused_when_it_is_set(path: str, reason: s
 
 def test_the_paths_of_a_mapping_and_of_a_tenant_are_limited() -> None:
     lists = {name: [{"path": "a"}] * 20 for name in ("alert_ids", "asset_ids", "account_ids", "tags", "description")}
-    with pytest.raises(InvalidMapping, match=r"The mapping has 101 paths\. It may have at most 100"):
+    with pytest.raises(InvalidMapping, match=r"The mapping has 101 paths, but must have at most 100"):
         mapping.parse(MINIMAL | lists)
     most = lists | {"tags": [{"path": "a"}] * 19}
     mapping.parse(MINIMAL | most)
     several = {f"m{n}": MINIMAL | most | {"name": f"m{n}"} for n in range(5)}
-    with pytest.raises(InvalidMapping, match=r"have 500 paths\. They may have at most 400"):
+    with pytest.raises(InvalidMapping, match=r"have 500 paths, but must have at most 400"):
         mapping.parse_all(several)
     del several["m0"]
     assert len(mapping.parse_all(several)) == 4
@@ -54,7 +54,7 @@ def test_the_paths_of_a_mapping_and_of_a_tenant_are_limited() -> None:
     ],
 )  # fmt: skip
 def test_all_paths_of_a_mapping_share_the_steps_of_an_event(path: str) -> None:
-    """Each list of the mapping has this path often, so no event takes more steps than one with few paths."""
+    """Each list of the mapping has this path many times. But the limit of steps is the same as for a single path."""
     checked = mapping.parse(MINIMAL | {name: [{"path": path}] * 16 for name in ("alert_ids", "asset_ids", "tags")})
     with pytest.raises(TooManySteps, match="the paths of the mapping x take more than 200000 steps") as refused:
         mapping.read(checked, Node(EVENT | MANY))
@@ -111,7 +111,7 @@ def test_a_text_that_the_table_cannot_store_is_refused_when_it_is_set(changed: d
 
 @pytest.mark.parametrize(("given", "place"), [("Alert Escalated", "detail_type"), (["x", "Alert Escalated"], r"\[1\]")])
 def test_an_event_of_our_own_form_needs_no_mapping(given: Any, place: str) -> None:
-    """No mapping is asked for such an event, so the mapping would never be used."""
+    """The service never uses a mapping for such an event."""
     with pytest.raises(InvalidMapping, match=f"{place} must not be Alert Escalated"):
         mapping.parse(MINIMAL | {"detail_type": given})
 

@@ -1,4 +1,4 @@
-"""Tests of the stored item of an event: what `incidents verify` compares, and what a damaged item still says."""
+"""Tests the stored item of an event: the check by `incidents verify`, and the readable values of a damaged item."""
 
 import json
 from typing import Any

@@ -273,7 +273,7 @@ def test_nobody_can_plant_a_value_in_a_place_with_free_names(name: str, place: s
     ],
 )  # fmt: skip
 def test_a_link_that_cannot_be_shown_as_it_is_is_left_out(url: str) -> None:
-    """A cut or cleaned link leads to another page. A user name in a link looks like the host's name."""
+    """A cut or cleaned link leads to another page. A user name in a link looks like the name of the host."""
     assert summary_of(event("alert_escalated", detail__url=url))["link"] is None
     assert summary_of(event("alert_escalated", detail__url=None), {"link": [url]})["link"] is None
 

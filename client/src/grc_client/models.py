@@ -167,7 +167,7 @@ class Finding(Model, frozen=True):
     """One event that created or confirmed an incident. ``event`` is the event as the service received it.
 
     ``rule`` says why the finding became an incident. ``sha256`` is the hash of the event's canonical JSON. ``is_cut``
-    is true if notes stand in the place of some parts of the event.
+    is true if notes replace some parts of the event.
     """
 
     observed_at: datetime

@@ -10,8 +10,8 @@ from ..storage.settings import DEADLINES, TenantSettings
 def known_names(body: object, settings: TenantSettings | None, *, is_patch: bool = False) -> Mapping[str, Names]:
     """Return the names of the regimes that a body may use. Raises Busy.
 
-    A body that does not need the rules costs no read. ``settings`` are the tenant's settings, or None if it cannot have
-    own rules.
+    If the body does not need the tenant's rules, the function reads nothing. ``settings`` is None if the tenant cannot
+    have its own rules.
     """
     if settings is None or not reports.needs_rules(body, is_patch=is_patch):
         return reports.RELEASED

@@ -1,7 +1,7 @@
-"""Read the JSON of a received event, and remember what Python's values do not keep.
+"""Read the JSON of a received event, and mark each value that Python cannot keep exactly.
 
 Python keeps only the last of several members with the same name, and rounds a number to 17 digits. The evidence of an
-incident must say so.
+incident must mention such a loss.
 """
 
 import json
@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 from .json_text import Number
 
-_EXACT_CHARACTERS = 15  # a shorter number without an exponent is never rounded
+_EXACT_CHARACTERS = 15  # Python rounds no number of this length that has no exponent
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object in which names occurred several times. ``names`` are these names, each once."""
+    """A JSON object in which some names occurred several times. ``names`` has each of these names once."""
 
     names: list[str]
 
@@ -23,8 +23,8 @@ class Repeated(dict[str, Any]):
 def loads(text: str) -> Any:
     """Return the value of a JSON text. Raises ValueError or RecursionError if the text is not JSON.
 
-    A number that Python rounds is a ``Number``, which has the digits. An object that had a name twice is a
-    ``Repeated``.
+    If Python would round a number, the number becomes a ``Number``, which keeps all digits. An object with a repeated
+    name becomes a ``Repeated``.
     """
     return json.loads(text, parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_object)
 
@@ -35,7 +35,7 @@ def _number(literal: str) -> float:
         return number
     try:
         is_exact = Decimal(literal) == Decimal(repr(number))
-    except ArithmeticError:  # an exponent of many digits
+    except ArithmeticError:  # the exponent has too many digits for Decimal
         is_exact = False
     return number if is_exact else Number(literal)
 

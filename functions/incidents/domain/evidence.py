@@ -16,32 +16,33 @@ from .event_json import Repeated
 from .json_text import Number
 from .summary import is_link, shortened
 
-PACKED_BYTES = 300 * 1024  # compressed; an item of DynamoDB has at most 400 KB
-EVENTS_KEPT = 100  # for one incident; later events are only counted
+PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
+EVENTS_KEPT = 100  # the service only counts the later events of an incident
 
-# What a mapping may lift out of an event. Of each member, so many texts are stored, with so many characters. Of the
-# links, one is stored, and it is never cut.
+# A mapping can take these facts from an event. LIFTED limits the stored texts of a member, and LIFTED_CHARACTERS limits
+# the characters of a text. But the member `link` has only one text, which is never cut.
 LIFTED_MEMBERS = ("remote_addresses", "principals", "link", "remediation", "processes", "images")
 LIFTED, LIFTED_CHARACTERS = 10, 256
 
-# If an event is too large, its texts are cut to so many characters, and its lists and objects to so many members.
+# If an event is too large, the next pair cuts it. The first number limits the characters of a text. The second number
+# limits the items of a list and the members of an object.
 _CUTS = ((131_072, 8_000), (16_384, 1_000), (2_048, 200), (256, 40), (64, 10))
 _WHOLE = (sys.maxsize, sys.maxsize)
 _LEVELS = 64
-CUT = "(cut"  # every note begins so
+CUT = "(cut"  # every note begins with this text
 _NOTE = f"{CUT})"  # the name of a note in an object
-_NOTE_CHARACTERS = 50  # no note of ``shortened`` is longer
-_DIGITS, _NAMES = 100, 10  # the most characters of a number or a name in a note, and the most names
+_NOTE_CHARACTERS = 50  # the limit for the note that ``shortened`` adds
+_DIGITS, _NAMES = 100, 10  # a note has at most so many characters of a number or a name, and at most so many names
 _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "version")
 
 
 class Evidence(NamedTuple):
     """One event that created or confirmed an incident.
 
-    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event. ``rule`` says in
-    words why the finding became an incident. ``packed`` has the compressed bytes of the event, and ``sha256`` is the
-    hash of the bytes before the compression. ``is_cut`` is true if notes stand in the place of parts of the event.
-    ``summary`` has the members of the summary that a tenant's mapping lifts out of the event.
+    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` is the name of the adapter that
+    read the event. ``rule`` is the reason, in words, why the finding became an incident. ``packed`` has the compressed
+    bytes of the event, and ``sha256`` is the hash of the bytes before the compression. ``is_cut`` is true if notes
+    replace parts of the event. ``summary`` has the facts that a tenant's mapping took from the event.
     """
 
     observed_at: str
@@ -70,7 +71,7 @@ def of_event(
 
 
 def lifted(summary: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return what is stored of the members that a mapping lifts out of an event. A note says where a text is cut."""
+    """Return the part of a mapping's summary that the service stores. If a text is cut, a note says so."""
     return {
         name: [link for text in texts if is_link(link := text.strip())][:1]
         if name == "link"
@@ -80,7 +81,7 @@ def lifted(summary: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def is_lifted(summary: Mapping[str, list[str]]) -> bool:
-    """Return whether a stored summary has the members, the numbers and the sizes that ``lifted`` gives."""
+    """Return whether a stored summary has only members, lists and texts that ``lifted`` can return."""
     return set(summary) <= set(LIFTED_MEMBERS) and all(
         (len(texts) <= 1 and all(map(is_link, texts)))
         if name == "link"
@@ -106,7 +107,7 @@ def _dump(value: Any, *, ensure_ascii: bool) -> str:
 
 
 def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
-    """Return the canonical JSON of an event, the compressed JSON, and whether notes stand in the place of parts."""
+    """Return the canonical JSON of an event, the compressed JSON, and whether notes replace parts of the event."""
     is_cut = _needs_notes(event)
     for characters, members in (_WHOLE, *_CUTS):
         text = canonical(_cut(event, characters, members, _LEVELS) if is_cut else event)
@@ -121,7 +122,9 @@ def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
 
 
 def _needs_notes(value: Any) -> bool:
-    """Return whether Python's value lacks something of the received JSON, or is nested deeper than json can write."""
+    """Return whether a value has lost a part of the received JSON, or has too many levels for Python's json to write
+    it.
+    """
     layer = [value]
     for _ in range(_LEVELS):
         if any(map(_is_lossy, layer)):
@@ -138,7 +141,7 @@ def _needs_notes(value: Any) -> bool:
 
 
 def _is_lossy(value: Any) -> bool:
-    """Return whether a value is a rounded number, a number that is not finite, or an object with repeated names."""
+    """Return whether a value is a rounded or infinite number, NaN, or an object with repeated names."""
     return isinstance(value, Number | Repeated) or (isinstance(value, float) and not math.isfinite(value))
 
 
@@ -163,7 +166,7 @@ def _cut(value: Any, characters: int, members: int, levels: int) -> Any:
 def _cut_object(value: dict[str, Any], characters: int, members: int, levels: int) -> dict[str, Any]:
     shown, notes, names = {}, list[str](), sorted(value)
     for place, name in enumerate(names[:members]):
-        # Two long names can have the same beginning. Their places keep them apart.
+        # Two long names can have the same beginning. So the cut name also has its position.
         own = name if len(name) <= characters else f"{name[:characters]} (cut: name {place})"
         shown[own] = _cut(value[name], characters, members, levels - 1)
     if len(names) > members:
@@ -173,7 +176,7 @@ def _cut_object(value: dict[str, Any], characters: int, members: int, levels: in
         notes.append(f"only the last member of each of these names is kept: {repeated}")
     if notes:
         note = _NOTE
-        while note in value:  # the event has a member of this name
+        while note in value:  # the event itself has a member with the note's name
             note += ")"
         shown[note] = "; ".join(notes)
     return shown

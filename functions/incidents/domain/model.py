@@ -139,10 +139,10 @@ DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
 TOLD_AT = "reported_to_regulators_at"
 DERIVED_TOLD_AT = "derived_reported_to_regulators_at"
-"""The stored mark of a derived ``TOLD_AT``: it has the same value. It is no field, and no answer has it.
+"""The name of a stored attribute that marks a derived ``TOLD_AT``. The attribute has the same value as ``TOLD_AT``.
 
-Without the mark, a caller gave the value. So the mark is absent from all incidents of release 0.1.0, and a value that
-an older release writes over a derived one differs from it.
+The attribute is not a field of the API. If it is missing or has another value, a caller gave ``TOLD_AT``. It is missing
+from all incidents of release 0.1.0. An older release can replace a derived ``TOLD_AT``, and then the two values differ.
 """
 
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
@@ -298,14 +298,15 @@ def _derive_minutes(
 
 
 def is_derived(incident: Mapping[str, Any]) -> bool:
-    """Return whether ``TOLD_AT`` is derived from the submissions, so that no caller gave it."""
+    """Return whether the service derived ``TOLD_AT`` from the submissions. Otherwise, a caller gave it."""
     return incident.get(DERIVED_TOLD_AT) is not None and incident[DERIVED_TOLD_AT] == incident[TOLD_AT]
 
 
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
     """Return (from, to) of every field that differs, except the server's stamps that every change sets.
 
-    A caller who gives the derived value of ``TOLD_AT``, or gives it back, changes the field, too: from equals to.
+    ``TOLD_AT`` also counts as changed if a caller gave exactly the derived value, or removed the given value with null.
+    Then the two values of the change can be equal.
     """
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after

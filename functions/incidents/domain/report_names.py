@@ -84,4 +84,4 @@ REGIMES = {
     )
     for regime, (anchors, stages, aliases, others) in _NAMES.items()
 }
-"""The anchors, the stages, the aliases, and the stages that go to a regulator, of each regime."""
+"""Each regime's anchors, stages and aliases, and the stages that go to a regulator."""

@@ -26,7 +26,9 @@ Fault = tuple[tuple[str, ...], str]
 
 
 class Names(NamedTuple):
-    """The anchors, the stages and the aliases of a regime. ``to_regulators`` are the stages that go to a regulator."""
+    """The names of a regime's anchors, its stages and its aliases. ``to_regulators`` has the stages that go to a
+    regulator.
+    """
 
     anchors: tuple[str, ...]
     stages: tuple[str, ...]
@@ -68,9 +70,10 @@ def known_names(settings: object) -> dict[str, Names]:
 
 
 def needs_rules(body: object, *, is_patch: bool) -> bool:
-    """Return whether the tenant's own rules must be known for a body.
+    """Return whether a request needs the tenant's own rules.
 
-    A body that names reports needs the rules. So does a patch that gives ``model.TOLD_AT`` back to the derivation.
+    A body with reports needs the rules. A patch that sets ``model.TOLD_AT`` to null needs them too, because the service
+    then derives the field again.
     """
     if not isinstance(body, dict):
         return False
@@ -88,7 +91,7 @@ def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iter
     lists = set()
     for path, fault in _faults(_in_stored_form(sent), _parsed(stored), known):
         text, _, names = fault.partition(_KNOWN_ARE)
-        yield path, text if names in lists else fault  # a list of names stands only in the first error
+        yield path, text if names in lists else fault  # only the first error has the list of names
         lists.add(names or None)
 
 
@@ -117,7 +120,8 @@ def canonical(text: str) -> str:
 def earliest_submission(stored: str | None, known: Mapping[str, Names], held: str | None = None) -> str | None:
     """Return the time of the earliest submission to a regulator, or None without one.
 
-    ``held`` is the derived value so far. A stage whose rule has left still counts if the value rests on it.
+    ``held`` is the present derived value. If the rule of a stage no longer exists, the stage counts only if its
+    submission gave this value.
     """
     unknown = Names((), ())
     sent = []

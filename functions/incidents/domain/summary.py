@@ -4,19 +4,19 @@ The summary is not stored. So a later release can take more facts from an older 
 sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
 Analyzer, and this service's own ``Alert Escalated``.
 
-Each value has a fixed place in its format. A value at another place never counts: whoever may name a tag, a label or a
-parameter of a request could otherwise write the attacker's address.
+The source's format has a fixed place for each value. The service ignores values at other places. Otherwise, a person
+who can name a tag, a label or a parameter of a request could write an address into the summary.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-VALUES = 50  # of each list
-CHARACTERS = 2048  # of each value; a longer link is left out
-_PLACES = 1000  # the most items of a list that are visited
+VALUES = 50  # the most texts of a list in the summary
+CHARACTERS = 2048  # a longer text is cut, and a longer link is left out
+_PLACES = 1000  # the reader visits at most so many values for one name
 
-# A link has no user name: `https://aws.amazon.com@evil.example/` leads to evil.example.
+# A link must not have a user name, because `https://aws.amazon.com@evil.example/` leads to evil.example.
 _LINK = re.compile(r"https?://[^\s\"'<>\\/?#@]+(?:[/?#][^\s\"'<>\\]*)?", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
 # module ``texts`` knows more such characters, but its import would slow down the start.
@@ -24,20 +24,27 @@ _BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and line ends separate
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # ProductFields of ASFF name the places of a list: portProbeDetails.0_
-_OF_GUARDDUTY = "aws/guardduty/"  # so begin the names of ProductFields that hold a finding of GuardDuty
-_NOT_SAID = {"none provided", "none", "n/a", "notavailable", "not available"}  # in the place of an advice
+# In ProductFields of ASFF, a name has the position in a list as its suffix, such as portProbeDetails.0_
+_PLACE = re.compile(r"\.[0-9]{1,4}_$")
+_OF_GUARDDUTY = "aws/guardduty/"  # the beginning of each name in GuardDuty's ProductFields
+_NOT_SAID = {
+    "none provided",
+    "none",
+    "n/a",
+    "notavailable",
+    "not available",
+}  # sources write these words if they have no advice
 
 Object = Mapping[str, Any]
 Path = tuple[str, ...]
 
 
 class _Lift(NamedTuple):
-    """A value to lift out: a path of names below the finding. ``*`` stands for any name of a known set.
+    """The place of a value: a path of names below the finding. ``*`` matches every name.
 
-    The part before a slash leads to the objects for which ``when`` must be true. ``worded`` returns the text that is
-    shown for a value of such an object, or None. Names are compared without case, because ASFF writes GuardDuty's names
-    with capitals.
+    The part of the path before a slash leads to an object. ``when`` must be true for this object. ``worded`` gets this
+    object and the value. It returns the text to show, or None. Names are compared without case, because ASFF writes
+    GuardDuty's names with capitals.
     """
 
     path: str
@@ -46,7 +53,7 @@ class _Lift(NamedTuple):
 
 
 def _lifts(roots: Sequence[str], *paths: str) -> tuple[_Lift, ...]:
-    """Return a lift for each path below each root."""
+    """Return a ``_Lift`` for each combination of a root and a path."""
     return tuple(_Lift(f"{root}.{path}") for root in roots for path in paths)
 
 
@@ -67,25 +74,25 @@ def _of_type(*types: str) -> Callable[[Object], bool]:
 
 
 def _of_product(name: str) -> Callable[[Object], bool]:
-    """Return a condition for a finding of ASFF of one product of AWS. Only the product itself may use its ARN."""
+    """Return a condition that is true for an ASFF finding of one AWS product. Only this product can use its ARN."""
     return lambda place: str(place.get("ProductArn")).endswith(f":product/{name}")
 
 
 def _unless_service(_: Object, text: str) -> str | None:
-    """Return the source of a call, unless it is a service of AWS, which CloudTrail names in place of an address."""
+    """Return the address in a call of CloudTrail, or None if CloudTrail names an AWS service instead of an address."""
     return None if text.endswith(".amazonaws.com") or text == "AWS Internal" else text
 
 
 def _fixed_in(package: Object, text: str) -> str | None:
-    """Return in which version a package is repaired; None if the source knows no such version."""
+    """Return a sentence with the fixed version of a package, or None if the source knows no fixed version."""
     name = package.get("name", package.get("Name"))
     return None if text.strip().casefold() in _NOT_SAID else f"{name or 'package'}: fixed in {text}"
 
 
-_ACTIONS = ("service.action", "action")  # GuardDuty, ASFF
+_ACTIONS = ("service.action", "action")  # the first path is of GuardDuty, the second of ASFF
 _SEQUENCES = ("service.detection.sequence", "detection.sequence")
-_SIDES = ("", "evidences/")  # OCSF has the sides of a connection in a finding or in its evidences
-_IDENTITIES = ("userIdentity", "policyDetails.actor.userIdentity")  # CloudTrail, Macie
+_SIDES = ("", "evidences/")  # OCSF has the two ends of a connection in the finding, or in its evidences
+_IDENTITIES = ("userIdentity", "policyDetails.actor.userIdentity")  # of CloudTrail, and of Macie
 
 _REMOTE_ADDRESSES = (
     *_lifts(
@@ -118,7 +125,7 @@ _PRINCIPALS = (
     *_lifts(("evidences.actor.user", "actor.user"), "name", "uid", "uid_alt"),
     *_lifts(("resources.details.awsIamAccessKey",), "principalName", "userName", "principalId"),
     _Lift("resources.details.awsIamUser.userName"),
-    _Lift("resources/name", _of_type("AWS::IAM::AccessKey", "AwsIamAccessKey")),  # OCSF names the key's owner
+    _Lift("resources/name", _of_type("AWS::IAM::AccessKey", "AwsIamAccessKey")),  # here, OCSF has the key's owner
     _Lift("resources/data.principal_id", _of_type("AWS::IAM::AccessKey")),
     *_lifts(
         _IDENTITIES,
@@ -194,7 +201,8 @@ def _steps(path: str) -> Path:
     return tuple(path.lower().split(".")) if path else ()
 
 
-# For each member: its lifts, the complete way to the value, and which part of it leads to the objects of the condition.
+# For each lift of a member, this table has the steps to the value. The number is the count of the steps that lead to
+# the object of the condition.
 _WAYS = {
     member: [(lift, _steps(lift.path.replace("/", ".")), len(_steps(lift.path.rpartition("/")[0]))) for lift in lifts]
     for member, lifts in _MEMBERS.items()
@@ -220,17 +228,17 @@ def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dic
 
 
 def is_link(text: str) -> bool:
-    """Return whether a text is a link that a summary may show. A link is never cut, so it must not be too long."""
+    """Return whether a summary may show a text as a link. A link is never cut, so a too long text is not a link."""
     return len(text) <= CHARACTERS and not _INVISIBLE.search(text) and _LINK.fullmatch(text) is not None
 
 
 def shortened(text: str, characters: int) -> str:
-    """Return a text with at most so many characters, and with a note if characters are missing."""
+    """Return a text with at most ``characters`` characters. If the text was longer, a note at its end says so."""
     return text if len(text) <= characters else f"{text[:characters]} (cut: {len(text) - characters} more characters)"
 
 
 def _usable(member: str, texts: Iterable[str]) -> list[str]:
-    """Return the texts that a member of the summary shows, each once."""
+    """Return the texts of a member that the summary shows. Each text occurs once."""
     kept: dict[str, None] = {}
     for text in texts:
         if member == "link":
@@ -247,7 +255,10 @@ def _usable(member: str, texts: Iterable[str]) -> list[str]:
 
 
 def _findings(event: Any) -> list[Object]:
-    """Return the findings of an event: those of a hub, or the detail. GuardDuty's ProductFields are one more."""
+    """Return the findings of an event: all findings of a hub's event, or the detail of another event.
+
+    If a finding of GuardDuty has ``ProductFields``, these fields are an additional finding.
+    """
     detail = event.get("detail") if isinstance(event, Mapping) else None
     listed = detail.get("findings") if isinstance(detail, Mapping) else None
     given = listed if isinstance(listed, list) else [detail]
@@ -257,7 +268,7 @@ def _findings(event: Any) -> list[Object]:
 
 
 class _Reader:
-    """Reads findings at the places of lifts. Each place is looked up once, and each object is indexed once."""
+    """A reader of the values of findings. It looks up each path once, and indexes each object once."""
 
     def __init__(self, findings: list[Object]) -> None:
         self._places: dict[Path, list[Any]] = {(): list(findings)}
@@ -265,7 +276,7 @@ class _Reader:
         self._indexes: dict[int, dict[str, list[Any]]] = {}
 
     def texts(self, member: str) -> Iterator[str]:
-        """Yield the texts of a member of the summary."""
+        """Yield all texts at the paths of a member of the summary."""
         for lift, way, split in _WAYS[member]:
             if way[0] not in self._names:
                 continue
@@ -283,7 +294,7 @@ class _Reader:
                         yield text
 
     def _at(self, path: Path) -> list[Any]:
-        """Return the values at a path below the findings, through lists."""
+        """Return the values at a path below the findings. The path also leads through the items of lists."""
         places = self._places.get(path)
         if places is None:
             above = self._at(path[:-1])
@@ -291,7 +302,7 @@ class _Reader:
         return places
 
     def _step(self, places: list[Any], name: str) -> list[Any]:
-        """Return the values of a name in places, through lists."""
+        """Return the values that objects have under a name. If such a value is a list, return its items."""
         inner: list[Any] = []
         for place in places:
             if isinstance(place, dict):
@@ -313,7 +324,10 @@ class _Reader:
 
 
 def _nested(fields: Any) -> Object:
-    """Return the ProductFields of GuardDuty as a finding. Their names are paths: ``aws/guardduty/service/...``."""
+    """Return a finding that is built from ``ProductFields`` of GuardDuty.
+
+    Each name in ``ProductFields`` is a path, such as ``aws/guardduty/service/...``.
+    """
     root: dict[str, Any] = {}
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
         if not name.startswith(_OF_GUARDDUTY):

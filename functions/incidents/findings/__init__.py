@@ -16,7 +16,7 @@
 ``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
 ``mapping``             any event of a partner, by a tenant's mapping; it is not in ``ADAPTERS``
-``paths``               the paths of a mapping: JMESPath without functions, in counted steps
+``paths``               the paths of a mapping: JMESPath without functions, with a limit of steps
 
 The adapters share these modules:
 

@@ -164,9 +164,10 @@ Report = Finding | Skipped | MalformedEvent
 
 
 def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:
-    """Read the reports of an event one by one. A malformed report, or an item that is no object, affects no other.
+    """Read the reports of an event one by one.
 
-    Raises MalformedEvent if all reports are malformed.
+    A malformed report does not affect the other reports. An item that is not an object is a malformed report. Raises
+    MalformedEvent if all reports are malformed.
     """
     reports: list[Report] = []
     for item in items:
@@ -190,7 +191,7 @@ def own_part(event: dict[str, Any], place: int) -> dict[str, Any]:
     if not isinstance(detail, dict) or not isinstance(findings, list) or len(findings) < 2:
         return event
     own = findings[place]
-    part = copy(event)  # ``copy`` also keeps what ``event_json`` remembers
+    part = copy(event)  # ``copy`` also copies the marks of ``event_json``
     part["detail"] = copy(detail)
     part["detail"]["findings"] = [own]
     if isinstance(resources := event.get("resources"), list):
@@ -239,7 +240,7 @@ def _line(text: str | None, characters: int) -> str | None:
 
 
 def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
-    """Return the first ``most`` different lines. No further line is made: an event can have thousands."""
+    """Return the first ``most`` different lines. The other lines are not computed, because there can be thousands."""
     kept: dict[str, None] = {}
     for line in lines:
         if line:

@@ -20,7 +20,7 @@ from .paths import PathReader
 
 ADAPTER = "mapping"
 MAPPINGS, VALUES, TABLE_LINES = 20, 20, 200
-PATHS, PATHS_OF_TENANT = 100, 400  # of one mapping, and of all mappings of a tenant
+PATHS, PATHS_OF_TENANT = 100, 400  # the limits for one mapping, and for all mappings of a tenant
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RESERVED = ("aws.", "edm", "grc.incidents", "grc-incidents", "simulated.")
@@ -63,7 +63,7 @@ class Value(NamedTuple):
     otherwise: str | None
 
     def texts(self, event: PathReader) -> list[str]:
-        """Return the texts that an event has for this value, each once. Raises TooManySteps."""
+        """Return the different texts that an event has for this value. Raises TooManySteps."""
         if self.path is None:
             return [self.constant] if self.constant else []
         present = event.texts(self.path)
@@ -97,7 +97,7 @@ class SourceMapping(NamedTuple):
 
     @property
     def paths(self) -> int:
-        """The number of the mapping's paths."""
+        """The number of paths in the mapping, including its conditions."""
         given = (*self.values.values(), *self.summary.values())
         return len(self.when) + sum(value.path is not None for values in given for value in values)
 
@@ -107,9 +107,9 @@ class SourceMapping(NamedTuple):
 
 
 def read(mapping: SourceMapping, event: Node) -> Report:
-    """Return the finding of an event, or why there is none.
+    """Return the finding of an event, or the reason why the event gives no finding.
 
-    The account map decides the tenant, as it does for ``Alert Escalated``: by the event's source and account. Raises
+    The account map decides the tenant by the event's source and account, as it does for ``Alert Escalated``. Raises
     MalformedEvent if the event lacks a needed value, or if the paths take too many steps.
     """
     whole = PathReader(event.value, mapping.name)
@@ -122,11 +122,11 @@ def read(mapping: SourceMapping, event: Node) -> Report:
     lists = {name: [text for parts in texts[name] for text in parts] for name in texts}
     if not lists["title"]:
         looked_at = " or ".join(value.path for value in mapping.values["title"] if value.path)
-        raise ValueMissing(("title",), f"the mapping {mapping.name} finds no title in the event at {looked_at}")
+        raise ValueMissing(("title",), f"the mapping {mapping.name} finds no `title` in the event at {looked_at}")
     for value, parts in zip(mapping.values["key"], texts["key"], strict=True):
         if not parts:
             raise ValueMissing(
-                value.place, f"the mapping {mapping.name} finds no value for a part of the key at {value.path}"
+                value.place, f"the mapping {mapping.name} finds no value for a part of the `key` at {value.path}"
             )
     dates = {
         name: [Node(whole.search(value.path or ""), value.path or "") for value in mapping.values.get(name, ())]
@@ -202,12 +202,12 @@ def parse(value: Any) -> SourceMapping:
         summary={member: _values(("summary", member), summary[member]) for member in summary},
     )
     if checked.paths > PATHS:
-        raise InvalidMapping((), f"has {checked.paths} paths. It may have at most {PATHS}")
+        raise InvalidMapping((), f"has {checked.paths} paths, but must have at most {PATHS}")
     return checked
 
 
 def parse_all(value: Any) -> list[SourceMapping]:
-    """Return the mappings of a tenant's settings: an object that has each mapping by its name.
+    """Return the mappings in a tenant's settings. ``value`` is an object that has each mapping under its name.
 
     Raises InvalidMapping.
     """
@@ -215,7 +215,7 @@ def parse_all(value: Any) -> list[SourceMapping]:
         raise InvalidMapping((), f"settings must be an object with at most {MAPPINGS} mappings")
     checked = [parse(mapping) for mapping in value.values()]
     if (count := sum(mapping.paths for mapping in checked)) > PATHS_OF_TENANT:
-        raise InvalidMapping((), f"settings have {count} paths. They may have at most {PATHS_OF_TENANT}")
+        raise InvalidMapping((), f"settings have {count} paths, but must have at most {PATHS_OF_TENANT}")
     return checked
 
 
@@ -264,7 +264,7 @@ def _checked_text(place: Place, given: Any) -> str:
 
 
 def _storable(place: Place, text: str) -> str:
-    """Return a text. Raises InvalidMapping for half a surrogate pair, which has no UTF-8."""
+    """Return the text unchanged. Raises InvalidMapping if UTF-8 cannot encode the text."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -273,7 +273,7 @@ def _storable(place: Place, text: str) -> str:
 
 
 def _check_can_match(place: Place, text: str) -> None:
-    """Raise InvalidMapping for a text that no text of an event equals: see ``PathReader.texts``."""
+    """Raise InvalidMapping if ``PathReader.texts`` can never return the text."""
     if Node(text).text() != text:
         raise InvalidMapping(
             place, "can never match. It must not have control characters, and must not begin or end with a blank"
@@ -301,7 +301,10 @@ def _words(place: Place, given: Any) -> Sequence[str]:
 
 
 def _detail_types(given: Any) -> Iterator[str]:
-    """Yield the detail-types. Raises InvalidMapping for one that an adapter reads, because no mapping is asked then."""
+    """Yield the detail-types of a mapping. Raises InvalidMapping for a detail-type that an adapter reads.
+
+    The service never uses a mapping for such an event.
+    """
     for n, word in enumerate(_words(("detail_type",), given)):
         if adapter(PARTNER, word) is not None:
             place: Place = ("detail_type", n) if isinstance(given, list) else ("detail_type",)

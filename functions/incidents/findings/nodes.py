@@ -95,7 +95,7 @@ class Node(NamedTuple):
         return self
 
     def needed_items(self) -> list["Node"]:
-        """Return the items of a list that is not empty, or raise MalformedEvent."""
+        """Return the items of a list. Raises MalformedEvent if the value is not a list or if the list is empty."""
         items = self.each()
         if not items:
             raise MalformedEvent(f"{self.path} must be a list that is not empty")

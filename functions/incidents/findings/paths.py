@@ -1,8 +1,8 @@
-"""The paths of a mapping: JMESPath without functions (https://jmespath.org/specification.html), in counted steps.
+"""The paths of a mapping: JMESPath without functions (https://jmespath.org/specification.html), with a limit of steps.
 
 The time for a path grows with the size of the event and with the length of the path. So a path and a mapping have
-limits, and all paths together may take only so many steps in one event. The steps are counted, so the same event always
-has the same result.
+limits, and the steps of all paths in one event are limited. The module counts steps instead of time, so the same event
+always has the same result.
 """
 
 import json
@@ -15,10 +15,10 @@ from jmespath.visitor import TreeInterpreter
 from .nodes import MalformedEvent, Node
 
 CHARACTERS, PARTS, FILTERS = 256, 60, 4  # the limits of one path
-STEPS = 200_000  # of all paths in one event
+STEPS = 200_000  # the limit for all paths together in one event
 _CHARACTERS_OF_A_STEP = 100
 
-# What a path may consist of.
+# These are the types of parts that a path may have.
 _PARTS = {
     "field", "subexpression", "index_expression", "index", "projection", "value_projection", "filter_projection",
     "flatten", "comparator", "literal", "or_expression", "and_expression", "not_expression", "identity", "current",
@@ -26,25 +26,28 @@ _PARTS = {
 
 
 class TooManySteps(MalformedEvent):
-    """The paths take more steps in the event than one event may take."""
+    """The paths need more steps than one event may take."""
 
 
 class PathReader:
-    """Reads an event at the paths of a mapping. Raises TooManySteps if all calls together take more than ``steps``."""
+    """A reader of an event at the paths of a mapping. All calls together may take at most ``steps``.
+
+    If they need more steps, a call raises TooManySteps.
+    """
 
     def __init__(self, event: Any, mapping: str, steps: float = STEPS) -> None:
         self._event = event
         self._interpreter = _CountingInterpreter(mapping, steps)
 
     def search(self, path: str) -> Any:
-        """Return what the event has at a path; None if the path does not fit the types of the event."""
+        """Return the value at a path in the event, or None if the path does not fit the types of the event's values."""
         try:
             return self._interpreter.visit(jmespath.compile(path).parsed, self._event)
         except (JMESPathError, TypeError, ValueError, RecursionError):
             return None
 
     def texts(self, path: str) -> list[str]:
-        """Return the texts at a path, also in lists. A number or a boolean is written as in JSON."""
+        """Return the texts at a path, including the texts in lists. A number or a boolean becomes its JSON text."""
         texts, waiting = [], [self.search(path)]
         while waiting:
             item = waiting.pop()
@@ -61,39 +64,39 @@ class PathReader:
 
 
 def check(path: Any) -> None:
-    """Raise ValueError, whose text says what is wrong, if a value is not a path or is beyond the limits of a path."""
+    """Raise ValueError if a value is not a path, or if the path is too long or too complex. The text says why."""
     if not isinstance(path, str) or not 1 <= len(path) <= CHARACTERS:
-        raise ValueError(f"must be a path of 1 to {CHARACTERS} characters")
+        raise ValueError(f"must be a path with 1 to {CHARACTERS} characters")
     try:
         waiting = [jmespath.compile(path).parsed]
     except RecursionError:
-        raise ValueError("must be simpler. Its parts are nested too deeply") from None
+        raise ValueError("must be a simpler path, because its parts are nested too deeply") from None
     except (JMESPathError, ValueError) as error:
         raise ValueError(f"is not a path: {' '.join(str(error).split())[:CHARACTERS]}") from None
     parts = filters = 0
     while waiting:
         part = waiting.pop()
         if part["type"] not in _PARTS:
-            raise ValueError(f"must not have a {part['type'].replace('_', ' ')}")
+            raise ValueError(f"must not have a part of the type `{part['type'].replace('_', ' ')}`")
         parts += 1
         filters += part["type"] == "filter_projection"
         waiting += [child for child in part["children"] if isinstance(child, dict)]
     if parts > PARTS or filters > FILTERS:
         raise ValueError(
-            f"must be simpler. It has {parts} parts and {filters} filters. A path may have {PARTS} parts, such as "
+            f"must be simpler. The path has {parts} parts and {filters} filters. It may have {PARTS} parts, such as "
             f"names and comparisons, and {FILTERS} filters"
         )
 
 
 class _CountingInterpreter(TreeInterpreter):  # type: ignore[misc]  # the library has no types
-    """An interpreter that counts the visited parts, the items of flattened lists, and the compared values."""
+    """An interpreter that counts the visited parts of a path, the items of flattened lists, and the compared values."""
 
     def __init__(self, mapping: str, steps: float) -> None:
         super().__init__()
         self._mapping, self._steps, self._left = mapping, steps, steps
 
     def spend(self, steps: int) -> None:
-        """Count steps. Raises TooManySteps if no more are left."""
+        """Count more steps. Raises TooManySteps if the limit is exceeded."""
         self._left -= steps
         if self._left < 0:
             raise TooManySteps(
@@ -117,7 +120,7 @@ class _CountingInterpreter(TreeInterpreter):  # type: ignore[misc]  # the librar
 
 
 def _values_in(value: Any) -> int:
-    """Return how many values a list or an object has at all levels; 0 for any other value."""
+    """Return the number of values in a list or an object, at all levels. For any other value, return 0."""
     count, waiting = 0, [value]
     while waiting:
         item = waiting.pop()

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 _UNREADABLE = '{"(cut)":"the stored event is damaged and cannot be read"}'
-EVENT_BYTES = 8_000_000  # of a decompressed event; the queue takes 1 MB, which is at most 6 MB of escaped JSON
+# The limit of a decompressed event. The queue accepts messages up to 1 MB, which become at most 6 MB of escaped JSON.
+EVENT_BYTES = 8_000_000
 
 
 class StoredEvidence(NamedTuple):
     """One event of an incident. ``event`` is its canonical JSON, and ``position`` is its place in the incident's list.
 
-    ``value`` is the value of this JSON. The other values are those of ``domain.evidence.Evidence``.
+    ``value`` is the parsed JSON. The other fields mean the same as in ``domain.evidence.Evidence``.
     """
 
     position: str
@@ -68,11 +69,11 @@ class EvidenceReader:
 
 
 class Unreadable(Exception):
-    """The item has not the form of an event. The text says why."""
+    """The item does not have the form of an event. The error's text gives the reason."""
 
 
 def to_evidence(item: Item) -> StoredEvidence:
-    """Return the event in an item. Raises Unreadable for an item of another form."""
+    """Return the event in an item. Raises Unreadable if the item does not have the form of an event."""
     try:
         return _to_evidence(item)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError, zlib_error) as error:
@@ -80,7 +81,7 @@ def to_evidence(item: Item) -> StoredEvidence:
 
 
 def to_unreadable(item: Item) -> StoredEvidence:
-    """Return what a damaged item says about its event. A note stands in the place of the event."""
+    """Return the readable values of a damaged item. A note replaces the event."""
     position = item["sk"]["S"].partition("#")[2]
     observed_at, _, half_a_hash = position.partition("#")
     source, adapter, rule, sha256 = (_text_in(item.get(name)) for name in ("source", "adapter", "rule", "sha256"))
@@ -97,7 +98,7 @@ def _to_evidence(item: Item) -> StoredEvidence:
     event = _decompressed(stored_form.to_bytes(item["event"]["B"])).decode()
     value = json.loads(event, parse_constant=_no_constant)
     if not isinstance(value, dict):
-        raise TypeError("the event is no object")
+        raise TypeError("the event is not an object")
     return StoredEvidence(
         position=item["sk"]["S"].partition("#")[2],
         observed_at=item["observed_at"]["S"],
@@ -116,7 +117,7 @@ def _decompressed(packed: bytes) -> bytes:
     unpacking = decompressobj()
     text = unpacking.decompress(packed, EVENT_BYTES)
     if not unpacking.eof:
-        raise ValueError("the event is incomplete, or too large")
+        raise ValueError("the event is incomplete or too large")
     return text
 
 
@@ -125,9 +126,9 @@ def _no_constant(constant: str) -> None:
 
 
 def _summary(value: Any) -> dict[str, list[str]]:
-    """Return the members of a stored summary. Raises TypeError for a value of another form."""
+    """Return a stored summary. Raises TypeError if the value is not an object of lists of texts."""
     lists = value.values() if isinstance(value, dict) else [None]
     if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):
-        raise TypeError("the summary is no object of lists of texts")
+        raise TypeError("the summary is not an object of lists of texts")
     summary: dict[str, list[str]] = value
     return summary

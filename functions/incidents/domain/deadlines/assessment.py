@@ -141,7 +141,7 @@ def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Sett
 
 
 def _stage(clock: StageClock, why_off: str | None, setting: Setting, version: str) -> dict[str, Any]:
-    """Return a stage of the answer. ``version`` says in words which rules gave the date."""
+    """Return a stage of the answer. ``version`` names the version of the rules that gave the date."""
     stage = clock.stage
     conditions = stage.get("condition"), stage.get("national_conditions", {}).get(setting.member_state)
     answer = {
@@ -215,9 +215,10 @@ def _utc_text(at: datetime | None) -> str | None:
 
 
 def _local(at: datetime | None, setting: Setting) -> str | None:
-    """Return a due date with the offset of its zone; None without a zone.
+    """Return a due date with the offset of its zone, or None without a zone.
 
-    An offset with seconds, as Liberia's until 1972, is no offset of RFC 3339. The date is then in UTC.
+    RFC 3339 does not allow an offset with seconds, such as Liberia's until 1972. So a date with such an offset is in
+    UTC.
     """
     if at is None or not setting.has_zone:
         return None

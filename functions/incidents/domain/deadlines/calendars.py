@@ -39,7 +39,7 @@ class Calendar(NamedTuple):
         return day
 
     def covers(self, year: int) -> bool:
-        """Return whether the holidays of a year are known."""
+        """Return whether the calendar has the holidays of a year."""
         return self.first_year <= year <= self.last_year
 
     def cautious(self) -> "Calendar":

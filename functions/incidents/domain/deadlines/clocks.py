@@ -4,7 +4,7 @@ The computation never guesses a fact. A stage whose anchor is unknown has no due
 the answer shows as a projection. The rules are:
 
 A5   if readings of a rule differ, the earliest date is the due date, and the latest date is the alternative. An
-     unconfirmed reading never gives the due date. Its date is an alternative, and ``why`` says that it is unconfirmed.
+     unconfirmed reading never gives the due date. Its date is an alternative, and ``why`` names it as unconfirmed.
 A8   if a stage follows another stage, its term begins with the submission of the other stage. Before the submission,
      there is only a projection.
 A11  a submission at exactly the due date is in time.
@@ -46,8 +46,9 @@ class Report(NamedTuple):
 class Setting(NamedTuple):
     """The place of a regime's clocks. If ``has_zone`` is false, the zone is unknown, and hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, or None. ``takes_unconfirmed`` says that
-    unconfirmed readings count, because the tenant has switched the regime on. ``off`` has the ids of the off stages.
+    ``member_state`` is the code of the Member State whose readings apply, or None. ``takes_unconfirmed`` is true if the
+    tenant has switched the regime on. Then unconfirmed readings can give due dates. ``off`` has the ids of the stages
+    that are off.
     """
 
     place: Place
@@ -179,7 +180,10 @@ class _Stage:
                 yield {**term, **reading}
 
     def _is_confirmed(self, term: Rule) -> bool:
-        """Return whether a term can be the due date. A reading without a source of its own is as good as its stage."""
+        """Return whether a term can give the due date.
+
+        A reading without its own ``source_kind`` is as reliable as its stage.
+        """
         return self._setting.takes_unconfirmed or term.get("source_kind", rules.CONFIRMED[0]) in rules.CONFIRMED
 
     def _outcome(self, term: Rule) -> _Outcome:
@@ -226,7 +230,7 @@ class _Stage:
         return _Start(name, previous.next_at, _both(previous.assumption, assumed))
 
     def _remarks(self, previous: StageClock) -> Iterator[str]:
-        """Yield in words why a previous stage is probably not submitted when it is due."""
+        """Yield the reasons, in words, to doubt that a previous stage is submitted when it is due."""
         if is_off := previous.stage["id"] in self._setting.off:
             yield "it is off"
         if previous.state == "overdue" and not is_off:
@@ -245,7 +249,11 @@ class _Stage:
         return start is None or self._is_in_force_on(start)
 
     def _is_in_force(self, start: _Start) -> bool:
-        """Return whether the stage is in force on the local date of an anchor. An assumption decides only about one."""
+        """Return whether the stage is in force on the local date of an anchor.
+
+        If ``dated_by`` names another anchor, the date of the other anchor decides. But if only ``start`` is a fact, the
+        date of ``start`` decides.
+        """
         dated = self._start(self._regime.get("dated_by", start.name))
         return self._is_in_force_on(dated if dated and (start.assumption or not dated.assumption) else start)
 
@@ -278,7 +286,8 @@ class _Stage:
     def _due(self, facts: list[_Outcome], unconfirmed: list[_Dated]) -> StageClock:
         """Return the clock of a stage with at least one date that needs no assumption.
 
-        ``unconfirmed`` has the dates of unconfirmed readings. An earlier one goes before all other alternatives.
+        ``unconfirmed`` has the dates of unconfirmed readings. If one of these dates is before the due date, it takes
+        precedence over all other alternatives.
         """
         due, *others = _sorted(dated for fact in facts for dated in self._dates(fact))
         national = [dated for dated in unconfirmed if dated.at != due.at]
@@ -335,7 +344,7 @@ class _Stage:
             yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
 
     def _unconfirmed(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date of a reading if the reading is unconfirmed and needs no assumption."""
+        """Yield the date of an outcome if its reading is unconfirmed and its date needs no assumption."""
         if outcome.due is not None and outcome.is_fact and not self._is_confirmed(outcome.term):
             label = (
                 f"{outcome.term['reading']}, which is unconfirmed: it was not read in the act or in official guidance"
@@ -374,7 +383,9 @@ class _Stage:
         return warn_at if warn_at.year <= LAST_YEAR else None
 
     def _why_projected(self, result: _Outcome) -> Iterator[str]:
-        """Yield the reasons for a missing due date in words, with the assumption of the projection, if there is one."""
+        """Yield in words the reasons why there is no due date. The last reasons name a projection's assumption and its
+        gaps.
+        """
         if result.waits_for is not None:
             yield f"waits for {wording.anchor(result.waits_for)}"
         if result.anchor_missing is not None:

@@ -25,9 +25,9 @@ UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
 MOST_WORKING_DAYS = 1_000
 OWN_REGIMES, STAGES, READINGS = 100, 20, 8
-"""The most own regimes of a tenant, stages of a regime, and other readings of a stage.
+"""The most own regimes of a tenant, the most stages of a regime, and the most other readings of a stage.
 
-Each of them costs time in every answer.
+Each of them makes every answer slower.
 """
 
 UNREADABLE = "the tenant's own rule cannot be read: {}"
@@ -43,9 +43,9 @@ _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
 class Settings(NamedTuple):
     """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` has ``on`` or ``off`` by id.
 
-    Only ``read`` fills ``unread`` and ``unknown``. ``unread`` has the reason by name for each of the tenant's rules
-    that cannot be read. ``unknown`` has a sentence for each other setting that this release does not know. ``version``
-    is the version of the stored settings, or None.
+    Only ``read`` fills ``unread`` and ``unknown``. For each of the tenant's rules that cannot be read, ``unread`` has
+    the reason under the rule's names. ``unknown`` has a sentence for each other setting that this release does not
+    know. ``version`` is the version of the stored settings, or None if nothing is stored.
     """
 
     zone: str | None = None
@@ -177,7 +177,7 @@ def read(value: object) -> Settings:
             taken |= _check_regime(regime, taken, len(own))
             own.append(regime)
         except NOT_OF_THE_FORM as error:
-            # The text of a ValueError says what would be right.
+            # Only a ValueError of this module has a text that describes a valid rule.
             fault = str(error) if type(error) is ValueError else "it does not have the form of this release"
             unread |= dict.fromkeys(_names(regime), UNREADABLE.format(fault))
             unknown += [] if _names(regime) else [_unknown_setting(f"rules[{place}]")]
@@ -185,7 +185,7 @@ def read(value: object) -> Settings:
 
 
 def _unknown_setting(name: str) -> str:
-    return f"The tenant's setting {name} is not known to this release and does not count."
+    return f"The tenant's setting `{name}` is not known to this release, so the service ignores it."
 
 
 def _names(regime: object) -> list[str]:
@@ -208,21 +208,21 @@ def check_own(own: Sequence[Any]) -> None:
 
 
 def _released_names() -> frozenset[str]:
-    """Return the names of the regimes of this release, for a comparison."""
+    """Return the ids and the aliases of this release's regimes, in lower case."""
     return frozenset(name.casefold() for regime in released()["regimes"] for name in (regime["id"], *regime["aliases"]))
 
 
 def _check_regime(regime: Any, taken: frozenset[str], before: int) -> frozenset[str]:
-    """Return the names of a tenant's own regime, for a comparison. Raises ValueError if it does not fit together.
+    """Check a tenant's own regime, and return its id and its aliases in lower case. Raises ValueError.
 
-    ``taken`` are the names of the other regimes. ``before`` is the number of own regimes before this one.
+    ``taken`` has the names of the other regimes. ``before`` is the number of the tenant's own regimes before this one.
     """
     if before >= OWN_REGIMES:
-        raise ValueError(f"rules must have at most {OWN_REGIMES} regimes")
+        raise ValueError(f"`rules` must have at most {OWN_REGIMES} regimes")
     if not _ID.fullmatch(regime["id"]):
-        raise ValueError(f"rules: the id of a regime must be of a-z, 0-9 and -, not {regime['id']!r}")
+        raise ValueError(f"rules: the `id` of a regime must have only a-z, 0-9 and -, not {regime['id']!r}")
     if odd := [alias for alias in regime["aliases"] if not alias or alias != alias.strip()]:
-        raise ValueError(f"rules: {regime['id']} must have aliases without spaces at their ends, not {odd[0]!r}")
+        raise ValueError(f"rules: {regime['id']} must have `aliases` without spaces at their ends, not {odd[0]!r}")
     names = frozenset(name.casefold() for name in (regime["id"], *regime["aliases"]))
     if both := names & taken:
         raise ValueError(f"rules: the name {min(both)} is taken by another regime")
@@ -236,7 +236,7 @@ def _check_regime(regime: Any, taken: frozenset[str], before: int) -> frozenset[
     for stage in regime["stages"]:
         if not _NAME.fullmatch(stage["id"]):
             raise ValueError(
-                f"rules: the stages of {regime['id']} must have ids of a-z, 0-9 and _, not {stage['id']!r}"
+                f"rules: the stages of {regime['id']} must have an `id` from a-z, 0-9 and _, not {stage['id']!r}"
             )
         if stage["id"] in earlier:
             raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
@@ -251,7 +251,7 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
     for day in (since, until):
         _check_date(day, name)
     if since is not None and until is not None and until < since:
-        raise ValueError(f"{name} must have its effective_to on or after its effective_from")
+        raise ValueError(f"{name} must have an `effective_to` that is not before its `effective_from`")
     readings = stage.get("readings", ())
     if len(readings) > READINGS:
         raise ValueError(f"{name} must have at most {READINGS} readings")
@@ -264,7 +264,7 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
         *(term["cap"]["from"] for term in terms if "cap" in term),
     ):
         if not _START.fullmatch(start):
-            raise ValueError(f"{name} must name an event of a-z, 0-9 and _, or an earlier stage, not {start!r}")
+            raise ValueError(f"{name} must name an event with only a-z, 0-9 and _, or an earlier stage, not {start!r}")
         if start.startswith("stage:") and start.split(":")[1] not in before:
             raise ValueError(f"{name} must name an earlier stage, not {start}")
     for term in terms:
@@ -294,13 +294,13 @@ def _check_term(term: Rule, name: str) -> None:
 
 
 def _check_date(text: object, name: str) -> None:
-    """Raise ValueError if a value is neither a date like 2026-01-31 nor None."""
+    """Raise ValueError if a value is neither None nor a date such as 2026-01-31."""
     try:
         is_date = text is None or (isinstance(text, str) and date.fromisoformat(text).isoformat() == text)
     except ValueError:
         is_date = False
     if not is_date:
-        raise ValueError(f"{name} must have dates like 2026-01-31, or null, not {text!r}")
+        raise ValueError(f"{name} must have dates such as 2026-01-31, or null, not {text!r}")
 
 
 def check_zone(name: object, member: str) -> None:

@@ -26,7 +26,8 @@ _RUN = {
 def moment(at: datetime, zone: tzinfo) -> str:
     """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown if they are not 0.
 
-    A time that the clocks of the zone show twice has its offset: ``2026-10-25 02:30 Europe/Paris (UTC+01:00)``.
+    If the clocks of the zone show a time twice, the text has the offset, too: ``2026-10-25 02:30 Europe/Paris
+    (UTC+01:00)``.
     """
     local = at.astimezone(zone)
     precision = "milliseconds" if local.microsecond else "seconds" if local.second else "minutes"
@@ -54,7 +55,9 @@ def anchor(name: str) -> str:
 def run(
     rule: Mapping[str, Any], due: Due, place: Place, cap: tuple[str, datetime] | None, start: datetime
 ) -> Iterable[str]:
-    """Yield the steps of a term's computation in words: its units, cap, calendar and roll. ``start`` is its begin."""
+    """Yield the steps of a term's computation in words: its units, cap, calendar and roll. ``start`` is the moment at
+    which the term begins.
+    """
     yield _RUN[rule["unit"]]
     if cap is not None:
         limit = f"{rule['cap']['n']} h after {cap[0]} {moment(cap[1], place.zone)}"
@@ -80,7 +83,7 @@ def run(
 
 
 def gaps(rule: Mapping[str, Any], due: Due, place: Place, start: datetime) -> Iterable[str]:
-    """Yield which years of a term are not in its calendar, if the term depends on working days."""
+    """Yield the years of a term that are not in its calendar, if the term depends on working days."""
     is_counted = rule["unit"] == "business_day"
     if not is_counted and not rule.get("roll"):
         return

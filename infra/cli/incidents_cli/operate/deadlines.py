@@ -22,7 +22,7 @@ deadlines.add_typer(settings_, name="settings")
 
 _SCHEMA = Path(rules.__file__).with_name("rules.v1.schema.json")
 _NONE = "none"  # clears a setting
-_MOST_BYTES = 256 * 1024  # of stored settings; an item of DynamoDB has at most 400 KB
+_MOST_BYTES = 256 * 1024  # the limit of stored settings, because an item of DynamoDB has at most 400 KB
 
 
 @deadlines.command()
@@ -107,8 +107,8 @@ def set_settings(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Change a tenant's settings for deadlines. Settings that you do not name stay as they are stored. The previous
-    version is kept.
+    """Change a tenant's settings for deadlines. The command changes only the settings that you name. It keeps the
+    previous version.
     """
     from incidents.storage.settings import DEADLINES, Settings, SettingsMoved  # takes 0.4 s (botocore)
 
@@ -156,29 +156,35 @@ def set_settings(
 
 
 def _without_switches_of_gone_rules(switches: Any, before: Any, after: rules.Settings) -> Any:
-    """Return the switches without those of own regimes that were replaced, and say which ones these are.
+    """Return the switches without the switches of removed own regimes. Print the name of each removed switch.
 
-    ``before`` is the stored list of own regimes, in any form.
+    ``before`` is the stored list of own regimes. It can have any form.
     """
     gone = [_object(rule).get("id") for rule in before] if isinstance(before, list) else []
     left = [name for name in _object(switches) if name in gone and rules.Regimes(after).find(name) is None]
     for name in left:
-        stderr.print(f"The switch of {name} was removed, because its rule was removed.", markup=False)
+        stderr.print(f"The switch of `{name}` was removed, because its rule was removed.", markup=False)
     return {name: switch for name, switch in switches.items() if name not in left} if left else switches
 
 
 def _print_faults(value: object) -> None:
-    """Print which stored settings do not count, and why."""
+    """Print the stored settings that the service ignores, with the reasons."""
     known = rules.read(value)
-    faults = [*known.unknown, *(f"The rule {name} does not count: {why}." for why, name in _first_names(known.unread))]
+    faults = [
+        *known.unknown,
+        *(f"The service ignores the rule `{name}`: {why}." for why, name in _first_names(known.unread)),
+    ]
     regimes = rules.Regimes(known)
     switched = (name for name in known.regimes if regimes.find(name) is None and name not in known.unread)
-    for fault in [*faults, *(f"The switch of {name} does not count: there is no such regime." for name in switched)]:
+    for fault in [
+        *faults,
+        *(f"The service ignores the switch of `{name}`, because it knows no such regime." for name in switched),
+    ]:
         stderr.print(clean(fault), markup=False)
 
 
 def _first_names(unread: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each reason with its first name, which is a rule's id. The aliases of a rule have the same reason."""
+    """Yield each reason once, with a rule's id. A rule has the same reason under its id and under all its aliases."""
     yield from {why: name for name, why in reversed([*unread.items()])}.items()
 
 
@@ -221,7 +227,7 @@ def _own_rules(file: Path) -> list[Any]:
 
 
 def _refuse_wrong(value: object) -> None:
-    """Raise StepFailed if new settings are not right."""
+    """Raise StepFailed if new settings are not valid."""
     try:
         rules.parse(value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Find lines in a JSON text: of a member, of a name that an object has twice, and of a nesting that is too deep."""
+"""Find the line of a member in a JSON text, of a name that an object has twice, or of too deep nesting."""
 
 import json
 import re
@@ -39,7 +39,9 @@ def repeated_name(text: str) -> tuple[int, str] | None:
 
 
 def deep_line(text: str, levels: int) -> int | None:
-    """Return the line on which a JSON text first has more than so many nested lists and objects, or None."""
+    """Return the number of the first line of a JSON text that is inside more than ``levels`` lists and objects, or
+    None.
+    """
     depth = 0
     for token in _TOKENS.finditer(text):
         depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))

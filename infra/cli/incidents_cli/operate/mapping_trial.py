@@ -20,8 +20,8 @@ from .mappings import MappingFile, json_of, read_mapping, text_of
 
 _ENVELOPE = ("source", "detail-type", "account", "time", "detail")
 _DATES = ("occurred_at", "detected_at", "updated_at")
-_SHOWN = 5  # values or names in a message
-_CHARACTERS = 80  # of a value in a message
+_SHOWN = 5  # the most values or names in a message
+_CHARACTERS = 80  # the most characters of a value in a message
 _NO_LINK = f"which is not an http or https URL of at most {summary.CHARACTERS} characters without a user name"
 
 
@@ -45,7 +45,8 @@ def try_(
     checked, text = read_mapping(file)
     event = as_from_aws(json_of(event_file, text_of(event_file)))
     _check_envelope(event_file, event)
-    read_at = PathReader(event, checked.name, steps=math.inf)  # a person waits for the messages, and nobody else
+    # The messages may take any number of steps, because only one person waits for them.
+    read_at = PathReader(event, checked.name, steps=math.inf)
     try:
         _check_taken(checked, event, text)
         unfulfilled = [
@@ -73,7 +74,7 @@ def try_(
 
 
 def notes(checked: SourceMapping, event: Any, read_at: PathReader, read_from: Mapping[str, str]) -> Iterator[Note]:
-    """Yield a note for each value that finds nothing in an event, or finds what the service cannot use.
+    """Yield a note for each value that finds nothing in an event, or finds an unusable value.
 
     ``read_from`` has the field from which each date was read, as in ``Dates``.
     """
@@ -91,7 +92,9 @@ def notes(checked: SourceMapping, event: Any, read_at: PathReader, read_from: Ma
 
 
 def _cut_of(member: str, texts: list[str]) -> str | None:
-    """Return what the service leaves out of the texts of a member of the summary; None if it stores them all."""
+    """Return a sentence about the texts of a member of the summary that are not stored, or None if all texts are
+    stored.
+    """
     kept = evidence.lifted({member: texts})[member]
     if member == "link" or kept == texts:
         return None
@@ -102,7 +105,7 @@ def _cut_of(member: str, texts: list[str]) -> str | None:
 
 
 def _flaw(name: str, value: Value, event: Any, read_at: PathReader, read_from: Mapping[str, str]) -> str | None:
-    """Return what is wrong with a value in an event; None if the service can use the value."""
+    """Return the problem of a value in an event, or None if the service can use the value."""
     texts = value.texts(read_at)
     if name == "link" and texts and not any(map(is_link, texts)):
         return f"{value.path or 'the member'} gives {_shown(texts[0])}, {_NO_LINK}"

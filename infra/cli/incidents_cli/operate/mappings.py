@@ -16,9 +16,9 @@ from .deployment import Deployment, RegionOption, StackOption
 from .tenants.commands import TenantOption
 
 MappingFile = Annotated[Path, typer.Argument(metavar="MAPPING.json", help="A file with one mapping.")]
-LARGEST = 2**20  # characters of a file; an event of EventBridge is smaller
-LEVELS = 500  # Python's json reads about 1,000 nested levels
-STORED_BYTES = 300 * 1024  # all mappings of a tenant are in one item of the table
+LARGEST = 2**20  # the most characters of a file; an event of EventBridge has fewer
+LEVELS = 500  # Python's json module can read about 1,000 nested levels
+STORED_BYTES = 300 * 1024  # the limit for all mappings of a tenant, because they are in one item of the table
 
 
 def map_(file: MappingFile, tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
@@ -81,7 +81,7 @@ def json_of(file: Path, text: str) -> Any:
         repeated = json_lines.repeated_name(text)
     except RecursionError:
         line = json_lines.deep_line(text, LEVELS)
-        detail = f"  line {line}: more than {LEVELS} lists and objects are nested"
+        detail = f"  line {line}: this line is inside more than {LEVELS} lists and objects"
         raise StepFailed(f"{file} cannot be read as JSON.", detail, "Correct the file.") from None
     except ValueError as error:
         raise StepFailed(f"{file} cannot be read as JSON.", f"  {error}", "Correct the file.") from None

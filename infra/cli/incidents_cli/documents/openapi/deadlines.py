@@ -59,7 +59,7 @@ def schemas() -> dict[str, Schema]:
         "due_at": _described(_MOMENT, "When the report is due. Null if it is not known: see `why`."),
         "due_local": _described(_OPTIONAL, "`due_at` with the offset of the zone."),
         "alternative": _described(
-            _MOMENT, "The date by another reading of the rule, also by one that is unconfirmed: see `why`."
+            _MOMENT, "The date by another reading of the rule, which may be unconfirmed: see `why`."
         ),
         "projected_at": _described(_MOMENT, "No due date, but a projection: `why` says what it assumes."),
         "why": _described(_TEXT, "The reason for the date, with the citation and the version of the rules."),
@@ -77,7 +77,7 @@ def schemas() -> dict[str, Schema]:
         "source_kind": {"type": "string", "enum": ["primary", "official", "secondary", "unconfirmed"]},
         "why_off": _OPTIONAL,
         "unconfirmed_at": _described(
-            _MOMENT, "The date that a stage that is `off` would have, whatever the reason in `why_off`."
+            _MOMENT, "The date that the stage would have if it were not `off`. `why_off` has the reason."
         ),
     }
     regime = {
@@ -112,7 +112,7 @@ def schemas() -> dict[str, Schema]:
         },
         "history_is_partial": {
             "type": "boolean",
-            "description": "True if the trail has changes before `history_since_version`. `history` leaves them out.",
+            "description": "True if the trail has changes before `history_since_version`. `history` omits them.",
         },
         "history": {"type": "array", "items": _reference("DeadlineChange")},
     }  # fmt: skip

@@ -283,7 +283,7 @@ def _is_of_errors_file(value: dict[str, Any], original: str, mapping: Mapping | 
 def _of_export(line: int, document: dict[str, Any], text: str, derived: list[str]) -> Row:
     """Return the repaired row of an exported incident. Its body omits null fields, because null always means unset.
 
-    It omits the ``derived`` fields, too, because the service derives them again.
+    The body also omits the fields in ``derived``, because the service derives them again.
     """
     not_given = _NOT_GIVEN.union(derived)
     body = {field: value for field, value in document.items() if field not in not_given and value is not None}

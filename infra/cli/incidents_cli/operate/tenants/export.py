@@ -2,8 +2,8 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-If the service derived ``reported_to_regulators_at`` from the submissions, the line has one more member, so that an
-import leaves the value to the service again:
+If the service derived ``reported_to_regulators_at`` from the submissions, the line also has the member ``derived``.
+Then an import does not give the value, and the service derives it again:
 
     {"incident": {...}, "derived": ["reported_to_regulators_at"], "changes": [{...}, ...]}
 

@@ -202,9 +202,10 @@ def of_evidence(tenant_id: str, sk: str, item: Item, incident: Item | None) -> l
 
 
 def _of_reading(stored: StoredEvidence, item: Item) -> Iterator[tuple[str, str]]:
-    """Yield what an item says beside its event although the event says something else, and what would be right.
+    """Yield each contradiction between an item and its event, as a pair of the wrong value and the right value.
 
-    If this release reads the event, the adapter and the source are compared. Nothing in the event gives the rule.
+    The adapter and the source are compared only if this release can read the event. The rule cannot be compared,
+    because the event does not contain it.
     """
     if not stored.rule:
         yield "an event without a rule", "the rule by which the finding became an incident"
