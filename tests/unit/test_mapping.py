@@ -76,7 +76,7 @@ def test_equal_keys_are_one_problem_and_a_part_of_a_key_is_never_confused_with_a
 def test_an_event_without_a_title_or_a_part_of_the_key_is_malformed() -> None:
     with pytest.raises(MalformedEvent, match="finds no `title`"):
         found(MINIMAL | {"title": {"path": "detail.none"}}, EVENT)
-    with pytest.raises(MalformedEvent, match="part of the key"):
+    with pytest.raises(MalformedEvent, match="part of the `key`"):
         found(MINIMAL | {"key": [{"path": "detail.id"}, {"path": "detail.none"}]}, EVENT)
 
 
@@ -234,5 +234,5 @@ def test_a_condition_may_have_one_text() -> None:
 def test_the_error_of_a_missing_value_names_the_path() -> None:
     with pytest.raises(MalformedEvent, match=r"no title in the event at detail\.a or detail\.b"):
         found(MINIMAL | {"title": [{"path": "detail.a"}, {"path": "detail.b"}]}, EVENT)
-    with pytest.raises(MalformedEvent, match=r"part of the key at detail\.b"):
+    with pytest.raises(MalformedEvent, match=r"part of the `key` at detail\.b"):
         found(MINIMAL | {"key": [{"path": "detail.id"}, {"path": "detail.b"}]}, EVENT)

@@ -156,7 +156,7 @@ def test_a_mapping_that_fits_has_no_warning(tmp_path: Path) -> None:
 def test_a_missing_part_of_the_key_is_named_with_its_line(tmp_path: Path) -> None:
     printed = tried(tmp_path, mapped(key=[{"path": "detail.id"}, {"path": "detail.nmae"}]), json.dumps(EVENT))
     assert "line 6: " in printed.failure
-    assert "part of the key at detail.nmae" in printed.failure
+    assert "part of the `key` at detail.nmae" in printed.failure
     assert "line 6: key[1].path: detail.nmae finds nothing" in printed.stderr
 
 
