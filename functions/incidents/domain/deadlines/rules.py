@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import calendars
+from .alerts import APPROACHING
 
 Rule = Mapping[str, Any]
 """One regime, or one of its stages, in the form of ``rules.json``."""
@@ -31,11 +32,13 @@ NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, Arithmeti
 """What code raises that reads a rule of another form. Only `incidents deadlines settings set` checks the whole form."""
 
 _END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
-_MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
+_MEMBERS = ("zone", "member_state", "facts", "regimes", "rules", "alerts")
 
 
 class Settings(NamedTuple):
     """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
+
+    ``alerts`` are the kinds of ``alerts.APPROACHING`` that the tenant wants. A missed deadline is always announced.
 
     Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
     ``unknown`` has a sentence for each other setting that this release does not know.
@@ -46,12 +49,14 @@ class Settings(NamedTuple):
     facts: Mapping[str, Any] = {}
     regimes: Mapping[str, str] = {}
     rules: Sequence[Rule] = ()
+    alerts: Sequence[str] = APPROACHING
     unread: Mapping[str, str] = {}
     unknown: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as they are stored."""
-        return {**{name: getattr(self, name) for name in _MEMBERS}, "rules": [*self.rules]}
+        lists = {"rules": [*self.rules], "alerts": [*self.alerts]}
+        return {name: getattr(self, name) for name in _MEMBERS} | lists
 
 
 class Regimes:
@@ -135,7 +140,10 @@ def parse(value: object) -> Settings:
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f"regimes must be an object of regime and on or off; {regime_id} is not right")
-    return Settings(zone, state, facts, switches, own)
+    wanted = value.get("alerts", [*APPROACHING])
+    if not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted):
+        raise ValueError(f"alerts must be a list of some of {', '.join(APPROACHING)}")
+    return Settings(zone, state, facts, switches, own, wanted)
 
 
 def read(value: object) -> Settings:
@@ -147,7 +155,7 @@ def read(value: object) -> Settings:
         return Settings(unknown=(_unknown_setting("settings"),))
     unknown = [_unknown_setting(name) for name in sorted({*value} - {*_MEMBERS})]
     known: dict[str, Any] = {}
-    for name in ("zone", "member_state", "facts"):
+    for name in ("zone", "member_state", "facts", "alerts"):
         try:
             known[name] = getattr(parse({name: value[name]} if name in value else {}), name)
         except ValueError:
