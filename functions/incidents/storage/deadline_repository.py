@@ -123,7 +123,7 @@ class DeadlineRepository:
             row = {"entry": {"S": head.entry}}
             places[keys.board_row(self._tenant_id, head.soonest, incident_id)] = row | _app(head)
         if head is not None and head.alert_at is not None:
-            places[keys.alert(self._tenant_id, head.alert_at, incident_id)] = {"incident_id": {"S": incident_id}}
+            places[keys.alert(self._tenant_id, head.alert_at, incident_id)] = {"tenant_id": {"S": self._tenant_id}}
         return places
 
 
