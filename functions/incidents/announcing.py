@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from .domain import timestamps
@@ -160,7 +161,7 @@ def _computed(
     watched = [*plan.watched]
     if plan.entry is None and not watched:
         return [], None
-    is_back = old is not None and old.entry is None
+    is_back = old is not None and old.entry is None and old.alert_at is None
     kept = alerts.remembered(old.kept if old else {}, watched, now, is_back=is_back)
     return watched, _with_kept(first._replace(entry=plan.entry, soonest=plan.soonest), kept, watched)
 
@@ -189,10 +190,13 @@ def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change
 
 
 def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:
-    """Publish alerts. Return those that EventBridge accepted."""
+    """Publish alerts in the order of time. Return those before the first one that EventBridge refused.
+
+    The others are published again, because the last alert of a date that is done stands for the earlier ones.
+    """
     by_name = {alert.dedup_key(incident["id"]): alert for alert in due}
     failed = put({name: to_entry(announcement(incident, alert)) for name, alert in by_name.items()})
-    return [alert for name, alert in by_name.items() if name not in failed]
+    return [*takewhile(lambda alert: alert.dedup_key(incident["id"]) not in failed, due)]
 
 
 def announcement(incident: Incident, alert: Alert) -> Announcement:

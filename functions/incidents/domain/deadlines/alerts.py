@@ -10,7 +10,7 @@ anchor_missing   half of the term has passed since the detection, or since the r
                  the awareness, so there is no due date.
 not_classified   an incident is not classified 20 hours after awareness (DORA)
 
-A date is remembered with the kinds that are done. If several thresholds are past when a date is seen for the first
+A date is remembered with the kinds that are done. What comes before a kind that is done counts as done, too. If several thresholds are past when a date is seen for the first
 time, only the last of them is announced. A date that is past by more than seven days when it is seen for the first time
 is never announced.
 """
@@ -102,7 +102,7 @@ def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: boo
     after = {}
     for one in watched:
         past = [threshold.kind for threshold in one.thresholds if threshold.at <= now]
-        done = set(kept.get(one.key, ()))
+        done = _and_earlier(one, kept.get(one.key, ()))
         if one.key not in kept or is_back:
             is_too_old = now - timestamps.to_milliseconds(one.date) > _TOO_OLD
             done |= {*(past if is_too_old else past[:-1])}
@@ -128,6 +128,13 @@ def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
         done = {*after.get(watched.key, ()), threshold.kind}
         after[watched.key] = [one.kind for one in watched.thresholds if one.kind in done]
     return after
+
+
+def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
+    """Return the kinds that are done, with all kinds whose time is earlier."""
+    order = [threshold.kind for threshold in watched.thresholds]
+    last = max((n for n, kind in enumerate(order, start=1) if kind in done), default=0)
+    return {*order[:last]}
 
 
 def _waiting(kept: Kept, watched: Sequence[Watched]) -> list[Alert]:
