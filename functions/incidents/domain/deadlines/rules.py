@@ -22,7 +22,7 @@ ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
 """The sources of a stage that is on by default: the text of the act, or guidance of the authority."""
 
-UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
+UNITS = ("minute", "hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
 READINGS = 8
 """How many other readings a stage may have. Each reading costs time in each answer."""
@@ -240,11 +240,11 @@ def _check_term(term: Rule, name: str) -> None:
     unit, end, roll = term["unit"], term["end"], term.get("roll")
     if unit not in UNITS:
         raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
-    if unit == "hour":
+    if unit in ("minute", "hour"):
         if end not in ("instant", "next_hour"):
-            raise ValueError(f"{name} has a term of hours, so end must be instant or next_hour, not {end}")
+            raise ValueError(f"{name} has a term of minutes or hours, so end must be instant or next_hour, not {end}")
         if roll not in (None, "dora_noon", "dora_noon_all"):
-            raise ValueError(f"{name} has a term of hours, so roll must be dora_noon or dora_noon_all, not {roll}")
+            raise ValueError(f"{name} has a term of minutes or hours, so roll must be dora_noon or dora_noon_all, not {roll}")
     else:
         if not _END_OF_DATE.fullmatch(end):
             raise ValueError(f"{name} has a term of dates, so end must be end_of_day or a time like 17:00, not {end}")
