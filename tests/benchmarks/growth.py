@@ -12,11 +12,13 @@ from contextlib import redirect_stdout
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import announce_deadlines
 import boto3
 import compute_metrics
 import create_incident
 import follow_incidents
 import get_incident
+import list_deadlines
 import list_incident_updates
 import list_incidents
 import schedule_metrics
@@ -25,12 +27,14 @@ from incidents.domain.model import Incident
 from incidents.edges import queues
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb as table_client
-from incidents.storage import stored_form
+from incidents.storage import keys, stored_form
 from ulid import ULID
 
 from tests.support import dynamodb_local, templates, units
+from tests.support.deadlines import STAGE
 from tests.support.events import (
     Context,
+    board_event,
     claims,
     create_event,
     get_event,
@@ -102,6 +106,12 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
         body = queue.bodies.pop()
         assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}
 
+    reportable = [(one, one | {"reportable_to": {"L": [{"S": "GDPR"}]}}) for one in stored[:: A_DAY // 2][:10]]
+
+    def deadlines_job() -> None:
+        follow_incidents.handler(stream_event([record(*images, n) for n, images in enumerate(reportable)]), Context)
+        assert announce_deadlines.handler({}, Context) == {"computed": len(reportable)}
+
     operations: dict[str, Callable[[], None]] = {
         "first page": lambda: answered(list_incidents.handler, list_event(caller)),
         "filtered list": lambda: answered(list_incidents.handler, list_event(caller, status="new", severity="high")),
@@ -109,6 +119,8 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
         "get": lambda: answered(get_incident.handler, get_event(middle, caller=caller)),
         "create": lambda: answered(create_incident.handler, create_event({"title": "Another one"}, caller=caller)),
         "metrics job": job,
+        "board of deadlines": lambda: answered(list_deadlines.handler, board_event(caller)),
+        "deadlines job": deadlines_job,
     }
     return {name: _one(operation) for name, operation in operations.items()}
 
@@ -144,7 +156,16 @@ def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form
         if n % 3 == 0:
             incident |= {"closed_at": f"{day}T18:00:00.000Z", "mttr_minutes": 600, "mttd_minutes": 120}
         found.append(stored_form.from_incident(cast("Incident", incident)))
-    for start in range(0, count, 25):
-        puts: Any = [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]
+    items = found + [_row(tenant, n, one["id"]["S"]) for n, one in enumerate(found)]
+    for start in range(0, len(items), 25):
+        puts: Any = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
         assert not client.batch_write_item(RequestItems={_TABLE: puts})["UnprocessedItems"]
     return found
+
+
+def _row(tenant: str, n: int, incident_id: str) -> stored_form.Item:
+    """Return a row on the board of deadlines. The dates are spread over a year."""
+    due_at = f"{date(2027, 1, 1) + timedelta(days=n % 365)}T06:00:00.000Z"
+    entry = {"incident_id": incident_id, "incident_number": f"IR-{n}", "app_id": None, "status": "new", "version": 1}
+    text = json.dumps(entry | {"stages": [STAGE | {"due_at": due_at}] * 3})
+    return stored_form.key(keys.board_row(tenant, due_at, incident_id)) | {"entry": {"S": text}}
