@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from .domain import timestamps
 from .domain.deadlines import alerts, keeping, rules
 from .domain.deadlines.alerts import MISSED, Alert, Watched
-from .domain.errors import Busy, NotFound
+from .domain.errors import NotFound
 from .domain.model import Change, Incident
 from .publishing import SCHEMA_VERSION, Announcement, put, to_entry
 from .runtime import cloudwatch, deadline

@@ -1,6 +1,7 @@
 """Publish the records of the table's stream as events on the bus: one event for each version of an incident.
 
-``announcing`` publishes the events of deadlines in the same way. An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``.
+An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``. ``announcing``
+publishes the events of deadlines in the same way.
 """
 
 import json

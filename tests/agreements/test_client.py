@@ -48,7 +48,9 @@ def test_both_clients_have_the_same_parameters(method: str) -> None:
     for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
         assert signature(raw).parameters == signature(blocking).parameters
         assert raw.__doc__
-    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes", "findings", "deadline_board", "follow"))
+    assert iscoroutinefunction(asynchronous) is (
+        method not in ("list", "changes", "findings", "deadline_board", "follow")
+    )
     assert blocking.__doc__
     assert asynchronous.__doc__
 

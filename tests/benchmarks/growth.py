@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import date, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import announce_deadlines
@@ -61,8 +62,8 @@ def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
     return {
         "incidents": {str(size): _measured({"acme": size}) for size in sizes},
         "tenants": {
-            str(count): _measured({"acme": TENANTS_SIZE} | {f"other-{n}": TENANTS_SIZE for n in range(count - 1)})
-            for count in tenants
+            str(number): _measured({"acme": TENANTS_SIZE} | {f"other-{n}": TENANTS_SIZE for n in range(number - 1)})
+            for number in tenants
         },
     }
 
@@ -76,19 +77,19 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         os.environ |= {
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": _TABLE, "CURSOR_KEY": "the key of the benchmarks",
-            "METRICS_QUEUE_URL": "metrics", "MARK_SETTLE_SECONDS": "0",
+            "METRICS_QUEUE_URL": "metrics", "MARK_SETTLE_SECONDS": "0", "EVENT_BUS_NAME": "incidents",
         }  # fmt: skip
         os.environ.pop("JWT_ISSUER", None)
         logger.setLevel("ERROR")
         table_client.client.cache_clear()
         client = boto3.client("dynamodb")
         client.create_table(TableName=_TABLE, **templates.table(), **templates.stream())
-        stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
+        stored = {tenant: _fill(client, tenant, size) for tenant, size in sizes.items()}
         with redirect_stdout(io.StringIO()):  # hides the metrics that the jobs print for CloudWatch
-            return _operations(stored["acme"])
+            return _operations(client, stored["acme"])
 
 
-def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
+def _operations(client: "DynamoDBClient", stored: list[stored_form.Item]) -> dict[str, Any]:
     caller = claims("acme")
     middle = stored[len(stored) // 2]["id"]["S"]
     queue = Queue()
@@ -106,11 +107,18 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
         body = queue.bodies.pop()
         assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}
 
-    reportable = [(one, one | {"reportable_to": {"L": [{"S": "GDPR"}]}}) for one in stored[:: A_DAY // 2][:10]]
+    turns = count()
 
     def deadlines_job() -> None:
-        follow_incidents.handler(stream_event([record(*images, n) for n, images in enumerate(reportable)]), Context)
-        assert announce_deadlines.handler({}, Context) == {"computed": len(reportable)}
+        images = []
+        for one in stored[:: A_DAY // 2][:10]:
+            turn = next(turns)
+            moved = {"status": {"S": ("new", "investigating")[turn // 10 % 2]}, "version": {"N": str(turn + 2)}}
+            images.append(one | moved | {"reportable_to": {"L": [{"S": "GDPR"}]}})
+            client.put_item(TableName=_TABLE, Item=images[-1])
+        changes = [record(None, image, n) for n, image in enumerate(images)]
+        follow_incidents.handler(stream_event(changes), Context)
+        assert announce_deadlines.handler({}, Context) == {"computed": len(images)}
 
     operations: dict[str, Callable[[], None]] = {
         "first page": lambda: answered(list_incidents.handler, list_event(caller)),
@@ -137,13 +145,13 @@ def _one(operation: Callable[[], None]) -> dict[str, Any]:
     return {"calls": used.calls, "read": used.units.read, "written": used.units.written, "seconds": seconds}
 
 
-def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form.Item]:
+def _fill(client: "DynamoDBClient", tenant: str, size: int) -> list[stored_form.Item]:
     """Store a tenant's incidents, ten a day, and return their items.
 
     Every third incident is closed. Every fifth incident has the severity high.
     """
     found = []
-    for n in range(count):
+    for n in range(size):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
         incident = model.unset_fields() | {
             "id": f"inc_{ULID.from_timestamp(_FIRST + n)}", "tenant_id": tenant, "created_at": f"{day}T09:00:00.000Z",

@@ -11,6 +11,7 @@ from grc_client import (
     AsyncClient,
     AsyncFollower,
     AsyncPage,
+    BoardEntry,
     Change,
     Client,
     Deadlines,
@@ -59,8 +60,12 @@ def blocking() -> None:
         print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
         deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)
         print([stage.due_at for regime in deadlines.regimes for stage in regime.stages])
-        board: Page[BoardEntry] = client.grc.incidents.deadline_board(state=["running", "overdue"], due_before="2026-12-01")
-        print([entry.stages[0].due_at for entry in board], client.grc.incidents.deadline_board(incident_id=made.id).items)
+        board: Page[BoardEntry] = client.grc.incidents.deadline_board(
+            state=["running", "overdue"], due_before="2026-12-01"
+        )
+        print(
+            [entry.stages[0].due_at for entry in board], client.grc.incidents.deadline_board(incident_id=made.id).items
+        )
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
         for incident in follower:
             print(incident.title, incident.is_deleted, follower.cursor)

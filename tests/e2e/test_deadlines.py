@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from tests.functions.test_regulatory_reports import OWN
@@ -100,7 +99,9 @@ def test_a_rule_of_two_minutes_is_announced_and_a_submission_stops_the_second_ev
     until(lambda: "missed" in kinds(missed), 180)
     assert "missed" not in kinds(in_time)
     until(lambda: caller.get("/deadlines", params={"incident_id": in_time}).json()["items"] == [])
-    assert [one["incident_id"] for one in caller.get("/deadlines", params={"state": "overdue"}).json()["items"]] == [missed]
+    assert [one["incident_id"] for one in caller.get("/deadlines", params={"state": "overdue"}).json()["items"]] == [
+        missed
+    ]
     stack.answer("deadlines", "rebuild", *place)
     time.sleep(1)
     assert stack.run("verify", *place).returncode == 0

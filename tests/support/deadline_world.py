@@ -44,6 +44,10 @@ STAGES = {
 }  # fmt: skip
 ANCHORS = {"us-sec-8k": "determined"}
 OPEN = {"running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term"}
+HOURS = {
+    ("eu-gdpr", "authority"): 72, ("eu-nis2", "early_warning"): 24, ("eu-nis2", "notification"): 72,
+    ("eu-dora", "initial"): 24, ("contract-7", "notice"): 12,
+}  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -324,7 +328,9 @@ class AlertOracle:
                 done |= {*(past if too_old else past[:-1])}
             if self._world.bus_works:
                 regime, stage, _, moment = date
-                self.expected |= {f"{incident_id}/{regime}/{stage}/{kind}/{moment}" for kind in past if kind not in done}
+                self.expected |= {
+                    f"{incident_id}/{regime}/{stage}/{kind}/{moment}" for kind in past if kind not in done
+                }
                 done |= {*past}
             after[date] = done
         self._seen[incident_id] = after
@@ -335,7 +341,7 @@ class AlertOracle:
         chosen = self._world.settings[document["tenant_id"]].get("alerts")
         named = self._world.named[document["id"]]
         regimes = rules.Regimes(rules.read(self._world.settings[document["tenant_id"]]))
-        since = {regime["id"]: at for name, at in named.items() if (regime := regimes.find(name))}
+        since = {rule["id"]: at for name, at in named.items() if (rule := regimes.find(name))}
         for regime, stage in self._world.stages(document):
             key = (regime, stage["stage"])
             if stage["state"] in ("running", "overdue", "submitted_late"):
@@ -353,21 +359,17 @@ class AlertOracle:
                 warn = parsed(stage["warn_at"])
                 yield (*key, False, text(warn + timedelta(hours=4))), [("not_classified", warn)]
             elif stage["state"] == "pending_anchor" and not stage["warn_at"]:
-                hours = {("eu-gdpr", "authority"): 72, ("eu-nis2", "early_warning"): 24, ("eu-nis2", "notification"): 72,
-                         ("eu-dora", "initial"): 24, ("contract-7", "notice"): 12}  # fmt: skip
                 begin = document["detected_at"] or since.get(regime)
                 if begin is None or stage["anchor_missing"] not in ("aware", "classified"):
                     continue
-                date = self._date_if_aware(document, regime, stage, begin, hours)
+                date = self._date_if_aware(document, regime, stage, begin)
                 if date is not None:
                     half = parsed(begin) + (date - parsed(begin)) / 2
                     yield (*key, False, text(date)), [("anchor_missing", half)]
 
-    def _date_if_aware(
-        self, document: Document, regime: str, stage: Document, begin: str, hours: dict[tuple[str, str], int]
-    ) -> datetime | None:
+    def _date_if_aware(self, document: Document, regime: str, stage: Document, begin: str) -> datetime | None:
         """Return the date that a stage would have if the organization had known at a moment."""
-        term = hours.get((regime, stage["stage"]))
+        term = HOURS.get((regime, stage["stage"]))
         if term is not None:
             return parsed(begin) + timedelta(hours=term)
         assumed = {one["stage"]: one for name, one in self._world.stages(document, begin) if name == regime}

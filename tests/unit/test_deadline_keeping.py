@@ -77,7 +77,7 @@ def test_an_incident_leaves_the_board_with_its_last_open_stage() -> None:
 def test_missing_anchors_are_shown_without_a_date() -> None:
     made = plan(incident("GDPR"))
     assert made.soonest is None
-    assert [(stage["stage"], stage["anchor_missing"]) for stage in stages(made)][0] == ("authority", "aware")
+    assert next((stage["stage"], stage["anchor_missing"]) for stage in stages(made)) == ("authority", "aware")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_missing_anchors_are_shown_without_a_date() -> None:
     [
         ("GDPR", aware("eu-gdpr"), "2026-06-11T06:00:00.000Z"),
         ("MDR", aware("eu-mdr"), "2026-06-23T21:59:59.000Z"),
-        ("FTC", aware("us-ftc-safeguards"), "2026-07-08T21:59:59.000Z"),
+        ("FTC", aware("us-ftc-safeguards"), "2026-07-09T03:59:59.000Z"),
     ],
 )
 def test_a_running_stage_becomes_overdue_when_the_deadlines_of_the_incident_say_so(
@@ -143,8 +143,9 @@ def test_what_is_submitted_in_time_is_not_watched_and_what_is_late_was_missed() 
 )
 def test_a_missing_awareness_is_told_at_half_of_the_term(detected: str | None, begin: str) -> None:
     of = incident("GDPR", "NIS2", "DORA", detected_at=detected)
-    since = dict.fromkeys(("eu_gdpr", "eu_nis2", "eu_dora"), "2026-06-02T12:00:00.000Z")
-    found = {(one.regime, one.stage): one for one in plan(of, **since).watched}
+    named = "2026-06-02T12:00:00.000Z"
+    made = plan(of, eu_gdpr=named, eu_nis2=named, eu_dora=named)
+    found = {(one.regime, one.stage): one for one in made.watched}
     for (regime, stage), hours in {
         ("eu-gdpr", "authority"): 72, ("eu-nis2", "early_warning"): 24, ("eu-nis2", "notification"): 72,
         ("eu-dora", "initial"): 24,
@@ -178,7 +179,7 @@ def test_settings_choose_the_kinds_and_a_missed_date_is_always_told() -> None:
         found = {kind for one in made.watched for kind, _ in one.thresholds}
         assert found == {"missed", *chosen}
     assert rules.parse({"alerts": ["half"]}).alerts == ["half"]
-    assert rules.read({"alerts": ["third"]}).alerts == list(alerts.APPROACHING)
+    assert rules.read({"alerts": ["third"]}).alerts == alerts.APPROACHING
     with pytest.raises(ValueError, match="alerts must be a list of some of half, four_fifths"):
         rules.parse({"alerts": ["third"]})
 
@@ -256,7 +257,10 @@ def change(version: int, before: list[str] | None, after: list[str]) -> Change:
     [
         ([], {"eu-gdpr": 1}),
         ([change(2, None, ["GDPR"])], {"eu-gdpr": 2}),
-        ([change(2, ["gdpr"], ["gdpr", "x"]), change(3, ["gdpr", "x"], ["GDPR", "NIS2"])], {"eu-gdpr": 1, "eu-nis2": 3}),
+        (
+            [change(2, ["gdpr"], ["gdpr", "x"]), change(3, ["gdpr", "x"], ["GDPR", "NIS2"])],
+            {"eu-gdpr": 1, "eu-nis2": 3},
+        ),
         ([change(2, ["GDPR"], []), change(4, [], ["eu-gdpr"])], {"eu-gdpr": 4}),
     ],
 )
@@ -284,7 +288,9 @@ def test_filters_look_for_one_stage_that_passes_all_of_them() -> None:
     assert {stage["state"] for stage in found} <= {*OPEN_STAGES}
 
 
-@pytest.mark.parametrize(("changed", "off"), [({}, False), ({"status": "closed"}, False), ({"status": "dismissed"}, True),
-                                              ({"is_deleted": True}, True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changed", "off"),
+    [({}, False), ({"status": "closed"}, False), ({"status": "dismissed"}, True), ({"is_deleted": True}, True)],
+)
 def test_closing_stops_no_clock_but_dismissal_and_deletion_do(changed: dict[str, Any], off: bool) -> None:
     assert keeping.is_off(incident("GDPR", **changed)) is off

@@ -43,10 +43,10 @@ from .models import BoardEntry, Change, Deadlines, FieldChange, Finding, Finding
 from .pages import AsyncPage, Listing, Page
 
 __all__ = [
-    "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "BoardEntry", "BoardFilters", "Busy", "Change", "Client",
-    "Conflict", "ConnectionFailed", "CursorGone", "Deadlines", "FieldChange", "FieldError", "Finding", "FindingSummary",
-    "Follower", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "ListEdit", "Listing", "Metrics",
-    "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
-    "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent",
-    "Updates", "ValidationError", "__version__",
+    "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "BoardEntry", "BoardFilters", "Busy",
+    "Change", "Client", "Conflict", "ConnectionFailed", "CursorGone", "Deadlines", "FieldChange", "FieldError",
+    "Finding", "FindingSummary", "Follower", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "ListEdit",
+    "Listing", "Metrics", "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page",
+    "PreconditionFailed", "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge", "UnexpectedAnswer",
+    "UnsupportedContent", "Updates", "ValidationError", "__version__",
 ]  # fmt: skip

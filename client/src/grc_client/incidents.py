@@ -115,8 +115,8 @@ class Incidents:
 class AsyncIncidents:
     """The methods of ``Incidents`` for asyncio.
 
-    ``list``, ``changes``, ``findings`` and ``deadline_board`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get
-    all items.
+    ``list``, ``changes``, ``findings`` and ``deadline_board`` return a ``Listing``. ``await`` it to get a page, or use
+    ``async for`` to get all items.
     """
 
     def __init__(self, send: AsyncSend) -> None:

@@ -1,4 +1,4 @@
-"""The edge of the deadlines' schedule. A scheduled run reads marks and alerts, and then acts as one tenant at a time."""
+"""The edge of the deadlines' schedule. A scheduled run reads marks and alerts, and acts as one tenant at a time."""
 
 import time
 from collections import Counter

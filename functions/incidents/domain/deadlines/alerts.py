@@ -10,9 +10,9 @@ anchor_missing   half of the term has passed since the detection, or since the r
                  the awareness, so there is no due date.
 not_classified   an incident is not classified 20 hours after awareness (DORA)
 
-A date is remembered with the kinds that are done. What comes before a kind that is done counts as done, too. If several thresholds are past when a date is seen for the first
-time, only the last of them is announced. A date that is past by more than seven days when it is seen for the first time
-is never announced.
+A date is remembered with the kinds that are done. What comes before a kind that is done counts as done, too. If
+several thresholds are past when a date is seen for the first time, only the last of them is announced. A date that is
+past by more than seven days when it is seen for the first time is never announced.
 """
 
 from collections.abc import Mapping, Sequence

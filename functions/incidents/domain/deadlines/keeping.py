@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .. import timestamps
 from ..json_text import dumps
 from ..model import Change
-from . import alerts, assessment, board, clocks, rules
+from . import alerts, assessment, board, clocks
 from .alerts import Watched
 from .assessment import Known
 from .rules import Regimes, Rule, Settings

@@ -140,8 +140,8 @@ def parse(value: object) -> Settings:
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f"regimes must be an object of regime and on or off; {regime_id} is not right")
-    wanted = value.get("alerts", [*APPROACHING])
-    if not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted):
+    wanted = value.get("alerts", APPROACHING)
+    if "alerts" in value and (not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted)):
         raise ValueError(f"alerts must be a list of some of {', '.join(APPROACHING)}")
     return Settings(zone, state, facts, switches, own, wanted)
 
@@ -244,7 +244,8 @@ def _check_term(term: Rule, name: str) -> None:
         if end not in ("instant", "next_hour"):
             raise ValueError(f"{name} has a term of minutes or hours, so end must be instant or next_hour, not {end}")
         if roll not in (None, "dora_noon", "dora_noon_all"):
-            raise ValueError(f"{name} has a term of minutes or hours, so roll must be dora_noon or dora_noon_all, not {roll}")
+            rolls = "dora_noon or dora_noon_all"
+            raise ValueError(f"{name} has a term of minutes or hours, so roll must be {rolls}, not {roll}")
     else:
         if not _END_OF_DATE.fullmatch(end):
             raise ValueError(f"{name} has a term of dates, so end must be end_of_day or a time like 17:00, not {end}")

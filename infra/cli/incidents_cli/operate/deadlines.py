@@ -177,7 +177,8 @@ def set_settings(
     alerts: Annotated[
         str | None,
         typer.Option(
-            metavar="KINDS", help=f"The alerts before a due date, with commas: some of {', '.join(APPROACHING)}; or none."
+            metavar="KINDS",
+            help=f"The alerts before a due date, with commas: some of {', '.join(APPROACHING)}; or none.",
         ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Start from the defaults.")] = False,

@@ -4,8 +4,8 @@ The tenant's id determines where its items are: a partition for each kind of ite
 its alerts, and the tenant's rows of the account map. So the table is never scanned.
 
 New items can appear after the deletion. The table's stream reports the deleted incidents, so they and their days are
-marked, and a job writes an empty day bucket for each mark of a day. The command erases the new items until none has appeared for longer than
-a job can run.
+marked, and a job writes an empty day bucket for each mark of a day. The command erases the new items until none has
+appeared for longer than a job can run.
 """
 
 import json
@@ -102,7 +102,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All items of a tenant, by kind: the items in its partitions, its alerts and marks, its rows of the account map."""
+    """All items of a tenant, by kind: those in its partitions, its alerts and marks, its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
