@@ -13,6 +13,7 @@ import pytest
 from incidents import announcing
 from incidents.runtime import deadline
 from incidents.runtime.log import logger
+from incidents.storage import keys
 
 from tests.functions.test_regulatory_reports import OWN
 from tests.support import scale, templates
@@ -22,10 +23,10 @@ from tests.support.streams import TableStream
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INCIDENTS = 25  # each is one random history; the incidents of a world share its clock and its runs
-WORLDS = scale.of(short=4, full=400)
-STEPS = 12
-MINUTES = (1, 1, 60, 300, 1500, 1500, 4400, 12_000)  # between two steps, some of them without a run of the job
+INCIDENTS = 50  # each is one random history; the incidents of a world share its clock and its runs
+WORLDS = scale.of(short=1, full=200)
+STEPS = 12  # each changes a fifth of the incidents
+MINUTES = (1, 60, 300, 300, 700, 1500, 1500, 4400, 12_000)  # between two steps, some of them without a run of the job
 _runs = count()
 
 
@@ -42,6 +43,9 @@ def deadline_world(
         monkeypatch.setattr(logger, name, lambda *_, **__: None)
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
     monkeypatch.setattr(deadline, "left", lambda: 60.0)
+    # The number of shards changes only how many queries a run makes.
+    monkeypatch.setattr(keys, "ALERT_SHARDS", 1)
+    monkeypatch.setattr(keys, "DEADLINES", keys.DEADLINES._replace(shards=1))
 
     def make() -> DeadlineWorld:
         world = DeadlineWorld(stream, service, next(_runs), monkeypatch)
@@ -59,7 +63,7 @@ def live(world: DeadlineWorld, random: Random) -> AlertOracle:
         if len(world.documents) < INCIDENTS:
             for _ in range(INCIDENTS // 5):
                 world.create(random)
-        for incident_id in random.sample(sorted(world.documents), len(world.documents) // 4):
+        for incident_id in random.sample(sorted(world.documents), len(world.documents) // 5):
             world.clock.moment += timedelta(milliseconds=random.choice([1, 60_000]))
             world.change(random, incident_id)
         if random.random() < 0.2:

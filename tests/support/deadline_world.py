@@ -36,7 +36,10 @@ Document = dict[str, Any]
 Date = tuple[str, str, bool, str]  # regime, stage, whether it is a due date, the date
 Times = list[tuple[str, datetime]]  # the kinds of the alerts of a date, and their times
 APPLICATIONS = (None, "scanner")
-REGIMES = ("GDPR", "NIS2", "DORA", "MDR", "SEC", "FTC", "contract-7", "no regime")
+REGIMES = {
+    "GDPR": "eu-gdpr", "NIS2": "eu-nis2", "DORA": "eu-dora", "MDR": "eu-mdr", "SEC": "us-sec-8k",
+    "FTC": "us-ftc-safeguards", "contract-7": "contract-7", "no regime": "eu-gdpr",
+}  # fmt: skip
 STAGES = {
     "eu-gdpr": ("authority", "individuals"), "eu-nis2": ("early_warning", "notification", "final"),
     "eu-dora": ("initial", "intermediate"), "eu-mdr": ("serious",), "us-sec-8k": ("form_8k",),
@@ -94,14 +97,14 @@ class DeadlineWorld:
     # --- What people do ----------------------------------------------------------------------------------------------
     def create(self, random: Random) -> None:
         caller = random.choice(self.callers)
-        fields: dict[str, Any] = {"title": "x", "reportable_to": random.sample(REGIMES, random.choice([0, 1, 1, 2]))}
+        fields: dict[str, Any] = {"title": "x", "reportable_to": random.sample([*REGIMES], random.choice([0, 1, 1, 2]))}
         ago = timedelta(minutes=random.choice([0, 30, 600, 4000, 20_000, 90_000]))
         if random.random() < 0.6:
             fields["detected_at"] = text(self.clock.moment - ago)
         if random.random() < 0.2:  # an import
             fields["status"] = random.choice(["closed", "dismissed"])
-        if random.random() < 0.5:
-            fields["regulatory_reports"] = self._anchors(random, caller["tenant_id"], ago)
+        if random.random() < 0.6:
+            fields["regulatory_reports"] = self._anchors(random, caller["tenant_id"], fields["reportable_to"], ago)
         answer = create_incident.handler(create_event(fields, caller=caller), Context)
         self._keep(answer, 201)
 
@@ -122,20 +125,20 @@ class DeadlineWorld:
     def _patch(self, random: Random, document: Document) -> dict[str, Any]:
         """Return a random patch; an empty one stands for a deletion."""
         now, status, tenant = self.clock.moment, document["status"], document["tenant_id"]
-        ago = timedelta(minutes=random.choice([0, 90, 3000]))
-        kinds = ["regimes", "anchor", "submit", "submit", "withdraw", "detected", "status", "delete", "title"]
+        ago, names = timedelta(minutes=random.choice([0, 90, 3000])), document["reportable_to"]
+        kinds = ["regimes", "anchor", "anchor", "submit", "withdraw", "detected", "status", "delete", "title"]
         match random.choice(kinds):
             case "regimes":
-                return {"reportable_to": random.sample(REGIMES, random.randint(0, 2))}
+                return {"reportable_to": random.sample([*REGIMES], random.randint(0, 2))}
             case "anchor":
-                return {"regulatory_reports": self._anchors(random, tenant, ago)}
+                return {"regulatory_reports": self._anchors(random, tenant, names, ago)}
             case "submit":
-                regime = self._regime(random, tenant)
+                regime = self._regime(random, tenant, names)
                 at = now - timedelta(minutes=random.choice([0, 0, 60, 2000]))
                 sent = {random.choice(STAGES[regime]): {"submitted_at": text(at)}}
                 return {"regulatory_reports": {regime: {"stages": sent}}}
             case "withdraw":
-                return {"regulatory_reports": {self._regime(random, tenant): random.choice([None, {"stages": None}])}}
+                return {"regulatory_reports": {self._regime(random, tenant, names): random.choice([None, {"stages": None}])}}
             case "detected":
                 later = text(now - timedelta(minutes=random.choice([0, 600])))
                 return {"detected_at": None if status == "closed" else random.choice([None, later])}
@@ -145,17 +148,19 @@ class DeadlineWorld:
                 return {"title": f"x{random.random()}"}
         return {}
 
-    def _anchors(self, random: Random, tenant: str, ago: timedelta) -> dict[str, Any]:
-        regime = self._regime(random, tenant)
+    def _anchors(self, random: Random, tenant: str, names: list[str], ago: timedelta) -> dict[str, Any]:
+        regime = self._regime(random, tenant, names)
         at = text(self.clock.moment - ago)
         anchors = {ANCHORS.get(regime, "aware"): at}
         if regime == "eu-dora" and random.random() < 0.5:
             anchors["classified"] = at
         return {regime: {"anchors": anchors}}
 
-    def _regime(self, random: Random, tenant: str) -> str:
-        """Return a regime that the tenant has."""
-        return random.choice([name for name in STAGES if name != "contract-7" or self.settings[tenant].get("rules")])
+    def _regime(self, random: Random, tenant: str, names: list[str]) -> str:
+        """Return a regime that the tenant has, mostly one that the incident names."""
+        known = [name for name in STAGES if name != "contract-7" or self.settings[tenant].get("rules")]
+        named = [REGIMES[name] for name in names if REGIMES[name] in known]
+        return random.choice(named if named and random.random() < 0.9 else known)
 
     def choose(self, random: Random, own: list[dict[str, Any]]) -> None:
         """Change the settings of a tenant, and mark all its incidents, as `incidents deadlines rebuild` does."""
