@@ -10,7 +10,7 @@ the services   the tasks of the service:
                ``evidence``     reads the findings of an incident: the events as they were received
                ``incident_deadlines``  reads when which report about an incident is due
                ``deadline_board``  reads the incidents with open deadlines, the soonest first
-               ``announcing``   keeps the board of deadlines, and announces deadlines that approach or were missed
+               ``deadline_jobs``  keeps the board of deadlines, and announces deadlines that approach or were missed
                ``intake``       turns findings into incidents
                ``reports``      reads the findings in an event, also by a tenant's mapping
                ``publishing``   sends an event for each change of an incident

@@ -1,6 +1,6 @@
 """Publish the records of the table's stream as events on the bus: one event for each version of an incident.
 
-An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``. ``announcing``
+An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``. ``deadline_jobs``
 publishes the events of deadlines in the same way.
 """
 

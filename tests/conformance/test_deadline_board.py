@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from incidents import announcing
+from incidents import deadline_jobs
 from incidents.runtime import deadline
 from incidents.runtime.log import logger
 from incidents.storage import keys
@@ -49,7 +49,7 @@ def deadline_world(
 
     def make() -> DeadlineWorld:
         world = DeadlineWorld(stream, service, next(_runs), monkeypatch)
-        monkeypatch.setattr(announcing, "put", world.put)
+        monkeypatch.setattr(deadline_jobs, "put", world.put)
         return world
 
     return make

@@ -13,7 +13,7 @@ import list_deadlines
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
-from incidents import announcing
+from incidents import deadline_jobs
 from incidents.domain import timestamps
 from incidents.domain.errors import Busy
 from incidents.runtime import deadline
@@ -72,7 +72,7 @@ class Bus:
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     here = Bus()
-    monkeypatch.setattr(announcing, "put", here.put)
+    monkeypatch.setattr(deadline_jobs, "put", here.put)
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
@@ -353,7 +353,7 @@ def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkey
     for _ in range(3):
         created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     left = iter([60.0, 1.0])
-    monkeypatch.setattr(announcing, "deadline", SimpleNamespace(left=lambda: next(left)))
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left)))
     assert run() == {"computed": 1, "postponed": 1}
     assert len(marked()) == 2
 

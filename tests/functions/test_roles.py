@@ -15,7 +15,7 @@ from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_deadlines import handler as get_deadlines
 from get_incident_metrics import handler as get_metrics
-from incidents import announcing
+from incidents import deadline_jobs
 from incidents.domain import tally
 from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.account_map import AccountMap
@@ -135,7 +135,7 @@ def give_numbers_again() -> None:
 
 def announce_all(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep and announce the deadlines of an incident, and then take the incident off the board."""
-    monkeypatch.setattr(announcing, "put", lambda entries: set())
+    monkeypatch.setattr(deadline_jobs, "put", lambda entries: set())
     before = item(1, id=incident_id)
     for patch in ({"reportable_to": ["GDPR"]}, {"detected_at": LONG_AGO}, {"is_deleted": True}):
         update(patch_event(incident_id, patch), Context)

@@ -138,7 +138,9 @@ class DeadlineWorld:
                 sent = {random.choice(STAGES[regime]): {"submitted_at": text(at)}}
                 return {"regulatory_reports": {regime: {"stages": sent}}}
             case "withdraw":
-                return {"regulatory_reports": {self._regime(random, tenant, names): random.choice([None, {"stages": None}])}}
+                return {
+                    "regulatory_reports": {self._regime(random, tenant, names): random.choice([None, {"stages": None}])}
+                }
             case "detected":
                 later = text(now - timedelta(minutes=random.choice([0, 600])))
                 return {"detected_at": None if status == "closed" else random.choice([None, later])}

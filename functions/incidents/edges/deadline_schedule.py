@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from .. import publishing
-from ..announcing import Work
+from ..deadline_jobs import Work
 from ..domain.identity import Identity
 from ..runtime import cloudwatch, deadline, start
 from ..runtime.log import logger

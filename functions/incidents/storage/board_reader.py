@@ -93,7 +93,7 @@ class BoardReader:
             wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             if not wanted:
                 entries = [board.shown(json.loads(head["entry"]["S"]), as_of) for head in heads if self._shows(head)]
-                return sorted(entries, key=lambda one: (board.sort_key(one["stages"][0]), one["incident_id"]))
+                return sorted(entries, key=lambda entry: (board.sort_key(entry["stages"][0]), entry["incident_id"]))
             deadline.pause(attempt, first=0.02, longest=0.5)
         raise Busy
 

@@ -75,12 +75,12 @@ def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], 
     """
     first, last = timestamps.to_milliseconds(begin), timestamps.to_milliseconds(due_at)
     term = last - first
-    found = [Threshold(MISSED, late_from)]
+    thresholds = [Threshold(MISSED, late_from)]
     if is_open and term > 0:
-        found += [Threshold("half", first + term // 2), Threshold("four_fifths", first + term * 4 // 5)]
+        thresholds += [Threshold("half", first + term // 2), Threshold("four_fifths", first + term * 4 // 5)]
         if term > 2 * _HOUR:
-            found.append(Threshold("hour_before", last - _HOUR))
-    chosen = [threshold for threshold in found if threshold.kind in (MISSED, *wanted)]
+            thresholds.append(Threshold("hour_before", last - _HOUR))
+    chosen = [threshold for threshold in thresholds if threshold.kind in (MISSED, *wanted)]
     return sorted(chosen, key=lambda threshold: (threshold.at, (*APPROACHING, MISSED).index(threshold.kind)))
 
 
@@ -100,13 +100,13 @@ def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: boo
     in milliseconds since 1970.
     """
     after = {}
-    for one in watched:
-        past = [threshold.kind for threshold in one.thresholds if threshold.at <= now]
-        done = _and_earlier(one, kept.get(one.key, ()))
-        if one.key not in kept or is_back:
-            is_too_old = now - timestamps.to_milliseconds(one.date) > _TOO_OLD
+    for date in watched:
+        past = [threshold.kind for threshold in date.thresholds if threshold.at <= now]
+        done = _and_earlier(date, kept.get(date.key, ()))
+        if date.key not in kept or is_back:
+            is_too_old = now - timestamps.to_milliseconds(date.date) > _TOO_OLD
             done |= {*(past if is_too_old else past[:-1])}
-        after[one.key] = [threshold.kind for threshold in one.thresholds if threshold.kind in done]
+        after[date.key] = [threshold.kind for threshold in date.thresholds if threshold.kind in done]
     return after
 
 
@@ -126,7 +126,7 @@ def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
     after = {key: [*kinds] for key, kinds in kept.items()}
     for watched, threshold in alerts:
         done = {*after.get(watched.key, ()), threshold.kind}
-        after[watched.key] = [one.kind for one in watched.thresholds if one.kind in done]
+        after[watched.key] = [each.kind for each in watched.thresholds if each.kind in done]
     return after
 
 
@@ -139,8 +139,8 @@ def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
 
 def _waiting(kept: Kept, watched: Sequence[Watched]) -> list[Alert]:
     return [
-        Alert(one, threshold)
-        for one in watched
-        for threshold in one.thresholds
-        if threshold.kind not in kept.get(one.key, ())
+        Alert(date, threshold)
+        for date in watched
+        for threshold in date.thresholds
+        if threshold.kind not in kept.get(date.key, ())
     ]

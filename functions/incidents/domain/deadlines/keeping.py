@@ -58,7 +58,7 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
         for each in stages
         if (stored := board.open_stage(each.regime, each.stage, ends_day=each.ends_day)) is not None
     ]
-    watched = [one for each in stages if (one := each.watched(settings.alerts)) is not None]
+    watched = [date for each in stages if (date := each.watched(settings.alerts)) is not None]
     if "anchor_missing" in settings.alerts and (unaware := [each for each in stages if each.is_unaware]):
         watched += _without_awareness(unaware, facts, settings, at, named_since)
     if not opened:

@@ -109,14 +109,14 @@ def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOp
     with deployment.settings_of(tenant_id):  # checks the id
         pass
     with step("Reading the tenant's incidents", "Read the tenant's incidents"):
-        found = sorted(_with_deadlines(deployment, tenant_id))
+        incidents = sorted(_with_deadlines(deployment, tenant_id))
     marks = Marks(keys.DEADLINES, deployment.guarded_dynamodb, deployment.table_name)
     n, left = 0, "Incidents marked: {} of {}. Run the same command again."
-    with interrupted(lambda: left.format(n, len(found))), stderr.status("Marking ...") as shown:
-        for n, incident_id in enumerate(found, start=1):
+    with interrupted(lambda: left.format(n, len(incidents))), stderr.status("Marking ...") as shown:
+        for n, incident_id in enumerate(incidents, start=1):
             marks.mark(tenant_id, incident_id, now=time.time_ns() // 1_000_000)
-            shown.update(f"Marking ... {n} of {len(found)}")
-    stderr.print(f"Marked {len(found)} incidents. The job computes them within some minutes.")
+            shown.update(f"Marking ... {n} of {len(incidents)}")
+    stderr.print(f"Marked {len(incidents)} incidents. The job computes them within some minutes.")
 
 
 def _with_deadlines(deployment: Deployment, tenant_id: str) -> set[str]:

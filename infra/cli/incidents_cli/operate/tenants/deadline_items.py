@@ -33,8 +33,8 @@ class DeadlineItems:
         for item in batch:
             sk = item["sk"]["S"]
             incident_id = keys.incident_of_head(sk)
-            found = self._of_row(sk) if incident_id is None else self._of_head(incident_id, item)
-            yield sk, [*of_expiry(sk, item), *found]
+            violations = self._of_row(sk) if incident_id is None else self._of_head(incident_id, item)
+            yield sk, [*of_expiry(sk, item), *violations]
 
     def _of_row(self, sk: str) -> list[Violation]:
         incident_id = sk.rpartition("#")[2]

@@ -126,8 +126,8 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None)
             due = alerts.due(head.kept, watched, now) if head else []
             if not due or head is None or incident is None:
                 return
-            again = _read(incident_id, work)
-            if again is None or again["version"] != incident["version"]:
+            newest = _read(incident_id, work)
+            if newest is None or newest["version"] != incident["version"]:
                 continue  # somebody has changed the incident, perhaps has recorded its submission
             published = _publish(incident, due)
             kept = alerts.with_done(head.kept, published)
