@@ -135,14 +135,14 @@ def give_numbers_again() -> None:
 
 def announce_all(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep and announce the deadlines of an incident, and then take the incident off the board."""
+    monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setattr(deadline_jobs, "put", lambda entries: set())
-    before = item(1, id=incident_id)
-    for patch in ({"reportable_to": ["GDPR"]}, {"detected_at": LONG_AGO}, {"is_deleted": True}):
+    named = {"reportable_to": ["GDPR"]}
+    for patch in (named, {"detected_at": LONG_AGO}, {"is_deleted": True}):
         update(patch_event(incident_id, patch), Context)
-        after = item(2, id=incident_id, reportable_to=["GDPR"], status=str(len(patch)), **patch)
-        follow_incidents(stream_event([record(before, after)]), Context)
+        change = record(item(1, id=incident_id), item(2, id=incident_id, **(named | patch)))
+        follow_incidents(stream_event([change]), Context)
         announce_deadlines({}, Context)
-        before = after
 
 
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +243,12 @@ SHOWN: dict[str, int] = {}
 # Grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
     "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS"), ("dynamodb:PutItem", "table", "TENANT#*#SETTINGS")},
+    "AnnounceDeadlines": {
+        ("dynamodb:UpdateItem", "table", "TENANT#*#INCIDENT"),
+        ("dynamodb:PutItem", "table", "TENANT#*#CHANGE"),
+        ("dynamodb:UpdateItem", "table", "DEADLINEDUE#*"),
+        ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
+    },
     "ComputeMetrics": {
         ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
         ("dynamodb:UpdateItem", "table", "TENANT#*#COUNTER"),
