@@ -14,6 +14,8 @@ from incidents import deadline_jobs
 from incidents.runtime import deadline
 from incidents.runtime.log import logger
 from incidents.storage import keys
+from incidents_cli.operate.tenants.deadline_items import DeadlineItems
+from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.functions.test_regulatory_reports import OWN
 from tests.support import scale, templates
@@ -86,7 +88,11 @@ def live(world: DeadlineWorld, random: Random) -> AlertOracle:
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_the_board_and_the_alerts_are_right_after_any_history(
-    deadline_world: Callable[[], DeadlineWorld], seed: int, promise: Callable[[str, str], None]
+    deadline_world: Callable[[], DeadlineWorld],
+    service: str,
+    dynamodb: "DynamoDBClient",
+    seed: int,
+    promise: Callable[[str, str], None],
 ) -> None:
     world = deadline_world()
     oracle = live(world, Random(seed))
@@ -98,6 +104,10 @@ def test_the_board_and_the_alerts_are_right_after_any_history(
             caller
         )
     assert {*world.told} == oracle.expected
+    for tenant in world.tenants:
+        reader = TenantReader(dynamodb, service, tenant)
+        checked = DeadlineItems(reader).look([*reader.items("DEADLINE")])
+        assert [violation for _, violations in checked for violation in violations] == []
     SHOWN.append(len(world.documents))
     ALERTS.append(len({*world.told}))
     promise(
