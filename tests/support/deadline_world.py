@@ -167,9 +167,10 @@ class DeadlineWorld:
     def choose(self, random: Random, own: list[dict[str, Any]]) -> None:
         """Change the settings of a tenant, and mark all its incidents, as `incidents deadlines rebuild` does."""
         tenant = random.choice(self.tenants)
-        value = {"rules": own if random.random() < 0.8 else []} | random.choice(
-            [{"zone": "Europe/Paris"}, {"member_state": "DE"}, {}, {"alerts": ["half", "anchor_missing"]}]
-        )
+        chosen: list[dict[str, Any]] = [
+            {"zone": "Europe/Paris"}, {"member_state": "DE"}, {}, {"alerts": ["half", "anchor_missing"]}
+        ]  # fmt: skip
+        value = {"rules": own if random.random() < 0.8 else []} | random.choice(chosen)
         self.settings[tenant] = value
         self.versions[tenant] += 1
         with guard.serving_tenant(tenant):

@@ -39,9 +39,10 @@ class DeadlineItems:
     def _of_row(self, sk: str) -> list[Violation]:
         incident_id = sk.rpartition("#")[2]
         head = self._reader.item(keys.deadline_head(self._tenant_id, incident_id))
-        row = head and head.get("soonest", {"S": None})["S"]
-        if head is not None and "entry" in head and keys.board_row(self._tenant_id, row, incident_id).sk == sk:
-            return []
+        if head is not None and "entry" in head:
+            soonest = head["soonest"]["S"] if "soonest" in head else None
+            if keys.board_row(self._tenant_id, soonest, incident_id).sk == sk:
+                return []
         return [Violation(_RULE, incident_id, f"the board row {sk}", "a row that the incident's head names")]
 
     def _of_head(self, incident_id: str, item: Item) -> list[Violation]:
