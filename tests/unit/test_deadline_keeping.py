@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from incidents.domain import timestamps
-from incidents.domain.deadlines import alerts, assessment, board, clocks, keeping, rules
+from incidents.domain import board_entry, timestamps
+from incidents.domain.deadlines import alerts, assessment, clocks, keeping, rules
 from incidents.domain.deadlines.alerts import Watched
 from incidents.domain.model import Change
 from incidents.domain.questions import OPEN_STAGES, BoardFilters
@@ -39,7 +39,7 @@ def plan(of: dict[str, Any], now: str = AWARE, settings: rules.Settings = PARIS,
 
 
 def stages(made: keeping.Plan, now: str = AWARE) -> list[dict[str, Any]]:
-    entry = board.shown(json.loads(made.entry or ""), at(now))
+    entry = board_entry.shown(json.loads(made.entry or ""), at(now))
     found: list[dict[str, Any]] = entry["stages"]
     return found
 
@@ -57,7 +57,7 @@ def test_the_entry_has_the_open_stages_the_soonest_first_and_those_without_a_dat
     made = plan(incident("NIS2", "GDPR", reports=aware("eu-nis2") | aware("eu-gdpr")))
 
     found = stages(made)
-    dates = [board.date(stage) for stage in found]
+    dates = [board_entry.date(stage) for stage in found]
     assert (found[0]["regime"], found[0]["stage"]) == ("eu-nis2", "early_warning")
     assert made.soonest == "2026-06-09T06:00:00.000Z"
     assert dates == sorted(filter(None, dates)) + [None] * dates.count(None)

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..domain.deadlines import board
+from ..domain import board_entry
 from ..domain.errors import Busy
 from ..domain.identity import Identity
 from ..domain.model import INCIDENT_ID
@@ -58,7 +58,7 @@ class BoardReader:
             units_left -= answer["ConsumedCapacity"]["CapacityUnits"]
             step *= 2
             for row in answer["Items"]:
-                entry = board.shown(json.loads(row["entry"]["S"]), as_of)
+                entry = board_entry.shown(json.loads(row["entry"]["S"]), as_of)
                 passes = any(map(filters.accept, entry["stages"]))
                 if passes and len(entries) == limit:
                     return BoardPage(entries, positions, positions[-1])
@@ -92,8 +92,12 @@ class BoardReader:
             heads += answer["Responses"].get(self._table, [])
             wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             if not wanted:
-                entries = [board.shown(json.loads(head["entry"]["S"]), as_of) for head in heads if self._shows(head)]
-                return sorted(entries, key=lambda entry: (board.sort_key(entry["stages"][0]), entry["incident_id"]))
+                entries = [
+                    board_entry.shown(json.loads(head["entry"]["S"]), as_of) for head in heads if self._shows(head)
+                ]
+                return sorted(
+                    entries, key=lambda entry: (board_entry.sort_key(entry["stages"][0]), entry["incident_id"])
+                )
             deadline.pause(attempt, first=0.02, longest=0.5)
         raise Busy
 

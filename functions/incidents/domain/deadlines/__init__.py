@@ -10,7 +10,6 @@ Only the functions that show or keep deadlines import this package. It is no leg
 ``arithmetic``              one due date: a term from an anchor, in a zone, with a calendar
 ``clocks``                  the states of the stages of one report
 ``assessment``              the deadlines of an incident, in the API's answer
-``board``                   the board entry of an incident: its open stages
 ``alerts``                  when to announce that a report is due soon, or was missed
 ``keeping``                 what the service keeps of an incident: its board entry and the dates that it watches
 ``wording``                 the reason for a due date, in words

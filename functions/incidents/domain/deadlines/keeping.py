@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from .. import timestamps
+from .. import board_entry, timestamps
 from ..json_text import dumps
 from ..model import Change
-from . import alerts, assessment, board, clocks
+from . import alerts, assessment, clocks
 from .alerts import Watched
 from .assessment import Known
 from .rules import Regimes, Rule, Settings
@@ -56,14 +56,14 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
     opened = [
         stored
         for each in stages
-        if (stored := board.open_stage(each.regime, each.stage, ends_day=each.ends_day)) is not None
+        if (stored := board_entry.open_stage(each.regime, each.stage, ends_day=each.ends_day)) is not None
     ]
     watched = [date for each in stages if (date := each.watched(settings.alerts)) is not None]
     if "anchor_missing" in settings.alerts and (unaware := [each for each in stages if each.is_unaware]):
         watched += _without_awareness(unaware, facts, settings, at, named_since)
     if not opened:
         return Plan(None, None, watched)
-    ordered = board.in_order(opened)
+    ordered = board_entry.in_order(opened)
     entry = {
         "incident_id": incident["id"],
         "incident_number": incident["incident_number"],
@@ -72,7 +72,7 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
         "version": incident["version"],
         "stages": ordered,
     }
-    return Plan(dumps(entry), board.date(ordered[0]), watched)
+    return Plan(dumps(entry), board_entry.date(ordered[0]), watched)
 
 
 def named_since(incident: Mapping[str, Any], changes: Iterable[Change], settings: Settings) -> dict[str, str]:
@@ -119,7 +119,7 @@ class _Stage(NamedTuple):
         """Return the date of the stage with its thresholds; None if there is nothing to watch."""
         stage, state = self.stage, self.stage["state"]
         if stage["due_at"] is not None and state in ("running", "overdue", _LATE):
-            late_from = board.late_from(stage["due_at"], ends_day=self.ends_day)
+            late_from = board_entry.late_from(stage["due_at"], ends_day=self.ends_day)
             thresholds = alerts.of_due_date(
                 stage["anchor_at"], stage["due_at"], late_from, wanted, is_open=state != _LATE
             )

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from incidents.domain import (
+    board_entry,
     errors,
     evidence,
     json_text,
@@ -22,7 +23,7 @@ from incidents.domain import (
     timestamps,
     wire_form,
 )
-from incidents.domain.deadlines import assessment, board, clocks, keeping, rules
+from incidents.domain.deadlines import assessment, clocks, keeping, rules
 from incidents.domain.identity import Identity
 from incidents.domain.metric_definitions import Kind
 from incidents.domain.model import Change, Incident
@@ -122,11 +123,11 @@ def deadlines() -> Any:
     return {"incident_id": ID, "version": 1, **answer}
 
 
-def board_entry() -> Any:
+def on_the_board() -> Any:
     """Return the sample incident on the board of deadlines."""
     now = timestamps.to_milliseconds(_AWARE_LATER)
     plan = keeping.plan(_reportable(), _SETTINGS, now, dict)
-    return board.shown(json.loads(plan.entry or ""), now)
+    return board_entry.shown(json.loads(plan.entry or ""), now)
 
 
 def _reportable() -> dict[str, Any]:

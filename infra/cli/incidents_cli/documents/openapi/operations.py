@@ -140,7 +140,7 @@ def _operations() -> dict[str, Operation]:
             "on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. "
             "This is no legal advice.",
             200,
-            ("BoardPage", {"items": [examples.board_entry()], "next_cursor": None}),
+            ("BoardPage", {"items": [examples.on_the_board()], "next_cursor": None}),
             parameters=parameters.of_board(),
             errors=(errors.MalformedRequest,),
         ),

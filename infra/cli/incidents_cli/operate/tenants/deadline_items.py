@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from incidents.domain.deadlines import board, keeping, rules
+from incidents.domain import board_entry
+from incidents.domain.deadlines import keeping, rules
 from incidents.domain.model import Incident
 from incidents.storage import deadline_repository, keys, settings, stored_form
 from incidents.storage.deadline_repository import Head
@@ -83,4 +84,4 @@ class DeadlineItems:
 
 
 def _stages(entry: str | None, now: int) -> list[Any]:
-    return [] if entry is None else board.shown(json.loads(entry), now)["stages"]
+    return [] if entry is None else board_entry.shown(json.loads(entry), now)["stages"]

@@ -10,8 +10,8 @@ This module must not load the rules, which would slow down the start of the func
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import timestamps
-from ..questions import OPEN_STAGES
+from . import timestamps
+from .questions import OPEN_STAGES
 
 _SHOWN = ("regime", "stage", "state", "due_at", "projected_at", "anchor_missing", "setting_missing")
 _ENDS_DAY = "ends_day"  # only in a stored entry
@@ -21,8 +21,8 @@ _LAST = "~"  # sorts after every date
 def open_stage(regime: str, stage: Mapping[str, Any], *, ends_day: bool) -> dict[str, Any] | None:
     """Return the form of a stage in a stored entry; None if the stage is not open.
 
-    ``stage`` is a stage of the answer of ``assessment``. ``ends_day`` is true if its term ends with a day: then it is
-    in time up to the end of the last second.
+    ``stage`` is a stage of the answer of ``deadlines.assessment``. ``ends_day`` is true if its term ends with a day:
+    then it is in time up to the end of the last second.
     """
     if stage["state"] not in OPEN_STAGES:
         return None
