@@ -22,13 +22,14 @@ from .domain.deadlines import alerts, keeping, rules
 from .domain.deadlines.alerts import MISSED, Alert, Watched
 from .domain.errors import NotFound
 from .domain.model import Change, Incident
+from .incident_deadlines import read_settings
 from .publishing import SCHEMA_VERSION, Announcement, put, to_entry
 from .runtime import cloudwatch, deadline
 from .runtime.log import logger
 from .storage.deadline_repository import DeadlineRepository, DueAlert, DueAlerts, Head, Overtaken, StoredHead
 from .storage.incident_repository import IncidentRepository
 from .storage.marks import Mark, Marks
-from .storage.settings import DEADLINES, TenantSettings
+from .storage.settings import TenantSettings
 
 _INCIDENT_SECONDS = 8.0  # the longest time for one incident; with less time left, a run does not start another one
 _MARKS_AT_ONCE = 25  # of a tenant, before other tenants have their turn
@@ -153,8 +154,7 @@ def _computed(
     first = Head(incident["version"], rules.released()["rules_version"], incident.get("app_id"), None, None, {}, None)
     if keeping.is_off(incident):
         return [], first._replace(kept=old.kept) if old is not None and old.kept else None
-    stored = work.settings.read(DEADLINES)
-    settings = rules.Settings() if stored is None else rules.read(stored.value)
+    settings = read_settings(work.settings)
     plan = keeping.plan(
         incident, settings, now, lambda: keeping.named_since(incident, _trail(incident, work.incidents), settings)
     )
