@@ -100,7 +100,7 @@ def test_a_rule_of_two_minutes_is_announced_and_a_submission_stops_the_second_ev
 
     until(lambda: "missed" in kinds(missed), 180, every=1)
     assert "missed" not in kinds(in_time)
-    assert caller.get("/deadlines", params={"incident_id": in_time}).json()["items"] == []
+    until(lambda: kinds(in_time) and caller.get("/deadlines", params={"incident_id": in_time}).json()["items"] == [])
     assert [one["incident_id"] for one in caller.get("/deadlines", params={"state": "overdue"}).json()["items"]] == [
         missed
     ]
