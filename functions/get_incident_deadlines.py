@@ -1,4 +1,4 @@
-"""GET /api/v1/grc/incidents/{incident_id}/deadlines: get when which report about an incident is due."""
+"""GET /api/v1/grc/incidents/{incident_id}/deadlines: get the due dates of the reports about an incident."""
 
 # The OpenAPI document takes method and path from the docstring above.
 from incidents import incident_deadlines

@@ -42,12 +42,12 @@ def _loader_of(paths: str | None) -> Any:
 
 
 def _shared_loader(paths: str | None) -> Any:
-    """Return botocore's loader of service data, shared by all sessions of this process.
+    """Return botocore's loader of service data, which all sessions of this process share.
 
-    Most tests make a client in a new session. Without the shared loader, each would read 100 KB of JSON again.
+    Most tests make a client in a new session. Without the shared loader, each session would read 100 KB of JSON again.
     """
     loader = _loader_of(paths)
-    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its own path again
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its path once more
     return loader
 
 
@@ -161,7 +161,7 @@ def shared_dynamodb() -> Iterator[dynamodb_local.Shared]:
 
 @pytest.fixture(scope="module")
 def dynamodb_url(shared_dynamodb: dynamodb_local.Shared) -> str:
-    """Return the URL of DynamoDB Local. Modules share it for a minute; then the next module gets a new one."""
+    """Return the URL of DynamoDB Local. Modules share one process for five minutes, and later modules get a new one."""
     return shared_dynamodb.url()
 
 
@@ -234,7 +234,7 @@ def http() -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="session")
 def welcome_and_stack(tmp_path_factory: pytest.TempPathFactory, http: httpx2.Client) -> Iterator[tuple[str, Checkout]]:
-    """Start a stack on its own port and in its own folder; yield the output of `incidents up` and the stack.
+    """Start a stack on its own port and in its own folder, and yield the output of `incidents up` and the stack.
 
     So the tests do not change a stack that a developer runs from this checkout.
     """

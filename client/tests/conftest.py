@@ -61,7 +61,7 @@ def incidents(request: pytest.FixtureRequest) -> Iterator[Both]:
 
 @pytest.fixture
 def tag() -> str:
-    """Return a tag of this test alone, so that tests do not see the incidents of other tests or of an earlier run."""
+    """Return a tag that only this test uses, so that no test sees the incidents of other tests or of an earlier run."""
     return f"test-{uuid.uuid4().hex}"
 
 

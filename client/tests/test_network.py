@@ -111,7 +111,7 @@ def test_creates_through_an_unreliable_proxy_make_each_incident_once(base_url: s
 
 @contextmanager
 def answering(*answers: bytes) -> Iterator[str]:
-    """Run a server that sends the given bytes, one answer for each connection; yield its URL."""
+    """Run a server that sends the given bytes, one answer for each connection, and yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

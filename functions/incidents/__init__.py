@@ -6,11 +6,9 @@ The package is divided into rooms. A room imports only from the rooms below it i
 the services   the tasks of the service:
                ``commands``     change incidents
                ``queries``      read incidents and their changes
-               ``feed``         reads incidents by their last change, so that a caller can follow them
+               ``feed``         reads incidents by their last change, so that a caller can follow the changes
                ``evidence``     reads the findings of an incident: the events as they were received
-               ``incident_deadlines``  reads when which report about an incident is due
-               ``deadline_board``  reads the incidents with open deadlines, the soonest first
-               ``deadline_jobs``  keeps the board of deadlines, and announces deadlines that approach or were missed
+               ``incident_deadlines``  computes the due dates of the reports about an incident
                ``intake``       turns findings into incidents
                ``reports``      reads the findings in an event, also by a tenant's mapping
                ``publishing``   sends an event for each change of an incident
@@ -26,7 +24,7 @@ import inside a function.
 
 Importing a module must only define names. This module is the one exception: it sets the threshold of the garbage
 collector, because the threshold must be set before the other imports. With Python's default of 700, the imports of a
-function that reads trigger 69 collections. With 20 000, they trigger two.
+function that reads trigger 69 collections. With 20 000, the imports trigger two.
 """
 
 import gc

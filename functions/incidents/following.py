@@ -121,7 +121,7 @@ def _deadlines_touched(record: Record) -> tuple[str, str] | None:
 
 
 def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
-    """Return the totals that an incident adds to its day of detection or closing; None if it has no such day."""
+    """Return the totals that an incident adds to its day of detection or closing, or None if it has no such day."""
     moment = f"{kind}_at"
     if item is None or moment not in item:
         return None

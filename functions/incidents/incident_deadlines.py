@@ -1,6 +1,6 @@
-"""Read the deadlines of an incident: its regimes, their clocks, and on request what each change made of the due dates.
+"""Compute the deadlines of an incident and, on request, the due dates after each of its changes.
 
-This module loads the rules and the arithmetic. Only functions that show deadlines import it.
+This module loads the rules and the arithmetic. Only functions that show deadlines import this module.
 """
 
 import time
@@ -19,10 +19,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def get_incident_deadlines(
     incident_id: str, has_history: bool, incidents: IncidentRepository, settings: TenantSettings
 ) -> dict[str, Any]:
-    """Return the deadlines of an incident at the moment. Raises NotFound or Busy.
+    """Return the deadlines of an incident at the present moment. Raises NotFound or Busy.
 
     The incident and the tenant's settings are read consistently. With ``has_history``, the answer
-    also has what the newest ``history.CHANGES`` changes of the trail made of the due dates.
+    also lists the due dates that the newest ``history.CHANGES`` changes of the trail moved.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)
@@ -37,13 +37,13 @@ def get_incident_deadlines(
 
 
 def read_settings(settings: TenantSettings) -> rules.Settings:
-    """Return a tenant's settings of deadlines, or the defaults without settings. Raises Busy."""
+    """Return a tenant's settings of deadlines, or the defaults if the tenant has none. Raises Busy."""
     stored = settings.read(DEADLINES)
     return rules.Settings() if stored is None else rules.read(stored.value)
 
 
 def _trail(incident: Incident, after: int, incidents: IncidentRepository) -> Iterator[Change]:
-    """Yield the changes of an incident after a version, oldest first, up to the version of the incident."""
+    """Yield the changes of an incident after the version ``after``, oldest first, up to the incident's version."""
     while after < incident["version"]:
         changes, _ = incidents.changes(incident["id"], incident["version"] - after, after)
         if not changes:

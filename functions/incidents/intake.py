@@ -52,9 +52,9 @@ def ingest_finding(
 ) -> list[str]:
     """Process every finding of an EventBridge event. Return one outcome for each, such as ``created``.
 
-    ``received`` is the event as it came, if ``event`` is not. It is stored as the evidence of the incident. If a report
-    becomes no incident, its outcome is the reason. If a finding can never be accepted, the function processes all other
-    findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
+    ``received`` is the original event if ``event`` was changed. The original event is stored as evidence of the
+    incident. If a report does not become an incident, its outcome is the reason. If a finding can never be accepted,
+    the function processes all other findings and then raises EventRefused. Raises Busy if a later attempt may succeed.
     """
     outcomes: list[str] = []
     refused: EventRefused | None = None
@@ -140,7 +140,7 @@ def take_finding(finding: Finding, incidents: IncidentRepository, rule: str = ""
     """Create or update the finding's incident, and return the outcome. Raises Busy.
 
     ``rule`` says why the finding becomes an incident. An event that creates an incident, or is attached to it, is
-    stored as evidence in the same transaction. So are later ones, up to 100 for a finding. Further events are counted.
+    stored as evidence in the same transaction. At most 100 events of a finding are stored. Further events are counted.
 
     - An unknown finding creates an incident (``created``).
     - An event that is not newer than the finding's newest accepted event changes nothing (``known``). There is one
@@ -179,7 +179,7 @@ class _Event:
 
     @cached_property
     def evidence(self) -> Evidence:
-        """The event as evidence. Most repeated events change nothing and need none."""
+        """The event as evidence. It is computed only when it is needed, because most repeated events change nothing."""
         finding, rule = self._finding, self._rule
         return evidence.of_event(
             finding.received, observed_at=finding.seen_at, source=finding.source, adapter=finding.adapter, rule=rule,
@@ -290,7 +290,7 @@ def _still_fails(finding: Finding, last: Sighting) -> bool:
 
 
 def _ended_at(incident: Incident, finding: Finding) -> str | None:
-    """Return the time after which an event is a recurrence of the incident; None while the incident is open."""
+    """Return the time after which an event is a recurrence of the incident, or None while the incident is open."""
     if incident["is_deleted"]:
         return incident["deleted_at"]
     if incident["status"] == "dismissed" and finding.by_hand:
@@ -340,10 +340,10 @@ def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentR
         incident = read_alter_write.change_incident(
             last.incident_id, attached, None, incidents, sighting, *kept, evidence=named
         ).incident
-    except IncidentTooLarge:  # attach nothing; only record the sighting and raise the severity
+    except IncidentTooLarge:  # no room for the ids: only record the sighting and raise the severity
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting, *kept, evidence=named)
-        except IncidentTooLarge:  # even with the new severity alone; a later event may raise the severity
+        except IncidentTooLarge:  # there is no room even for the severity alone; a later event may raise it
             incidents.write(incidents.sighting_write(finding.key, known.before, newest), *kept)
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"

@@ -70,7 +70,7 @@ def publish_incident_events(records: list[Record]) -> set[str]:
 
 
 def announcement(old: Item | None, new: Item | None) -> Announcement | None:
-    """Return the event for the change of an item from ``old`` to ``new``; None if the change has no event.
+    """Return the event for the change of an item from ``old`` to ``new``, or None if the change has no event.
 
     If several types of event match the change, the first type in this order is used: deleted, restored, closed,
     reopened, updated. A new incident gives IncidentCreated, even if its status is closed. An erased item gives no

@@ -1,4 +1,4 @@
-"""Read the reports of an event: by the adapter of its source or, for an event of a partner, by a tenant's mapping."""
+"""Read the reports of an event. The source's adapter reads the event or, for a partner's event, a tenant's mapping."""
 
 import time
 from collections.abc import Callable
@@ -17,8 +17,8 @@ class Unmapped(EventRefused):
 def reports_of(event: Any, received: Any = None, of_partner: Callable[[Node], Report] | None = None) -> list[Report]:
     """Return the reports of an event as ``findings.read`` does.
 
-    ``of_partner`` reads a partner's event that has no adapter. Raises MalformedEvent for an event from the future, too.
-    Otherwise it would make all later events look old.
+    ``of_partner`` reads a partner's event without an adapter. An event from the future also raises MalformedEvent,
+    because such an event would make all later events look old.
     """
     try:
         reports = findings.read(event, received)
@@ -38,8 +38,8 @@ def reports_of(event: Any, received: Any = None, of_partner: Callable[[Node], Re
 def mapped(event: Node, accounts: AccountMap, mappings_of: Callable[[str], Any]) -> Report:
     """Read a partner's event by the first mapping of its tenant that takes the event.
 
-    ``mappings_of`` returns the settings with the mappings of a tenant, or None. Raises Unmapped if the account map does
-    not give the source exactly one tenant, NoMapping, or MalformedEvent.
+    ``mappings_of`` returns a tenant's stored mappings, or None. Raises Unmapped unless the account map gives the source
+    exactly one tenant. Raises NoMapping if no mapping takes the event. Raises MalformedEvent as ``mapping.read`` does.
     """
     source, account_id = event.at("source").exact_text(), event.at("account").needed_account_id()
     tenants = accounts.tenants_of(account_id, source)

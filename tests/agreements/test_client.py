@@ -111,7 +111,7 @@ def test_the_client_s_own_tests_use_every_method() -> None:
 def test_the_client_s_readme_prepares_its_examples_as_the_page_does() -> None:
     """The first bash block of ``client.md`` sets the URL and the token for the examples, and tests run this block.
 
-    The client's readme has the same block. No test runs the readme's block, so this test checks that both are equal.
+    The client's readme has the same block. No test runs the readme's block, so this test compares the blocks.
     """
     readme = (CHECKOUT / "client" / "README.md").read_text()
     assert documents.blocks(readme, "bash") == documents.blocks(documents.PAGES["client.md"], "bash")[:1]

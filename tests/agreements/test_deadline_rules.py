@@ -53,7 +53,7 @@ def test_the_zone_and_the_calendar_of_a_regime_exist(regime: dict[str, Any]) -> 
     assert regime["zone"] == "entity" or regime["zone"] in available_timezones()
     assert regime["calendar"] in ("entity", "none") or calendars.named(regime["calendar"])
     assert {*regime.get("national_notes", ())} <= {*calendars.member_states()}
-    # business days and rolls need a calendar
+    # a rule with business days or a roll needs a calendar
     needs = [
         stage
         for stage in regime["stages"]

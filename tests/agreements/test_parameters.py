@@ -34,7 +34,7 @@ def test_every_parameter_has_one_group_and_its_own_label() -> None:
 
 
 def test_there_are_no_more_parameters_than_somebody_has_to_set() -> None:
-    """The decision on eight removed parameters left 28. Each later one is named here."""
+    """After the removal of eight parameters, 28 were left. The test names each later parameter."""
     of_the_console = {name for name in PARAMETERS if name.startswith("Console")} | {"CreateConsole"}
     assert len(of_the_console) == 6
     assert len(set(PARAMETERS) - {*CLAIM_PARAMETERS, "QueueKmsKeyArn", "WatchCloudTrail"} - of_the_console) == 28

@@ -384,7 +384,7 @@ POOL = dict.fromkeys(
     "CreateUserPool",
 )
 CONSOLE_SETTINGS = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
-SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a description
+SETTINGS = {"JwtIssuer", "TenantClaim", "AppClaim", "AppMarker", "ScopeClaims"}  # too long for a version's description
 NOT_OF_A_VERSION = {"Role", "ReservedConcurrentExecutions", "LoggingConfig", "Events", "VersionDescription"}
 
 
@@ -434,7 +434,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
     def longest(one: str) -> int:
         if one == "Storage.Outputs.TableName":
             return 90  # the limit in the pattern of the parameter RestoredTable
-        if one in ("TokenSettings", "ConsoleSettings"):  # a policy's ARN, in the partition with the longest name
+        if one in ("TokenSettings", "ConsoleSettings"):  # this is the length of a policy's ARN
             return len(f"arn:aws-us-gov:iam::{'1' * 12}:policy/{'s' * 44}-{one}-{'X' * 12}")
         of = parameters[one]
         if "AllowedValues" in of:
@@ -457,7 +457,7 @@ def test_the_description_of_a_version_has_at_most_256_characters(name: str) -> N
 def test_a_change_of_a_long_setting_replaces_the_policy_that_versions_name(
     name: str, settings: set[str], words: str
 ) -> None:
-    """CloudFormation gives the new policy another name, so that every description with it changes."""
+    """CloudFormation gives the new policy another name, and each description that contains the name changes."""
     policy = RESOURCES[name]
     assert only_at_creation(policy["Type"]) >= {"Description"}
     assert named(policy["Properties"]["Description"]) == settings
@@ -586,7 +586,7 @@ def test_the_visibility_timeout_is_six_times_the_function_s_timeout(name: str, q
 
 
 def test_the_feed_waits_twice_as_long_as_any_write_of_an_incident_can_last() -> None:
-    """A write that ends later than the feed waits would stay behind the cursors of those who follow."""
+    """If a write takes longer than the feed waits, followers may already be past its time, and miss the change."""
     everywhere = templates.service()["Globals"]["Function"]["Timeout"]
     writers = set()
     for name in FUNCTIONS:

@@ -66,7 +66,7 @@ def test_an_update_of_the_stack_keeps_every_index_and_adds_one() -> None:
     """CloudFormation creates or deletes one index of a table in each update."""
     indexes = {index["IndexName"]: index for index in templates.table()["GlobalSecondaryIndexes"]}
     assert set(indexes) == INDEXES_OF_0_1_0 | {"by-updated"}
-    # A projection cannot be changed: chain_head is there for a later version.
+    # Nobody can change a projection. So it already has chain_head, for a later version.
     assert indexes["by-updated"]["Projection"] == {
         "ProjectionType": "INCLUDE", "NonKeyAttributes": ["app_id", "chain_head", "is_deleted", "version"]
     }  # fmt: skip

@@ -15,7 +15,7 @@ from tests.benchmarks.artifacts import Subject
 from tests.support import dynamodb_local, templates
 
 WORKER = Path(__file__).parent / "worker.py"
-INCIDENTS = 101  # in each table: a page of 100, and one more so that there is a next page
+INCIDENTS = 101  # each table has a page of 100 incidents, and one more for a next page
 
 
 class Scene(NamedTuple):
@@ -63,7 +63,7 @@ class Bench(NamedTuple):
 
     @contextmanager
     def worker(self, subject: Subject, place: Path, url: str, *options: str) -> Iterator["Worker"]:
-        """Run a subject from its folder in a separate process, with DynamoDB at this URL; yield the worker."""
+        """Run a subject from its folder in a separate process, with DynamoDB at this URL, and yield the worker."""
         command = (sys.executable, "-P", "-s", "-S", str(WORKER), str(place), str(self.runtime), *options)
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment(subject, url)

@@ -24,7 +24,7 @@ _now = {"scene": "", "record": False}
 
 @contextmanager
 def serving(upstream: str) -> Iterator[str]:
-    """Run a server that replays the answers of the DynamoDB at a URL; yield the server's own URL."""
+    """Run a server that replays the answers of the DynamoDB at a URL, and yield the server's own URL."""
     command = (sys.executable, "-m", "tests.benchmarks.canned", upstream)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

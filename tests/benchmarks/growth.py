@@ -134,7 +134,7 @@ def _operations(client: "DynamoDBClient", stored: list[stored_form.Item]) -> dic
 
 
 def _one(operation: Callable[[], None]) -> dict[str, Any]:
-    operation()  # not measured, because the first call creates counters, connections and marks
+    operation()  # this first call is not measured, because it creates counters, connections and marks
     with units.of_calls() as used:
         operation()
     seconds = []

@@ -49,7 +49,7 @@ def look_into(bench: Bench) -> dict[str, Any]:
             bench.set_scene(subject, scene)
             asked = {"start": subject.module(operation), "event": bench.event(subject, scene)}
             with bench.worker(subject, subject.compiled, bench.canned_url) as worker:
-                resident = worker.ask(**asked)["resident"]  # measured without the audit hook, which uses memory itself
+                resident = worker.ask(**asked)["resident"]  # without the audit hook, which uses memory itself
             with bench.worker(subject, subject.compiled, bench.canned_url, "--audit") as worker:
                 said = worker.ask(**asked)
             found[subject.name][operation] = {

@@ -41,7 +41,7 @@ def window(browser: "Browser") -> Iterator[Visit]:
 def here(window: Visit, server: Server) -> Iterator[Visit]:
     """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error.
 
-    Each test has a server of its own, so an origin of its own, without storage. Cookies are removed here.
+    Each test has its own server, and so its own origin without storage. This fixture removes the cookies.
     """
     window.server = server
     window.context.clear_cookies()

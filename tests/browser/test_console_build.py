@@ -1,4 +1,4 @@
-"""Tests that the committed console is what a new build makes of its source. They need node, and `npm ci`."""
+"""Tests that the committed console equals a new build of its source. They need node, and `npm ci`."""
 
 import shutil
 import subprocess

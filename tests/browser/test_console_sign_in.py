@@ -1,4 +1,4 @@
-"""Tests of the console's sign-in, of the end of a session, and of an API that is slow, fails or cannot be reached."""
+"""Tests of the console's sign-in, of the end of a session, and of a slow, failing or unreachable API."""
 
 import json
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Tests of the console's views: what they show, by keyboard alone, in both themes, at every width, for everybody."""
+"""Tests of the console's views. They check the shown values, use by keyboard only, both themes, and every width."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def found(world: World) -> str:
     return f"#/incidents/{one['id']}"
 
 
-# --- everybody can use it
+# --- accessibility
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 320)])
@@ -38,8 +38,8 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
     browser: "Browser", server: Server, world: World, scheme: str, width: int
 ) -> None:
     missing = "#/incidents/inc_01JDXN00000000009999999999"
-    world.incidents = world.incidents[:11]  # one of each kind: axe's time grows with the rows
-    world.incidents[1]["detected_at"] = "2026-01-05T10:00:00.000Z"  # so its row says when it was created
+    world.incidents = world.incidents[:11]  # one of each kind, because axe's time grows with the rows
+    world.incidents[1]["detected_at"] = "2026-01-05T10:00:00.000Z"  # so the row also shows the creation
     with visit(browser, server, width=width, color_scheme=scheme) as here:
         here.open()
         assert here.width_beyond() <= 0
@@ -84,7 +84,7 @@ def test_by_keyboard_alone_somebody_finds_the_oldest_open_incident_without_owner
     ]
     press, page = here.page.keyboard.press, here.page
     press("f")
-    for _ in range(12):  # Tab goes through the chips to the order
+    for _ in range(12):  # each press of Tab moves the focus, first through the chips and then to the order
         if page.evaluate("document.activeElement.textContent") == "No owner":
             press("Space")
         if page.evaluate("document.activeElement.tagName") == "SELECT":

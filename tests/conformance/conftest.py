@@ -21,9 +21,9 @@ def accounts(service: str) -> AccountMap:
 
 @pytest.fixture
 def dead_letters(accounts: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Yield the list of messages that the function sends to the dead letters.
+    """Yield the list of messages that the function sends to the queue of dead letters.
 
-    SQS is simulated here. The tests in tests/e2e use the queue of the local stack.
+    This fixture simulates SQS. The tests in tests/e2e use the queue of the local stack.
     """
     sent: list[dict[str, Any]] = []
     monkeypatch.setenv("DEAD_LETTERS_URL", "https://sqs.example/dead-letters")
@@ -41,6 +41,6 @@ def dead_letters(accounts: AccountMap, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 class Answered:
-    """A replacement for an HTTP response, with the part that botocore reads."""
+    """A replacement for an HTTP response. It has only the members that botocore reads."""
 
     status_code = 200

@@ -86,7 +86,7 @@ def test_the_counter_is_shown_with_the_highest_numbers_and_the_widest_gap(
     give(year, TYPO)
     make()
     give(1999, 7)
-    give(year, 10**20)  # has too many digits to raise the counter
+    give(year, 10**20)  # this number has too many digits to raise the counter
 
     shown = counter.read(reader)
 
@@ -118,7 +118,7 @@ def test_a_counter_is_lowered_below_a_mistyped_number_for_good(reader: TenantRea
     assert lowered(reader, year, TYPO) == 3
 
     assert make() == number(year, 4)
-    give(year, TYPO, status=409)  # as a repeated import does
+    give(year, TYPO, status=409)  # a repeated import gives the mistyped number again
     give(year, TYPO + 1, status=409)
     assert make() == number(year, 5)
     give(year, 100)

@@ -1,4 +1,4 @@
-"""Tests of the evidence of incidents on DynamoDB Local: which events are stored, and how the API shows them."""
+"""Tests of incidents' evidence on DynamoDB Local. They check the stored events, and the events in the API's answers."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def test_each_event_that_counts_is_stored_as_it_was_received(accounts: AccountMa
     first, same, other = event("guardduty"), at(1), at(2, **asset(1))
     take(first)
     take(first)  # the same event again
-    take(same)  # newer, but it adds nothing to the incident
+    take(same)  # this event is newer, but adds nothing to the incident
     take(other)
     take(at(1, **asset(2)))  # older
 
@@ -140,7 +140,7 @@ def test_the_findings_of_one_event_are_stored_with_their_own_tenants(accounts: A
 def test_a_full_incident_that_gets_the_same_event_again_counts_it_once(
     accounts: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    """Reports of one bucket are attached even if they are not newer. This one can never be attached completely."""
+    """Reports of one bucket are attached even if they are not newer. This report never fits into the full incident."""
     take(event("macie_sensitive_data"))
     (incident,) = incidents()
     full = [f"alert-{n}" for n in range(500)]

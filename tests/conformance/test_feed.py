@@ -1,4 +1,4 @@
-"""Tests of the updates on AWS's own DynamoDB Local: order, pages, what a page may miss, and what it must refuse."""
+"""Tests of the updates on AWS's own DynamoDB Local. They check the order, the pages, missing entries and refusals."""
 
 import json
 from collections.abc import Callable
@@ -311,7 +311,7 @@ def test_without_its_index_the_operation_is_a_503_that_says_so(
     ("parameters", "named"),
     [
         ({"since": "yesterday"}, "since"), ({"since": "2026-01-01T00:00:00"}, "since"), ({"since": ""}, "since"),
-        ({"since": "2026-01-01T00:00:00Z", "cursor": "x"}, "since and cursor"), ({"limit": 0}, "limit"),
+        ({"since": "2026-01-01T00:00:00Z", "cursor": "x"}, "`since` and `cursor`"), ({"limit": 0}, "limit"),
         ({"limit": 101}, "limit"), ({"cursor": ""}, "cursor"), ({"cursor": "x"}, "cursor"),
         ({"status": "new"}, "status"), ({"order": "asc"}, "order"),
     ],
@@ -346,7 +346,7 @@ def test_a_page_costs_the_same_for_a_tenant_of_any_size(dynamodb: "DynamoDBClien
         fill(dynamodb, service, tenant, count, updated_at=moments)
         cursors[tenant] = drain(claims(tenant), since=moments[-60], limit=40)[1]
         for since in ({}, {"since": moments[count // 2 - 25]}, {"since": moments[-20]}):
-            updates(claims(tenant), limit=limit, **since)  # opens the connection
+            updates(claims(tenant), limit=limit, **since)  # this call opens the connection
             with units.of_calls() as used:
                 updates(claims(tenant), limit=limit, **since)
             costs[tenant, str([*since] and since["since"] == moments[-20])] = (used.calls, used.units)

@@ -248,7 +248,7 @@ def test_both_pages_of_a_report_are_attached_in_any_order(accounts: AccountMap, 
 def test_concurrent_events_of_a_finding_make_one_incident(
     accounts: AccountMap, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    # Calls the code as concurrent functions do. A single handler processes only one batch at a time.
+    # This test calls the code as concurrent functions do. A single handler processes only one batch at a time.
     def take_one(n: int) -> list[str]:
         message = findings_queue.Message(sqs_event(guardduty(minutes=n % 4))["Records"][0])
         return intake.ingest_finding(

@@ -126,7 +126,7 @@ def test_failed_controls_make_nothing_by_default_and_only_the_critical_ones_if_a
     service: str, dynamodb: "DynamoDBClient", world: Callable[[], MetricWorld], capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = world()
-    jobs.wait(300 * 86_400)  # until after the events
+    jobs.wait(300 * 86_400)  # wait until the time after the events
     events = catalog()
     for batch in _batches(events):
         take(*batch)
@@ -167,7 +167,7 @@ class ModelOfControl:
     def __init__(self) -> None:
         self.incidents = 0
         self.is_open = False
-        # Whether the control passed after the newest failure that the newest incident knows.
+        # True if the control passed after the newest failure that the newest incident knows.
         self.passed_since = False
 
     def fails(self) -> None:

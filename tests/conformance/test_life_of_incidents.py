@@ -287,7 +287,7 @@ def test_the_service_behaves_as_its_plain_model(
     service: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
-    monkeypatch.setenv("FEED_SETTLE_SECONDS", "0.001")  # no later write then has the moment of an update that was shown
+    monkeypatch.setenv("FEED_SETTLE_SECONDS", "0.001")  # so no later write has the time of an update that was shown
     tally = TalkCount()
 
     for number in range(SEEDS):

@@ -207,7 +207,7 @@ def test_an_incident_that_changes_partition_during_a_list_appears_once_as_it_is_
 def test_an_open_incident_that_changes_its_status_all_the_time_is_on_its_page(
     dynamodb: "DynamoDBClient", acme: IncidentRepository, given: dict[str, list[str]], order: str
 ) -> None:
-    """Before each query of a status, the incident gets another status. So none of these queries finds it."""
+    """Before each query of a status, the incident gets another status. So none of these queries finds the incident."""
     ids = [creating.create_incident({"title": f"{n}"}, acme).stored.incident["id"] for n in range(8)]
     deleting.delete_incident(ids[0], None, acme)
     ids = sorted(ids[1:], reverse=order == "desc")

@@ -21,11 +21,11 @@ ROUNDS = 30
 @pytest.fixture
 def client(service: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
-    return Client("https://api.example", "token", transport=Gateway(), retry_for=300)  # 200 threads on few cores
+    return Client("https://api.example", "token", transport=Gateway(), retry_for=300)  # 200 threads may be slow
 
 
 def check_the_trail(client: Client, incident: Incident, first: tuple[str, ...]) -> None:
-    """Check that the trail has every version, and that each change of the tags begins where the last one ended."""
+    """Check that the trail has every version, and that each change of the tags begins with the last result."""
     before, versions = list(first), []
     for change in client.grc.incidents.changes(incident.id, limit=100):
         versions.append(change.version)

@@ -1,6 +1,6 @@
 """Tests of mapped sources on DynamoDB Local.
 
-They check which tenant's mapping reads an event. They also check the commands that store mappings.
+They check the tenant whose mapping reads an event. They also check the commands that store mappings.
 """
 
 import copy
@@ -52,7 +52,7 @@ def event(**detail: Any) -> dict[str, Any]:
 
 
 def take(*events: object) -> list[Any]:
-    """Give the function these events, and return the messages that the queue would deliver again."""
+    """Send these events to the function, and return the messages that the queue would deliver again."""
     failures: list[Any] = ingest_finding.handler(sqs_event(*events), Context)["batchItemFailures"]
     return failures
 
@@ -87,7 +87,7 @@ def test_only_the_mapping_of_the_one_allowed_tenant_reads_an_event(
     accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:
     store("acme", OKTA)
-    assert take(EVENT) == []  # the account belongs to acme, but the source is allowed for nobody
+    assert take(EVENT) == []  # the account belongs to acme, but no tenant is allowed for the source
     accounts.allow(ACCOUNT, SOURCE, "globex")
     assert take(EVENT) == []  # globex has no mapping
     accounts.allow(ACCOUNT, SOURCE, "acme")
@@ -133,7 +133,7 @@ def test_a_partner_can_never_pose_as_aws(accounts: AccountMap, dead_letters: lis
 
 @pytest.fixture
 def table(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Table:
-    """Return the table of a tenant, on which the commands work."""
+    """Return the table that the commands change."""
     monkeypatch.setattr(commands, "Deployment", lambda *_: OwnDeployment(dynamodb, service))
     monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
     return Table(dynamodb, service, "acme")

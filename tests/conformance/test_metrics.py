@@ -80,8 +80,8 @@ actions = st.one_of(
     st.tuples(st.just("restore"), which, st.none()),
     st.tuples(st.just("deliver"), st.integers(0, 2**16), st.none()),
     st.tuples(st.just("compute"), st.just(0), st.none()),
-    # Each value is a time to wait, in seconds. A negative value sets the clock back for the next write, mark or
-    # computation.
+    # Each value is a time to wait, in seconds. A negative value sets the clock back for the next
+    # write, mark or computation.
     st.tuples(st.just("wait"), st.just(0), st.sampled_from([0.001, 20.0, 11_000.0, -240.0])),
 )
 
@@ -100,14 +100,14 @@ def test_every_metrics_answer_equals_brute_force(
     @given(st.lists(actions, min_size=10, max_size=24), st.integers(0, 2**16))
     def check(history: list[tuple[str, int, Any]], last: int) -> None:
         nonlocal compared, telling, cut, approximated
-        # Three of four histories have more groups than a day stores and an answer shows.
+        # Three of four histories have so many groups that a day cannot store and an answer cannot show all of them.
         monkeypatch.setattr(metric_answer, "GROUPS", 1 if last % 4 else 100)
         monkeypatch.setattr(tally, "CATEGORIES_OF_DAY", 1 if last % 4 else 1_000)
         here = world()
         for action in history:
             here.do(*action)
         here.deliver(Random(last), everything=True)
-        here.wait(3_600)  # longer than the clock was ever ahead
+        here.wait(3_600)  # the clock was never this far ahead
         for _ in range(3):
             here.compute()
             here.wait(1)

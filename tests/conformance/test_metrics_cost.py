@@ -153,7 +153,7 @@ def put_all(client: "DynamoDBClient", table: str, items: list[stored_form.Item])
 
 
 class LongContext(Context):
-    """A context without haste: the tests of this module are about costs, and a loaded machine may be slow."""
+    """A context with much time. The tests of this module measure costs, and a loaded machine may be slow."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:

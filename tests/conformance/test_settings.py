@@ -25,7 +25,7 @@ FIRST = {"kinds": {"posture": "critical"}, "let_in": [], "leave_out": []}
 
 @pytest.fixture
 def table(dynamodb: "DynamoDBClient", service: str, monkeypatch: pytest.MonkeyPatch) -> Table:
-    """Return the table of a tenant, on which the commands work."""
+    """Return the table that the commands change."""
     monkeypatch.setattr(intake_commands, "Deployment", lambda *_: OwnDeployment(dynamodb, service))
     monkeypatch.setattr(walk, "PAUSE_SECONDS", 0)
     return Table(dynamodb, service, "acme")

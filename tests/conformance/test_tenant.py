@@ -110,7 +110,7 @@ def test_an_export_has_the_same_data_as_the_api(table: Table, tmp_path: Path) ->
     assert done == Exported(9, changes, 1, 0, sha256(file.read_bytes()).hexdigest())
     (found,) = (line for line in told if line["incident"]["title"] == "found")
     (shown_event,) = findings_of(found["incident"]["id"], claims(table.tenant))
-    shown_event["summary"] = {}  # only a tenant's mapping stores one
+    shown_event["summary"] = {}  # only a tenant's mapping stores a summary
     assert event == {"evidence": {"incident_id": found["incident"]["id"], **shown_event}}
     assert [row.is_left_out for row in rows.read(file)] == [False] * 9 + [True], "an import passes over the event"
     assert event["evidence"]["sha256"] == found["changes"][0]["evidence"]
@@ -173,7 +173,7 @@ def test_a_file_that_somebody_put_in_place_of_an_export_is_not_its_result(
         file.symlink_to("elsewhere")
     else:
         euid = os.geteuid()
-        # The second check is of the export, the first one is of the checkpoint.
+        # The first check is of the checkpoint, and the second check is of the export.
         monkeypatch.setattr(os, "geteuid", iter((euid, euid + 1)).__next__)
     with pytest.raises(StepFailed, match="exists already"):
         export(table.reader, file, lambda *_: None)
@@ -212,7 +212,7 @@ def test_an_incident_that_changes_during_an_export_is_exported_at_one_version(ta
 
 @pytest.mark.parametrize("kind", ["#INCIDENT", "#CHANGE"])
 def test_an_incident_that_is_created_during_an_export_is_no_gap(table: Table, tmp_path: Path, kind: str) -> None:
-    """A second writer creates an incident before the export's first read of the incidents or of the changes."""
+    """A second writer creates an incident just before the export's first read of the incidents or of the changes."""
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     made: list[str] = []
 
@@ -458,7 +458,7 @@ def test_an_erasure_retries_unprocessed_items(table: Table, tmp_path: Path) -> N
     sent: list[int] = []
 
     def refuse(params: dict[str, Any], **_: object) -> None:
-        """Process only the first item of a batch, and return the others as unprocessed."""
+        """Process only the first item of a batch, and return all other items as unprocessed."""
         request = json.loads(params["body"])["RequestItems"][table.name]
         sent.append(len(request))
         params["body"] = json.dumps({"RequestItems": {table.name: request[:1]}}).encode()
@@ -570,7 +570,7 @@ def test_only_its_user_can_read_what_a_command_writes(
     table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     operator(monkeypatch, table, tmp_path)
-    for name in ("report.jsonl", "b.jsonl.part"):  # left from an earlier version or another program
+    for name in ("report.jsonl", "b.jsonl.part"):  # an earlier version or another program left these files
         (tmp_path / name).touch(mode=0o644)
     before = os.umask(0)
     try:

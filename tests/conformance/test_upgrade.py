@@ -180,7 +180,7 @@ def test_the_table_has_every_kind_of_item_status_field_and_action(
 
     assert Counter(map(releases.kind, stored)) == release.kinds
     assert set(release.kinds) == KINDS
-    assert fields >= set(model.FIELDS) - {"regulatory_reports"}  # the release did not have this field
+    assert fields >= set(model.FIELDS) - {"regulatory_reports"}  # the former release did not have this field
     assert statuses == set(model.STATUSES)
     assert {one["action"] for one in trail} == set(model.ACTIONS)
 

@@ -26,7 +26,7 @@ from tests.support.templates import CHECKOUT
 
 TWINE = "twine==7.0.0"
 UV = os.environ.get("UV", "uv")
-LEFT_OUT = ("GRC_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")  # the beginnings of variables of this environment
+LEFT_OUT = ("GRC_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")  # the tests remove the variables with these beginnings
 INSTALLED = """
 import importlib.util, json, grc_client, httpx2, pydantic
 print(json.dumps([pydantic.VERSION, httpx2.__version__, grc_client.__file__, importlib.util.find_spec("httpx")]))
@@ -34,7 +34,7 @@ print(json.dumps([pydantic.VERSION, httpx2.__version__, grc_client.__file__, imp
 
 
 def run(*command: str | Path, cwd: Path, **more: str) -> str:
-    """Run a command outside the repository, without settings of this environment; return its output."""
+    """Run a command outside the repository, without settings of this environment, and return its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     done = subprocess.run(command, cwd=cwd, env=kept | more, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -224,7 +224,7 @@ def test_many_calls_on_a_new_stack_wait_for_each_other_and_succeed(
 
 def test_a_second_checkout_runs_next_to_the_first(stack: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Checkout(tmp_path_factory.mktemp("other"), free_port(), stack.http)
-    shutil.copytree(stack.home / "build", other.home / "build")  # saves the time of an equal build
+    shutil.copytree(stack.home / "build", other.home / "build")  # both builds are equal, so copy one
     try:
         with other.in_foreground() as process:
             client = other.caller(other.token("acme"))
@@ -280,7 +280,7 @@ def _starts_over_on_the_same_port(other: Checkout) -> None:
 def test_a_kill_during_the_start_leaves_no_process(stack: Checkout, tmp_path: Path, http: httpx2.Client) -> None:
     checkout = Checkout(tmp_path / "home", free_port(), http)
     checkout.home.mkdir(mode=0o700)
-    shutil.copytree(stack.home / "build", checkout.home / "build")  # saves the time of an equal build
+    shutil.copytree(stack.home / "build", checkout.home / "build")  # both builds are equal, so copy one
     record = checkout.home / "stack.json"
     words = (Path(sys.executable).with_name("incidents"), "up", "--detach", "--port", str(checkout.port))
     environment = os.environ | {"INCIDENTS_HOME": str(checkout.home)}

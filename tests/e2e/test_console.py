@@ -1,4 +1,4 @@
-"""Tests of the console on the local stack: the real page, sign-in, gateway and API."""
+"""Tests of the console on the local stack, with the real page, sign-in, gateway and API."""
 
 import json
 import time

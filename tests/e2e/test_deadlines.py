@@ -1,4 +1,4 @@
-"""Tests the deadlines on the local stack: settings by the command, reports by PATCH, dates by the API."""
+"""Tests the deadlines on the local stack, with settings by the command and reports by PATCH."""
 
 import json
 from collections.abc import Callable

@@ -38,7 +38,7 @@ def run(stack: Checkout, script: str, folder: Path = templates.CHECKOUT) -> str:
 
 
 def run_each(stack: Checkout, page: str) -> list[str]:
-    """Run all bash examples of a page in order, in one script; return the output of each example."""
+    """Run all bash examples of a page in order, in one script, and return the output of each example."""
     parts = run(stack, "echo; echo ====\n".join(documents.blocks(documents.PAGES[page], "bash"))).split("====")
     return [part.strip() for part in parts]
 

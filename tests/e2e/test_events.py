@@ -63,7 +63,7 @@ def dead_letters(stack: Checkout) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sent(stack: Checkout, put: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
-    """Send all recorded events at once; return them by name."""
+    """Send all recorded events at once, and return them by name."""
     events = {name: recorded.event(name) for name in recorded.NAMES}
     account = stack.status["queue_url"].split("/")[-2]  # the bus writes this account into each event that it gets
     own = [event for event in events.values() if not event["source"].startswith("aws.")]
@@ -91,7 +91,7 @@ def test_a_recorded_event_of_every_source_becomes_its_incident(
         assert made["source"] == finding.source
         assert made["source_type"] == "system"
         # Both versions of Security Hub report the same findings. The incident has the severity and the time of the
-        # event that arrived first. So do not compare them.
+        # event that arrived first. So this test compares neither.
         if not name.startswith("security_hub"):
             assert (made["severity"], made["occurred_at"]) == (finding.severity, finding.occurred_at)
             # If another event of the same finding arrived first, this event is not stored.
@@ -108,7 +108,7 @@ def keys_of(sent: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def kept_events(stack: Checkout, incident_id: str, tenant: str, detail: Any) -> list[grc_client.Finding]:
-    """Return the stored events of an incident with this detail. They must stand as they were on the bus."""
+    """Return the stored events of an incident that have this detail. Check that they equal the events on the bus."""
     found = stack.caller(stack.token(tenant)).get(f"/{incident_id}/findings").json()["items"]
     kept = [one for one in found if one["event"]["detail"] == detail]
     for one in kept:

@@ -1,4 +1,4 @@
-"""Clients that generators make from the committed document, with their default options, on the local stack."""
+"""Tests of clients that generators make from the committed document, on the local stack."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -165,12 +165,12 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     file.write_text("title\n" + "".join(f"Number {n}\n" for n in range(120)))
     arguments = ["import", str(file), "--tenant", "import-full"]
 
-    # The limit leaves enough space for the import's record without any rows. It also applies to the processes that the
-    # test starts.
+    # The limit leaves enough space for the import's record without any rows. It also applies to the
+    # processes that the test starts.
     with room_for(12 * 1024):
         stopped = stack.run(*arguments)
     assert (stopped.returncode, stopped.stdout) == (1, "")
-    told = "".join(stopped.stderr.split())  # the console may break lines anywhere
+    told = "".join(stopped.stderr.split())  # the console may break lines anywhere, so compare without spaces
     assert "rows.csv.progresscannotbewritten." in told
     assert "Traceback" not in stopped.stderr
     made = everything(stack.caller(stack.token("import-full")))

@@ -54,7 +54,7 @@ def is_right(shape: Shape, issuer: Issuer, url: str, http: httpx2.Client) -> Non
 
     if shape.refused:
         assert listed.status_code == 403, (shape.name, listed.text)
-        assert f"claim {shape.refused} must" in listed.text, (shape.name, listed.text)
+        assert f"claim `{shape.refused}` must" in listed.text, (shape.name, listed.text)
         assert made.status_code == 403
         return
     assert listed.status_code == (200 if READS in shape.scopes else 403), (shape.name, listed.text)

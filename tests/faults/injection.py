@@ -83,8 +83,8 @@ class Faults:
         self.injected += 1
         if kind in _AFTER:
             told = self._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
-            # Either the table committed the request, or a condition refused it. The function does not learn which of
-            # the two happened.
+            # Either the table committed the request, or a condition refused it. The function does not learn
+            # which of the two happened.
             assert told.status_code in (200, 400)
         match kind:
             case Kind.THROTTLE:

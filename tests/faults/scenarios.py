@@ -101,7 +101,7 @@ tenants = (f"tenant-{n}" for n in itertools.count())
 
 
 def prepare(scenario: Scenario) -> tuple[dict[str, str], Event]:
-    """Create a tenant with one incident; return its caller and the scenario's request."""
+    """Create a tenant with one incident, and return its caller and the scenario's request."""
     who = claims(next(tenants))
     first = {"title": "there", "incident_number": "IR-1", "detected_at": "2026-11-20T08:00:00Z"}
     made = json.loads(create_incident.handler(create_event(first, caller=who), Context)["body"])

@@ -179,7 +179,7 @@ def test_a_last_failure_without_a_dead_letter_is_left_to_the_queue(batch: Batch,
 
 def test_a_message_that_no_alarm_can_stop_loses_nothing(sent: Sent, clock: Clock) -> None:
     def work(body: str) -> list[str]:
-        clock.wait(TIMEOUT + 10)  # for example a call into C
+        clock.wait(TIMEOUT + 10)  # the alarm cannot interrupt some calls, for example a call into C
         raise Busy
 
     event = sqs_event("overrun", "next")

@@ -177,10 +177,10 @@ def test_too_little_remaining_time_gives_503_without_a_call(in_the_table_s_place
 
     assert answer["statusCode"] == 503
     assert time.monotonic() - started < deadline.bounds().read_seconds
-    deadline.require_time()  # must not fail: the deadline of the refused request has ended with it
+    deadline.require_time()  # must not fail, because the deadline of the refused request is over
 
 
 def test_all_attempts_of_one_call_fit_into_the_function_s_time() -> None:
-    pauses = 1 + 2  # botocore's pauses in seconds, in its standard mode after throttling
+    pauses = 1 + 2  # the seconds of botocore's two pauses in its standard mode after throttling
     attempts = deadline.bounds().attempts * (deadline.bounds().connect_seconds + deadline.bounds().read_seconds)
     assert attempts + pauses + deadline.bounds().answer_seconds < FUNCTION_SECONDS

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NEWER = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__service__eventLastSeen": "2026-11-18T00:00:00Z"}
 ANOTHER_ASSET = {"detail__resource__instanceDetails__instanceId": "i-0ffffffffffffffff"}
-# The event that arrives under a fault, and whether the incident exists before.
+# Each pair: the event that arrives under a fault, and whether its incident already exists.
 ARRIVALS: dict[str, tuple[dict[str, Any], bool]] = {
     "creates the incident": ({}, False),
     "changes the incident": (NEWER | ANOTHER_ASSET, True),
@@ -32,7 +32,7 @@ accounts = (f"{n:012}" for n in itertools.count(1))
 
 
 class Intake:
-    """The function, and the table of a tenant with an account of its own."""
+    """The function, and the table of a tenant that has its own account."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self.account = next(accounts)

@@ -1,8 +1,8 @@
-"""Tests that a follower misses no change, while eight writers change incidents and everything fails now and then.
+"""Tests that a follower misses no change, while eight writers change incidents and calls fail at random.
 
 Writers and followers are processes. The writers' clocks differ by up to five seconds. Their calls to the table fail,
-and faults end some of them. Each follower uses the Python client, and is killed at random moments. It goes on with the
-last cursor that it stored. After each drain, its copy must equal the table.
+and faults end some of them. Each follower uses the Python client, and is killed at random moments. It continues with
+the last cursor that it stored. After each drain, its copy must equal the table.
 
 Waiting takes no real time: a drain puts all clocks forward by more than the time before which the updates end.
 """
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 CHANGES = scale.of(short=1_000, full=10_000)
 TURNS, WAVES, WRITERS = scale.of(short=2, full=10), 2, 8
-OPERATIONS = -(-CHANGES // (TURNS * WAVES * WRITERS)) + 3  # of one writer in a wave; a few of them change nothing
+OPERATIONS = -(-CHANGES // (TURNS * WAVES * WRITERS)) + 3  # a writer's operations in a wave; some change nothing
 SKEW = 5.0  # seconds between the first and the last writer's clock
-SETTLE = 20.0  # seconds before now at which the updates end
+SETTLE = 20.0  # the updates end this many seconds before now
 RATE = 0.03  # the share of the calls that fail
 SEED = 20261127
 FORK = multiprocessing.get_context("fork")
@@ -48,7 +48,7 @@ FOLLOWED = (None, "soc-portal")
 
 
 class Start(NamedTuple):
-    """What a process needs for its work: how far its clock is ahead, and where it takes its notes."""
+    """The inputs of a process: the seconds by which its clock is ahead, and the file of its notes."""
 
     ahead: float  # seconds
     notes: Path
@@ -89,9 +89,9 @@ def write(start: Start, ids: list[str]) -> None:
 
 
 def follow(start: Start, app_id: str | None) -> None:
-    """Receive updates with the client until none waits, and note each incident and the cursor."""
+    """Receive updates with the client until no update waits. Write each incident and the cursor to the notes."""
     _, faults = prepare(start, ends=False)
-    time.sleep = lambda _: None  # the client's pauses
+    time.sleep = lambda _: None  # the client must not pause
     calls.UPDATES_LIMIT, feed_reader.ENTRIES_READ = 7, 20
     with Client("https://api.example", "token", transport=Gateway(claims(app_id=app_id))) as client, faults.at_work():
         follower = client.grc.incidents.follow(cursor=cursor_of(start.notes), every=None)
@@ -110,7 +110,7 @@ def received(notes: Path) -> list[dict[str, Any]]:
     for line in lines:
         try:
             found.append(json.loads(line))
-        except ValueError:  # empty, or cut by a kill
+        except ValueError:  # the line is empty, or a kill cut it
             continue
     return found
 
@@ -144,7 +144,7 @@ class Crowd:
         return self.folder / f"follower {app_id}.notes"
 
     def wave(self, number: int, ids: list[str]) -> None:
-        """Run all writers, and beside them the followers, which are killed again and again."""
+        """Run all writers. At the same time, run the followers, and kill them again and again."""
         writers = {n: self._writer(number, n, ids) for n in range(WRITERS)}
         followers = {app_id: self._follower(app_id) for app_id in FOLLOWED}
         while writers:
@@ -166,7 +166,7 @@ class Crowd:
             self._stop(process)
 
     def drain(self) -> None:
-        """Put all clocks forward, and let each follower receive all that is left."""
+        """Put all clocks forward, and let each follower receive all remaining updates."""
         self.ahead += SETTLE + SKEW
         for app_id in FOLLOWED:
             process = self._follower(app_id)
@@ -200,7 +200,7 @@ def test_a_follower_misses_nothing(
     for turn in range(TURNS):
         for n in range(WAVES):
             crowd.wave(WAVES * turn + n, ids)
-            crowd.ahead += SETTLE + SKEW  # the next wave's followers meet these changes while the writers go on
+            crowd.ahead += SETTLE + SKEW  # the next wave's followers receive these changes while the writers continue
             ids = [item["sk"]["S"] for item in invariants.of_tenant(dynamodb, service, "acme")
                    if item["pk"]["S"] == keys.incident("acme", "").pk]  # fmt: skip
         crowd.drain()

@@ -75,7 +75,7 @@ def read(notes: Path) -> list[dict[str, Any]]:
 
 
 def run_clients(folder: Path) -> int:
-    """Run all clients until they finish, and restart each client that a fault ended; return the number of restarts."""
+    """Run all clients until they finish, restart each client that a fault ended, and return the number of restarts."""
     fork = multiprocessing.get_context("fork")
     ended = 0
     running: dict[Any, tuple[int, int, Any]] = {}

@@ -28,8 +28,8 @@ KINDS = [kind for kind in Kind if kind not in OF_TRANSACTIONS]
 # The short tests use three kinds of fault: a refusal, an error after the commit, and the end of the process.
 if not scale.FULL:
     KINDS = [Kind.THROTTLE, Kind.ERROR_AFTER, Kind.END_AFTER]
-# The short tests put a fault, or a concurrent run of the job, at every third call to the table. The full tests put one
-# at every call.
+# The short tests put a fault, or a concurrent run of the job, at every third call to the table. The full
+# tests put one at every call.
 STRIDE = scale.of(short=3, full=1)
 CLOSED = {
     "title": "x", "status": "closed",

@@ -1,7 +1,7 @@
 """Fixtures that run the handlers on moto.
 
-The fixtures create the table from infra/storage.yaml. So a change of the keys in this file that breaks the handlers on
-AWS breaks these tests, too.
+The fixtures create the table from infra/storage.yaml. If a change of the keys in this file breaks the handlers on AWS,
+the change also breaks these tests.
 """
 
 import json

@@ -322,7 +322,7 @@ def test_a_follower_s_raw_responses_are_its_pages(incidents: Both) -> None:
 @pytest.mark.parametrize("wrong", [{"since": "2026-01-01T00:00:00Z", "cursor": "x"}, {"every": 0}, {"every": -1}])
 def test_a_follower_that_could_not_run_is_refused_at_once(incidents: Both, wrong: dict[str, Any]) -> None:
     for methods in (incidents.client.grc.incidents, incidents.client.grc.incidents.with_raw_response):
-        with pytest.raises(ValueError, match=r"since or cursor|every"):
+        with pytest.raises(ValueError, match=r"`since` or `cursor`|every"):
             methods.follow(**wrong)
     assert incidents.gateway.requests == []
 

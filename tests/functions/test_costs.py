@@ -154,12 +154,12 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     # DynamoDB reads one incident more than the page shows. Each incident has the largest size for two write units.
     of_a_page = 51 * 2048
     assert math.ceil(of_a_page / 4096 + 1) / 2 <= costs.REQUESTS["list of 50"].reads
-    # A page of updates reads 51 small entries of the index, and each incident consistently.
+    # A page of updates reads 51 small entries of the index, and then reads each incident consistently.
     entry_bytes = max(size(found) for index in INDEXES if index["IndexName"] == "by-updated"
                       if (found := entry(index, item)))  # fmt: skip
     of_entries = math.ceil(51 * entry_bytes / 4096) / 2
     assert 50 * math.ceil(size(item) / 4096) + of_entries <= costs.REQUESTS["50 updates"].reads
-    # The deadlines read the incident and the tenant's settings, both consistently. An item that is missing costs 1.
+    # The deadlines read the incident and the tenant's settings consistently. A missing item costs 1.
     assert reads_of(get_deadlines, deadlines_event(item["sk"]["S"])) == costs.REQUESTS["deadlines"].reads
     # A page of the board reads 51 rows, here with three stages each.
     put_on_board("acme", item["sk"]["S"])
@@ -170,7 +170,7 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
 
 
 def reads_of(handler: Any, request: Any) -> int:
-    """Return how many items a handler reads. Each item has at most 4 KB."""
+    """Return the number of items that a handler reads. Each item has at most 4 KB."""
     read: list[str] = []
     client = dynamodb.client()
 
@@ -199,7 +199,7 @@ def test_the_documented_units_of_a_page_of_events_match_the_items_read(table: st
     AccountMap(dynamodb.client(), table).link("111122223333", "acme")
     ingest_finding(sqs_event(event("guardduty")), Context)
     (stored,) = [item for (partition, _), item in items(table).items() if partition.endswith("#EVIDENCE")]
-    # A consistent read of the incident, and a consistent query
+    # The costs of a consistent read of the incident, and of a consistent query
     assert 1 + math.ceil(10 * size(stored) / 4096) == costs.REQUESTS["10 events"].reads
 
 

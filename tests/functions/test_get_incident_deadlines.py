@@ -83,7 +83,7 @@ def test_aware_and_classified_give_four_due_dates_and_labelled_projections() -> 
     assert {name: stage["projected_at"] for name, stage in shown.items() if stage["projected_at"]} == {
         "eu-nis2/final": "2026-07-13T21:59:59.000Z",
         "eu-nis2/progress": "2026-07-13T21:59:59.000Z",
-        "eu-dora/intermediate": "2026-06-15T10:00:00.000Z",  # Saturday 13 June, so Monday noon
+        "eu-dora/intermediate": "2026-06-15T10:00:00.000Z",  # the end on Saturday moves to Monday noon
         "eu-dora/final": "2026-07-15T21:59:59.000Z",
     }
     for name in ("eu-nis2/final", "eu-nis2/progress", "eu-dora/intermediate", "eu-dora/final"):
@@ -99,7 +99,7 @@ def test_without_classified_there_are_three_due_dates_and_dora_misses_its_anchor
     assert sum(stage["due_at"] is not None for stage in shown.values()) == 3
     initial = shown["eu-dora/initial"]
     assert (initial["state"], initial["anchor_missing"], initial["due_at"]) == ("pending_anchor", "classified", None)
-    assert initial["warn_at"] == "2026-06-11T02:00:00.000Z"  # 20 h after awareness
+    assert initial["warn_at"] == "2026-06-11T02:00:00.000Z"  # four hours before the cap
 
 
 def test_without_a_zone_hours_are_in_utc_and_dates_say_that_the_zone_is_missing() -> None:
@@ -369,7 +369,7 @@ def test_wrong_parameters_are_refused() -> None:
 def test_the_moment_of_the_answer_is_now() -> None:
     shown = deadlines(created())
     assert abs(datetime.fromisoformat(shown["as_of"]).timestamp() - datetime.now().astimezone().timestamp()) < 60
-    assert "no legal advice" in shown["notice"]
+    assert "not legal advice" in shown["notice"]
 
 
 def test_a_national_act_has_stages_conditions_and_readings_of_its_own() -> None:
@@ -381,7 +381,7 @@ def test_a_national_act_has_stages_conditions_and_readings_of_its_own() -> None:
         for facts in ({}, {"facts": {"member_state": "CZ"}})
     )
     assert portugal["eu-nis2/impact_end"]["due_at"] == "2026-06-12T12:00:00.000Z"
-    assert portugal["eu-nis2/final"]["due_at"] == "2026-07-24T22:59:59.000Z"  # 30 working days: no Portuguese holiday
+    assert portugal["eu-nis2/final"]["due_at"] == "2026-07-24T22:59:59.000Z"  # after 30 working days without a holiday
     assert "Decree-Law 125/2025" in portugal["eu-nis2/notification"]["condition"]
     assert "eu-nis2/impact_end" not in others
     assert others["eu-nis2/notification"]["condition"] == "Czechia: Act 264/2025 has no report after 72 h"

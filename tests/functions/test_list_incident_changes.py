@@ -121,7 +121,7 @@ def test_a_cursor_of_another_incident_is_refused() -> None:
     [
         ("limit=0", "from 1 to 100"),
         ("order=asc", "'order' is not known"),
-        ("limit=1&limit=1", "limit must be given once"),
+        ("limit=1&limit=1", "`limit` must be given once"),
         ("cursor=1", "unchanged"),
     ],
 )

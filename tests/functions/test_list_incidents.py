@@ -104,7 +104,7 @@ def test_a_cursor_of_another_tenant_is_refused() -> None:
         ("limit=1e1", "from 1 to 100"),
         ("limit=%D9%A3", "from 1 to 100"),
         ("limit=", "from 1 to 100"),
-        ("limit=5&limit=5", "limit must be given once"),
+        ("limit=5&limit=5", "`limit` must be given once"),
         ("order=newest", "desc or asc"),
         ("colour=red", "'colour' is not known; use one of status,"),
         ("tenant_id=globex", "'tenant_id' is not known"),
@@ -155,7 +155,7 @@ def test_cursors_outlive_a_rotation_of_the_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("CURSOR_KEY", "the next key")
     assert list_(list_event(cursor=cursor), Context)["statusCode"] == 400
-    # the key ends with a line break, as if a file contained it
+    # the key ends with a line break, like a key from a file
     monkeypatch.setenv("CURSOR_KEY_BEFORE", "the key of the tests\n")
     assert len(page(cursor=cursor)["items"]) == 1
     assert page(limit=1)["next_cursor"] != cursor
@@ -346,36 +346,36 @@ def test_a_deleted_incident_is_found_by_its_number_only_on_request(several: dict
 @pytest.mark.parametrize(
     ("query", "right"),
     [
-        ("status=open", "status must be one of new, investigating"),
-        ("status=new&status=open", "status must be one of"),
-        ("severity=HIGH", "severity must be one of critical"),
-        ("tag=", "tag must be 1 to 2048 characters"),
-        ("owner_id=" + "x" * 2049, "owner_id must be 1 to 2048 characters"),
-        ("app_id=" + "x" * 129, "app_id must be 1 to 128 characters"),
-        ("&".join(f"tag={n}" for n in range(11)), "tag must be given at most 10 times"),
-        ("created_from=yesterday", "created_from must be an RFC 3339"),
-        ("detected_to=2026-01-01T00:00:00", "detected_to must be an RFC 3339"),
+        ("status=open", "`status` must be one of new, investigating"),
+        ("status=new&status=open", "`status` must be one of"),
+        ("severity=HIGH", "`severity` must be one of critical"),
+        ("tag=", "`tag` must be 1 to 2048 characters"),
+        ("owner_id=" + "x" * 2049, "`owner_id` must be 1 to 2048 characters"),
+        ("app_id=" + "x" * 129, "`app_id` must be 1 to 128 characters"),
+        ("&".join(f"tag={n}" for n in range(11)), "`tag` must be given at most 10 times"),
+        ("created_from=yesterday", "`created_from` must be an RFC 3339"),
+        ("detected_to=2026-01-01T00:00:00", "`detected_to` must be an RFC 3339"),
         (
             "created_from=2026-01-02T00:00:00Z&created_to=2026-01-01T00:00:00Z",
-            "created_from must not be after created_to",
+            "`created_from` must not be after `created_to`",
         ),
-        ("created_from=2026-01-01T00:00:00Z&created_from=2026-01-01T00:00:00Z", "created_from must be given once"),
-        ("include_deleted=yes", "include_deleted must be false or true"),
-        ("owner_id=", "owner_id must be 1 to 2048 characters; to list incidents without an owner, use unowned=true"),
+        ("created_from=2026-01-01T00:00:00Z&created_from=2026-01-01T00:00:00Z", "`created_from` must be given once"),
+        ("include_deleted=yes", "`include_deleted` must be false or true"),
+        ("owner_id=", "`owner_id` must be 1 to 2048 characters; to list incidents without an owner, use unowned=true"),
         ("triggered_by_alert_ids=a", "'triggered_by_alert_ids' is not known; use triggered_by_alert_id."),
         ("tags=a", "'tags' is not known; use tag."),
-        ("affected_asset_id=", "affected_asset_id must be 1 to 2048 characters"),
-        ("reportable_to=" + "x" * 2049, "reportable_to must be 1 to 2048 characters"),
-        ("open=1", "open must be true or false"),
-        ("open=true&open=false", "open must be given once"),
-        ("unowned=", "unowned must be true or false"),
-        ("q=", "q must have at least one word"),
-        ("q=%20%C2%A0", "q must have at least one word"),
+        ("affected_asset_id=", "`affected_asset_id` must be 1 to 2048 characters"),
+        ("reportable_to=" + "x" * 2049, "`reportable_to` must be 1 to 2048 characters"),
+        ("open=1", "`open` must be true or false"),
+        ("open=true&open=false", "`open` must be given once"),
+        ("unowned=", "`unowned` must be true or false"),
+        ("q=", "`q` must have at least one word"),
+        ("q=%20%C2%A0", "`q` must have at least one word"),
         ("q=" + "x" * 301, "at most 300 characters"),
-        ("q=a&q=b", "q must be given once"),
-        ("include_deleted=true&include_deleted=true", "include_deleted must be given once"),
-        ("incident_number=", "incident_number must be 1 to 64 characters"),
-        ("incident_number=1&incident_number=2", "incident_number must be given once"),
+        ("q=a&q=b", "`q` must be given once"),
+        ("include_deleted=true&include_deleted=true", "`include_deleted` must be given once"),
+        ("incident_number=", "`incident_number` must be 1 to 64 characters"),
+        ("incident_number=1&incident_number=2", "`incident_number` must be given once"),
     ],
 )
 def test_the_error_names_a_bad_filter_and_the_right_values(query: str, right: str) -> None:

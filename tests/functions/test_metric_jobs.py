@@ -283,7 +283,7 @@ def test_a_day_that_always_fails_does_not_starve_the_others(monkeypatch: pytest.
     put(item(1, **DETECTED) | {"mttd_minutes": {"S": "many"}})
     mark(*((None, item(1, detected_at=f"2026-11-{day}T08:00:00.000Z")) for day in ("20", "21", "22")))
     for _ in range(60):
-        left = iter([60.0, 0.0, 0.0, 0.0])  # each run has time for one day
+        left = iter([60.0, 0.0, 0.0, 0.0])  # the seconds that are left, so a run has time for one day
         with monkeypatch.context() as short:
             short.setattr(metric_jobs, "deadline", SimpleNamespace(left=left.__next__))
             with guard.serving_tenant("acme"):

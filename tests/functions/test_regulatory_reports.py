@@ -1,4 +1,4 @@
-"""Tests the field ``regulatory_reports``: what is checked, how a patch merges, and what follows from it."""
+"""Tests the field ``regulatory_reports``: its checks, the merge of a patch, and the derived field."""
 
 import json
 import os

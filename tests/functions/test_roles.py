@@ -99,8 +99,8 @@ def granted(function: str) -> set[Grant]:
         (action, resource, keys)
         for statement in policy["PolicyDocument"]["Statement"]
         for action in statement["Action"]
-        # Only statements for the table have a condition. A statement for the stream has none, because Lambda itself
-        # reads the stream.
+        # Only statements for the table have a condition. A statement for the stream has none, because Lambda
+        # itself reads the stream.
         if "Condition" in statement
         for resource in [place(statement["Resource"])]
         for keys in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
@@ -240,7 +240,7 @@ def test_each_role_grants_exactly_what_its_function_uses(
 
 
 SHOWN: dict[str, int] = {}
-# Grants for calls that an operator, a caller or another function makes before the function runs.
+# The grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
     "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS"), ("dynamodb:PutItem", "table", "TENANT#*#SETTINGS")},
     "AnnounceDeadlines": {

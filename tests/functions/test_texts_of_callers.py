@@ -1,4 +1,4 @@
-"""The characters in callers' texts: refused by name in a create and a patch, unless the field has them already."""
+"""Tests of the characters in callers' texts. A create and a patch refuse bad characters, and the error names them."""
 
 import json
 from hashlib import sha256

@@ -117,7 +117,7 @@ def service() -> Iterator[tuple[MetricWorld, MetricClock, pytest.MonkeyPatch]]:
 
 
 def live(world: MetricWorld) -> list[Replay]:
-    """Make the tenants' data and leave some days marked; return the creates with an idempotency key."""
+    """Make the tenants' data and leave some days marked, and return the creates with an idempotency key."""
     findings_of_every_source(world)
     for caller in (ACME, SCANNER, GLOBEX):
         one_of_every_status(caller)

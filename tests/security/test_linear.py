@@ -1,4 +1,4 @@
-"""Tests that hostile texts cost a time that is at most proportional to their length. They count steps, not time."""
+"""Tests that hostile texts need at most a number of steps that is proportional to their length."""
 
 import ast
 import importlib.util
@@ -44,8 +44,8 @@ OUR_OWN_TEXTS = {  # patterns that read only texts of this repository or of its 
 }  # fmt: skip
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "split")
 SHORT = 50  # characters
-# For a text that is twice as long, a match may take GROWTH times as many steps. A quadratic pattern takes four times as
-# many steps.
+# For a text that is twice as long, a match may take GROWTH times as many steps. A quadratic pattern takes
+# four times as many steps.
 GROWTH = 2.6
 
 
@@ -124,7 +124,7 @@ def test_a_pattern_takes_steps_in_proportion_to_a_hostile_text(use: Use) -> None
 
 
 FORMER = {
-    r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)": "fullmatch",  # a type of Security Hub
+    r"(?:.*/)?([A-Za-z]+):([^/-]+)[/-](.+)": "fullmatch",  # this pattern reads a type of Security Hub
     r"(^|,)\s*gzip\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,|$)": "search",  # Accept-Encoding
     r"(a+)+b": "match",
     r"[0-9]+x": "search",

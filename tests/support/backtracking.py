@@ -1,9 +1,9 @@
 """Counts the steps of a regular expression on a text, with a backtracking matcher like Python's.
 
-Python does not say how many steps a match took, and time depends on the machine. So this module translates a pattern,
-as Python's own parser read it, to a small program, and runs the program with a stack of alternatives. The result is the
-number of instructions. This number differs from the number of Python's own steps, but grows with the text in the same
-way.
+Python does not report the steps of a match, and the time of a match depends on the machine. Python's own parser reads
+the pattern. This module translates the parsed pattern to a small program, and runs the program with a stack of
+alternatives. The result is the number of instructions. This number differs from the number of Python's own steps, but
+grows with the text in the same way.
 """
 
 import re
@@ -15,8 +15,9 @@ from typing import Any
 from re import _constants as sre, _parser as parser  # isort: skip
 
 Test = Callable[[str], bool]
-Instruction = tuple[Any, ...]
-"""(what, argument ...): test, split, jump, at, look, or match."""
+TEST, SPLIT, JUMP, AT, LOOK, MATCH = "test", "split", "jump", "at", "look", "match"
+Instruction = tuple[str, Any, Any]
+"""One of the six words, and its two arguments. An argument that the word does not need is None."""
 
 _LETTERS = [
     *map(chr, (*range(0x61, 0x7B), *range(0x30, 0x3A), *range(0x09, 0x3200), *range(0xE0000, 0xE0200))),
@@ -37,7 +38,7 @@ class Pattern:
         tree = parser.parse(pattern.pattern, pattern.flags)
         self._program: list[Instruction] = []  # does not change after the constructor
         self._add(tree, with_sample=True)
-        self._program.append(("match",))
+        self._program.append((MATCH, None, None))
 
     def steps(self, text: str, how: str) -> int:
         """Return the steps of a method on a text: fullmatch, match, search, or findall for all other methods."""
@@ -72,33 +73,33 @@ class Pattern:
 
     def _run(self, program: list[Instruction], text: str, start: int, *, whole: bool) -> tuple[int, int | None]:
         """Return the steps of one attempt at ``start``, and the end of the match or None."""
-        stack, count = [(0, start)], 0
+        stack, count, length = [(0, start)], 0, len(text)
         while stack:
             at, place = stack.pop()
             while True:
                 count += 1
-                what, *arguments = program[at]
-                if what == "test":
-                    if place >= len(text) or not arguments[0](text[place]):
-                        break
-                    at, place = at + 1, place + 1
-                elif what == "split":
-                    stack.append((at + arguments[1], place))
-                    at += arguments[0]
-                elif what == "jump":
-                    at += arguments[0]
-                elif what == "at":
-                    if not _is_at(arguments[0], text, place):
+                what, one, other = program[at]
+                if what is TEST:
+                    if place >= length or not one(text[place]):
                         break
                     at += 1
-                elif what == "look":
-                    inner, wanted = arguments
-                    taken, end = self._run(inner, text, place, whole=False)
+                    place += 1
+                elif what is SPLIT:
+                    stack.append((at + other, place))
+                    at += one
+                elif what is JUMP:
+                    at += one
+                elif what is AT:
+                    if not _is_at(one, text, place):
+                        break
+                    at += 1
+                elif what is LOOK:
+                    taken, end = self._run(one, text, place, whole=False)
                     count += taken
-                    if (end is not None) is not wanted:
+                    if (end is not None) is not other:
                         break
                     at += 1
-                elif whole and place < len(text):
+                elif whole and place < length:
                     break
                 else:
                     return count, place
@@ -117,19 +118,19 @@ class Pattern:
             elif code is sre.BRANCH:
                 self._add_branches(argument[1], with_sample=with_sample)
             elif code is sre.AT:
-                self._program.append(("at", argument))
+                self._program.append((AT, argument, None))
             elif code in (sre.ASSERT, sre.ASSERT_NOT):
                 assert argument[0] == 1, "a look behind is not supported"
                 outer, self._program = self._program, []
                 self._add(argument[1], with_sample=False)
-                inner, self._program = [*self._program, ("match",)], outer
-                self._program.append(("look", inner, code is sre.ASSERT))
+                inner, self._program = [*self._program, (MATCH, None, None)], outer
+                self._program.append((LOOK, inner, code is sre.ASSERT))
             else:
                 raise NotImplementedError(f"{code} in a pattern")
 
     def _add_test(self, test: Test, *, with_sample: bool) -> None:
         self.tests.append(test)
-        self._program.append(("test", test))
+        self._program.append((TEST, test, None))
         if with_sample:
             self.sample.append("/" if test("/") and test("\x01") else next(filter(test, _LETTERS), ""))
 
@@ -139,27 +140,27 @@ class Pattern:
         endless, splits = most == sre.MAXREPEAT, []
         for n in range(1 if endless else most - least):
             splits.append(len(self._program))
-            self._program.append(())
+            self._program.append((JUMP, 0, None))  # the code below replaces this instruction
             self._add(tree, with_sample=with_sample and not least and n == 0)
         if endless:
-            self._program.append(("jump", splits[0] - len(self._program)))
+            self._program.append((JUMP, splits[0] - len(self._program), None))
         for split in splits:
             over = len(self._program) - split
-            self._program[split] = ("split", 1, over) if greedy else ("split", over, 1)
+            self._program[split] = (SPLIT, 1, over) if greedy else (SPLIT, over, 1)
 
     def _add_branches(self, branches: Any, *, with_sample: bool) -> None:
         jumps = []
         for n, branch in enumerate(branches):
             split = len(self._program)
             if n < len(branches) - 1:
-                self._program.append(("split", 1, 0))
+                self._program.append((SPLIT, 1, 0))
             self._add(branch, with_sample=with_sample and n == min(self._branch, len(branches) - 1))
             if n < len(branches) - 1:
                 jumps.append(len(self._program))
-                self._program.append(("jump", 0))
-                self._program[split] = ("split", 1, len(self._program) - split)
+                self._program.append((JUMP, 0, None))
+                self._program[split] = (SPLIT, 1, len(self._program) - split)
         for jump in jumps:
-            self._program[jump] = ("jump", len(self._program) - jump)
+            self._program[jump] = (JUMP, len(self._program) - jump, None)
 
     def _test(self, code: Any, argument: Any) -> Test:
         folded = bool(self.flags & re.IGNORECASE)
@@ -167,7 +168,9 @@ class Pattern:
             return (lambda _: True) if self.flags & re.DOTALL else (lambda letter: letter != "\n")
         if code in (sre.LITERAL, sre.NOT_LITERAL):
             wanted, is_it = chr(argument), code is sre.LITERAL
-            return lambda letter: (letter == wanted or (folded and letter.lower() == wanted.lower())) is is_it
+            if not folded:
+                return wanted.__eq__ if is_it else wanted.__ne__
+            return cache(lambda letter: (letter.lower() == wanted.lower()) is is_it)
         negated = argument[0][0] is sre.NEGATE
         members = [_member(code, value, self.flags) for code, value in argument[negated:]]
         return cache(

@@ -33,7 +33,7 @@ class Checkout:
     home: Path
     port: int
     http: httpx2.Client
-    # The output of each command, cached until the next `incidents up` or `incidents down`.
+    # A cache of the commands' outputs. `incidents up` and `incidents down` empty the cache.
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -69,7 +69,7 @@ class Checkout:
 
     @contextmanager
     def in_foreground(self) -> Iterator["subprocess.Popen[str]"]:
-        """Run `incidents up` in the foreground, as in a terminal; yield the process."""
+        """Run `incidents up` in the foreground, as in a terminal, and yield the process."""
         self._told.clear()
         command = (Path(sys.executable).with_name("incidents"), "up", "--no-samples", "--port", str(self.port))
         environment = os.environ | {"INCIDENTS_HOME": str(self.home)}

@@ -1,6 +1,6 @@
 """A small server for the console's tests: the real page, the real sign-in, and an API with made-up incidents.
 
-The API answers as the real one does, but from memory, and it can be slow or fail. A test holds its answers against the
+The API answers like the real API, but from memory. It can be slow or fail. A test compares its answers with the
 OpenAPI document.
 """
 
@@ -233,7 +233,7 @@ def changes(one: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def finding(event: dict[str, Any], *, is_cut: bool = False) -> dict[str, Any]:
-    """Return an event as the list of an incident's findings has it, with the summary that the service makes."""
+    """Return an item of an incident's list of findings, with the summary that the service makes of the event."""
     kept = evidence.of_event(
         event, observed_at=stamp(NOW), source=event["source"], adapter="test", rule="a test says so"
     )
@@ -264,7 +264,7 @@ def _durations(rng: random.Random, n: int, middle: int) -> dict[str, Any]:
 
 
 def metrics(query: dict[str, str]) -> dict[str, Any]:
-    """Return made-up metrics of a window: two spans have no value."""
+    """Return made-up metrics of a window, in which two spans have no value."""
     last = datetime.fromisoformat(query.get("to", "2026-11-27")).date()
     first = datetime.fromisoformat(query.get("from", str(last - timedelta(days=29)))).date()
     interval = query.get("interval", "day")
@@ -329,7 +329,7 @@ def metrics(query: dict[str, str]) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """What the API has, and how it behaves. Tests change it while the server runs."""
+    """The data and the behavior of the API. Tests change them while the server runs."""
 
     incidents: list[dict[str, Any]] = field(default_factory=lambda: incidents(60))
     fails_with: int = 0
@@ -362,13 +362,13 @@ class Server(ThreadingHTTPServer):
         return self.origin + API + "/console"
 
     def address(self) -> str:
-        """Return an address as `incidents up` prints it: it opens the console signed in, once."""
+        """Return an address like the one that `incidents up` prints. It opens the console once, signed in."""
         return self.origin + sign_in.OPEN + sign_in.ticket(KEY, time.time())
 
 
 @contextmanager
 def serve(world: World, **environment: str) -> Iterator[Server]:
-    """Run the server, with other settings of the console if ``environment`` names some."""
+    """Run the server. ``environment`` may have other settings of the console."""
     server = Server(("127.0.0.1", 0), _Handler)
     issuer = f"{server.origin}/token-issuer"
     server.world = world
@@ -497,7 +497,7 @@ def _part(items: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str
 
 
 def _page(everything: list[dict[str, Any]], query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:
-    """Answer a list. One request looks at most at 1 000 incidents, as the real API does."""
+    """Answer a list. One request reads at most 1 000 incidents, like a request to the real API."""
     single = dict(query)
     unknown = {name for name, _ in query} - _PARAMETERS
     if unknown:

@@ -87,9 +87,9 @@ class Both:
             for one in (tenant, f"{tenant}-b")
             for subject, app in (("ada", None), ("grace", None), ("ada", APPS[0]), ("machine", APPS[1]))
         ]
-        # All creates with an idempotency key so far.
+        # All creates so far that had an idempotency key.
         self.sent: list[tuple[Actor, Document, str]] = []
-        self.followed: dict[Actor, list[Followed]] = {}  # by follower, the states after its drains
+        self.followed: dict[Actor, list[Followed]] = {}  # for each follower, the states after its drains
         self.refusal: str | None = None
         self.asked_for_a_change = False
 
@@ -166,7 +166,7 @@ class Both:
             opened = self.turn(actor, parameters, limit, opened)
 
     def turn(self, actor: Actor, parameters: Document, limit: int, opened: Opened | None = None) -> Opened | None:
-        """Read one page of a list and check it; return the rest of the list, or None after the last page.
+        """Read one page of a list and check it, and return the rest of the list, or None after the last page.
 
         Every page except the last must be full, because the test data never reaches the read limit of a request.
         """
@@ -186,9 +186,9 @@ class Both:
         return Opened(actor, parameters, page["next_cursor"], page["items"][-1]["id"])
 
     def follow(self, actor: Actor, limit: int, is_killed: bool = False) -> None:
-        """Receive the updates of one caller until none waits, and check that nothing is missing and nothing foreign.
+        """Receive the updates of one caller until none waits. Check that none is missing or foreign.
 
-        A killed follower has lost what it received last. It goes on at the cursor before.
+        A killed follower has lost its last page. It continues at the cursor before this page.
         """
         states = self.followed.setdefault(actor, [])
         if is_killed and states:
@@ -197,7 +197,7 @@ class Both:
         reached = {one["id"]: one for one in self.world.select(actor, {"include_deleted": "true"})}
         stale = {incident_id for incident_id, one in reached.items() if versions.get(incident_id) != one["version"]}
         received, moments, caught_up = dict(versions), [""], False
-        time.sleep(0.002)  # the updates end a millisecond before now
+        time.sleep(0.002)  # the feed shows only changes that are older than a millisecond
         while not caught_up:
             asked = {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
             answer = self.ask(list_updates, updates_event(claims_of(actor), **asked))

@@ -1,7 +1,7 @@
-"""A second computation of deadlines, by brute force: it counts hours and days one by one.
+"""A second computation of deadlines by brute force. It counts hours and days one by one.
 
-Somebody who had not read the service's code wrote it, from the rules A1 to A13 and from the acts alone. It shares no
-code with the service. It reads the rules and the calendars as data. Moments are milliseconds since 1970.
+The author had not read the service's code, and used only the rules A1 to A13 and the acts. This module shares no code
+with the service. It reads the rules and the calendars as data. Moments are milliseconds since 1970.
 """
 
 import json
@@ -19,27 +19,27 @@ CALENDARS: dict[str, Any] = json.loads((FOLDER / "calendars.json").read_text())
 
 Rule = dict[str, Any]
 Stage = tuple[str, int | None, int | None, int | None]
-"""The state, and the due date, the alternative and the projection in milliseconds since 1970."""
+"""The state of a stage, followed by its due date, alternative and projection, in milliseconds since 1970."""
 Result = dict[str, Stage]
-"""By stage: what the answer must say."""
+"""The expected result by stage."""
 HOUR = 3_600_000
 DAY = timedelta(days=1)
 NOON = 12 * 3600
 
 
 class ZoneMissing(Exception):
-    """The date depends on a zone, and none is known (A9)."""
+    """The date depends on a zone, and the zone is unknown (A9)."""
 
 
 def milliseconds(text: str | None) -> int | None:
     return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-# The clocks of a zone
+# --- the clocks of a zone
 
 
 def clock(second: int, zone: str) -> tuple[date, int]:
-    """Return what a clock in the zone shows at a whole second: the date, and the second of the day."""
+    """Return the local date and the second of the day in a zone at a Unix time in seconds."""
     at = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(zone))
     return at.date(), at.hour * 3600 + at.minute * 60 + at.second
 
@@ -49,16 +49,17 @@ def local_date(at: int, zone: str) -> date:
 
 
 def quarters(day: date) -> Iterator[int]:
-    """Yield the first second of each quarter of an hour that can belong to a day. Zones change on such seconds only."""
+    """Yield the first second of each quarter-hour that can belong to a day. Offsets change only at these seconds."""
     midnight = round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     yield from range(midnight - 18 * 3600, midnight + 54 * 3600, 900)
 
 
 @cache
 def end_of_day(day: date, zone: str) -> int:
-    """Return the last second of a local day (A3): normally 23:59:59.
+    """Return the last second of a local day, which is normally 23:59:59 (A3).
 
-    A day ends with the expiry of its last hour (1182/71 Art. 3(2)), also where the clock shows 23:59:59 twice or never.
+    A day ends with the end of its last hour (1182/71 Art. 3(2)), even if a change of the clocks repeats or skips
+    23:59:59.
     """
     last = [second for second in quarters(day) if day in (clock(second, zone)[0], clock(second + 899, zone)[0])][-1]
     return max(second for second in range(last, last + 900) if clock(second, zone)[0] == day) * 1000
@@ -66,42 +67,42 @@ def end_of_day(day: date, zone: str) -> int:
 
 @cache
 def time_of_day(day: date, second_of_day: int, zone: str) -> int:
-    """Return the first moment of a local day at which the clock shows a time or a later one (A5)."""
+    """Return the first moment of a local day at which the clock shows the given time or a later time (A5)."""
     wanted = (day, second_of_day)
     quarter = next(second for second in quarters(day) if clock(second + 899, zone) >= wanted)
     return next(second for second in range(quarter, quarter + 900) if clock(second, zone) >= wanted) * 1000
 
 
 def next_hour(at: int, zone: str) -> int:
-    """Return when the first full local hour after a moment begins: the hour of the event is not counted (A2, 3(1))."""
+    """Return the beginning of the first full local hour after a moment. The event's hour does not count (A2, 3(1))."""
     second = at // 1000 + 1
     while clock(second, zone)[1] % 3600:
         second += 1
     return second * 1000
 
 
-# One term
+# --- one term
 
 
 class Where:
-    """Where the terms of a report run: the zone, the open days, and whether the entity is exempt from DORA's roll."""
+    """The place of a report's terms: the zone, the open days, and whether the entity is exempt from DORA's roll."""
 
     def __init__(self, rule: Rule, facts: dict[str, Any], settings: dict[str, Any]) -> None:
         own = facts.get("member_state")
         self.state: str | None = own or settings["member_state"]
         self.zone: str | None = rule["zone"]
         if self.zone == "entity":
-            # The incident's Member State goes first. A Member State that equals the tenant's changes nothing.
+            # The incident's Member State takes precedence. If it equals the tenant's, the tenant's zone is used.
             is_tenants = settings["zone"] is not None and self.state == settings["member_state"]
             known: dict[str | None, str] = CALENDARS["zones"]
             self.zone = settings["zone"] if is_tenants else known.get(self.state, settings["zone"])
         calendar = self.state if rule["calendar"] == "entity" else rule["calendar"]
-        days = CALENDARS["calendars"].get(calendar, {"closed": (), "unsure": ()})  # A6: what is not known is open
+        days = CALENDARS["calendars"].get(calendar, {"closed": (), "unsure": ()})  # A6: unknown days are open
         self.closed, self.unsure = set(days["closed"]), set(days["unsure"])
         self.is_exempt = facts.get("dora_exempt") is True
 
     def is_open(self, day: date, *, is_cautious: bool = False) -> bool:
-        """Return whether the authority works on a day (A6). ``is_cautious``: unsure days are closed."""
+        """Return whether the authority works on a day (A6). If ``is_cautious``, unsure days are closed."""
         text = day.isoformat()
         return day.weekday() < 5 and text not in self.closed and not (is_cautious and text in self.unsure)
 
@@ -119,11 +120,11 @@ def add_months(day: date, n: int) -> date:
 
 
 def due_of(term: Rule, start: int, cap: int | None, place: Where, *, is_rolled: bool, is_cautious: bool) -> int:
-    """Return when a term ends, with or without its roll. Raises ZoneMissing."""
+    """Return the due date of a term, with or without its roll. Raises ZoneMissing."""
     roll = term.get("roll") if is_rolled else None
     if term["unit"] == "hour":
         due = next_hour(start, place.zone or "UTC") if term["end"] == "next_hour" else start
-        for _ in range(term["n"]):  # A1: nothing stops the clock
+        for _ in range(term["n"]):  # A1: no day and no change of the clocks interrupts the hours
             due += HOUR
         if cap is not None:
             latest = cap
@@ -140,7 +141,7 @@ def due_of(term: Rule, start: int, cap: int | None, place: Where, *, is_rolled: 
             hours, minutes = map(int, term["end"].split(":"))
             due = time_of_day(day, hours * 3600 + minutes * 60, place.zone)
     if place.zone is None or not (roll == "dora_noon_all" or (roll == "dora_noon" and not place.is_exempt)):
-        return due  # without a zone, hours are computed, and not moved to a working day
+        return due  # without a zone, a term of hours has a due date, but no roll
     day = local_date(due, place.zone)
     if place.is_open(day, is_cautious=is_cautious):
         return due
@@ -150,7 +151,7 @@ def due_of(term: Rule, start: int, cap: int | None, place: Where, *, is_rolled: 
 
 
 def last_day(term: Rule, start: date, is_extended: bool, place: Where, is_cautious: bool) -> date:
-    """Return the last local day of a term. ``is_extended``: with the roll of 1182/71 Art. 3(4) and 3(5)."""
+    """Return the last local day of a term. If ``is_extended``, apply the roll of 1182/71 Art. 3(4) and 3(5)."""
     if term["unit"] == "day_after_year_end":
         while (start.month, start.day) != (12, 31):
             start += DAY
@@ -158,12 +159,12 @@ def last_day(term: Rule, start: date, is_extended: bool, place: Where, is_cautio
     if term["unit"] == "month":
         day = add_months(start, left)
     else:
-        while left:  # A3: the day of the event is not counted
+        while left:  # A3: the day of the event does not count
             day += DAY
             left -= term["unit"] != "business_day" or place.is_open(day, is_cautious=is_cautious)
     while is_extended:
         working = [one for one in days_between(start, day) if place.is_open(one, is_cautious=is_cautious)]
-        # 3(5): a period of two days or more has at least two working days
+        # Art. 3(5): a period of two days or more has at least two working days
         is_long = term["n"] >= 2 or term["unit"] == "month"
         if place.is_open(day, is_cautious=is_cautious) and (len(working) >= 2 or not is_long):
             break
@@ -178,11 +179,11 @@ def days_between(first: date, last: date) -> Iterator[date]:
         yield first
 
 
-# One report
+# --- one report
 
 
 class StagesOfReport:
-    """What people have recorded of one report, and the stages computed from it."""
+    """The recorded facts of one report, and the stages that are computed from these facts."""
 
     def __init__(self, rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now: int) -> None:
         self.rule, self.now = rule, now
@@ -199,14 +200,17 @@ class StagesOfReport:
         return max(first, again) if first is not None and again is not None and is_latest else first
 
     def fact(self, name: str) -> int | None:
-        """Return when an anchor was, if that is known. Nothing is guessed (A13)."""
+        """Return the known time of an anchor, or None. An assumption does not count (A13)."""
         if name.startswith("stage:"):
             return self.submission(name.split(":")[1], is_latest=name.endswith(":latest"))
         at = self.anchors.get(name)
         return self.detected if at is None and name == "detected" else at
 
     def assumed(self, name: str) -> int | None:
-        """Return when an anchor is, for a projection: the previous stage is sent when due (A8), aware = detected."""
+        """Return the time of an anchor for a projection.
+
+        The projection assumes that the previous stage is sent when it is due (A8), and that ``aware`` is ``detected``.
+        """
         if (at := self.fact(name)) is not None:
             return at
         if name.startswith("stage:"):
@@ -222,9 +226,10 @@ class StagesOfReport:
         return (stage["effective_from"] or "0000") <= day <= (stage["effective_to"] or "9999")
 
     def applies(self, stage: Rule, name: str) -> bool:
-        """Return whether a stage applies, as far as its anchor is known.
+        """Return whether a stage applies. It applies unless its known anchor shows the contrary.
 
-        The first anchor decides: a stage after one that does not apply does not apply, even if that one was sent.
+        If a stage does not apply, a later stage that begins with its submission does not apply either. This is so even
+        if the earlier stage was sent.
         """
         if name.startswith("stage:") and self.done[name.split(":")[1]][0] == "not_applicable":
             return False
@@ -236,17 +241,18 @@ class StagesOfReport:
         return self.in_force(stage, self.assumed(name) if dated is None else dated)
 
     def terms(self, stage: Rule) -> Iterator[Rule]:
-        """Yield the term, and its other readings. A reading of a Member State is for that one only."""
+        """Yield the term of a stage, and its other readings. Readings of other Member States are left out."""
         yield stage["due"]
         for reading in stage.get("readings", ()):
             if reading.get("member_state", self.place.state) == self.place.state:
                 yield {**stage["due"], **reading}
 
     def dates(self, stage: Rule) -> tuple[int, int | None] | None:
-        """Return the due date and the alternative, or None without the anchors of any reading. Raises ZoneMissing.
+        """Return the due date and the alternative, or None if no reading has its anchors. Raises ZoneMissing.
 
-        Of several readings, the earliest is due (A5). The alternative is the latest of the other dates: other readings,
-        a roll that is only inferred, unsure days as closed. Without one, it is the date before a roll that was read.
+        The earliest date of all readings is the due date (A5). The alternative is the latest other date. Other dates
+        come from other readings, from inferred rolls, and from unsure days as closed days. If there are none, the
+        alternative is the date before a roll that the act states.
         """
         dues, others, targets = [], [], []
         for term in self.terms(stage):
@@ -267,7 +273,7 @@ class StagesOfReport:
         return due, max((at for at in others if at > due), default=target)
 
     def projection(self, stage: Rule) -> int | None:
-        """Return the earliest date of the readings that have the stage's own anchor, if the assumptions are right."""
+        """Return the earliest date of the readings with the stage's own anchor. The date depends on assumptions."""
         dates = []
         for term in self.terms(stage):
             start, cap = self.assumed(term["from"]), self.assumed(term["cap"]["from"]) if "cap" in term else None
@@ -308,7 +314,7 @@ class StagesOfReport:
         return "setting_missing", None, None, None
 
 
-# The interface
+# --- the interface
 
 
 def is_named(rule: Rule, incident: dict[str, Any]) -> bool:
@@ -318,7 +324,7 @@ def is_named(rule: Rule, incident: dict[str, Any]) -> bool:
 
 
 def is_off(rule: Rule, stage: Rule, settings: dict[str, Any]) -> bool:
-    """Return whether a stage is off: switched off, not in force, or not read in the act or in official guidance."""
+    """Return whether a stage is off, because it is switched off, not in force, or not confirmed by an official text."""
     if (switch := settings["regimes"].get(rule["id"])) is not None:
         return bool(switch == "off")
     if rule in settings["rules"]:
@@ -327,7 +333,7 @@ def is_off(rule: Rule, stage: Rule, settings: dict[str, Any]) -> bool:
 
 
 def expected(rule: Rule, incident: dict[str, Any], settings: dict[str, Any], now: int) -> Result:
-    """Return the state and the dates of each stage of a report. A regime that nobody named has no clocks."""
+    """Return the state and the dates of each stage of a report. Without a name in ``reportable_to``, there are none."""
     if not is_named(rule, incident):
         return {}
     report = StagesOfReport(rule, incident, settings, now)

@@ -1,6 +1,7 @@
-"""The worked vectors of the deadlines: anchors of one stage, the zone, the closed days, and the due date.
+"""Test vectors for the deadlines. Each has a stage's anchors, zone and closed days, and the correct due date.
 
-V are worked by other people, from published examples and from the acts. W are ours, worked by hand from the acts.
+Other people computed the vectors V, from published examples and from the acts. We computed the vectors W by hand from
+the acts.
 """
 
 import json
@@ -20,14 +21,14 @@ SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class DueDates(NamedTuple):
-    """The due date and the alternative of a stage."""
+    """The due date of a stage, and the other date if the law can be read in two ways."""
 
     due: datetime | None
     alternative: datetime | None
 
 
 def wanted(vector: dict[str, Any]) -> DueDates:
-    """Return what a vector says."""
+    """Return the two dates that a vector gives."""
     moments = (vector["due"], vector.get("alternative"))
     return DueDates(*(None if text is None else clocks.utc(text) for text in moments))
 
@@ -48,7 +49,9 @@ def clock(vector: dict[str, Any]) -> StageClock:
 
 
 def answer(vector: dict[str, Any]) -> DueDates:
-    """Return what the arithmetic says. An alternative that the vector does not name is left out."""
+    """Return the due date and the alternative that the service computes for a vector.
+
+    If the vector gives no alternative, the result has none."""
     done = clock(vector)
     return DueDates(done.due_at, done.alternative if "alternative" in vector else None)
 

@@ -51,7 +51,7 @@ def broken_links(path: Path) -> list[str]:
     """Return the relative links of a file that do not lead to an existing file and heading."""
     broken = []
     for target in links(path.read_text()):
-        if re.match(r"[a-z][a-z+.-]*:", target):  # a link to another site or a mail address
+        if re.match(r"[a-z][a-z+.-]*:", target):  # the link leads to another site or is a mail address
             continue
         name, _, anchor = target.partition("#")
         file = path.parent / name if name else path

@@ -103,7 +103,7 @@ OFTEN = [
     "severity",
     "category",
     "tags",
-]  # the fields that rules and filters use
+]  # rules and filters use these fields
 one_value = st.sampled_from([*sorted(FIELDS), *OFTEN, *OFTEN]).flatmap(
     lambda name: FIELDS[name].map(lambda value: {name: value})
 )

@@ -18,13 +18,13 @@ from tests.support.templates import CHECKOUT
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 CACHE = CHECKOUT / ".cache" / "dynamodb-local"
 QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Java's optimizing compiler does not pay off, because a run takes only a minute or two.
+"""Java's optimizing compiler does not pay off, because a run takes only a few minutes.
 
 The compiler would use a third of the run's CPU time.
 """
 
 
-SHARED_SECONDS = 60
+SHARED_SECONDS = 300
 
 
 def what_is_missing() -> str | None:
@@ -36,10 +36,10 @@ def what_is_missing() -> str | None:
 
 
 class Shared:
-    """One DynamoDB Local for several test modules, which run one after the other.
+    """A process of DynamoDB Local that several test modules use one after the other.
 
-    A start costs as much CPU as a small module. But DynamoDB Local becomes slower with everything that it has ever
-    stored. So a module gets a new one, without tables, if the last one is older than SHARED_SECONDS.
+    The start of a process costs as much CPU as a small module. But DynamoDB Local becomes slower with each table that
+    it has ever stored. So if the process is older than SHARED_SECONDS, the next module gets a new one without tables.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Shared:
         self._url, self._until = "", 0.0
 
     def url(self) -> str:
-        """Return the URL of a DynamoDB Local for the next module."""
+        """Return the URL of the process for the next module. Start a new process if the last one is too old."""
         if time.monotonic() > self._until:
             self.stop()
             self._url = self._running.enter_context(running())
@@ -60,7 +60,7 @@ class Shared:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run DynamoDB Local in memory on a free port of the loopback interface; yield its URL."""
+    """Run DynamoDB Local in memory on a free port of the loopback interface, and yield its URL."""
     _fetch()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Stores evidence of an incident without an event, and reads the findings of an incident through the API's function."""
+"""Stores evidence of an incident without an event, and reads an incident's findings from the API's function."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.events import Context, changes_event
 
 
 def store_evidence(tenant_id: str, incident_id: str, title: str, count: int) -> None:
-    """Store so many events with this title as evidence of an incident."""
+    """Store this number of events with this title as evidence of an incident."""
     identity = Identity(tenant_id, "system:test", None, frozenset())
     with guard.serving_tenant(tenant_id):
         incidents = IncidentRepository(identity, dynamodb.client(), dynamodb.table_name())

@@ -1,4 +1,4 @@
-"""Generators of API clients: each in its own tool environment, pinned, with its default options.
+"""Runs generators of API clients. Each generator has a fixed version, its own environment and its default options.
 
 The Python tools are fetched by uvx. The npm packages are the packages that docs/client.md installs, and are kept in
 .cache.
@@ -48,7 +48,7 @@ def make_models(folder: Path) -> None:
 
 
 def run_python(script: str, folder: Path, *arguments: str, given: str = "") -> str:
-    """Run a script with the generated packages of a folder and an input; return the script's output."""
+    """Run a script with the generated packages of a folder and an input, and return the script's output."""
     libraries = [word for library in _LIBRARIES for word in ("--with", library)]
     command = ("uv", "run", "--no-project", "--isolated", *libraries, "python", "-c", script, *arguments)
     return _run(*command, cwd=folder, given=given)  # python -c imports from the working directory

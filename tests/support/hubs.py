@@ -9,7 +9,7 @@
 - OCSF: "OCSF findings in Security Hub". The types of GuardDuty and Macie are unchanged. A finding of Inspector is a
   vulnerability finding (class 2002).
 
-CloudWatch publishes no mapping: its alarms come directly only.
+There is no published mapping for CloudWatch, because its alarms come only directly.
 """
 
 import csv

@@ -63,7 +63,7 @@ class MetricClock:
 class MetricWorld:
     """Some tenants with a history of incidents, and the records of their stream.
 
-    Some records were delivered, and the others still wait.
+    Some records were delivered, and all other records still wait.
     """
 
     def __init__(self, stream: TableStream, queue: Queue, clock: MetricClock) -> None:

@@ -49,7 +49,7 @@ class Life:
 
 
 class Verdict(NamedTuple):
-    """The correct answer to a request. ``wrote`` tells whether the request changed anything."""
+    """The correct answer to a request. ``wrote`` is true if the request changed anything."""
 
     status: int
     record: Life | None = None
@@ -248,7 +248,7 @@ def _first_submission(document: Document) -> str | None:
 
 
 def _tell_regulators(after: Document, given: Document, before: Document | None) -> None:
-    """Set when regulators were told, in place: the first submission, while no caller has given another moment."""
+    """Set the time of the notice to regulators, in place. It is the first submission, unless a caller gave a time."""
     name = "reported_to_regulators_at"
     was_given = before is not None and before[name] not in (None, _first_submission(before))
     if given.get(name) is None and (name in given or not was_given):
@@ -271,7 +271,7 @@ def _merge(target: object, patch: object) -> object:
 
 
 def _settle(after: Document, given: Document, before: Document | None, moment: str) -> bool:
-    """Set the timestamps for the new status and derive the minutes, in place; return False if the values conflict."""
+    """Set the timestamps for the new status, and derive the minutes, in place. Return False if the values conflict."""
     start, end = (before or {}).get("status"), after["status"]
     stamped = None
     if start != end:

@@ -1,4 +1,4 @@
-"""Opens the console in Chromium, and notes what a browser reports: violations of the policy, errors and dialogs."""
+"""Opens the console in Chromium, and records the violations of the policy, the errors and the dialogs."""
 
 import time
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def chromium() -> Iterator["Browser"]:
 
 @dataclass
 class Visit:
-    """A browser window on the console, and what the browser reported."""
+    """A browser window on the console, and the reports of the browser."""
 
     page: "Page"
     context: "BrowserContext"
@@ -64,7 +64,7 @@ class Visit:
         return noted + [line for line in self.reported if "Failed to load resource" not in line]
 
     def open(self, hash_: str = "") -> "Visit":
-        """Open the console signed in, as somebody who follows the address of `incidents up`."""
+        """Open the console with a person signed in, as the address that `incidents up` prints does."""
         self.page.goto(self.server.address())
         self.page.wait_for_selector("main")
         if hash_:
@@ -91,7 +91,7 @@ class Visit:
         return self.page.locator(".rows .what a").all_inner_texts()
 
     def axe(self) -> list[str]:
-        """Return what axe-core finds against WCAG 2.2 AA."""
+        """Return the violations of WCAG 2.2 AA that axe-core finds."""
         if not AXE.exists():
             pytest.skip("axe-core is not installed: cd infra/console && npm ci --ignore-scripts")
         if not self.page.evaluate("'axe' in window"):
@@ -100,7 +100,7 @@ class Visit:
         return found
 
     def width_beyond(self) -> int:
-        """Return by how many pixels the page is wider than the window."""
+        """Return the number of pixels by which the page is wider than the window."""
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return wide
 
@@ -112,7 +112,7 @@ class Visit:
 def visit(
     browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any
 ) -> Iterator[Visit]:
-    """Open a new browser window, without cookies or storage. Its clock stands at the fake API's time.
+    """Open a new browser window, without cookies or storage. Its clock shows the fake API's time.
 
     At the end, the browser must have reported no violation of the policy, and no error.
     """

@@ -42,7 +42,7 @@ def expected(name: str) -> list[Finding]:
 
 
 def without_events(reports: Sequence[Report]) -> list[Report]:
-    """Return reports whose findings do not hold their events, as the adapters alone would make them."""
+    """Return the reports with findings that lack their events, because the adapters alone do not set the events."""
     return [report._replace(received=None, adapter="") if isinstance(report, Finding) else report for report in reports]
 
 

@@ -1,8 +1,8 @@
-"""Distributes the tests over three processes.
+"""Distributes the tests over four processes.
 
-Two processes begin with a local stack each, and the third begins with the other modules. The tests of a stack mostly
-wait, so two cores are enough for three processes. All tests of a module run in one process. So the module's fixtures
-are made only once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same,
+Two processes begin with a local stack each, and two begin with the other modules. The tests of a stack mostly wait,
+so two cores are enough for four processes. All tests of a module run in one process. So the module's fixtures are
+made only once, and a test can use values that earlier tests recorded. The groups of xdist itself would do the same,
 but pytest 9.2 loses them (xdist 3.8).
 """
 
@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.templates import CHECKOUT
 
-PROCESSES = 3
+PROCESSES = 4
 _STOPPED_OR_CHANGED = re.compile(r"test_(command|identity|versions|key_rotation|hang|openapi)\.py$")
 """The modules that have the second stack. Most of them stop or change it."""
 QUICK = [str(CHECKOUT / "tests" / suite) for suite in ("unit", "agreements", "client")]

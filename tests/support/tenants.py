@@ -53,7 +53,7 @@ HISTORY: list[tuple[str, int, Any]] = [
 
 
 def live(world: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> str:
-    """Make a tenant with incidents, trails, keys, a finding and up-to-date metrics; return the tenant's name."""
+    """Make a tenant with incidents, trails, keys, a finding and up-to-date metrics, and return the tenant's name."""
     tenant = world.tenants[0]
     for action, n, what in HISTORY:
         world.do(action, n, what)
@@ -134,7 +134,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, table: Table, folder: Path) -> Non
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    """Run the command `incidents` in this process; return its exit status."""
+    """Run the command `incidents` in this process, and return its exit status."""
     monkeypatch.setattr(sys, "argv", ["incidents", *words])
     with pytest.raises(SystemExit) as ended:
         main.app()
@@ -145,7 +145,7 @@ ADA = "arn:aws:iam::111122223333:user/ada"
 
 
 class OwnDeployment(Deployment):
-    """A deployment that uses DynamoDB Local with the functions' own client, and whose caller is Ada."""
+    """A deployment on DynamoDB Local. It uses the functions' own client, and its caller is Ada."""
 
     table_name = ""
 

@@ -218,4 +218,4 @@ def _size(attribute: Attribute) -> int:
             return 1 + (len(value.lstrip("-").replace(".", "")) + 1) // 2
         case "L":
             return 3 + sum(1 + _size(one) for one in value)
-    return 1  # the kinds BOOL and NULL
+    return 1  # the size of the kinds BOOL and NULL

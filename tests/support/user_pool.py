@@ -43,7 +43,7 @@ class Pool:
         request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={self.stack.access_key}/"
 
     def add_user(self, name: str, tenant: str | None) -> str:
-        """Create a user as an administrator does; return the user's name for signing in."""
+        """Create a user as an administrator does, and return the user's name for signing in."""
         email = f"{name}@example.com"
         attributes = [{"Name": "custom:tenant_id", "Value": tenant}] if tenant else []
         self.cognito.admin_create_user(
@@ -79,7 +79,7 @@ class Pool:
         return self.http.post(f"{self.stack.endpoint_url}/oauth2/token", data=form)
 
     def add_machine(self, *scopes: str) -> str:
-        """Create a machine client as an administrator does; return the client's id."""
+        """Create a machine client as an administrator does, and return the client's id."""
         made = self.cognito.create_user_pool_client(
             UserPoolId=self.id, ClientName="another", GenerateSecret=True, AllowedOAuthFlowsUserPoolClient=True,
             AllowedOAuthFlows=["client_credentials"], AllowedOAuthScopes=["incidents/read", "incidents/write", *scopes],

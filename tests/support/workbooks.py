@@ -25,7 +25,7 @@ Cell = str | int | float | bool | datetime | date | time | Shown | None
 
 
 def write(file: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> Path:
-    """Write a workbook with these sheets, which have records of cells."""
+    """Write a workbook with these sheets. Each sheet is a list of records, and a record is a list of cells."""
     numbers = range(1, len(sheets) + 1)
     cells = [cell for records in sheets.values() for record in records for cell in record]
     forms = list(dict.fromkeys(cell.form for cell in cells if isinstance(cell, Shown)))

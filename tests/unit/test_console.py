@@ -198,12 +198,12 @@ def test_a_planted_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "hard").hardlink_to(precious)
     os.mkfifo(tmp_path / "pipe")
     for name in ("symbolic", "hard", "pipe"):
-        with pytest.raises(OSError, match=r"symbolic links|of yours"):
+        with pytest.raises(OSError, match=r"symbolic links|of this user"):
             console.open_private(tmp_path / name, mode)
     (tmp_path / "foreign").write_text("kept")
     with monkeypatch.context() as somebody_else:
         somebody_else.setattr(os, "geteuid", lambda: 12345)
-        with pytest.raises(PermissionError, match="of yours"):
+        with pytest.raises(PermissionError, match="of this user"):
             console.open_private(tmp_path / "foreign", mode)
     assert [file.read_text() for file in (precious, tmp_path / "foreign")] == ["kept", "kept"]
 
@@ -216,5 +216,5 @@ def test_a_planted_checkpoint_is_not_believed(tmp_path: Path) -> None:
     with pytest.raises(console.StepFailed, match="cannot be read"):
         Checkpoint(tmp_path / "linked", tenant="acme").load()
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(console.StepFailed, match="cannot be read"):  # and does not wait for a writer
+    with pytest.raises(console.StepFailed, match="cannot be read"):  # the command must not wait for a writer
         Checkpoint(tmp_path / "pipe", tenant="acme").load()

@@ -1,4 +1,4 @@
-"""Tests the arithmetic of the deadlines: all vectors, and that each of eight faults of others is caught by a vector."""
+"""Tests the arithmetic of the deadlines with all vectors. Also tests that vectors detect eight known mistakes."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +20,7 @@ def test_vector(vector: dict[str, Any]) -> None:
 
 
 def month_without_clamp(patch: pytest.MonkeyPatch) -> None:
-    """31 January plus one month is 3 March."""
+    """A mistake: 31 January plus one month is 3 March."""
 
     def last_day(term: Any, first: date, calendar: Any) -> date:
         if term["unit"] != "month":
@@ -31,12 +31,12 @@ def month_without_clamp(patch: pytest.MonkeyPatch) -> None:
 
 
 def dates_in_utc(patch: pytest.MonkeyPatch) -> None:
-    """A date is the date in UTC."""
+    """A mistake: a date is the date in UTC."""
     patch.setattr(arithmetic, "due", lambda term, at, place, cap=None: REAL_DUE(term, at, _in_utc(place), cap))
 
 
 def hours_on_the_wall(patch: pytest.MonkeyPatch) -> None:
-    """72 h later is the same time on the wall, also over a change of the clocks."""
+    """A mistake: 72 h later, the clock shows the same time, even after a change of the clocks."""
 
     def due(term: Any, at: datetime, place: Place, cap: datetime | None = None) -> Due:
         done = REAL_DUE(term, at, place, cap)
@@ -49,7 +49,7 @@ def hours_on_the_wall(patch: pytest.MonkeyPatch) -> None:
 
 
 def cap_always(patch: pytest.MonkeyPatch) -> None:
-    """The initial report of DORA is due 24 h after awareness, also if it was classified later."""
+    """A mistake: DORA's initial report is due 24 h after awareness, even if the incident was classified later."""
 
     def due(term: Any, at: datetime, place: Place, cap: datetime | None = None) -> Due:
         done = REAL_DUE(term, at, place, cap)
@@ -62,7 +62,7 @@ def cap_always(patch: pytest.MonkeyPatch) -> None:
 
 
 def exemption_ignored(patch: pytest.MonkeyPatch) -> None:
-    """A bank's initial report is moved to noon of the next working day."""
+    """A mistake: a bank's initial report is moved to noon of the next working day."""
 
     def due(term: Any, at: datetime, place: Place, cap: datetime | None = None) -> Due:
         return REAL_DUE(term, at, place._replace(is_exempt=False), cap)
@@ -71,12 +71,12 @@ def exemption_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def weekends_open(patch: pytest.MonkeyPatch) -> None:
-    """Only holidays are closed."""
+    """A mistake: only holidays are closed, and weekends are open."""
     patch.setattr(calendars.Calendar, "is_open", lambda self, day: day not in self.closed)
 
 
 def always_1_march(patch: pytest.MonkeyPatch) -> None:
-    """60 days after the end of a year are 1 March."""
+    """A mistake: 60 days after the end of a year are always 1 March."""
 
     def last_day(term: Any, first: date, calendar: Any) -> date:
         is_yearly = term["unit"] == "day_after_year_end"
@@ -86,7 +86,7 @@ def always_1_march(patch: pytest.MonkeyPatch) -> None:
 
 
 def hours_extended(patch: pytest.MonkeyPatch) -> None:
-    """72 h that end on a weekend or on a holiday are extended to the next working day."""
+    """A mistake: 72 h that end on a weekend or a holiday are extended to the next working day."""
 
     def due(term: Any, at: datetime, place: Place, cap: datetime | None = None) -> Due:
         done = REAL_DUE(term, at, place, cap)

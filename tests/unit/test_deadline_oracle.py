@@ -23,7 +23,7 @@ def text(at: datetime) -> str:
 
 
 def moment(chance: random.Random, near: datetime) -> datetime:
-    """Draw a moment: often near another one, often on the end of a month or of a year, seldom far away."""
+    """Draw a moment. It is often near another moment, often at the end of a month or a year, and seldom far away."""
     match chance.randrange(6):
         case 0:
             end = near.replace(day=1, hour=22) - timedelta(days=chance.choice([1, 2, 31]))
@@ -43,7 +43,7 @@ def term(chance: random.Random, start: str) -> dict[str, Any]:
         chance.choice(["instant", "instant", "next_hour"]) if unit == "hour" else chance.choice(["end_of_day", "17:30"])
     )
     n, roll = chance.randrange(1, most), chance.choice(ROLLS)
-    if unit == "hour" and roll.get("roll") == "eu_working_day":  # a period of hours cannot have this roll
+    if unit == "hour" and roll.get("roll") == "eu_working_day":  # a term of hours cannot have this roll
         roll = {}
     made = {"from": start, "n": n, "unit": unit, "end": end, **roll}
     return made | (
@@ -52,7 +52,7 @@ def term(chance: random.Random, start: str) -> dict[str, Any]:
 
 
 def own_rule(chance: random.Random) -> dict[str, Any]:
-    """Draw a regime of a tenant with two stages, the second one after the first one or after its update."""
+    """Draw a tenant's regime with two stages. The second stage follows the first stage or the first stage's update."""
     starts = [chance.choice(["aware", "detected", "classified"]), chance.choice(["stage:a", "stage:a:latest", "aware"])]
     stages = [
         {"id": name, "recipient": "x", "anchor": start, "effective_from": chance.choice([None, "2025-06-01"]),

@@ -1,4 +1,4 @@
-"""Tests a tenant's settings for deadlines: what is refused, and that the command line sets them."""
+"""Tests a tenant's settings for deadlines: the refused settings, and the commands that set the settings."""
 
 import json
 import re
@@ -23,12 +23,12 @@ def stage(**changed: Any) -> dict[str, Any]:
 
 
 def term(**changed: Any) -> dict[str, Any]:
-    """Return a settings value whose only stage has a changed term."""
+    """Return settings with one own rule, whose only stage has a changed term."""
     return {"rules": [own(stages=[stage(due=stage()["due"] | changed)])]}
 
 
 def reading(due: dict[str, Any], *readings: dict[str, Any]) -> dict[str, Any]:
-    """Return a settings value whose only stage has a changed term with other readings."""
+    """Return settings with one own rule, whose only stage has a changed term and other readings."""
     read = [{"reading": "x"} | each for each in readings]
     return {"rules": [own(stages=[stage(due=stage()["due"] | due, readings=read)])]}
 
@@ -52,13 +52,13 @@ DAYS = {"unit": "day", "end": "end_of_day"}
         ({"zone": "Europe"}, "zone must be a time zone"),
         ({"member_state": ["FR"]}, "member_state must be null or one of AT"),
         ({"member_state": "XX"}, "member_state must be null or one of AT"),
-        ({"facts": {"bank": True}}, "only dora_exempt"),
-        ({"facts": {"dora_exempt": "yes"}}, "only dora_exempt"),
-        ({"facts": [1]}, "only dora_exempt"),
-        ({"regimes": {"eu-gdrp": "off"}}, "eu-gdrp is not right"),
-        ({"regimes": {"eu-gdpr": True}}, "eu-gdpr is not right"),
-        ({"regimes": ["eu-gdpr"]}, "regimes must be an object"),
-        ({"rules": {}}, "rules must be a list"),
+        ({"facts": {"bank": True}}, "only `dora_exempt`"),
+        ({"facts": {"dora_exempt": "yes"}}, "only `dora_exempt`"),
+        ({"facts": [1]}, "only `dora_exempt`"),
+        ({"regimes": {"eu-gdrp": "off"}}, "correct eu-gdrp"),
+        ({"regimes": {"eu-gdpr": True}}, "correct eu-gdpr"),
+        ({"regimes": ["eu-gdpr"]}, "`regimes` must be an object"),
+        ({"rules": {}}, "`rules` must be a list"),
         ({"rules": [own(id="eu-gdpr")]}, "the name eu-gdpr is taken"),
         ({"rules": [own(aliases=["gdpr"])]}, "the name gdpr is taken"),
         ({"rules": [OWN, OWN]}, "the name contract 7 is taken"),
@@ -67,14 +67,14 @@ DAYS = {"unit": "day", "end": "end_of_day"}
         ({"rules": [own(stages=[stage(), stage()])]}, "twice"),
         ({"rules": [own(stages=[stage(anchor="stage:later", due=stage()["due"] | {"from": "stage:later"})])]},
          "an earlier stage"),
-        (reading({}, {"unit": "day", "n": 1}), "contract-7/notice has a term of dates, so end must be end_of_day"),
-        (reading(DAYS, {"end": "next_hour"}), "so end must be end_of_day"),
-        (reading(DAYS, {"unit": "hour"}), "a term of minutes or hours, so end must be instant or next_hour"),
+        (reading({}, {"unit": "day", "n": 1}), "contract-7/notice has a term of dates, so `end` must be end_of_day"),
+        (reading(DAYS, {"end": "next_hour"}), "so `end` must be end_of_day"),
+        (reading(DAYS, {"unit": "hour"}), "a term of hours, so `end` must be instant or next_hour"),
         (reading(DAYS | {"roll": "eu_working_day"}, {"unit": "hour", "end": "instant"}), "so roll must be dora_noon"),
-        (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must have no cap"),
+        (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must not have a `cap`"),
         (reading({}, *[{"n": n} for n in range(1, 10)]), "at most 8 readings"),
         (reading({}, {"n": 2.0}), "a whole number"),
-        (term(n=3.0), "a whole number from 1 to 10000 as n, such as 3, not 3.0"),
+        (term(n=3.0), "a whole number from 1 to 10000 as `n`, such as 3, not 3.0"),
         (term(n=True), "a whole number"),
         (term(n=10_001), "a whole number"),
         (term(cap={"from": "aware", "n": 3.0}), "a whole number"),
@@ -105,7 +105,7 @@ def test_right_settings_are_kept() -> None:
         ({"colour": "red"}, r"\$\[0\]"),
         ({"stages": [stage(due=stage()["due"] | {"n": 0})]}, r"\.n"),
         ({"stages": [stage(due=stage()["due"] | {"end": "end_of_day"})]}, r"\.end"),
-        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # hours are never extended
+        ({"stages": [stage(due=stage()["due"] | {"roll": "eu_working_day"})]}, r"\.roll"),  # not for a term of hours
         ({"stages": [stage(member_states=["France"])]}, r"\.member_states"),
     ],
 )

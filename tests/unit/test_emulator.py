@@ -95,7 +95,7 @@ def test_up_starts_a_stack_of_an_earlier_version_again_with_a_key(
 def test_a_folder_that_somebody_else_can_change_is_not_used(
     folder: StackFolder, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Who can change the folder can run code as the user, and can receive what the user imports."""
+    """A person who can change the folder can run code as the user, and can receive the user's imports."""
     Stack(4566).save(folder)
     assert load(folder) == load(StackFolder())
     if way == "writable":
@@ -105,7 +105,7 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
     else:
         folder.path.rename(folder.path.with_name("elsewhere"))
         folder.path.symlink_to("elsewhere")
-        assert load(folder) is not None  # a link of one's own is no danger
+        assert load(folder) is not None  # a link that the user owns is not a danger
         lstat = Path.lstat
         foreign = os.stat_result([*lstat(folder.path)[:4], 12345, *lstat(folder.path)[5:10]])
         monkeypatch.setattr(Path, "lstat", lambda path: foreign if path == folder.path else lstat(path))

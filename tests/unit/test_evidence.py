@@ -1,4 +1,4 @@
-"""Tests of the stored form of a received event: equal to the event, within the size limit, and of any event."""
+"""Tests of the stored form of any received event. It equals the event, and is within the size limit."""
 
 import json
 import os

@@ -9,7 +9,7 @@ from incidents.domain.questions import FILTERS
 from incidents.edges import parameters, request
 from incidents.storage.page_reader import OpenPartition, PageRequest, filter_expression
 
-# DynamoDB developer guide, "Quotas": expression parameters
+# The limits of expression parameters in "Quotas" of the DynamoDB developer guide
 EXPRESSION_BYTES, OPERATORS, SUBSTITUTED_BYTES = 4096, 300, 2 * 1024 * 1024
 
 

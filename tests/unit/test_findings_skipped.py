@@ -87,7 +87,7 @@ def test_a_skipped_event_has_its_reason_and_source(
 
 def test_every_reason_for_a_skip_is_tested() -> None:
     of_policy = set(get_args(intake_policy.Reason))
-    of_mappings = {"not_mapped"}  # tests/unit/test_mapping.py
+    of_mappings = {"not_mapped"}  # tests/unit/test_mapping.py tests this reason
     assert {reason for _, _, reason, _ in SKIPS} | of_policy | of_mappings == set(findings.REASONS)
 
 

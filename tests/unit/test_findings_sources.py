@@ -1,4 +1,4 @@
-"""Tests of the sources Access Analyzer, CloudTrail, Security Incident Response, and insights of Security Hub."""
+"""Tests of the adapters for Access Analyzer, CloudTrail, Security Incident Response, and Security Hub insights."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ F = "detail__findings__0__"
 
 
 def only(name: str, **changed: Any) -> Finding:
-    """Return the only finding of a recorded event with changes."""
+    """Return the only finding of a recorded event after changes to the event."""
     (one,) = findings.read(event(name, **changed))
     assert isinstance(one, Finding)
     return one
 
 
 def through_the_hub(**changed: Any) -> Finding:
-    """Return the finding of the recorded access as Security Hub imports it."""
+    """Return the finding that Security Hub imports for the recorded external access."""
     analyzer = "arn:aws:access-analyzer:eu-central-1:111122223333:analyzer/organization"
     return only(
         "security_hub_asff_guardduty",

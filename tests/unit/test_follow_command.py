@@ -73,13 +73,13 @@ def test_each_update_is_a_line_and_the_last_cursor_is_printed_at_the_end(answers
 def test_a_stop_by_a_supervisor_or_a_closed_terminal_prints_the_cursor_too(
     answers: Answers, how: signal.Signals
 ) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may ignore it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may ignore SIGHUP, so restore the default
     answers.stop = how
 
     printed = run()
 
     assert len(answers.queries) == 3
-    assert "To go on later, give --cursor cursor-2" in printed.stderr
+    assert "To continue later, give --cursor cursor-2" in printed.stderr
 
 
 def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:
@@ -104,6 +104,6 @@ def test_a_cursor_that_the_api_refuses_is_not_recommended(
     printed = run()
 
     assert len(answers.queries) == 3
-    assert "To go on later" not in printed.stderr
+    assert "To continue later" not in printed.stderr
     assert isinstance(printed.exception, StepFailed)
     assert advice in printed.exception.advice

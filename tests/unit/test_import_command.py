@@ -189,7 +189,7 @@ def test_lines_of_settings_are_counted_as_left_out(tmp_path: Path) -> None:
     done = run(file, "--dry-run")
 
     assert done.stdout.split() == ["valid", "1", "failed", "1", "left", "out", "1"]
-    assert "has settings of the tenant; an import creates only incidents" in done.stderr
+    assert "has the tenant's settings; an import creates only incidents" in done.stderr
 
 
 def test_a_dry_run_counts_the_repairs_of_an_export_by_rule(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> 
 
     assert printed.exit_code == 0
     told = " ".join(printed.output.split())
-    assert "3 (row) 2, 3, 4 has an event of a finding; an import creates only incidents" in told
+    assert "3 (row) 2, 3, 4 has the event of a finding; an import creates only incidents" in told
     assert "left out 3" in told
     file.write_text('{"evidence": "of another program", "title": "x"}\n')
     assert "event of a finding" not in run(file, "--dry-run").output

@@ -1,4 +1,4 @@
-"""Tests of rows of one file that have the same incident number: equal rows are one, and different rows are refused."""
+"""Tests of rows with the same incident number. Equal rows become one incident, and different rows are refused."""
 
 import json
 import random
@@ -36,7 +36,7 @@ def told(file: Path) -> dict[int, list[tuple[str, str]]]:
 
 
 def sent(file: Path, monkeypatch: pytest.MonkeyPatch, **values: Any) -> tuple[list[int], Counts]:
-    """Import a file without an API, and return the lines of the rows that would be sent, and the counts."""
+    """Import a file without an API. Return the line numbers of the rows that would be sent, and the counts."""
     lines: list[int] = []
 
     def create(_: Any, checked: CheckedRow, *rest: Any) -> Outcome:

@@ -86,7 +86,7 @@ def test_entries_older_than_a_second_survive_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
 def test_a_half_line_at_the_end_is_cut_off(tmp_path: Path, cut: int) -> None:
-    """A process that is killed while it writes leaves such a line."""
+    """A process that is killed while it writes leaves an incomplete line at the end."""
     file = tmp_path / "progress"
     note(file, 3)
     os.truncate(file, file.stat().st_size - cut)
@@ -135,7 +135,7 @@ def test_a_repeated_import_does_not_record_its_rows_again(tmp_path: Path) -> Non
         assert progress.made(f"{0:064}") == "inc_2"
 
 
-# --- what another user of the folder can do
+# --- attacks by another user of the folder
 
 
 SIDE_FILES = ("journal", "wal", "shm")
@@ -241,7 +241,7 @@ def test_a_record_of_release_0_1_0_is_repaired_by_its_own_journal_only(
     kept = [file.read_bytes(), journal.read_bytes()]
 
     def opened(path: Path) -> Any:
-        raise PermissionError(1, "the file must be a regular file of yours", str(path))
+        raise PermissionError(1, "the file must be a regular file of this user", str(path))
 
     with monkeypatch.context() as foreign:
         foreign.setattr("incidents_cli.operate.importing.former_progress.open_own", opened)
@@ -348,7 +348,7 @@ def test_a_differing_field_is_named(field: str) -> None:
 def test_only_its_user_can_read_the_record_of_an_import(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        (tmp_path / "older").touch(mode=0o644)  # as an earlier version made it
+        (tmp_path / "older").touch(mode=0o644)  # an earlier version made the file with these rights
         for name in ("older", "new"):
             with Progress(tmp_path / name) as progress:
                 progress.begin("here")
@@ -388,7 +388,7 @@ def test_a_continued_import_creates_again_what_was_erased_in_the_meantime(tmp_pa
     ("replayed", "created_at", "kind"),
     [
         (False, "2026-11-23T09:00:01Z", "created"),
-        (True, "2026-11-23T09:00:01Z", "created"),  # by the first attempt of this import's create
+        (True, "2026-11-23T09:00:01Z", "created"),  # the first attempt of this import's create made the incident
         (True, "2026-11-23T08:59:59Z", "already_there"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tests of the proposal for a file: what it finds in a spreadsheet, what it asks, and what it says is missing."""
+"""Tests of the proposal for a file: the found columns of a spreadsheet, the questions, and the missing columns."""
 
 from datetime import date, time
 from pathlib import Path
@@ -35,7 +35,7 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-# --- where the table is
+# --- the place of the table
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A test of random German registers: by its proposal alone, a register loses no cell, and gets no end that it lacks."""
+"""Tests random German registers with their proposed mapping. No cell is lost, and no date of an end is invented."""
 
 import random
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CLASSES = {"sehr gering": "informational", "gering": "low", "mittel": "medium", 
 
 
 def moment(chance: random.Random) -> tuple[Cell, date | None, time | None]:
-    """Return a cell with a date in one of its forms, and what the cell means: the day and the time."""
+    """Return a cell with a date in a random form, with the day and the time that the cell means."""
     day = date(2024, 3, chance.randint(1, 4))
     clock = time(chance.randint(1, 23), chance.randint(1, 59))
     return chance.choice([
@@ -85,7 +85,7 @@ def test_a_register_loses_no_cell_and_gets_no_end_that_it_lacks(
             given = checking.check(row, NOW)
         except InvalidIncident:
             refused += 1
-            lacks_date = given_cells[5] and not found[1]  # a time of day without a date
+            lacks_date = given_cells[5] and not found[1]  # the cell has a time of day without a date
             is_out_of_order = end and detected and end < detected and not is_same_day
             assert lacks_date or (status == "closed" and (not end or is_out_of_order)), given_cells
             continue

@@ -194,7 +194,7 @@ def test_an_unknown_file_format_is_refused(tmp_path: Path) -> None:
         (b'{"incident": {"title": "a", "is_deleted": "no"}}', "/incident/is_deleted", "true or false"),
         (b'{"incident": {"title": "a", "app_id": 5}}', "/incident/app_id", "text"),
         (b'{"incident": {"title": "a", "of_a_newer_version": 5}}', "/of_a_newer_version", "is not a field"),
-        (b'{"incident": {"title": "a"}, "changes": [], "title": "b"}', "/title", "must not be beside `incident`"),
+        (b'{"incident": {"title": "a"}, "changes": [], "title": "b"}', "/title", "must not be next to `incident`"),
         (b'{"errors": [], "row": {"title": "a"}, "title": "b"}', "/row", "is not a field"),
         (b'{"errors": [], "cells": {"title": "a"}, "title": "b"}', "/cells", "is not a field"),
         (b'{"settings": "prod", "title": "a"}', "/settings", "is not a field"),

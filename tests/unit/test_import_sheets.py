@@ -1,4 +1,4 @@
-"""Tests of what people keep in a spreadsheet: sums below the table, currencies, times of day, days without a time."""
+"""Tests of spreadsheets with sums below the table, currencies, times of day, and days without a time."""
 
 from datetime import date, datetime, time
 from pathlib import Path

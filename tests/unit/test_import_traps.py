@@ -1,4 +1,4 @@
-"""Tests of cells that an import once took for something else without a word: amounts, dates, numbers, sheets, rows."""
+"""Tests of amounts, dates, numbers, sheets and rows that an import once misread without a warning."""
 
 from pathlib import Path
 from typing import Any
@@ -328,7 +328,7 @@ def test_a_line_end_in_a_column_s_name_does_not_stand_in_the_description(tmp_pat
                                   "Fait à Paris"])  # fmt: skip
 def test_a_row_below_the_table_is_refused(tmp_path: Path, text: str) -> None:
     row = row_of(tmp_path, "Nr;Titel;Status;Erkannt;Schaden", f";{text};;;9", decimal=".")
-    assert "remove a row" in problems(row)["title"]
+    assert "remove the row" in problems(row)["title"]
     assert problems(row_of(tmp_path, "Nr;Titel;Status;Erkannt", f";{text};new;")) == {}
     assert problems(row_of(tmp_path, "Titel;Status", "Notebook verloren;")) == {}
 

@@ -1,4 +1,4 @@
-"""Tests of the words of columns and values: notes in brackets, articles, compounds, and who was told."""
+"""Tests of the words in columns and values, such as notes in brackets, articles and compounds."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ COLUMNS = {
 }  # fmt: skip
 
 OTHERS = [
-    # plans, amounts of time, persons and other things of an incident
+    # names of plans, durations and persons, which are not dates of an incident
     "Geschlossen am (geplant)", "Geschlossen am (geschätzt)", "Geplantes Enddatum", "Planned End Date", "Due Date",
     "Fecha de cierre prevista", "Erkennung [h]", "Dauer der Eindämmung", "Zeit bis Erkennung", "Time to Resolve",
     "Resolution Time (in hrs)", "Geschlossen durch", "Gemeldet von", "Closed by", "Wer hat den Vorfall gemeldet?",
@@ -82,7 +82,7 @@ def test_other_words_change_a_column(column: str) -> None:
         ("status", "cerrado por proveedor", "closed"), ("severity", "Hoch (vorläufig)", "high"),
         ("severity", "High - production down", "high"), ("severity", "P2 (High)", "high"),
         ("severity", "2 - Mittel (geschätzt)", "medium"), ("severity", "Elevee", "high"),
-        # two meanings, or a word that may change the meaning: a question
+        # names with two meanings, or with a word that may change the meaning, become a question
         ("status", "Open - closed by vendor", None), ("status", "Resolved - waiting for customer", None),
         ("status", "nicht geschlossen", None), ("status", "not closed", None), ("status", "Vendor: closed", None),
         ("severity", "P1 (High)", None), ("severity", "hoch / sehr hoch", None), ("severity", "nicht kritisch", None),
@@ -127,7 +127,7 @@ def test_a_column_that_only_may_have_dates_must_have_dates(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("head", "zone", "said", "noted"),
     [
-        ("Created (UTC);Closed (UTC)", None, 'zone = "UTC"  # the names', False),
+        ("Created (UTC);Closed (UTC)", None, 'zone = "UTC"  # from the names', False),
         ("Created (UTC);Closed", None, 'zone = "?"', True),
         ("Created (UTC);Closed (UTC)", "Europe/Berlin", 'zone = "Europe/Berlin"', True),
         ("Created;Closed", "Europe/Berlin", 'zone = "Europe/Berlin"', False),
@@ -170,7 +170,7 @@ def test_an_unknown_column_of_a_plain_file_is_not_called_a_date_by_one_word(tmp_
     assert ("reported_at" in refused.value.detail, "closed_at" in refused.value.detail) == (False, True)
 
 
-# --- headings inside the table, and cells that are no numbers
+# --- headings inside the table, and cells that are not numbers
 
 
 HEAD: list[Cell] = ["Vorfall-Nr.", "Titel", "Status", "Schweregrad"]
@@ -186,7 +186,7 @@ def test_headings_inside_the_table_do_not_drop_the_column_of_numbers(tmp_path: P
     assert [row.body["incident_number"] for row in rows if not row.unreadable] == ["V-1", "V-2", "V-3"]
     reasons = [row.unreadable[0].detail for row in rows if row.unreadable]
     assert [reason.partition(";")[0] for reason in reasons] == [
-        "is missing, and the row has only one cell", "has the names of the columns again",
+        "is missing, and the row has only one cell", "repeats the names of the columns",
         "is missing, and the row has only one cell",
     ]  # fmt: skip
 

@@ -84,7 +84,7 @@ def test_an_empty_sheet_is_refused(tmp_path: Path) -> None:
         suggesting.suggest(file, {})
 
 
-# --- workbooks that were made to harm
+# --- hostile workbooks
 
 _SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
@@ -106,7 +106,7 @@ def with_cells(file: Path, *references: str) -> Path:
 
 
 def with_sheet(file: Path, sheet: str, *, form: str = '0.00 "EUR"', changed: str = "sheet1") -> Path:
-    """Write a workbook of one sheet in this XML. The cells with ``s="4"`` have the number format ``form``."""
+    """Write a workbook with one sheet from this XML. Cells with ``s="4"`` have the number format ``form``."""
     made = workbooks.write(file.with_suffix(".made"), {"S": [["title", workbooks.Shown(1, form)]]})
     with zipfile.ZipFile(made) as packed, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as to:
         for name in packed.namelist():
@@ -115,7 +115,7 @@ def with_sheet(file: Path, sheet: str, *, form: str = '0.00 "EUR"', changed: str
 
 
 def of_open_document(file: Path, columns: int, rows: int = 1_048_576) -> Path:
-    """Write a workbook whose one cell is repeated in this number of rows and columns."""
+    """Write a workbook that repeats one cell in this number of rows and columns."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         packed.writestr("META-INF/manifest.xml", "<manifest/>")
@@ -183,7 +183,7 @@ def test_the_rest_of_a_sheet_is_not_read_if_nobody_asks_for_it(tmp_path: Path) -
     records.close()  # type: ignore[attr-defined]
 
 
-# --- what a proposal says of a workbook
+# --- the proposal for a workbook
 
 HEAD: list[Cell] = ["Nr*", "Titel*", "Status*", "Erkannt am*", "Schweregrad*"]
 
@@ -319,7 +319,7 @@ def test_an_element_outside_of_the_rows_is_no_cell(tmp_path: Path, around: str) 
 )  # fmt: skip
 def test_the_elements_of_a_sheet_are_dropped_when_they_end(tmp_path: Path, sheet: str) -> None:
     file = with_sheet(tmp_path / "a.xlsx", sheet)
-    assert formats.shown(file, "S") == {}  # the first call imports and compiles
+    assert formats.shown(file, "S") == {}  # the first call imports modules and compiles patterns, which needs memory
     for read_sheet in (formats.shown, formats.unseen):
         tracemalloc.start()
         try:
@@ -327,18 +327,18 @@ def test_the_elements_of_a_sheet_are_dropped_when_they_end(tmp_path: Path, sheet
             most = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert most < 1.5 * 1024**2  # the tree of all elements has more
+        assert most < 1.5 * 1024**2  # the tree of all elements needs more memory
 
 
 def test_the_bound_of_memory_holds_for_every_reading_of_a_workbook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 64 * 1024**2)
-    deep = _SHEET.format("<x>" * 500_000 + "</x>" * 500_000)  # no element ends, so none can be dropped
+    deep = _SHEET.format("<x>" * 500_000 + "</x>" * 500_000)  # the elements end late, so none can be dropped
     file = with_sheet(tmp_path / "a.xlsx", deep)
     assert file.stat().st_size < 20_000
     for read_file in (lambda: list(tables.read_workbook(file, None)), lambda: tables.unseen(file, "S")):
-        tracemalloc.start()  # the command's own process
+        tracemalloc.start()  # measures only the command's own process
         try:
             with pytest.raises(StepFailed, match=r"is too large|is not a workbook"):
                 read_file()

@@ -61,7 +61,7 @@ def test_settings_are_stored_as_they_are_read() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([], "object"), ({"kind": {}}, "only the members kinds, let_in, leave_out"), ({"kinds": []}, "kinds must be"),
+        ([], "object"), ({"kind": {}}, "only the members kinds, let_in, leave_out"), ({"kinds": []}, "`kinds` must be"),
         ({"kinds": {"postur": "high"}}, "not 'postur'"), ({"kinds": {"posture": "hgh"}}, "kinds.posture must be one"),
         ({"let_in": "a"}, "let_in must be a list"), ({"leave_out": [""]}, "leave_out must hold"),
         ({"leave_out": [" a"]}, "leave_out must hold"), ({"let_in": ["a" * 257]}, "1 to 256"),

@@ -27,7 +27,7 @@ def test_an_issuer_s_token_is_of_the_right_caller_or_is_refused_by_name(shape: S
     names = claim_names(Form(shape.parameters).token_claims)
     for claims in handed_on({"iss": ISSUER, "exp": NOW + 600, **shape.claims}):
         if shape.refused:
-            with pytest.raises(NotPermitted, match=f"claim {shape.refused} must"):
+            with pytest.raises(NotPermitted, match=f"claim `{shape.refused}` must"):
                 from_claims(claims, NOW, ISSUER, names)
             continue
         identity = from_claims(claims, NOW, ISSUER, names)

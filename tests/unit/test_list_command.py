@@ -14,7 +14,7 @@ from tests.support.incidents import FULL
 
 
 class Answers(httpx2.BaseTransport):
-    """A transport that answers each list with two pages, and keeps the queries."""
+    """A transport that answers each list with two pages, and records the queries."""
 
     def __init__(self) -> None:
         self.queries: list[list[tuple[str, str]]] = []
@@ -106,7 +106,7 @@ class Hostile(httpx2.BaseTransport):
 @pytest.mark.parametrize(
     ("name", "more"),
     [(name, []) for name in NOT_OF_THE_API]
-    + [(name, ["--json"]) for name in NOT_OF_THE_API if name != "members that are missing"],  # it prints any members
+    + [(name, ["--json"]) for name in NOT_OF_THE_API if name != "members that are missing"],  # allows any members
 )
 @pytest.mark.parametrize("command", ["list", "follow"])
 def test_an_answer_that_is_not_of_the_api_ends_in_one_clear_error(

@@ -1,4 +1,4 @@
-"""Tests of what `incidents intake try` says about a mapping and an event that do not fit together."""
+"""Tests of the messages of `incidents intake try` about a mapping that does not fit its event."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
 
 
 class Printed(NamedTuple):
-    """What a command printed, and the message and the detail of its failure."""
+    """The output of a command, and the message and the detail of its error."""
 
     stdout: str
     stderr: str
@@ -44,7 +44,7 @@ def tried(tmp_path: Path, mapping: str, event: str) -> Printed:
 
 
 def mapped(**members: Any) -> str:
-    """Return a mapping of which each member is on a line of its own; those given begin at line 8."""
+    """Return a mapping as text. Each member is on its own line, and the given members begin at line 8."""
     basis = {
         "name": "x", "source": "aws.partner/x.example/*", "detail_type": "Alert", "kind": "detection",
         "key": {"path": "detail.id"}, "title": {"path": "detail.name"},
@@ -58,14 +58,14 @@ def mapped(**members: Any) -> str:
         ("category", {"path": "detail.nmae"}, "detail.nmae finds nothing in this event"),
         ("category", {"path": "detail.none"}, "detail.none finds nothing in this event"),
         ("tags", {"path": "detail.tags[].nmae"}, "detail.tags[].nmae finds nothing"),
-        ("severity", {"path": "detail.nmae", "otherwise": "low"}, 'nothing in this event, so "otherwise" counts'),
-        ("tags", {"path": "detail.tags"}, "detail.tags finds objects, which are no values. Name a member: key, value"),
+        ("severity", {"path": "detail.nmae", "otherwise": "low"}, 'nothing in this event, so "otherwise" is used'),
+        ("tags", {"path": "detail.tags"}, "detail.tags finds objects, which are not values. Name a member: key, value"),
         ("asset_ids", {"path": "detail"}, "Name a member: id, name, active, level, tags"),
         ("severity", {"path": "detail.name", "table": {"x": "low"}}, 'finds "Odd". The table has no row for "Odd"'),
-        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'no row for "true", but for "True"'),
+        ("severity", {"path": "detail.active", "table": {"True": "low"}}, 'for "true", but it has a row for "True"'),
         ("severity", {"path": "detail.level", "table": {"9": "low"}, "otherwise": "high"},
-         'no row for "9.0", but for "9", so "otherwise" counts'),
-        ("severity", {"path": "detail.name"}, 'finds "Odd", which is no severity'),
+         'no row for "9.0", but it has a row for "9", so "otherwise" is used'),
+        ("severity", {"path": "detail.name"}, 'finds "Odd", which is not a severity'),
         ("occurred_at", {"path": "detail.day"}, 'finds "Friday", which is not a date'),
         ("occurred_at", {"path": "detail.days"}, "which is a list. Select one date"),
         ("occurred_at", {"path": "detail.soon"}, "dropped: later than detected_at"),
@@ -90,7 +90,7 @@ def test_a_line_that_finds_nothing_is_named(tmp_path: Path, member: str, value: 
 )
 def test_a_link_that_is_no_url_is_named(tmp_path: Path, value: Any, line: str) -> None:
     printed = tried(tmp_path, mapped(summary={"link": value}), json.dumps(EVENT))
-    assert f"line 8: summary.link.{line}, which is no http(s) URL" in printed.stderr
+    assert f"line 8: summary.link.{line}, which is not an http or https URL" in printed.stderr
     two = [value, {"path": "detail.link"}]
     assert "summary.link[1]" not in tried(tmp_path, mapped(summary={"link": two}), json.dumps(EVENT)).stderr
 

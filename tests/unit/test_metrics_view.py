@@ -76,7 +76,7 @@ def test_the_picture_interrupts_its_lines_on_days_without_a_value(
     metrics_view.draw(answer, "acme", tmp_path / "trend.png")
 
     assert len(lines) == 6
-    assert all(sum(value != value for value in line) == len(QUIET) for line in lines)  # nan differs from itself
+    assert all(sum(value != value for value in line) == len(QUIET) for line in lines)  # only nan differs from itself
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes", ".png", "notes.png.gz", "notes.exe"])

@@ -1,4 +1,4 @@
-"""Tests of the guard in front of the emulator: which requests it passes on, and which it answers itself."""
+"""Tests of the guard in front of the emulator: the requests that it passes on, and its own answers."""
 
 import asyncio
 import json
@@ -461,7 +461,7 @@ def test_an_emulator_learns_that_the_client_of_a_running_request_is_gone() -> No
 
 @pytest.mark.parametrize("page", ["docs", "openapi.json", "docs/"])
 def test_requests_for_the_documentation_delay_no_other(page: str) -> None:
-    """These requests need no token. They have one place of their own."""
+    """These requests need no token. Only one of them runs at a time, and it uses no place of other requests."""
 
     async def burst() -> tuple[list[str], int]:
         seen = list[str]()

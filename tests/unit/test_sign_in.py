@@ -1,4 +1,4 @@
-"""Tests of the local stack's sign-in: who may sign in, where the answer goes, and what a code is good for."""
+"""Tests of the local stack's sign-in: the admitted browsers, the address of the answer, and the uses of a code."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Tests of the summary of an event: what an analyst asks first, from each source that has it."""
+"""Tests of the summary of an event, with the main facts from the events of each source."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests which changes make `incidents up` build and deploy again."""
+"""Tests of the changes after which `incidents up` builds and deploys again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_fingerprint_depends_on_the_target_but_not_on_byte_code_or_time(checko
 
 
 class Steps:
-    """What `incidents up` did: the steps that would call SAM, and the tag of the emulator's API."""
+    """The steps of `incidents up` that would call SAM, and the tag of the emulator's API."""
 
     def __init__(self) -> None:
         self.done: list[str] = []

@@ -49,7 +49,7 @@ class RawResponse(Generic[T]):
         return RawResponse(self._request, self.status, self.headers, self.body, lambda raw: convert(self._read(raw)))
 
     def _read_as(self, read: "Callable[[RawResponse[Any]], U]") -> U:
-        """Return what another function reads in the same answer. Raises UnexpectedAnswer."""
+        """Return another function's result for the same answer. Raises UnexpectedAnswer."""
         return RawResponse(self._request, self.status, self.headers, self.body, read).parse()
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 import httpx2
 
-_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # the form of a token in RFC 6750 section 2.1
 
 
 class Bearer(httpx2.Auth):

@@ -115,7 +115,7 @@ def list_incident_updates(since: Moment | None, cursor: str | None) -> Call[Upda
 
 
 def further(call: Call[Slice[T]], cursor: str) -> Call[Slice[T]]:
-    """Return the call that reads another page of the same list: ``call`` with another cursor."""
+    """Return a copy of ``call`` with another cursor, to read another page of the same list."""
     others = tuple(parameter for parameter in call.parameters if parameter[0] != "cursor")
     return call._replace(parameters=(*others, ("cursor", cursor)))
 
@@ -160,7 +160,7 @@ def _known(given: Mapping[str, Any], kind: type) -> None:
     """Raise TypeError for an unknown keyword argument, as Python does for a function with named parameters."""
     for name in given:
         if name not in kind.__annotations__:
-            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # a typo, not another word
+            closest = get_close_matches(name, kind.__annotations__, n=1, cutoff=0.8)  # finds only typos
             meant = f"did you mean {closest[0]}?" if closest else f"use one of {', '.join(kind.__annotations__)}"
             raise TypeError(f"{name!r} is not a keyword argument here; {meant}")
 

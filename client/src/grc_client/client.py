@@ -22,8 +22,8 @@ from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
 
 __version__ = version("grc-client")
-BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of environment variables
-TIMEOUT = 20.0  # seconds for a connection, and for each part of an answer; the API takes at most 15
+BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of the environment variables
+TIMEOUT = 20.0  # the seconds for a connection, and for each part of an answer; the API takes at most 15
 
 T = TypeVar("T")
 
@@ -34,11 +34,11 @@ class _Options(NamedTuple):
 
     def checked(self) -> Self:
         if not self.timeout > 0 or not (self.retry_for is None or self.retry_for >= 0):
-            raise ValueError("timeout must be more than 0 seconds, and retry_for must be 0 or more")
+            raise ValueError("`timeout` must be more than 0 seconds, and `retry_for` must be 0 or more")
         return self
 
     def changed(self, timeout: float | None, retry_for: float | None) -> Self:
-        """Return these options with the given ones. None keeps an option."""
+        """Return a copy of the options with the given values. None keeps an option's value."""
         given = {"timeout": timeout, "retry_for": retry_for}
         return self._replace(**{name: value for name, value in given.items() if value is not None}).checked()
 

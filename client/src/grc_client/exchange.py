@@ -69,7 +69,7 @@ def exchange(call: Call[T], retry_for: float | None) -> Generator[float, Outcome
         elif retry_for is None and limit == ends:
             limit = min(ends, now + UNREACHABLE_FOR)
         if not _may_pass(call, outcome) or now + pause > limit:
-            raise _failure(outcome)  # without `from outcome`, because its traceback has the token
+            raise _failure(outcome)  # there is no `from outcome`, because the traceback of the outcome has the token
         _log.info("%s %s: retry %d in %.3f s, after %s", call.method, call.path, attempt + 1, pause, description)
     raise AssertionError("unreachable")
 

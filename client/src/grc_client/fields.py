@@ -103,8 +103,8 @@ class IncidentPatch(_Fields, total=False):
 class IncidentFilters(TypedDict, total=False):
     """The parameters of ``list``. An incident must match every filter, with any one of the filter's values.
 
-    ``open=True`` selects incidents that are neither closed nor dismissed, and ``unowned=True`` incidents without an
-    owner. ``q`` has words. Each word must be in the title or in the number, regardless of case.
+    ``open=True`` selects incidents that are neither closed nor dismissed. ``unowned=True`` selects incidents without
+    an owner. ``q`` has words. Each word must be in the title or in the number, regardless of case.
     """
 
     status: Status | list[Status] | tuple[Status, ...]

@@ -15,7 +15,7 @@ class Follower:
 
     ``cursor`` is the place after the last page that the program has received completely. Store it after you have
     processed an incident, and pass it to ``follow`` after a restart. Then some incidents may come again, and none is
-    lost. It is None before the first page. After an error, you can iterate again: the follower goes on at its cursor.
+    lost. It is None before the first page. After an error, you can iterate again: the follower continues at its cursor.
     """
 
     def __init__(self, answers: "Callable[[str | None], Iterator[RawResponse[Updates]]]", cursor: str | None) -> None:
@@ -49,6 +49,6 @@ class AsyncFollower:
 def check(since: object, cursor: object, every: float | None) -> None:
     """Raise ValueError for arguments that the API would refuse, or that would send requests without a pause."""
     if since is not None and cursor is not None:
-        raise ValueError("give since or cursor, not both; a cursor goes on where it was stored")
+        raise ValueError("give `since` or `cursor`, not both; a cursor continues where it was stored")
     if every is not None and not every > 0:
         raise ValueError("`every` must be more than 0 seconds; give None to stop when there are no more updates")

@@ -91,9 +91,9 @@ class Incidents:
         return Follower(answers, cursor)
 
     def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
-        """Return when which report about an incident is due, by regime and stage.
+        """Return the due dates of the reports about an incident, by regime and stage.
 
-        ``history`` also returns which due dates each of the newest 100 changes of the incident moved.
+        With ``history``, the answer also lists the due dates that each of the newest 100 changes moved.
         """
         return self.with_raw_response.deadlines(incident_id, history=history).parse()
 
@@ -169,7 +169,7 @@ class AsyncIncidents:
         return AsyncFollower(answers, cursor)
 
     async def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
-        """Like ``Incidents.deadlines``: return when which report about an incident is due."""
+        """Like ``Incidents.deadlines``: return the due dates of the reports about an incident."""
         return (await self.with_raw_response.deadlines(incident_id, history=history)).parse()
 
     def deadline_board(self, **filters: Unpack[BoardFilters]) -> Listing[BoardEntry]:

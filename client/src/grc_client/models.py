@@ -98,7 +98,7 @@ class Incident(Result, frozen=True):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: Any
-    regulatory_reports: dict[str, Any] | None = None  # absent from answers of release 0.1.0
+    regulatory_reports: dict[str, Any] | None = None  # answers of release 0.1.0 do not have this field
 
     _floats = field_validator("lessons_learned", mode="before")(_with_floats)
 
@@ -152,7 +152,7 @@ def _money(change: dict[str, Any]) -> dict[str, Any]:
 
 
 class FindingSummary(Model, frozen=True):
-    """What an analyst asks first about a finding, from its event. A list is empty and a text is None if unknown."""
+    """The main facts about a finding, from its event. An unknown list is empty, and an unknown text is None."""
 
     remote_addresses: list[str]
     principals: list[str]
@@ -167,7 +167,7 @@ class Finding(Model, frozen=True):
     """One event that created or confirmed an incident. ``event`` is the event as the service received it.
 
     ``rule`` says why the finding became an incident. ``sha256`` is the hash of the event's canonical JSON. ``is_cut``
-    is true if the event was too large, so that notes stand in the place of some parts.
+    is true if the event was too large. Then notes replace some parts of ``event``.
     """
 
     observed_at: datetime
@@ -181,7 +181,7 @@ class Finding(Model, frozen=True):
 
 
 class StageDeadline(Model, frozen=True):
-    """One stage of a report. ``why`` gives the reason for the date in words. It is no legal advice."""
+    """One stage of a report. ``why`` gives the reason for the date in words. It is not legal advice."""
 
     stage: str
     recipient: str
@@ -244,7 +244,7 @@ class DeadlineChange(Model, frozen=True):
 
 
 class Deadlines(Result, frozen=True):
-    """The deadlines of an incident at the moment ``as_of``. Only a call with ``history`` fills the last two."""
+    """The deadlines of an incident at the moment ``as_of``. The two history members are None without ``history``."""
 
     incident_id: str
     version: int

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 def _check_that_it_goes_on(cursor: str, next_cursor: str | None) -> None:
     if next_cursor == cursor:
-        raise UnexpectedAnswer("a page returned its own cursor as next_cursor, so the list would never end")
+        raise UnexpectedAnswer("a page returned its own cursor as `next_cursor`, so the list would never end")
 
 
 class Page(Generic[T]):

@@ -1,6 +1,6 @@
 """The methods of ``client.grc.incidents.with_raw_response``, blocking and asynchronous.
 
-Each method returns the API's answer as a ``RawResponse``. The methods of ``incidents`` call these and parse the answer.
+Each method returns the API's answer as a ``RawResponse``. The methods of ``incidents`` also parse this answer.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Read the names of a tenant's own rules for reports, only for a request that names reports."""
+"""Read the names of a tenant's own rules for reports, if a request names reports."""
 
 from collections.abc import Mapping
 

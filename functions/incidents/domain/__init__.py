@@ -7,16 +7,15 @@
 ``identity``            the caller's identity, from verified claims only
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
-``intake_policy``       which findings become incidents, from a tenant's settings
+``intake_policy``       decides which findings become incidents, by a tenant's settings
 ``evidence``            the event of a finding, as it is stored
-``summary``             what an analyst asks first about a finding, from its event
+``summary``             the main facts about a finding, from its event
 ``metric_definitions``  the metrics, and their definitions in words
 ``tally``               the totals of incidents, days and windows
 ``metric_answer``       the answer to a request for metrics
 ``reports``             the field with the reports to regulators
 ``report_names``        the names that this field may use; generated from the rules
-``deadlines``           which report to a regulator is due when; only the functions that show deadlines load it
-``board_entry``         the entry of an incident on the board of deadlines, without the rules
+``deadlines``           the due dates of reports to regulators; only the functions that show deadlines load it
 ``timestamps``          callers' timestamps as UTC text
 ``texts``               the characters of callers' texts, and the repair of texts from findings and exports
 ``errors``              everything that can go wrong, as one tree

@@ -138,7 +138,7 @@ class KeyReused(IncidentError):
 
 
 class CursorGone(IncidentError):
-    """The cursor belongs to another table than the one in use. This happens after the table was restored."""
+    """The cursor belongs to a table that is no longer in use. This happens after the table was restored."""
 
     def __init__(self) -> None:
         super().__init__(

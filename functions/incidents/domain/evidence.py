@@ -1,4 +1,4 @@
-"""The evidence of a finding: the event as it was received, as canonical JSON, compressed.
+"""The evidence of a finding: the received event as compressed canonical JSON.
 
 Canonical JSON has sorted names, no blanks, and UTF-8. So the same event always gives the same bytes, and their SHA-256
 identifies the event.
@@ -11,23 +11,24 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from zlib import compress
 
-PACKED_BYTES = 300 * 1024  # compressed; an item of DynamoDB has at most 400 KB
-EVENTS_KEPT = 100  # for one incident; later events are only counted
+PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
+EVENTS_KEPT = 100  # the most stored events of an incident; later events are only counted
 
-# If an event is too large, its texts are cut to so many characters, and its lists and objects to so many members.
+# The limits for an event that is too large: characters of each text, and members of each list and object. If the event
+# is still too large, the next pair applies.
 _CUTS = ((16_384, 1_000), (2_048, 200), (256, 40), (64, 10))
 _LEVELS = 64
-_LIFTED, _LIFTED_CHARACTERS = 10, 256  # the most texts of a member of a mapping's summary, and of their characters
+_LIFTED, _LIFTED_CHARACTERS = 10, 256  # a member of a mapping's summary has at most 10 texts of 256 characters
 _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "version")
 
 
 class Evidence(NamedTuple):
     """One event that created or confirmed an incident.
 
-    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event. ``rule`` says in
-    words why the finding became an incident. ``packed`` has the compressed bytes of the event, and ``sha256`` is the
-    hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out for its size.
-    ``summary`` has the members of the summary that a tenant's mapping lifts out of the event.
+    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event.
+    ``rule`` explains in words why the finding became an incident. ``packed`` has the compressed bytes of the event, and
+    ``sha256`` is the hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out
+    because the event was too large. ``summary`` has the values that a tenant's mapping takes from the event.
     """
 
     observed_at: str
@@ -80,7 +81,7 @@ def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
             text = canonical(event)
             if len(packed := compress(text)) <= PACKED_BYTES:
                 return text, packed, False
-        except ValueError:  # 1e999 is valid JSON, but Python has no such number
+        except ValueError:  # 1e999 is valid JSON, but too large for a float of Python
             pass
     for characters, members in _CUTS:
         text = canonical(_cut(event, characters, members, _LEVELS))
@@ -92,7 +93,7 @@ def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether lists and objects are nested in more than so many levels. Python's json has a limit, too."""
+    """Return whether a value has more nested levels than the limit. Python's json has a limit, too."""
     layer = [value]
     for _ in range(levels):
         layer = [
@@ -107,7 +108,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _cut(value: Any, characters: int, members: int, levels: int) -> Any:
-    """Return a value with shortened texts, lists and objects. A note stands in the place of what was left out."""
+    """Return a value with shortened texts, lists and objects. A note replaces each part that was left out."""
     match value:
         case str() if len(value) > characters:
             return f"{value[:characters]} (cut: {len(value) - characters} more characters)"

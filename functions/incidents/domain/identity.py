@@ -19,8 +19,8 @@ _FORMS = {
 # The names that the service gives to itself. Subjects of other systems have more colons, such as system:node:n1.
 _OURS = re.compile(r"system:[^:]*")
 _NO_TEXT = frozenset({"", "null", "true", "false", "<nil>"})
-_BOOLEANS = frozenset({"true", "false"})  # accepted for a marker like is_app=true, whose claim is a Boolean
-_SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # words or a list of words; not an object or a nested list
+_BOOLEANS = frozenset({"true", "false"})  # the accepted values of a Boolean marker such as is_app=true
+_SCOPES = re.compile(r"\[?[!#-Z^-~ ]*\]?")  # matches words or a list of words, but not an object or a nested list
 _EXPIRY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")  # RFC 7519: a number, possibly with a fraction
 
 
@@ -75,15 +75,15 @@ def from_claims(claims: Mapping[str, object], now: float, issuer: str | None, na
     """
     expiry = str(claims.get("exp", ""))
     if not _EXPIRY.fullmatch(expiry) or float(expiry) <= now:
-        raise NotAuthenticated("The token has expired, or has no valid claim exp.")
+        raise NotAuthenticated("The token has expired, or has no valid claim `exp`.")
     if issuer is not None and claims.get("iss") != issuer:
         raise NotAuthenticated("The token must come from the issuer that this service trusts.")
-    if claims.get("token_use", "access") != "access":  # Amazon Cognito's claim; its ID tokens grant no access
+    if claims.get("token_use", "access") != "access":  # a claim of Amazon Cognito, whose ID tokens grant no access
         raise NotAuthenticated("The token is not an access token.")
     subject = _one(claims, "sub", "sub")
     if _OURS.fullmatch(subject):
         raise NotPermitted(
-            "The token's claim sub must not be system: followed by a text without a colon. Such names are reserved "
+            "The token's claim `sub` must not be `system:` followed by a text without a colon. Such names are reserved "
             "for the service."
         )
     tenant_id, app_id = tenant_and_app(claims, names)
@@ -103,9 +103,9 @@ def tenant_and_app(claims: Mapping[str, object], names: ClaimNames) -> tuple[str
 def _one(claims: Mapping[str, object], name: str, what: str) -> str:
     value, (form, wanted) = claims.get(name), _FORMS[what]
     if isinstance(value, str) and what != "sub" and value.startswith("[") and value.endswith("]"):
-        value = value[1:-1]  # a list of several values has spaces, so it matches no form
+        value = value[1:-1]  # a list of several values has spaces, so the check below refuses it
     if not isinstance(value, str) or value in _NO_TEXT or not form.fullmatch(value):
-        raise NotPermitted(f"The token's claim {name} must be one text: {wanted}.")
+        raise NotPermitted(f"The token's claim `{name}` must be one text: {wanted}.")
     return value
 
 
@@ -121,7 +121,7 @@ def _is_of_an_application(claims: Mapping[str, object], names: ClaimNames) -> bo
     # Refuse an unreadable marker. If an application's token counted as a person's, the application could reach all
     # incidents of the tenant.
     if not words or not unreadable.isdisjoint(words) or any(word[:1] == "{" for word in words):
-        raise NotPermitted(f"The token's claim {name} must be a text or a list of texts.")
+        raise NotPermitted(f"The token's claim `{name}` must be a text or a list of texts.")
     return value in words
 
 

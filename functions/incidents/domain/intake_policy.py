@@ -23,7 +23,7 @@ Kind = Literal["detection", "exposure", "posture", "vulnerability", "notice", "a
 Reason = Literal[
     "detection", "exposure", "posture", "vulnerability", "notice", "alarm", "left_out", "below_severity"
 ]  # fmt: skip
-"""Why a finding becomes no incident: its kind is not wanted, a pattern excludes it, or its severity is too low."""
+"""The reasons against an incident: the kind is not wanted, a pattern excludes it, or the severity is too low."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PATTERNS, PATTERN_CHARACTERS = 100, 256
@@ -106,10 +106,10 @@ def parse(value: Any) -> Policy:
         raise ValueError(f"the settings must be an object with only the members {', '.join(_MEMBERS)}")
     kinds = value.get("kinds", DEFAULT.kinds)
     if not isinstance(kinds, Mapping):
-        raise ValueError("kinds must be an object that gives each taken kind its lowest severity")
+        raise ValueError("`kinds` must be an object that has the lowest severity for each kind that becomes incidents")
     for kind, lowest in kinds.items():
         if kind not in KINDS:
-            raise ValueError(f"kinds must name only {', '.join(KINDS)}, not {kind!r}")
+            raise ValueError(f"`kinds` must name only {', '.join(KINDS)}, not {kind!r}")
         if lowest not in model.SEVERITIES:
             raise ValueError(f"kinds.{kind} must be one of {', '.join(model.SEVERITIES)}")
     return Policy(

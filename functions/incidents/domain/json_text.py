@@ -44,7 +44,7 @@ def loads(text: str, name: str = "The body") -> Any:
         raise MalformedRequest(f"{name} {error}.") from error
     except RecursionError as error:
         raise MalformedRequest(f"{name} is nested too deeply.") from error
-    except ValueError as error:  # int() refuses an integer of thousands of digits
+    except ValueError as error:  # int() refuses an integer with thousands of digits
         raise MalformedRequest(f"{name} holds a number with too many digits.") from error
 
 

@@ -50,7 +50,7 @@ class _ListOperators(BaseModel):
 
 
 class IdOperators(_ListOperators):
-    """The ids to add to a list and to remove from it. Neither depends on how often an item is named."""
+    """The ids to add to a list and to remove from it. An id counts once, even if it is repeated."""
 
     model_config = STRICT
 
@@ -59,7 +59,7 @@ class IdOperators(_ListOperators):
 
 
 class TagOperators(_ListOperators):
-    """The tags to add and to remove. Neither depends on how often a tag is named."""
+    """The tags to add and to remove. A tag counts once, even if it is repeated."""
 
     model_config = STRICT
 

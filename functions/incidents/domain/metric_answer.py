@@ -116,8 +116,8 @@ class _Groups:
             for category in unpack(packed).stored:
                 if category.name in shown:
                     shown[category.name].merge(category.tally)
-        # ``omitted - certain[name]`` is the highest possible number of a group's incidents on the days that lack the
-        # group.
+        # ``omitted - certain[name]`` is the highest possible number of a group's incidents on the
+        # days that lack the group.
         smallest = sizes[names[GROUPS - 1]] if len(names) >= GROUPS else 0
         # ``hidden`` also has groups without a known value: a day may have left out such a group and its value.
         hidden = sizes.keys() - shown.keys()

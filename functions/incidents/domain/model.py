@@ -44,7 +44,7 @@ class Incident(TypedDict):
     ``regulatory_reports`` are kept as JSON text: a write serializes them once, and a read never parses them.
     """
 
-    # Stamped by the server
+    # The server sets these fields
     id: str
     tenant_id: str
     app_id: NotRequired[str]
@@ -75,7 +75,7 @@ class Incident(TypedDict):
     reported_at: str | None
     contained_at: str | None
     closed_at: str | None
-    # What the incident affects
+    # Lists of related ids, the owner and the tags
     realized_risk_ids: list[str]
     affected_asset_ids: list[str]
     affected_account_ids: list[str]
@@ -86,7 +86,7 @@ class Incident(TypedDict):
     reportable_to: list[str]
     owner_id: str | None
     tags: list[str]
-    # Who was notified
+    # The times at which others were notified
     reported_to_regulators_at: str | None
     customer_notified_at: str | None
     # The incident's duration and cost
@@ -94,7 +94,7 @@ class Incident(TypedDict):
     mttr_minutes: int | None
     financial_impact: Decimal | None
     lessons_learned: str | None
-    # What is known of the reports to regulators
+    # The known facts of the reports to regulators
     regulatory_reports: str | None
 
 
@@ -152,7 +152,7 @@ INCIDENT_ID = re.compile(r"inc_[0-7][0-9A-HJKMNP-TV-Z]{25}")  # a ULID: 48 bits 
 
 # Limits. Characters are Unicode code points. Bytes are bytes of UTF-8.
 TITLE_CHARACTERS = 300
-TEXT_BYTES = 32 * 1024  # description, root_cause, lessons_learned
+TEXT_BYTES = 32 * 1024  # the limit of description, root_cause and lessons_learned
 JSON_LEVELS = 16  # lessons_learned
 CATEGORY_CHARACTERS = 64
 SOURCE_CHARACTERS = 64
@@ -163,7 +163,7 @@ NUMBER_CHARACTERS = 64
 COUNTED_DIGITS = 15  # a given number of the server's own form with more digits does not raise the counter
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
 MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last possible timestamp
-DOCUMENT_BYTES = 128 * 1024  # so that a change with its old and new values stays below DynamoDB's 400 KB
+DOCUMENT_BYTES = 128 * 1024  # with this limit, a change with its old and new values stays below DynamoDB's 400 KB
 
 _GENERATED = re.compile(r"INC-([0-9]{4})-([0-9]{6,})")
 _LIKE_GENERATED = re.compile(r" *INC-[0-9]{4}-[0-9]{6,} *", re.IGNORECASE)
@@ -315,7 +315,7 @@ def generated_number(year: int, count: int) -> str:
 
 
 def parse_generated(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of an incident number in the server's own form; None for any other number."""
+    """Return (year, count) of an incident number in the server's own form, or None for any other number."""
     match = _GENERATED.fullmatch(incident_number)
     if match is None:
         return None
@@ -324,7 +324,7 @@ def parse_generated(incident_number: str) -> tuple[int, int] | None:
 
 
 def count_raised_by(incident_number: str) -> tuple[int, int] | None:
-    """Return (year, count) of a given number that raises its year's counter to the count; None for any other number.
+    """Return (year, count) if a given number raises its year's counter to this count, or None if it does not.
 
     A number with more than 15 digits raises nothing, because a counter must stay far below the 38 digits of DynamoDB's
     numbers. If the counter ever reaches a number that exists already, the create draws the next number.

@@ -43,7 +43,7 @@ def _amount(value: object) -> Decimal:
         raise ValueError(f"{wanted}, as a JSON number")  # pydantic reports only a ValueError as a violation
     try:
         amount = Decimal(value.literal if isinstance(value, json_text.Number) else value)
-        # Check the range first: quantize() raises another error for a number of a million digits.
+        # Check the range first, because quantize() raises another error for a number with a million digits.
         if not 0 <= amount <= model.IMPACT_MAX or amount != amount.quantize(Decimal(1).scaleb(-model.IMPACT_DECIMALS)):
             raise ValueError(wanted)
     except InvalidOperation:  # the exponent is beyond Decimal's range
@@ -185,9 +185,9 @@ def new_incident(
 ) -> dict[str, Any]:
     """Return the caller's values for a create, with defaults and without nulls, in the forms of ``model.Incident``.
 
-    Equal tags are still there, because the ``fingerprint`` is of the values as they were sent: ``tags_once`` merges
-    them. ``held`` are values that an incident has already: a value may hold the characters of its field there.
-    ``known`` are the names of the regimes that ``regulatory_reports`` may name.
+    Repeated tags are still in the result, because ``fingerprint`` hashes the values as they were sent. ``tags_once``
+    removes them. ``held`` has the values of an existing incident. A new value may have the refused characters that the
+    existing value of its field has. ``known`` has the regimes that ``regulatory_reports`` may name.
 
     Raises InvalidIncident, which names every invalid value by its JSON pointer.
     """
@@ -196,7 +196,7 @@ def new_incident(
 
 
 def tags_once(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with each tag once, in the order of the first ones."""
+    """Return the values without repeated tags. The first occurrence of a tag decides its place."""
     return given | {"tags": list(dict.fromkeys(given["tags"]))} if given.get("tags") else given
 
 
@@ -205,10 +205,10 @@ def patch(
 ) -> dict[str, Any]:
     """Return the values that a merge patch (RFC 7396) sets in ``incident``. A value of None clears its field.
 
-    In place of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
+    Instead of a list, the patch may have an object with ``lists.OPERATORS``. They add items to the incident's list, or
     remove items from it. ``known`` are the names of the regimes that ``regulatory_reports`` may name.
 
-    A text or a list that the incident has already is not checked: an earlier release may have accepted it. Raises
+    A text or a list that the incident already has is not checked. An earlier release may have accepted it. Raises
     InvalidIncident, which names every invalid value by its JSON pointer.
     """
     values: Mapping[str, Any] = incident
@@ -216,7 +216,7 @@ def patch(
     if isinstance(body, dict) and isinstance(body.get("lessons_learned"), dict):
         if any(
             level > model.JSON_LEVELS for _, level in _members(body["lessons_learned"])
-        ):  # merge() recurses, so it needs this limit
+        ):  # merge() is recursive, so the depth must be limited
             raise InvalidIncident(
                 [Violation("/lessons_learned", f"must be JSON of at most {model.JSON_LEVELS} levels")]
             )
@@ -259,7 +259,7 @@ def merge(target: object, patch: object) -> object:
 
 
 def same_json(left: str | None, right: str | None) -> bool:
-    """Return whether two JSON texts have the same value. The order of members does not matter; true is not 1."""
+    """Return whether two JSON texts have the same value. The order of members does not matter. ``true`` is not 1."""
     return left == right or (left is not None and right is not None and _canonical(left) == _canonical(right))
 
 
@@ -280,8 +280,9 @@ def fingerprint(given: Mapping[str, Any]) -> str:
 
 
 def _checked(kind: type[Payload], body: object, held: Mapping[str, Any], known: Mapping[str, reports.Names]) -> Payload:
-    """Return the values of a body. ``held`` are the incident's values of now: they may hold characters that a new value
-    must not hold. Raises InvalidIncident.
+    """Return the checked values of a body. Raises InvalidIncident.
+
+    ``held`` has the incident's present values, which may have characters that are now refused.
     """
     if not isinstance(body, dict):
         raise InvalidIncident([Violation("", "must be a JSON object")])
@@ -294,7 +295,7 @@ def _checked(kind: type[Payload], body: object, held: Mapping[str, Any], known: 
     try:
         payload = kind.model_validate(body)
     except ValidationError as error:
-        # ``_sentence`` may search for a similar name. So make only the sentences that the answer shows.
+        # ``_sentence`` may search for a similar name, which is slow. So make only the sentences that the answer shows.
         for detail in islice(error.errors(include_url=False), VIOLATIONS_SHOWN):
             violations.setdefault(_pointer(without_form(detail["loc"])), _sentence(detail))
     for pointer, fault in _faults_of_texts(body, held):
@@ -335,7 +336,7 @@ def _faults_of_texts(body: Mapping[str, Any], held: Mapping[str, Any]) -> Iterat
 
 
 def _texts_in(value: object) -> Iterator[str]:
-    """Yield every text inside a JSON value, also the members' names."""
+    """Yield every text inside a JSON value, including the members' names."""
     for member, _ in _members(value):
         if isinstance(member, str):
             yield member
@@ -381,5 +382,5 @@ def _why_not_accepted(field: str) -> str:
         return "is set by the server; leave it out"
     if field == "is_deleted":
         return "cannot be set by a create; leave it out"
-    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # a slip, no other word
+    closest = get_close_matches(field[:64], IncidentPatch.model_fields, n=1, cutoff=0.8)  # finds only misspellings
     return "is not a field of an incident" + (f"; did you mean {closest[0]}?" if closest else "")

@@ -13,9 +13,7 @@ from .model import LISTS, Incident
 GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
-DAYS_MAX, DAYS_DEFAULT = 366, 30  # the length of a window
-OPEN_STAGES = ("running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term")
-"""The states of a stage that is open: it is on, it applies, and it is not submitted."""
+DAYS_MAX, DAYS_DEFAULT = 366, 30  # the longest and the default window, in days
 
 FILTERS = {
     "status": "status",
@@ -63,7 +61,10 @@ class Filters(NamedTuple):
         return json.dumps([*before, *([added | {"q": sorted(self.words)}] if added or self.words else [])])
 
     def accepts(self, incident: Incident) -> bool:
-        """Return whether an incident passes all filters but ``created`` and ``incident_number``, which select ids."""
+        """Return whether an incident passes all filters except ``created`` and ``incident_number``.
+
+        These two filters select ids before the incidents are read.
+        """
         for filter_, accepted in self.any_of.items():
             held: Any = incident.get(FILTERS[filter_])
             if not any(value in accepted for value in (held if FILTERS[filter_] in LISTS else (held,))):
@@ -86,8 +87,8 @@ class Filters(NamedTuple):
 def folded(text: str) -> str:
     """Return a text in the form in which words are compared.
 
-    Two texts that differ only in upper and lower case, or in how their accents are encoded (Unicode Standard Annex 15),
-    have the same form. Case folding can take an accented letter apart, so the text is composed again.
+    Two texts have the same form if they differ only in upper and lower case, or only in the encoding of their accents
+    (Unicode Standard Annex 15). Case folding can decompose an accented letter, so the text is composed again.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
@@ -121,7 +122,7 @@ class ChangesRequest(NamedTuple):
 class UpdatesRequest(NamedTuple):
     """A request for one page of updates: the incidents by their last change, from ``since`` to ``until``.
 
-    A ``cursor`` goes on after an earlier page and replaces ``since``. Both ends are texts of ``timestamps``.
+    A ``cursor`` continues after an earlier page and replaces ``since``. Both ends are texts of ``timestamps``.
     """
 
     since: str

@@ -1,8 +1,8 @@
-"""The field ``regulatory_reports``: what people know of an incident's reports to regulators.
+"""The field ``regulatory_reports``: the facts of an incident's reports to regulators.
 
 Its form is ``{regime: {"anchors": {name: at}, "facts": {...}, "stages": {stage: {"submitted_at": at, ...}}}}``. A
-caller merges into it with RFC 7396. What a request names is checked. What is stored stays, whatever the rules say now:
-so a request may repeat a stored value that the rules do not know any more. The value is stored as JSON text.
+caller changes the field with a merge patch (RFC 7396). The rules check only the new values of a request. A request may
+repeat a stored value that the rules do not know any more. The field is stored as JSON text.
 
 This module has no arithmetic. It knows the names of the regimes from ``report_names``, which is generated.
 """
@@ -18,7 +18,7 @@ REFERENCE_CHARACTERS = 256
 _PARTS = ("anchors", "facts", "stages")
 _MOMENTS = ("submitted_at", "resubmitted_at")
 _SUBMISSION = (*_MOMENTS, "reference")
-_LEVELS = 4  # regime, part, stage, value
+_LEVELS = 4  # the levels of a report are regime, part, stage and value
 
 Fault = tuple[tuple[str, ...], str]
 """The path of a value, and what would be right."""
@@ -49,9 +49,9 @@ def names_of(regime: Mapping[str, Any]) -> Names:
 
 
 def known_names(settings: object) -> dict[str, Names]:
-    """Return the names of all regimes: those of this release, and a tenant's own in the value of its settings.
+    """Return the names of this release's regimes, and of the regimes in the value of a tenant's settings.
 
-    A rule of another form is left out. It may be of a newer release.
+    A rule in another form is left out, because a newer release may have stored it.
     """
     own = settings.get("rules") if isinstance(settings, dict) else None
     names = {}
@@ -69,7 +69,7 @@ def names_reports(body: object) -> bool:
 
 
 def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iterator[Fault]:
-    """Yield (path, what would be right) for each invalid value of a merge patch on the stored reports."""
+    """Yield a Fault for each invalid value of a merge patch on the stored reports."""
     if sent is None:
         return
     if not isinstance(sent, dict):
@@ -81,7 +81,7 @@ def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iter
 def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
     """Return the stored reports after a valid merge patch, as JSON text. Timestamps are in the form of ``timestamps``.
 
-    The text is the stored text if nothing changes. Raises ValueError if the text would be too long.
+    If nothing changes, the returned text is the stored text. Raises ValueError if the text would be too long.
     """
     if sent is None:
         return None
@@ -96,12 +96,12 @@ def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
 
 
 def canonical(text: str) -> str:
-    """Return the reports in a form in which the order of members does not matter."""
+    """Return the reports as JSON with sorted members, so that the order of members does not matter."""
     return json.dumps(json.loads(text), sort_keys=True)
 
 
 def earliest_submission(stored: str | None) -> str | None:
-    """Return when the first stage of all reports was submitted; None if nothing was."""
+    """Return the time of the earliest submission in all reports, or None without a submission."""
     sent = [
         stage["submitted_at"]
         for report in _parsed(stored).values()
@@ -115,7 +115,7 @@ def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[s
     """Set ``reported_to_regulators_at`` to the earliest submission, in place, unless a caller has given it.
 
     ``given`` has the values of this request. ``before`` is the incident before the change, or None for a new incident.
-    A value that a caller gave stays, also if the submissions change. A null gives it back to the derivation.
+    A caller's value stays even if the submissions change. After a null, the field is derived again.
     """
     field = "reported_to_regulators_at"
     if given.get(field) is not None:
@@ -130,7 +130,7 @@ def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[s
 def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[str, Names]) -> Iterator[Fault]:
     for regime, report in sent.items():
         held = stored.get(regime)
-        if report is None or _is_same(report, held):  # removing and repeating need no rule
+        if report is None or _is_same(report, held):  # a removed or repeated value needs no rule
             continue
         if regime not in known and not _sets_nothing(report, held):
             yield (regime,), _unknown("a regime", regime, known, _regime_of(regime, known))
@@ -222,17 +222,17 @@ def _timestamp(value: object) -> str | None:
 
 
 def _regime_of(alias: str, known: Mapping[str, Names]) -> str | None:
-    """Return the regime of an alias. Upper and lower case do not matter."""
+    """Return the regime that has an alias. Upper and lower case do not matter."""
     wanted = alias.strip().casefold()
     names = ((regime, name) for regime, names in known.items() for name in (regime, *names.aliases))
     return next((regime for regime, name in names if isinstance(name, str) and name.casefold() == wanted), None)
 
 
 def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...], closest: str | None = None) -> str:
-    """Return a sentence that lists what is known. The name that is probably meant comes first."""
+    """Return a sentence that lists the known names. It begins with the name that the caller probably meant."""
     closest = closest or next(iter(get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)), None)
-    meant = f"; did you mean {closest}?" if closest else ""
-    return f"is not {what}{meant} Known are: {', '.join(known)}"
+    meant = f"; did you mean {closest}?" if closest else "."
+    return f"is not {what}{meant} The known names are {', '.join(known)}"
 
 
 def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
 
 
 def _in_stored_form(value: Any, path: tuple[str, ...] = ()) -> Any:
-    """Return a patch whose moments are in the form of ``timestamps``. Other texts stay as they are."""
+    """Return a patch with its moments in the form of ``timestamps``. Other texts are unchanged."""
     if isinstance(value, dict) and len(path) < _LEVELS:
         return {name: _in_stored_form(below, (*path, name)) for name, below in value.items()}
     is_anchor = path[1:2] == ("anchors",) and len(path) == 3
@@ -258,7 +258,7 @@ def _in_stored_form(value: Any, path: tuple[str, ...] = ()) -> Any:
 
 
 def _sets_nothing(sent: object, held: object) -> bool:
-    """Return whether a patch only removes or repeats what is stored, so that it needs no rule."""
+    """Return whether a patch only removes or repeats stored values. Then the patch needs no rule."""
     if isinstance(sent, dict):
         below = held if isinstance(held, dict) else None
         return below is not None and all(_sets_nothing(value, below.get(name)) for name, value in sent.items())
@@ -266,7 +266,7 @@ def _sets_nothing(sent: object, held: object) -> bool:
 
 
 def _is_same(left: object, right: object) -> bool:
-    """Return whether two JSON values are the same. Unlike in Python, true is not 1."""
+    """Return whether two JSON values are equal. Unlike in Python, ``true`` does not equal 1."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_is_same(value, right[name]) for name, value in left.items())
     if isinstance(left, list) and isinstance(right, list):

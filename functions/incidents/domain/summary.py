@@ -1,6 +1,6 @@
-"""What an analyst asks first about a finding, lifted out of its event by name.
+"""Take the main facts about a finding from its event, by the names of members.
 
-Nothing of a summary is stored. So a later release can lift more out of an older event. The names are those of the
+The summary is not stored. So a later release can take more facts from an older event. The names are those of the
 sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
 Analyzer, and this service's own ``Alert Escalated``.
 """
@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 
 VALUES = 50  # of each list
 CHARACTERS = 2048  # of each value
-_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit its size
+_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit the event's size
 
 _LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
-# module ``texts`` knows more of them, but it would slow down the start.
-_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and ends of lines, which separate words
+# module ``texts`` knows more such characters, but its import would slow down the start.
+_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and line ends separate words, like a space
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # ProductFields of ASFF name the places of a list: portProbeDetails.0_
+_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # a position of a list in ASFF's ProductFields, as in portProbeDetails.0_
 
 Object = Mapping[str, Any]
 
 
 class _Lift(NamedTuple):
-    """A value to lift out: a path of names, which begins at any object for which ``when`` is true.
+    """The path of a value of the summary. It begins at any object for which ``when`` is true.
 
     Names are compared without case, because ASFF writes GuardDuty's names with capitals.
     """
@@ -158,10 +158,10 @@ _ALL = _by_first_name(*(lift for lifts in _MEMBERS.values() for lift in lifts))
 
 
 def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
-    """Return the summary of an event. It has every member: a list, a text or null, and the states by their names.
+    """Return the summary of an event. It has all members even if the event has no value for them.
 
-    All texts are within limits, and hold no control characters. A link begins with ``http://`` or ``https://``. The
-    members of ``mapped``, which a tenant's mapping has lifted out of the event, take the place of the others.
+    All texts have a limited length and no control characters. A link begins with ``http://`` or ``https://``. The
+    members of ``mapped`` replace the members of the same name. A tenant's mapping took them from the event.
     """
     own = {name: [clean for text in texts if (clean := _clean_text(text))] for name, texts in (mapped or {}).items()}
     values_of: dict[_Lift, list[str]] = {}
@@ -234,7 +234,7 @@ def _texts(value: Any, path: list[str]) -> list[str]:
 
 
 def _states(event: Any) -> dict[str, str]:
-    """Return what the source says of the state of the finding, such as archived, by the names of the source."""
+    """Return the states that the source gives to the finding, such as archived, by the source's names."""
     detail = event.get("detail") if isinstance(event, Mapping) else None
     findings = detail.get("findings") if isinstance(detail, Mapping) else None
     finding = findings[0] if isinstance(findings, list) and findings else detail
@@ -251,7 +251,7 @@ def _states(event: Any) -> dict[str, str]:
 
 
 def _clean_text(value: Any) -> str | None:
-    """Return a text in one line, without characters that could change how the rest is shown; None for another value."""
+    """Return a text in one line, without characters that change other text's display, or None for another value."""
     if not isinstance(value, str):
         return None
     return _INVISIBLE.sub("", _BREAKS.sub(" ", value[:CHARACTERS])).strip() or None

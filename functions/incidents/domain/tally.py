@@ -17,8 +17,8 @@ from .metric_definitions import METRICS_OF, Kind, Metric, Reason
 # The size of the largest stored text. With this text and a share of the categories, an item stays below 300 KB.
 CHUNK_BYTES = 180_000
 CATEGORIES_OF_DAY = 1_000
-# The least room that the categories of a day have, in bytes. On a larger day, they may take half the size of its
-# chunks.
+# The least room that the categories of a day have, in bytes. On a larger day, they may take half
+# the size of its chunks.
 _LEAST_ROOM = 4_096
 
 
@@ -52,7 +52,7 @@ def minutes(metric: Metric, facts: Facts) -> int | None:
 
 
 def _minutes_to_last_known(facts: Facts) -> int | None:
-    """Return the minutes from detection to the last known date of an incident without MTTR; None without both dates.
+    """Return the minutes from detection to the last known date of an incident without MTTR, or None without both dates.
 
     The service derives the MTTR of every real end. So if detection and end are known and MTTR is not, the end is only
     the last known date, and the incident has the tag ``model.LAST_KNOWN_END``. This function cannot read the tag,
@@ -148,7 +148,7 @@ def totals_by_group(kind: Kind, incidents: Iterable[Facts]) -> Totals:
 
 
 def merged(pieces: Iterable[tuple[Group, Tally]], name: Callable[[Group], Name]) -> dict[Name, Tally]:
-    """Return the sums of tallies by a name of their groups."""
+    """Return the sum of the tallies for each name of a group."""
     totals: dict[Name, Tally] = {}
     for group, piece in pieces:
         totals.setdefault(name(group), Tally()).merge(piece)

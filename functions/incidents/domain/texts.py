@@ -2,10 +2,13 @@
 
 A text of one line holds no control characters (Unicode category Cc), no invisible format characters (Cf, such as
 zero-width spaces and bidirectional controls), no line or paragraph separators (Zl, Zp), no surrogates (Cs) and no
-unassigned characters (Cn), and it is not blank. It holds no letters or marks without ink either, such as the Hangul
-fillers. Three kinds of these characters are accepted: U+200C and U+200D between two characters beyond ASCII, because
-Persian, Indic scripts and emoji need them; the tags of a flag such as Scotland's, and a variation selector after an
-ideograph; and the characters that Unicode reserves for future emoji.
+unassigned characters (Cn), and it is not blank. It also holds no invisible letters or marks, such as the Hangul
+fillers. But the following characters are accepted:
+
+- U+200C and U+200D between two characters beyond ASCII, because Persian, Indic scripts and emoji need them
+- the tags of a flag, such as Scotland's
+- a variation selector after an ideograph
+- the characters that Unicode reserves for future emoji
 
 A text of several lines holds no control characters except tab, line feed and carriage return.
 
@@ -26,13 +29,13 @@ Rule = Callable[[str], Callable[[int], bool]]
 
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol without ink
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # these letters and this symbol are invisible
 _UNSEEN = re.compile(
     f"[{_FILLERS}\u034f\u17b4\u17b5\U000e0100-\U000e01ef]"
-)  # invisible, but str.isprintable() accepts them
+)  # these characters are invisible, but str.isprintable() accepts them
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # UTS #51: a black flag and tags
 _JOINERS = "\u200c\u200d"
-_DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # accepted only between or after certain characters
+_DEPENDENT = re.compile(f"[{_JOINERS}\U000e0100-\U000e01ef]")  # these are accepted only next to certain characters
 _ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NONCHARACTER = re.compile(f"[\ufdd0-\ufdef{_ENDS}]")
 _FOR_EMOJI = range(0x1F000, 0x1FFFE)  # UTS #51; a newer Unicode than Python's may assign these characters

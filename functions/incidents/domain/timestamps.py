@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 WANTED = f"an RFC 3339 date and time with an offset, from {FIRST_YEAR} to {LAST_YEAR}, like 2026-11-23T06:16:30Z"
 
-# RFC 3339 section 5.6, with t and z in upper or lower case. [0-9], because \d matches the digits of every script.
+# The form of RFC 3339 section 5.6. The letters T and Z may be in lower case. The pattern has [0-9], because \d would
+# match the digits of every script.
 _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:[.,]([0-9]+))?"
     r"(?:[Zz]|([+ -])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)"
@@ -43,7 +44,7 @@ def parse(text: str) -> str:
         raise ValueError(f"must be {WANTED}; there is no such date") from impossible
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"must be {WANTED}")
-    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime is three times as slow
+    return f"{moment.isoformat()[:19]}.{(fraction or '')[:3]:0<3}Z"  # strftime would take three times as long
 
 
 def from_milliseconds(milliseconds: int) -> str:

@@ -114,10 +114,10 @@ def _identity(gateway: Mapping[str, Any]) -> Identity:
 
 
 def _issuer() -> str | None:
-    """Return the trusted issuer; None if not deployed. Raises RuntimeError if a deployed function has no issuer."""
+    """Return the trusted issuer, or None outside Lambda. Raises RuntimeError if a function in Lambda has no issuer."""
     issuer = os.environ.get("JWT_ISSUER")
     if not issuer and start.is_on_lambda():
-        raise RuntimeError("JWT_ISSUER is missing: every issuer would be trusted")
+        raise RuntimeError("JWT_ISSUER is missing, so every issuer would be trusted")
     return issuer or None
 
 

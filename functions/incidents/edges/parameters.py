@@ -38,9 +38,7 @@ DEADLINES = ("history",)
 BOARD, BOARD_REPEATABLE = ("due_before", "limit", "cursor"), ("state", "regime", "incident_id")
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
-VALUES_MAX = 10  # of one parameter; for status and app_id, each value costs a query
-BOARD_INCIDENTS = 100  # one BatchGetItem
-REGIME_CHARACTERS = 64
+VALUES_MAX = 10  # the most values of a parameter; each value of status and app_id costs a query
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
@@ -59,7 +57,7 @@ def list_request(given: Given) -> ListRequest:
     number = single.get("incident_number")
     detected = _range("detected", single) if {"detected_from", "detected_to"} & set(single) else None
     if number is not None and not 1 <= len(number) <= model.NUMBER_CHARACTERS:
-        raise MalformedRequest(f"The parameter incident_number must be 1 to {model.NUMBER_CHARACTERS} characters.")
+        raise MalformedRequest(f"The parameter `incident_number` must be 1 to {model.NUMBER_CHARACTERS} characters.")
     any_of = {name: _accepted(name, given[name]) for name in REPEATABLE if name in given}
     if (wanted := _true_or_false(single, "open")) is not None:
         statuses = any_of.get("status", model.STATUSES)
@@ -106,16 +104,20 @@ def board_request(given: Given) -> BoardRequest:
 
 
 def updates_request(given: Given) -> UpdatesRequest:
-    """Read the parameters of a list of updates. It ends some time before now. Raises MalformedRequest.
+    """Read the parameters of a list of updates. Raises MalformedRequest.
 
-    In this time every write with an earlier ``updated_at`` ends, and reaches the index, even if clocks differ.
+    The list ends some time before now. By now, every write with an earlier ``updated_at`` has ended and has reached
+    the index, even if clocks differ.
     """
     single = _single(given, UPDATES)
     if "since" in single and "cursor" in single:
         raise MalformedRequest(
-            "The parameters since and cursor must not be given together; a cursor goes on after its own page."
+            "The parameters `since` and `cursor` must not be given together; a cursor continues after its own page."
         )
-    since = _moment("since", single.get("since", _FIRST))
+    try:
+        since = timestamps.parse(single.get("since", _FIRST))
+    except ValueError as error:
+        raise MalformedRequest(f"The parameter `since` {error}.") from error
     settle_ms = int(float(os.environ.get("FEED_SETTLE_SECONDS", "120")) * 1000)
     until = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - settle_ms)
     return UpdatesRequest(since, until, _limit(single), single.get("cursor"))
@@ -132,7 +134,7 @@ def metrics_window(given: Given) -> Window:
         meant = "" if "to" in single else ", which is today by default"
         raise MalformedRequest(f"The parameter `from` must not be after `to`{meant}.")
     if (last - first).days >= DAYS_MAX:
-        raise MalformedRequest(f"The days from `from` to `to` must be at most {DAYS_MAX}. Both days count.")
+        raise MalformedRequest(f"The window from `from` to `to` must have at most {DAYS_MAX} days.")
     group_by = cast("GroupBy", _choice(single, "group_by", get_args(GroupBy)))
     interval = cast("Interval", _choice(single, "interval", get_args(Interval)))
     return Window(first, last, group_by, interval, as_of)
@@ -149,16 +151,16 @@ def _single(
             meant = filters[0] if filters else f"one of {', '.join(known)}"
             raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use {meant}.")
         if name in single and len(values) > 1:
-            raise MalformedRequest(f"The parameter {name} must be given once.")
-        if len(values) > (times := (most or {}).get(name, VALUES_MAX)):
-            raise MalformedRequest(f"The parameter {name} must be given at most {times} times.")
+            raise MalformedRequest(f"The parameter `{name}` must be given once.")
+        if len(values) > VALUES_MAX:
+            raise MalformedRequest(f"The parameter `{name}` must be given at most {VALUES_MAX} times.")
     return {name: values[0] for name, values in given.items() if name in single}
 
 
 def _limit(single: Mapping[str, str]) -> int:
     text = single.get("limit", str(LIMIT_DEFAULT))
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= LIMIT_MAX:
-        raise MalformedRequest(f"The parameter limit must be a whole number from 1 to {LIMIT_MAX}.")
+        raise MalformedRequest(f"The parameter `limit` must be a whole number from 1 to {LIMIT_MAX}.")
     return int(text)
 
 
@@ -166,10 +168,10 @@ def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
     longest = {"app_id": APP_CHARACTERS, "regime": REGIME_CHARACTERS}.get(name, model.ID_CHARACTERS)
     for value in values:
         if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
-            raise MalformedRequest(f"The parameter {name} must be one of {', '.join(_VOCABULARIES[name])}.")
+            raise MalformedRequest(f"The parameter `{name}` must be one of {', '.join(_VOCABULARIES[name])}.")
         if not 1 <= len(value) <= longest:
             instead = "; to list incidents without an owner, use unowned=true" if name == "owner_id" else ""
-            raise MalformedRequest(f"The parameter {name} must be 1 to {longest} characters{instead}.")
+            raise MalformedRequest(f"The parameter `{name}` must be 1 to {longest} characters{instead}.")
     return tuple(dict.fromkeys(values))
 
 
@@ -178,7 +180,7 @@ def _choice(single: Mapping[str, str], name: str, choices: Sequence[str]) -> str
     value = single.get(name, choices[0])
     if value not in choices:
         listed = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
-        raise MalformedRequest(f"The parameter {name} must be {listed}.")
+        raise MalformedRequest(f"The parameter `{name}` must be {listed}.")
     return value
 
 
@@ -194,15 +196,19 @@ def _words(single: Mapping[str, str]) -> tuple[str, ...]:
         return ()
     words = tuple(dict.fromkeys(folded(text).split()))
     if not words or len(text) > Q_CHARACTERS:
-        raise MalformedRequest(f"The parameter q must have at least one word, and at most {Q_CHARACTERS} characters.")
+        raise MalformedRequest(f"The parameter `q` must have at least one word, and at most {Q_CHARACTERS} characters.")
     return words
 
 
 def _range(name: str, single: Mapping[str, str]) -> tuple[str, str]:
-    unset = {f"{name}_from": _FIRST, f"{name}_to": _LAST}
-    ends = [_moment(parameter, single.get(parameter, end)) for parameter, end in unset.items()]
+    ends = []
+    for parameter, unset in ((f"{name}_from", _FIRST), (f"{name}_to", _LAST)):
+        try:
+            ends.append(timestamps.parse(single.get(parameter, unset)))
+        except ValueError as error:
+            raise MalformedRequest(f"The parameter `{parameter}` {error}.") from error
     if ends[0] > ends[1]:
-        raise MalformedRequest(f"The parameter {name}_from must not be after {name}_to.")
+        raise MalformedRequest(f"The parameter `{name}_from` must not be after `{name}_to`.")
     return ends[0], ends[1]
 
 
@@ -219,9 +225,9 @@ def _date(name: str, text: str) -> date:
             raise ValueError
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise MalformedRequest(f"The parameter {name} must be a date like 2026-11-23.") from error
+        raise MalformedRequest(f"The parameter `{name}` must be a date like 2026-11-23.") from error
     if not timestamps.FIRST_YEAR <= day.year <= timestamps.LAST_YEAR:
         raise MalformedRequest(
-            f"The parameter {name} must be a date from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
+            f"The parameter `{name}` must be a date from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
         )
     return day

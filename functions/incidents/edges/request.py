@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character escaped as \uXXXX
-PARAMETERS_MAX = 200  # every parameter of a list, as often as it may be given
+PARAMETERS_MAX = 200  # the total of all parameters of a list, each as often as it may be given
 KEY_CHARACTERS = 255
 
 _ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # a tag (RFC 9110 8.8.3) in a list (5.6.1)
@@ -91,7 +91,7 @@ class Request:
 
     @property
     def if_match(self) -> Expected | None:
-        """The versions in the header If-Match; None for any version. Raises MalformedRequest.
+        """The versions in the header If-Match, or None for any version. Raises MalformedRequest.
 
         A weak tag matches no version, because the comparison is strong (RFC 9110 13.1.1).
         """
@@ -103,7 +103,7 @@ class Request:
 
     @property
     def known_versions(self) -> frozenset[int] | None:
-        """The versions in the header If-None-Match; None for any version. Raises MalformedRequest.
+        """The versions in the header If-None-Match, or None for any version. Raises MalformedRequest.
 
         A weak tag counts like a strong one, because the comparison is weak (RFC 9110 13.1.2).
         """
@@ -113,7 +113,7 @@ class Request:
         return None if tags is None else _versions(tag for _, tag in tags)
 
     def _entity_tags(self, name: str) -> list[tuple[bool, str]] | None:
-        """Return (is weak, text) of each entity tag in a header; None without the header, and for ``*``."""
+        """Return (is weak, text) of each entity tag in a header, or None without the header, and for ``*``."""
         header = self._header(name.lower())
         if header is None or header.strip() == "*":
             return None
@@ -123,7 +123,7 @@ class Request:
             place = match.end()
         if not tags or header[place:].strip(" \t,"):
             raise MalformedRequest(
-                f'The header {name} must be an ETag with its quotes, like "3"; or several, separated by commas; or *.'
+                f'The header {name} must be one or more ETags with quotes, like "3", separated by commas, or *.'
             )
         return tags
 

@@ -40,7 +40,7 @@ class Response(NamedTuple):
 def created(made: Created) -> Response:
     """Return 201 with the incident, its location and its version. A replayed create has one more header."""
     answer = incident(made.stored)
-    # Relative to the request's URL (RFC 9110 10.2.2), because only the caller knows the prefix before the API's path.
+    # The location is relative to the request's URL (RFC 9110 10.2.2), because only the caller knows the path's prefix.
     more = {"location": f"incidents/{made.stored.incident['id']}"}
     if made.replayed:
         more["idempotency-replayed"] = "true"

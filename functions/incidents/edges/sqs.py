@@ -42,7 +42,7 @@ def consumer(
     SQS delivers the message again. The other messages of the batch are not affected. The metric ``counted_as`` counts
     the outcomes.
 
-    With ``afterwards``, each message has a deadline of its own: an equal share of the time that is left. So a slow
+    With ``afterwards``, each message has its own deadline, which is an equal share of the time that is left. So a slow
     message fails alone. If too little time is left for a message, the message is put back.
     """
     outcomes: Counter[str] = Counter()
@@ -75,14 +75,14 @@ def consumer(
             try:
                 with deadline.within(seconds):
                     handle(record)
-            except Exception as error:  # also Busy, which the timer of ``within`` can raise anywhere
+            except Exception as error:  # this includes Busy, which the timer of ``within`` can raise anywhere
                 failed.append((record, error))
         undone = [record for record, _ in failed]
         if afterwards and (failed or waiting):
             try:
                 with deadline.within(ends - deadline.now()):
                     undone = _end(failed, waiting, afterwards)
-            except Exception:  # the alarm of ``within``; a second delivery of a message is harmless
+            except Exception:  # the alarm of ``within`` may interrupt this; a second delivery is harmless
                 undone += waiting
             outcomes.update({PUT_BACK: len(waiting)} if waiting else {})
         cloudwatch.count(counted_as, "outcome", outcomes)
@@ -92,7 +92,7 @@ def consumer(
 
 
 def share(left: float, waiting: int) -> float:
-    """Return the seconds for the next of ``waiting`` messages, from the ``left`` seconds; 0 if it must not begin.
+    """Return the seconds for the next of ``waiting`` messages, from the ``left`` seconds, or 0 if it must not begin.
 
     A message must not begin with less time than one attempt at a call needs. The same time is kept for the end of the
     batch.

@@ -1,21 +1,21 @@
-"""Read the findings in an event. This package uses neither AWS nor a clock. It has one adapter per source:
+"""Read the findings in an event. The package calls neither AWS nor a clock. It has one adapter per source:
 
 ``guardduty``           GuardDuty, directly from the detector
 ``malware_scan``        GuardDuty's scans of S3 objects, which need no detector
-``security_hub_asff``   Security Hub CSPM: imported findings, and findings that a person sent by a custom action
+``security_hub_asff``   Security Hub CSPM: imported findings, and findings that a person sent with a custom action
 ``security_hub_ocsf``   Security Hub's second version
-``security_hub_insight`` the results of an insight of Security Hub, sent by a person
+``security_hub_insight`` the results of a Security Hub insight that a person sent
 ``security_hub``        the code that both Security Hub adapters share
 ``cloudwatch_alarm``    CloudWatch alarms
 ``health``              AWS Health, including abuse reports
 ``macie``               Macie
 ``inspector``           Inspector
 ``access_analyzer``     IAM Access Analyzer: access from outside
-``cloudtrail``          CloudTrail: sign-ins of the root user, and calls that switch the watching off
+``cloudtrail``          CloudTrail: sign-ins of the root user, and calls that switch off logging or detection
 ``security_ir``         AWS Security Incident Response: new cases
 ``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
-``mapping``             any event of a partner, by a tenant's mapping; it is not in ``ADAPTERS``
+``mapping``             any partner's event, by a tenant's mapping; this module is not in ``ADAPTERS``
 
 The adapters share these modules:
 
@@ -102,8 +102,8 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
 }
 """The adapters by source and detail-type.
 
-``ANY_SERVICE`` matches every source ``aws.*`` of AWS: the source of a CloudTrail event is the service that was called.
-``ANY_SOURCE`` matches every other source. A partner's source ``aws.partner/*`` is not a source of AWS: see ``mapping``.
+``ANY_SERVICE`` matches every source ``aws.*``, because the source of a CloudTrail event is the called service.
+``ANY_SOURCE`` matches every other source. Neither matches a partner's source ``aws.partner/*``: see ``mapping``.
 """
 
 
@@ -121,7 +121,7 @@ def as_from_aws(event: Any) -> Any:
 def read(event: Any, received: Any = None) -> list[Report]:
     """Return the reports of an EventBridge event. Each report is a finding, a reason to skip, or an error.
 
-    ``received`` is the event as it came, if ``as_from_aws`` has changed it.
+    If ``as_from_aws`` has changed the event, ``received`` is the event before the change.
 
     The service's own events are always skipped, so that an incident cannot create another incident. Raises
     UnknownEvent if there is no adapter for the event, and MalformedEvent if the event cannot be read.

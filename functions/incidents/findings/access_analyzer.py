@@ -1,8 +1,8 @@
-"""Read external access findings that come directly from IAM Access Analyzer.
+"""Read findings of external access that IAM Access Analyzer sends directly.
 
 "Monitoring IAM Access Analyzer with Amazon EventBridge" in the IAM user guide describes the fields. The analyzer makes
-a finding for each pair of a resource and a principal outside the zone of trust. All findings of one resource are one
-problem, because one policy of the resource gives the access. Security Hub has one finding for each resource anyway.
+a finding for each pair of a resource and a principal outside the zone of trust. Here, all findings of one resource are
+one problem, because one policy of the resource gives the access. Security Hub also has one finding for each resource.
 """
 
 from .categories import category_of
@@ -21,7 +21,8 @@ _OF_STATUS: dict[str | None, SkipReason] = {"ARCHIVED": "archived", "RESOLVED": 
 def read(event: Node) -> list[Report]:
     """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent.
 
-    The analyzer's dates show when it looked, and not when the access was given. So ``occurred_at`` is unknown.
+    The event has only the dates of the analysis. It does not show when the access was given, so ``occurred_at`` is
+    unknown.
     """
     detail = event.at("detail").needed_object()
     reason = _OF_STATUS.get(detail.at("status").text())
@@ -68,12 +69,15 @@ def key(account_id: str, resource: str) -> str:
 
 
 def severity(*, is_public: bool) -> str:
-    """Return the severity of external access. The analyzer gives none, and Security Hub calls all of it low."""
+    """Return the severity of external access.
+
+    The analyzer gives no severity, and Security Hub rates all external access as low.
+    """
     return "high" if is_public else "medium"
 
 
 def _members(node: Node) -> list[str]:
-    """Return the values of an object with texts, such as ``{"AWS": "111122223333"}``."""
+    """Return the texts in an object, such as ``{"AWS": "111122223333"}``."""
     members = node.value if isinstance(node.value, dict) else {}
     return [text for value in members.values() if (text := Node(value).text())]
 

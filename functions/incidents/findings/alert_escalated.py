@@ -76,7 +76,7 @@ def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
 
 
 def _checked_text(node: Node) -> str | None:
-    """Return a text; None if it is blank. Raises MalformedEvent for another type."""
+    """Return a text, or None if it is blank. Raises MalformedEvent for another type."""
     if not isinstance(node.value, str):
         raise MalformedEvent(f"{node.path} must be a text")
     return node.text()

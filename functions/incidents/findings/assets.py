@@ -11,7 +11,7 @@ _EC2 = {
 }  # fmt: skip
 _WITHOUT_ACCOUNT = {"snapshot", "image"}  # ARNs of snapshots and images have no account
 _EC2_ID = re.compile(r"(?P<prefix>[a-z]+)-[0-9a-f]{4,17}")
-_TYPED = re.compile(r"AWS::[A-Za-z0-9]*::[A-Za-z0-9]+:(?P<id>.*)", re.DOTALL)  # ASFF: AWS::IAM::AccessKey:AKIA...
+_TYPED = re.compile(r"AWS::[A-Za-z0-9]*::[A-Za-z0-9]+:(?P<id>.*)", re.DOTALL)  # such as AWS::IAM::AccessKey:AKIA...
 _PLACEHOLDERS = frozenset({"null", "none", "unknown", "n/a", "na", "-", "no trails", "notapplicable", "not available"})
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PATHS_OF_GUARDDUTY = (

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from ..domain import model
 
 TABLE: tuple[tuple[str, str], ...] = (
-    # Types of GuardDuty, and of Macie
+    # The types of GuardDuty and Macie
     ("*:*DenialOfService*", "denial_of_service"),
     ("Impact:*DomainRequest*", "malware"),
     ("Impact:*CryptoMiner*", "malware"),
@@ -43,7 +43,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("TTPs/*Malware*", "malware"),
     ("TTPs*", "unauthorized_access"),
     ("Unusual Behaviors*", "unauthorized_access"),
-    # Words of other products
+    # The words in types of other products
     ("*[Rr]ansomware*", "ransomware"),
     ("*[Mm]alware*", "malware"),
     ("*[Pp]hishing*", "phishing"),

@@ -1,8 +1,8 @@
-"""Read two kinds of CloudTrail events: a sign-in of the root user, and a call that switches the watching off.
+"""Read two kinds of CloudTrail events: a sign-in of the root user, and a call that switches off logging or detection.
 
 "CloudTrail record contents" and "AWS Management Console sign-in events" in the CloudTrail user guide describe the
-fields. The list of calls follows the technique T1562.008 of MITRE ATT&CK (Disable or Modify Cloud Logs). It has the
-calls that end or interrupt the recording or the detection itself, and no calls that only change a setting.
+fields. The list of calls follows the technique T1562.008 of MITRE ATT&CK (Disable or Modify Cloud Logs). It has only
+the calls that end or interrupt logging or detection. A call that only changes a setting is not in the list.
 """
 
 from .assets import one_form, place_of
@@ -34,7 +34,7 @@ SWITCHES_OFF: dict[str, tuple[str, ...]] = {
         "DisableSecurityHub", "DisableSecurityHubV2", "DisassociateFromAdministratorAccount", "DisassociateMembers",
     ),
 }  # fmt: skip
-"""The calls that switch the watching off, by the service that gets the call."""
+"""The calls that switch off logging or detection, by the service that gets the call."""
 
 
 def read(event: Node) -> list[Report]:
@@ -84,7 +84,7 @@ def _is_failure(detail: Node) -> bool:
 
 
 def _description(detail: Node) -> str | None:
-    """Return a text with the caller's address and user agent, or None if the call has neither."""
+    """Return a text with the caller's address and user agent, or None if the event has neither."""
     address, agent = detail.at("sourceIPAddress").text(), detail.at("userAgent").text()
     parts = [f"From {address}." if address else "", f"User agent: {agent}." if agent else ""]
     return " ".join(part for part in parts if part) or None

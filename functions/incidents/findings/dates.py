@@ -17,11 +17,11 @@ _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _CLOCK = r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?"
 _ZONE = r"(?:GMT|UTC|(?P<offset>[+-][0-9]{4}))"
 _SPELLED_OUT = (
-    # RFC 1123: Fri, 10 Jun 2022 05:01:10 GMT
+    # This pattern is for dates of RFC 1123, such as Fri, 10 Jun 2022 05:01:10 GMT.
     rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} {_ZONE}",
-    # Wed Sep 04 16:59:44.356 UTC 2024
+    # This pattern is for dates such as Wed Sep 04 16:59:44.356 UTC 2024.
     rf"[A-Z][a-z]{{2}} {_MONTH} (?P<day>[0-9]{{1,2}}) {_CLOCK} (?:GMT|UTC) (?P<year>[0-9]{{4}})",
-    # Mar 20, 2023, 6:08:05 PM. Java 20 and later write a narrow no-break space before AM and PM.
+    # This pattern is for dates such as Mar 20, 2023, 6:08:05 PM. Java 20 and later write a no-break space before PM.
     rf"{_MONTH} (?P<day>[0-9]{{1,2}}), (?P<year>[0-9]{{4}}), {_CLOCK}[ \u00a0\u202f](?P<half>[AP]M)",
 )
 _PATTERNS = tuple(re.compile(pattern) for pattern in _SPELLED_OUT)
@@ -46,10 +46,10 @@ class Dates(NamedTuple):
 
 
 def parse(value: Any) -> str | None:
-    """Return the UTC text of a date in any form that sources write; None for everything else.
+    """Return the UTC text of a date in any form that sources write, or None for everything else.
 
-    The forms are the forms of ``timestamps``, RFC 1123, the two forms of Inspector (read as UTC), and seconds or
-    milliseconds since 1970 (as a number or as digits in a text).
+    The forms are those of ``timestamps``, of RFC 1123 and of Inspector (read as UTC). A date may also be a number of
+    seconds or milliseconds since 1970, or a text with the digits of such a number.
     """
     if isinstance(value, str):
         value = value.strip()
@@ -125,7 +125,7 @@ def choose_dates(time: Node, *, occurred: Sequence[Node], detected: Sequence[Nod
 
 
 def latest_of(time: Any) -> str | None:
-    """Return the latest date that counts in an event with this time of the envelope; None if the time is no date."""
+    """Return the latest date that counts in an event with this envelope time, or None if the time is not a date."""
     now = parse(time)
     return now and timestamps.from_milliseconds(timestamps.to_milliseconds(now) + LATEST_MS)
 

@@ -23,14 +23,14 @@ REASONS: tuple[str, ...] = (*get_args(SkipReason), *get_args(intake_policy.Reaso
 """The reasons for which a report becomes no incident: its own state, or the tenant's policy."""
 
 KEY_CHARACTERS = 1024
-OTHER_BYTES = 12 * 1024  # room in a document for everything except the description, the tags and the lists of ids
+OTHER_BYTES = 12 * 1024  # the room for all fields except the description, the tags and the lists of ids
 
 
 class Finding(NamedTuple):
     """A report of a real problem, within the limits of ``model``. All events of the same problem have the same ``key``.
 
     Dates are texts in the form of ``timestamps``. ``dates`` names the field of the event from which each date was read,
-    or the reason why the date was dropped. ``page`` distinguishes events of one report that have the same ``seen_at``.
+    or the reason why the date was dropped. ``page`` distinguishes events of one report with the same ``seen_at``.
     For nearly all sources, ``page`` is 1. ``grouped`` is true if several reports, each with its own alert ids, share
     the key. ``by_hand`` is true if a person sent the finding.
 
@@ -39,8 +39,8 @@ class Finding(NamedTuple):
     are keys under which an earlier release or another hub may have stored the same problem. ``related_keys`` are the
     keys of other findings that belong to this finding, such as the signals of an attack sequence.
 
-    ``received`` is the event as it was received, without the findings of others, and ``adapter`` has read it.
-    ``summary`` has what a tenant's mapping lifts out of the event for its evidence.
+    ``received`` is the event as it was received, without the event's other findings. ``adapter`` names the adapter that
+    read the event. ``summary`` has the values that a tenant's mapping takes from the event for the evidence.
     """
 
     source: str
@@ -120,7 +120,7 @@ def build_finding(
 ) -> Finding:
     """Return a finding with all values cut to the limits of ``model`` and repaired. Ids that are None are left out.
 
-    ``key`` keeps every character: it only identifies the finding.
+    ``key`` keeps every character, because it only identifies the finding.
     """
     description = description and texts.repair_paragraphs(cut_bytes(description, model.TEXT_BYTES))
     tags = _each_once((_line(tag, model.TAG_CHARACTERS) for tag in tags), model.TAGS)
@@ -182,7 +182,7 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 def own_part(event: Mapping[str, Any], place: int) -> Mapping[str, Any]:
     """Return an event with only the report at this place. Its other findings can belong to other tenants.
 
-    ``resources`` of the envelope names each finding of the event, so it keeps only what the report itself names.
+    The envelope's ``resources`` names all findings of the event. The result keeps only the entries for this report.
     """
     detail = event.get("detail")
     findings = detail.get("findings") if isinstance(detail, Mapping) else None
@@ -206,7 +206,7 @@ def _short_key(key: str) -> str:
 
 
 def severity_named(word: str | None) -> str | None:
-    """Return the severity that ``word`` names in upper or lower case; None for any other word."""
+    """Return the severity that ``word`` names in upper or lower case, or None for any other word."""
     return word.lower() if word and word.lower() in model.SEVERITIES else None
 
 
@@ -230,7 +230,7 @@ def _ids(identifiers: Iterable[str | None]) -> list[str]:
 
 
 def _line(text: str | None, characters: int) -> str | None:
-    """Return a text of one line, cut and then repaired; None if nothing visible is left."""
+    """Return a text of one line, cut and then repaired, or None if nothing visible is left."""
     return texts.repair_line((text or "")[:characters]) or None
 
 

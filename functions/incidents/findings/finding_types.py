@@ -20,7 +20,7 @@ from ..domain import model
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _CUT = "Impact:Runtime/SuspiciousDomainRequest.Reputatio"  # the guide prints the last type without its last letter
 _WITH_OWN_TYPES = ("aws.guardduty", "aws.macie")
-_OWN_WORDS = ("Namespace", "Category", "Classifier")  # CrowdStrike sends one type as three texts that begin so
+_OWN_WORDS = ("Namespace", "Category", "Classifier")  # CrowdStrike sends a type as three texts with these words
 
 
 def names_of(product: str, types: Sequence[str]) -> list[str]:
@@ -38,7 +38,7 @@ def names_of(product: str, types: Sequence[str]) -> list[str]:
 
 
 def _from_asff(text: str) -> str | None:
-    """Return the product's own type for one type of ASFF or OCSF; None for a type of another form."""
+    """Return the product's own type for one type of ASFF or OCSF, or None for a type of another form."""
     way = text.split("/")
     for place, step in enumerate(way):
         purpose, colon, rest = step.partition(":")

@@ -76,7 +76,7 @@ def read(event: Node) -> list[Report]:
 
 
 def severity(value: float | None) -> str | None:
-    """Return the severity for GuardDuty's severity number; None without a number."""
+    """Return the severity for GuardDuty's severity number, or None without a number."""
     if value is None:
         return None
     return next((name for lowest, name in _BANDS if value >= lowest), "informational")

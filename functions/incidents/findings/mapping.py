@@ -1,4 +1,4 @@
-"""Read an event by a tenant's mapping, which says where an event of a partner has the values of a finding.
+"""Read an event by a tenant's mapping. The mapping gives the paths in a partner's event to the values of a finding.
 
 A mapping is data. Its paths are JMESPath without functions (https://jmespath.org/specification.html).
 ``docs/mapping.md`` describes the members of a mapping.
@@ -21,7 +21,7 @@ from .nodes import MalformedEvent, Node
 
 ADAPTER = "mapping"
 MAPPINGS, PATH_CHARACTERS, VALUES, TABLE_LINES = 20, 256, 20, 200
-_SCALARS = 10_000  # of one value of an event
+_SCALARS = 10_000  # the most texts, numbers and booleans that are read from one value of an event
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RESERVED = ("aws.", "edm", "grc.incidents", "grc-incidents", "simulated.")
@@ -31,7 +31,7 @@ _DATES = ("occurred_at", "detected_at", "updated_at")
 _SUMMARY = ("remote_addresses", "principals", "link", "remediation", "processes", "images")
 _NEEDED = ("name", "source", "detail_type", "kind", "title", "key")
 _MEMBERS = {*_NEEDED, "when", "summary", *_TEXTS, *_LISTS, *_DATES}
-# What a path may consist of. A path without functions takes time that is proportional to the size of the event.
+# The allowed parts of a path. Without functions, the time of a path is proportional to the event's size.
 _PARTS = {
     "field", "subexpression", "index_expression", "index", "projection", "value_projection", "filter_projection",
     "flatten", "comparator", "literal", "or_expression", "and_expression", "not_expression", "identity", "current",
@@ -57,10 +57,10 @@ class ValueMissing(MalformedEvent):
 
 
 class Value(NamedTuple):
-    """A constant, or the values at a path.
+    """The source of one value of a finding: a constant or a path, one of which is None.
 
-    ``place`` leads to the value in the mapping. ``table`` translates each value. ``otherwise`` stands for a value that
-    the table lacks, and for no value at all.
+    ``place`` leads to this object in the mapping. ``table`` translates each text at the path. ``otherwise`` is used if
+    the table lacks a text, or if the path finds nothing.
     """
 
     place: Place
@@ -70,7 +70,7 @@ class Value(NamedTuple):
     otherwise: str | None
 
     def texts(self, event: Any) -> list[str]:
-        """Return the texts that an event has for this value, each once."""
+        """Return the texts that an event gives for this value, without repetitions."""
         if self.path is None:
             return [self.constant] if self.constant else []
         present = list(texts_in(search(self.path, event)))
@@ -80,7 +80,7 @@ class Value(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """Events of which the path has one of the values. ``place`` leads to the condition in the mapping."""
+    """A condition on an event: its path must give one of the values. ``place`` is the condition's place."""
 
     place: Place
     path: str
@@ -92,7 +92,7 @@ class Condition(NamedTuple):
 
 
 class SourceMapping(NamedTuple):
-    """A checked mapping. ``values`` has the values of each member, and ``summary`` those of the evidence's summary."""
+    """A checked mapping. ``values`` has the values by member, and ``summary`` those for the evidence's summary."""
 
     name: str
     source: str
@@ -108,9 +108,11 @@ class SourceMapping(NamedTuple):
 
 
 def read(mapping: SourceMapping, event: Node) -> Report:
-    """Return the finding of an event, or why there is none. Raises MalformedEvent if the event lacks a needed value.
+    """Return the finding of an event, or Skipped with a reason.
 
-    The account map decides the tenant, as it does for ``Alert Escalated``: by the event's source and account.
+    Raises MalformedEvent if the event lacks a needed value.
+
+    The account map decides the tenant by the event's source and account, as it does for ``Alert Escalated``.
     """
     whole = event.value
     if not all(condition.is_fulfilled(whole) for condition in mapping.when):
@@ -159,7 +161,7 @@ def read(mapping: SourceMapping, event: Node) -> Report:
 
 
 def parse(value: Any) -> SourceMapping:
-    """Return the mapping in a JSON value. Raises InvalidMapping, which names the wrong member."""
+    """Return the mapping that a JSON value describes. Raises InvalidMapping, which names the wrong member."""
     if not isinstance(value, Mapping):
         raise InvalidMapping((), "must be an object")
     for name in value:
@@ -172,7 +174,7 @@ def parse(value: Any) -> SourceMapping:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith(_RESERVED):
         raise InvalidMapping(
             ("name",),
-            "must be 1 to 64 of a-z, 0-9 and ._-, and must not begin with " + ", ".join(_RESERVED),
+            "must have 1 to 64 characters from a-z, 0-9 and ._-, and must not begin with " + ", ".join(_RESERVED),
         )
     if not isinstance(source, str) or not re.fullmatch(r"aws\.partner/[A-Za-z0-9._/-]{1,240}\*?", source):
         raise InvalidMapping(
@@ -188,7 +190,7 @@ def parse(value: Any) -> SourceMapping:
     _check_severities(values.get("severity", ()))
     summary = value.get("summary", {})
     if not isinstance(summary, Mapping):
-        raise InvalidMapping(("summary",), f"must be an object with members of {', '.join(_SUMMARY)}")
+        raise InvalidMapping(("summary",), f"must be an object. Its members may be {', '.join(_SUMMARY)}")
     for member in summary:
         if member not in _SUMMARY:
             raise InvalidMapping(("summary", member), f"is unknown. The members are {', '.join(_SUMMARY)}")
@@ -204,14 +206,14 @@ def parse(value: Any) -> SourceMapping:
 
 
 def parse_all(value: Any) -> list[SourceMapping]:
-    """Return the mappings of a tenant's settings: an object that has each mapping by its name."""
+    """Return the mappings of a tenant's settings, which are an object with the mappings by name."""
     if not isinstance(value, Mapping) or len(value) > MAPPINGS:
         raise InvalidMapping((), f"settings must be an object with at most {MAPPINGS} mappings")
     return [parse(mapping) for mapping in value.values()]
 
 
 def search(path: str, event: Any) -> Any:
-    """Return what an event has at a path; None if the path does not fit the types of the event."""
+    """Return the value of an event at a path, or None if the path does not fit the types of the event's values."""
     try:
         return jmespath.search(path, event)
     except (JMESPathError, TypeError, ValueError, RecursionError):
@@ -235,7 +237,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def spelled(place: Place) -> str:
-    """Return a place as texts name it, like ``title[1].path``."""
+    """Return the text for a place in a mapping, such as ``title[1].path``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
 
 
@@ -264,7 +266,7 @@ def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
     table = given.get("table")
     if "table" in given:
         if not isinstance(table, Mapping) or not 1 <= len(table) <= TABLE_LINES:
-            raise InvalidMapping((*place, "table"), f"must be an object with 1 to {TABLE_LINES} values")
+            raise InvalidMapping((*place, "table"), f"must be an object with 1 to {TABLE_LINES} members")
         for name, word in table.items():
             _check_can_match((*place, "table", name), name)
             _checked_text((*place, "table", name), word)
@@ -279,10 +281,10 @@ def _checked_text(place: Place, given: Any) -> str:
 
 
 def _check_can_match(place: Place, text: str) -> None:
-    """Raise InvalidMapping for a text that no text of an event equals: see ``texts_in``."""
+    """Raise InvalidMapping for a text that can equal no text of an event, because ``texts_in`` changes such texts."""
     if Node(text).text() != text:
         raise InvalidMapping(
-            place, "can never match. It must be a text without control characters, and without blanks at its ends"
+            place, "can never match. It must not have control characters, and must not begin or end with a blank"
         )
 
 
@@ -310,7 +312,7 @@ def _words(place: Place, given: Any) -> Sequence[str]:
     for n, word in enumerate(listed):
         where = (*place, n) if isinstance(given, list) else place
         if isinstance(word, bool | int | float):
-            raise InvalidMapping(where, f'must be a text: "{json.dumps(word)}"')
+            raise InvalidMapping(where, f'must be a text, such as "{json.dumps(word)}"')
         _check_can_match(where, _checked_text(where, word))
     return listed
 
@@ -330,4 +332,4 @@ def _check_severities(values: Sequence[Value]) -> None:
         for word in filter(None, (value.constant, value.otherwise, *(value.table or {}).values())):
             if severity_named(word) is None:
                 place: Place = ("severity", n) if len(values) > 1 else ("severity",)
-                raise InvalidMapping(place, f"must give only {', '.join(model.SEVERITIES)}, not {word}")
+                raise InvalidMapping(place, f"must be one of {', '.join(model.SEVERITIES)}, not {word}")

@@ -45,12 +45,12 @@ class Node(NamedTuple):
         return Node(value, f"{self.path}.{path}" if self.path else path)
 
     def each(self) -> list["Node"]:
-        """Return the items of a list; an empty list for any other value."""
+        """Return the items of a list, or an empty list for any other value."""
         items = self.value if isinstance(self.value, list) else []
         return [Node(item, f"{self.path}[{place}]") for place, item in enumerate(items)]
 
     def text(self) -> str | None:
-        """Return the text without control characters and lone surrogates; None for an empty text or another type."""
+        """Return the text without control characters and lone surrogates, or None for an empty text or another type."""
         if not isinstance(self.value, str):
             return None
         unicode = self.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -80,7 +80,7 @@ class Node(NamedTuple):
     def exact_text(self) -> str:
         """Return a text that decides about access rights.
 
-        Raises MalformedEvent if the text could be confused with another one.
+        Raises MalformedEvent if the text could be confused with another text.
         """
         if not isinstance(self.value, str) or self.value != self.text():
             raise MalformedEvent(

@@ -119,7 +119,7 @@ def key(report: HubFinding, its_kind: str) -> str:
 
 
 def is_external_access(report: HubFinding) -> bool:
-    """Return whether IAM Access Analyzer found access from outside."""
+    """Return whether the finding is one of IAM Access Analyzer about external access."""
     is_of_analyzer = report.product == Product(access_analyzer.SOURCE, is_aws=True)
     return is_of_analyzer and any("External Access" in name for name in report.types)
 
@@ -133,9 +133,10 @@ def is_grouped(report: HubFinding) -> bool:
 
 
 def former_keys(report: HubFinding, its_kind: str) -> list[str]:
-    """Return the keys under which an earlier release, or another form of the same control, stored the finding.
+    """Return the other keys under which the table may have the finding.
 
-    Each standard has its own finding of a control, unless consolidated findings are switched on.
+    An earlier release used other keys. A control also has several keys, because each standard has its own finding of
+    the control unless consolidated findings are switched on.
     """
     if is_external_access(report) and report.resource:
         return [_of_id(report)]
@@ -146,7 +147,7 @@ def former_keys(report: HubFinding, its_kind: str) -> list[str]:
 
 
 def cves(*texts: str | None) -> list[str]:
-    """Return the CVE ids in texts, each once."""
+    """Return the different CVE ids in texts."""
     return list(dict.fromkeys(cve for text in texts if text for cve in _CVE.findall(text)))
 
 

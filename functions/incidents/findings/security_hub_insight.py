@@ -1,8 +1,8 @@
 """Read the results of a Security Hub insight, which a person sent with a custom action.
 
 "EventBridge event formats" in the Security Hub user guide describes the fields. An insight counts findings by one
-attribute: a result is a value of this attribute and the number of its findings. The event has no dates of its own, and
-names no account but the one of the person who sent it.
+attribute. A result is a value of this attribute and the number of findings with this value. The event has no dates
+except its own time, and names only the account of the person who sent it.
 """
 
 from .dates import choose_dates
@@ -13,7 +13,7 @@ from .security_hub import SOURCE
 
 INSIGHT_RESULTS = "Security Hub Insight Results"
 
-_OF_ASSETS = ("ResourceId",)  # the attributes whose values are ids of assets
+_OF_ASSETS = ("ResourceId",)  # the values of these attributes are ids of assets
 
 
 def read(event: Node) -> list[Report]:

@@ -89,7 +89,7 @@ def _finding(event: Node, item: Node, product_arn: str, product: security_hub.Pr
 def _solved(
     event: Node, item: Node, product_arn: str, product: security_hub.Product, reason: SkipReason
 ) -> Finding | None:
-    """Return the finding of a check that passed, or that somebody resolved in the hub; None for any other finding."""
+    """Return the finding if its check passed or if somebody resolved it in the hub. Otherwise, return None."""
     if reason not in ("passed", "resolved"):
         return None
     try:

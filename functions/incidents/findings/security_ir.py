@@ -1,8 +1,8 @@
 """Read new cases of AWS Security Incident Response.
 
-"Case events" in the AWS Security Incident Response user guide describes the fields: an event names only the id and the
-creator of the case. So the incident has no severity, no category and no asset, and its title is the id. Later events of
-a case have nothing that the incident could get, so there is no adapter for them.
+"Case events" in the AWS Security Incident Response user guide describes the fields. An event names only the id and the
+creator of the case. So the incident has no severity, no category and no asset, and its title names the id. Later events
+of a case add nothing to the incident, so no adapter reads them.
 """
 
 from .dates import choose_dates
@@ -28,7 +28,7 @@ def read(event: Node) -> list[Report]:
             account_id=account_id,
             key=composed_key(SOURCE, account_id, case_id),
             title=f"Case {case_id} of AWS Security Incident Response",
-            description=f"{opened}The event does not say what the case is about. Read the case in the console of AWS.",
+            description=f"{opened}The event does not describe the case. Read the case in the AWS console.",
             category=None,
             severity=None,
             asset_ids=[],

@@ -106,7 +106,7 @@ def _ring(*_: object) -> None:
 
 
 def left() -> float:
-    """Return the seconds until the deadline; infinity without a deadline."""
+    """Return the seconds until the deadline, or infinity if there is no deadline."""
     return _ends.get() - monotonic()
 
 

@@ -17,8 +17,8 @@ def is_on_lambda() -> bool:
 
 def prepare(*clients: Callable[[], object]) -> None:
     """Set up logging and, on Lambda, create the clients that later requests use. Never raises."""
-    # The log lines contain no source line, thread or process, so logging need not determine them (logging HOWTO,
-    # "Optimization").
+    # The log lines contain no source line, thread or process, so logging need not determine them (logging
+    # HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if is_on_lambda():

@@ -34,7 +34,7 @@ class AccountMap:
         self._table = table_name
 
     def tenant_of(self, account_id: str) -> str | None:
-        """Return the tenant of an AWS account's findings; None if the map has none. There is no default tenant."""
+        """Return the tenant of an AWS account's findings, or None if the map has none. There is no default tenant."""
         return next(iter(self._tenants(keys.account(account_id))), None)
 
     def tenants_of(self, account_id: str, producer: str) -> list[str]:
@@ -54,8 +54,8 @@ class AccountMap:
         is_reserved = producer.startswith(("aws.", "grc.incidents")) and not producer.startswith("aws.partner/")
         if not model.EVENT_SOURCE.fullmatch(producer) or is_reserved:
             raise ValueError(
-                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}, not beginning with grc.incidents, or "
-                "with aws. except aws.partner/"
+                f"a producer must be an event source: {model.EVENT_SOURCE_RULE}. It must not begin with "
+                "grc.incidents. It may begin with aws. only as aws.partner/"
             )
         with guard.serving_system(), refusals_as_busy():
             self._client.update_item(

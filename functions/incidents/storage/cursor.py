@@ -45,8 +45,8 @@ def seal(position: str, identity: Identity, *about: str) -> str:
 def unseal(cursor: str, identity: Identity, *about: str) -> str:
     """Return the position in a cursor that ``seal`` made with the same arguments. Raises MalformedRequest."""
     refused = MalformedRequest(
-        "The parameter cursor must be the next_cursor of an earlier page of the same list: unchanged, with the same "
-        "filters and order."
+        "The parameter `cursor` must be the `next_cursor` of an earlier page of the same list, unchanged, with the "
+        "same filters and order."
     )
     if len(cursor) > 2 * (_NONCE_BYTES + _TAG_BYTES + _BLOCKS_MAX * _BLOCK_BYTES):
         raise refused
@@ -66,7 +66,7 @@ def unseal(cursor: str, identity: Identity, *about: str) -> str:
 
 
 def _opened(key: bytes, sealed: bytes, context: bytes) -> bytes | None:
-    """Return the position in a cursor; None if the cursor was not sealed with this key for this list."""
+    """Return the position in a cursor, or None if the cursor was not sealed with this key for this list."""
     after_nonce, after_tag = _NONCE_BYTES, _NONCE_BYTES + _TAG_BYTES
     nonce, tag, hidden = sealed[:after_nonce], sealed[after_nonce:after_tag], sealed[after_tag:]
     if len(hidden) not in range(_BLOCK_BYTES, (_BLOCKS_MAX + 1) * _BLOCK_BYTES, _BLOCK_BYTES):

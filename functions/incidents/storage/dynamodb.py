@@ -80,7 +80,7 @@ def is_refused_for_good(error: ClientError) -> bool:
 
 @contextmanager
 def only_under_its_condition() -> Iterator[None]:
-    """Ignore a failed condition, because then nothing needs to be written. Raises Busy like ``refusals_as_busy``."""
+    """Ignore a failed condition, because then nothing needs to be written. Raises Busy as ``refusals_as_busy`` does."""
     try:
         with refusals_as_busy():
             yield

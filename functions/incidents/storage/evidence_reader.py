@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class StoredEvidence(NamedTuple):
-    """One event of an incident. ``event`` is its canonical JSON, and ``position`` its place among the others.
+    """One event of an incident. ``event`` is its canonical JSON, and ``position`` is its place in the incident's list.
 
-    The other values are those of ``domain.evidence.Evidence``.
+    The other members are those of ``domain.evidence.Evidence``.
     """
 
     position: str

@@ -1,7 +1,7 @@
 """Read one page of a tenant's incidents in the order of their last changes.
 
 The index ``by-updated`` has one small entry for each incident. Each change moves the entry to the end. So a reader that
-goes on after its last entry meets every incident that has changed. The incidents themselves are read consistently by
+continues after its last entry finds every changed incident. The incidents themselves are read consistently by
 their keys, so their states are at least as new as their entries.
 """
 
@@ -48,7 +48,7 @@ class FeedPage(NamedTuple):
 
 
 class FeedReader:
-    """A reader of the updates that one caller may see: the tenant's or, for an application, those of its incidents."""
+    """A reader of the updates that one caller may see: the tenant's or, for an application, its incidents' updates."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -76,7 +76,7 @@ class FeedReader:
                     return self._page(entries, position, caught_up=False)
                 position = here
                 if is_own:
-                    # An entry that moved between two queries is there twice. Only its later place counts.
+                    # If an entry moved between two queries, both places were read. Only the later place counts.
                     entries.pop(here.incident_id, None)
                     entries[here.incident_id] = (here, int(entry["version"]["N"]))
             caught_up = "LastEvaluatedKey" not in answer

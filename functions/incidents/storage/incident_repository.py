@@ -43,8 +43,8 @@ class Sighting(NamedTuple):
 
     ``incident_id`` is the finding's newest incident. ``seen_at`` is the time of the newest accepted event. ``pages``
     are the received pages of that event. ``severity`` is the highest severity of all events. ``passed_at`` is the
-    newest time at which the check passed, and ``resolved_at`` the newest at which the hub called it resolved.
-    ``events`` counts the events that created or confirmed the incident. The first of them are stored as evidence.
+    newest time at which the check passed. ``resolved_at`` is the newest time at which the hub reported it as resolved.
+    ``events`` counts the events that created or confirmed the incident. The first ones are stored as evidence.
     """
 
     incident_id: str
@@ -147,7 +147,7 @@ class IncidentRepository:
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates, evidence)
         item = stored_form.from_incident(incident)
-        # A new id cannot equal another. The conditions are a second safeguard: a create never overwrites an item.
+        # A new id never equals an existing id. The conditions are a second safeguard against an overwritten item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
             for new in (item, stored_form.from_change(incident, first), stored_form.number(incident))

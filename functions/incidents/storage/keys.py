@@ -25,7 +25,8 @@ so that a role can be limited to the kinds that it needs.
 | account         | ACCOUNTS                 | <AWS account id>                | an operator              |
 | producer        | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
-``settings`` are a tenant's current settings of one name. Each write also keeps its own version: what, who and when.
+``settings`` is the item of a tenant's current settings with one name. Each write also stores a version, which has the
+value, the author and the time.
 
 An incident with deadlines has one head, at most one board row and at most one alert. The head names the other two, and
 one transaction replaces all three. The time of a board row is when its soonest open stage is due or projected. The time
@@ -48,8 +49,9 @@ incident without the index's attribute is not in the index.
 | by-updated       | pk                 | TENANT#<t>#INCIDENT          | always; sorted by updated_at           |
 
 The day indexes also contain deleted and dismissed incidents, because the metrics report how many are excluded.
-``by-updated`` has no attribute of its own, so an old table fills it without new writes. Only incidents have the
-attribute ``updated_at``. So no other kind of item is in this index, and no other kind may get this attribute.
+``by-updated`` uses only attributes that incidents already have. So an old table fills it without new writes. Only
+incidents have the attribute ``updated_at``. So no other kind of item is in this index, and no other kind may get this
+attribute.
 """
 
 import json
@@ -67,10 +69,8 @@ BY_UPDATED = "by-updated"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY, BY_UPDATED)
 
 # Each tenant has one partition for each kind.
-KINDS = (
-    "INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC", "DEADLINE"
-)  # fmt: skip
-EVIDENCE_DIGITS = 32  # of the hash in a key: 128 bits, which fit into a cursor with the time
+KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC")
+EVIDENCE_DIGITS = 32  # a key has 128 bits of the hash, so that hash and time fit into a cursor
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
 
@@ -89,7 +89,7 @@ class MarkKind(NamedTuple):
 
     partition: str
     name_parts: tuple[str, ...]
-    shards: int = 8  # few, because each scheduled run reads all of them
+    shards: int = 8  # the number is small, because each scheduled run reads all shards
 
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
@@ -134,17 +134,17 @@ def finding(tenant_id: str, finding_key: str) -> Key:
 
 
 def evidence(tenant_id: str, incident_id: str, observed_at: str, sha256_of_event: str) -> Key:
-    """Return the key of an event that an incident is made of. The events of an incident are in the order of time.
+    """Return the key of a stored event of an incident. The keys of an incident's events are in the order of time.
 
-    The hash stands for the event, because the event's own id can have any form. So the same event has the same key.
+    The key has the event's hash instead of the event's own id, because the id can have any form.
     """
     return Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{observed_at}#{sha256_of_event[:EVIDENCE_DIGITS]}")
 
 
 def evidence_after(tenant_id: str, incident_id: str, position: str) -> tuple[Key, Key]:
-    """Return the ends of the evidence of an incident: from after a position, or from the first one for ``""``.
+    """Return the first and the last possible key of an incident's evidence after a position. ``""`` is the beginning.
 
-    A position is the part of a sort key after the incident's id. No digit is ``~``, which sorts after every digit.
+    A position is the part of a sort key after the incident's id. ``~`` sorts after every digit.
     """
     first = Key(f"TENANT#{tenant_id}#EVIDENCE", f"{incident_id}#{position}{'~' if position else ''}")
     return first, first._replace(sk=f"{incident_id}#~")
@@ -170,7 +170,7 @@ def producer(account_id: str, source: str) -> Key:
 
 def metric_bucket(tenant_id: str, app_id: str | None, kind: str, day: str) -> Key:
     """Return the key of a day's bucket for one application or, if ``app_id`` is None, for the complete tenant."""
-    scope = "ALL" if app_id is None else f"APP#{app_id}"  # with a prefix, because an application may be named ALL
+    scope = "ALL" if app_id is None else f"APP#{app_id}"  # the prefix is for an application that is named ALL
     return Key(f"TENANT#{tenant_id}#METRIC", f"{scope}#{kind.upper()}#{day}")
 
 

@@ -252,7 +252,7 @@ def _to_items(bucket: DayBucket) -> list[stored_form.Item]:
         item: stored_form.Item = {
             "day": {"S": bucket.day},
             "read_from": {"N": str(bucket.computed_at)},
-            "parts": {"N": str(len(bucket.chunks))},  # "parts" and "rows": stored names, which never change
+            "parts": {"N": str(len(bucket.chunks))},  # the stored names "parts" and "rows" never change
             "rows": {"S": text},
         }
         if categories := bucket.categories[n * share : (n + 1) * share]:
@@ -262,7 +262,7 @@ def _to_items(bucket: DayBucket) -> list[stored_form.Item]:
 
 
 def _whole(items: list[stored_form.Item]) -> DayBucket | None:
-    """Return a bucket from its item and its parts; None if a part is missing. Ignores the parts of other runs."""
+    """Return a bucket from its item and its parts, or None if a part is missing. Ignores the parts of other runs."""
     first = items[0]
     day, read_from = first["day"]["S"], first["read_from"]
     if not first["sk"]["S"].endswith(day):  # the day has only parts, because their bucket is not written yet

@@ -2,11 +2,11 @@
 
 A partition is read in growing steps until the page is full. One request may read only a limited number of items. If few
 items pass the filters, the request stops at this limit. Then it returns a short page, and the position up to which all
-items were read. DynamoDB applies all filters but the words, which its expressions cannot compare regardless of case.
+items were read. DynamoDB applies all filters except the words, because it cannot ignore the case of letters.
 
 An incident may get another status between the queries of two statuses. Then no query finds it. So after the queries,
-the reader looks in the index ``by-updated`` for incidents that have just changed, and reads those that it has not
-found.
+the reader searches the index ``by-updated`` for incidents that have just changed. It then reads the changed incidents
+that the queries did not find.
 """
 
 import time
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ITEMS_READ = 1_000
-UNITS_READ = 128  # 1 MB in eventually consistent reads
+UNITS_READ = 128  # eventually consistent reads of 1 MB use this number of units
 MOVED_READ = 100  # the most items that one BatchGetItem accepts
 # Milliseconds from an incident's ``updated_at`` until the change is in the indexes. A slower change may be missed.
 _ARRIVES_WITHIN = 3_000
@@ -56,7 +56,7 @@ class OpenPartition:
         self.index, self.attribute, self.value = index, attribute, value
         # The filter field that this partition already applies, or None. Its queries need no filter for this field.
         self.selected = selected
-        self.waiting: list[Stored] = []  # read, but not on a page yet
+        self.waiting: list[Stored] = []  # the incidents that were read, but are not on a page yet
         self.reached: str | None = None  # the last id that was read
         self.ended = False
 
@@ -95,7 +95,7 @@ class PageReader:
         """Return up to ``limit`` incidents of all partitions, in order, that come after the id ``after``."""
         since = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - _ARRIVES_WITHIN)
         page = self._merged(partitions, request, limit, after)
-        if len(partitions) == 1 or partitions[0].selected != "status":  # no incident changes its application
+        if len(partitions) == 1 or partitions[0].selected != "status":  # an incident never changes its application
             return page
         return self._with_moved(page, request, limit, after, since)
 

@@ -1,8 +1,8 @@
-"""A tenant's settings in the table. Settings have a name, such as ``intake``, and are one JSON value.
+"""A tenant's settings in the table. Settings have a name, such as ``intake``, and one JSON value.
 
 Each write keeps its own version, with its author and its time. The module that uses settings also checks the settings.
-For ``intake``, this module is ``domain.intake_policy``. For ``deadlines``, this module is ``domain.deadlines.rules``.
-For ``mappings``, this module is ``findings.mapping``.
+These modules are ``domain.intake_policy`` for ``intake``, ``domain.deadlines.rules`` for ``deadlines``, and
+``findings.mapping`` for ``mappings``.
 """
 
 import json
@@ -47,7 +47,7 @@ class TenantSettings:
         self._table = table_name
 
     def read(self, name: str, version: int | None = None) -> Settings | None:
-        """Return the current settings of a name or one version of them; None if there are none. Raises Busy."""
+        """Return the current settings with a name, or one of their versions, or None if missing. Raises Busy."""
         at = keys.settings(self._tenant_id, name)
         if version is not None:
             at = keys.settings_version(self._tenant_id, name, version)

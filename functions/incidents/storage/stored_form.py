@@ -12,7 +12,7 @@ from ..domain import json_text, model, wire_form
 from ..domain.model import Change, Incident
 from . import keys, upcasting
 
-if TYPE_CHECKING:  # only the intake, and who lists the findings, needs the module
+if TYPE_CHECKING:  # only the intake and the list of findings need the module
     from ..domain.evidence import Evidence
 
 Attribute = dict[str, Any]
@@ -74,7 +74,7 @@ def to_incident(item: Item) -> Stored:
         incident["app_id"] = app_id["S"]
     for field, attribute in current.items():
         if field in incident:
-            if (text := attribute.get("S")) is not None:  # the most frequent type
+            if (text := attribute.get("S")) is not None:  # the most frequent type is first
                 incident[field] = text
             elif (many := attribute.get("L")) is not None:
                 incident[field] = [member["S"] for member in many]

@@ -46,8 +46,8 @@ stderr = _Messages(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 
 
 def say(text: object = "") -> None:
-    """Print a part of the result to stdout. The text may have several lines. Raises StepFailed for a closed stdout."""
-    if sys.stdout is None:  # so Python says that the caller closed it
+    """Print a part of the result to stdout. The text may have several lines. Raises StepFailed if stdout is closed."""
+    if sys.stdout is None:  # Python sets it to None if the caller closed it
         raise StepFailed("The result cannot be printed, because stdout is closed.", "", "Send stdout to a file.")
     typer.echo(clean(text, keep="\n"))
 
@@ -99,7 +99,7 @@ def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
 
 def show_failure(failure: StepFailed) -> None:
     stderr.print(Text(f"✗ {clean(failure.what)}", "bold red"))
-    if failure.detail:  # indented, so that no detail looks like a message of the command
+    if failure.detail:  # each line is indented, so that it does not look like a message of the command
         stderr.print("\n".join(f"  {line.removeprefix('  ')}" for line in failure.detail.split("\n")))
     stderr.print(f"→ {failure.advice}")
 
@@ -123,7 +123,7 @@ def _own_and_private(path: str, flags: int) -> int:
         require_own(descriptor, Path(path))
         os.fchmod(descriptor, 0o600)
         if flags & os.O_TRUNC:
-            os.ftruncate(descriptor, 0)  # only after the check that the file is this user's
+            os.ftruncate(descriptor, 0)  # the file is truncated only after the check that it belongs to this user
     except BaseException:
         os.close(descriptor)
         raise
@@ -152,7 +152,7 @@ def require_own(descriptor: int, file: Path) -> None:
     """Raise OSError unless an open file is a regular file that belongs to this user and has exactly one name."""
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_nlink != 1:
-        raise PermissionError(errno.EPERM, "the file must be a regular file of yours, with one name", str(file))
+        raise PermissionError(errno.EPERM, "the file must be a regular file of this user with one name", str(file))
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def app() -> None:
         misuse.message = clean(misuse.message)
         rich_format_error(misuse)
         sys.exit(misuse.exit_code)
-    except typer.Abort:  # the end of the input at a prompt
+    except typer.Abort:  # the input ended at a prompt
         stderr.print("Stopped.")
         sys.exit(1)
     except StepFailed as failure:
@@ -89,16 +89,16 @@ def app() -> None:
             who = "The emulator"
             log = StackFolder().logs / "emulator.log"
             advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
-        show_failure(StepFailed(f"{who} refused or failed a call.", f"  {error}", advice))
+        show_failure(StepFailed(f"{who} refused a call, or the call failed.", f"  {error}", advice))
         sys.exit(1)
 
 
 def _advice_for(error: OSError) -> str:
-    """Return the advice for an error of a file or folder. Without a name, the error may be about the output."""
+    """Return the advice for an error of a file or folder. An error without a file name may be about the output."""
     if error.filename:
         return MAY_YOU_WRITE
-    if error.errno == errno.ENOENT:  # Python's TLS does not name the file that it could not read
-        return "Check that the files exist that SSL_CERT_FILE and SSL_CERT_DIR name, if you have set these variables."
+    if error.errno == errno.ENOENT:  # an error of Python's TLS does not name the missing file
+        return "If you have set SSL_CERT_FILE or SSL_CERT_DIR, check that the file or the folder exists."
     return f"Check where the output goes. Check that its disk and the disk of {StackFolder().path} have room."
 
 

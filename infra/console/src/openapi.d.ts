@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * List the incidents that changed, in the order of their last changes
-         * @description The list has the current state of each incident that was created, changed, deleted or restored since a moment, or since the page of a cursor. It never ends: go on with `next_cursor` for ever. Without `since` and `cursor`, the list begins with all incidents. No change is left out, and an incident may come again. The list ends some time before now: two minutes, unless the deployment sets another time.
+         * @description The list has the current state of each incident that was created, changed, deleted or restored since a moment, or since the page of a cursor. It never ends: always continue with `next_cursor`. Without `since` and `cursor`, the list begins with all incidents. No change is left out, and an incident may come again. The list ends some time before now: two minutes, unless the deployment sets another time.
          */
         get: operations["list_incident_updates"];
         put?: never;
@@ -56,8 +56,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get when which report about an incident is due
-         * @description The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each date carries its reason and its citation. This is no legal advice.
+         * Get the due dates of the reports about an incident
+         * @description The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each date has its reason and its citation. This is not legal advice.
          */
         get: operations["get_incident_deadlines"];
         put?: never;
@@ -165,7 +165,7 @@ export interface paths {
         };
         /**
          * List the findings of an incident, newest last
-         * @description Each item is an event that created or confirmed the incident: a summary, and the event as it was received. The list is empty for an incident that a caller created. Events are stored for ever, up to 100 for one finding. A page ends early if its events are large.
+         * @description Each item is an event that created or confirmed the incident: a summary, and the event as it was received. The list is empty for an incident that a caller created. Events are stored forever, up to 100 for one finding. A page ends early if its events are large.
          */
         get: operations["list_incident_findings"];
         put?: never;
@@ -357,7 +357,7 @@ export interface components {
             financial_impact: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned: unknown;
-            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            /** @description The facts of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
             regulatory_reports: {
                 [key: string]: Record<string, never>;
             } | null;
@@ -423,7 +423,7 @@ export interface components {
             financial_impact?: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned?: unknown;
-            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            /** @description The facts of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
             regulatory_reports?: {
                 [key: string]: {
                     anchors?: {
@@ -542,7 +542,7 @@ export interface components {
             financial_impact?: number | null;
             /** @description Any JSON of at most 32 KiB and 16 levels, with only finite numbers. */
             lessons_learned?: unknown;
-            /** @description What is known of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
+            /** @description The facts of the reports to regulators. A member is a regime that `reportable_to` may name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and stages. A name that is not known is refused, and the error lists the known names. */
             regulatory_reports?: {
                 [key: string]: {
                     anchors?: {
@@ -917,7 +917,7 @@ export interface components {
         StageDeadline: {
             stage: string;
             recipient: string;
-            /** @description The stage is due only if this is so. A person decides that. */
+            /** @description The stage is due only under this condition. A person checks it. */
             condition: string | null;
             /** @enum {string} */
             state: "not_applicable" | "pending_anchor" | "waiting_previous" | "setting_missing" | "running" | "submitted" | "submitted_late" | "overdue" | "no_fixed_term" | "off";
@@ -1740,7 +1740,7 @@ export interface operations {
     get_incident_deadlines: {
         parameters: {
             query?: {
-                /** @description Also tell which due dates each of the newest 100 changes of the incident moved. */
+                /** @description Also return the due dates that each of the newest 100 changes of the incident moved. */
                 history?: boolean;
             };
             header?: never;

@@ -26,7 +26,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"  # the file's name contains th
 def config(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the addresses and settings of the sign-in. A value that is not set is an empty text.
 
-    The names of the issuer and of the endpoints are those of an OIDC discovery document.
+    The issuer and the endpoints have the same names as in an OIDC discovery document.
     """
     tenant, app, _, scopes = environment.get("TOKEN_CLAIMS", "tenant_id app_id  scope,scp").split(" ")
     return {

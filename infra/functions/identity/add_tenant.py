@@ -21,8 +21,8 @@ APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 RESOURCE_SERVER = "incidents/"
 TENANT_SERVER = "tenant:"
 WHOLE_TENANT = "*"
-# With this scope, users could change the attributes of their own accounts, which is not allowed. No route needs this
-# scope.
+# With this scope, users could change the attributes of their own accounts, which is not allowed. No
+# route needs this scope.
 OWN_ACCOUNT = "aws.cognito.signin.user.admin"
 
 

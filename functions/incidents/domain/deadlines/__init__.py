@@ -1,11 +1,11 @@
-"""Regulatory deadlines: which report is due when, from rules that are data. This code is pure.
+"""Compute the due dates of reports to regulators from rules that are data. This code is pure.
 
-Only the functions that show or keep deadlines import this package. It is no legal advice.
+Only the functions that show deadlines import this package. Its results are not legal advice.
 
-``rules.json``              the regimes: stages, anchors, terms, citations, what was read of each stage
+``rules.json``              the regimes with their stages, anchors, terms, citations and sources
 ``rules.v1.schema.json``    the form of ``rules.json`` and of a tenant's own rules
 ``calendars.json``          the holidays of the authorities and of the Member States; `incidents calendars` generates it
-``rules``                   the regimes of a tenant: the rules, the tenant's own rules, and what is switched on
+``rules``                   the regimes of a tenant: the release's rules, the tenant's own rules, and the switches
 ``calendars``               working days
 ``arithmetic``              one due date: a term from an anchor, in a zone, with a calendar
 ``clocks``                  the states of the stages of one report

@@ -1,14 +1,14 @@
 """Compute one due date: a term from an anchor, in the authority's zone, with the authority's calendar.
 
-Moments are aware ``datetime`` values in UTC. The arithmetic has no clock. Its rules have names that the tests use:
+Moments are aware ``datetime`` values in UTC. The arithmetic reads no clock. The tests refer to its rules by name:
 
-A1   hours run on the line of UTC. Nothing stops them: neither a change of the clocks, nor a weekend.
+A1   hours are counted in UTC. Neither a change of the clocks nor a weekend interrupts the count.
 A2   periods of hours are never extended. Regulation (EEC, Euratom) 1182/71 Art. 3(4) extends only other periods.
 A3   days are calendar days after the anchor's local date. They end with the last second of a local day.
 A4   months end on the anchor's day of the month, or on the last day of a shorter month (1182/71 Art. 3(2)(c)).
 A6   business days are the working days of the authority after the anchor's local date.
-A7   a roll moves a date from a closed day to a working day; see ``_extended`` and ``_at_noon``.
-A9   a date is the date in the zone of the authority, never the date in UTC.
+A7   a roll moves a date from a closed day to a working day. See ``_extended`` and ``_at_noon``.
+A9   a date is always the date in the authority's zone, and never the date in UTC.
 """
 
 from calendar import monthrange
@@ -28,7 +28,7 @@ DORA_EXEMPT = "dora_exempt"
 
 
 class Place(NamedTuple):
-    """Where a term runs: the zone of the authority, its calendar, and whether the entity is exempt from DORA's roll."""
+    """The place of a term: the authority's zone and calendar, and whether the entity is exempt from DORA's roll."""
 
     zone: tzinfo
     calendar: Calendar
@@ -44,15 +44,15 @@ class Due(NamedTuple):
 
 
 def needs_zone(term: Mapping[str, Any]) -> bool:
-    """Return whether a term depends on local dates. Minutes and hours do not, except for their roll."""
-    return term["unit"] not in _ON_THE_LINE
+    """Return whether a term depends on local dates. A term of hours does not, except for its roll."""
+    return bool(term["unit"] != "hour")
 
 
 def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: datetime | None = None) -> Due:
-    """Return when a term ends that begins at an anchor.
+    """Return the due date of a term that begins at an anchor.
 
-    ``cap_anchor`` is the anchor of the term's cap. A term with a cap needs it. Raises OverflowError if the date is
-    later than the year 9998.
+    A term with a cap needs ``cap_anchor``, the anchor of the cap. Raises OverflowError if the date is later than the
+    year 9998.
     """
     if (unit := _ON_THE_LINE.get(term["unit"])) is not None:
         begin = _next_hour(anchor, place.zone) if term["end"] == "next_hour" else anchor
@@ -77,12 +77,12 @@ def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: dat
 
 
 def _first_day(term: Mapping[str, Any], day: date) -> date:
-    """Return the local date after which a term counts its days, from the date of the anchor."""
+    """Return the local date before the first day that a term counts. ``day`` is the local date of the anchor."""
     return date(day.year, 12, 31) if term["unit"] == "day_after_year_end" else day
 
 
 def _last_day(term: Mapping[str, Any], first: date, calendar: Calendar) -> date:
-    """Return the local date on which a term ends that counts its days after the date ``first``."""
+    """Return the last local date of a term. The term counts its days after the date ``first``."""
     n = term["n"]
     match term["unit"]:
         case "day" | "day_after_year_end":
@@ -115,7 +115,7 @@ def _extended(term: Mapping[str, Any], first: date, last: date, calendar: Calend
 
 
 def _working_days(first: date, last: date, calendar: Calendar) -> int:
-    """Return how many working days there are after ``first`` up to ``last``, at most 2."""
+    """Return the number of working days after ``first`` up to and including ``last``, but at most 2."""
     n, day = 0, first
     while n < 2 and (day := calendar.next_open(day)) <= last:
         n += 1
@@ -126,7 +126,7 @@ def _at_noon(term: Mapping[str, Any], end: datetime, place: Place) -> datetime:
     """Return the end of a term after the roll of DORA (R2, Del. Reg. (EU) 2025/301 Art. 5(4)).
 
     ``dora_noon`` moves an end on a closed day to noon of the next working day, unless the entity is exempt (Art. 5(5),
-    5(6)). ``dora_noon_all`` does so for each entity.
+    5(6)). ``dora_noon_all`` moves the end for every entity.
     """
     rolls = term.get("roll") == "dora_noon_all" or (term.get("roll") == "dora_noon" and not place.is_exempt)
     day = end.astimezone(place.zone).date()
@@ -136,7 +136,7 @@ def _at_noon(term: Mapping[str, Any], end: datetime, place: Place) -> datetime:
 
 
 def _next_hour(at: datetime, zone: tzinfo) -> datetime:
-    """Return when the next full hour begins on the clocks of a zone (1182/71 Art. 3(1): the first hour that counts)."""
+    """Return the beginning of the next full hour in a zone. This hour is the first that counts (1182/71 Art. 3(1))."""
     while True:
         local = at.astimezone(zone)
         at += _HOUR - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
@@ -145,10 +145,10 @@ def _next_hour(at: datetime, zone: tzinfo) -> datetime:
 
 
 def _at_end(term: Mapping[str, Any], day: date, zone: tzinfo) -> datetime:
-    """Return the moment of a day at which a term ends, in UTC.
+    """Return the moment in UTC at which a term ends on a given day.
 
-    The end of a day is its last second, also where the change of the clocks repeats or skips 23:59:59. Of any other
-    time that occurs twice, the first one counts. A time that the change skips has the offset from before the change.
+    The end of a day is its last second, even if a change of the clocks repeats or skips 23:59:59. If any other time
+    occurs twice, the first occurrence counts. A skipped time has the offset from before the change of the clocks.
     """
     clock = _LAST_SECOND if term["end"] == "end_of_day" else time.fromisoformat(term["end"])
     return datetime.combine(day, clock, zone).astimezone(UTC)

@@ -1,7 +1,7 @@
 """The deadlines of one incident at a moment, in the form of the API's answer.
 
-``reportable_to`` names the regimes. ``regulatory_reports`` holds what people know of each report. What is stored is
-read as it is: a regime, an anchor or a stage that the rules do not know is kept and shown, and has no clock.
+``reportable_to`` names the regimes. ``regulatory_reports`` has the recorded facts of each report. Stored values are
+not checked again. A stored regime, anchor or stage that the rules do not know is kept and shown, but has no clock.
 """
 
 import json
@@ -14,11 +14,11 @@ from .arithmetic import DORA_EXEMPT, Place
 from .clocks import Report, Setting, StageClock, Submission
 from .rules import Regimes, Rule, Settings
 
-NO_ADVICE = "This is no legal advice. Check each date against the act."
+NO_ADVICE = "This is not legal advice. Check each date against the act."
 
 
 class Known(NamedTuple):
-    """What an incident says about its reports. ``reports`` is the value of ``regulatory_reports``."""
+    """The facts of an incident about its reports. ``reports`` is the value of ``regulatory_reports``."""
 
     reportable_to: list[str]
     reports: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 def known(incident: Mapping[str, Any]) -> Known:
-    """Return what an incident, or one of its former states, says about its reports."""
+    """Return the facts about the reports in an incident, or in one of the incident's former states."""
     stored = json.loads(incident["regulatory_reports"] or "{}")
     return Known(incident["reportable_to"], stored if isinstance(stored, dict) else {}, incident["detected_at"])
 
@@ -43,7 +43,7 @@ def deadlines(report_facts: Known, settings: Settings, now: datetime) -> dict[st
 
 
 def due_dates(report_facts: Known, settings: Settings, now: datetime) -> dict[tuple[str, str], str | None]:
-    """Return the due date of each stage that is on, by regime and stage."""
+    """Return the due dates by regime and stage. Stages that are switched off are left out."""
     return {
         (entry["regime"], stage["stage"]): stage["due_at"]
         for entry in _entries(report_facts, settings, now)
@@ -112,10 +112,11 @@ def _entry(
 
 
 def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Setting:
-    """Return where the clocks of a regime run.
+    """Return the zone, the calendar and the Member State for the clocks of a regime.
 
-    An authority with one place has its own zone or its own calendar. For all others, the incident's Member State goes
-    before the tenant's. The tenant's zone goes before the zone of the tenant's own Member State only.
+    Some regimes name the zone or the calendar of their authority. For other regimes, the Member State decides. The
+    incident's Member State takes precedence over the tenant's. The tenant's zone is used if no Member State is known,
+    or if the deciding Member State is the tenant's. Otherwise, the zone of the Member State is used.
     """
     zones = calendars.member_states()
     own = facts.get("member_state")
@@ -171,7 +172,10 @@ def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str
 
 
 def _report(stored: Mapping[str, Any], detected_at: str | None) -> Report:
-    """Return a stored report with its moments. Anything of another form is left out: it may be of a newer release."""
+    """Return a stored report with its moments.
+
+    A newer release may have stored values in another form. These values are left out.
+    """
     anchors = {name: at for name, text in _object(stored.get("anchors")).items() if (at := _moment(text))}
     submissions = {}
     for name, submission in _object(stored.get("stages")).items():
@@ -203,5 +207,5 @@ def _utc_text(at: datetime | None) -> str | None:
 
 
 def _local(at: datetime | None, setting: Setting) -> str | None:
-    """Return a due date with the offset of its zone; None without a zone."""
+    """Return a due date with the offset of its zone, or None without a zone."""
     return at.astimezone(setting.place.zone).isoformat(timespec="seconds") if at and setting.has_zone else None

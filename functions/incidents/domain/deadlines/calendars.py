@@ -15,10 +15,10 @@ _SATURDAY = 5
 
 
 class Calendar(NamedTuple):
-    """The days on which an authority is closed, beside Saturdays and Sundays.
+    """The days on which an authority is closed, in addition to Saturdays and Sundays.
 
-    ``unsure`` are days of which it is not known whether the authority is closed. ``name`` is None if no calendar
-    applies: then only weekends are known to be closed. ``first_year`` and ``last_year`` bound what is known.
+    On the days in ``unsure``, the authority may be closed. ``name`` is None if no calendar applies. Then the authority
+    is closed only on weekends. The calendar knows the days from ``first_year`` to ``last_year``.
     """
 
     name: str | None
@@ -28,7 +28,7 @@ class Calendar(NamedTuple):
     last_year: int = date.max.year
 
     def is_open(self, day: date) -> bool:
-        """Return whether a day is a working day. An unsure day is one, which gives the earlier due date (A6)."""
+        """Return whether a day is a working day. An unsure day is a working day, so the due date is earlier (A6)."""
         return day.weekday() < _SATURDAY and day not in self.closed
 
     def next_open(self, day: date) -> date:
@@ -43,7 +43,7 @@ class Calendar(NamedTuple):
         return self.first_year <= day.year <= self.last_year
 
     def cautious(self) -> "Calendar":
-        """Return the calendar in which the unsure days are closed, too."""
+        """Return the calendar with the unsure days as closed days, too."""
         return self._replace(closed=self.closed | self.unsure, unsure=frozenset())
 
 
@@ -58,7 +58,7 @@ def _generated() -> dict[str, Any]:
 
 @cache
 def named(name: str) -> Calendar | None:
-    """Return a calendar by its name, such as ``us-sec`` or ``DE``; None if there is none."""
+    """Return a calendar by its name, such as ``us-sec`` or ``DE``, or None if there is none."""
     generated = _generated()
     if (days := generated["calendars"].get(name)) is None:
         return None
@@ -67,13 +67,13 @@ def named(name: str) -> Calendar | None:
 
 
 def generated_on() -> str:
-    """Return the date of the calendars: ``2026-11-27``. A later decree is not in them."""
+    """Return the date on which the calendars were generated, such as ``2026-11-27``. They lack all later decrees."""
     date_: str = _generated()["generated_on"]
     return date_
 
 
 def member_states() -> dict[str, str]:
-    """Return the zone of each Member State, by its code of ISO 3166."""
+    """Return the time zones of the Member States, by their codes of ISO 3166."""
     zones: dict[str, str] = _generated()["zones"]
     return zones
 

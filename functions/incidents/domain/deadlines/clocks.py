@@ -1,12 +1,15 @@
 """The clocks of one report: the state of each stage of a regime, at a moment.
 
-Nothing is guessed. Without its anchor, a stage has no due date, but it may have a projection, which is labelled as one:
+The computation never guesses a fact. A stage whose anchor is unknown has no due date. It may have a projection, which
+the answer shows as a projection. The rules are:
 
-A5   if readings of a rule differ, the earliest date is the due date, and the latest one is the alternative.
-A8   a stage that follows another one is due from that stage's submission. Before it, there is only a projection.
-A11  the states; a submission on the dot is in time.
-A12  a stage applies if it is in force on the anchor's local date. A stage after one that does not apply does not apply.
-A13  ``detected_at`` stands in for ``aware`` only in a projection.
+A5   if readings of a rule differ, the earliest date is the due date, and the latest date is the alternative.
+A8   if a stage follows another stage, its term begins with the submission of the other stage. Before the submission,
+     there is only a projection.
+A11  a submission at exactly the due date is in time.
+A12  a stage applies if it is in force on the anchor's local date. If a stage does not apply, the stages that follow it
+     do not apply either.
+A13  ``detected_at`` replaces ``aware`` only in a projection.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +22,11 @@ from .rules import Rule
 
 _SECOND = timedelta(seconds=1)
 AWARE, DETECTED = "aware", "detected"
-WARN_HOURS = 4  # before the cap of an initial report that waits for its classification
+WARN_HOURS = 4  # the warning comes this long before the cap of an initial report without a classification
 
 
 class Submission(NamedTuple):
-    """When a stage was first submitted, and when last. ``reference`` is the recipient's."""
+    """The first and the last submission of a stage. ``reference`` is the recipient's name for the submission."""
 
     first: datetime
     last: datetime
@@ -31,7 +34,7 @@ class Submission(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is known of one regime's report. ``detected_at`` is the incident's."""
+    """The known facts of one regime's report. ``detected_at`` is a field of the incident."""
 
     anchors: Mapping[str, datetime]
     submissions: Mapping[str, Submission]
@@ -39,9 +42,9 @@ class Report(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Where the clocks of a regime run. ``zone`` is None if it is unknown: hours are then computed in UTC.
+    """The place of a regime's clocks. If ``has_zone`` is false, the zone is unknown, and hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, if any.
+    ``member_state`` is the code of the Member State whose readings apply, or None.
     """
 
     place: Place
@@ -50,7 +53,7 @@ class Setting(NamedTuple):
 
 
 class _Start(NamedTuple):
-    """Where a term begins. ``assumption`` says in words what a projection assumes; None for a fact."""
+    """The beginning of a term. ``assumption`` is the assumption of a projection in words, or None for a fact."""
 
     name: str
     at: datetime
@@ -58,7 +61,7 @@ class _Start(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """What one reading of a term gives: a due date or a projection, or what is missing for it."""
+    """The result of one reading of a term: a due date, a projection, or the names of the missing facts."""
 
     term: Rule
     start: _Start | None = None
@@ -74,7 +77,7 @@ class _Outcome(NamedTuple):
 
 
 class _Dated(NamedTuple):
-    """A date of a stage, in words, and the reading that gives it."""
+    """A possible date of a stage. ``label`` explains the date, and ``outcome`` is the reading that gives the date."""
 
     at: datetime
     label: str
@@ -82,7 +85,7 @@ class _Dated(NamedTuple):
 
 
 class StageClock(NamedTuple):
-    """The state of one stage. A moment is in UTC. ``why`` is in words. ``assumption`` is that of ``projected_at``."""
+    """The state of one stage. Moments are in UTC. ``why`` is a text. ``assumption`` belongs to ``projected_at``."""
 
     stage: Rule
     state: str
@@ -101,14 +104,14 @@ class StageClock(NamedTuple):
 
     @property
     def next_at(self) -> datetime | None:
-        """When the stage will be sent, for the projection of the next stage."""
+        """The date on which the next stage's projection assumes that this stage is sent."""
         return self.due_at or self.projected_at
 
 
 def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[StageClock]:
-    """Return the clock of each stage of a regime, in the order of the rules. Switches are not looked at.
+    """Return the clock of each stage of a regime, in the order of the rules.
 
-    A stage of other Member States is left out.
+    Stages of other Member States are left out. Stages that the tenant's settings switch off are included.
     """
     done: dict[str, StageClock] = {}
     for stage in regime["stages"]:
@@ -119,7 +122,7 @@ def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[S
 
 
 class _Stage:
-    """The computation of one stage. ``before`` are the clocks of the earlier stages."""
+    """The computation of one stage. ``before`` has the clocks of the earlier stages by the stages' ids."""
 
     def __init__(
         self, regime: Rule, stage: Rule, report: Report, setting: Setting, before: Mapping[str, StageClock]
@@ -135,7 +138,7 @@ class _Stage:
             return self._not_applicable()
         main, *others = (self._outcome(term) for term in self._terms())
         outcomes = [main, *(other for other in others if self._applies(other.term["from"]))]
-        # A5: the earliest fact decides. Another reading can have its anchor before the rule itself has one.
+        # A5: the earliest known date decides. Another reading's anchor may be known while the rule's own is unknown.
         if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
             return self._due(facts, now)
         clock = StageClock(
@@ -162,7 +165,7 @@ class _Stage:
         return clock._replace(state="not_applicable", why="the date would be after the year 9998")
 
     def _terms(self) -> Iterator[Rule]:
-        """Yield the term of the stage, and its other readings. A Member State's reading counts only there."""
+        """Yield the term of the stage, and its other readings. Readings of other Member States are left out."""
         term: Rule = self._stage["due"]
         yield term
         for reading in self._stage.get("readings", ()):
@@ -188,12 +191,12 @@ class _Stage:
                 start = start._replace(assumption=_both(start.assumption, assumed))
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
-        except OverflowError:  # the year 9998 plus a term
+        except OverflowError:  # the anchor is in the year 9998, and the term ends later
             return outcome
         return outcome._replace(start=start, due=due, cap=cap)
 
     def _start(self, name: str) -> _Start | None:
-        """Return where a term begins: a fact, or an assumption; None if nothing is known."""
+        """Return the beginning of a term: a fact or an assumption. Return None if neither is known."""
         if not name.startswith("stage:"):
             if (at := self._report.anchors.get(name)) is not None:
                 return _Start(name, at)
@@ -211,7 +214,7 @@ class _Stage:
         return _Start(name, previous.next_at, _both(previous.assumption, f"{stage} is submitted when it is due"))
 
     def _applies(self, name: str) -> bool:
-        """Return whether the stage is in force on the local date of an anchor that is known (A12)."""
+        """Return whether the stage is in force on the local date of its anchor, if the anchor is known (A12)."""
         if name.startswith("stage:"):
             previous = self._before.get(name.split(":")[1])
             if previous is not None and previous.state == "not_applicable":
@@ -251,7 +254,7 @@ class _Stage:
         return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
 
     def _due(self, facts: list[_Outcome], now: datetime) -> StageClock:
-        """Return the clock of a stage with at least one date that rests on facts."""
+        """Return the clock of a stage with at least one date that needs no assumption."""
         due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=lambda dated: dated.at)
         later = [dated for dated in others if dated.at > due.at]
         earlier = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
@@ -282,7 +285,7 @@ class _Stage:
         )
 
     def _dates(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date of a reading, and each later date that it may have. The earliest of all dates is due (A5)."""
+        """Yield the date of a reading, and later possible dates. The earliest of all dates is the due date (A5)."""
         start, due, term = outcome.start, outcome.due, outcome.term
         if start is None or due is None:
             return
@@ -300,30 +303,30 @@ class _Stage:
                 yield _Dated(later.at, f"{inferred}, and {unsure}", outcome)
 
     def _targets(self, outcome: _Outcome) -> Iterator[_Dated]:
-        """Yield the date before the roll of 1182/71, if the roll was read: the entity should aim for it."""
+        """Yield the date before the roll of 1182/71, if the act states the roll. It is the safer date."""
         term = outcome.term
         if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
             yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
 
     def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
-        """Return the earliest date that the readings would give if the assumption is right."""
+        """Return the earliest date that the readings give if the assumption is right."""
         return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
 
     def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
-        """Return the state of a stage with a due date. On the dot is in time (A11)."""
-        # A day ends with its last second, not with the begin of that second.
+        """Return the state of a stage with a due date. A submission at exactly the due date is in time (A11)."""
+        # A day ends with the end of its last second, and not with the beginning of this second.
         last = due_at + _SECOND - timedelta(milliseconds=1) if term["end"] == "end_of_day" else due_at
         if self._submission is not None:
             return "submitted" if self._submission.first <= last else "submitted_late"
         return "overdue" if now > last else "running"
 
     def _target(self, term: Rule, due: Due) -> datetime:
-        """Return the date of a reading: after the roll, unless the roll is only inferred or its zone is unknown."""
+        """Return the date of a reading: before the roll if the roll is only inferred or its zone is unknown."""
         rolls = self._setting.has_zone and term.get("roll_read", True)
         return due.at if rolls else due.unrolled
 
     def _warn_at(self) -> datetime | None:
-        """Return when to warn that a report with a cap is not classified: four hours before the cap."""
+        """Return the time of the warning that a capped report is not classified: four hours before the cap."""
         cap = self._stage["due"].get("cap")
         start = self._start(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
@@ -331,7 +334,7 @@ class _Stage:
         return start.at + timedelta(hours=cap["n"] - WARN_HOURS)
 
     def _why_projected(self, result: _Outcome) -> str:
-        """Return why there is no due date, and what a projection assumes."""
+        """Return the reason for a missing due date in words, with the assumption of the projection."""
         reasons = []
         if result.waits_for is not None:
             reasons.append(f"waits for {wording.anchor(result.waits_for)}")
@@ -345,12 +348,12 @@ class _Stage:
 
 
 def _both(first: str | None, second: str | None) -> str | None:
-    """Return two assumptions in words, each once."""
+    """Return the text of two assumptions. Equal assumptions appear once."""
     if first is None or second is None or second in first.split(", and "):
         return first or second
     return f"{first}, and {second}"
 
 
 def utc(text: str) -> datetime:
-    """Return the moment of a text from ``timestamps``."""
+    """Return the moment of a text in the form of ``timestamps``, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)

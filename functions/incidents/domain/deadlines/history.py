@@ -1,8 +1,8 @@
 """The due dates after each change of an incident, from its trail.
 
-The trail holds the old and the new values of each change. So the former states follow from the present one, backwards,
-and the newest changes of a trail are enough. The dates are computed with the rules and the settings of now: the history
-shows what each change did, not what an earlier release would have answered.
+The trail has the old and the new values of each change. So the former states are computed backwards from the present
+state, and the newest changes of the trail are enough. All dates are computed with today's rules and settings. So the
+history shows the effect of each change, and not the answer that an earlier release would have given.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ FIELDS = ("reportable_to", "regulatory_reports", "detected_at")
 """The fields of an incident on which its due dates depend."""
 
 CHANGES = 100
-"""How many changes an answer looks at: the newest ones. The number bounds the time, the read units and the size."""
+"""The most changes that an answer covers, which are the newest. The limit bounds the time, read units and size."""
 
 
 def due_history(
@@ -25,7 +25,7 @@ def due_history(
 ) -> list[dict[str, Any]]:
     """Return each change that moved a due date, oldest first, with the old and the new date of each stage.
 
-    ``incident`` is the present incident. ``changes`` are all changes of its trail since some version, in any order.
+    ``incident`` is the present incident. ``changes`` has all changes since one of its versions, in any order.
     """
     state = {field: incident[field] for field in FIELDS}
     trail = sorted(changes, key=lambda change: change.version, reverse=True)
@@ -37,7 +37,7 @@ def due_history(
                 former = change.changes[field][0]
                 state[field] = [] if former is None and field == "reportable_to" else former
     entries: list[dict[str, Any]] = []
-    # ``state`` is now the state before the oldest of the changes. Before change 1, there were no due dates.
+    # ``state`` is now the state before the oldest of the changes. There were no due dates before the first change.
     is_complete = not trail or trail[-1].version == 1
     before: dict[tuple[str, str], str | None] = {} if is_complete else due_dates(known(state), settings, now)
     for change, after in reversed(states):

@@ -1,7 +1,7 @@
-"""The regimes of a tenant: the rules of this release, the tenant's own rules, and what the tenant switches on or off.
+"""The regimes of a tenant: the rules of this release, the tenant's own rules, and the switches in its settings.
 
-A tenant's settings ``deadlines`` are data. ``parse`` checks them. The rules of a tenant have the form of
-``rules.v1.schema.json``; `incidents deadlines settings set` checks them against it.
+A tenant's settings ``deadlines`` are data, which ``parse`` checks. The rules of a tenant have the form of
+``rules.v1.schema.json``. `incidents deadlines settings set` checks the rules against this schema.
 """
 
 import json
@@ -20,28 +20,26 @@ Rule = Mapping[str, Any]
 
 ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
-"""The sources of a stage that is on by default: the text of the act, or guidance of the authority."""
+"""A stage with one of these sources is on by default: the text of the act, or guidance of the authority."""
 
 UNITS = ("minute", "hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
 READINGS = 8
-"""How many other readings a stage may have. Each reading costs time in each answer."""
+"""The most other readings of a stage. Each reading costs time in every answer."""
 
 UNREADABLE = "the tenant's own rule cannot be read: {}"
 NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
-"""What code raises that reads a rule of another form. Only `incidents deadlines settings set` checks the whole form."""
+"""The errors of code that reads a rule in a wrong form. `incidents deadlines settings set` checks the entire form."""
 
 _END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
 _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules", "alerts")
 
 
 class Settings(NamedTuple):
-    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` says ``on`` or ``off`` by id.
+    """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` has ``on`` or ``off`` by id.
 
-    ``alerts`` are the kinds of ``alerts.APPROACHING`` that the tenant wants. A missed deadline is always announced.
-
-    Only ``read`` gives the last two members. ``unread`` says by name why one of the tenant's rules cannot be read.
-    ``unknown`` has a sentence for each other setting that this release does not know.
+    Only ``read`` fills ``unread`` and ``unknown``. ``unread`` has the reason by name for each of the tenant's rules
+    that cannot be read. ``unknown`` has a sentence for each other setting that this release does not know.
     """
 
     zone: str | None = None
@@ -60,7 +58,7 @@ class Settings(NamedTuple):
 
 
 class Regimes:
-    """The regimes that a tenant's incidents can name: those of this release, and the tenant's own."""
+    """The regimes that a tenant's incidents can name: the regimes of this release, and the tenant's own regimes."""
 
     def __init__(self, settings: Settings) -> None:
         self._switches = settings.regimes
@@ -82,10 +80,10 @@ class Regimes:
         return regime["id"] in self._own
 
     def why_off(self, regime: Rule, stage: Rule) -> str | None:
-        """Return why a stage is off, in words; None if it is on.
+        """Return the reason, in words, why a stage is off. Return None if the stage is on.
 
         A stage is on by default if its regime is in force, and if the stage was read in the act or in official
-        guidance. The tenant's settings decide before that. A tenant's own rules need no confirmation.
+        guidance. But the tenant's settings take precedence. A tenant's own rules need no confirmation.
         """
         if (switch := self._switches.get(regime["id"])) is not None:
             return None if switch == ON else "the tenant's settings switch the regime off"
@@ -120,7 +118,7 @@ def is_in_force(stage: Rule, day: date) -> bool:
 
 
 def parse(value: object) -> Settings:
-    """Return a tenant's settings from their JSON value. Raises ValueError, whose text says what would be right."""
+    """Return a tenant's settings from their JSON value. Raises ValueError with a text that says what would be right."""
     if not isinstance(value, dict) or (unknown := sorted({*value} - {*_MEMBERS})):
         what = f"; {unknown[0]} is not one of them" if isinstance(value, dict) else ""
         raise ValueError(f"the settings must be an object with only the members {', '.join(_MEMBERS)}{what}")
@@ -132,24 +130,22 @@ def parse(value: object) -> Settings:
     facts, switches, own = value.get("facts", {}), value.get("regimes", {}), value.get("rules", [])
     for fact, known in facts.items() if isinstance(facts, dict) else [("facts", None)]:
         if fact != "dora_exempt" or not isinstance(known, bool):
-            raise ValueError("facts must be an object with only dora_exempt, which is true or false")
+            raise ValueError("`facts` must be an object with only `dora_exempt`, which is true or false")
     if not isinstance(own, list):
-        raise ValueError("rules must be a list of regimes")
+        raise ValueError("`rules` must be a list of regimes")
     check_own(own)
     ids = {regime["id"] for regime in (*own, *released()["regimes"])}
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
-            raise ValueError(f"regimes must be an object of regime and on or off; {regime_id} is not right")
-    wanted = value.get("alerts", APPROACHING)
-    if "alerts" in value and (not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted)):
-        raise ValueError(f"alerts must be a list of some of {', '.join(APPROACHING)}")
-    return Settings(zone, state, facts, switches, own, wanted)
+            raise ValueError(f'`regimes` must be an object with "on" or "off" for each regime; correct {regime_id}')
+    return Settings(zone, state, facts, switches, own)
 
 
 def read(value: object) -> Settings:
-    """Return a tenant's stored settings. What this release does not know is left out, and said.
+    """Return a tenant's stored settings. ``unread`` and ``unknown`` name the settings that cannot be used.
 
-    Another release may have stored the settings, or this release may have a regime of the same name.
+    A setting may be unknown because another release stored it. A tenant's rule cannot be used, for example, if this
+    release has a regime with the same name.
     """
     if not isinstance(value, dict):
         return Settings(unknown=(_unknown_setting("settings"),))
@@ -186,7 +182,7 @@ def _unknown_setting(name: str) -> str:
 
 
 def _names(regime: object) -> list[str]:
-    """Return the names of a rule of any form, for a comparison."""
+    """Return the names of a rule in lower case, for a comparison. The rule may have any form."""
     if not isinstance(regime, dict):
         return []
     aliases = regime.get("aliases")
@@ -195,9 +191,9 @@ def _names(regime: object) -> list[str]:
 
 
 def check_own(own: Sequence[Any]) -> None:
-    """Raise ValueError if a tenant's own rules do not fit together: names, anchors, zones, the order of stages.
+    """Raise ValueError if the names, anchors, zones or stages of a tenant's own rules contradict each other.
 
-    The form of each rule was checked before, against the schema.
+    The caller has already checked the form of each rule against the schema.
     """
     taken = {name.casefold() for regime in released()["regimes"] for name in (regime["id"], *regime["aliases"])}
     for regime in own:
@@ -218,7 +214,7 @@ def check_own(own: Sequence[Any]) -> None:
 
 
 def _check_stage(stage: Rule, before: set[str], name: str) -> None:
-    """Raise ValueError if the terms of a stage do not fit together. ``before`` are the ids of the earlier stages."""
+    """Raise ValueError if the terms of a stage contradict each other. ``before`` has the ids of the earlier stages."""
     readings = stage.get("readings", ())
     if len(readings) > READINGS:
         raise ValueError(f"{name} must have at most {READINGS} readings")
@@ -233,24 +229,24 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
 
 
 def _check_term(term: Rule, name: str) -> None:
-    """Raise ValueError if a term does not have the form of the schema. A reading must have it together with ``due``."""
+    """Raise ValueError if a term does not have the schema's form. Readings must be merged into ``due`` before."""
     for n in (term["n"], term.get("cap", {}).get("n", 1)):
         if type(n) is not int or not 1 <= n <= MOST_UNITS:
-            raise ValueError(f"{name} must have a whole number from 1 to {MOST_UNITS} as n, such as 3, not {n}")
+            raise ValueError(f"{name} must have a whole number from 1 to {MOST_UNITS} as `n`, such as 3, not {n}")
     unit, end, roll = term["unit"], term["end"], term.get("roll")
     if unit not in UNITS:
         raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
     if unit in ("minute", "hour"):
         if end not in ("instant", "next_hour"):
-            raise ValueError(f"{name} has a term of minutes or hours, so end must be instant or next_hour, not {end}")
+            raise ValueError(f"{name} has a term of hours, so `end` must be instant or next_hour, not {end}")
         if roll not in (None, "dora_noon", "dora_noon_all"):
             rolls = "dora_noon or dora_noon_all"
             raise ValueError(f"{name} has a term of minutes or hours, so roll must be {rolls}, not {roll}")
     else:
         if not _END_OF_DATE.fullmatch(end):
-            raise ValueError(f"{name} has a term of dates, so end must be end_of_day or a time like 17:00, not {end}")
+            raise ValueError(f"{name} has a term of dates, so `end` must be end_of_day or a time like 17:00, not {end}")
         if "cap" in term:
-            raise ValueError(f"{name} has a term of dates, so it must have no cap")
+            raise ValueError(f"{name} has a term of dates, so it must not have a `cap`")
 
 
 def check_zone(name: object, member: str) -> None:

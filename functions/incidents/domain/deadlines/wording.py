@@ -1,4 +1,4 @@
-"""The reason for a due date in words: term, anchor, what the term does, citation, version of the rules."""
+"""Describe the reason for a due date in words: the term, its anchor, and the steps of the computation."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
@@ -25,14 +25,14 @@ _RUN = {
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
-    """Return a moment in a zone: ``2026-03-27 18:00 Europe/Paris``. Seconds are shown only if there are any."""
+    """Return a moment in a zone, such as ``2026-03-27 18:00 Europe/Paris``. Seconds are shown if they are not 0."""
     local = at.astimezone(zone)
     clock = local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")[: 19 if local.second else 16]
     return f"{clock} {zone}"
 
 
 def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
-    """Return a term and its anchor in words: ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
+    """Return a term and its anchor in words, such as ``72 h after aware 2026-03-27 18:00 Europe/Paris``."""
     unit = _UNITS[rule["unit"]]
     unit = unit.removesuffix("s") if rule["n"] == 1 else unit
     after = "after the end of the year of" if rule["unit"] == "day_after_year_end" else "after"
@@ -40,7 +40,7 @@ def term(rule: Mapping[str, Any], name: str, at: datetime, zone: tzinfo) -> str:
 
 
 def anchor(name: str) -> str:
-    """Return an anchor in words: ``aware``, ``the submission of notification``."""
+    """Return an anchor in words, such as ``aware`` or ``the submission of notification``."""
     if not name.startswith("stage:"):
         return name
     _, stage, *latest = name.split(":")
@@ -48,14 +48,14 @@ def anchor(name: str) -> str:
 
 
 def run(rule: Mapping[str, Any], due: Due, place: Place, cap: tuple[str, datetime] | None) -> Iterable[str]:
-    """Yield what a term does on its way: its units, its cap, its calendar, its roll."""
+    """Yield the steps of a term's computation in words: its units, cap, calendar and roll."""
     yield _RUN[rule["unit"]]
     if due.is_capped and cap is not None:
         yield f"at most {rule['cap']['n']} h after {cap[0]} {moment(cap[1], place.zone)}"
     roll = rule.get("roll")
     if rule["unit"] == "business_day" or roll:
         name = place.calendar.name
-        yield f"working days by the calendar {name}" if name else "no calendar is known: only weekends are closed"
+        yield f"working days by the calendar {name}" if name else "no calendar is known, so only weekends are closed"
     if due.at != due.unrolled:
         yield f"moved from {moment(due.unrolled, place.zone)} to the next working day"
     elif roll == "dora_noon" and place.is_exempt:

@@ -1,7 +1,7 @@
-"""Generate the calendars of the deadlines from the library ``holidays`` and from an overlay that people keep.
+"""Generate the calendars of the deadlines from the library ``holidays`` and from an overlay that people edit.
 
 Only this module uses the library, and it runs only on a developer's machine. The functions read the generated file.
-Look at the differences of the file before you commit it: a correction of the library can move a due date.
+Check the differences of the file before you commit it, because a correction of the library can move a due date.
 """
 
 import json
@@ -20,7 +20,7 @@ GENERATED = CHECKOUT / "functions" / "incidents" / "domain" / "deadlines" / "cal
 OVERLAY = Path(__file__).with_name("calendar_overlay.json")
 FIRST_YEAR, LAST_YEAR = 2018, 2032
 
-# The Member States of the European Economic Area. The calendar of a country has the days that are free in all of it.
+# The Member States of the European Economic Area. A country's calendar has only the holidays of the entire country.
 COUNTRIES = {
     "AT": "Europe/Vienna", "BE": "Europe/Brussels", "BG": "Europe/Sofia", "CY": "Asia/Nicosia", "CZ": "Europe/Prague",
     "DE": "Europe/Berlin", "DK": "Europe/Copenhagen", "EE": "Europe/Tallinn", "ES": "Europe/Madrid",
@@ -31,7 +31,7 @@ COUNTRIES = {
     "PT": "Europe/Lisbon", "RO": "Europe/Bucharest", "SE": "Europe/Stockholm", "SI": "Europe/Ljubljana",
     "SK": "Europe/Bratislava",
 }  # fmt: skip
-# (country of the library, subdivision, categories whose days are closed, categories whose days are unsure)
+# Each value: the country in the library, its subdivision, the categories of closed days, and those of unsure days.
 AUTHORITIES: dict[str, tuple[str, str | None, tuple[str, ...], tuple[str, ...]]] = {
     "us-sec": ("US", None, ("public",), ()),
     "us-fed": ("US", None, ("public",), ()),
@@ -42,15 +42,15 @@ AUTHORITIES: dict[str, tuple[str, str | None, tuple[str, ...], tuple[str, ...]]]
 
 
 def generate_calendars() -> None:
-    """Write the calendars of the deadlines anew, from the installed library `holidays` and from the overlay."""
+    """Write the calendars of the deadlines again, from the installed library `holidays` and from the overlay."""
     GENERATED.write_text(to_text(calendars(), datetime.fromtimestamp(time.time(), UTC).date()))
     say(GENERATED)
 
 
 def calendars(overlay: Path = OVERLAY) -> dict[str, dict[str, Any]]:
-    """Return each calendar: its ``closed`` and ``unsure`` days from Monday to Friday, as texts in order.
+    """Return the calendars by name: their ``closed`` and ``unsure`` days from Monday to Friday, as sorted texts.
 
-    An unsure day counts as open, which gives the earlier date. The other date is then the alternative.
+    An unsure day counts as open, so the due date is the earlier date. The later date is then the alternative.
     """
     corrections: dict[str, dict[str, dict[str, str]]] = json.loads(overlay.read_text())
     wanted = AUTHORITIES | {country: (country, None, ("public",), ()) for country in COUNTRIES}

@@ -58,12 +58,12 @@ REQUESTS = {
     "closing": Request(16, 1, 60, 3, changes=True),
     "deletion": Request(13, 1, 60, 1, changes=True),
 }
-MEMORY_GB, LOGGED_KB = 0.5, 1.0  # per request: one log line of the function, two of Lambda and one of the gateway
+MEMORY_GB, LOGGED_KB = 0.5, 1.0  # a request has one log line of the function, two of Lambda and one of the gateway
 BATCH = 5  # the number of changes that a reader of the table's stream processes at once, on average
 READER_MS = 60  # the run time of each of the stream's two readers, per batch
 MARKED = 1.0  # day marks per change, each with one write unit; if a change affects no metric, no day gets a mark
 RECOMPUTED = 2.0  # read units per change, to compute the metrics of the marked day again
-QUEUE_REQUESTS = 3  # EventBridge sends, Lambda receives, Lambda deletes; the bus itself is free for events from AWS
+QUEUE_REQUESTS = 3  # one send by EventBridge, one receive and one delete by Lambda; AWS's events on the bus are free
 TRACED = 0.05  # the fraction of the calls that X-Ray traces by default
 
 LIFE = {"create": 1, "get": 20, "list of 50": 4, "update": 3, "update of the status": 2, "closing": 1, "deletion": 0.1}

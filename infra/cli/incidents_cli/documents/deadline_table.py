@@ -1,4 +1,4 @@
-"""The table of the regimes on the page docs/deadlines.md, computed from the rules."""
+"""Generate the table of the regimes in docs/deadlines.md from the rules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ HEAD = "| regime, names | stage: term | what was read |\n|---|---|---|"
 
 
 def table() -> str:
-    """Return the table: one row for each stage. ``off`` says that the stage has no due date by default."""
+    """Return the table. A row has a regime with its stages. ``off`` marks a stage without a due date by default."""
     rows = [HEAD]
     for regime in rules.released()["regimes"]:
         names = ", ".join(f"`{name}`" for name in regime["aliases"])

@@ -1,6 +1,6 @@
-"""Generate the table of the names that reports to regulators may use, from the rules of the deadlines.
+"""Generate a table from the rules of the deadlines. It has the names that reports to regulators may use.
 
-A function that writes incidents loads only this small table. It does not load the rules with their arithmetic.
+A function that writes incidents loads only this small table. It does not load the rules and their arithmetic.
 """
 
 from incidents.domain.deadlines import calendars, rules

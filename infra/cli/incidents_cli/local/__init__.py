@@ -8,7 +8,7 @@
 ``routes``           creates the HTTP API's routes, because the emulator does not create them
 ``emulator``         starts and stops the process that emulates AWS
 ``ministack_guard``  runs in the emulator's process: refuses requests without the stack's key, and lets calls wait
-``sign_in``          runs in that process: lets a person sign in to the console
+``sign_in``          runs in the emulator's process: lets a person sign in to the console
 ``issuer``           publishes the keys of the development token issuer, and signs its tokens
 ``log_events``       reads the functions' log events
 ``local_stack``      the stack's record, its folder, and the environment of its processes

@@ -27,7 +27,7 @@ VIEWER = Path("aws_lambda_powertools", "event_handler", "openapi", "swagger_ui")
 def finish(build: Path, python: Path | None) -> None:
     """Finish every artifact of `sam build` in a folder.
 
-    ``python`` is an interpreter of the functions' Python version. None adds no byte code.
+    ``python`` is an interpreter of the functions' Python version. If ``python`` is None, no byte code is added.
     """
     services = services_called()
     for artifact in artifacts(build):

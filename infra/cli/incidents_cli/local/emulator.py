@@ -90,7 +90,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
     try:
-        stack.save(folder)  # at once, so that the next command finds the emulator even if this process dies
+        stack.save(folder)  # saved at once, so that the next command finds the emulator even if this process dies
         deadline = time.monotonic() + _START_SECONDS
         while True:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -190,7 +190,7 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-    shutil.rmtree(folder.temporary, ignore_errors=True)  # the code that workers unpacked
+    shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
     stopped = replace(stack, pid=None, ready=False)
     stopped.save(folder)
     return stopped

@@ -149,7 +149,7 @@ def _demand(is_there: object, what: str) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         template: dict[str, Any] = yaml.load(path.read_text(), yaml.CSafeLoader)
-    except yaml.YAMLError as error:  # for example a short form like !Ref
+    except yaml.YAMLError as error:  # the template may have a short form like !Ref
         raise StepFailed(
             "A built template is not plain YAML.", f"  {path}: {error}", "Adapt for_emulator.py to the templates."
         ) from error

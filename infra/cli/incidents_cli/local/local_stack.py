@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-NAME = "grc-incidents"  # as in samconfig.toml
+NAME = "grc-incidents"  # samconfig.toml has the same name
 REGION = "us-east-1"
 ISSUER_BUCKET = "token-issuer"
 CLAIM_PARAMETERS = ("TenantClaim", "AppClaim", "AppMarker", "ScopeClaims")
@@ -143,7 +143,7 @@ class Stack:
         import boto3  # takes 0.5 s, so `incidents token` does not import it
         from botocore.session import Session as Core
 
-        # Without the names of its variables, the session reads no AWS setting of the user: no profile, no file.
+        # Without the names of its variables, the session reads neither a profile nor a file of the user's AWS settings.
         own: dict[str, Any] = {
             name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, kind)
             for name, (_, _, default, kind) in Core.SESSION_VARIABLES.items()

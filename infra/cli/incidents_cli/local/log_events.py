@@ -16,8 +16,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 def first_moment(since: str, now: float) -> int:
     """Return the moment that the option ``--since`` gives, in milliseconds since 1970.
 
-    The option is a timestamp, or a duration such as ``15m`` that counts back from ``now``. ``now`` is in seconds since
-    1970. Raises StepFailed if the option is neither.
+    The option is a timestamp, or a duration before ``now`` such as ``15m``. ``now`` is in seconds since 1970.
+    Raises StepFailed if the option is neither a timestamp nor a duration.
     """
     if ago := re.fullmatch(r"([0-9]{1,9})([smhd])", since):
         return int((now - int(ago[1]) * _SECONDS[ago[2]]) * 1_000)

@@ -60,7 +60,7 @@ class Guard:
     - Requests to routes of an API, also from pages of other sites. The API's authorizer checks these requests.
     - Requests for health, for the public documents of the token issuers, and for the sign-in of a user pool. AWS
       answers such requests without a key, too. The guard removes every part of a request that could make the emulator
-      take the request for another one.
+      treat the request as another request.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Guard:
             case "http":
                 passed = self._checked(scope)
                 if isinstance(passed, str):
-                    # The body is not read, so the server closes the connection. A client that does not learn this could
-                    # send its next request into the closed connection. HTTP/2 has no such header.
+                    # The server closes the connection, because the body was not read. Without this header, a client may
+                    # send its next request into the closed connection. HTTP/2 has no header for this.
                     closing = [(b"connection", b"close")] if scope.get("http_version") in ("1.0", "1.1") else []
                     await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")), closing)
                 elif scope["path"] == LOAD:
@@ -302,7 +302,7 @@ class Calls:
     async def admitted(self, *, documentation: bool = False) -> AsyncIterator[None]:
         """Wait until the number of API requests in the emulator is below the limit.
 
-        Count the request until the context ends. Requests for the documentation have a limit of their own: one.
+        Count the request until the context ends. Requests for the documentation have a separate limit of one.
         """
         door = self._documentation if documentation else self._door
         self._outside += 1

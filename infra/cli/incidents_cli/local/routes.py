@@ -23,7 +23,7 @@ def create(stack: Stack) -> list[str]:
 
 
 def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
-    """Create the routes and the authorizer of an OpenAPI body in an API without routes; return the routes' keys."""
+    """Create the routes and the authorizer of an OpenAPI body in an API without routes, and return the routes' keys."""
     api = stack.client("apigatewayv2")
     authorizers = {}
     for name, scheme in body["components"]["securitySchemes"].items():
@@ -54,7 +54,7 @@ def create_from(body: dict[str, Any], stack: Stack, api_id: str) -> list[str]:
             security: dict[str, Any] = {}
             for requirement in operations[method].get("security", []):
                 for name, scopes in requirement.items():
-                    if name == "NONE":  # SAM's name for a public route
+                    if name == "NONE":  # SAM writes NONE for a public route
                         continue
                     security = {
                         "AuthorizationType": "JWT",

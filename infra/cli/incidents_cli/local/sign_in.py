@@ -76,7 +76,7 @@ def claims_of(
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signs in, as a developer chose it."""
+    """The tenant, the application, the person and the scopes that a developer chose for a sign-in."""
 
     tenant: str = "acme"
     app: str = ""
@@ -124,12 +124,12 @@ class SignIn:
     ) -> None:  # fmt: skip
         self._origin, self._key, self._record, self._sign, self._clock = origin, key, record, sign, clock
         self._issuer = f"{origin}/token-issuer"
-        self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # browsers share cookies between ports
+        self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # ports share their cookies
         self._used: dict[str, float] = {}
         self._browsers: dict[str, _Browser] = {}
         self._codes: dict[str, _Code] = {}
         self._spent: dict[str, str] = {}
-        """The family of each code and refresh token that was used. If one is used again, its family ends."""
+        """The family of each used code and refresh token. If a used code or token comes again, its family ends."""
         self._refreshes: dict[str, _Refresh] = {}
 
     def answers(self, method: str, path: str) -> bool:
@@ -155,7 +155,7 @@ class SignIn:
 
     @property
     def console(self) -> str:
-        """The console's address: the only one to which a sign-in returns."""
+        """The console's address. A sign-in returns only to this address."""
         return f"{self._origin}/_aws/execute-api/{self._record()['api_id']}{CONSOLE}"
 
     def _open(self, given: str) -> Answer:
@@ -252,7 +252,7 @@ class SignIn:
         }
 
     def _redeemed(self, asked: Mapping[str, str]) -> tuple[Identity, str]:
-        """Return what a code was given for. A code that comes again ends the tokens that it was given for."""
+        """Return the request and the identity of a code. A second use of a code ends the tokens of the first use."""
         code = self._spend(self._codes, asked.get("code", ""))
         verifier = asked.get("code_verifier", "")
         hashed = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -318,15 +318,15 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _single(text: str) -> dict[str, str]:
-    """Return the parameters of a request. Raises _Refused for a parameter that is there twice (RFC 6749 3.1)."""
+    """Return the parameters of a request. Raises _Refused for a repeated parameter (RFC 6749 3.1)."""
     pairs = _pairs(text)
     if len({name for name, _ in pairs}) != len(pairs):
-        raise _Refused("invalid_request", "A parameter is there twice.")
+        raise _Refused("invalid_request", "A parameter is repeated.")
     return dict(pairs)
 
 
 def _chosen(pairs: list[tuple[str, str]]) -> Identity | str:
-    """Return the identity that a form names, or what is wrong with it."""
+    """Return the identity that a form names, or the text of an error."""
     form = {name: value.strip() for name, value in pairs if name != "scope"}
     scope = " ".join(scope for scope in SCOPES if ("scope", scope) in pairs)
     if not _TENANT.fullmatch(form.get("tenant", "")):
@@ -357,7 +357,7 @@ _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-acti
 
 
 def _form(query: str, identity: Identity, wrong: str, scopes: Collection[str]) -> Answer:
-    """Return the page of the sign-in. Its form comes back to the same request. ``scopes`` are those of the request."""
+    """Return the page of the sign-in. Its form is sent with the parameters of the request, such as ``scopes``."""
 
     def line(label: str, name: str, value: str, more: str) -> str:
         shown = html.escape(value, quote=True)

@@ -1,8 +1,8 @@
 """Recognize a build or a deployment that would change nothing, so that `incidents up` can skip it.
 
-A fingerprint is the SHA-256 of everything that a build or a deployment is made from. A finished build has its
-fingerprint in a file. A finished deployment has its fingerprint in a tag of the API. The emulator's state has this tag,
-so the tag stays true if a crash of the emulator loses a deployment.
+A fingerprint is the SHA-256 of all inputs of a build or a deployment. The fingerprint of a finished build is in a file.
+The fingerprint of a finished deployment is in a tag of the API. The tag is a part of the emulator's state. So if a
+crash of the emulator loses a deployment, the deployment's tag is lost, too.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _NOT_SOURCES = {"__pycache__", "node_modules"}
 
 
 def fingerprint_of_build(parameters: Mapping[str, str]) -> str:
-    """Return the fingerprint of the build that the checkout's present files would give."""
+    """Return the fingerprint of a build of the checkout's present files."""
     digest = hashlib.sha256(json.dumps([sys.version, sys.executable, dict(parameters)]).encode())
     for path in _sources():
         content = path.read_bytes()
@@ -51,7 +51,7 @@ def unmark_build(build: Path) -> None:
 
 
 def is_deployed(stack: Stack, fingerprint: str) -> bool:
-    """Return whether the running emulator has a finished deployment with this fingerprint."""
+    """Return whether a finished deployment in the running emulator has this fingerprint."""
     api = stack.client("apigatewayv2")
     try:
         return bool(stack.api_id) and api.get_tags(ResourceArn=_arn(stack))["Tags"].get(_TAG) == fingerprint

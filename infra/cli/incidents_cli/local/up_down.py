@@ -36,8 +36,8 @@ def up(
     """Start or update this checkout's stack with the current code.
 
     Return the stack, and whether this call started it. A build or a deployment that would change nothing is skipped. If
-    ``samples`` is true and the samples' tenant has no incident, load the sample incidents and the sample findings. For
-    the findings, link their account in the account map first. Raises StepFailed.
+    ``samples`` is true and the samples' tenant has no incident, load the sample incidents and the sample findings.
+    Before the findings, link their account in the account map. Raises StepFailed.
     """
     if not TEMPLATE.exists():
         raise StepFailed(
@@ -125,7 +125,7 @@ def _build(folder: StackFolder, target: dict[str, str]) -> None:
 
 
 def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
-    issuer.publish(stack, folder)  # before the first call, because the authorizer caches a failed read of the keys
+    issuer.publish(stack, folder)  # before the first call: the authorizer caches a failed read of the keys
     given = parameters(stack, target)
     wanted = unchanged.fingerprint_of_deployment(folder.build, given)
     if unchanged.is_deployed(stack, wanted):

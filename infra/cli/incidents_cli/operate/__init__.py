@@ -1,12 +1,12 @@
-"""The operator's commands. Each command uses the local stack, or with ``--stack`` a stack on AWS.
+"""The operator's commands. Each command uses the local stack or, with ``--stack``, a stack on AWS.
 
-``accounts``      `incidents account` edits the account map: which tenant owns the findings of an AWS account
+``accounts``      `incidents account` edits the account map, which gives the findings of an AWS account to a tenant
 ``dead_letters``  `incidents dlq` lists, shows and resends messages that could not be processed
-``explain``       `incidents explain` prints whether an event would arrive, and what it would become
-``deadlines``     `incidents deadlines` shows when which report is due, the rules, and the settings of a tenant
-``intake``        `incidents intake` shows and sets which findings become incidents of a tenant
+``explain``       `incidents explain` prints how the service would process an event
+``deadlines``     `incidents deadlines` shows the due dates of reports, the rules, and the settings of a tenant
+``intake``        `incidents intake` shows and sets the policy for the findings that become incidents of a tenant
 ``mappings``      `incidents intake` stores and removes mappings for events of partners
-``mapping_trial`` `incidents intake try` prints what a mapping makes of an event, and the lines that find nothing
+``mapping_trial`` `incidents intake try` prints the incident of an event by a mapping, and the lines that find nothing
 ``json_lines``    finds lines in a JSON text
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
 ``incident_follow`` `incidents follow` prints the incidents that change, from the API

@@ -1,4 +1,4 @@
-"""The commands of `incidents account`, which edit the account map: which tenant owns an AWS account's findings."""
+"""The commands of `incidents account`. They edit the account map, which gives an AWS account's findings to a tenant."""
 
 from typing import Annotated
 

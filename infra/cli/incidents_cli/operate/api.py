@@ -36,7 +36,7 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
     from grc_client import Client, GrcError  # takes 0.3 s (pydantic)
 
     if (tenant is None) is (url is None) or (url is not None and app is not None):
-        raise typer.BadParameter("give --tenant for the local stack, or --url alone: its token says the tenant")
+        raise typer.BadParameter("give either --tenant or --url; with --url, the token names the tenant")
     base_url, token = address_and_token(url, tenant or "", app)
     try:
         client = Client(base_url, token)
@@ -47,24 +47,24 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
             yield client
     except GrcError as error:
         raise StepFailed(
-            "The API refused or failed a call.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
+            "A call of the API failed.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
         ) from None
 
 
 @contextmanager
 def expected_answer() -> Iterator[None]:
-    """Raise StepFailed if the block cannot read an answer because the answer breaks the API's contract."""
+    """Raise StepFailed if the block fails to read an answer that breaks the API's contract."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StepFailed(
             "The answer is not from this API.", f"  {type(error).__name__}: {str(error)[:200]}",
-            "Check --url, and whether a newer version of this command exists.",
+            "Check the address in --url. Check also whether a newer version of this command exists.",
         ) from None  # fmt: skip
 
 
 def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[str, str]:
-    """Return the address and a token of the local stack. With ``url``, return it and the token in the environment.
+    """Return the address and a token of the local stack. With ``url``, return ``url`` and the environment's token.
 
     Raises StepFailed if there is no token. The token is not an argument, because process lists and shell histories show
     arguments.

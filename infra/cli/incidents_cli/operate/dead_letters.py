@@ -19,7 +19,7 @@ dead_letters = typer.Typer(
 
 _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empty
 _AT_ONCE = 10
-_SHOWN = 256  # characters of a reason, a source or an account
+_SHOWN = 256  # the most characters of a reason, a source or an account
 _HELD_SECONDS = 60  # if this command is killed, other readers cannot see its messages for at most this time
 
 

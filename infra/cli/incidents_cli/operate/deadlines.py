@@ -1,4 +1,4 @@
-"""The commands of `incidents deadlines`: when which report is due, the rules, and a tenant's settings for them."""
+"""The commands of `incidents deadlines`. They show due dates and rules, and show or set a tenant's settings."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from .api import App, Tenant, Url, api_client, expected_answer
 from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .tenants.commands import TenantOption
 
-deadlines = typer.Typer(no_args_is_help=True, help="Show when which report is due, the rules, and a tenant's settings.")
+deadlines = typer.Typer(no_args_is_help=True, help="Show the due dates of reports, the rules, and a tenant's settings.")
 settings_ = typer.Typer(no_args_is_help=True, help="Show or set a tenant's settings for deadlines.")
 deadlines.add_typer(settings_, name="settings")
 
@@ -33,7 +33,7 @@ def show(
     url: Url = None,
     is_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON, for programs.")] = False,
 ) -> None:
-    """Print the deadlines of an incident: one line for each stage, and the reason below it."""
+    """Print the deadlines of an incident: one line for each stage, and below it the reason for the date."""
     with api_client(url, tenant, app) as client:
         incident_id = incident
         if not incident.startswith("inc_"):
@@ -137,7 +137,7 @@ def rules_(
     if regime is None:
         for each in rules.released()["regimes"]:
             say(f"{each['id']:<20} {each['status']:<10} {', '.join(each['aliases'])}: {each['citation']}")
-        stderr.print(f"Rules {rules.released()['rules_version']}. This is no legal advice.", markup=False)
+        stderr.print(f"Rules {rules.released()['rules_version']}. This is not legal advice.", markup=False)
         return
     if (found_regime := rules.Regimes(rules.Settings()).find(regime)) is None:
         raise StepFailed(f"There is no rule for {regime}.", "", f"List the regimes: {command('deadlines rules')}")
@@ -146,7 +146,7 @@ def rules_(
 
 @settings_.command(name="show")
 def show_settings(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print a tenant's settings as JSON, and who changed them when."""
+    """Print a tenant's settings as JSON, with the author and the time of each version."""
     from incidents.storage.settings import DEADLINES  # takes 0.4 s (botocore), so `--help` does not import it
 
     with Deployment(stack, region).settings_of(tenant_id) as settings:
@@ -166,7 +166,7 @@ def set_settings(
     ] = None,
     dora_exempt: Annotated[
         bool | None,
-        typer.Option("--dora-exempt/--not-dora-exempt", help="Whether weekends do not move DORA's first reports."),
+        typer.Option("--dora-exempt/--not-dora-exempt", help="Whether DORA's first reports stay due on weekends."),
     ] = None,
     on: Annotated[list[str] | None, typer.Option(metavar="REGIME", help="Switch a regime on. Repeatable.")] = None,
     off: Annotated[list[str] | None, typer.Option(metavar="REGIME", help="Switch a regime off. Repeatable.")] = None,
@@ -218,7 +218,7 @@ def set_settings(
             settings.write(DEADLINES, Settings(after.to_json(), version, now, deployment.caller()))
         except SettingsMoved:
             raise StepFailed(
-                "Somebody else has changed the settings just now. Nothing was written.", "",
+                "Somebody else has just changed the settings, so nothing was written.", "",
                 "Look at the settings, then run the same command again.",
             ) from None  # fmt: skip
     say(_as_json(after))
@@ -258,8 +258,8 @@ def _regime_id(own: list[dict[str, Any]]) -> Any:
 
 
 def _own_rules(file: Path) -> list[Any]:
-    """Return the regimes in a file. Raises StepFailed if they do not have the form of the schema."""
-    import jsonschema  # takes 0.1 s, and every other command would pay for it
+    """Return the regimes in a file. Raises StepFailed if the regimes do not have the schema's form."""
+    import jsonschema  # takes 0.1 s, which the other commands do not need
 
     advice = f"The form is in {_SCHEMA.name}. An example is in docs/deadlines.md."
     try:

@@ -124,15 +124,15 @@ def account_map(client: "DynamoDBClient", table_name: str) -> "AccountMap":
 
 
 def with_versions(settings: "TenantSettings", name: str) -> "tuple[Settings | None, list[Settings]]":
-    """Return the current settings of a name, or None if there are none, and all their versions, oldest first."""
+    """Return the current settings with a name, or None without settings, and all stored versions, oldest first."""
     current = settings.read(name)
     versions = [settings.read(name, version) for version in range(1, current.version + 1)] if current else []
     return current, [stored for stored in versions if stored is not None]
 
 
 def print_versions(tenant_id: str, versions: "list[Settings]") -> None:
-    """Print who changed a tenant's settings when, or that the tenant has none."""
+    """Print each version of a tenant's settings with its author and time, or a line for no settings."""
     for stored in versions:
         stderr.print(f"version {stored.version}  {stored.changed_at}  {stored.changed_by}", markup=False)
     if not versions:
-        stderr.print(f"The tenant {tenant_id} has no settings: these are the defaults.", markup=False)
+        stderr.print(f"The tenant {tenant_id} has no settings, so these are the defaults.", markup=False)

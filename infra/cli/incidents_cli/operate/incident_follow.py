@@ -26,7 +26,7 @@ def follow(
         typer.Option(metavar="TIME", help="Begin with the changes at this time, such as 2026-11-27T00:00:00Z."),
     ] = None,
     cursor: Annotated[
-        str | None, typer.Option(help="Go on at the cursor that an earlier run printed. Not with --since.")
+        str | None, typer.Option(help="Continue at the cursor that an earlier run printed. Not with --since.")
     ] = None,
     is_json: Annotated[
         bool, typer.Option("--json", help="Print each incident as JSON on its own line, for programs.")
@@ -37,7 +37,7 @@ def follow(
     Without --since and --cursor, begin with all incidents. At the end, print the cursor for the next run to stderr.
     """
     if since is not None and cursor is not None:
-        raise typer.BadParameter("give --since or --cursor, not both: a cursor goes on where its run ended")
+        raise typer.BadParameter("give --since or --cursor, not both: a cursor continues where its run ended")
     with api_client(url, tenant, app) as client:
         _print_updates(client, since, cursor, is_json)
 
@@ -46,7 +46,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
     from grc_client import BadRequest, CursorGone
 
     last = cursor
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that a stop by a supervisor prints the cursor, too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # if a supervisor stops the command, it still prints the cursor
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP must stay ignored
             signal.signal(number, signal.default_int_handler)
     try:
@@ -56,7 +56,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
                 lines = [as_json(incident) if is_json else _as_line(incident) for incident in page["items"]]
                 cursor, caught_up = page["next_cursor"], page["caught_up"]
                 if not isinstance(cursor, str) or (cursor == last and not caught_up):
-                    raise ValueError("next_cursor is no text or is repeated, so the updates would never go on")
+                    raise ValueError("`next_cursor` is not a text or is repeated, so no further updates would come")
             for line in lines:
                 say(line)
             last = cursor
@@ -68,7 +68,7 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
         raise _refused(gone, f"Start again without a cursor: {command('follow')}") from None
     finally:
         if last is not None:
-            stderr.print(f"To go on later, give --cursor {last}")
+            stderr.print(f"To continue later, give --cursor {last}")
 
 
 def _refused(error: "ApiError", advice: str) -> StepFailed:

@@ -13,7 +13,7 @@ from .api import App, Tenant, Url, api_client, expected_answer
 if TYPE_CHECKING:
     from grc_client import Client, IncidentFilters
 
-_DIGITS = 100  # of a number; an amount has at most 19
+_DIGITS = 100  # the most digits of a number; an amount has at most 19
 
 
 def list_(
@@ -62,7 +62,7 @@ def _lines(client: "Client", filters: "IncidentFilters", line_of: Callable[[dict
             cursor = page["next_cursor"]
             if cursor is not None:
                 if not isinstance(cursor, str) or cursor in cursors:
-                    raise ValueError("next_cursor is no text or is repeated, so the list would never end")
+                    raise ValueError("`next_cursor` is not a text or is repeated, so the list would never end")
                 cursors.add(cursor)
         yield from lines
         if cursor is None:
@@ -81,7 +81,7 @@ def as_json(incident: dict[str, Any]) -> str:
     def text(value: object) -> str:
         if not isinstance(value, Decimal):
             return json.dumps(value, ensure_ascii=False, default=float)
-        if abs(value.adjusted()) > _DIGITS:  # a short text such as 1e999999999 has as many digits
+        if abs(value.adjusted()) > _DIGITS:  # a short text such as 1e999999999 stands for very many digits
             raise ValueError("a number has too many digits")
         return f"{value:f}"
 

@@ -1,4 +1,4 @@
-"""The commands of `incidents intake`: which findings become incidents of a tenant."""
+"""The commands of `incidents intake`. They show or set the findings that become incidents of a tenant."""
 
 import json
 import time
@@ -19,7 +19,7 @@ _NONE = "none"  # if this is the only pattern, the settings get no patterns
 
 @intake.command()
 def show(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print a tenant's settings as JSON, and who changed them when."""
+    """Print a tenant's settings as JSON, with the author and the time of each version."""
     from incidents.storage.settings import INTAKE  # takes 0.4 s (botocore), so `--help` does not import it
 
     with Deployment(stack, region).settings_of(tenant_id) as settings:
@@ -72,7 +72,7 @@ def set_(
             settings.write(INTAKE, Settings(policy.to_json(), version, now, deployment.caller()))
         except SettingsMoved:
             raise StepFailed(
-                "Somebody else has changed the settings just now. Nothing was written.", "",
+                "Somebody else has just changed the settings, so nothing was written.", "",
                 "Look at the settings, then run the same command again.",
             ) from None  # fmt: skip
     say(json.dumps(policy.to_json(), indent=2))

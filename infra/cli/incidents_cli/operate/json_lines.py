@@ -1,4 +1,4 @@
-"""Find lines in a JSON text: the line of a member, and the line of a name that an object has twice."""
+"""Find the line of a member in a JSON text, and the line of a name that an object has twice."""
 
 import json
 import re
@@ -10,8 +10,8 @@ Place = tuple[str | int, ...]
 def line_of(text: str, place: Place) -> int:
     """Return the line on which a member of a valid JSON text begins.
 
-    ``place`` has the names and the positions that lead to the member. If there is no such member, the line is that of
-    the innermost object or list around it.
+    ``place`` has the names and the positions that lead to the member. If the member is missing, return the line of the
+    innermost existing object or list on the way to the member.
     """
     begins = value = _skip(text, 0)
     for step in place:
@@ -23,7 +23,7 @@ def line_of(text: str, place: Place) -> int:
 
 
 def repeated_name(text: str) -> tuple[int, str] | None:
-    """Return the line and the name of the first member of a valid JSON text whose object already has this name."""
+    """Return the line and the name of the first member of a valid JSON text that repeats a name of its object."""
     names: list[set[str]] = []
     for token in _TOKENS.finditer(text):
         if token[0] in ("{", "["):
@@ -39,7 +39,7 @@ def repeated_name(text: str) -> tuple[int, str] | None:
 
 
 def _inside(text: str, at: int, step: str | int) -> tuple[int, int] | None:
-    """Return where a member begins and where its value begins. The last of several equal names counts, as in JSON."""
+    """Return the positions of a member and of its value in the text. If a name is repeated, the last member counts."""
     if text[at : at + 1] not in ("{", "["):
         return None
     is_object, places, place = text[at] == "{", None, 0
@@ -64,5 +64,5 @@ def _skip(text: str, at: int) -> int:
 
 
 _decoder: Any = json.JSONDecoder()
-# A bracket or a text. A text without an end matches, too, so the search takes steps in proportion to the JSON.
+# This pattern matches a bracket or a text. It also matches a text without an end, so that the search stays linear.
 _TOKENS = re.compile(r'[{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*"?')

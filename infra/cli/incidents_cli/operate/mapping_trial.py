@@ -1,4 +1,4 @@
-"""The command `incidents intake try`. It prints what a mapping makes of one event, and the lines that find nothing."""
+"""The command `incidents intake try`. It prints the incident of an event by a mapping, and the unused lines."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -18,12 +18,12 @@ from .mappings import MappingFile, json_of, read_mapping, text_of
 
 _ENVELOPE = ("source", "detail-type", "account", "time", "detail")
 _DATES = ("occurred_at", "detected_at", "updated_at")
-_SHOWN = 5  # values or names in a message
-_CHARACTERS = 80  # of a value in a message
+_SHOWN = 5  # the most values or names in a message
+_CHARACTERS = 80  # the most characters of a value in a message
 
 
 class Note(NamedTuple):
-    """What a member of a mapping does not find in an event. ``place`` leads to the member."""
+    """A problem of a member of a mapping with an event. ``place`` leads to the member."""
 
     place: Place
     text: str
@@ -53,7 +53,7 @@ def try_(
             if not condition.is_fulfilled(event)
         ]
         if unfulfilled:
-            say("no incident    not_mapped: the event does not fulfill the conditions in when")
+            say("no incident    not_mapped: the event does not fulfill the conditions in `when`")
             say(_lines(unfulfilled, text))
             return
         report = mapping.read(checked, Node(event))
@@ -69,9 +69,9 @@ def try_(
 
 
 def notes(checked: SourceMapping, event: Any, read_from: Mapping[str, str]) -> Iterator[Note]:
-    """Yield a note for each value that finds nothing in an event, or finds what the service cannot use.
+    """Yield a note for each value that finds nothing in an event, or finds an unusable value.
 
-    ``read_from`` has the fields of the finding's dates: see ``Dates``.
+    ``read_from`` has the field from which each date was read, as in ``Dates``.
     """
     for name, values in (*checked.values.items(), *checked.summary.items()):
         for value in values:
@@ -83,25 +83,25 @@ def notes(checked: SourceMapping, event: Any, read_from: Mapping[str, str]) -> I
 
 
 def _flaw(name: str, value: Value, event: Any, read_from: Mapping[str, str]) -> str | None:
-    """Return what is wrong with a value in an event; None if the service can use the value."""
+    """Return the problem of a value in an event, or None if the service can use the value."""
     texts = value.texts(event)
     if name == "link" and texts and not any(map(is_link, texts)):
-        return f"{value.path or 'the member'} gives {_shown(texts[0])}, which is no http(s) URL"
+        return f"{value.path or 'the member'} gives {_shown(texts[0])}, which is not an http or https URL"
     if value.path is None:
         return None
     there = search(value.path, event)
-    finds, instead = f"{value.path} {_described(there)}", ', so "otherwise" counts' if value.otherwise else ""
+    finds, instead = f"{value.path} {_described(there)}", ', so "otherwise" is used' if value.otherwise else ""
     if name in _DATES and there not in (None, []):
         return _flaw_of_date(name, there, finds, event, read_from.get(name, "").partition(f"{value.path}, ")[2])
     if members := list(dict.fromkeys(member for item in _objects(there) for member in item)):
-        return f"{value.path} finds objects, which are no values. Name a member: {', '.join(members[:_SHOWN])}"
+        return f"{value.path} finds objects, which are not values. Name a member: {', '.join(members[:_SHOWN])}"
     words = _texts_at(value, event)
     if not words:
         return f"{finds}{instead}"
     if value.table is not None:
         return _flaw_of_table(value.table, words, finds, instead)
     if name == "severity" and severity_named(texts[0]) is None:
-        return f"{finds}, which is no severity. Translate the value with a table"
+        return f"{finds}, which is not a severity. Translate the value with a table"
     return None
 
 
@@ -119,7 +119,7 @@ def _flaw_of_table(table: Mapping[str, str], words: list[str], finds: str, inste
     alike = [row for row in table if any(_is_alike(row, word) for word in missing)]
     if not missing or (instead and not alike):
         return None
-    rows = f", but for {_several(alike)}" if alike else ""
+    rows = f", but it has a row for {_several(alike)}" if alike else ""
     return f"{finds}. The table has no row for {_several(missing)}{rows}{instead}"
 
 
@@ -172,7 +172,7 @@ def _warn(given: Iterator[Note], text: str) -> None:
 
 
 def _check_envelope(file: Path, event: Any) -> None:
-    """Raise StepFailed if a JSON value is not an event of EventBridge, such as the payload of one."""
+    """Raise StepFailed if a JSON value is not an event of EventBridge. For example, it may be only the payload."""
     if not isinstance(event, dict):
         lacks = "The file must have one object."
     elif missing := [name for name in _ENVELOPE if name not in event]:

@@ -1,4 +1,4 @@
-"""The commands of `incidents intake` for mappings: how events of partners become findings of a tenant."""
+"""The commands of `incidents intake` for mappings. A mapping makes findings of a tenant from a partner's events."""
 
 import json
 import time
@@ -16,8 +16,8 @@ from .deployment import Deployment, RegionOption, StackOption
 from .tenants.commands import TenantOption
 
 MappingFile = Annotated[Path, typer.Argument(metavar="MAPPING.json", help="A file with one mapping.")]
-LARGEST = 2**20  # characters of a file; an event of EventBridge is smaller
-STORED_BYTES = 300 * 1024  # all mappings of a tenant are in one item of the table
+LARGEST = 2**20  # the most characters of a file; an event of EventBridge has fewer
+STORED_BYTES = 300 * 1024  # the limit for all mappings of a tenant, because they are in one item of the table
 
 
 def map_(file: MappingFile, tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
@@ -32,7 +32,7 @@ def unmap(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Remove a mapping of a tenant. Later events that it took become dead letters."""
+    """Remove a mapping of a tenant. Later events that only this mapping takes become dead letters."""
     _change(tenant_id, {name: None}, stack, region)
 
 
@@ -46,7 +46,7 @@ def mappings(tenant_id: TenantOption, stack: StackOption = None, region: RegionO
 
 
 def read_mapping(file: Path) -> tuple[SourceMapping, str]:
-    """Return the checked mapping in a file, and the file's text. Raises StepFailed, which names the wrong line."""
+    """Return the checked mapping in a file, and the file's text. Raises StepFailed with the number of a wrong line."""
     text = text_of(file)
     try:
         return mapping.parse(json_of(file, text)), text
@@ -71,7 +71,7 @@ def text_of(file: Path) -> str:
 
 
 def json_of(file: Path, text: str) -> Any:
-    """Return the JSON value of a file's text. Raises StepFailed, which names the wrong line.
+    """Return the JSON value of a file's text. Raises StepFailed with the number of a wrong line.
 
     A name that occurs twice in an object is an error, because JSON would take the last of the two.
     """
@@ -107,7 +107,7 @@ def _change(tenant_id: str, changed: dict[str, Any], stack: str | None, region: 
             raise StepFailed("The mapping was not stored.", f"  {invalid}", "Remove a mapping first.") from None
         if len(json.dumps(after).encode()) > STORED_BYTES:
             raise StepFailed(
-                "The mapping was not stored.", f"  All mappings of a tenant may have {STORED_BYTES} bytes.",
+                "The mapping was not stored.", f"  A tenant's mappings together may have at most {STORED_BYTES} bytes.",
                 "Remove a mapping first.",
             )  # fmt: skip
         now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
@@ -116,7 +116,7 @@ def _change(tenant_id: str, changed: dict[str, Any], stack: str | None, region: 
             settings.write(MAPPINGS, Settings(after, version, now, deployment.caller()))
         except SettingsMoved:
             raise StepFailed(
-                "Somebody else has changed the mappings just now. Nothing was written.", "",
+                "Somebody else has just changed the mappings, so nothing was written.", "",
                 "Run the same command again.",
             ) from None  # fmt: skip
     stderr.print(f"The tenant {tenant_id} has {len(after)} mappings.", markup=False)

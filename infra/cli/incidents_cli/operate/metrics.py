@@ -65,7 +65,8 @@ def show(
 def run(stack: StackOption = None, region: RegionOption = None) -> None:
     """Start the scheduled job now.
 
-    The metrics of the marked days are then computed within about a minute, except those of very recent marks.
+    The metrics of the marked days are then computed within about a minute. Days with very recent marks are computed
+    later.
     """
     deployment = Deployment(stack, region)
     started = deployment.client("lambda").invoke(FunctionName=deployment.outputs["ScheduleMetricsFunction"])

@@ -20,7 +20,7 @@ _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing"
 _NOTHING = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH_OF_FIGURES = 65
-_SPANS_OF_ROW = 44  # fits a terminal of 80 columns
+_SPANS_OF_ROW = 44  # the most spans of a row, so that it fits into 80 columns
 
 
 def show(answer: dict[str, Any], tenant: str) -> None:

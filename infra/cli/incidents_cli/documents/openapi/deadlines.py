@@ -54,7 +54,7 @@ def schemas() -> dict[str, Schema]:
     stage = {
         "stage": _TEXT,
         "recipient": _TEXT,
-        "condition": _described(_OPTIONAL, "The stage is due only if this is so. A person decides that."),
+        "condition": _described(_OPTIONAL, "The stage is due only under this condition. A person checks it."),
         "state": {"type": "string", "enum": [*STATES]},
         "due_at": _described(_MOMENT, "When the report is due. Null if it is not known: see `why`."),
         "due_local": _described(_OPTIONAL, "`due_at` with the offset of the zone."),

@@ -40,7 +40,7 @@ _STAMPS: dict[str, Any] = {
     "incident_number": "INC-2026-000042",
 }  # fmt: skip
 REQUEST_ID = "JKJaXmPLvHcESHA="
-CURSOR = "Jd0wQ1-9vE3k"  # shorter than a cursor, which no reader can read anyway
+CURSOR = "Jd0wQ1-9vE3k"  # a real cursor is longer, but just as unreadable
 
 
 @cache
@@ -67,7 +67,7 @@ def whole_incident() -> dict[str, Any]:
 
 
 def taking_over() -> dict[str, Any]:
-    """Return the body of a patch that any incident accepts, unless it is deleted."""
+    """Return the body of a patch that every incident accepts, except a deleted incident."""
     return {"status": "investigating", "owner_id": _sample()["owner_id"]}
 
 

@@ -32,7 +32,7 @@ _ABOUT = """Create, change, find and measure security and compliance incidents.
   value. The gateway's own errors, before it calls a function, have only a `message`.
 - **Time** is RFC 3339 with an offset. Answers are in UTC, with milliseconds."""
 
-# The gateway's own errors: on any route, on routes with a token, on paths that may match no route, and for bodies.
+# The gateway's own errors on any route, on routes with a token, on paths that may match no route, and for bodies.
 _FROM_THE_GATEWAY = frozenset({429, 500, 503})
 _ABOUT_TOKENS = frozenset({401, 403})
 _ABOUT_PATHS = frozenset({404})
@@ -114,7 +114,7 @@ def _operations() -> dict[str, Operation]:
         "list_incident_updates": Operation(
             "List the incidents that changed, in the order of their last changes",
             "The list has the current state of each incident that was created, changed, deleted or restored since a "
-            "moment, or since the page of a cursor. It never ends: go on with `next_cursor` for ever. Without `since` "
+            "moment, or since the page of a cursor. It never ends: always continue with `next_cursor`. Without `since` "
             "and `cursor`, the list begins with all incidents. No change is left out, and an incident may come again. "
             "The list ends some time before now: two minutes, unless the deployment sets another time.",
             200,
@@ -123,9 +123,9 @@ def _operations() -> dict[str, Operation]:
             errors=(errors.MalformedRequest, errors.CursorGone),
         ),
         "get_incident_deadlines": Operation(
-            "Get when which report about an incident is due",
+            "Get the due dates of the reports about an incident",
             "The deadlines are computed at the moment of the call, from `reportable_to` and `regulatory_reports`. Each "
-            "date carries its reason and its citation. This is no legal advice.",
+            "date has its reason and its citation. This is not legal advice.",
             200,
             ("Deadlines", examples.deadlines()),
             parameters=[*of_one, *parameters.of_deadlines()],
@@ -195,7 +195,7 @@ def _operations() -> dict[str, Operation]:
         "list_incident_findings": Operation(
             "List the findings of an incident, newest last",
             "Each item is an event that created or confirmed the incident: a summary, and the event as it was "
-            "received. The list is empty for an incident that a caller created. Events are stored for ever, up to "
+            "received. The list is empty for an incident that a caller created. Events are stored forever, up to "
             f"{EVENTS_KEPT} for one finding. A page ends early if its events are large.",
             200,
             ("FindingPage", {"items": [examples.finding()], "next_cursor": None}),

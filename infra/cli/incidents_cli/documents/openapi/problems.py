@@ -77,7 +77,7 @@ def all_problems() -> dict[str, Schema]:
 
 
 def _problem(status: int, title: str, description: str, more: Mapping[str, Schema] | None = None) -> Schema:
-    """Return the schema of the answers with a status: of the problem document and, if the gateway has one, of its own.
+    """Return the schema of the answers with a status. It also describes the gateway's own answer, if there is one.
 
     Most generators of clients read only one schema of a status. So one schema describes both answers.
     """

@@ -1,9 +1,9 @@
 """The bodies of requests and answers as JSON Schema, in the version 2020-12 that OpenAPI 3.1 uses.
 
 The service refuses every body that a schema refuses, with two exceptions. It accepts timestamps in the other forms that
-``timestamps`` reads. It also accepts a text that the incident already has, if a patch sends this text again. A field's
-description has the rules that a schema cannot
-express, like the order of timestamps, a number of UTF-8 bytes, or the characters of a text.
+``timestamps`` reads. It also accepts a text that the incident already has, if a patch sends this text again. A schema
+cannot express some rules, such as the order of timestamps, a number of UTF-8 bytes, or the characters of a text. The
+field's description has these rules.
 """
 
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ DESCRIPTIONS = {
     "mttr_minutes": "Whole minutes from `detected_at` to `closed_at` (R is resolve). The server derives them if both "
     "are known. A given value must then be equal. A patch that reopens the incident must omit this field.",
     "financial_impact": f"The financial impact in USD, exact, with at most {model.IMPACT_DECIMALS} decimals.",
-    "regulatory_reports": "What is known of the reports to regulators. A member is a regime that `reportable_to` may "
+    "regulatory_reports": "The facts of the reports to regulators. A member is a regime that `reportable_to` may "
     "name. It has `anchors` (moments from which terms count), `facts`, and `stages` (submissions). A patch merges into "
     "it (RFC 7396). The deadlines follow from it. The page of deadlines lists the regimes with their anchors and "
     "stages. "
@@ -370,7 +370,7 @@ def _metrics() -> dict[str, Schema]:
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Return the schemas of all bodies but those of errors, by name."""
+    """Return the schemas of all bodies except the bodies of errors, by name."""
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),

@@ -12,12 +12,12 @@
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
 ``convert``   converts the records of another program's export to field values, by a mapping
-``ends``      decides about the dates of the containment and of the closing
+``ends``      corrects or completes the dates of containment and closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
 ``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
 ``facts``     reads the facts of a file for which a mapping is proposed
-``words``     what the names and the values of other programs' columns mean
-``names``     reads the name of a column by its whole words
+``words``     the meanings of the names and values in other programs' columns
+``names``     finds the meaning of a column's name by its complete words
 ``moments``   reads dates as other programs write them
 ``amounts``   reads amounts as people write them
 ``reasons``   sums up the errors of many rows by reason

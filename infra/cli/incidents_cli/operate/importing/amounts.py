@@ -39,7 +39,7 @@ _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 def parse(text: str, decimal: Mark | None) -> str:
     """Return an amount as a JSON number. Raises ValueError, whose text describes the fault.
 
-    ``decimal`` decides only about an amount that can be read in two ways, such as ``48.250``.
+    ``decimal`` is used only for an amount with two possible meanings, such as ``48.250``.
     """
     if other := other_unit(text):
         raise ValueError(WRONG_UNIT.format(other))
@@ -85,7 +85,7 @@ def is_currency(text: str) -> bool:
 
 
 def unit(text: str) -> str | None:
-    """Return the part of a text that shows a unit: US dollars or another one."""
+    """Return the part of a text that shows a unit, such as US dollars."""
     return other_unit(text) or ((dollars := _DOLLARS.search(text)) and dollars[0]) or None
 
 

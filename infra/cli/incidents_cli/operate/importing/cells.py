@@ -15,7 +15,7 @@ from . import amounts
 TYPED = model.LISTS | model.DERIVED | {"financial_impact", *model.JSON_TEXTS}
 """The fields whose cells are converted. A cell of any other field is a text."""
 
-_SHOWN = 100  # characters of a wrong cell
+_SHOWN = 100  # the most characters of a wrong cell that an error shows
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259 section 6
 
@@ -29,7 +29,7 @@ def value(field: str, text: str) -> Any:
     if field in model.DERIVED and _WHOLE.fullmatch(text.strip()):
         return int(text)
     if field == "financial_impact" and _NUMBER.fullmatch(text.strip()):
-        return _json(text)  # an amount of thousands of digits stays a text
+        return _json(text)  # an amount with thousands of digits stays a text, which the check refuses
     if field in model.JSON_TEXTS:
         return _json(text)
     return text
@@ -57,7 +57,7 @@ def _json(text: str) -> Any:
 
 
 def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield an error for an amount that is not a plain number, because the API's own error would speak of JSON."""
+    """Yield an error for an amount that is not a plain number. The API's own error would be about JSON."""
     if isinstance(text := body.get("financial_impact"), str):
         yield Violation(
             "/financial_impact", f"must be a plain number such as 48250.50, without a currency, not {text[:_SHOWN]!r}"
@@ -65,7 +65,7 @@ def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield a warning for each cell of a plain file that another program may have meant in another way."""
+    """Yield a warning for each cell of a file without a mapping that may have another meaning."""
     for field, text in record.items():
         if not isinstance(text, str):
             continue

@@ -1,9 +1,8 @@
 """Check a row of an import and compute its idempotency key, without a call of the API.
 
-The rules are the service's rules, because this module calls the service's own modules. There are two exceptions. This
-machine's Python may know fewer characters than the service's Python, so an unassigned character is accepted here. A
-tenant may have rules of its own for reports, so a report of an unknown regime is accepted here. Only the service
-accepts or refuses such a value.
+This module uses the rules of the service's own modules, with two exceptions. This machine's Python may know fewer
+characters than the service's Python, so this module accepts an unassigned character. A tenant may have its own rules
+for reports, so this module accepts a report of an unknown regime. For these two values, the service decides.
 """
 
 import json
@@ -25,7 +24,7 @@ _ENDS = {"closed": "closed_at", "contained": "contained_at"}
 """The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
 _NUMBER_BYTES = 16
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
-_REGIME = re.compile("[a-z0-9][a-z0-9-]{0,63}")  # as in deadlines/rules.v1.schema.json
+_REGIME = re.compile("[a-z0-9][a-z0-9-]{0,63}")  # the pattern of ids in deadlines/rules.v1.schema.json
 _NAME = re.compile("[a-z][a-z0-9_]{0,63}")
 _KNOWN = ("occurred_at", "detected_at", "reported_at", "contained_at")
 
@@ -73,9 +72,9 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
 
 
 def in_future(given: dict[str, Any], now: str) -> list[Violation]:
-    """Return an error for each date in the future, such as a mistyped year. One day more is for clocks and zones.
+    """Return an error for each date more than one day in the future. One day allows for clocks and zones.
 
-    The API accepts such dates. Other programs and people keep what has happened, so their row fails.
+    The API accepts such dates. But an imported file has past incidents, so a later date is probably a typo.
     """
     last = timestamps.from_milliseconds(timestamps.to_milliseconds(now) + _DAY)
     return [
@@ -85,13 +84,13 @@ def in_future(given: dict[str, Any], now: str) -> list[Violation]:
 
 
 def _new_incident(body: object) -> dict[str, Any]:
-    """Return the values of a body that the service may accept. Raises InvalidIncident."""
+    """Return the checked values of a body. Raises InvalidIncident if the service would refuse the body."""
     known = reports.RELEASED | dict(_possible_rules(body))
     return payloads.new_incident(body, held=_undecided(body), known=known)
 
 
 def _possible_rules(body: object) -> Iterator[tuple[str, reports.Names]]:
-    """Yield the regimes of a body's reports that may be a tenant's own, with the names that the body uses."""
+    """Yield the regimes in a body's reports that this release does not know, with the names that the body uses."""
     named = body.get("regulatory_reports") if isinstance(body, dict) else None
     for regime, report in named.items() if isinstance(named, dict) else ():
         parts = report if isinstance(report, dict) else {}
@@ -160,7 +159,7 @@ def _with_end(given: dict[str, Any], row: Row, without_date: ClosedWithoutDate |
 def number(row: Row, given: dict[str, Any] | None) -> bytes | None:
     """Return a hash of a row's incident number, or None if the row has none.
 
-    ``given`` has the values of a valid row. For an invalid row, it is None.
+    ``given`` has the values of a valid row. For an invalid row, ``given`` is None.
     """
     values = row.body if given is None and isinstance(row.body, dict) else given or {}
     number = values.get("incident_number")
@@ -170,7 +169,7 @@ def number(row: Row, given: dict[str, Any] | None) -> bytes | None:
 
 
 def clash(line: int) -> Violation:
-    """Return the error of a row whose number is also the number of a different row."""
+    """Return the error of a row that has the same incident number as a different row."""
     return Violation(
         "/incident_number", f"is also the number of line {line}, and the two rows differ; leave one of them out, or "
         "give each incident its own number",
@@ -178,7 +177,7 @@ def clash(line: int) -> Violation:
 
 
 def chosen_end(row: Row, without_date: ClosedWithoutDate | None) -> Iterator[Violation]:
-    """Yield a warning if ``without_date`` decided about the row, which lacks the date of its end."""
+    """Yield a warning if the row lacks the date of its end, so that ``without_date`` was applied."""
     status = row.body.get("status")
     field = _ENDS.get(status)
     if without_date is None or field is None or row.body.get(field) is not None:
@@ -195,7 +194,7 @@ def _without_date(status: str) -> str:
 
 
 def repeats(line: int) -> Violation:
-    """Return the warning of a row that is equal to an earlier one and has the same number."""
+    """Return the warning of a row that is equal to an earlier row, and has the same incident number."""
     return Violation("/incident_number", f"is also the number of line {line}, and the two rows are equal; they become "
                      "one incident")  # fmt: skip
 

@@ -57,7 +57,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         if target in DATES and column.filled and not column.dates:
             reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
         elif target in DATES and 2 * column.dates < column.filled and words.must_prove_dates(name):
-            reasons[name] = ""  # the column is listed among those without a field
+            reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
@@ -75,12 +75,12 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     levels = [name for name, target in mapped.items() if target == "severity"]
     urgencies = [name for name in levels if words.rank(name) >= words.rank("urgency")]
     for name in urgencies if len(urgencies) < len(levels) else ():
-        del mapped[name]  # an urgency is not a severity, but better than none
+        del mapped[name]  # an urgency becomes the severity only if no column has a severity
     return {name: reason for name, reason in reasons.items() if reason}
 
 
 def no_numbers(column: Column) -> list[str]:
-    """Return the values of a column of numbers that are not numbers, such as ``folgt``."""
+    """Return the values in a column of incident numbers that cannot be numbers, such as ``folgt``."""
     wrong = [text for text in column.values if _is_no_number(text)]
     without = [text for text in column.without_digits if text not in wrong]
     is_rare = 2 * sum(column.values.get(text, 1) for text in without) < column.filled
@@ -88,7 +88,7 @@ def no_numbers(column: Column) -> list[str]:
 
 
 def _mostly_no_numbers(column: Column) -> str | None:
-    """Return the first value that cannot be a number of an incident, if most cells have such values."""
+    """Return the first value that cannot be an incident number, if most cells have such values."""
     wrong = [text for text in column.values if _is_no_number(text)]
     is_mostly = 2 * sum(column.values[text] for text in wrong) >= sum(column.values.values())
     return wrong[0] if wrong and is_mostly else None
@@ -134,7 +134,7 @@ def drop_other_currencies(
 
 
 def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Make a description the title if no other column is, and its cells are short enough."""
+    """Make a description the title if no column has a title, and if the cells of the description are short enough."""
     described = next((name for name, target in mapped.items() if target == "description"), None)
     if described and "title" not in mapped.values() and by_name[described].longest <= model.TITLE_CHARACTERS:
         mapped[described] = "title"
@@ -142,7 +142,7 @@ def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: di
 
 
 def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Decide if a column such as `Fixed at` is the closing. It is, if no other column is, and rows are closed."""
+    """Make a column such as `Fixed at` the closing if no other column has the closing, and if rows are closed."""
     unclear = [name for name in mapped if words.may_be_closing(name)]
     if not unclear or "closed_at" in mapped.values():
         return
@@ -156,7 +156,7 @@ def choose_closing(mapped: dict[str, str], by_name: dict[str, Column], reasons: 
 
 
 def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str, str]:
-    """Return the reasons of the columns that a given mapping reads as the times of day of the column above them."""
+    """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
         name: _TIMES_OF.format(before) for before, name in pairs
@@ -166,9 +166,10 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
 
 
 def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str, str]) -> dict[str, str]:
-    """Return the fields with the times of day: a column of times after a column of dates has the times of these dates.
+    """Return the fields after the columns of times of day were added.
 
-    The column stands directly below the column of its date. A column of times in another place is a question.
+    A column of times directly after a column of dates gets the same field, and is the next line in the mapping. A
+    column of times in another place becomes a question.
     """
     joined = dict(mapped)
     has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)

@@ -20,7 +20,7 @@ from .progress import Progress
 
 _PRESETS = ", ".join(mapping.presets())
 
-_SHOWN = 90  # characters of a value in the preview of a dry run
+_SHOWN = 90  # the most characters of a value in the preview of a dry run
 
 _LABELS = {
     "right": "valid",
@@ -143,7 +143,7 @@ def _shortened(value: object) -> str:
 
 
 def _suggest(file: Path, answers: Mapping[str, str], given: str | None) -> None:
-    from . import suggesting  # takes 60 ms, and every other command would pay for it
+    from . import suggesting  # takes 60 ms, which the other commands do not need
 
     toml, questions, notes = suggesting.suggest(file, answers, given)
     say(toml.removesuffix("\n"))

@@ -28,10 +28,10 @@ _SEVERAL = 3  # columns
 
 
 BELOW = (
-    "is the title of a row without a number, date, status or severity; remove a row that is a heading or that stands "
-    "below the table, or add a status to the row of an incident"
+    "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
+    "the table, or add a status if the row is an incident"
 )
-HEADING = "is missing, and the row has only one cell; remove a row that is a heading inside the table"
+HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
 class Converted(NamedTuple):
@@ -53,7 +53,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     record = {folded(name): (name, cell) for name, cell in record.items()}
     making = _Making(mapping, _currency(record, mapping))
     body: dict[str, Any] = {}
-    empty = filled = 0  # columns that say something of an incident
+    empty = filled = 0  # the numbers of empty and filled cells in columns about the incident
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
@@ -85,7 +85,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
         making.rest += making.given.get(warning.pointer[1:], [])
-    making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use it
+    making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
     return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
@@ -98,9 +98,9 @@ def _cells(record: Table[str, tuple[str, Any]]) -> int:
 
 
 def _currency(record: Table[str, tuple[str, Any]], mapping: Mapping) -> str | None:
-    """Return the currency of a row's amounts: of the row, or else of the mapping. None means US dollars.
+    """Return the currency of a row's amounts, from the row or else from the mapping. None means US dollars.
 
-    An empty text means that nobody knows the currency.
+    An empty text means that the currency is unknown.
     """
     columns = [column for column, target in mapping.columns.items() if target == CURRENCY and column in record]
     cells = [as_text(record[column][1]).strip() for column in columns if not _is_blank(record[column][1])]
@@ -133,9 +133,9 @@ class _Making:
         self.repairs: list[str] = []
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
-        self.given: dict[str, list[tuple[str, str]]] = {}  # the columns and cells of the fields of a date
+        self.given: dict[str, list[tuple[str, str]]] = {}  # for each field of a date, its columns and cells
         self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
-        self.before: dict[str, str] = {}  # the column of each field that stands before the current column
+        self.before: dict[str, str] = {}  # the column of each field before the current column
         self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time
 
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
@@ -171,14 +171,14 @@ class _Making:
                     self._days[target] = (folded(name), text)
 
     def _is_foreign(self, amount: str) -> bool:
-        """Return whether the row's or the mapping's currency makes an amount no US dollars. The cell itself may not."""
+        """Return whether the row's or the mapping's currency is not the US dollar. The cell may show no currency."""
         return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
-            wrong = "is a time of day; in the mapping, its column must stand directly below the column of its date"
+            wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
             if target in body and target not in self.next_days:  # the date has its own time
                 self.rest.append((name, clock))
             else:
@@ -205,7 +205,7 @@ class _Making:
             is_typed = isinstance(cell, int | float)
             try:
                 return json_text.loads(text if is_typed else amounts.parse(text, self._mapping.decimal), "The amount")
-            except MalformedRequest as error:  # thousands of digits, or an infinite number of a workbook
+            except MalformedRequest as error:  # a number with thousands of digits, or an infinite number of a workbook
                 raise ValueError(error.detail.removesuffix(".")) from None
         if target == "incident_number" and (number := as_number(text)) != text.strip():
             self.repairs.append(DASHES)
@@ -240,7 +240,7 @@ class _Making:
 
 
 def as_number(text: str) -> str:
-    """Return an incident number with plain hyphens and spaces. A word processor writes others, and the API none."""
+    """Return an incident number with plain hyphens and spaces. The API refuses the characters of word processors."""
     return text.translate(_PLAIN).strip()
 
 
@@ -260,7 +260,7 @@ def as_text(cell: Any) -> str:
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
-    """Return whether a record has the names of the columns again, as some programs write them on each page."""
+    """Return whether a record repeats the names of the columns. Some programs write the names on each page."""
     pairs = zip(record, header, strict=False)
     return len(record) >= len(header) and all(
         (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)

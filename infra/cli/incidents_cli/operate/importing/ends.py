@@ -1,4 +1,7 @@
-"""Decide about the dates of an imported incident, above all its ends: containment and closing. No end is invented."""
+"""Correct or complete the dates of an imported incident, such as its containment and its closing.
+
+This module never invents the date of an end.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +10,7 @@ from incidents.domain import model
 from incidents.domain.errors import Violation
 
 LAST_KNOWN_TAGS = {"contained_at": "contained-at-last-known", "closed_at": model.LAST_KNOWN_END}
-"""The tag of an incident whose end is only its last known date."""
+"""The tags of incidents whose containment or closing has only the last known date."""
 
 _BEFORE = {
     "detected_at": ("occurred_at",),
@@ -18,17 +21,16 @@ _BEFORE = {
 
 
 _MEASURED_FROM = {"detected_at": "occurred_at", "contained_at": "detected_at", "closed_at": "detected_at"}
-"""For each date that ends a measured time, the date that begins it. Without times, the measured time would be 0."""
+"""For the end of each measured duration, its beginning. Between two dates without times, the duration would be 0."""
 
 
 def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
     """Change a date that has no time and is on the day of an earlier date, and yield a warning for each change.
 
-    Such a date would be the beginning of its day, which is before the earlier date, or equal to it if that date has no
-    time either. It becomes the earlier date. An end becomes the time of the report if the report was later on that day.
-    The true time of an end is then unknown. So the incident gets the tag of a last known date, and its MTTR stays
-    unset.
-    ``days`` has, for each field without a time, the beginning of the next day.
+    A date without a time would be the beginning of its day, and so not after the earlier date. The changed date is the
+    earlier date. If the report was later on that day, a changed end is the time of the report. The true time of such an
+    end is unknown. So the incident gets the tag of a last known date, and its MTTR stays unset. For each field without
+    a time, ``days`` has the beginning of the next day.
     """
     for field, before in _BEFORE.items():
         last = max((body[other] for other in before if other in body), default="")

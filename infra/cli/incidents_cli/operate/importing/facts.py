@@ -18,9 +18,9 @@ from .moments import Order
 _VALUES = 60  # the most different values of a column that are listed
 _WORDS = 30  # the most different values without a digit that are listed
 _SHOWN = 3  # examples of values
-_COUNTED = 3  # rows whose numbers cannot be only the numbers of the rows by chance
+_COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
-_HEADED = 2  # a heading inside the table stands in one of the first columns
+_HEADED = 2  # a heading inside the table is in one of the first columns
 _KNOWN = 2  # a record with this many names of columns is the header
 
 
@@ -34,18 +34,18 @@ class Column:
     orders: set[Order] | None = None
     lacks_offset: str | None = None  # an example
     dates: int = 0
-    days: int = 0  # dates without a time
-    clocks: int = 0  # times of day without a date
+    days: int = 0  # the number of dates without a time
+    clocks: int = 0  # the number of times of day without a date
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
-    faults: dict[str, None] = field(default_factory=dict)  # of the spreadsheet, such as ``#WERT!``
-    unit: str | None = None  # another unit than US dollars
+    faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
+    unit: str | None = None  # the unit of the amounts, if it is not the US dollar
     shows_dollars: bool = False
-    in_sequence: int = 0  # cells with the number of their row in the table, which begins at 1
+    in_sequence: int = 0  # the number of cells with the number of their row, counted from 1
     without_digits: dict[str, None] = field(default_factory=dict)
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
-    marks: set[str] = field(default_factory=set)  # the decimal marks that amounts prove
-    longest: int = 0  # characters of a cell
+    marks: set[str] = field(default_factory=set)  # the decimal marks of the unambiguous amounts
+    longest: int = 0  # the characters of the longest cell
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
@@ -119,7 +119,7 @@ class File:
     rows: int = 0
     header_row: int | None = None
     sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()  # each with its number of rows, if known
+    other_sheets: tuple[str, ...] = ()  # names of sheets, with the numbers of their rows if known
     unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
 
@@ -182,7 +182,7 @@ def _opened(file: Path, settings: Table[str, Any]) -> tuple[File, Iterator[table
 
 
 class _Sheet(NamedTuple):
-    """A sheet of a workbook: the fields that the names of its columns mean, and the number of rows below them.
+    """A sheet of a workbook: the fields of its columns, and the number of rows below the header.
 
     A sheet that is too large to be read has no known number of rows.
     """
@@ -212,8 +212,8 @@ def _look_at(file: Path, name: str, is_hidden: bool) -> _Sheet:
 def _with_incidents(sheets: list[_Sheet]) -> str:
     """Return the name of the sheet with the most rows.
 
-    A hidden sheet counts only if all are hidden, and a sheet without a title only if all lack one. A sheet with less
-    than half as many known columns as another one does not count either.
+    A hidden sheet counts only if all sheets are hidden. A sheet without a title counts only if no sheet has a title. A
+    sheet does not count if another sheet has more than twice as many known columns.
     """
     shown = [sheet for sheet in sheets if not sheet.is_hidden] or sheets
     titled = [sheet for sheet in shown if "title" in sheet.fields] or shown
@@ -224,8 +224,9 @@ def _with_incidents(sheets: list[_Sheet]) -> str:
 def _header(first: list[tables.Record]) -> int:
     """Return the index of the header in the first records.
 
-    The header is the record with the most known names of columns, if it has several. Or else it is the first record of
-    texts that has more than half as many cells as the fullest record. A title above the table has fewer cells.
+    The header is the record with the most known names of columns, if one record has several known names. Otherwise, the
+    header is the first record of texts with more than half as many cells as the fullest record. A title above the table
+    has fewer cells.
     """
     texts = [[text for cell in record.cells if (text := as_text(cell).strip())] for record in first]
     known = [len({field for name in names if (field := words.meaning(name))}) for names in texts]
@@ -239,7 +240,7 @@ def _header(first: list[tables.Record]) -> int:
 
 
 def _is_heading(header: list[str], cells: list[Any]) -> bool:
-    """Return whether a record is a heading inside the table, such as ``1. Quartal``, which says nothing of a column."""
+    """Return whether a record is a heading inside the table, such as ``1. Quartal``. It says nothing about a column."""
     filled = [n for n, cell in enumerate(cells) if as_text(cell).strip()]
     return len(header) > _HEADED and len(filled) == 1 and filled[0] < _HEADED
 

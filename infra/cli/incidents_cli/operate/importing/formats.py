@@ -2,8 +2,9 @@
 
 The library that reads workbooks gives such a cell as a plain number, so its currency would be lost. This module reads
 the formats from the parts of the file itself: `.xlsx` and `.xlsm` (ECMA-376 part 1, 18.3 and 18.8), and `.ods`
-(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. It also counts what the library does not say.
-Only the process ``workbook_process`` uses this module, because a hostile file can make the module use much memory.
+(OpenDocument 1.3 part 3, 19.369). The formats of `.xls` are not read. This module also counts the hidden rows and the
+cells without a value, because the library does not report them. Only the process ``workbook_process`` uses this module,
+because a hostile file can make the module use much memory.
 """
 
 import re
@@ -19,17 +20,17 @@ from . import amounts
 # The parts of a number format: a text in quotes, a character after a backslash, a currency with its locale, a color or
 # a condition, a space or a filling, and any other character.
 _PARTS = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]\-]*)(?:-[^\[\]]*)?\]|\[[^\[\]]*\]|[_*].|(.)', re.DOTALL)
-_REFERENCE = re.compile("([A-Z]{1,3})[0-9]{1,7}")  # of a cell, such as B17
-_PLACE = ["sheetData", "row", "c"]  # of a cell below the root of a sheet
-_DEPTHS = (3, 4, 5)  # of a row, of a cell, and of a part of a cell
+_REFERENCE = re.compile("([A-Z]{1,3})[0-9]{1,7}")  # a cell's reference, such as B17
+_PLACE = ["sheetData", "row", "c"]  # the path from the root of a sheet to a cell
+_DEPTHS = (3, 4, 5)  # the depths of a row, of a cell, and of a part of a cell
 _DIGITS = "0#?.,"
 _ZEROS = re.compile(r"[#?,]*(0+)")
-_PERCENT = {"9": "0%", "10": "0.00%"}  # formats that every file has (18.8.30)
+_PERCENT = {"9": "0%", "10": "0.00%"}  # the built-in formats of every file (18.8.30)
 
-_PART_BYTES = 64 * 1024**2  # of a part that is read as a whole, unpacked; it takes about ten times as much memory
+_PART_BYTES = 64 * 1024**2  # the limit of an unpacked part; reading the part takes ten times as much memory
 _COLUMNS = 16_384  # the most columns that a sheet can have
-_CELLS = 1_000_000  # with a currency; a small file can repeat a cell very often
-_CHARACTERS = 255  # of a number format in Excel; each cell of the format gets a text of about this length
+_CELLS = 1_000_000  # the most cells with a unit, because a small file can repeat a cell very often
+_CHARACTERS = 255  # Excel's limit for a number format; a cell with the format gets a text of about this length
 
 
 class Format(NamedTuple):
@@ -70,7 +71,7 @@ def shown(file: Path, sheet: str) -> Cells:
 
 
 class Unseen(NamedTuple):
-    """What the library does not say of a sheet: hidden rows, cells with an error, and formulas without their value."""
+    """The counts that the library does not give: hidden rows, cells with an error, and formulas without their value."""
 
     hidden_rows: int = 0
     errors: int = 0
@@ -78,7 +79,7 @@ class Unseen(NamedTuple):
 
 
 def unseen(file: Path, sheet: str) -> Unseen:
-    """Return what the library does not say of a sheet. Only `.xlsx` and `.xlsm` are read.
+    """Return the counts of a sheet that the library does not give. Only `.xlsx` and `.xlsm` are read.
 
     Raises BadZipFile, LookupError or ParseError if a part of the file is missing or broken.
     """
@@ -135,10 +136,11 @@ def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple
 def _rows_and_cells(content: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
     """Yield ``start`` or ``end``, a name, and the element, for the rows and cells of a sheet's data.
 
-    The name is ``row``, ``c`` for a cell, and ``c/NAME`` for a part of a cell, such as ``c/f`` for its formula.
+    The name is ``row`` for a row, ``c`` for a cell, and ``c/NAME`` for a part of a cell, such as ``c/f`` for a
+    formula.
 
-    An element has no children at its end, because each element is dropped at its own end. Nothing after the data is
-    read.
+    Each element is dropped at its own end. So at the end of an element, its children are gone. The part of the sheet
+    after the data is not read.
     """
     names: list[str] = []
     elements: list[Any] = []
@@ -181,9 +183,9 @@ def _of_open_document(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tup
 
 
 def _format(code: str) -> Format | None:
-    """Return what the code of a number format shows more than a plain number or US dollars, or None.
+    """Return the format in the code of a number format, or None if it shows only a plain number or US dollars.
 
-    The code of positive numbers decides. Its letters outside of texts, as in a code of dates, show nothing themselves.
+    The code of positive numbers decides. Letters outside of texts, as in a code of dates, show no text.
     """
     texts, digits, is_percent = ["", ""], "", False
     for quoted, escaped, currency, plain in _PARTS.findall(code):
@@ -211,7 +213,7 @@ def _format(code: str) -> Format | None:
 
 
 def _column(reference: str) -> int:
-    """Return the column in a cell's reference. Raises LookupError if the reference has another form."""
+    """Return the number of the column in a cell's reference. Raises LookupError if the reference has another form."""
     if not (parts := _REFERENCE.fullmatch(reference)):
         raise LookupError(f"a cell has the reference {reference[:20]!r}")
     number = 0

@@ -30,7 +30,8 @@ def journal(file: Path) -> Path:
 def lines(file: Path, database: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the lines of today's record with the same content. ``database`` is the opened ``file``.
 
-    Raises sqlite3.DatabaseError if it is not a record. Raises OSError, also if the journal belongs to somebody else.
+    Raises sqlite3.DatabaseError if the file is not a record. Raises OSError if a file cannot be read, or if the journal
+    belongs to somebody else.
     """
     with TemporaryDirectory() as folder:
         copy = Path(folder, "record")

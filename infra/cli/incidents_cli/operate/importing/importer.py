@@ -1,6 +1,7 @@
 """Import a file by reading it twice. The first reading only checks the rows. The second reading sends the valid rows.
 
-If two different rows have the same number, the check reads the file once more, to refuse the first of these rows, too.
+If two different rows have the same incident number, the check refuses both rows. It reads the file once more to find
+the first of the two rows.
 
 The memory that an import needs depends on the longest row and on the number of concurrent calls, not on the file's
 size. ``progress`` keeps the facts about all rows on disk.
@@ -74,8 +75,8 @@ class ErrorsFile:
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
-                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape instead of
-                # the surrogate.
+                # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape
+                # instead of the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
             self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
             self._open.flush()
@@ -119,7 +120,7 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
             "second import would create the incidents of these rows again.",
         )
     if progress.begin(place):
-        stderr.print("Continuing an unfinished import. A row whose incident exists is not sent again.")
+        stderr.print("Continuing an unfinished import. Rows that already created an incident are not sent again.")
     return _Sending(job, plan, progress, client).all(concurrency)
 
 
@@ -274,8 +275,8 @@ def _now() -> str:
 def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRow | Outcome | SameNumber]]:
     """Yield every row of the file with its checked form.
 
-    An invalid row comes with an outcome that has the errors. A valid row that repeats an earlier row and its number
-    comes with this earlier row.
+    An invalid row comes with an outcome that has the errors. If a valid row repeats an earlier row and its incident
+    number, it comes with the earlier row.
     """
     now = _now()
     for row in read(job.file, job.mapping):

@@ -44,7 +44,7 @@ _DEPTH = 8  # twice the depth of the deepest valid mapping, which has JSON in it
 
 
 def folded(name: str) -> str:
-    """Return a column's or a value's name in the form for comparisons, in which case and spaces make no difference."""
+    """Return the name of a column or a value in the form for comparisons, which ignores case and spaces."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
@@ -62,7 +62,7 @@ class Mapping:
     rest: Rest = "refuse"
     dates: DateRules = field(default_factory=DateRules)
     decimal: amounts.Mark | None = None
-    currency: str | None = None  # of amounts that show none
+    currency: str | None = None  # the currency of amounts that do not show one
     list_separators: str = ";"
     encoding: str | None = None
     separator: str | None = None
@@ -140,7 +140,7 @@ def without_questions(table: Table[str, Any]) -> dict[str, Any]:
 def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = False) -> Mapping:
     """Return the mapping of a TOML document. Raises StepFailed, which names each wrong line and each open question.
 
-    A draft, for which a proposal is made, needs no columns.
+    A draft, which a proposal completes, needs no columns.
     """
     if questions := list(_questions(table)):
         raise StepFailed(
@@ -308,18 +308,18 @@ def _date_formats(table: Table[str, Any], wrong: list[str]) -> tuple[str, ...]:
 def _encoding(text: str) -> str:
     """Return the name of an encoding of texts that can read a file in pieces. Raises ValueError for any other name."""
     try:
-        with TextIOWrapper(BytesIO(), text) as file:  # refuses encodings that are not of texts, such as zip
+        with TextIOWrapper(BytesIO(), text) as file:  # fails for an encoding that is not for texts, such as zip
             file.read()
         name = codecs.lookup(text).name
         "x".encode(name)
-    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the encoding `undefined`
+    except (LookupError, ValueError):  # a ValueError comes from a NUL in the name, or from the encoding `undefined`
         name = ""
-    if name not in ("", "idna", "punycode"):  # encodings of domain names
+    if name not in ("", "idna", "punycode"):  # these encodings are for domain names
         return name
     raise ValueError(f"{text} is not an encoding, such as utf-8, utf-16 or cp1252")
 
 
 def _separator(text: str) -> str:
     if len(text) != 1 or text in '"\r\n':
-        raise ValueError("must be one character, such as ; or a tab")
+        raise ValueError("must be one character, such as a semicolon or a tab")
     return text

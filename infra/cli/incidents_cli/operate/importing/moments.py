@@ -63,15 +63,15 @@ _MONTH_NAMED = re.compile(
 )
 _ONLY_CLOCK = re.compile(rf"(?=.*(?::|h)){_TIME}", re.IGNORECASE)
 _CLOCK_CHARACTERS = 20
-# Programs and spreadsheets write these dates instead of an unknown date. Sorted numbers of day, month and year.
+# Programs and spreadsheets write these dates for an unknown date. Each tuple has the date's numbers, smallest first.
 _NO_DATES = frozenset({
     (1, 1, 1), (1, 1, 1601), (1, 1, 1753), (12, 29, 1899), (12, 30, 1899), (12, 31, 1899), (0, 1, 1900), (1, 1, 1900),
     (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),
 })  # fmt: skip
-_DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # the years 1954 to 2091
+_DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # these numbers are days of the years 1954 to 2091
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the factor to
-# milliseconds.
+# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the
+# factor to milliseconds.
 _EPOCH = {10: 1000, 13: 1}
 
 
@@ -79,7 +79,7 @@ _HAS_NO_HOUR = re.compile(r"^(?!.*%[HIcXsfTR])")
 
 
 class DateRules(NamedTuple):
-    """How to read dates: the zone of a date without an offset, the order of numbers, further ``strptime`` formats."""
+    """The rules for dates: the zone of dates without an offset, the order of numbers, further ``strptime`` formats."""
 
     zone: tzinfo | None = None
     order: Order | None = None

@@ -1,7 +1,8 @@
-"""Read the name of a column by its whole words, in several languages. ``words.toml`` has the words.
+"""Find the meaning of a column's name by its complete words, in several languages. ``words.toml`` has the words.
 
-Articles, notes in brackets and the word for the incident do not change what a column is: ``Titel des Vorfalls`` is
-``Titel``, and ``Fecha de cierre (UTC)`` is ``cierre``. Any other word changes it: ``Geschlossen durch`` is no date.
+Articles, notes in brackets and the word for the incident do not change the meaning. ``Titel des Vorfalls`` means
+``Titel``, and ``Fecha de cierre (UTC)`` means ``cierre``. Any other word changes the meaning. So ``Geschlossen durch``
+is not a date.
 """
 
 import re
@@ -13,18 +14,18 @@ from typing import Any, NamedTuple
 _NOTE = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _TOKEN = re.compile(r"[^\W_]+[#°]?|[#°]")
 _ELISION = re.compile(r"\b(?:d|l|qu)'(?=\w)")
-_JOINT = "s"  # between the parts of a German compound, as in Erkennungszeitpunkt
-_SHORTEST = 3  # letters of the first part of a compound
+_JOINT = "s"  # the letter between the parts of a German compound, as in Erkennungszeitpunkt
+_SHORTEST = 3  # the fewest letters of the first part of a compound
 
 
 def plain(text: str) -> str:
-    """Return a text in lower case without accents, as in ``eindammung``."""
+    """Return a text in lower case without accents, such as ``eindammung`` for ``Eindämmung``."""
     parts = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
     return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
 
 def spellings(word: str) -> set[str]:
-    """Return the plain forms of a listed word: without accents, and with ``ae`` instead of ``ä``."""
+    """Return the spellings of a listed word: one without accents, and one with ``ae`` instead of ``ä``."""
     long = word.casefold().replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
     return {plain(word), plain(long)}
 
@@ -48,10 +49,10 @@ def parted(text: str) -> Parted:
 
 
 class Vocabulary(NamedTuple):
-    """The words of the section ``names`` of ``words.toml``, which says what each list means.
+    """The words of the section ``names`` of ``words.toml``. The comments in this file explain each list.
 
-    ``recipients`` has a set of words by the name of a date. ``events`` has the name of a date by word. ``single`` has
-    all words that alone are the name of a column.
+    ``recipients`` has a set of words for each name of a date. ``events`` has the name of a date for each word.
+    ``single`` has every word that is the name of a column by itself.
     """
 
     articles: frozenset[str]
@@ -83,7 +84,7 @@ class Vocabulary(NamedTuple):
         )
 
     def core(self, words: Iterable[str]) -> list[str]:
-        """Return the words that say what a column is: no articles, and no word for the incident."""
+        """Return the words that give a column its meaning, without articles and without the word for the incident."""
         words = list(words)
         names_incident = not set(self.incidents).isdisjoint(words)
         return [
@@ -93,7 +94,7 @@ class Vocabulary(NamedTuple):
         ]  # fmt: skip
 
     def moment(self, words: list[str]) -> str | None:
-        """Return the name of the date that all words of a column's name mean, such as ``detected at``, or None."""
+        """Return the date that the words of a column's name mean, such as ``detected at``, or None if it is unclear."""
         has_date = not set(self.dates).isdisjoint(words)
         parts = [part for word in self.core(words) for part in self._without_date(word)]
         if not parts:
@@ -103,7 +104,7 @@ class Vocabulary(NamedTuple):
         if not self.telling.isdisjoint(parts):
             return None if is_latest else self._told(parts)
         meant = {self.events.get(part) for part in parts if part not in self.latest}
-        if "contained at" in meant:  # as in `Eindämmung abgeschlossen am`
+        if "contained at" in meant:  # `Eindämmung abgeschlossen am` is the containment
             meant -= {"closed at", "resolved at"}
         name = meant.pop() if len(meant) == 1 else None
         return None if is_latest and name != "updated" else name
@@ -123,9 +124,9 @@ class Vocabulary(NamedTuple):
             yield rest if len(rest) >= _SHORTEST else word
 
     def _told(self, words: list[str]) -> str | None:
-        """Return the name of the date on which somebody was told, by the words for who was told."""
+        """Return the name of a date of notification. The words for the notified party decide the name."""
         others = [word for word in words if word not in self.telling and word not in self.of_telling]
-        others = [word for word in others if word.isdigit()] or others  # the article of a law is more than its name
+        others = [word for word in others if word.isdigit()] or others  # a number is an article, so it decides
         names = {next((name for name, who in self.recipients.items() if word in who), None) for word in others}
         return "reported at" if not names else names.pop() if len(names) == 1 else None
 

@@ -4,10 +4,10 @@ An interrupted import continues from the record. The record identifies a row by 
 a person may add, fix and move rows in the file. A second import needs the record to recognize the rows without a
 number.
 
-The record is a file to which lines of JSON are only appended: a title, then a line for the begin of an import, for each
-done row, and for the end of an import. It is read and written through one descriptor, whose owner was checked. So no
-other user of the folder can choose what is read. A database would also read files with names of its own, such as
-``FILE.progress-journal``, which another user could create.
+Lines of JSON are only appended to the record. The first line is a title. Then there is a line for the beginning of an
+import, for each done row, and for the end of an import. The record is read and written through one descriptor, whose
+owner was checked. So no other user of the folder can exchange the file in between. A database would also read further
+files, such as ``FILE.progress-journal``, which another user could create.
 """
 
 import fcntl
@@ -33,21 +33,21 @@ _TABLES = (
     "CREATE TABLE done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE numbers (number BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, line INTEGER NOT NULL, other INTEGER) "
-    "WITHOUT ROWID",  # the first row with a number, and the line of the first row that differs from it
+    "WITHOUT ROWID",  # for each number: its first row, and the line of the first different row
 )
 
 
 class SameNumber(NamedTuple):
-    """Another row of the file that has the number of a row: its line, and whether the two rows are equal."""
+    """Another row of the file with the same incident number: its line, and whether the two rows are equal."""
 
     line: int
     is_equal: bool
 
 
 class Progress:
-    """The rows that are done, the numbers of the file's rows, and how often this reading of the file has met each row.
+    """The rows that are done, the incident numbers of the file, and the counts of equal rows in this reading.
 
-    ``has_clash`` says whether two different rows of the file have the same number. Only one thread may use a Progress.
+    ``has_clash`` is true if two different rows of the file have the same number. Only one thread may use a Progress.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -114,10 +114,11 @@ class Progress:
         return times
 
     def same_number(self, number: bytes, fingerprint: bytes, line: int) -> SameNumber | None:
-        """Note the number of a row, and return another row with this number, or None.
+        """Record the incident number of a row, and return another row with this number, or None.
 
-        A row that differs is returned first. The first reading of the file does not know the later rows. So if
-        ``has_clash`` is then true, the file must be read again. Each further reading knows all rows.
+        If several rows have this number, return one that differs from this row, if there is one. The first reading of
+        the file does not know the later rows. So if ``has_clash`` is true after the first reading, the file must be
+        read again. Each further reading knows all rows.
         """
         statement = "SELECT fingerprint, line, other FROM numbers WHERE number = ?"
         if (kept := self._execute(statement, (number,)).fetchone()) is None:
@@ -150,7 +151,7 @@ class Progress:
     def _load(self, file: Path, record: IO[bytes]) -> None:
         """Read the record, and prepare it for appending.
 
-        A process that was killed may have left a half line at the end, which is cut off.
+        A killed process may have left an incomplete line at the end. This line is cut off.
         """
         self._index.executemany("INSERT OR REPLACE INTO done VALUES (?, ?)", self._done(file, record))
         record.truncate()
@@ -198,7 +199,7 @@ class Progress:
     def _close(self) -> None:
         self._index.close()
         if self._record is not None:
-            with suppress(OSError):  # after a failed write, which was reported
+            with suppress(OSError):  # the failed write was already reported
                 self._record.close()
 
     @contextmanager
@@ -238,7 +239,7 @@ def _open(file: Path) -> IO[bytes]:
     try:
         record = open_private(file, "r+b")
         try:
-            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process
+            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock ends with the process
             if not os.path.samestat(os.fstat(record.fileno()), file.lstat()):
                 raise BlockingIOError("Another process has just replaced the file.")
             title = record.read(len(_TITLE))
@@ -246,7 +247,7 @@ def _open(file: Path) -> IO[bytes]:
                 record = _converted(file, record)
             elif title != _TITLE:
                 if not _TITLE.startswith(title):  # a killed process may have written a part of the title
-                    raise _no_record(file, "It has another content.")
+                    raise _no_record(file, "Its content is not that of a record.")
                 record.seek(0)
                 record.write(_TITLE)
                 record.flush()

@@ -11,7 +11,7 @@ _SHOWN = 20
 _FIRST = 3  # lines of a reason
 _CHARACTERS = 300  # of a reason
 _OTHERS = ("", "other reasons; the errors file has them")
-# The parts of an error's text that differ from row to row: dates, ids, numbers of minutes and lines, quoted texts.
+# This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
 _SINGLE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the|\bline [0-9]+\b"
 )
@@ -21,7 +21,7 @@ _SINGLE = re.compile(
 class Reasons:
     """The reasons of errors or warnings.
 
-    For each reason, the number of rows that have it, the first of their lines, and the text of the first row.
+    Each reason has the number of its rows, their first lines, and the text of the first row.
     """
 
     _found: dict[tuple[str, str], tuple[int, list[int], str]] = field(default_factory=dict)

@@ -8,8 +8,8 @@ A JSON Lines file may mix three kinds of line:
     a line of an export: {"incident": <as a GET shows it>, "changes": [...]}
     a line of an errors file: {"line": n, "errors": [...], "row" or "cells": <the original row>}
 
-Without a mapping, a line of an export may also have the tenant's settings. Such a line is left out, and is counted. A
-line with other members than these is never read in part. It is an error or, with a mapping, a record.
+Without a mapping, a line of an export may also have the tenant's settings. Such a line is left out, and is counted. If
+a line has any other members, the entire line is an error or, with a mapping, a record.
 
 The reader has only one row in memory, so a text file may have any size.
 """
@@ -35,13 +35,13 @@ _SETTINGS = {"name": str, "version": int, "changed_at": str, "changed_by": str, 
 _EVENT = {"incident_id": str, "observed_at": str, "source": str, "adapter": str, "rule": str, "sha256": str,
           "is_cut": bool, "summary": object, "event": object}  # fmt: skip
 _LEFT_OUT = {
-    "settings": (_SETTINGS, Violation("", "has settings of the tenant; an import creates only incidents")),
-    "evidence": (_EVENT, Violation("", "has an event of a finding; an import creates only incidents; keep the file")),
+    "settings": (_SETTINGS, Violation("", "has the tenant's settings; an import creates only incidents")),
+    "evidence": (_EVENT, Violation("", "has the event of a finding; an import creates only incidents; keep the file")),
 }
-"""The lines of an export that have no incident: the types of the members, and the warning."""
+"""The lines of an export without an incident: for each kind, the types of the members, and the warning."""
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
-_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # the sum below a table has none of these fields
-_REPEATED = Violation("", "has the names of the columns again; remove the row")
+_OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # a row with the sum of a table has none of these fields
+_REPEATED = Violation("", "repeats the names of the columns; remove the row")
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -56,13 +56,13 @@ class Row(NamedTuple):
     body: Any = None
     unreadable: tuple[Violation, ...] = ()
     is_exported: bool = False
-    is_mapped: bool = False  # by a mapping, so the row is from another program or from a spreadsheet
+    is_mapped: bool = False  # true if a mapping was used, so the row is from another program or a spreadsheet
     app_id: str | None = None  # the application that made an exported incident
     repairs: tuple[str, ...] = ()  # the repairs of an exported incident, or of a mapped record
     is_deleted: bool = False
     warnings: tuple[Violation, ...] = ()  # the warnings about cells that can be read in two ways
     last_known: str | None = None  # the latest date in the columns mapped to last_known_at
-    is_left_out: bool = False  # a line of an export that has no incident
+    is_left_out: bool = False  # true for a line of an export without an incident
 
 
 def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
@@ -251,7 +251,7 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
             return _of_value(line, inner, _as_read(inner, text), mapping)
         case {"incident": dict(document)} if mapping is None or value.keys() == {"incident", "changes"}:
             if more := value.keys() - {"incident", "changes"}:
-                wrong = (Violation(f"/{name}", "must not be beside `incident`; remove it") for name in sorted(more))
+                wrong = (Violation(f"/{name}", "must not be next to `incident`; remove it") for name in sorted(more))
                 return Row(line, f'"row": {text}', unreadable=tuple(wrong))
             return _of_export(line, document, text)
         case dict() if mapping is not None:
@@ -260,7 +260,7 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
 
 
 def _left_out(value: dict[str, Any]) -> Violation | None:
-    """Return the warning about a line that `incidents tenant export` writes and that has no incident, or None."""
+    """Return the warning about a line of an export without an incident. Return None for any other line."""
     for name, (kinds, why) in _LEFT_OUT.items():
         inner = value.get(name)
         if len(value) == 1 and isinstance(inner, dict) and inner.keys() == kinds.keys():
@@ -269,9 +269,9 @@ def _left_out(value: dict[str, Any]) -> Violation | None:
 
 
 def _is_of_errors_file(value: dict[str, Any], original: str, mapping: Mapping | None) -> bool:
-    """Return whether a line has only members that an errors file has. ``original`` names the member of the row.
+    """Return whether a line has only the members of an errors file. ``original`` is the member with the original row.
 
-    With a mapping, the line must also have its number, because the columns of another program may have the same names.
+    With a mapping, the line must also have the member ``line``. Otherwise it may be a record of another program.
     """
     own = {*_OF_ERRORS_FILE, original}
     return value.keys() <= own and (mapping is None or "line" in value)

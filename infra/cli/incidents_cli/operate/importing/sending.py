@@ -17,7 +17,7 @@ from incidents.domain.errors import Violation
 from .checking import CheckedRow
 from .repairing import repair
 
-_LOOKS = 5  # tries to find a number that was just taken, because a list is eventually consistent
+_LOOKS = 5  # the tries to find the incident of a taken number, because a list is eventually consistent
 _PAUSE = 0.2  # seconds between two tries
 
 
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 class Stopped(Exception):
-    """The API cannot be used now, for this row or any other. ``line`` is the row's line, ``why`` the client's error."""
+    """The API cannot be used now for any row. ``line`` is the row's line, and ``why`` is the client's error."""
 
     def __init__(self, line: int, why: GrcError) -> None:
         super().__init__(str(why))
@@ -116,8 +116,8 @@ def _says_the_same(field: str, given: dict[str, Any], incident: Incident) -> boo
     if field in model.JSON_TEXTS:
         return value is not None and payloads.same_json(given[field], json_text.dumps(value))
     # The API derives the minutes from two timestamps. If the row has both timestamps, ``check`` has already compared
-    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ from the
-    # row's minutes.
+    # the row's minutes with the timestamps. If the API itself set a timestamp, the derived minutes may differ
+    # from the row's minutes.
     if field in model.DERIVED:
         start, end = model.MINUTES[field]
         return value == given[field] or None not in (getattr(incident, start), getattr(incident, end))

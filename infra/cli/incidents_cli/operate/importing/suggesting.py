@@ -35,7 +35,7 @@ class Proposal(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What is known before the file is read: a given mapping and its TOML document, or a preset."""
+    """The knowledge before the file is read: a given mapping and its TOML document, or a preset."""
 
     mapping: Mapping | None = None
     table: Table[str, Any] = {}  # nobody changes it
@@ -51,7 +51,7 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
     """Return the proposal for a file. Raises StepFailed if the file or the given mapping cannot be read.
 
     ``answers`` are the user's options: ``zone``, ``date_order``, ``decimal``, ``sheet``. ``given`` is a mapping or the
-    name of a preset. The columns of a given mapping stay as they are, and only what is missing is proposed.
+    name of a preset. The columns of a given mapping stay as they are. Only the missing parts are proposed.
     """
     known = _Known()
     if given is not None and not mapping.is_preset(given):
@@ -70,8 +70,8 @@ def suggest(file: Path, answers: Table[str, str], given: str | None = None) -> P
 
 def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
     by_name = {column.name: column for column in of_file.columns}
-    reasons: dict[str, str] = {}  # why a column has no field or a special one
-    money: list[str] = []  # a line about the currency
+    reasons: dict[str, str] = {}  # by column: the reason for its special field, or for no field
+    money: list[str] = []  # the mapping's lines about the currency
     if known.has_columns and known.mapping:
         mapped = choosing.given(list(by_name), known.mapping)
         have = set(map(folded, by_name))
@@ -239,14 +239,14 @@ def _reading(
 
 
 def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
-    """Yield the line about the zone of dates without an offset."""
+    """Yield the mapping's line with the zone of the dates without an offset."""
     said = {column.name: zone for column in naive if (zone := words.zone(column.name))}
     given = settings.get("zone")
     if given:
         yield f"zone = {quoted(given)}"
     elif said and len(said) == len({column.name for column in naive}):
         given = next(iter(said.values()))
-        yield f"zone = {quoted(given)}  # the names of the columns say it"
+        yield f"zone = {quoted(given)}  # from the names of the columns"
     elif naive:
         example = quoted(str(naive[0].lacks_offset))
         yield f'zone = "{OPEN}"  # zone: in which zone is {example}? Pass --zone, such as Europe/Berlin or UTC'
@@ -294,7 +294,7 @@ def _choices(
     for text in column.values:
         meaning = known.mapping.meaning(folded(column.name), target, text) if known.mapping else None
         if meaning is not None and given:
-            continue  # it stands in a given table
+            continue  # a given table already has this value
         if meaning is None:
             meaning = words.value(target, text)
         if meaning is None and target == "severity" and words.is_undecided(text):

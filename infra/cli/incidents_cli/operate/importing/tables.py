@@ -18,8 +18,8 @@ from typing import IO, Any, NamedTuple, cast
 from ...console import StepFailed
 from . import formats, workbook_process
 
-CELL_CHARACTERS = 1024 * 1024  # more than a complete incident may have
-WORKBOOK_MEMORY = 2 * 1024**3  # bytes, enough for 4 million cells with texts
+CELL_CHARACTERS = 1024 * 1024  # the limit of a cell; a complete incident has fewer characters
+WORKBOOK_MEMORY = 2 * 1024**3  # this number of bytes is enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
@@ -46,7 +46,7 @@ def encoding(file: Path) -> str:
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
-        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 of Latin letters, without a byte order mark
+        if start[:400].count(0) > len(start[:400]) // 4:  # UTF-16 with Latin letters, without a byte order mark
             return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         block = start
         while block:
@@ -120,7 +120,7 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
 
 
 def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:
-    """Yield the records of a sheet of a workbook, which is the first sheet if ``sheet`` is None.
+    """Yield the records of a workbook's sheet ``sheet``. None means the first sheet.
 
     Cells keep their types: an empty cell is an empty text. A number that is shown with a unit, as a percentage or with
     leading zeros is a text, such as ``12500 €``, unless ``as_shown`` is false. Raises StepFailed if the file is not a
@@ -146,7 +146,7 @@ def unseen(file: Path, sheet: str) -> formats.Unseen:
 
 @contextmanager
 def _reading(file: Path, what: str, sheet: str | None) -> Iterator["subprocess.Popen[bytes]"]:
-    """Yield a process that reads a workbook, of bounded memory."""
+    """Yield a process that reads a workbook with limited memory."""
     words = [sys.executable, "-I", "-m", workbook_process.__name__, str(file), str(WORKBOOK_MEMORY), what]
     with subprocess.Popen(
         words if sheet is None else [*words, sheet],
@@ -182,7 +182,7 @@ def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
         raise _too_large(file, value)
     if kind == "no sheet":
         sheet, names = value
-        raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {', '.join(names)}", "Name one: --sheet NAME")
+        raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {', '.join(names)}", "Name one with --sheet.")
     return kind, value
 
 

@@ -15,7 +15,7 @@ from .names import Vocabulary, parted, plain, spellings, tokens
 
 _HYPHEN = re.compile(r"-[ \t\r]*\n\s*(?=[a-zäöüß])")
 _CHARACTERS = 200  # a longer text is not the name of a column
-_SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # signs of a required column or of a footnote
+_SIGNS = " *:\u2020\u2021\u00b2\u00b3"  # these signs mark a required column or a footnote
 _GENDER = re.compile(r"[/:*_(]-?(?:in|innen|r|n)\)?\Z")  # as in Bearbeiter/in
 _LAST_PART = re.compile(r"[(\[]([^()\[\]]*)[)\]]\Z")
 _DASHES = "-\u2013\u2014"
@@ -34,10 +34,11 @@ def _words() -> dict[str, Any]:
 
 
 class _Entry(NamedTuple):
-    """The field that a column's name means, or None. ``rank`` says how well the name fits: 0 is the field's own name.
+    """The meaning of a column's name. ``field`` is None if the meaning is unknown.
 
-    ``doubt`` orders names of one rank: 0 for a name without a note in brackets, 2 for a note such as ``(estimated)``.
-    ``is_loose`` means that only the words of the name were recognized. Then the cells must prove that it is a date.
+    ``rank`` is 0 for the field's own name, and higher for a name that fits less. ``doubt`` orders names of one rank: 0
+    for a name without a note in brackets, and 2 for a note such as ``(estimated)``. ``is_loose`` is true if only the
+    words of the name were recognized. Then most cells must be dates before the column is a date.
     """
 
     field: str | None = None
@@ -65,13 +66,13 @@ def _by_column() -> dict[str, _Entry]:
 
 @cache
 def _by_core() -> dict[str, _Entry]:
-    """Return the entries by the core of their words: without articles, accents and the word for the incident."""
+    """Return the entries by their words without articles, accents and the word for the incident."""
     by_core: dict[str, _Entry] = {}
     for word, entry in _by_column().items():
         for spelling in spellings(word):
             core = " ".join(_vocabulary().core(tokens(spelling)))
             by_core.setdefault(core, _by_column().get(core, entry))
-    del by_core[""]  # the core of a name such as Ticket, which is only the word for an incident
+    del by_core[""]  # a name such as Ticket has only the word for an incident, so its core is empty
     return by_core
 
 
@@ -81,7 +82,7 @@ def meaning(column: str) -> str | None:
 
 
 def rank(column: str) -> int:
-    """Return how well a column's name fits its field: 0 is the field's own name."""
+    """Return the rank of a column's name: 0 for its field's own name, and higher for a name that fits less."""
     return _entry(column).rank
 
 
@@ -91,12 +92,12 @@ def doubt(column: str) -> int:
 
 
 def must_prove_dates(column: str) -> bool:
-    """Return whether most cells of a column must be dates before it is a date of the incident."""
+    """Return whether a column is a date of the incident only if most of its cells are dates."""
     return _entry(column).is_loose
 
 
 def zone(column: str) -> str | None:
-    """Return the zone that a column's name says, such as ``Created (UTC)``, or None."""
+    """Return the zone in a column's name, such as UTC in ``Created (UTC)``, or None."""
     return None if {"utc", "gmt"}.isdisjoint(tokens(column)) else "UTC"
 
 
@@ -104,8 +105,8 @@ def zone(column: str) -> str | None:
 def _entry(column: str) -> _Entry:
     """Return the entry of a column's name.
 
-    The name may have its words joined, as in ``createdAt``, and a hyphen at the end of a line. It may be the name of a
-    custom field of Jira, such as ``Custom field (Cause)``.
+    The words of the name may be joined, as in ``createdAt``, or divided by a hyphen at the end of a line. The name may
+    be that of a custom field of Jira, such as ``Custom field (Cause)``.
     """
     if len(column) > _CHARACTERS:
         return _UNKNOWN
@@ -121,7 +122,7 @@ def _entry(column: str) -> _Entry:
 
 
 def _by_words(name: str) -> _Entry | None:
-    """Return the entry of a name by its words, and then without its notes in brackets."""
+    """Return the entry of a name by its words. If the words are unknown, ignore the notes in brackets."""
     bare, notes = parted(name)
     noted = set(tokens(" ".join(notes)))
     if noted & _vocabulary().other_meaning:
@@ -156,10 +157,10 @@ def _of_alternatives(name: str) -> _Entry | None:
 
 
 def _forms(name: str) -> Iterator[str]:
-    """Yield a folded name, and its forms without what does not change its meaning.
+    """Yield a folded name, and its forms without parts that do not change its meaning.
 
-    These are signs as in ``Status*:``, words as in ``Status (required)``, units as in ``Kosten in €``, an ending as in
-    ``Bearbeiter/in``, and words before the name as in ``Incident Status``.
+    Such parts are signs as in ``Status*:``, words as in ``Status (required)``, units as in ``Kosten in €``, endings as
+    in ``Bearbeiter/in``, and words before the name as in ``Incident Status``.
     """
     yield name
     yield (bare := name.strip(_SIGNS))
@@ -183,9 +184,9 @@ def _by_value(field: str) -> dict[str, str]:
 def value(field: str, text: str) -> str | None:
     """Return the value of ``status`` or ``severity`` that a text means, or None.
 
-    A number before or after the word does not count, as in ``1 - High``. A number alone means nothing: in one program 1
-    is the highest severity, and in another one the lowest. A note does not count, as in ``Closed - by vendor`` or
-    ``in Bearbeitung (ext.)``, unless it means a value, too. Then the text means one value only if the two agree.
+    A number before or after the word is ignored, as in ``1 - High``. A number alone has no meaning, because 1 is the
+    highest severity in one program and the lowest in another. A note is ignored, as in ``Closed - by vendor`` or
+    ``in Bearbeitung (ext.)``, unless the note also means a value. Then the text means a value only if the two agree.
     """
     if exact := _listed(field, text):
         return exact
@@ -208,7 +209,7 @@ def _listed(field: str, text: str) -> str | None:
 
 
 def _connected(field: str, text: str) -> list[str | None]:
-    """Return the value of a text, or of the two parts of a text such as ``closed as duplicate``."""
+    """Return the value that a text means, or that the two parts of a text such as ``closed as duplicate`` mean."""
     if (whole := _listed(field, text)) or not (parts := _connectors().fullmatch(folded(text))):
         return [whole]
     return [_listed(field, parts[1]), _listed(field, parts[2] or "")]
@@ -216,13 +217,13 @@ def _connected(field: str, text: str) -> list[str | None]:
 
 @cache
 def _connectors() -> re.Pattern[str]:
-    """Return the pattern of a text whose second part only explains the first one."""
+    """Return a pattern that divides a text into two parts, of which the second part only explains the first part."""
     between, last = ("|".join(re.escape(each) for each in _words()["notes"][name]) for name in ("connectors", "last"))
     return re.compile(rf"(.+?)\s+(?:(?:{between})\s+(.+)|(?:{last}))")
 
 
 def _agreed(meant: set[str | None]) -> str | None:
-    """Return the one value that several values mean: the more precise one, as in ``Closed - duplicate``."""
+    """Return the most precise of the values that the parts of a text mean, as in ``Closed - duplicate``."""
     if meant == {"closed", "dismissed"}:
         return "dismissed"
     # The other open states are more precise than ``new``.
@@ -252,14 +253,14 @@ def may_be_closing(column: str) -> bool:
 
 
 def is_undecided(severity: str) -> bool:
-    """Return whether a severity says that nobody has decided, such as ``?`` or ``k. A.``."""
+    """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
     return folded(severity) in _words()["no_severity"]["words"]
 
 
 def is_nothing(text: str) -> bool:
-    """Return whether the text of a cell means that the row has no value in the column, such as ``-``.
+    """Return whether the text of a cell stands for no value, such as ``-``.
 
-    The column has owners, categories or lists.
+    This is only for columns of owners, categories or lists.
     """
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
@@ -275,12 +276,12 @@ def is_currency(column: str) -> bool:
 
 
 def is_duration(column: str) -> bool:
-    """Return whether a column's name is that of a duration, so its cells are no times of day."""
+    """Return whether a column's name means a duration. Then its cells are not times of day."""
     return any(part in folded(column) for part in _words()["durations"]["parts"])
 
 
 def is_time_of_day(column: str) -> bool:
-    """Return whether a column's name is that of a time of day."""
+    """Return whether a column's name means a time of day."""
     return not set(_words()["times"]["words"]).isdisjoint(re.findall(r"\w+", folded(column)))
 
 

@@ -1,9 +1,9 @@
-"""Read a sheet of a workbook in a process of its own, which cannot take all memory and cannot end the command.
+"""Read a sheet of a workbook in a separate process, so that a workbook cannot take all memory or end the command.
 
 The library makes a table from the first to the last cell of a sheet. So a workbook of one kilobyte that has two cells
 can need many gigabytes. If an allocation fails, the library ends its process.
 
-``tables`` runs this module. Nothing else opens a workbook, so the bound holds for all that is read of it. The arguments
+``tables`` runs this module. No other module opens a workbook, so the memory limit always holds. The arguments
 are the workbook, the bytes of memory that the process may use, what to read, and optionally the name of a sheet. What
 to read is ``values``, ``shown`` (the values as the workbook shows them) or ``unseen``. The process writes pickled pairs
 to stdout, each of a kind and a value:
@@ -11,8 +11,8 @@ to stdout, each of a kind and a value:
     ("sheets", {name: is_hidden})   all sheets of the workbook
     ("rows", [(line, cells), ...])  some rows of the sheet, in their order
     ("end", None)                   the sheet is complete
-    ("unseen", Unseen(...))         what the library does not say of the sheet
-    ("no sheet", (name, [...]))     the workbook has no such sheet, but these
+    ("unseen", Unseen(...))         the counts of hidden rows and of cells without a value
+    ("no sheet", (name, [...]))     the workbook lacks the sheet; the list has its sheets
     ("no workbook", "reason")       the file cannot be read
     ("too large", "reason")         the file or the sheet is too large
 """
@@ -35,10 +35,10 @@ TOO_LARGE = 3
 """The exit status of a process that has used more memory than it may."""
 
 _BYTES = 1024**3  # unpacked
-_LAST_ROW = 1_048_575  # of a sheet in Excel, from 0; the library cuts an open document after it without a word
+_LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
 _CELLS_AT_ONCE = 10_000
-_SECONDS = 0.02  # between two looks at the memory
-_STATE = Path("/proc/self/statm")  # Linux: sizes of this process in pages, the second one is the resident memory
+_SECONDS = 0.02  # the pause between two measurements of the memory
+_STATE = Path("/proc/self/statm")  # Linux: the second number is the resident memory, in pages
 
 
 def _memory() -> int:
@@ -69,7 +69,7 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         with zipfile.ZipFile(file) as packed:
             size = sum(member.file_size for member in packed.infolist())
         if size > _BYTES:
-            yield "too large", f"It has {size:,} bytes when it is unpacked."
+            yield "too large", f"Unpacked, the workbook has {size:,} bytes."
             return
     if what == "unseen":
         yield "unseen", formats.unseen(Path(file), str(sheet))
@@ -103,15 +103,15 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
 def _filled(
     rows: Iterator[tuple[int, list[Any]]], merged: list[tuple[tuple[int, int], tuple[int, int]]], column: int
 ) -> Iterator[tuple[int, list[Any]]]:
-    """Yield the rows. A text or a date of merged cells is in each of their rows that has another cell.
+    """Yield the rows. If cells of several rows are merged, each of these rows with another cell gets the text or date.
 
-    A number is not, because an amount would count several times.
+    The rows do not get a merged number, because an amount would count several times.
     """
     begins: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, _) in merged:
         if bottom > top:
             begins.setdefault(top, []).append((left - column, bottom))
-    values: dict[int, tuple[int, Any]] = {}  # by column: the last row of the merged cells, and their value
+    values: dict[int, tuple[int, Any]] = {}  # for each column, the last row and the value of its merged cells
     for line, cells in rows:
         for place, (bottom, value) in list(values.items()):
             if line - 1 > bottom:
@@ -125,7 +125,7 @@ def _filled(
 
 
 def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> list[Any]:
-    """Return a record in which a number that is more than a plain number is the text that the workbook shows.
+    """Return a record in which numbers with a unit, as a percentage or with leading zeros are the texts that are shown.
 
     ``start`` is the column of the record's first cell.
     """

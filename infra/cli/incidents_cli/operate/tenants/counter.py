@@ -39,7 +39,7 @@ class Year(NamedTuple):
     ignored: range = range(0)
 
     def highest(self, below: int | None = None) -> int:
-        """Return the highest count of an existing number, to which the counter may be lowered; 0 if there is none.
+        """Return the highest count of an existing number, to which the counter may be lowered, or 0 if there is none.
 
         If ``below`` is given, only counts below it are considered. The ignored counts are not considered either, as
         long as the counter is below all of them. If the counter has reached an ignored count, the server may have

@@ -27,7 +27,7 @@ from .reading import TenantReader, batches, give_way, nothing_of
 
 QUIET_SECONDS = 120  # twice the longest run of a metrics job
 _LOOK_EVERY = 2.0  # seconds
-_ROUNDS = 100  # if so many rounds in a row found new items, somebody must still be writing items
+_ROUNDS = 100  # if this many rounds in a row find new items, somebody must still be writing items
 _AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
 _MARKS, _ALERTS, _ACCOUNTS = "MARK", "ALERTDUE", "ACCOUNT"
@@ -56,8 +56,8 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     """Erase a tenant until ``quiet`` seconds pass without a new item. Then write the proof, and return it.
 
     An interrupted erasure continues from its checkpoint, which has the numbers of erased items. The items of the
-    interrupted step are missing from these numbers. Raises StepFailed if there is no item of the tenant, if somebody
-    still writes items of the tenant, if the last read finds an item, or if the proof cannot be written.
+    interrupted step are missing from these numbers. Raises StepFailed if the table has no item of the tenant, or if
+    somebody still writes such items. Also raises it if the last read finds an item, or if the proof cannot be written.
     """
     if proof.exists():
         raise StepFailed(

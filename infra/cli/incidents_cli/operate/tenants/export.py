@@ -2,7 +2,7 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
-Each stored event of a finding is one further line. ``event`` is the event as it was received:
+Each stored event of a finding has its own line. ``event`` is the event as it was received:
 
     {"evidence": {"incident_id": "...", "observed_at": "...", "source": "...", "adapter": "...", "rule": "...",
                   "sha256": "...", "is_cut": false, "event": {...}}}
@@ -13,8 +13,8 @@ If the tenant has settings, the file ends with one line for each version of the 
 
 ``incident`` is the incident as a GET shows it. Deleted incidents are included. ``changes`` is the complete trail as the
 list of changes shows it, oldest first. The trail ends with the change that made the incident's exported version. The
-file may or may not have a change or an incident that is written during the export. An export that continues has every
-incident that was created before it continued.
+file may or may not have a change or an incident that is written during the export. If an export was interrupted and
+continues, its file has every incident that was created before the continuation.
 """
 
 import json
@@ -38,11 +38,11 @@ from .reading import AT_ONCE, IncidentWithTrail, Progress, TenantReader, batches
 if TYPE_CHECKING:
     from io import BufferedRandom
 
-_EVENTS_AT_ONCE = 20  # one event has up to 1 MB
+_EVENTS_AT_ONCE = 20  # the number limits the memory, because one event has up to 1 MB
 
 
-# A create may take this time, in seconds, from the choice of the incident's id to the write. So an incident may appear
-# before a younger one that was already exported. The checkpoint waits until that is over.
+# The most seconds of a create from the choice of the incident's id to the write. So an incident with an older id may
+# appear after a younger incident was exported. The checkpoint waits until this can no longer happen.
 SETTLE_SECONDS = 60.0
 
 
@@ -152,13 +152,13 @@ def _settings(reader: TenantReader) -> Iterator[str]:
 
 
 def _is_settled(incident_id: str) -> bool:
-    """Return whether no incident with an id below this one can still be written."""
+    """Return whether every incident with a lower id than this one must already be written."""
     made = made_at(incident_id)
     return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
 
 
 def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
-    if incident.item is None:  # created after the last page of incidents was read, or lost
+    if incident.item is None:  # the incident was created after the last page was read, or it is lost
         incident = reader.incident(incident.incident_id)
     if incident.item is None:
         return _Line(incident.incident_id, None, 0, is_whole=False)

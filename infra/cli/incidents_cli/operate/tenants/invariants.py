@@ -24,7 +24,7 @@ _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "inciden
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
 _HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
-_SHOWN = 160  # a printed value is cut to so many characters
+_SHOWN = 160  # the most characters of a printed value
 
 
 class Violation(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE = 100  # the most items that one BatchGetItem accepts
-_TRIES = 12  # after so many tries without progress, the table counts as unreachable
+_TRIES = 12  # after this many tries without progress, the table counts as unreachable
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -195,5 +195,5 @@ def _incident_id(item: Item) -> str:
 
 
 def made_at(incident_id: str) -> int | None:
-    """Return the time in an incident's id, in milliseconds since 1970, or None if the text is no such id."""
+    """Return the time in an incident's id, in milliseconds since 1970, or None if the text is not an incident's id."""
     return ULID.from_str(incident_id[4:]).milliseconds if model.INCIDENT_ID.fullmatch(incident_id) else None
