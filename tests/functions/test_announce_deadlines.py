@@ -515,14 +515,14 @@ def test_the_entries_of_single_incidents(thirty: list[str]) -> None:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"state": "submitted"}, "state must be one of running, overdue"),
-        ({"regime": ""}, "regime must be 1 to 64 characters"),
-        ({"due_before": "2026-06-08"}, "due_before must"),
-        ({"limit": "101"}, "limit must be a whole number from 1 to 100"),
-        ({"cursor": "x"}, "cursor must be the next_cursor"),
+        ({"state": "submitted"}, "`state` must be one of running, overdue"),
+        ({"regime": ""}, "`regime` must be 1 to 64 characters"),
+        ({"due_before": "2026-06-08"}, "`due_before` must"),
+        ({"limit": "101"}, "`limit` must be a whole number from 1 to 100"),
+        ({"cursor": "x"}, "`cursor` must be the `next_cursor`"),
         ({"incident_id": ["a", "b"], "limit": "3"}, "must not be given together with other parameters"),
-        ({"incident_id": [f"inc_{n}" for n in range(101)]}, "incident_id must be given at most 100 times"),
-        ({"state": ["running"] * 11}, "state must be given at most 10 times"),
+        ({"incident_id": [f"inc_{n}" for n in range(101)]}, "`incident_id` must be given at most 100 times"),
+        ({"state": ["running"] * 11}, "`state` must be given at most 10 times"),
         ({"tenant_id": "globex"}, "is not known"),
     ],
 )

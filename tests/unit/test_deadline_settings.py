@@ -69,7 +69,7 @@ DAYS = {"unit": "day", "end": "end_of_day"}
          "an earlier stage"),
         (reading({}, {"unit": "day", "n": 1}), "contract-7/notice has a term of dates, so `end` must be end_of_day"),
         (reading(DAYS, {"end": "next_hour"}), "so `end` must be end_of_day"),
-        (reading(DAYS, {"unit": "hour"}), "a term of hours, so `end` must be instant or next_hour"),
+        (reading(DAYS, {"unit": "hour"}), "a term of minutes or hours, so `end` must be instant or next_hour"),
         (reading(DAYS | {"roll": "eu_working_day"}, {"unit": "hour", "end": "instant"}), "so roll must be dora_noon"),
         (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must not have a `cap`"),
         (reading({}, *[{"n": n} for n in range(1, 10)]), "at most 8 readings"),

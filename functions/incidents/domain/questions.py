@@ -14,6 +14,8 @@ GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
 DAYS_MAX, DAYS_DEFAULT = 366, 30  # the longest and the default window, in days
+OPEN_STAGES = ("running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term")
+"""The states of a stage that is open: it is on, it applies, and it is not submitted."""
 
 FILTERS = {
     "status": "status",

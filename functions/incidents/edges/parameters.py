@@ -39,6 +39,8 @@ BOARD, BOARD_REPEATABLE = ("due_before", "limit", "cursor"), ("state", "regime",
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
 VALUES_MAX = 10  # the most values of a parameter; each value of status and app_id costs a query
+BOARD_INCIDENTS = 100  # one BatchGetItem
+REGIME_CHARACTERS = 64
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
@@ -90,7 +92,7 @@ def board_request(given: Given) -> BoardRequest:
     """Read the parameters of the board of deadlines. Raises MalformedRequest."""
     single = _single(given, BOARD, BOARD_REPEATABLE, {"incident_id": BOARD_INCIDENTS})
     if "incident_id" in given and len(given) > 1:
-        raise MalformedRequest("The parameter incident_id must not be given together with other parameters.")
+        raise MalformedRequest("The parameter `incident_id` must not be given together with other parameters.")
     due_before = None
     if "due_before" in single:
         due_before = _moment("due_before", single["due_before"])
@@ -114,10 +116,7 @@ def updates_request(given: Given) -> UpdatesRequest:
         raise MalformedRequest(
             "The parameters `since` and `cursor` must not be given together; a cursor continues after its own page."
         )
-    try:
-        since = timestamps.parse(single.get("since", _FIRST))
-    except ValueError as error:
-        raise MalformedRequest(f"The parameter `since` {error}.") from error
+    since = _moment("since", single.get("since", _FIRST))
     settle_ms = int(float(os.environ.get("FEED_SETTLE_SECONDS", "120")) * 1000)
     until = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - settle_ms)
     return UpdatesRequest(since, until, _limit(single), single.get("cursor"))
@@ -152,8 +151,8 @@ def _single(
             raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use {meant}.")
         if name in single and len(values) > 1:
             raise MalformedRequest(f"The parameter `{name}` must be given once.")
-        if len(values) > VALUES_MAX:
-            raise MalformedRequest(f"The parameter `{name}` must be given at most {VALUES_MAX} times.")
+        if len(values) > (times := (most or {}).get(name, VALUES_MAX)):
+            raise MalformedRequest(f"The parameter `{name}` must be given at most {times} times.")
     return {name: values[0] for name, values in given.items() if name in single}
 
 
@@ -201,12 +200,8 @@ def _words(single: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _range(name: str, single: Mapping[str, str]) -> tuple[str, str]:
-    ends = []
-    for parameter, unset in ((f"{name}_from", _FIRST), (f"{name}_to", _LAST)):
-        try:
-            ends.append(timestamps.parse(single.get(parameter, unset)))
-        except ValueError as error:
-            raise MalformedRequest(f"The parameter `{parameter}` {error}.") from error
+    unset = {f"{name}_from": _FIRST, f"{name}_to": _LAST}
+    ends = [_moment(parameter, single.get(parameter, end)) for parameter, end in unset.items()]
     if ends[0] > ends[1]:
         raise MalformedRequest(f"The parameter `{name}_from` must not be after `{name}_to`.")
     return ends[0], ends[1]
@@ -216,7 +211,7 @@ def _moment(name: str, text: str) -> str:
     try:
         return timestamps.parse(text)
     except ValueError as error:
-        raise MalformedRequest(f"The parameter {name} {error}.") from error
+        raise MalformedRequest(f"The parameter `{name}` {error}.") from error
 
 
 def _date(name: str, text: str) -> date:

@@ -69,7 +69,9 @@ BY_UPDATED = "by-updated"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY, BY_UPDATED)
 
 # Each tenant has one partition for each kind.
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC")
+KINDS = (
+    "INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC", "DEADLINE"
+)  # fmt: skip
 EVIDENCE_DIGITS = 32  # a key has 128 bits of the hash, so that hash and time fit into a cursor
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 

@@ -1,6 +1,6 @@
 """Compute the due dates of reports to regulators from rules that are data. This code is pure.
 
-Only the functions that show deadlines import this package. Its results are not legal advice.
+Only the functions that show or keep deadlines import this package. Its results are not legal advice.
 
 ``rules.json``              the regimes with their stages, anchors, terms, citations and sources
 ``rules.v1.schema.json``    the form of ``rules.json`` and of a tenant's own rules

@@ -44,8 +44,8 @@ class Due(NamedTuple):
 
 
 def needs_zone(term: Mapping[str, Any]) -> bool:
-    """Return whether a term depends on local dates. A term of hours does not, except for its roll."""
-    return bool(term["unit"] != "hour")
+    """Return whether a term depends on local dates. A term of minutes or hours does not, except for its roll."""
+    return term["unit"] not in _ON_THE_LINE
 
 
 def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: datetime | None = None) -> Due:

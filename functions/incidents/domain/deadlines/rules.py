@@ -40,6 +40,8 @@ class Settings(NamedTuple):
 
     Only ``read`` fills ``unread`` and ``unknown``. ``unread`` has the reason by name for each of the tenant's rules
     that cannot be read. ``unknown`` has a sentence for each other setting that this release does not know.
+
+    ``alerts`` are the kinds of ``alerts.APPROACHING`` that the tenant wants. A missed deadline is always announced.
     """
 
     zone: str | None = None
@@ -138,7 +140,10 @@ def parse(value: object) -> Settings:
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f'`regimes` must be an object with "on" or "off" for each regime; correct {regime_id}')
-    return Settings(zone, state, facts, switches, own)
+    wanted = value.get("alerts", APPROACHING)
+    if "alerts" in value and (not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted)):
+        raise ValueError(f"`alerts` must be a list of some of {', '.join(APPROACHING)}")
+    return Settings(zone, state, facts, switches, own, wanted)
 
 
 def read(value: object) -> Settings:
@@ -238,7 +243,8 @@ def _check_term(term: Rule, name: str) -> None:
         raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
     if unit in ("minute", "hour"):
         if end not in ("instant", "next_hour"):
-            raise ValueError(f"{name} has a term of hours, so `end` must be instant or next_hour, not {end}")
+            ends = "instant or next_hour"
+            raise ValueError(f"{name} has a term of minutes or hours, so `end` must be {ends}, not {end}")
         if roll not in (None, "dora_noon", "dora_noon_all"):
             rolls = "dora_noon or dora_noon_all"
             raise ValueError(f"{name} has a term of minutes or hours, so roll must be {rolls}, not {roll}")
