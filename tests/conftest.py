@@ -159,13 +159,12 @@ def shared_dynamodb() -> Iterator[dynamodb_local.Shared]:
     shared.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dynamodb_url(shared_dynamodb: dynamodb_local.Shared) -> str:
-    """Return the URL of DynamoDB Local. Modules share one process for five minutes, and later modules get a new one."""
-    return shared_dynamodb.url()
+    return shared_dynamodb.url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dynamodb(dynamodb_url: str) -> "DynamoDBClient":
     """Return a client of DynamoDB Local.
 
@@ -197,9 +196,9 @@ def service(dynamodb_url: str, table_name: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def world(
-    service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], MetricWorld]:
-    """Return a function that makes a new metrics world with its own tenants."""
+    service: str, dynamodb: "DynamoDBClient", shared_dynamodb: dynamodb_local.Shared, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], MetricWorld]]:
+    """Yield a function that makes a new metrics world with its own tenants."""
     dynamodb.update_table(TableName=service, **templates.stream())
     monkeypatch.setenv("MARK_SETTLE_SECONDS", "0")
     monkeypatch.setenv("METRICS_QUEUE_URL", "metrics")
@@ -207,14 +206,16 @@ def world(
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
     queue = Queue()
     monkeypatch.setattr(queues, "client", lambda: queue)
-    stream = TableStream(dynamodb_url, service)
+    stream = TableStream(shared_dynamodb.url, service)
 
     def make() -> MetricWorld:
         clock = MetricClock()
         monkeypatch.setattr(time, "time_ns", clock)
         return MetricWorld(stream, queue, clock)
 
-    return make
+    yield make
+    if shared_dynamodb.renew(stream.count):
+        dynamodb.create_table(TableName=service, **templates.table())  # the fixture of the table deletes it
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ from .domain.questions import ChangesRequest
 from .domain.summary import summary_of
 from .domain.wire_form import JsonPage
 from .storage import cursor
-from .storage.evidence_reader import EvidenceReader, StoredEvidence, to_evidence
+from .storage.evidence_reader import EvidenceReader, StoredEvidence, Unreadable, to_evidence, to_unreadable
 
 
 def list_incident_findings(incident_id: str, request: ChangesRequest, stored: EvidenceReader) -> JsonPage:
     """Return a page of the events that created or confirmed an incident, newest last.
 
     A page ends early before it is too large for Lambda. The events are decompressed one by one, so that no page needs
-    much memory. Raises NotFound, or MalformedRequest if the cursor does not belong to this list.
+    much memory. A note stands in the place of an event that cannot be read. Raises NotFound, or MalformedRequest if the
+    cursor does not belong to this list.
     """
     about = ("list_incident_findings", incident_id)
     after = cursor.unseal(request.cursor, stored.identity, *about) if request.cursor is not None else ""
@@ -25,7 +26,10 @@ def list_incident_findings(incident_id: str, request: ChangesRequest, stored: Ev
     documents: list[str] = []
     size, last = 0, None
     for item in items:
-        evidence = to_evidence(item)
+        try:
+            evidence = to_evidence(item)
+        except Unreadable:  # one damaged item must not hide the others
+            evidence = to_unreadable(item)
         document = _dump(evidence)
         size += len(json.dumps(document))
         if documents and size > wire_form.PAGE_BYTES:
@@ -41,6 +45,6 @@ def _dump(evidence: StoredEvidence) -> str:
     first = json_text.dumps({
         "observed_at": evidence.observed_at, "source": evidence.source, "adapter": evidence.adapter,
         "rule": evidence.rule, "sha256": evidence.sha256, "is_cut": evidence.is_cut,
-        "summary": summary_of(json.loads(evidence.event), evidence.summary),
+        "summary": summary_of(evidence.value, evidence.summary),
     })  # fmt: skip
     return f'{first[:-1]},"event":{evidence.event}}}'

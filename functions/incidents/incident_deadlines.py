@@ -22,7 +22,8 @@ def get_incident_deadlines(
     """Return the deadlines of an incident at the present moment. Raises NotFound or Busy.
 
     The incident and the tenant's settings are read consistently. With ``has_history``, the answer
-    also lists the due dates that the newest ``history.CHANGES`` changes of the trail moved.
+    also lists the due dates that the newest ``history.CHANGES`` changes of the trail moved, and says whether the trail
+    has older changes.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)
@@ -31,7 +32,7 @@ def get_incident_deadlines(
     answer |= assessment.deadlines(assessment.known(incident), held, now)
     if has_history:
         after = max(0, incident["version"] - history.CHANGES)
-        answer["history_since_version"] = after + 1
+        answer["history_since_version"], answer["history_is_partial"] = after + 1, after > 0
         answer["history"] = history.due_history(incident, _trail(incident, after, incidents), held, now)
     return answer
 
@@ -39,7 +40,7 @@ def get_incident_deadlines(
 def read_settings(settings: TenantSettings) -> rules.Settings:
     """Return a tenant's settings of deadlines, or the defaults if the tenant has none. Raises Busy."""
     stored = settings.read(DEADLINES)
-    return rules.Settings() if stored is None else rules.read(stored.value)
+    return rules.Settings() if stored is None else rules.read(stored.value)._replace(version=stored.version)
 
 
 def _trail(incident: Incident, after: int, incidents: IncidentRepository) -> Iterator[Change]:

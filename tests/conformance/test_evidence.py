@@ -211,6 +211,35 @@ def test_a_large_event_is_stored_cut_and_a_page_stays_small(accounts: AccountMap
     assert wire_form.PAGE_BYTES < 6_000_000
 
 
+def test_a_damaged_item_hides_no_other(accounts: AccountMap, service: str, dynamodb: "DynamoDBClient") -> None:
+    whole = [at(n, **asset(n)) for n in range(3)]
+    take(*whole)
+    (incident,) = incidents()
+    first, second, third = findings_of(incident["id"])
+    (item,) = (
+        item for item in invariants.everything(dynamodb, service) if item.get("sha256") == {"S": second["sha256"]}
+    )  # fmt: skip
+    for damage in ({"event": {"B": b"junk"}}, {"summary": {"S": '"text"'}}, {"is_cut": {"S": "x"}}):
+        dynamodb.put_item(TableName=service, Item=item | damage)
+        for limit in (1, 100):
+            found = findings_of(incident["id"], limit=limit)
+            assert (found[0], found[2]) == (first, third)
+            assert found[1]["event"] == {"(cut)": "the stored event is damaged and cannot be read"}
+            same = ("observed_at", "source", "adapter", "rule", "sha256")
+            assert [found[1][name] for name in same] == [second[name] for name in same]
+            assert (found[1]["is_cut"], found[1]["summary"]["remote_addresses"]) == (True, [])
+
+
+def test_what_python_drops_from_an_event_is_noted(accounts: AccountMap) -> None:
+    text = json.dumps(at(0)).replace('"title":', '"n": 0.12345678901234567890123, "title": "first", "title":', 1)
+    take(text)
+    (incident,) = incidents()
+    (found,) = findings_of(incident["id"])
+    assert found["is_cut"]
+    assert found["event"]["detail"]["(cut)"] == "only the last member of each of these names is kept: title"
+    assert found["event"]["detail"]["n"] == "(cut: the number 0.12345678901234567890123)"
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 def test_pages_of_any_size_give_all_findings_once(service: str, limit: int) -> None:
     made = json.loads(create(create_event({"title": "x"}), Context)["body"])["id"]

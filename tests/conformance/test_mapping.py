@@ -118,6 +118,18 @@ def test_an_event_that_no_mapping_takes_or_that_lacks_a_title_is_a_dead_letter(
     assert incidents() == []
 
 
+def test_an_event_that_takes_too_many_steps_is_a_dead_letter_and_not_minutes(
+    accounts: AccountMap, dead_letters: list[dict[str, Any]]
+) -> None:
+    accounts.allow(ACCOUNT, SOURCE, "acme")
+    store("acme", OKTA | {"tags": [{"path": "detail.many[?@==@]"}] * 20})
+    assert take(event(many=["x"] * 50_000)) == []
+    assert reasons(dead_letters) == ["the paths of the mapping okta take more than 200000 steps in the event"]
+    assert incidents() == []
+    assert take(EVENT) == []
+    assert len(incidents()) == 1
+
+
 def test_a_partner_can_never_pose_as_aws(accounts: AccountMap, dead_letters: list[dict[str, Any]]) -> None:
     accounts.allow(ACCOUNT, SOURCE, "acme")
     call = json.loads((CHECKOUT / "tests" / "events" / "cloudtrail_stop_logging.json").read_text()) | {"source": SOURCE}

@@ -13,7 +13,7 @@ import compute_metrics
 import get_incident_metrics
 from incidents.storage import stored_form
 
-from tests.support import metric_year, scale, units
+from tests.support import metric_year, scale, templates, units
 from tests.support.events import Context, claims, metrics_event, record
 from tests.support.incidents import item
 from tests.support.metric_world import MetricWorld, ask, mark
@@ -48,6 +48,7 @@ def test_ten_changes_cost_the_same_for_a_tenant_of_any_size(
     world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str, promise: Callable[[str, str], None]
 ) -> None:
     world()
+    dynamodb.update_table(TableName=service, **templates.no_stream())
     costs = {}
     for tenant, count in (("small", 1_000), ("large", LARGE_TENANT)):
         incidents = fill(dynamodb, service, tenant, count)
@@ -99,6 +100,7 @@ def test_a_flooded_tenant_is_as_before_once_the_flood_is_deleted(
     world: Callable[[], MetricWorld], dynamodb: "DynamoDBClient", service: str
 ) -> None:
     world()
+    dynamodb.update_table(TableName=service, **templates.no_stream())
     flood = scale.of(short=1_500, full=100_000)
     caller = claims("acme")
 

@@ -34,7 +34,7 @@ from incidents_cli.operate.tenants import export as exporting
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import Exported, export
 
-from tests.support import invariants, scale
+from tests.support import invariants, scale, templates
 from tests.support.disks import room_for
 from tests.support.events import Context, claims, get_event, http_event
 from tests.support.findings import findings_of
@@ -63,6 +63,7 @@ def table(at_large: MetricWorld, service: str, dynamodb: "DynamoDBClient") -> Ta
 
 def fill(table: Table, number: int) -> None:
     """Store more incidents as the service would: copies of one incident, of which every tenth is deleted."""
+    table.client.update_table(TableName=table.name, **templates.no_stream())
     repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
     model = creating.create_incident({"title": "many", "tags": ["ü"]}, repository).stored.incident
     year, first = int(model["created_at"][:4]), repository.next_count(int(model["created_at"][:4])) + 1

@@ -231,6 +231,16 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     "a stored event of no incident": (
         lambda t: t.put(e := t.first("EVIDENCE"), sk={"S": f"{NOBODY}#{e['sk']['S'].partition('#')[2]}"}), {"evidence"}
     ),
+    "a stored event with a summary that no mapping gave": (
+        lambda t: t.put(t.first("EVIDENCE"), summary={"S": '{"link":["https://evil.example/"]}'}), {"evidence"}
+    ),
+    "a stored event with a summary of another form": (
+        lambda t: t.put(t.first("EVIDENCE"), summary={"S": '"text"'}), {"evidence"}
+    ),
+    "a stored event without its rule": (lambda t: t.put(t.first("EVIDENCE"), rule={"S": ""}), {"evidence"}),
+    "a stored event that is said to be cut": (
+        lambda t: t.put(t.first("EVIDENCE"), is_cut={"BOOL": True}), {"evidence"}
+    ),
     "a stored event that expires": (lambda t: t.put(t.first("EVIDENCE"), expires_at=SOON), {"expiry"}),
     "a finding with more events than are stored": (
         lambda t: t.put(t.first("FINDING"), events={"N": "2"}), {"evidence"}

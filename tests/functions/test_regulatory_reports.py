@@ -253,41 +253,26 @@ def test_only_a_request_that_names_reports_reads_the_settings(monkeypatch: pytes
     assert reads == []
     patched(made["id"], regulatory_reports={"eu-gdpr": {"anchors": {"aware": AWARE}}})
     assert reads == [DEADLINES]
+    incident(None, reported_to_regulators_at=None)
+    patched(made["id"], reported_to_regulators_at=AWARE)
+    assert reads == [DEADLINES]
+    patched(made["id"], reported_to_regulators_at=None)  # the earliest submission may be of an own regime
+    assert reads == [DEADLINES, DEADLINES]
 
 
-@pytest.mark.parametrize(
-    ("steps", "derived"),
-    [
-        ([{"regulatory_reports": {"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-11-22T00:00:00Z"}}}}}],
-         "2026-11-22T00:00:00.000Z"),
-        ([{"regulatory_reports": {"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-11-22T00:00:00Z"}}}}},
-          {"regulatory_reports": {"eu-nis2": {"stages": {"early_warning": {"submitted_at": "2026-11-21T00:00:00Z"}}}}}],
-         "2026-11-21T00:00:00.000Z"),
-        ([{"reported_to_regulators_at": "2026-11-25T00:00:00Z"},
-          {"regulatory_reports": {"eu-nis2": {"stages": {"early_warning": {"submitted_at": "2026-11-21T00:00:00Z"}}}}}],
-         "2026-11-25T00:00:00.000Z"),
-        ([{"reported_to_regulators_at": "2026-11-25T00:00:00Z"},
-          {"regulatory_reports": {"eu-nis2": {"stages": {"early_warning": {"submitted_at": "2026-11-21T00:00:00Z"}}}}},
-          {"reported_to_regulators_at": None}],
-         "2026-11-21T00:00:00.000Z"),
-        ([{"regulatory_reports": {"eu-nis2": {"stages": {"early_warning": {"submitted_at": "2026-11-21T00:00:00Z"}}}}},
-          {"regulatory_reports": None}],
-         None),
-        ([{"title": "y"}], None),
-    ],
-)  # fmt: skip
-def test_reported_to_regulators_at_is_the_earliest_submission_unless_given(
-    steps: list[dict[str, Any]], derived: str | None
-) -> None:
-    made = incident()
-    for step in steps:
-        made = patched(made["id"], **step)
-    assert made["reported_to_regulators_at"] == derived
+def test_a_list_of_names_stands_only_once_in_the_errors() -> None:
+    status, problem = created(
+        {f"eu-none-{n}": {} for n in range(60)} | {"eu-gdpr": {"anchors": {"x": AWARE, "y": AWARE}}}
+    )
+    details = [error["detail"] for error in problem["errors"]]
+    assert (status, len(details)) == (422, 50)
+    assert details[0].startswith("is not a regime")
+    assert "The known names are eu-gdpr, uk-gdpr" in details[0]
+    assert sum("The known names are" in detail for detail in details) == 1
+    assert details[1].rstrip("?").rstrip(".").startswith("is not a regime")
 
-
-def test_a_create_with_submissions_derives_when_regulators_were_told() -> None:
-    sent = {"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-11-22T00:00:00Z"}}}}
-    assert incident(sent)["reported_to_regulators_at"] == "2026-11-22T00:00:00.000Z"
+    status, problem = created({"regime of nobody": {}})
+    assert "is not a regime. The known names are " in problem["errors"][0]["detail"]
 
 
 def test_reports_are_stored_as_text_and_are_bounded(table: str) -> None:

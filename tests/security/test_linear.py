@@ -17,9 +17,11 @@ from incidents import findings
 from incidents.domain import identity, payloads, texts, timestamps
 from incidents.domain.errors import IncidentError
 from incidents.domain.identity import Identity
+from incidents.domain.summary import summary_of
 from incidents.edges import request
 from incidents.edges.request import Request
-from incidents.findings import EventRefused, cloudwatch_alarm, nodes, security_hub
+from incidents.findings import EventRefused, Node, cloudwatch_alarm, nodes, security_hub
+from incidents.findings import mapping as source_mapping
 from incidents.storage import cursor
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import amounts, cells, convert, mapping, moments, repairing, rows
@@ -201,6 +203,16 @@ def hub(**finding: object) -> dict[str, Any]:
     return event("security_hub_asff_guardduty", **{f"detail__findings__0__{name}": v for name, v in finding.items()})
 
 
+def mapped(path: str, **detail: object) -> object:
+    """Read an event of a partner by a mapping with this path."""
+    given = {
+        "name": "x", "source": "aws.partner/x", "detail_type": "Alert", "kind": "detection", "title": {"path": path},
+        "key": {"constant": "k"}, "alert_ids": {"path": path}, "summary": {"processes": {"path": path}},
+    }  # fmt: skip
+    envelope = {"source": "aws.partner/x", "account": "111122223333", "time": "2026-11-20T10:00:00Z", "detail": detail}
+    return source_mapping.read(source_mapping.parse(given), Node(envelope))
+
+
 FLAG, TAG, FLAG_END = "\U0001f3f4", "\U000e0067", "\U000e007f"
 NOBODY = Identity("acme", "ada", None, frozenset())
 CALLS: dict[str, Callable[[int], object]] = {
@@ -218,6 +230,15 @@ CALLS: dict[str, Callable[[int], object]] = {
     "a description of control characters": lambda n: findings.read(escalated(description="\x85" * n + "a")),
     "a date of digits": lambda n: findings.read(escalated(occurred_at="2026-01-01T00:00:00." + "1" * n)),
     "an alarm's name of words": lambda n: findings.read(event("cloudwatch_alarm", detail__alarmName="a " * n)),
+    "a summary of many places": lambda n: summary_of({"detail": {"findings": [{"evidences": [
+        {"src_endpoint": {"ip": f"{i}"}, "connection_info": {"direction_id": 1}} for i in range(n)]}] * 2}}),
+    "a summary of many names": lambda n: summary_of({"detail": {f"n{i}": {"a": {}} for i in range(n)}}),
+    "a mapping's path with many comparisons": lambda n: mapped("detail.a[?@<@||@>@||@<@]", a=["x"] * n),
+    "a mapping's path with many filters": lambda n: mapped("detail.a[?b][?b].b", a=[{"b": f"{i}"} for i in range(n)]),
+    "a mapping's path that flattens": lambda n: mapped("detail.a[][][]", a=[[["x"]]] * n),
+    "a mapping's path that compares an event with itself": lambda n: mapped("detail==detail", a=[[1]] * n),
+    "a mapping's path of brackets": lambda n: mapped("detail.a" + "[]" * n),
+    "a mapping's path of parentheses": lambda n: mapped("(" * n),
     "Accept-Encoding": lambda n: get_documentation.handler(
         {"routeKey": "GET /api/v1/grc/incidents/docs", "headers": {"accept-encoding": "gzip;q=." + "1" * n + "x"}}, None
     ),

@@ -192,6 +192,7 @@ class StagesOfReport:
         self.detected = milliseconds(incident["detected_at"])
         self.anchors = {name: milliseconds(text) for name, text in stored.get("anchors", {}).items()}
         self.sent = stored.get("stages", {})
+        self.is_on = settings["regimes"].get(rule["id"]) == "on"
         self.done: Result = {}
 
     def submission(self, stage: str, *, is_latest: bool = False) -> int | None:
@@ -240,19 +241,39 @@ class StagesOfReport:
         dated = self.assumed(self.rule.get("dated_by", name))
         return self.in_force(stage, self.assumed(name) if dated is None else dated)
 
-    def terms(self, stage: Rule) -> Iterator[Rule]:
-        """Yield the term of a stage, and its other readings. Readings of other Member States are left out."""
-        yield stage["due"]
+    def terms(self, stage: Rule, *, is_confirmed: bool = True) -> Iterator[Rule]:
+        """Yield the term and its other readings, or with ``is_confirmed=False`` the readings that nobody has confirmed.
+
+        A reading of a Member State is for that one only. A reading is confirmed if it was read in the act or in
+        official guidance, or if the tenant has switched the regime on.
+        """
+        if is_confirmed:
+            yield stage["due"]
         for reading in stage.get("readings", ()):
-            if reading.get("member_state", self.place.state) == self.place.state:
+            is_read = self.is_on or reading.get("source_kind", "primary") in ("primary", "official")
+            if reading.get("member_state", self.place.state) == self.place.state and is_read == is_confirmed:
                 yield {**stage["due"], **reading}
+
+    def unconfirmed(self, stage: Rule) -> list[int]:
+        """Return the dates of the readings that nobody has confirmed. None of them is a due date."""
+        dates = []
+        for term in self.terms(stage, is_confirmed=False) if stage["due"] else ():
+            start, cap = self.fact(term["from"]), self.fact(term["cap"]["from"]) if "cap" in term else None
+            if start is None or ("cap" in term and cap is None) or not self.applies(stage, term["from"]):
+                continue
+            try:
+                is_read = term.get("roll_read", True)
+                dates.append(due_of(term, start, cap, self.place, is_rolled=is_read, is_cautious=False))
+            except ZoneMissing:
+                continue
+        return dates
 
     def dates(self, stage: Rule) -> tuple[int, int | None] | None:
         """Return the due date and the alternative, or None if no reading has its anchors. Raises ZoneMissing.
 
-        The earliest date of all readings is the due date (A5). The alternative is the latest other date. Other dates
-        come from other readings, from inferred rolls, and from unsure days as closed days. If there are none, the
-        alternative is the date before a roll that the act states.
+        Of several readings, the earliest is due (A5). The alternative is the earliest date before it of an unconfirmed
+        reading. Without one, it is the latest of the other dates: other readings, a roll that is only inferred,
+        unsure days as closed. Without one, it is the date before a roll that was read.
         """
         dues, others, targets = [], [], []
         for term in self.terms(stage):
@@ -270,7 +291,9 @@ class StagesOfReport:
             return None
         due = min(dues)
         target = min((at for at in targets if at < due), default=None)
-        return due, max((at for at in others if at > due), default=target)
+        unconfirmed = self.unconfirmed(stage)
+        later = max((at for at in others + unconfirmed if at > due), default=target)
+        return due, min((at for at in unconfirmed if at < due), default=later)
 
     def projection(self, stage: Rule) -> int | None:
         """Return the earliest date of the readings with the stage's own anchor. The date depends on assumptions."""
@@ -297,21 +320,23 @@ class StagesOfReport:
             dates = None
         if dates is not None:
             due, alternative = dates
-            # A day ends with its last second, so the whole second is in time (A11).
-            last = due + (999 if stage["due"]["end"] == "end_of_day" else 0)
+            # A day ends with its last second, so the whole second is in time (A11). Noon is no end of a day.
+            is_noon = "dora" in stage["due"].get("roll", "") and clock(due // 1000, self.place.zone or "UTC")[1] == NOON
+            last = due + (999 if stage["due"]["end"] == "end_of_day" and not is_noon else 0)
             if sent is not None:
                 return "submitted" if sent <= last else "submitted_late", due, alternative, None
             return "running" if self.now <= last else "overdue", due, alternative, None
+        other = min(self.unconfirmed(stage), default=None)
         if sent is not None:
-            return "submitted", None, None, None
+            return "submitted", None, other, None
         projected = self.projection(stage) if stage["due"] else None
         if self.fact(name) is None:
-            return "waiting_previous" if name.startswith("stage:") else "pending_anchor", None, None, projected
+            return "waiting_previous" if name.startswith("stage:") else "pending_anchor", None, other, projected
         if stage["due"] is None:
             return "no_fixed_term", None, None, None
         if "cap" in stage["due"] and self.fact(stage["due"]["cap"]["from"]) is None:
-            return "pending_anchor", None, None, projected
-        return "setting_missing", None, None, None
+            return "pending_anchor", None, other, projected
+        return "setting_missing", None, other, None
 
 
 # --- the interface

@@ -48,7 +48,7 @@ report = st.fixed_dictionaries(
     {},
     optional={
         "anchors": st.dictionaries(st.just("aware"), st.none() | moments(0, 5)),
-        "stages": st.dictionaries(st.just("authority"), st.none() | submissions),
+        "stages": st.dictionaries(st.sampled_from(["authority", "individuals"]), st.none() | submissions, max_size=2),
     },
 )
 reports = st.dictionaries(st.sampled_from(["eu-gdpr", "uk-gdpr"]), st.none() | report, max_size=2)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.support.checkout import free_port
 from tests.support.templates import CHECKOUT
 
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"
@@ -22,9 +23,8 @@ QUICK_TO_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 The compiler would use a third of the run's CPU time.
 """
-
-
-SHARED_SECONDS = 300
+RECORDS_MAX = 2_000
+"""With so many stream records, a call takes about 5 ms longer. A new process costs as much as a thousand such calls."""
 
 
 def what_is_missing() -> str | None:
@@ -36,35 +36,38 @@ def what_is_missing() -> str | None:
 
 
 class Shared:
-    """A process of DynamoDB Local that several test modules use one after the other.
+    """A process of DynamoDB Local that all tests of one pytest process use.
 
-    The start of a process costs as much CPU as a small module. But DynamoDB Local becomes slower with each table that
-    it has ever stored. So if the process is older than SHARED_SECONDS, the next module gets a new one without tables.
+    A start costs as much CPU as a small module. But each call takes longer with each record of a stream that the
+    process has ever stored. So `renew` replaces the process, at the same URL, after RECORDS_MAX records.
     """
 
     def __init__(self) -> None:
+        self._port = free_port()
+        self._records = 0
         self._running = ExitStack()
-        self._url, self._until = "", 0.0
+        self._running.enter_context(running(self._port))
+        self.url = f"http://127.0.0.1:{self._port}"
 
-    def url(self) -> str:
-        """Return the URL of the process for the next module. Start a new process if the last one is too old."""
-        if time.monotonic() > self._until:
-            self.stop()
-            self._url = self._running.enter_context(running())
-            self._until = time.monotonic() + SHARED_SECONDS
-        return self._url
+    def renew(self, records: int) -> bool:
+        """Count more records. If there are too many now, lose all tables with them, and return True."""
+        self._records += records
+        if self._records < RECORDS_MAX:
+            return False
+        self.stop()
+        self._running.enter_context(running(self._port))
+        self._records = 0
+        return True
 
     def stop(self) -> None:
         self._running.close()
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Run DynamoDB Local in memory on a free port of the loopback interface, and yield its URL."""
+def running(port: int | None = None) -> Iterator[str]:
+    """Run DynamoDB Local in memory on a port of the loopback interface, by default a free one; yield its URL."""
     _fetch()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     process = subprocess.Popen(
         ("java", *QUICK_TO_START, "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory",
          "-port", str(port)),

@@ -38,10 +38,14 @@ class Actor(NamedTuple):
 
 @dataclass
 class Life:
-    """One incident with all its changes, as every caller with access sees it."""
+    """One incident with all its changes, as every caller with access sees it.
+
+    ``has_told`` is true if a caller has given ``reported_to_regulators_at``. No answer shows it.
+    """
 
     document: Document
     history: list[Document]
+    has_told: bool = False
 
     @property
     def version(self) -> int:
@@ -242,17 +246,25 @@ def _with_texts(reports: Any) -> Any:
 
 
 def _first_submission(document: Document) -> str | None:
-    stages = [stage for report in (document["regulatory_reports"] or {}).values()
-              for stage in report.get("stages", {}).values()]  # fmt: skip
+    # The tests send submissions to the authority, and to the individuals, who are no regulators.
+    stages = [
+        report.get("stages", {}).get("authority", {}) for report in (document["regulatory_reports"] or {}).values()
+    ]
     return min((stage["submitted_at"] for stage in stages if "submitted_at" in stage), default=None)
 
 
-def _tell_regulators(after: Document, given: Document, before: Document | None) -> None:
-    """Set the time of the notice to regulators, in place. It is the first submission, unless a caller gave a time."""
-    name = "reported_to_regulators_at"
-    was_given = before is not None and before[name] not in (None, _first_submission(before))
-    if given.get(name) is None and (name in given or not was_given):
-        after[name] = _first_submission(after)
+TOLD = "reported_to_regulators_at"
+
+
+def _tell_regulators(after: Document, given: Document, has_told: bool) -> bool:
+    """Set when regulators were told, in place: the first submission to one, unless a caller has given the moment.
+
+    Return whether a caller has given it.
+    """
+    if given.get(TOLD) is not None or (has_told and TOLD not in given):
+        return True
+    after[TOLD] = _first_submission(after)
+    return False
 
 
 def _merge(target: object, patch: object) -> object:
@@ -360,7 +372,7 @@ class PlainService:
         values |= {"tags": _once(values["tags"])} if "tags" in values else {}
         unset: Document = {name: [] if name in LISTS else None for name in RULES}
         document = unset | {"is_deleted": False} | values
-        _tell_regulators(document, values, None)
+        has_told = _tell_regulators(document, values, False)
         if not _settle(document, values, None, moment):
             return Verdict(422)
         if actor.app is not None and _looks_like_ours(values.get("incident_number") or ""):
@@ -376,7 +388,7 @@ class PlainService:
         if actor.app is not None:
             document["app_id"] = actor.app
         created = {"version": 1, "at": moment, "by": actor.subject, "action": "created", "changes": {}}
-        record = self.records[new_id] = Life(document, [created])
+        record = self.records[new_id] = Life(document, [created], has_told)
         self.numbers[actor.tenant, number] = new_id
         if key is not None:
             self.keys[slot] = (sent, new_id)
@@ -409,12 +421,12 @@ class PlainService:
         if "regulatory_reports" in given:
             given["regulatory_reports"] = _merge(before["regulatory_reports"], given["regulatory_reports"])
         after = before | given
-        _tell_regulators(after, given, before)
+        has_told = _tell_regulators(after, given, record.has_told)
         if after["status"] not in (before["status"], *MOVES[before["status"]]):
             return Verdict(409, allowed=MOVES[before["status"]])
         if not _settle(after, given, before, moment):
             return Verdict(422)
-        return Verdict(200, record, wrote=self._write(record, after, actor, moment))
+        return Verdict(200, record, wrote=self._write(record, after, actor, moment, has_told))
 
     def delete(self, actor: Actor, incident_id: str, versions: set[int] | None, moment: str) -> Verdict:
         record = self.reach(actor, incident_id)
@@ -422,11 +434,15 @@ class PlainService:
             return Verdict(404)
         if versions is not None and record.version not in versions:
             return Verdict(412)
-        return Verdict(204, record, wrote=self._write(record, record.document | {"is_deleted": True}, actor, moment))
+        deleted = record.document | {"is_deleted": True}
+        return Verdict(204, record, wrote=self._write(record, deleted, actor, moment, record.has_told))
 
-    def _write(self, record: Life, after: Document, actor: Actor, moment: str) -> bool:
+    def _write(self, record: Life, after: Document, actor: Actor, moment: str, has_told: bool) -> bool:
         before = record.document
-        if not _differences(before, after):
+        # Who gives the moment that the submissions have, or gives it back, writes a change from the moment to itself.
+        told = {TOLD: {"from": before[TOLD], "to": after[TOLD]}} if has_told != record.has_told else {}
+        record.has_told = has_told
+        if not _differences(before, after) | told:
             return False
         after |= {"updated_at": moment, "updated_by": actor.subject, "version": record.version + 1}
         if before["is_deleted"] != after["is_deleted"]:
@@ -434,7 +450,7 @@ class PlainService:
             after |= {"deleted_at": moment if gone else None, "deleted_by": actor.subject if gone else None}
         record.history.append({
             "version": record.version + 1, "at": moment, "by": actor.subject, "action": _action(before, after),
-            "changes": _differences(before, after),
+            "changes": _differences(before, after) | told,
         })  # fmt: skip
         record.document = after
         return True

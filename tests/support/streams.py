@@ -18,6 +18,7 @@ class TableStream:
         self._iterator = self._client.get_shard_iterator(
             StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
         )["ShardIterator"]
+        self.count = 0  # of the records that were read
 
     def incidents(self) -> list[dict[str, Any]]:
         """Return the records of incidents since the last call, in order.
@@ -33,5 +34,6 @@ class TableStream:
             answer = self._client.get_records(ShardIterator=self._iterator)
             self._iterator = answer["NextShardIterator"]
             if not answer["Records"]:
+                self.count += len(found)
                 return found
             found += answer["Records"]

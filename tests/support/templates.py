@@ -110,3 +110,8 @@ def stream() -> dict[str, Any]:
     """Return the definition of the deployed table's stream, as CreateTable and UpdateTable take it."""
     specification = read(STORAGE)["Resources"]["Incidents"]["Properties"]["StreamSpecification"]
     return {"StreamSpecification": {"StreamEnabled": True, **specification}}
+
+
+def no_stream() -> dict[str, Any]:
+    """Return what UpdateTable takes to end the stream. It saves DynamoDB Local the records that no test reads."""
+    return {"StreamSpecification": {"StreamEnabled": False}}

@@ -51,13 +51,22 @@ def term(chance: random.Random, start: str) -> dict[str, Any]:
     )
 
 
+def readings(chance: random.Random) -> list[dict[str, Any]]:
+    """Draw at most two other readings of a term: with another length or another anchor, confirmed or not."""
+    kinds: list[dict[str, Any]] = [{}, {"source_kind": "official"}, {"source_kind": "secondary"}]
+    changes: list[dict[str, Any]] = [{"n": chance.randrange(1, 40)}, {"from": "detected"}, {"from": "classified"}]
+    return [
+        {**chance.choice(kinds), **chance.choice(changes), "reading": "x"} for _ in range(chance.choice([0, 0, 1, 2]))
+    ]
+
+
 def own_rule(chance: random.Random) -> dict[str, Any]:
     """Draw a tenant's regime with two stages. The second stage follows the first stage or the first stage's update."""
     starts = [chance.choice(["aware", "detected", "classified"]), chance.choice(["stage:a", "stage:a:latest", "aware"])]
     stages = [
         {"id": name, "recipient": "x", "anchor": start, "effective_from": chance.choice([None, "2025-06-01"]),
          "effective_to": chance.choice([None, None, "2026-06-30"]), "due": term(chance, start), "citation": "x",
-         "source_kind": "primary"}
+         "source_kind": "primary", "readings": readings(chance)}
         for name, start in zip("ab", starts, strict=True)
     ]  # fmt: skip
     status = chance.choice(["contract", "contract", "contract", "in_force", "pending", "repealed"])
@@ -71,9 +80,12 @@ def case(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any], dict[st
     """Draw a regime, an incident with its report, the tenant's settings, and the moment of the question."""
     rule = own_rule(chance) if chance.random() < 0.3 else chance.choice(deadline_oracle.RULES)
     near = datetime(2024, 1, 15, tzinfo=UTC) + timedelta(minutes=chance.randrange(5 * 365 * 1440))
-    anchors = {stage["anchor"] for stage in rule["stages"] if ":" not in stage["anchor"]} | {"aware"}
+    starts = [start for stage in rule["stages"] for start in (stage, *stage.get("readings", ()))]
+    anchors = {start.get("anchor") or start.get("from", "aware") for start in starts} | {"aware"}
     stored: dict[str, Any] = {
-        "anchors": {name: text(moment(chance, near)) for name in sorted(anchors) if chance.random() < 0.75},
+        "anchors": {
+            name: text(moment(chance, near)) for name in sorted(anchors) if ":" not in name and chance.random() < 0.75
+        },
         "stages": {},
         "facts": {},
     }
@@ -89,7 +101,7 @@ def case(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any], dict[st
         stored["facts"]["dora_exempt"] = chance.random() < 0.5
     settings = {"zone": chance.choice(ZONES), "member_state": chance.choice(STATES),
                 "facts": chance.choice([{}, {"dora_exempt": True}]),
-                "regimes": chance.choice([{}, *[{rule["id"]: "on"}] * 8, {rule["id"]: "off"}]),
+                "regimes": chance.choice([*[{}] * 4, *[{rule["id"]: "on"}] * 5, {rule["id"]: "off"}]),
                 "rules": [rule] if rule["id"] == "own" else []}  # fmt: skip
     detected = text(moment(chance, near)) if chance.random() < 0.5 else None
     name = chance.choice([rule["id"], rule["id"].upper(), *rule["aliases"]])

@@ -9,8 +9,9 @@ from zlib import decompress
 
 import pytest
 from incidents import findings
-from incidents.domain import evidence
+from incidents.domain import event_json, evidence
 from incidents.domain.evidence import PACKED_BYTES, Evidence
+from incidents.domain.summary import summary_of
 
 from tests.support import recorded
 from tests.support.recorded import event
@@ -72,7 +73,7 @@ def test_an_event_that_no_cut_makes_small_enough_keeps_its_envelope() -> None:
     made = stored({"id": "e", "source": "aws.x", "detail": [rows, rows, [random_text(10**5)] * 3] * 3})
 
     assert made.is_cut
-    assert read(made) == {"id": "e", "source": "aws.x"}
+    assert read(made) == {"id": "e", "source": "aws.x", "(cut)": "1 more members"}
 
 
 @pytest.mark.parametrize("deep", [65, 900])
@@ -86,10 +87,105 @@ def test_an_event_that_is_nested_too_deeply_is_cut(deep: int) -> None:
     assert read(made)["id"] == "e"
 
 
-def test_a_number_without_a_value_in_python_is_cut() -> None:
-    made = stored(json.loads('{"id": "e", "huge": 1e999}'))
+@pytest.mark.parametrize(
+    ("received", "noted"),
+    [
+        ("1e999", "(cut: the number 1e999)"), ("-1e999", "(cut: the number -1e999)"),
+        ("0.12345678901234567890123", "(cut: the number 0.12345678901234567890123)"),
+        ("1e-400", "(cut: the number 1e-400)"), ("1e" + "9" * 50, f"(cut: the number 1e{'9' * 50})"),
+        ("0." + "1" * 200, f"(cut: the number 0.{'1' * 98} (cut: 102 more characters))"),
+    ],
+)  # fmt: skip
+def test_a_number_that_python_rounds_keeps_its_digits_in_a_note(received: str, noted: str) -> None:
+    made = stored(event_json.loads(f'{{"id": "e", "rows": [{received}], "text": "{"x" * 20_000}"}}'))
     assert made.is_cut
-    assert read(made) == {"huge": "(cut: a number that is too large)", "id": "e"}
+    assert read(made) == {"rows": [noted], "id": "e", "text": "x" * 20_000}  # the rest is not cut
+
+
+@pytest.mark.parametrize(
+    "same", ["1.10", "-0", "-0.0", "1E2", "0.1", "123456789012345678901234567890", "1e22", "5e-324"]
+)
+def test_a_number_that_python_keeps_needs_no_note(same: str) -> None:
+    made = stored(event_json.loads(f'{{"id": {same}}}'))
+    assert not made.is_cut
+    assert read(made) == json.loads(f'{{"id": {same}}}')
+
+
+def test_a_number_that_is_not_finite_is_noted_without_its_digits() -> None:
+    assert read(stored({"huge": float("inf")})) == {"huge": "(cut: the number inf)"}
+
+
+def test_a_name_that_occurs_twice_is_noted() -> None:
+    made = stored(event_json.loads('{"detail": {"title": "first", "title": "last", "n": 1, "n": 2}, "id": "e"}'))
+    note = "only the last member of each of these names is kept: title, n"
+    assert made.is_cut
+    assert read(made) == {"detail": {"title": "last", "n": 2, "(cut)": note}, "id": "e"}
+
+
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-Infinity", '{"a": NaN}', "[", "", "[" * 100_000])
+def test_a_text_that_is_no_json_is_refused(odd: str) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        event_json.loads(odd)
+
+
+def test_a_note_never_takes_the_place_of_a_member() -> None:
+    long = "n" * 131_100
+    rows = {f"{random_text(20)}{n}": random_text(200) for n in range(9_000)}
+    made = stored({"(cut)": "own", "(cut))": "own", "a": {long + "1": 1, long + "2": 2}, "rows": rows, "z": 1})
+    kept = read(made)
+    assert made.is_cut
+    assert (kept["(cut)"], kept["(cut))"], sorted(kept["a"].values())) == ("own", "own", [1, 2])
+    own = stored(event_json.loads('{"(cut)": "own", "a": 1, "a": 2}'))
+    assert read(own)["(cut)"] == "own"
+    assert "kept: a" in read(own)["(cut))"]
+
+
+def test_an_event_that_is_a_little_too_large_keeps_most_of_its_text() -> None:
+    made = stored({"log": random_text(310_000)})
+    assert made.is_cut
+    assert len(read(made)["log"]) > 100_000
+
+
+def test_what_a_mapping_lifts_out_is_cut_with_a_note_and_a_link_is_never_cut() -> None:
+    long = "https://partner.example/alerts/" + "a" * 240 + "?id=THE-REAL-ID"
+    kept = evidence.lifted({
+        "link": ["https://partner.example/" + "a" * 2_048, f" {long}", "https://other.example"],
+        "remediation": ["r" * 300, "s"], "principals": [f"p{n}" for n in range(12)],
+    })  # fmt: skip
+    assert kept == {
+        "link": [long], "remediation": ["r" * 256 + " (cut: 44 more characters)", "s"],
+        "principals": [f"p{n}" for n in range(10)],
+    }  # fmt: skip
+    assert evidence.is_lifted(kept)
+    assert summary_of({}, kept)["link"] == long
+
+
+@pytest.mark.parametrize(
+    "forged", [{"link": ["javascript:x"]}, {"link": ["https://a.example", "https://b.example"]}, {"state": ["x"]},
+               {"images": ["x"] * 11}, {"images": ["x" * 400]}],
+)  # fmt: skip
+def test_a_summary_that_no_mapping_gives_is_known(forged: dict[str, list[str]]) -> None:
+    assert not evidence.is_lifted(forged)
+
+
+def test_an_item_that_is_no_object_affects_no_other_finding() -> None:
+    whole = event("security_hub_asff_several")
+    findings_of = whole["detail"]["findings"]
+    whole["detail"]["findings"] = [*findings_of, "text", None]
+    reports = findings.read(whole)
+    assert [isinstance(report, findings.MalformedEvent) for report in reports[-2:]] == [True, True]
+    assert str(reports[-2]) == f"detail.findings[{len(findings_of)}] must be an object"
+    assert sum(isinstance(report, findings.Finding) for report in reports) > 1
+    whole["detail"]["findings"] = ["text"]
+    with pytest.raises(findings.MalformedEvent):
+        findings.read(whole)
+
+
+def test_the_note_of_a_repeated_name_survives_the_choice_of_the_own_finding() -> None:
+    text = json.dumps(event("security_hub_asff_several"))
+    whole = event_json.loads(text.replace('{"findings":', '{"findings": [], "findings":', 1))
+    (first, *_) = [report for report in findings.read(whole) if isinstance(report, findings.Finding)]
+    assert stored(first.received).is_cut
 
 
 def test_half_of_a_surrogate_pair_is_kept() -> None:

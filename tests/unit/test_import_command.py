@@ -304,7 +304,9 @@ def test_the_events_of_an_export_are_passed_over_and_counted(tmp_path: Path) -> 
         "source": "aws.guardduty", "adapter": "guardduty", "rule": "x", "sha256": "0" * 64, "is_cut": False,
         "summary": {}, "event": {"title": "no incident"},
     }  # fmt: skip
-    assert event.keys() == {"incident_id", *StoredEvidence._fields} - {"position"}, "these are an export's members"
+    assert event.keys() == {"incident_id", *StoredEvidence._fields} - {"position", "value"}, (
+        "these are an export's members"
+    )
     file = tmp_path / "export.jsonl"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in [{"title": "an incident"}, *[{"evidence": event}] * 3]))
 

@@ -301,6 +301,25 @@ def test_the_export_of_a_changed_incident_gives_the_same_incident_again(
     assert set(incident) - set(again) == set(STAMPS) | {"is_deleted", "deleted_at", "deleted_by"}
 
 
+TOLD = "reported_to_regulators_at"
+
+
+@pytest.mark.parametrize(("derived", "given_again"), [("", True), (', "derived": []', True),
+                                                      (f', "derived": ["{TOLD}"]', False)])  # fmt: skip
+def test_an_import_leaves_a_derived_time_to_the_service(tmp_path: Path, derived: str, given_again: bool) -> None:
+    document = {"title": "x", TOLD: "2026-11-21T00:00:00.000Z"}
+    (row,) = rows(tmp_path, "export.jsonl", f'{{"incident": {json.dumps(document)}{derived}, "changes": []}}')
+    assert (row.body == document) == given_again
+    assert (TOLD in row.body) == given_again
+
+
+@pytest.mark.parametrize("derived", [["title"], [TOLD, "title"], TOLD, None, {}, 1])
+def test_an_export_has_no_other_derived_field(tmp_path: Path, derived: object) -> None:
+    line = {"incident": {"title": "x"}, "derived": derived, "changes": []}
+    (row,) = rows(tmp_path, "export.jsonl", json.dumps(line))
+    assert [violation.pointer for violation in row.unreadable] == ["/derived"]
+
+
 @settings(deadline=None, max_examples=scale.of(short=100, full=5_000))
 @given(bodies)
 def test_a_csv_of_an_incident_s_fields_gives_the_same_incident_again(

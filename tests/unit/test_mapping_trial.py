@@ -95,6 +95,33 @@ def test_a_link_that_is_no_url_is_named(tmp_path: Path, value: Any, line: str) -
     assert "summary.link[1]" not in tried(tmp_path, mapped(summary={"link": two}), json.dumps(EVENT)).stderr
 
 
+def test_try_shows_the_summary_that_the_service_stores(tmp_path: Path) -> None:
+    link = "https://x.example/" + "a" * 400
+    summary = {"link": [{"path": "detail.word"}, {"path": "detail.to"}], "remediation": {"path": "detail.long"}}
+    detail = EVENT["detail"] | {"to": link}
+    printed = tried(tmp_path, mapped(summary=summary), json.dumps(EVENT | {"detail": detail}))
+    assert f'"link": "{link}"' in printed.stdout
+    assert f'"remediation": "{"x" * 256} (cut: 743 more characters)"' in printed.stdout
+    assert "line 8: summary.remediation: the service stores the first 10 texts" in printed.stderr
+    assert "the longest has 999 characters" in printed.stderr
+
+    detail["to"] += "a" * 2000
+    printed = tried(tmp_path, mapped(summary=summary), json.dumps(EVENT | {"detail": detail}))
+    assert '"link": null' in printed.stdout
+    assert "which is not an http or https URL of at most 2048 characters" in printed.stderr
+
+
+def test_a_mapping_that_takes_too_many_steps_says_so(tmp_path: Path) -> None:
+    many = EVENT | {"detail": {"id": 7, "name": "x", "a": ["x"] * 60_000}}
+    printed = tried(tmp_path, mapped(tags={"path": "detail.a[?@==@]"}), json.dumps(many))
+    assert "the paths of the mapping x take more than 200000 steps" in printed.failure
+
+
+def test_a_nesting_that_is_too_deep_is_named_with_its_line(tmp_path: Path) -> None:
+    deep = '{\n"a":' + "[" * 400 + "\n" + "[" * 100_000 + "]" * 100_400 + "}"
+    assert "line 3: more than 500 lists and objects are nested" in tried(tmp_path, deep, json.dumps(EVENT)).failure
+
+
 def test_the_line_is_that_of_the_path_in_its_list(tmp_path: Path) -> None:
     text = mapped(tags=[{"path": "detail.name"}, {"path": "detail.nmae"}]).replace("}, {", '},\n{"otherwise": "x",\n')
     assert "line 10: tags[1].path: detail.nmae finds nothing" in tried(tmp_path, text, json.dumps(EVENT)).stderr

@@ -167,7 +167,7 @@ class Finding(Model, frozen=True):
     """One event that created or confirmed an incident. ``event`` is the event as the service received it.
 
     ``rule`` says why the finding became an incident. ``sha256`` is the hash of the event's canonical JSON. ``is_cut``
-    is true if the event was too large. Then notes replace some parts of ``event``.
+    is true if notes stand in the place of some parts of the event.
     """
 
     observed_at: datetime
@@ -254,6 +254,7 @@ class Deadlines(Result, frozen=True):
     notice: str
     regimes: tuple[RegimeDeadlines, ...]
     history_since_version: int | None = None
+    history_is_partial: bool | None = None
     history: tuple[DeadlineChange, ...] | None = None
 
 

@@ -61,7 +61,8 @@ def create_incident(
     Raises SightingMoved if another event of the same finding was stored first. Each of these errors means that nothing
     was stored. Raises Busy. After Busy, the incident may be stored, because the table's answer may have been lost.
     """
-    sent = payloads.new_incident(body, known=own_rules.known_names(body, settings))
+    known = own_rules.known_names(body, settings)
+    sent = payloads.new_incident(body, known=known)
     given = payloads.tags_once(sent)
     incident = _begin(given, incidents.identity)
     record = None
@@ -72,7 +73,7 @@ def create_incident(
         # rule that depends on the current time, because the repeated request must succeed at any later time.
         if earlier := _replay(record, now, incidents):
             return earlier
-    reports.derive(cast("dict[str, Any]", incident), given)
+    reports.derive(cast("dict[str, Any]", incident), given, known)
     violations = model.apply_rules(incident, given, now=incident["created_at"])
     if incidents.identity.app_id is not None:
         violations += model.rules_for_applications(given)

@@ -27,14 +27,14 @@ def update_incident(
     A field that the patch does not name keeps its value, even if another request changes the field concurrently.
     Raises NotFound, PreconditionFailed, IncidentDeleted, InvalidIncident, IllegalTransition, IncidentTooLarge or Busy.
     """
-    known = own_rules.known_names(body, settings)
+    known = own_rules.known_names(body, settings, is_patch=True)
 
     def patched(incident: Incident, now: str) -> Incident:
         given = payloads.patch(body, incident, known)
         if incident["is_deleted"] and given.get("is_deleted") is not False:
             raise IncidentDeleted
         after = cast("Incident", {**incident, **given})
-        reports.derive(cast("dict[str, Any]", after), given, before=incident)
+        reports.derive(cast("dict[str, Any]", after), given, known, before=incident)
         # A newer release may have stored a status that this release does not know.
         allowed = model.ALLOWED_TRANSITIONS.get(incident["status"], ())
         if after["status"] not in (incident["status"], *allowed):

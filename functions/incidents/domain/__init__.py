@@ -5,6 +5,7 @@
 ``lists``               the lists in what a caller sends, and the operators that edit a list
 ``questions``           the requests of a caller: filters, pages, windows of days
 ``identity``            the caller's identity, from verified claims only
+``event_json``          reading of a received event, with what Python's values do not keep
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
 ``intake_policy``       decides which findings become incidents, by a tenant's settings

@@ -6,29 +6,42 @@ identifies the event.
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 from zlib import compress
 
-PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
-EVENTS_KEPT = 100  # the most stored events of an incident; later events are only counted
+from .event_json import Repeated
+from .json_text import Number
+from .summary import is_link, shortened
 
-# The limits for an event that is too large: characters of each text, and members of each list and object. If the event
-# is still too large, the next pair applies.
-_CUTS = ((16_384, 1_000), (2_048, 200), (256, 40), (64, 10))
+PACKED_BYTES = 300 * 1024  # compressed; an item of DynamoDB has at most 400 KB
+EVENTS_KEPT = 100  # for one incident; later events are only counted
+
+# What a mapping may lift out of an event. Of each member, so many texts are stored, with so many characters. Of the
+# links, one is stored, and it is never cut.
+LIFTED_MEMBERS = ("remote_addresses", "principals", "link", "remediation", "processes", "images")
+LIFTED, LIFTED_CHARACTERS = 10, 256
+
+# If an event is too large, its texts are cut to so many characters, and its lists and objects to so many members.
+_CUTS = ((131_072, 8_000), (16_384, 1_000), (2_048, 200), (256, 40), (64, 10))
+_WHOLE = (sys.maxsize, sys.maxsize)
 _LEVELS = 64
-_LIFTED, _LIFTED_CHARACTERS = 10, 256  # a member of a mapping's summary has at most 10 texts of 256 characters
+CUT = "(cut"  # every note begins so
+_NOTE = f"{CUT})"  # the name of a note in an object
+_NOTE_CHARACTERS = 50  # no note of ``shortened`` is longer
+_DIGITS, _NAMES = 100, 10  # the most characters of a number or a name in a note, and the most names
 _ENVELOPE = ("account", "detail-type", "id", "region", "source", "time", "version")
 
 
 class Evidence(NamedTuple):
     """One event that created or confirmed an incident.
 
-    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event.
-    ``rule`` explains in words why the finding became an incident. ``packed`` has the compressed bytes of the event, and
-    ``sha256`` is the hash of the bytes before the compression. ``is_cut`` is true if parts of the event were left out
-    because the event was too large. ``summary`` has the values that a tenant's mapping takes from the event.
+    ``observed_at`` is the time at which the source last saw the problem. ``adapter`` read the event. ``rule`` says in
+    words why the finding became an incident. ``packed`` has the compressed bytes of the event, and ``sha256`` is the
+    hash of the bytes before the compression. ``is_cut`` is true if notes stand in the place of parts of the event.
+    ``summary`` has the members of the summary that a tenant's mapping lifts out of the event.
     """
 
     observed_at: str
@@ -52,10 +65,28 @@ def of_event(
 ) -> Evidence:
     """Return the evidence in a received event. An event of any size and any depth gives evidence."""
     text, packed, is_cut = _within_bounds(event)
-    lifted = summary and {
-        name: [text[:_LIFTED_CHARACTERS] for text in texts[:_LIFTED]] for name, texts in summary.items()
+    kept = summary and lifted(summary)
+    return Evidence(observed_at, source, adapter, rule, packed, sha256(text).hexdigest(), is_cut, kept)
+
+
+def lifted(summary: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return what is stored of the members that a mapping lifts out of an event. A note says where a text is cut."""
+    return {
+        name: [link for text in texts if is_link(link := text.strip())][:1]
+        if name == "link"
+        else [shortened(text, LIFTED_CHARACTERS) for text in texts[:LIFTED]]
+        for name, texts in summary.items()
     }
-    return Evidence(observed_at, source, adapter, rule, packed, sha256(text).hexdigest(), is_cut, lifted)
+
+
+def is_lifted(summary: Mapping[str, list[str]]) -> bool:
+    """Return whether a stored summary has the members, the numbers and the sizes that ``lifted`` gives."""
+    return set(summary) <= set(LIFTED_MEMBERS) and all(
+        (len(texts) <= 1 and all(map(is_link, texts)))
+        if name == "link"
+        else len(texts) <= LIFTED and all(len(text) <= LIFTED_CHARACTERS + _NOTE_CHARACTERS for text in texts)
+        for name, texts in summary.items()
+    )
 
 
 def canonical(value: Any) -> bytes:
@@ -75,27 +106,26 @@ def _dump(value: Any, *, ensure_ascii: bool) -> str:
 
 
 def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
-    """Return the canonical JSON of an event, the compressed JSON, and whether the event had to be cut."""
-    if not _is_deeper(event, _LEVELS):
-        try:
-            text = canonical(event)
-            if len(packed := compress(text)) <= PACKED_BYTES:
-                return text, packed, False
-        except ValueError:  # 1e999 is valid JSON, but too large for a float of Python
-            pass
-    for characters, members in _CUTS:
-        text = canonical(_cut(event, characters, members, _LEVELS))
+    """Return the canonical JSON of an event, the compressed JSON, and whether notes stand in the place of parts."""
+    is_cut = _needs_notes(event)
+    for characters, members in (_WHOLE, *_CUTS):
+        text = canonical(_cut(event, characters, members, _LEVELS) if is_cut else event)
         if len(packed := compress(text)) <= PACKED_BYTES:
-            return text, packed, True
-    envelope = {name: event[name] for name in _ENVELOPE if name in event} if isinstance(event, Mapping) else {}
-    text = canonical(_cut(envelope, *_CUTS[-1], levels=1))
+            return text, packed, is_cut
+        is_cut = True
+    whole: Mapping[str, Any] = event if isinstance(event, Mapping) else {}
+    envelope = {name: whole[name] for name in _ENVELOPE if name in whole}
+    note = {_NOTE: f"{len(whole) - len(envelope)} more members"}
+    text = canonical(_cut(envelope, *_CUTS[-1], levels=1) | note)
     return text, compress(text), True
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether a value has more nested levels than the limit. Python's json has a limit, too."""
+def _needs_notes(value: Any) -> bool:
+    """Return whether Python's value lacks something of the received JSON, or is nested deeper than json can write."""
     layer = [value]
-    for _ in range(levels):
+    for _ in range(_LEVELS):
+        if any(map(_is_lossy, layer)):
+            return True
         layer = [
             member
             for outer in layer
@@ -104,23 +134,46 @@ def _is_deeper(value: Any, levels: int) -> bool:
         ]
         if not layer:
             return False
-    return any(isinstance(value, dict | list) for value in layer)
+    return any(isinstance(member, dict | list) or _is_lossy(member) for member in layer)
+
+
+def _is_lossy(value: Any) -> bool:
+    """Return whether a value is a rounded number, a number that is not finite, or an object with repeated names."""
+    return isinstance(value, Number | Repeated) or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _cut(value: Any, characters: int, members: int, levels: int) -> Any:
     """Return a value with shortened texts, lists and objects. A note replaces each part that was left out."""
     match value:
-        case str() if len(value) > characters:
-            return f"{value[:characters]} (cut: {len(value) - characters} more characters)"
-        case float() if not math.isfinite(value):
-            return "(cut: a number that is too large)"
+        case str():
+            return shortened(value, characters)
+        case float() if _is_lossy(value):
+            literal = value.literal if isinstance(value, Number) else str(value)
+            return f"(cut: the number {shortened(literal, _DIGITS)})"
         case dict() | list() if not levels:
             return "(cut: nested too deeply)"
         case list():
             kept = [_cut(item, characters, members, levels - 1) for item in value[:members]]
             return [*kept, f"(cut: {len(value) - members} more items)"] if len(value) > members else kept
         case dict():
-            names = sorted(value)
-            shown = {name[:characters]: _cut(value[name], characters, members, levels - 1) for name in names[:members]}
-            return shown | ({"(cut)": f"{len(names) - members} more members"} if len(names) > members else {})
+            return _cut_object(value, characters, members, levels)
     return value
+
+
+def _cut_object(value: dict[str, Any], characters: int, members: int, levels: int) -> dict[str, Any]:
+    shown, notes, names = {}, list[str](), sorted(value)
+    for place, name in enumerate(names[:members]):
+        # Two long names can have the same beginning. Their places keep them apart.
+        own = name if len(name) <= characters else f"{name[:characters]} (cut: name {place})"
+        shown[own] = _cut(value[name], characters, members, levels - 1)
+    if len(names) > members:
+        notes.append(f"{len(names) - members} more members")
+    if isinstance(value, Repeated):
+        repeated = ", ".join(shortened(name, _DIGITS) for name in value.names[:_NAMES])
+        notes.append(f"only the last member of each of these names is kept: {repeated}")
+    if notes:
+        note = _NOTE
+        while note in value:  # the event has a member of this name
+            note += ")"
+        shown[note] = "; ".join(notes)
+    return shown

@@ -137,6 +137,14 @@ JSON_TEXTS = ("lessons_learned", "regulatory_reports")
 
 DERIVED = frozenset({"mttd_minutes", "mttr_minutes"})
 
+TOLD_AT = "reported_to_regulators_at"
+DERIVED_TOLD_AT = "derived_reported_to_regulators_at"
+"""The stored mark of a derived ``TOLD_AT``: it has the same value. It is no field, and no answer has it.
+
+Without the mark, a caller gave the value. So the mark is absent from all incidents of release 0.1.0, and a value that
+an older release writes over a derived one differs from it.
+"""
+
 MILESTONES = ("occurred_at", "detected_at", "contained_at", "closed_at")
 """The milestones in their required order in time. An unknown milestone is skipped."""
 
@@ -289,15 +297,26 @@ def _derive_minutes(
     return violations
 
 
+def is_derived(incident: Mapping[str, Any]) -> bool:
+    """Return whether ``TOLD_AT`` is derived from the submissions, so that no caller gave it."""
+    return incident.get(DERIVED_TOLD_AT) is not None and incident[DERIVED_TOLD_AT] == incident[TOLD_AT]
+
+
 def changed_values(before: Incident, after: Incident) -> dict[str, tuple[Any, Any]]:
-    """Return (from, to) of every field that differs, except the server's stamps that every change sets."""
+    """Return (from, to) of every field that differs, except the server's stamps that every change sets.
+
+    A caller who gives the derived value of ``TOLD_AT``, or gives it back, changes the field, too: from equals to.
+    """
     old: Mapping[str, Any] = before
     new: Mapping[str, Any] = after
-    return {
+    changes = {
         field: (old[field], new[field])
         for field in new
-        if field not in ("updated_at", "updated_by", "version") and old[field] != new[field]
+        if field not in ("updated_at", "updated_by", "version", DERIVED_TOLD_AT) and old[field] != new[field]
     }
+    if is_derived(old) != is_derived(new):
+        changes[TOLD_AT] = (old[TOLD_AT], new[TOLD_AT])
+    return changes
 
 
 def action(before: Incident, after: Incident) -> Action:

@@ -19,17 +19,19 @@ _PARTS = ("anchors", "facts", "stages")
 _MOMENTS = ("submitted_at", "resubmitted_at")
 _SUBMISSION = (*_MOMENTS, "reference")
 _LEVELS = 4  # the levels of a report are regime, part, stage and value
+_KNOWN_ARE = " The known names are "
 
 Fault = tuple[tuple[str, ...], str]
 """The path of a value, and what would be right."""
 
 
 class Names(NamedTuple):
-    """The anchors, the stages and the aliases of a regime."""
+    """The anchors, the stages and the aliases of a regime. ``to_regulators`` are the stages that go to a regulator."""
 
     anchors: tuple[str, ...]
     stages: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    to_regulators: tuple[str, ...] = ()
 
 
 RELEASED = {regime: Names(*names) for regime, names in report_names.REGIMES.items()}
@@ -45,7 +47,9 @@ def names_of(regime: Mapping[str, Any]) -> Names:
         anchors |= dict.fromkeys(start for start in starts if start and not start.startswith("stage:"))
     if "dated_by" in regime:
         anchors[regime["dated_by"]] = None
-    return Names(tuple(anchors), tuple(stage["id"] for stage in regime["stages"]), tuple(regime["aliases"]))
+    stages = tuple(stage["id"] for stage in regime["stages"])
+    to_regulators = tuple(stage["id"] for stage in regime["stages"] if stage.get("to_regulator") is True)
+    return Names(tuple(anchors), stages, tuple(regime["aliases"]), to_regulators)
 
 
 def known_names(settings: object) -> dict[str, Names]:
@@ -63,9 +67,15 @@ def known_names(settings: object) -> dict[str, Names]:
     return names | RELEASED
 
 
-def names_reports(body: object) -> bool:
-    """Return whether a body names reports, so that the tenant's own rules must be known."""
-    return isinstance(body, dict) and isinstance(body.get("regulatory_reports"), dict)
+def needs_rules(body: object, *, is_patch: bool) -> bool:
+    """Return whether the tenant's own rules must be known for a body.
+
+    A body that names reports needs the rules. So does a patch that gives ``model.TOLD_AT`` back to the derivation.
+    """
+    if not isinstance(body, dict):
+        return False
+    gives_back = is_patch and model.TOLD_AT in body and body[model.TOLD_AT] is None
+    return gives_back or isinstance(body.get("regulatory_reports"), dict)
 
 
 def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iterator[Fault]:
@@ -75,7 +85,11 @@ def faults(sent: object, stored: str | None, known: Mapping[str, Names]) -> Iter
     if not isinstance(sent, dict):
         yield (), "must be an object of regimes, or null"
         return
-    yield from _faults(_in_stored_form(sent), _parsed(stored), known)
+    lists = set()
+    for path, fault in _faults(_in_stored_form(sent), _parsed(stored), known):
+        text, _, names = fault.partition(_KNOWN_ARE)
+        yield path, text if names in lists else fault  # a list of names stands only in the first error
+        lists.add(names or None)
 
 
 def merged(sent: Mapping[str, Any] | None, stored: str | None) -> str | None:
@@ -100,31 +114,44 @@ def canonical(text: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True)
 
 
-def earliest_submission(stored: str | None) -> str | None:
-    """Return the time of the earliest submission in all reports, or None without a submission."""
-    sent = [
-        stage["submitted_at"]
-        for report in _parsed(stored).values()
-        for stage in _values(_values_of(report, "stages"))
-        if isinstance(stage.get("submitted_at"), str)
-    ]
+def earliest_submission(stored: str | None, known: Mapping[str, Names], held: str | None = None) -> str | None:
+    """Return the time of the earliest submission to a regulator, or None without one.
+
+    ``held`` is the derived value so far. A stage whose rule has left still counts if the value rests on it.
+    """
+    unknown = Names((), ())
+    sent = []
+    for regime, report in _parsed(stored).items():
+        names = known.get(regime, unknown)
+        for stage, submission in _object(_object(report).get("stages")).items():
+            at = _object(submission).get("submitted_at")
+            if isinstance(at, str) and (stage in names.to_regulators if stage in names.stages else at == held):
+                sent.append(at)
     return min(sent, default=None)
 
 
-def derive(incident: dict[str, Any], given: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
-    """Set ``reported_to_regulators_at`` to the earliest submission, in place, unless a caller has given it.
+def derive(
+    incident: dict[str, Any],
+    given: Mapping[str, Any],
+    known: Mapping[str, Names],
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    """Set ``model.TOLD_AT`` to the earliest submission to a regulator, in place, unless a caller has given it.
 
     ``given`` has the values of this request. ``before`` is the incident before the change, or None for a new incident.
-    A caller's value stays even if the submissions change. After a null, the field is derived again.
+    A caller's value stays even if it equals a submission. After a null, the field is derived again.
     """
-    field = "reported_to_regulators_at"
-    if given.get(field) is not None:
-        return
-    if before is not None and field not in given:
-        held = before[field]
-        if held is not None and held != earliest_submission(before["regulatory_reports"]):
+    told_at = given.get(model.TOLD_AT)
+    if told_at is None:
+        is_given = before is not None and before[model.TOLD_AT] is not None and not model.is_derived(before)
+        is_same = before is not None and before["regulatory_reports"] == incident["regulatory_reports"]
+        if model.TOLD_AT not in given and (is_given or is_same):
             return
-    incident[field] = earliest_submission(incident["regulatory_reports"])
+        held = before[model.TOLD_AT] if before is not None and not is_given else None
+        told_at = earliest_submission(incident["regulatory_reports"], known, held)
+        incident[model.TOLD_AT] = incident[model.DERIVED_TOLD_AT] = told_at
+    if told_at is None or given.get(model.TOLD_AT) is not None:
+        incident.pop(model.DERIVED_TOLD_AT, None)
 
 
 def _faults(sent: Mapping[str, Any], stored: Mapping[str, Any], known: Mapping[str, Names]) -> Iterator[Fault]:
@@ -232,7 +259,7 @@ def _unknown(what: str, name: str, known: Mapping[str, Any] | tuple[str, ...], c
     """Return a sentence that lists the known names. It begins with the name that the caller probably meant."""
     closest = closest or next(iter(get_close_matches(name[:64].casefold(), known, n=1, cutoff=0.6)), None)
     meant = f"; did you mean {closest}?" if closest else "."
-    return f"is not {what}{meant} The known names are {', '.join(known)}"
+    return f"is not {what}{meant}{_KNOWN_ARE}{', '.join(known)}"
 
 
 def _merge(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,11 +308,3 @@ def _parsed(stored: str | None) -> dict[str, Any]:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _values_of(report: object, part: str) -> Mapping[str, Any]:
-    return _object(_object(report).get(part))
-
-
-def _values(mapping: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [_object(value) for value in mapping.values()]

@@ -3,43 +3,59 @@
 The summary is not stored. So a later release can take more facts from an older event. The names are those of the
 sources' event formats: GuardDuty, ASFF, OCSF, Macie, Inspector, AWS Health, CloudWatch, CloudTrail, IAM Access
 Analyzer, and this service's own ``Alert Escalated``.
+
+Each value has a fixed place in its format. A value at another place never counts: whoever may name a tag, a label or a
+parameter of a request could otherwise write the attacker's address.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 VALUES = 50  # of each list
-CHARACTERS = 2048  # of each value
-_NODES = 100_000  # the most values of an event that are visited; DynamoDB and SQS also limit the event's size
+CHARACTERS = 2048  # of each value; a longer link is left out
+_PLACES = 1000  # the most items of a list that are visited
 
-_LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+# A link has no user name: `https://aws.amazon.com@evil.example/` leads to evil.example.
+_LINK = re.compile(r"https?://[^\s\"'<>\\/?#@]+(?:[/?#][^\s\"'<>\\]*)?", re.IGNORECASE)
 # Control characters, half surrogate pairs, invisible characters, and those that change the direction of a text. The
 # module ``texts`` knows more such characters, but its import would slow down the start.
 _BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]+")  # tabs and line ends separate words, like a space
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # a position of a list in ASFF's ProductFields, as in portProbeDetails.0_
+_PLACE = re.compile(r"\.[0-9]{1,4}_$")  # ProductFields of ASFF name the places of a list: portProbeDetails.0_
+_OF_GUARDDUTY = "aws/guardduty/"  # so begin the names of ProductFields that hold a finding of GuardDuty
+_NOT_SAID = {"none provided", "none", "n/a", "notavailable", "not available"}  # in the place of an advice
 
 Object = Mapping[str, Any]
+Path = tuple[str, ...]
 
 
 class _Lift(NamedTuple):
-    """The path of a value of the summary. It begins at any object for which ``when`` is true.
+    """A value to lift out: a path of names below the finding. ``*`` stands for any name of a known set.
 
-    Names are compared without case, because ASFF writes GuardDuty's names with capitals.
+    The part before a slash leads to the objects for which ``when`` must be true. ``worded`` returns the text that is
+    shown for a value of such an object, or None. Names are compared without case, because ASFF writes GuardDuty's names
+    with capitals.
     """
 
     path: str
-    when: Callable[[Object], bool] = lambda _: True
+    when: Callable[[Object], bool] | None = None
+    worded: Callable[[Object, str], str | None] | None = None
+
+
+def _lifts(roots: Sequence[str], *paths: str) -> tuple[_Lift, ...]:
+    """Return a lift for each path below each root."""
+    return tuple(_Lift(f"{root}.{path}") for root in roots for path in paths)
 
 
 def _is_outbound(place: Object) -> bool:
     """Return whether an object of ASFF or OCSF describes a connection from the inside to the outside."""
     connection = place.get("connection_info")
     words = [place.get("Direction"), *(connection.values() if isinstance(connection, Mapping) else ())]
-    return any(isinstance(word, str) and word.lower() in ("out", "outbound") for word in words)
+    number = connection.get("direction_id") if isinstance(connection, Mapping) else None
+    return number == 2 or any(isinstance(word, str) and word.lower() in ("out", "outbound") for word in words)
 
 
 def _is_inbound(place: Object) -> bool:
@@ -50,111 +66,139 @@ def _of_type(*types: str) -> Callable[[Object], bool]:
     return lambda place: place.get("Type", place.get("type")) in types
 
 
+def _of_product(name: str) -> Callable[[Object], bool]:
+    """Return a condition for a finding of ASFF of one product of AWS. Only the product itself may use its ARN."""
+    return lambda place: str(place.get("ProductArn")).endswith(f":product/{name}")
+
+
+def _unless_service(_: Object, text: str) -> str | None:
+    """Return the source of a call, unless it is a service of AWS, which CloudTrail names in place of an address."""
+    return None if text.endswith(".amazonaws.com") or text == "AWS Internal" else text
+
+
+def _fixed_in(package: Object, text: str) -> str | None:
+    """Return in which version a package is repaired; None if the source knows no such version."""
+    name = package.get("name", package.get("Name"))
+    return None if text.strip().casefold() in _NOT_SAID else f"{name or 'package'}: fixed in {text}"
+
+
+_ACTIONS = ("service.action", "action")  # GuardDuty, ASFF
+_SEQUENCES = ("service.detection.sequence", "detection.sequence")
+_SIDES = ("", "evidences/")  # OCSF has the sides of a connection in a finding or in its evidences
+_IDENTITIES = ("userIdentity", "policyDetails.actor.userIdentity")  # CloudTrail, Macie
+
 _REMOTE_ADDRESSES = (
-    _Lift("remoteIpDetails.ipAddressV4"),
-    _Lift("remoteIpDetails.ipAddressV6"),
-    _Lift("kubernetesApiCallAction.sourceIPs"),
-    _Lift("dnsRequestAction.domain"),
-    _Lift("sequence.endpoints.ip"),
-    _Lift("sequence.endpoints.domain"),
-    _Lift("networkEndpoints.ip"),
-    _Lift("networkEndpoints.domain"),
-    _Lift("network.sourceIpV4", lambda place: _is_inbound(_member(place, "network"))),
-    _Lift("network.sourceIpV6", lambda place: _is_inbound(_member(place, "network"))),
-    _Lift("network.sourceDomain", lambda place: _is_inbound(_member(place, "network"))),
-    _Lift("network.destinationIpV4", lambda place: _is_outbound(_member(place, "network"))),
-    _Lift("network.destinationIpV6", lambda place: _is_outbound(_member(place, "network"))),
-    _Lift("network.destinationDomain", lambda place: _is_outbound(_member(place, "network"))),
-    _Lift("value", _of_type("IPV4_ADDRESS", "IPV6_ADDRESS", "DOMAIN")),  # ThreatIntelIndicators
-    _Lift("src_endpoint.ip", _is_inbound),
-    _Lift("src_endpoint.domain", _is_inbound),
-    _Lift("dst_endpoint.ip", _is_outbound),
-    _Lift("dst_endpoint.domain", _is_outbound),
-    _Lift("query.hostname"),
-    _Lift("ipAddressDetails.ipAddressV4"),
-    _Lift("domainDetails.domainName"),
-    _Lift("sourceIPAddress"),
-)
+    *_lifts(
+        _ACTIONS,
+        "*.remoteIpDetails.ipAddressV4", "*.remoteIpDetails.ipAddressV6",
+        "portProbeAction.portProbeDetails.remoteIpDetails.ipAddressV4",
+        "portProbeAction.portProbeDetails.remoteIpDetails.ipAddressV6",
+        "kubernetesApiCallAction.sourceIPs", "dnsRequestAction.domain", "awsApiCallAction.domainDetails.domain",
+    ),
+    *_lifts(_SEQUENCES, "endpoints.ip", "endpoints.domain"),
+    _Lift("network/sourceIpV4", _is_inbound),
+    _Lift("network/sourceIpV6", _is_inbound),
+    _Lift("network/sourceDomain", _is_inbound),
+    _Lift("network/destinationIpV4", _is_outbound),
+    _Lift("network/destinationIpV6", _is_outbound),
+    _Lift("network/destinationDomain", _is_outbound),
+    _Lift("threatIntelIndicators/value", _of_type("IPV4_ADDRESS", "IPV6_ADDRESS", "DOMAIN")),
+    *(_Lift(f"{at}src_endpoint.{name}", _is_inbound) for at in _SIDES for name in ("ip", "domain")),
+    *(_Lift(f"{at}dst_endpoint.{name}", _is_outbound) for at in _SIDES for name in ("ip", "domain")),
+    *_lifts(("query", "evidences.query"), "hostname"),
+    _Lift("policyDetails.actor.ipAddressDetails.ipAddressV4"),
+    _Lift("policyDetails.actor.domainDetails.domainName"),
+    _Lift("sourceIPAddress", worded=_unless_service),
+)  # fmt: skip
 _PRINCIPALS = (
-    _Lift("accessKeyDetails.userName"),
-    _Lift("accessKeyDetails.principalId"),
-    _Lift("kubernetesUserDetails.username"),
-    _Lift("rdsDbUserDetails.user"),
-    _Lift("actors.user.name"),
-    _Lift("actors.user.uid"),
-    _Lift("actor.user.name"),
-    _Lift("actor.user.uid"),
-    _Lift("actor.user.uid_alt"),
-    _Lift("awsIamAccessKey.principalName"),
-    _Lift("awsIamAccessKey.userName"),
-    _Lift("awsIamAccessKey.principalId"),
-    _Lift("name", _of_type("AWS::IAM::AccessKey", "AwsIamAccessKey")),  # OCSF names the key's owner
-    _Lift("userIdentity.arn"),
-    _Lift("userIdentity.userName"),
-    _Lift("userIdentity.iamUser.userName"),
-    _Lift("userIdentity.assumedRole.arn"),
-    _Lift("userIdentity.assumedRole.sessionContext.sessionIssuer.userName"),
-    _Lift("userIdentity.federatedUser.arn"),
-    _Lift("userIdentity.root.arn"),
-    _Lift("userIdentity.awsAccount.principalId"),
-    _Lift("userIdentity.awsService.invokedBy"),
+    *_lifts(("resource.accessKeyDetails",), "userName", "principalId"),
+    *_lifts(("resource.kubernetesDetails.kubernetesUserDetails",), "username", "impersonatedUser.username"),
+    _Lift("resource.rdsDbUserDetails.user"),
+    *_lifts(_SEQUENCES, "actors.user.name", "actors.user.uid"),
+    *_lifts(("evidences.actor.user", "actor.user"), "name", "uid", "uid_alt"),
+    *_lifts(("resources.details.awsIamAccessKey",), "principalName", "userName", "principalId"),
+    _Lift("resources.details.awsIamUser.userName"),
+    _Lift("resources/name", _of_type("AWS::IAM::AccessKey", "AwsIamAccessKey")),  # OCSF names the key's owner
+    _Lift("resources/data.principal_id", _of_type("AWS::IAM::AccessKey")),
+    *_lifts(
+        _IDENTITIES,
+        "arn", "userName", "iamUser.userName", "assumedRole.arn", "assumedRole.sessionContext.sessionIssuer.userName",
+        "federatedUser.arn", "root.arn", "awsAccount.principalId", "awsService.invokedBy",
+        "sessionContext.sessionIssuer.arn", "onBehalfOf.userId", "invokedBy",
+    ),
     _Lift("eventMetadata.userName"),
-    _Lift("detail.principal.AWS"),
-    _Lift("detail.principal.Federated"),
-    _Lift("detail.principal.CanonicalUser"),
-)
+    *_lifts(("principal",), "AWS", "Federated", "CanonicalUser", "Service"),
+    _Lift("productFields.External Principal", _of_product("aws/access-analyzer")),
+    *_lifts(_ACTIONS, "awsApiCallAction.remoteAccountDetails.accountId"),
+    _Lift("service.runtimeDetails.process.user"),
+)  # fmt: skip
 _LINKS = (
     _Lift("sourceUrl", lambda place: "ProductArn" in place),
     _Lift("finding_info.src_url"),
-    _Lift("detail.url"),
+    _Lift("url"),
     _Lift("eventMetadata.exposedUrl"),
+    _Lift("packageVulnerabilityDetails.sourceUrl"),
+    _Lift("vulnerabilities.vendor.url"),
 )
 _REMEDIATION = (
-    _Lift("remediation.recommendation.text"),
-    _Lift("remediation.recommendation.url"),
-    _Lift("remediation.desc"),
-    _Lift("remediation.references"),
-)
+    *_lifts(("remediation.recommendation",), "text", "url"),
+    *_lifts(
+        ("remediation", "vulnerabilities.remediation", "vulnerabilities.affected_packages.remediation"),
+        "desc", "references",
+    ),
+    *_lifts(("packageVulnerabilityDetails", "vulnerabilities"), "vulnerablePackages.remediation"),
+    _Lift("packageVulnerabilityDetails.vulnerablePackages/fixedInVersion", worded=_fixed_in),
+    _Lift("vulnerabilities.vulnerablePackages/fixedInVersion", worded=_fixed_in),
+    _Lift("vulnerabilities.affected_packages/fixed_in_version", worded=_fixed_in),
+)  # fmt: skip
 _PROCESSES = (
-    _Lift("process.executablePath"),
-    _Lift("process.path"),
-    _Lift("process.name"),
-    _Lift("process.cmd_line"),
-    _Lift("process.file.path"),
-)
+    *_lifts(
+        (
+            "service.runtimeDetails.process", "service.runtimeDetails.context.modifyingProcess",
+            "service.runtimeDetails.context.targetProcess", *(f"{sequence}.actors.process" for sequence in _SEQUENCES),
+            "process", "evidences.process", "evidences.actor.process", "actor.process",
+        ),
+        "executablePath", "path", "name", "cmd_line", "file.path",
+    ),
+    *_lifts(("service.runtimeDetails.context",), "scriptPath", "threatFilePath", "commandLineExample"),
+    _Lift("service.ebsVolumeScanDetails.scanDetections.threatDetectedByName.threatNames.filePaths.filePath"),
+    _Lift("malware.path"),
+)  # fmt: skip
 _IMAGES = (
-    _Lift("containerDetails.image"),
-    _Lift("containers.image"),
-    _Lift("container.imageName"),
-    _Lift("container.imageId"),
-    _Lift("container.image.name"),
-    _Lift("container.image.uid"),
-    _Lift("instanceDetails.imageId"),
-    _Lift("ec2ImageDetails.imageArn"),
-    _Lift("awsEc2Instance.imageId"),
-    _Lift("awsEcrContainerImage.repositoryName"),
-    _Lift("awsEcrContainerImage.imageHash"),
-    _Lift("awsEcrContainerImage.imageDigest"),
-)
+    *_lifts(
+        ("resource",),
+        "containerDetails.image", "kubernetesDetails.kubernetesWorkloadDetails.containers.image",
+        "ecsClusterDetails.taskDetails.containers.image", "instanceDetails.imageId", "ec2ImageDetails.imageArn",
+    ),
+    *_lifts(_SEQUENCES, "resources.data.container.image"),
+    *_lifts(
+        ("resources.details",),
+        "container.imageName", "container.imageId", "awsEcsTask.containers.image", "awsEc2Instance.imageId",
+        "awsEcrContainerImage.repositoryName", "awsEcrContainerImage.imageHash", "awsEcrContainerImage.imageDigest",
+    ),
+    *_lifts(("evidences.container", "container", "resources.container"), "image.name", "image.uid"),
+)  # fmt: skip
 _STATES = (
     "RecordState", "Workflow.Status", "Compliance.Status", "status", "compliance.status", "statusCode", "state.value",
     "scanResultDetails.scanResultStatus", "service.archived", "archived",
 )  # fmt: skip
 
 
-def _by_first_name(*lifts: _Lift) -> dict[str, list[tuple[_Lift, list[str]]]]:
-    grouped: dict[str, list[tuple[_Lift, list[str]]]] = {}
-    for lift in lifts:
-        first, *rest = lift.path.lower().split(".")
-        grouped.setdefault(first, []).append((lift, rest))
-    return grouped
-
-
 _MEMBERS = {
     "remote_addresses": _REMOTE_ADDRESSES, "principals": _PRINCIPALS, "link": _LINKS, "remediation": _REMEDIATION,
     "processes": _PROCESSES, "images": _IMAGES,
 }  # fmt: skip
-_ALL = _by_first_name(*(lift for lifts in _MEMBERS.values() for lift in lifts))
+
+
+def _steps(path: str) -> Path:
+    return tuple(path.lower().split(".")) if path else ()
+
+
+# For each member: its lifts, the complete way to the value, and which part of it leads to the objects of the condition.
+_WAYS = {
+    member: [(lift, _steps(lift.path.replace("/", ".")), len(_steps(lift.path.rpartition("/")[0]))) for lift in lifts]
+    for member, lifts in _MEMBERS.items()
+}
 
 
 def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
@@ -163,52 +207,119 @@ def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dic
     All texts have a limited length and no control characters. A link begins with ``http://`` or ``https://``. The
     members of ``mapped`` replace the members of the same name. A tenant's mapping took them from the event.
     """
-    own = {name: [clean for text in texts if (clean := _clean_text(text))] for name, texts in (mapped or {}).items()}
-    values_of: dict[_Lift, list[str]] = {}
-    for place in _objects(event):
-        for name, value in place.items():
-            for lift, rest in _ALL.get(name.lower(), ()):
-                if lift.when(place):
-                    values_of.setdefault(lift, []).extend(_texts(value, rest))
-
-    def lifted(*lifts: _Lift) -> list[str]:
-        values = (value for lift in lifts for value in values_of.get(lift, ()))
-        return list(dict.fromkeys(value for value in values if value))[:VALUES]
-
-    values = {name: own.get(name) or lifted(*lifts) for name, lifts in _MEMBERS.items()}
+    reader = _Reader(_findings(event))
+    values = {
+        member: _usable(member, (mapped or {}).get(member, ())) or _usable(member, reader.texts(member))
+        for member in _MEMBERS
+    }
     return values | {
-        "link": next(filter(is_link, values["link"]), None),
+        "link": next(iter(values["link"]), None),
         "remediation": "\n".join(values["remediation"]) or None,
         "upstream_state": _states(event),
     }
 
 
 def is_link(text: str) -> bool:
-    """Return whether a text is a link that a summary may show."""
-    return _LINK.fullmatch(text) is not None
+    """Return whether a text is a link that a summary may show. A link is never cut, so it must not be too long."""
+    return len(text) <= CHARACTERS and not _INVISIBLE.search(text) and _LINK.fullmatch(text) is not None
 
 
-def _objects(event: Any) -> Iterator[Object]:
-    """Yield every object in an event, an outer one before its inner ones, at any depth."""
-    waiting: list[Any] = [event]
-    for _ in range(_NODES):
-        if not waiting:
-            return
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            yield value
-            inner = [_nested(member) if name == "ProductFields" else member for name, member in value.items()]
+def shortened(text: str, characters: int) -> str:
+    """Return a text with at most so many characters, and with a note if characters are missing."""
+    return text if len(text) <= characters else f"{text[:characters]} (cut: {len(text) - characters} more characters)"
+
+
+def _usable(member: str, texts: Iterable[str]) -> list[str]:
+    """Return the texts that a member of the summary shows, each once."""
+    kept: dict[str, None] = {}
+    for text in texts:
+        if member == "link":
+            shown = stripped if is_link(stripped := text.strip()) else None
+        elif member == "remediation" and text.strip().casefold() in _NOT_SAID:
+            shown = None
         else:
-            inner = value if isinstance(value, list) else []
-        waiting += [member for member in reversed(inner) if isinstance(member, dict | list)]
+            shown = _clean_text(text)
+        if shown:
+            kept[shown] = None
+        if len(kept) == VALUES:
+            break
+    return list(kept)
 
 
-def _nested(fields: Any) -> Any:
-    """Return the ProductFields of ASFF as objects in objects. Their names are paths, such as ``aws/guardduty/...``."""
+def _findings(event: Any) -> list[Object]:
+    """Return the findings of an event: those of a hub, or the detail. GuardDuty's ProductFields are one more."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    listed = detail.get("findings") if isinstance(detail, Mapping) else None
+    given = listed if isinstance(listed, list) else [detail]
+    findings = [finding for finding in given if isinstance(finding, Mapping)]
+    nested = [_nested(finding.get("ProductFields")) for finding in findings if _of_product("aws/guardduty")(finding)]
+    return [*findings, *nested]
+
+
+class _Reader:
+    """Reads findings at the places of lifts. Each place is looked up once, and each object is indexed once."""
+
+    def __init__(self, findings: list[Object]) -> None:
+        self._places: dict[Path, list[Any]] = {(): list(findings)}
+        self._names = {name.lower() for finding in findings for name in finding}
+        self._indexes: dict[int, dict[str, list[Any]]] = {}
+
+    def texts(self, member: str) -> Iterator[str]:
+        """Yield the texts of a member of the summary."""
+        for lift, way, split in _WAYS[member]:
+            if way[0] not in self._names:
+                continue
+            if lift.when is None and lift.worded is None:
+                yield from (value for value in self._at(way) if isinstance(value, str))
+                continue
+            for place in self._at(way[:split]):
+                if not isinstance(place, dict) or (lift.when and not lift.when(place)):
+                    continue
+                values = [place]
+                for name in way[split:]:
+                    values = self._step(values, name)
+                for value in values:
+                    if isinstance(value, str) and (text := lift.worded(place, value) if lift.worded else value):
+                        yield text
+
+    def _at(self, path: Path) -> list[Any]:
+        """Return the values at a path below the findings, through lists."""
+        places = self._places.get(path)
+        if places is None:
+            above = self._at(path[:-1])
+            places = self._places[path] = self._step(above, path[-1]) if above else []
+        return places
+
+    def _step(self, places: list[Any], name: str) -> list[Any]:
+        """Return the values of a name in places, through lists."""
+        inner: list[Any] = []
+        for place in places:
+            if isinstance(place, dict):
+                for value in self._named(place, name):
+                    inner += value if isinstance(value, list) else [value]
+                    if len(inner) >= _PLACES:
+                        return inner[:_PLACES]
+        return inner
+
+    def _named(self, place: Object, name: str) -> Iterable[Any]:
+        if name == "*":
+            return place.values()
+        index = self._indexes.get(id(place))
+        if index is None:
+            index = self._indexes[id(place)] = {}
+            for own, value in place.items():
+                index.setdefault(own.lower(), []).append(value)
+        return index.get(name, ())
+
+
+def _nested(fields: Any) -> Object:
+    """Return the ProductFields of GuardDuty as a finding. Their names are paths: ``aws/guardduty/service/...``."""
     root: dict[str, Any] = {}
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
+        if not name.startswith(_OF_GUARDDUTY):
+            continue
         place = root
-        *outer, last = (_PLACE.sub("", step) for step in name.split("/")[:16])
+        *outer, last = (_PLACE.sub("", step) for step in name.removeprefix(_OF_GUARDDUTY).split("/")[:16])
         for step in outer:
             inner = place.setdefault(step, {})
             if not isinstance(inner, dict):
@@ -218,19 +329,6 @@ def _nested(fields: Any) -> Any:
         if isinstance(values, list):
             values.append(value)
     return root
-
-
-def _texts(value: Any, path: list[str]) -> list[str]:
-    """Return the texts at a path below a value, through lists."""
-    values = [value]
-    for name in [*path, None]:
-        flat = [item for each in values for item in (each if isinstance(each, list) else [each])][:VALUES]
-        if name is None:
-            return [text for item in flat if (text := _clean_text(item))]
-        values = [
-            member for item in flat if isinstance(item, Mapping) for own, member in item.items() if own.lower() == name
-        ]
-    return []
 
 
 def _states(event: Any) -> dict[str, str]:
@@ -254,9 +352,4 @@ def _clean_text(value: Any) -> str | None:
     """Return a text in one line, without characters that change other text's display, or None for another value."""
     if not isinstance(value, str):
         return None
-    return _INVISIBLE.sub("", _BREAKS.sub(" ", value[:CHARACTERS])).strip() or None
-
-
-def _member(place: Object, wanted: str) -> Object:
-    member = next((value for name, value in place.items() if name.lower() == wanted), None)
-    return member if isinstance(member, Mapping) else {}
+    return _INVISIBLE.sub("", _BREAKS.sub(" ", shortened(value, CHARACTERS))).strip() or None

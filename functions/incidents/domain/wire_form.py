@@ -40,6 +40,7 @@ class JsonPage(NamedTuple):
 def dump_incident(incident: Incident) -> str:
     """Return the JSON of an incident with all its fields."""
     plain: dict[str, Any] = dict(incident)
+    plain.pop(model.DERIVED_TOLD_AT, None)
     amount, lessons = plain.pop("financial_impact"), plain.pop("lessons_learned")
     reports = plain.pop("regulatory_reports") or "null"
     return (

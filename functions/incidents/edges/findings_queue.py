@@ -6,7 +6,6 @@ error, the queue delivers the message again. At its fifth failure, the message i
 reason names the last error. A failed or slow message does not block the other messages of its batch.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..domain import event_json
 from ..domain.identity import Identity
 from ..findings import EventRefused, MalformedEvent, as_from_aws
 from ..runtime import start
@@ -39,7 +39,7 @@ class Message:
     def received(self) -> Any:
         """The EventBridge event as it was received. Raises MalformedEvent if the body is not JSON."""
         try:
-            return json.loads(self.body)
+            return event_json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise MalformedEvent("the message is not JSON") from error
 

@@ -15,7 +15,8 @@
 ``security_ir``         AWS Security Incident Response: new cases
 ``alert_escalated``     this service's own event, from any producer; ``alert_escalated.v1.json`` is the schema
 
-``mapping``             any partner's event, by a tenant's mapping; this module is not in ``ADAPTERS``
+``mapping``             any event of a partner, by a tenant's mapping; it is not in ``ADAPTERS``
+``paths``               the paths of a mapping: JMESPath without functions, in counted steps
 
 The adapters share these modules:
 

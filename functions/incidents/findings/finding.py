@@ -6,6 +6,7 @@ finding is never refused for its size or for its characters.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -163,14 +164,14 @@ Report = Finding | Skipped | MalformedEvent
 
 
 def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:
-    """Read the reports of an event one by one. A malformed report does not affect the other reports.
+    """Read the reports of an event one by one. A malformed report, or an item that is no object, affects no other.
 
     Raises MalformedEvent if all reports are malformed.
     """
     reports: list[Report] = []
     for item in items:
         try:
-            reports.append(read(item))
+            reports.append(read(item.needed_object()))
         except MalformedEvent as refused:
             reports.append(refused)
     refusals = [report for report in reports if isinstance(report, MalformedEvent)]
@@ -179,17 +180,19 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
     return reports
 
 
-def own_part(event: Mapping[str, Any], place: int) -> Mapping[str, Any]:
+def own_part(event: dict[str, Any], place: int) -> dict[str, Any]:
     """Return an event with only the report at this place. Its other findings can belong to other tenants.
 
     The envelope's ``resources`` names all findings of the event. The result keeps only the entries for this report.
     """
     detail = event.get("detail")
-    findings = detail.get("findings") if isinstance(detail, Mapping) else None
-    if not isinstance(findings, list) or len(findings) < 2:
+    findings = detail.get("findings") if isinstance(detail, dict) else None
+    if not isinstance(detail, dict) or not isinstance(findings, list) or len(findings) < 2:
         return event
     own = findings[place]
-    part = {**event, "detail": {**detail, "findings": [own]}}  # type: ignore[dict-item]  # detail is a mapping here
+    part = copy(event)  # ``copy`` also keeps what ``event_json`` remembers
+    part["detail"] = copy(detail)
+    part["detail"]["findings"] = [own]
     if isinstance(resources := event.get("resources"), list):
         ids = (Node(own).at("Id").value, Node(own).at("finding_info.uid").value)
         part["resources"] = [resource for resource in resources if resource in ids]
@@ -225,7 +228,8 @@ def cut_id(identifier: str) -> str:
 
 def _ids(identifiers: Iterable[str | None]) -> list[str]:
     return _each_once(
-        (texts.repair_line(cut_id(identifier)) for identifier in identifiers if identifier), model.LIST_IDS
+        (texts.repair_line(cut_id(identifier)) for identifier in dict.fromkeys(identifiers) if identifier),
+        model.LIST_IDS,
     )
 
 
@@ -235,7 +239,14 @@ def _line(text: str | None, characters: int) -> str | None:
 
 
 def _each_once(lines: Iterable[str | None], most: int) -> list[str]:
-    return list(dict.fromkeys(line for line in lines if line))[:most]
+    """Return the first ``most`` different lines. No further line is made: an event can have thousands."""
+    kept: dict[str, None] = {}
+    for line in lines:
+        if line:
+            kept[line] = None
+            if len(kept) == most:
+                break
+    return list(kept)
 
 
 def _within_bytes(left: int, lists: list[list[str]]) -> list[list[str]]:

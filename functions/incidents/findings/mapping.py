@@ -1,7 +1,6 @@
 """Read an event by a tenant's mapping. The mapping gives the paths in a partner's event to the values of a finding.
 
-A mapping is data. Its paths are JMESPath without functions (https://jmespath.org/specification.html).
-``docs/mapping.md`` describes the members of a mapping.
+A mapping is data. The module ``paths`` reads its paths. ``docs/mapping.md`` describes the members of a mapping.
 """
 
 import json
@@ -10,32 +9,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
 from ..domain import intake_policy, model
+from ..domain.evidence import LIFTED_MEMBERS
 from ..domain.intake_policy import Kind
+from . import PARTNER, adapter, paths
 from .dates import choose_dates
 from .finding import Report, Skipped, build_finding, composed_key, severity_named
 from .nodes import MalformedEvent, Node
+from .paths import PathReader
 
 ADAPTER = "mapping"
-MAPPINGS, PATH_CHARACTERS, VALUES, TABLE_LINES = 20, 256, 20, 200
-_SCALARS = 10_000  # the most texts, numbers and booleans that are read from one value of an event
+MAPPINGS, VALUES, TABLE_LINES = 20, 20, 200
+PATHS, PATHS_OF_TENANT = 100, 400  # of one mapping, and of all mappings of a tenant
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RESERVED = ("aws.", "edm", "grc.incidents", "grc-incidents", "simulated.")
 _TEXTS = ("title", "description", "category", "severity")
 _LISTS = ("key", "alert_ids", "asset_ids", "account_ids", "tags")
 _DATES = ("occurred_at", "detected_at", "updated_at")
-_SUMMARY = ("remote_addresses", "principals", "link", "remediation", "processes", "images")
 _NEEDED = ("name", "source", "detail_type", "kind", "title", "key")
 _MEMBERS = {*_NEEDED, "when", "summary", *_TEXTS, *_LISTS, *_DATES}
-# The allowed parts of a path. Without functions, the time of a path is proportional to the event's size.
-_PARTS = {
-    "field", "subexpression", "index_expression", "index", "projection", "value_projection", "filter_projection",
-    "flatten", "comparator", "literal", "or_expression", "and_expression", "not_expression", "identity", "current",
-}  # fmt: skip
 
 Place = tuple[str | int, ...]
 
@@ -69,11 +62,11 @@ class Value(NamedTuple):
     table: Mapping[str, str] | None
     otherwise: str | None
 
-    def texts(self, event: Any) -> list[str]:
-        """Return the texts that an event gives for this value, without repetitions."""
+    def texts(self, event: PathReader) -> list[str]:
+        """Return the texts that an event has for this value, each once. Raises TooManySteps."""
         if self.path is None:
             return [self.constant] if self.constant else []
-        present = list(texts_in(search(self.path, event)))
+        present = event.texts(self.path)
         if self.table is not None:
             present = [text for word in present if (text := self.table.get(word, self.otherwise))]
         return list(dict.fromkeys(present or ([self.otherwise] if self.otherwise else [])))
@@ -86,9 +79,9 @@ class Condition(NamedTuple):
     path: str
     values: frozenset[str]
 
-    def is_fulfilled(self, event: Any) -> bool:
-        """Return whether an event has one of the values at the path."""
-        return not self.values.isdisjoint(texts_in(search(self.path, event)))
+    def is_fulfilled(self, event: PathReader) -> bool:
+        """Return whether an event has one of the values at the path. Raises TooManySteps."""
+        return not self.values.isdisjoint(event.texts(self.path))
 
 
 class SourceMapping(NamedTuple):
@@ -102,19 +95,24 @@ class SourceMapping(NamedTuple):
     values: Mapping[str, tuple[Value, ...]]
     summary: Mapping[str, tuple[Value, ...]]
 
+    @property
+    def paths(self) -> int:
+        """The number of the mapping's paths."""
+        given = (*self.values.values(), *self.summary.values())
+        return len(self.when) + sum(value.path is not None for values in given for value in values)
+
     def takes(self, source: str, detail_type: str) -> bool:
         """Return whether the mapping is for events of this source and detail-type."""
         return fnmatchcase(source, self.source) and detail_type in self.detail_types
 
 
 def read(mapping: SourceMapping, event: Node) -> Report:
-    """Return the finding of an event, or Skipped with a reason.
+    """Return the finding of an event, or why there is none.
 
-    Raises MalformedEvent if the event lacks a needed value.
-
-    The account map decides the tenant by the event's source and account, as it does for ``Alert Escalated``.
+    The account map decides the tenant, as it does for ``Alert Escalated``: by the event's source and account. Raises
+    MalformedEvent if the event lacks a needed value, or if the paths take too many steps.
     """
-    whole = event.value
+    whole = PathReader(event.value, mapping.name)
     if not all(condition.is_fulfilled(whole) for condition in mapping.when):
         return Skipped("not_mapped", mapping.name)
     producer = event.at("source").exact_text()
@@ -123,15 +121,15 @@ def read(mapping: SourceMapping, event: Node) -> Report:
     texts = {name: [value.texts(whole) for value in mapping.values.get(name, ())] for name in (*_TEXTS, *_LISTS)}
     lists = {name: [text for parts in texts[name] for text in parts] for name in texts}
     if not lists["title"]:
-        paths = " or ".join(value.path for value in mapping.values["title"] if value.path)
-        raise ValueMissing(("title",), f"the mapping {mapping.name} finds no title in the event at {paths}")
+        looked_at = " or ".join(value.path for value in mapping.values["title"] if value.path)
+        raise ValueMissing(("title",), f"the mapping {mapping.name} finds no title in the event at {looked_at}")
     for value, parts in zip(mapping.values["key"], texts["key"], strict=True):
         if not parts:
             raise ValueMissing(
                 value.place, f"the mapping {mapping.name} finds no value for a part of the key at {value.path}"
             )
     dates = {
-        name: [Node(search(value.path or "", whole), value.path or "") for value in mapping.values.get(name, ())]
+        name: [Node(whole.search(value.path or ""), value.path or "") for value in mapping.values.get(name, ())]
         for name in _DATES
     }
     return build_finding(
@@ -190,50 +188,35 @@ def parse(value: Any) -> SourceMapping:
     _check_severities(values.get("severity", ()))
     summary = value.get("summary", {})
     if not isinstance(summary, Mapping):
-        raise InvalidMapping(("summary",), f"must be an object. Its members may be {', '.join(_SUMMARY)}")
+        raise InvalidMapping(("summary",), f"must be an object with members of {', '.join(LIFTED_MEMBERS)}")
     for member in summary:
-        if member not in _SUMMARY:
-            raise InvalidMapping(("summary", member), f"is unknown. The members are {', '.join(_SUMMARY)}")
-    return SourceMapping(
+        if member not in LIFTED_MEMBERS:
+            raise InvalidMapping(("summary", member), f"is unknown. The members are {', '.join(LIFTED_MEMBERS)}")
+    checked = SourceMapping(
         name=name,
         source=source,
-        detail_types=tuple(_words(("detail_type",), value["detail_type"])),
+        detail_types=tuple(_detail_types(value["detail_type"])),
         when=tuple(_conditions(value.get("when", []))),
         kind=kind,
         values=values,
         summary={member: _values(("summary", member), summary[member]) for member in summary},
     )
+    if checked.paths > PATHS:
+        raise InvalidMapping((), f"has {checked.paths} paths. It may have at most {PATHS}")
+    return checked
 
 
 def parse_all(value: Any) -> list[SourceMapping]:
-    """Return the mappings of a tenant's settings, which are an object with the mappings by name."""
+    """Return the mappings of a tenant's settings: an object that has each mapping by its name.
+
+    Raises InvalidMapping.
+    """
     if not isinstance(value, Mapping) or len(value) > MAPPINGS:
         raise InvalidMapping((), f"settings must be an object with at most {MAPPINGS} mappings")
-    return [parse(mapping) for mapping in value.values()]
-
-
-def search(path: str, event: Any) -> Any:
-    """Return the value of an event at a path, or None if the path does not fit the types of the event's values."""
-    try:
-        return jmespath.search(path, event)
-    except (JMESPathError, TypeError, ValueError, RecursionError):
-        return None
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """Yield the texts of a value and, for a list, of its items. A number or a boolean is written as in JSON."""
-    waiting = [value]
-    for _ in range(_SCALARS):
-        if not waiting:
-            return
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += reversed(item)
-        elif isinstance(item, str):
-            if text := Node(item).text():
-                yield text
-        elif isinstance(item, bool | int | float):
-            yield json.dumps(item)
+    checked = [parse(mapping) for mapping in value.values()]
+    if (count := sum(mapping.paths for mapping in checked)) > PATHS_OF_TENANT:
+        raise InvalidMapping((), f"settings have {count} paths. They may have at most {PATHS_OF_TENANT}")
+    return checked
 
 
 def spelled(place: Place) -> str:
@@ -241,7 +224,7 @@ def spelled(place: Place) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
 
 
-def _summary(mapping: SourceMapping, event: Any) -> dict[str, Any]:
+def _summary(mapping: SourceMapping, event: PathReader) -> dict[str, Any]:
     return {name: [text for value in values for text in value.texts(event)] for name, values in mapping.summary.items()}
 
 
@@ -277,11 +260,20 @@ def _value(place: Place, given: Any, *, paths_only: bool) -> Value:
 def _checked_text(place: Place, given: Any) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > model.TITLE_CHARACTERS:
         raise InvalidMapping(place, f"must be a text of 1 to {model.TITLE_CHARACTERS} characters")
-    return given
+    return _storable(place, given)
+
+
+def _storable(place: Place, text: str) -> str:
+    """Return a text. Raises InvalidMapping for half a surrogate pair, which has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidMapping(place, "must not have half a surrogate pair (\\ud800 to \\udfff)") from None
+    return text
 
 
 def _check_can_match(place: Place, text: str) -> None:
-    """Raise InvalidMapping for a text that can equal no text of an event, because ``texts_in`` changes such texts."""
+    """Raise InvalidMapping for a text that no text of an event equals: see ``PathReader.texts``."""
     if Node(text).text() != text:
         raise InvalidMapping(
             place, "can never match. It must not have control characters, and must not begin or end with a blank"
@@ -289,20 +281,11 @@ def _check_can_match(place: Place, text: str) -> None:
 
 
 def _path(place: Place, given: Any) -> str:
-    if not isinstance(given, str) or not given or len(given) > PATH_CHARACTERS:
-        raise InvalidMapping(place, f"must be a path of 1 to {PATH_CHARACTERS} characters")
     try:
-        parsed = jmespath.compile(given).parsed
-    except JMESPathError as error:
-        reason = " ".join(str(error).split())
-        raise InvalidMapping(place, f"is not a path: {reason[: model.TITLE_CHARACTERS]}") from None
-    waiting = [parsed]
-    while waiting:
-        part = waiting.pop()
-        if part["type"] not in _PARTS:
-            raise InvalidMapping(place, f"must not have a {part['type'].replace('_', ' ')}")
-        waiting += [child for child in part["children"] if isinstance(child, dict)]
-    return given
+        paths.check(given)
+    except ValueError as error:
+        raise InvalidMapping(place, str(error)) from None
+    return _storable(place, given)
 
 
 def _words(place: Place, given: Any) -> Sequence[str]:
@@ -315,6 +298,15 @@ def _words(place: Place, given: Any) -> Sequence[str]:
             raise InvalidMapping(where, f'must be a text, such as "{json.dumps(word)}"')
         _check_can_match(where, _checked_text(where, word))
     return listed
+
+
+def _detail_types(given: Any) -> Iterator[str]:
+    """Yield the detail-types. Raises InvalidMapping for one that an adapter reads, because no mapping is asked then."""
+    for n, word in enumerate(_words(("detail_type",), given)):
+        if adapter(PARTNER, word) is not None:
+            place: Place = ("detail_type", n) if isinstance(given, list) else ("detail_type",)
+            raise InvalidMapping(place, f"must not be {word}, which the service reads without a mapping")
+        yield word
 
 
 def _conditions(given: Any) -> Iterator[Condition]:

@@ -95,11 +95,11 @@ class Node(NamedTuple):
         return self
 
     def needed_items(self) -> list["Node"]:
-        """Return the items of a list that is not empty and has only objects, or raise MalformedEvent."""
+        """Return the items of a list that is not empty, or raise MalformedEvent."""
         items = self.each()
         if not items:
             raise MalformedEvent(f"{self.path} must be a list that is not empty")
-        return [item.needed_object() for item in items]
+        return items
 
     def needed_account_id(self) -> str:
         """Return an AWS account id, or raise MalformedEvent. A guessed account id could lead to the wrong tenant."""

@@ -72,6 +72,8 @@ def to_incident(item: Item) -> Stored:
     incident = model.unset_fields()
     if app_id := current.get("app_id"):
         incident["app_id"] = app_id["S"]
+    if mark := current.get(model.DERIVED_TOLD_AT):
+        incident[model.DERIVED_TOLD_AT] = mark["S"]
     for field, attribute in current.items():
         if field in incident:
             if (text := attribute.get("S")) is not None:  # the most frequent type is first
@@ -86,7 +88,7 @@ def to_incident(item: Item) -> Stored:
 
 def difference(stored: Item, wanted: Item) -> tuple[Item, list[str]]:
     """Return the attributes to set and the attribute names to remove in an update. Unknown attributes stay."""
-    known = {*model.FIELDS, *keys.INDEX_ATTRIBUTES}
+    known = {*model.FIELDS, model.DERIVED_TOLD_AT, *keys.INDEX_ATTRIBUTES}
     changed = {name: attribute for name, attribute in wanted.items() if stored.get(name) != attribute}
     return changed, [name for name in stored if name in known and name not in wanted]
 

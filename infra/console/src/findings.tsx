@@ -64,7 +64,7 @@ function Raw({ of: { event, is_cut, sha256 } }: { of: Finding }) {
       <summary>Event as received</summary>
       {open && (
         <>
-          {is_cut && <p class="small">The event was too large. Notes stand in the place of the parts that were left out.</p>}
+          {is_cut && <p class="small">Notes that begin with “(cut” stand in the place of some parts of the event.</p>}
           <p class="small">SHA-256: <Copyable text={sha256} label="SHA-256" /></p>
           <div class="raw"><Prose text={JSON.stringify(event, null, 2)} /></div>
         </>

@@ -335,7 +335,7 @@ export interface components {
             tags: string[];
             /**
              * Format: date-time
-             * @description When regulators were notified.
+             * @description When regulators were notified. Without a given value, it is the earliest submission to a regulator in `regulatory_reports`.
              */
             reported_to_regulators_at: string | null;
             /**
@@ -401,7 +401,7 @@ export interface components {
             owner_id?: string | null;
             /**
              * Format: date-time
-             * @description When regulators were notified. RFC 3339 with an offset, which may lack its colon, from 1970 to 9998.
+             * @description When regulators were notified. Without a given value, it is the earliest submission to a regulator in `regulatory_reports`. RFC 3339 with an offset, which may lack its colon, from 1970 to 9998.
              */
             reported_to_regulators_at?: string | null;
             /**
@@ -520,7 +520,7 @@ export interface components {
             owner_id?: string | null;
             /**
              * Format: date-time
-             * @description When regulators were notified. RFC 3339 with an offset, which may lack its colon, from 1970 to 9998.
+             * @description When regulators were notified. Without a given value, it is the earliest submission to a regulator in `regulatory_reports`. RFC 3339 with an offset, which may lack its colon, from 1970 to 9998.
              */
             reported_to_regulators_at?: string | null;
             /**
@@ -702,7 +702,7 @@ export interface components {
             rule: string;
             /** @description The hash of the event's canonical JSON. */
             sha256: string;
-            /** @description Whether the event was too large. Then notes stand in place of the parts left out. */
+            /** @description Whether notes stand in the place of parts of the event, such as too long texts. */
             is_cut: boolean;
             /** @description What the event says by name. It may gain members in later releases. */
             summary: {
@@ -930,7 +930,7 @@ export interface components {
             due_local: string | null;
             /**
              * Format: date-time
-             * @description The date by another reading of the rule: see `why`.
+             * @description The date by another reading of the rule, also by one that is unconfirmed: see `why`.
              */
             alternative: string | null;
             /**
@@ -967,7 +967,7 @@ export interface components {
             why_off: string | null;
             /**
              * Format: date-time
-             * @description The date that a stage that is `off` would have.
+             * @description The date that a stage that is `off` would have, whatever the reason in `why_off`.
              */
             unconfirmed_at: string | null;
         };
@@ -1022,6 +1022,8 @@ export interface components {
              * @description The first change at which `history` looks. It looks at the newest 100 changes.
              */
             history_since_version?: number;
+            /** @description True if the trail has changes before `history_since_version`. `history` leaves them out. */
+            history_is_partial?: boolean;
             history?: components["schemas"]["DeadlineChange"][];
         };
         /**

@@ -6,7 +6,7 @@ not checked again. A stored regime, anchor or stage that the rules do not know i
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from . import calendars, clocks, rules
@@ -14,6 +14,7 @@ from .arithmetic import DORA_EXEMPT, Place
 from .clocks import Report, Setting, StageClock, Submission
 from .rules import Regimes, Rule, Settings
 
+_NO_TIME, _MINUTE = timedelta(), timedelta(minutes=1)
 NO_ADVICE = "This is not legal advice. Check each date against the act."
 
 
@@ -85,9 +86,16 @@ def _entry(
 ) -> dict[str, Any]:
     stored = _object(report_facts.reports.get(regime["id"]))
     facts = {**settings.facts, **_object(stored.get("facts"))}
-    setting = place_of(regime, settings, facts)
+    why_off = {stage["id"]: regimes.why_off(regime, stage) for stage in regime["stages"]}
+    off = frozenset(stage for stage, why in why_off.items() if why)
+    setting = place_of(regime, settings, facts)._replace(off=off)
+    version = f"rules {rules.released()['rules_version']}"
+    if regimes.is_own(regime):
+        version = "the tenant's own rules" + (
+            f", version {settings.version} of its settings" if settings.version else ""
+        )
     stages = [
-        _stage(clock, regimes.why_off(regime, clock.stage), setting)
+        _stage(clock, why_off[clock.stage["id"]], setting, version)
         for clock in clocks.run(regime, _report(stored, report_facts.detected_at), setting, now)
     ]
     own_state = facts.get("member_state")
@@ -128,10 +136,12 @@ def place_of(regime: Rule, settings: Settings, facts: Mapping[str, Any]) -> Sett
     name = state if regime["calendar"] == "entity" else regime["calendar"]
     calendar = (name and calendars.named(name)) or calendars.WEEKENDS
     place = Place(calendars.zone(zone) if zone else UTC, calendar, facts.get(DORA_EXEMPT) is True)
-    return Setting(place, zone is not None, state if regime["calendar"] == "entity" else None)
+    is_on = settings.regimes.get(regime["id"]) == rules.ON
+    return Setting(place, zone is not None, state if regime["calendar"] == "entity" else None, is_on)
 
 
-def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str, Any]:
+def _stage(clock: StageClock, why_off: str | None, setting: Setting, version: str) -> dict[str, Any]:
+    """Return a stage of the answer. ``version`` says in words which rules gave the date."""
     stage = clock.stage
     conditions = stage.get("condition"), stage.get("national_conditions", {}).get(setting.member_state)
     answer = {
@@ -159,14 +169,12 @@ def _stage(clock: StageClock, why_off: str | None, setting: Setting) -> dict[str
         "why_off": why_off,
         "unconfirmed_at": None,
     }
-    answer["why"] = "; ".join(
-        filter(None, (clock.why, stage["citation"], f"rules {rules.released()['rules_version']}"))
-    )
+    answer["why"] = "; ".join(filter(None, (clock.why, stage["citation"], version)))
     if why_off is not None:
         would_be = answer["due_at"] or answer["projected_at"]
         answer |= {
             "state": "off", "unconfirmed_at": would_be, "due_at": None, "due_local": None, "alternative": None,
-            "projected_at": None,
+            "projected_at": None, "warn_at": None,
         }  # fmt: skip
     return answer
 
@@ -207,5 +215,12 @@ def _utc_text(at: datetime | None) -> str | None:
 
 
 def _local(at: datetime | None, setting: Setting) -> str | None:
-    """Return a due date with the offset of its zone, or None without a zone."""
-    return at.astimezone(setting.place.zone).isoformat(timespec="seconds") if at and setting.has_zone else None
+    """Return a due date with the offset of its zone; None without a zone.
+
+    An offset with seconds, as Liberia's until 1972, is no offset of RFC 3339. The date is then in UTC.
+    """
+    if at is None or not setting.has_zone:
+        return None
+    local = at.astimezone(setting.place.zone)
+    local = local if (local.utcoffset() or _NO_TIME) % _MINUTE == _NO_TIME else at.astimezone(UTC)
+    return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")

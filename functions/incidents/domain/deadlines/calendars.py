@@ -38,9 +38,9 @@ class Calendar(NamedTuple):
             day += _DAY
         return day
 
-    def covers(self, day: date) -> bool:
-        """Return whether the holidays of the day's year are known."""
-        return self.first_year <= day.year <= self.last_year
+    def covers(self, year: int) -> bool:
+        """Return whether the holidays of a year are known."""
+        return self.first_year <= year <= self.last_year
 
     def cautious(self) -> "Calendar":
         """Return the calendar with the unsure days as closed days, too."""

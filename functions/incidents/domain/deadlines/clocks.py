@@ -3,7 +3,8 @@
 The computation never guesses a fact. A stage whose anchor is unknown has no due date. It may have a projection, which
 the answer shows as a projection. The rules are:
 
-A5   if readings of a rule differ, the earliest date is the due date, and the latest date is the alternative.
+A5   if readings of a rule differ, the earliest date is the due date, and the latest date is the alternative. An
+     unconfirmed reading never gives the due date. Its date is an alternative, and ``why`` says that it is unconfirmed.
 A8   if a stage follows another stage, its term begins with the submission of the other stage. Before the submission,
      there is only a projection.
 A11  a submission at exactly the due date is in time.
@@ -12,15 +13,16 @@ A12  a stage applies if it is in force on the anchor's local date. If a stage do
 A13  ``detected_at`` replaces ``aware`` only in a projection.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from ..timestamps import LAST_YEAR
 from . import arithmetic, rules, wording
 from .arithmetic import Due, Place
 from .rules import Rule
 
-_SECOND = timedelta(seconds=1)
+_SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 AWARE, DETECTED = "aware", "detected"
 WARN_HOURS = 4  # the warning comes this long before the cap of an initial report without a classification
 
@@ -44,12 +46,15 @@ class Report(NamedTuple):
 class Setting(NamedTuple):
     """The place of a regime's clocks. If ``has_zone`` is false, the zone is unknown, and hours are computed in UTC.
 
-    ``member_state`` is the code of the Member State whose readings apply, or None.
+    ``member_state`` is the code of the Member State whose readings apply, or None. ``takes_unconfirmed`` says that
+    unconfirmed readings count, because the tenant has switched the regime on. ``off`` has the ids of the off stages.
     """
 
     place: Place
     has_zone: bool
     member_state: str | None
+    takes_unconfirmed: bool = False
+    off: frozenset[str] = frozenset()
 
 
 class _Start(NamedTuple):
@@ -117,41 +122,42 @@ def run(regime: Rule, report: Report, setting: Setting, now: datetime) -> list[S
     for stage in regime["stages"]:
         if setting.member_state not in stage.get("member_states", (setting.member_state,)):
             continue
-        done[stage["id"]] = _Stage(regime, stage, report, setting, done).clock(now)
+        done[stage["id"]] = _Stage(regime, stage, report, setting, done, now).clock()
     return [*done.values()]
 
 
 class _Stage:
-    """The computation of one stage. ``before`` has the clocks of the earlier stages by the stages' ids."""
+    """The computation of one stage. ``done`` has the clocks of the earlier stages by the stages' ids."""
 
     def __init__(
-        self, regime: Rule, stage: Rule, report: Report, setting: Setting, before: Mapping[str, StageClock]
+        self, regime: Rule, stage: Rule, report: Report, setting: Setting, done: Mapping[str, StageClock], now: datetime
     ) -> None:
         self._regime, self._stage, self._report = regime, stage, report
-        self._place, self._setting, self._before = setting.place, setting, before
+        self._place, self._setting, self._before, self._now = setting.place, setting, done, now
         self._submission = report.submissions.get(stage["id"])
 
-    def clock(self, now: datetime) -> StageClock:
+    def clock(self) -> StageClock:
         if self._stage["due"] is None:
-            return self._without_term(now)
+            return self._without_term()
         if not self._applies(self._stage["due"]["from"]):
             return self._not_applicable()
         main, *others = (self._outcome(term) for term in self._terms())
-        outcomes = [main, *(other for other in others if self._applies(other.term["from"]))]
+        others = [other for other in others if self._applies(other.term["from"])]
+        outcomes = [main, *(other for other in others if self._is_confirmed(other.term))]
+        national = _sorted(dated for other in others for dated in self._unconfirmed(other))
         # A5: the earliest known date decides. Another reading's anchor may be known while the rule's own is unknown.
         if main.setting_missing is None and (facts := [outcome for outcome in outcomes if outcome.is_fact]):
-            return self._due(facts, now)
+            return self._due(facts, national)
         clock = StageClock(
             self._stage,
             "waiting_previous",
-            projected_at=self._projected(
-                [outcome for outcome in outcomes if outcome.term["from"] == main.term["from"]]
-            ),
+            alternative=national[0].at if national else None,
+            projected_at=self._projected([each for each in outcomes if each.term["from"] == main.term["from"]]),
             anchor=self._stage["due"]["from"],
             anchor_missing=main.anchor_missing,
             setting_missing=main.setting_missing,
             submission=self._submission,
-            why=self._why_projected(main),
+            why="; ".join([*self._why_projected(main), *map(self._in_words, national)]),
             assumption=main.start and main.start.assumption,
         )
         if self._submission is not None:
@@ -171,6 +177,10 @@ class _Stage:
         for reading in self._stage.get("readings", ()):
             if reading.get("member_state") in (None, self._setting.member_state):
                 yield {**term, **reading}
+
+    def _is_confirmed(self, term: Rule) -> bool:
+        """Return whether a term can be the due date. A reading without a source of its own is as good as its stage."""
+        return self._setting.takes_unconfirmed or term.get("source_kind", rules.CONFIRMED[0]) in rules.CONFIRMED
 
     def _outcome(self, term: Rule) -> _Outcome:
         start = self._start(term["from"])
@@ -211,7 +221,18 @@ class _Stage:
         previous = self._before.get(stage)
         if previous is None or previous.next_at is None:
             return None
-        return _Start(name, previous.next_at, _both(previous.assumption, f"{stage} is submitted when it is due"))
+        remarks = " and ".join(self._remarks(previous))
+        assumed = f"{stage} is submitted when it is due" + (f" ({remarks})" if remarks else "")
+        return _Start(name, previous.next_at, _both(previous.assumption, assumed))
+
+    def _remarks(self, previous: StageClock) -> Iterator[str]:
+        """Yield in words why a previous stage is probably not submitted when it is due."""
+        if is_off := previous.stage["id"] in self._setting.off:
+            yield "it is off"
+        if previous.state == "overdue" and not is_off:
+            yield "it is overdue"
+        elif previous.next_at is not None and previous.next_at < self._now:
+            yield "its date has passed"
 
     def _applies(self, name: str) -> bool:
         """Return whether the stage is in force on the local date of its anchor, if the anchor is known (A12)."""
@@ -224,8 +245,9 @@ class _Stage:
         return start is None or self._is_in_force_on(start)
 
     def _is_in_force(self, start: _Start) -> bool:
-        """Return whether the stage is in force on the local date of an anchor, which may be an assumption."""
-        return self._is_in_force_on(self._start(self._regime.get("dated_by", start.name)) or start)
+        """Return whether the stage is in force on the local date of an anchor. An assumption decides only about one."""
+        dated = self._start(self._regime.get("dated_by", start.name))
+        return self._is_in_force_on(dated if dated and (start.assumption or not dated.assumption) else start)
 
     def _is_in_force_on(self, start: _Start) -> bool:
         return rules.is_in_force(self._stage, start.at.astimezone(self._place.zone).date())
@@ -233,10 +255,10 @@ class _Stage:
     def _not_applicable(self) -> StageClock:
         stage = self._stage
         since, until = stage.get("effective_from"), stage.get("effective_to")
-        period = f"from {since}" + (f" to {until}" if until else "")
+        period = f"from {since} to {until}" if since and until else f"from {since}" if since else f"until {until}"
         return StageClock(stage, "not_applicable", submission=self._submission, why=f"the rule is in force {period}")
 
-    def _without_term(self, now: datetime) -> StageClock:
+    def _without_term(self) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
         start = self._start(self._stage["anchor"])
         if not self._applies(self._stage["anchor"]):
@@ -248,34 +270,38 @@ class _Stage:
         if start is None or start.assumption:
             missing = clock._replace(anchor_missing=self._stage["anchor"], why=f"{words}; there is no fixed term")
             return missing if self._submission is not None else missing._replace(state="pending_anchor")
-        until = self._submission.first if self._submission else now
+        until = self._submission.first if self._submission else self._now
         since = f"{wording.anchor(start.name)} {wording.moment(start.at, self._place.zone)}"
         why = f"{words} after {since}; there is no fixed term"
         return clock._replace(anchor_at=start.at, elapsed=max(until - start.at, timedelta()), why=why)
 
-    def _due(self, facts: list[_Outcome], now: datetime) -> StageClock:
-        """Return the clock of a stage with at least one date that needs no assumption."""
-        due, *others = sorted((dated for fact in facts for dated in self._dates(fact)), key=lambda dated: dated.at)
-        later = [dated for dated in others if dated.at > due.at]
-        earlier = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
-        other = next(iter([*reversed(later), *earlier]), None)
+    def _due(self, facts: list[_Outcome], unconfirmed: list[_Dated]) -> StageClock:
+        """Return the clock of a stage with at least one date that needs no assumption.
+
+        ``unconfirmed`` has the dates of unconfirmed readings. An earlier one goes before all other alternatives.
+        """
+        due, *others = _sorted(dated for fact in facts for dated in self._dates(fact))
+        national = [dated for dated in unconfirmed if dated.at != due.at]
+        later = [dated for dated in _sorted([*others, *national]) if dated.at > due.at]
+        earlier = [dated for dated in national if dated.at < due.at]
+        targets = [dated for fact in facts for dated in self._targets(fact) if dated.at < due.at]
+        other = next(iter([*earlier, *reversed(later), *targets]), None)
         result, term = due.outcome, due.outcome.term
         if result.start is None or result.due is None:
             raise AssertionError("a fact has a start and a due date")
         cap = (result.cap.name, result.cap.at) if result.cap else None
         sentences = [wording.term(term, result.start.name, result.start.at, self._place.zone)]
         shown = result.due if due.at == result.due.at else Due(due.at, due.at, result.due.is_capped)
-        sentences += wording.run(term, shown, self._place, cap)
+        sentences += wording.run(term, shown, self._place, cap, result.start.at)
         if due.label:
             sentences.append(due.label)
         if term.get("roll") and not self._setting.has_zone:
             sentences.append("setting_missing: zone: a roll to a working day is not computed")
-        if other is not None:
-            at = wording.moment(other.at, self._place.zone)
-            sentences.append(f"alternative {at}: {other.label or 'the rule itself'}")
+        sentences += [self._in_words(dated) for dated in ([other] if other else []) if dated not in national]
+        sentences += map(self._in_words, national)
         return StageClock(
             self._stage,
-            self._state(due.at, term, now),
+            self._state(due, term),
             due_at=due.at,
             alternative=other and other.at,
             anchor=result.start.name,
@@ -308,17 +334,30 @@ class _Stage:
         if outcome.due is not None and term.get("roll") == "eu_working_day" and term.get("roll_read", True):
             yield _Dated(outcome.due.unrolled, "the date before the roll to a working day: aim for it", outcome)
 
+    def _unconfirmed(self, outcome: _Outcome) -> Iterator[_Dated]:
+        """Yield the date of a reading if the reading is unconfirmed and needs no assumption."""
+        if outcome.due is not None and outcome.is_fact and not self._is_confirmed(outcome.term):
+            label = (
+                f"{outcome.term['reading']}, which is unconfirmed: it was not read in the act or in official guidance"
+            )
+            yield _Dated(self._target(outcome.term, outcome.due), label, outcome)
+
+    def _in_words(self, other: _Dated) -> str:
+        return f"alternative {wording.moment(other.at, self._place.zone)}: {other.label or 'the rule itself'}"
+
     def _projected(self, outcomes: list[_Outcome]) -> datetime | None:
         """Return the earliest date that the readings give if the assumption is right."""
         return min((self._target(outcome.term, outcome.due) for outcome in outcomes if outcome.due), default=None)
 
-    def _state(self, due_at: datetime, term: Rule, now: datetime) -> str:
+    def _state(self, due: _Dated, term: Rule) -> str:
         """Return the state of a stage with a due date. A submission at exactly the due date is in time (A11)."""
-        # A day ends with the end of its last second, and not with the beginning of this second.
-        last = due_at + _SECOND - timedelta(milliseconds=1) if term["end"] == "end_of_day" else due_at
+        # A day ends with the end of its last second. Noon after a roll is not the end of a day.
+        result = due.outcome.due
+        is_noon = term.get("roll", "").startswith("dora_noon") and result is not None and result.at != result.unrolled
+        last = due.at + _SECOND - _MILLISECOND if term["end"] == "end_of_day" and not is_noon else due.at
         if self._submission is not None:
             return "submitted" if self._submission.first <= last else "submitted_late"
-        return "overdue" if now > last else "running"
+        return "overdue" if self._now > last else "running"
 
     def _target(self, term: Rule, due: Due) -> datetime:
         """Return the date of a reading: before the roll if the roll is only inferred or its zone is unknown."""
@@ -331,20 +370,24 @@ class _Stage:
         start = self._start(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
             return None
-        return start.at + timedelta(hours=cap["n"] - WARN_HOURS)
+        warn_at = start.at + timedelta(hours=cap["n"] - WARN_HOURS)
+        return warn_at if warn_at.year <= LAST_YEAR else None
 
-    def _why_projected(self, result: _Outcome) -> str:
-        """Return the reason for a missing due date in words, with the assumption of the projection."""
-        reasons = []
+    def _why_projected(self, result: _Outcome) -> Iterator[str]:
+        """Yield the reasons for a missing due date in words, with the assumption of the projection, if there is one."""
         if result.waits_for is not None:
-            reasons.append(f"waits for {wording.anchor(result.waits_for)}")
+            yield f"waits for {wording.anchor(result.waits_for)}"
         if result.anchor_missing is not None:
-            reasons.append(f"the anchor {result.anchor_missing} is missing")
+            yield f"the anchor {result.anchor_missing} is missing"
         if result.setting_missing is not None:
-            reasons.append("setting_missing: zone, because the date depends on it")
-        if result.due is not None and result.start is not None and result.start.assumption:
-            reasons.append(f"projection if {result.start.assumption}")
-        return "; ".join(reasons)
+            yield "setting_missing: zone, because the date depends on it"
+        if self._submission is None and result.due is not None and result.start is not None and result.start.assumption:
+            yield f"projection if {result.start.assumption}"
+            yield from wording.gaps(result.term, result.due, self._place, result.start.at)
+
+
+def _sorted(dates: Iterable[_Dated]) -> list[_Dated]:
+    return sorted(dates, key=lambda dated: dated.at)
 
 
 def _both(first: str | None, second: str | None) -> str | None:

@@ -24,13 +24,19 @@ CONFIRMED = ("primary", "official")
 
 UNITS = ("minute", "hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
-READINGS = 8
-"""The most other readings of a stage. Each reading costs time in every answer."""
+MOST_WORKING_DAYS = 1_000
+OWN_REGIMES, STAGES, READINGS = 100, 20, 8
+"""The most own regimes of a tenant, stages of a regime, and other readings of a stage.
+
+Each of them costs time in every answer.
+"""
 
 UNREADABLE = "the tenant's own rule cannot be read: {}"
 NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """The errors of code that reads a rule in a wrong form. `incidents deadlines settings set` checks the entire form."""
 
+_ID, _NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}"), re.compile("[a-z][a-z0-9_]{0,63}")
+_START = re.compile("stage:[a-z0-9_]{1,64}(:latest)?|[a-z][a-z0-9_]{0,63}")
 _END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
 _MEMBERS = ("zone", "member_state", "facts", "regimes", "rules", "alerts")
 
@@ -39,7 +45,8 @@ class Settings(NamedTuple):
     """A tenant's settings for deadlines. ``facts`` are of the entity. ``regimes`` has ``on`` or ``off`` by id.
 
     Only ``read`` fills ``unread`` and ``unknown``. ``unread`` has the reason by name for each of the tenant's rules
-    that cannot be read. ``unknown`` has a sentence for each other setting that this release does not know.
+    that cannot be read. ``unknown`` has a sentence for each other setting that this release does not know. ``version``
+    is the version of the stored settings, or None.
 
     ``alerts`` are the kinds of ``alerts.APPROACHING`` that the tenant wants. A missed deadline is always announced.
     """
@@ -52,6 +59,7 @@ class Settings(NamedTuple):
     alerts: Sequence[str] = APPROACHING
     unread: Mapping[str, str] = {}
     unknown: Sequence[str] = ()
+    version: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as they are stored."""
@@ -171,14 +179,16 @@ def read(value: object) -> Settings:
     unread: dict[str, str] = {}
     if not isinstance(stored, list):
         unknown.append(_unknown_setting("rules"))
-    for regime in stored if isinstance(stored, list) else ():
+    taken = _released_names()
+    for place, regime in enumerate(stored if isinstance(stored, list) else ()):
         try:
-            check_own([*own, regime])
+            taken |= _check_regime(regime, taken, len(own))
             own.append(regime)
-        except ValueError as error:
-            unread |= dict.fromkeys(_names(regime), UNREADABLE.format(error))
-        except NOT_OF_THE_FORM:
-            unread |= dict.fromkeys(_names(regime), UNREADABLE.format("it does not have the form of this release"))
+        except NOT_OF_THE_FORM as error:
+            # The text of a ValueError says what would be right.
+            fault = str(error) if type(error) is ValueError else "it does not have the form of this release"
+            unread |= dict.fromkeys(_names(regime), UNREADABLE.format(fault))
+            unknown += [] if _names(regime) else [_unknown_setting(f"rules[{place}]")]
     return Settings(**known, rules=own, unread=unread, unknown=unknown)
 
 
@@ -200,33 +210,69 @@ def check_own(own: Sequence[Any]) -> None:
 
     The caller has already checked the form of each rule against the schema.
     """
-    taken = {name.casefold() for regime in released()["regimes"] for name in (regime["id"], *regime["aliases"])}
-    for regime in own:
-        names = {name.casefold() for name in (regime["id"], *regime["aliases"])}
-        if both := names & taken:
-            raise ValueError(f"rules: the name {min(both)} is taken by another regime")
-        taken |= names
-        if regime["zone"] != "entity":
-            check_zone(regime["zone"], f"rules: zone of {regime['id']}")
-        if regime["calendar"] not in ("entity", "none") and calendars.named(regime["calendar"]) is None:
-            raise ValueError(f"rules: {regime['id']} names the calendar {regime['calendar']}, which does not exist")
-        before: set[str] = set()
-        for stage in regime["stages"]:
-            if stage["id"] in before:
-                raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
-            _check_stage(stage, before, f"rules: {regime['id']}/{stage['id']}")
-            before.add(stage["id"])
+    taken = _released_names()
+    for place, regime in enumerate(own):
+        taken |= _check_regime(regime, taken, place)
+
+
+def _released_names() -> frozenset[str]:
+    """Return the names of the regimes of this release, for a comparison."""
+    return frozenset(name.casefold() for regime in released()["regimes"] for name in (regime["id"], *regime["aliases"]))
+
+
+def _check_regime(regime: Any, taken: frozenset[str], before: int) -> frozenset[str]:
+    """Return the names of a tenant's own regime, for a comparison. Raises ValueError if it does not fit together.
+
+    ``taken`` are the names of the other regimes. ``before`` is the number of own regimes before this one.
+    """
+    if before >= OWN_REGIMES:
+        raise ValueError(f"rules must have at most {OWN_REGIMES} regimes")
+    if not _ID.fullmatch(regime["id"]):
+        raise ValueError(f"rules: the id of a regime must be of a-z, 0-9 and -, not {regime['id']!r}")
+    if odd := [alias for alias in regime["aliases"] if not alias or alias != alias.strip()]:
+        raise ValueError(f"rules: {regime['id']} must have aliases without spaces at their ends, not {odd[0]!r}")
+    names = frozenset(name.casefold() for name in (regime["id"], *regime["aliases"]))
+    if both := names & taken:
+        raise ValueError(f"rules: the name {min(both)} is taken by another regime")
+    if regime["zone"] != "entity":
+        check_zone(regime["zone"], f"rules: zone of {regime['id']}")
+    if regime["calendar"] not in ("entity", "none") and calendars.named(regime["calendar"]) is None:
+        raise ValueError(f"rules: {regime['id']} names the calendar {regime['calendar']}, which does not exist")
+    if len(regime["stages"]) > STAGES:
+        raise ValueError(f"rules: {regime['id']} must have at most {STAGES} stages")
+    earlier: set[str] = set()
+    for stage in regime["stages"]:
+        if not _NAME.fullmatch(stage["id"]):
+            raise ValueError(
+                f"rules: the stages of {regime['id']} must have ids of a-z, 0-9 and _, not {stage['id']!r}"
+            )
+        if stage["id"] in earlier:
+            raise ValueError(f"rules: {regime['id']} names the stage {stage['id']} twice")
+        _check_stage(stage, earlier, f"rules: {regime['id']}/{stage['id']}")
+        earlier.add(stage["id"])
+    return names
 
 
 def _check_stage(stage: Rule, before: set[str], name: str) -> None:
-    """Raise ValueError if the terms of a stage contradict each other. ``before`` has the ids of the earlier stages."""
+    """Raise ValueError if the parts of a stage contradict each other. ``before`` has the ids of the earlier stages."""
+    since, until = stage.get("effective_from"), stage.get("effective_to")
+    for day in (since, until):
+        _check_date(day, name)
+    if since is not None and until is not None and until < since:
+        raise ValueError(f"{name} must have its effective_to on or after its effective_from")
     readings = stage.get("readings", ())
     if len(readings) > READINGS:
         raise ValueError(f"{name} must have at most {READINGS} readings")
     terms = [stage["due"], *({**stage["due"], **reading} for reading in readings)] if stage["due"] else []
     if terms and stage["due"]["from"] != stage["anchor"]:
         raise ValueError(f"{name} must name the same event in `anchor` and in `due.from`")
-    for start in (stage["anchor"], *(term["from"] for term in terms)):
+    for start in (
+        stage["anchor"],
+        *(term["from"] for term in terms),
+        *(term["cap"]["from"] for term in terms if "cap" in term),
+    ):
+        if not _START.fullmatch(start):
+            raise ValueError(f"{name} must name an event of a-z, 0-9 and _, or an earlier stage, not {start!r}")
         if start.startswith("stage:") and start.split(":")[1] not in before:
             raise ValueError(f"{name} must name an earlier stage, not {start}")
     for term in terms:
@@ -238,6 +284,8 @@ def _check_term(term: Rule, name: str) -> None:
     for n in (term["n"], term.get("cap", {}).get("n", 1)):
         if type(n) is not int or not 1 <= n <= MOST_UNITS:
             raise ValueError(f"{name} must have a whole number from 1 to {MOST_UNITS} as `n`, such as 3, not {n}")
+    if term["unit"] == "business_day" and term["n"] > MOST_WORKING_DAYS:
+        raise ValueError(f"{name} must have at most {MOST_WORKING_DAYS} working days, not {term['n']}")
     unit, end, roll = term["unit"], term["end"], term.get("roll")
     if unit not in UNITS:
         raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
@@ -253,6 +301,16 @@ def _check_term(term: Rule, name: str) -> None:
             raise ValueError(f"{name} has a term of dates, so `end` must be end_of_day or a time like 17:00, not {end}")
         if "cap" in term:
             raise ValueError(f"{name} has a term of dates, so it must not have a `cap`")
+
+
+def _check_date(text: object, name: str) -> None:
+    """Raise ValueError if a value is neither a date like 2026-01-31 nor None."""
+    try:
+        is_date = text is None or (isinstance(text, str) and date.fromisoformat(text).isoformat() == text)
+    except ValueError:
+        is_date = False
+    if not is_date:
+        raise ValueError(f"{name} must have dates like 2026-01-31, or null, not {text!r}")
 
 
 def check_zone(name: object, member: str) -> None:

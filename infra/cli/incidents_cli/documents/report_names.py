@@ -3,6 +3,8 @@
 A function that writes incidents loads only this small table. It does not load the rules and their arithmetic.
 """
 
+import json
+
 from incidents.domain.deadlines import calendars, rules
 from incidents.domain.deadlines.arithmetic import DORA_EXEMPT
 from incidents.domain.reports import names_of
@@ -17,8 +19,9 @@ def text() -> str:
     lines = []
     for regime in rules.released()["regimes"]:
         names = names_of(regime)
-        texts = " ".join(names.anchors), " ".join(names.stages), "|".join(names.aliases)
-        lines.append(f'    "{regime["id"]}": ("{texts[0]}", "{texts[1]}", "{texts[2]}"),\n')
+        others = [stage for stage in names.stages if stage not in names.to_regulators]
+        texts = " ".join(names.anchors), " ".join(names.stages), "|".join(names.aliases), " ".join(others)
+        lines.append(f'    "{regime["id"]}": ({", ".join(map(json.dumps, texts))}),\n')
     states = " ".join(calendars.member_states())
     head = "The names that ``regulatory_reports`` may use. `incidents openapi` generates this module from the rules."
     return f'''"""{head}"""
@@ -33,8 +36,11 @@ MEMBER_STATES = (
 _NAMES = {{
 {"".join(lines)}}}
 REGIMES = {{
-    regime: (tuple(anchors.split()), tuple(stages.split()), tuple(aliases.split("|")))
-    for regime, (anchors, stages, aliases) in _NAMES.items()
+    regime: (
+        tuple(anchors.split()), tuple(stages.split()), tuple(aliases.split("|")),
+        tuple(stage for stage in stages.split() if stage not in others.split()),
+    )
+    for regime, (anchors, stages, aliases, others) in _NAMES.items()
 }}
-"""The anchors, the stages and the aliases of each regime."""
+"""The anchors, the stages, the aliases, and the stages that go to a regulator, of each regime."""
 '''

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ deadlines.add_typer(settings_, name="settings")
 
 _SCHEMA = Path(rules.__file__).with_name("rules.v1.schema.json")
 _NONE = "none"  # clears a setting
+_MOST_BYTES = 256 * 1024  # of stored settings; an item of DynamoDB has at most 400 KB
 
 
 @deadlines.command()
@@ -146,12 +148,14 @@ def rules_(
 
 @settings_.command(name="show")
 def show_settings(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Print a tenant's settings as JSON, with the author and the time of each version."""
+    """Print a tenant's stored settings as JSON, their faults, and the author and the time of each version."""
     from incidents.storage.settings import DEADLINES  # takes 0.4 s (botocore), so `--help` does not import it
 
     with Deployment(stack, region).settings_of(tenant_id) as settings:
         current, versions = with_versions(settings, DEADLINES)
-    say(_as_json(rules.Settings() if current is None else _parsed(current.value)))
+    value = rules.Settings().to_json() if current is None else current.value
+    say(_as_json(value))
+    _print_faults(value)
     print_versions(tenant_id, versions)
 
 
@@ -185,8 +189,8 @@ def set_settings(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Change a tenant's settings for deadlines. Settings that you do not name stay unchanged. The previous version is
-    kept.
+    """Change a tenant's settings for deadlines. Settings that you do not name stay as they are stored. The previous
+    version is kept.
     """
     from incidents.storage.settings import DEADLINES, Settings, SettingsMoved  # takes 0.4 s (botocore)
 
@@ -204,24 +208,35 @@ def set_settings(
     deployment = Deployment(stack, region)
     with deployment.settings_of(tenant_id) as settings:
         current = settings.read(DEADLINES)
-        before = rules.Settings() if current is None or defaults else _parsed(current.value)
-        value = before.to_json() | changes
+        before = rules.Settings().to_json() | ({} if current is None or defaults else _object(current.value))
+        value = before | changes
+        known = rules.read(value)
+        usable = changes.get("rules", [*known.rules])
+        regime_id = _regime_id(usable)
+        switches = {regime_id(name): ON for name in on or []} | {regime_id(name): OFF for name in off or []}
+        _refuse_wrong({**changes, "rules": usable, "regimes": switches})
         if dora_exempt is not None:
-            value["facts"] = {**before.facts, "dora_exempt": dora_exempt}
-        switches = dict.fromkeys(map(_regime_id(value["rules"]), on or []), ON)
-        switches |= dict.fromkeys(map(_regime_id(value["rules"]), off or []), OFF)
-        value["regimes"] = {**before.regimes, **switches}
-        after = _parsed(value)
+            value["facts"] = {**_object(value["facts"]), "dora_exempt": dora_exempt}
+        if own is not None:
+            value["regimes"] = _without_switches_of_gone_rules(value["regimes"], before["rules"], known)
+        if switches:
+            value["regimes"] = {**_object(value["regimes"]), **switches}
+        if (size := len(json.dumps(value, ensure_ascii=False).encode())) > _MOST_BYTES:
+            raise StepFailed(
+                f"The settings have {size // 1024} KiB. At most {_MOST_BYTES // 1024} KiB can be stored.", "",
+                "Use fewer or shorter rules.",
+            )  # fmt: skip
         now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         version = current.version + 1 if current else 1
         try:
-            settings.write(DEADLINES, Settings(after.to_json(), version, now, deployment.caller()))
+            settings.write(DEADLINES, Settings(value, version, now, deployment.caller()))
         except SettingsMoved:
             raise StepFailed(
                 "Somebody else has just changed the settings, so nothing was written.", "",
                 "Look at the settings, then run the same command again.",
             ) from None  # fmt: skip
-    say(_as_json(after))
+    say(_as_json(value))
+    _print_faults(value)
     stderr.print(f"To apply this to the board: {command('deadlines rebuild')} --tenant {tenant_id}", markup=False)
 
 
@@ -237,6 +252,33 @@ def _as_row(entry: dict[str, Any], is_json: bool) -> str:
     return clean(f"{date:<24} {kind:<9} {soonest['state']:<16} {entry['incident_number']:<16} {name}{more}")
 
 
+def _without_switches_of_gone_rules(switches: Any, before: Any, after: rules.Settings) -> Any:
+    """Return the switches without those of own regimes that were replaced, and say which ones these are.
+
+    ``before`` is the stored list of own regimes, in any form.
+    """
+    gone = [_object(rule).get("id") for rule in before] if isinstance(before, list) else []
+    left = [name for name in _object(switches) if name in gone and rules.Regimes(after).find(name) is None]
+    for name in left:
+        stderr.print(f"The switch of {name} was removed, because its rule was removed.", markup=False)
+    return {name: switch for name, switch in switches.items() if name not in left} if left else switches
+
+
+def _print_faults(value: object) -> None:
+    """Print which stored settings do not count, and why."""
+    known = rules.read(value)
+    faults = [*known.unknown, *(f"The rule {name} does not count: {why}." for why, name in _first_names(known.unread))]
+    regimes = rules.Regimes(known)
+    switched = (name for name in known.regimes if regimes.find(name) is None and name not in known.unread)
+    for fault in [*faults, *(f"The switch of {name} does not count: there is no such regime." for name in switched)]:
+        stderr.print(clean(fault), markup=False)
+
+
+def _first_names(unread: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each reason with its first name, which is a rule's id. The aliases of a rule have the same reason."""
+    yield from {why: name for name, why in reversed([*unread.items()])}.items()
+
+
 def _as_line(stage: dict[str, Any]) -> str:
     date = stage["due_local"] or stage["due_at"]
     if date is None:
@@ -247,7 +289,7 @@ def _as_line(stage: dict[str, Any]) -> str:
     return f"  {stage['stage']:<24} {stage['state']:<16} {date}{condition}"
 
 
-def _regime_id(own: list[dict[str, Any]]) -> Any:
+def _regime_id(own: Sequence[rules.Rule]) -> Callable[[str], str]:
     regimes = rules.Regimes(rules.Settings(rules=own))
 
     def resolve(name: str) -> str:
@@ -275,9 +317,10 @@ def _own_rules(file: Path) -> list[Any]:
     return list(own)
 
 
-def _parsed(value: object) -> rules.Settings:
+def _refuse_wrong(value: object) -> None:
+    """Raise StepFailed if new settings are not right."""
     try:
-        return rules.parse(value)
+        rules.parse(value)
     except ValueError as error:
         raise StepFailed(
             "The settings are not valid.", f"  {error}",
@@ -286,5 +329,9 @@ def _parsed(value: object) -> rules.Settings:
         ) from None  # fmt: skip
 
 
-def _as_json(settings: rules.Settings) -> str:
-    return json.dumps(settings.to_json(), indent=2, ensure_ascii=False)
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

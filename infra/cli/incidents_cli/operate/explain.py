@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from incidents import findings
-from incidents.domain import intake_policy
+from incidents.domain import event_json, intake_policy
 from incidents.domain.intake_policy import Decision, Policy
 from incidents.findings import EventRefused, Finding, Skipped, kinds, mapping
 
@@ -154,7 +154,7 @@ def _line(name: str, value: str) -> None:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))
+        return event_json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise StepFailed(
             f"{file} cannot be read as JSON.",

@@ -1,4 +1,4 @@
-"""Find the line of a member in a JSON text, and the line of a name that an object has twice."""
+"""Find lines in a JSON text: of a member, of a name that an object has twice, and of a nesting that is too deep."""
 
 import json
 import re
@@ -35,6 +35,16 @@ def repeated_name(text: str) -> tuple[int, str] | None:
             if name in names[-1]:
                 return text.count("\n", 0, token.start()) + 1, name
             names[-1].add(name)
+    return None
+
+
+def deep_line(text: str, levels: int) -> int | None:
+    """Return the line on which a JSON text first has more than so many nested lists and objects, or None."""
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))
+        if depth > levels:
+            return text.count("\n", 0, token.start()) + 1
     return None
 
 

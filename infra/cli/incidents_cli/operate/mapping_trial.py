@@ -1,16 +1,18 @@
 """The command `incidents intake try`. It prints the incident of an event by a mapping, and the unused lines."""
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from incidents.domain import intake_policy
+from incidents.domain import evidence, intake_policy, summary
 from incidents.domain.summary import is_link, summary_of
 from incidents.findings import EventRefused, Finding, Node, as_from_aws, dates, mapping
 from incidents.findings.finding import severity_named
-from incidents.findings.mapping import Place, SourceMapping, Value, ValueMissing, search, spelled, texts_in
+from incidents.findings.mapping import Place, SourceMapping, Value, ValueMissing, spelled
+from incidents.findings.paths import PathReader
 
 from ..console import StepFailed, clean, say, stderr
 from . import json_lines
@@ -18,8 +20,9 @@ from .mappings import MappingFile, json_of, read_mapping, text_of
 
 _ENVELOPE = ("source", "detail-type", "account", "time", "detail")
 _DATES = ("occurred_at", "detected_at", "updated_at")
-_SHOWN = 5  # the most values or names in a message
-_CHARACTERS = 80  # the most characters of a value in a message
+_SHOWN = 5  # values or names in a message
+_CHARACTERS = 80  # of a value in a message
+_NO_LINK = f"which is not an http or https URL of at most {summary.CHARACTERS} characters without a user name"
 
 
 class Note(NamedTuple):
@@ -42,15 +45,16 @@ def try_(
     checked, text = read_mapping(file)
     event = as_from_aws(json_of(event_file, text_of(event_file)))
     _check_envelope(event_file, event)
+    read_at = PathReader(event, checked.name, steps=math.inf)  # a person waits for the messages, and nobody else
     try:
         _check_taken(checked, event, text)
         unfulfilled = [
             Note(
                 condition.place,
-                f'{condition.path} {_described(search(condition.path, event))}. "in" has {_several(condition.values)}',
+                f'{condition.path} {_described(read_at.search(condition.path))}. "in" has {_several(condition.values)}',
             )
             for condition in checked.when
-            if not condition.is_fulfilled(event)
+            if not condition.is_fulfilled(read_at)
         ]
         if unfulfilled:
             say("no incident    not_mapped: the event does not fulfill the conditions in `when`")
@@ -58,44 +62,59 @@ def try_(
             return
         report = mapping.read(checked, Node(event))
     except EventRefused as refused:
-        _warn(notes(checked, event, {}), text)
+        _warn(notes(checked, event, read_at, {}), text)
         line = f"line {json_lines.line_of(text, refused.place)}: " if isinstance(refused, ValueMissing) else ""
         raise StepFailed(
             "The event would become a dead letter.", f"  {line}{clean(refused)}", "Correct the mapping, or the event."
         ) from None
     if isinstance(report, Finding):
-        _warn(notes(checked, event, report.dates), text)
+        _warn(notes(checked, event, read_at, report.dates), text)
         _show(report, event)
 
 
-def notes(checked: SourceMapping, event: Any, read_from: Mapping[str, str]) -> Iterator[Note]:
-    """Yield a note for each value that finds nothing in an event, or finds an unusable value.
+def notes(checked: SourceMapping, event: Any, read_at: PathReader, read_from: Mapping[str, str]) -> Iterator[Note]:
+    """Yield a note for each value that finds nothing in an event, or finds what the service cannot use.
 
     ``read_from`` has the field from which each date was read, as in ``Dates``.
     """
     for name, values in (*checked.values.items(), *checked.summary.items()):
         for value in values:
-            if flaw := _flaw(name, value, event, read_from):
+            if flaw := _flaw(name, value, event, read_at, read_from):
                 yield Note((*value.place, "constant" if value.path is None else "path"), flaw)
-    from_event = [text for value in checked.values["title"] if _texts_at(value, event) for text in value.texts(event)]
-    if not from_event and any(value.texts(event) for value in checked.values["title"]):
+    for member, values in checked.summary.items():
+        if cut := _cut_of(member, [text for value in values for text in value.texts(read_at)]):
+            yield Note(("summary", member), cut)
+    titles = checked.values["title"]
+    from_event = [text for value in titles if _texts_at(value, read_at) for text in value.texts(read_at)]
+    if not from_event and any(value.texts(read_at) for value in titles):
         yield Note(("title",), "no path finds a value in this event, so the title has only constants")
 
 
-def _flaw(name: str, value: Value, event: Any, read_from: Mapping[str, str]) -> str | None:
-    """Return the problem of a value in an event, or None if the service can use the value."""
-    texts = value.texts(event)
+def _cut_of(member: str, texts: list[str]) -> str | None:
+    """Return what the service leaves out of the texts of a member of the summary; None if it stores them all."""
+    kept = evidence.lifted({member: texts})[member]
+    if member == "link" or kept == texts:
+        return None
+    return (
+        f"the service stores the first {evidence.LIFTED} texts, and {evidence.LIFTED_CHARACTERS} characters of each. "
+        f"This event has {len(texts)} texts, and the longest has {max(map(len, texts))} characters"
+    )
+
+
+def _flaw(name: str, value: Value, event: Any, read_at: PathReader, read_from: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a value in an event; None if the service can use the value."""
+    texts = value.texts(read_at)
     if name == "link" and texts and not any(map(is_link, texts)):
-        return f"{value.path or 'the member'} gives {_shown(texts[0])}, which is not an http or https URL"
+        return f"{value.path or 'the member'} gives {_shown(texts[0])}, {_NO_LINK}"
     if value.path is None:
         return None
-    there = search(value.path, event)
+    there = read_at.search(value.path)
     finds, instead = f"{value.path} {_described(there)}", ', so "otherwise" is used' if value.otherwise else ""
     if name in _DATES and there not in (None, []):
         return _flaw_of_date(name, there, finds, event, read_from.get(name, "").partition(f"{value.path}, ")[2])
     if members := list(dict.fromkeys(member for item in _objects(there) for member in item)):
         return f"{value.path} finds objects, which are not values. Name a member: {', '.join(members[:_SHOWN])}"
-    words = _texts_at(value, event)
+    words = _texts_at(value, read_at)
     if not words:
         return f"{finds}{instead}"
     if value.table is not None:
@@ -131,8 +150,8 @@ def _is_alike(row: str, word: str) -> bool:
         return False
 
 
-def _texts_at(value: Value, event: Any) -> list[str]:
-    return [] if value.path is None else list(texts_in(search(value.path, event)))
+def _texts_at(value: Value, read_at: PathReader) -> list[str]:
+    return [] if value.path is None else read_at.texts(value.path)
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -213,4 +232,5 @@ def _show(finding: Finding, event: Any) -> None:
     for date, read_from in finding.dates.items():
         say(clean(f"{date:<14} from {read_from}"))
     say(json.dumps(service.incident_of(finding), indent=2, ensure_ascii=False))
-    say(json.dumps({"summary": summary_of(event, finding.summary)}, indent=2, ensure_ascii=False))
+    stored = evidence.lifted(finding.summary or {})
+    say(json.dumps({"summary": summary_of(event, stored)}, indent=2, ensure_ascii=False))

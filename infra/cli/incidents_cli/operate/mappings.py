@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from incidents.domain import timestamps
+from incidents.domain import event_json, timestamps
 from incidents.findings import mapping
 from incidents.findings.mapping import InvalidMapping, SourceMapping
 
@@ -16,8 +16,9 @@ from .deployment import Deployment, RegionOption, StackOption
 from .tenants.commands import TenantOption
 
 MappingFile = Annotated[Path, typer.Argument(metavar="MAPPING.json", help="A file with one mapping.")]
-LARGEST = 2**20  # the most characters of a file; an event of EventBridge has fewer
-STORED_BYTES = 300 * 1024  # the limit for all mappings of a tenant, because they are in one item of the table
+LARGEST = 2**20  # characters of a file; an event of EventBridge is smaller
+LEVELS = 500  # Python's json reads about 1,000 nested levels
+STORED_BYTES = 300 * 1024  # all mappings of a tenant are in one item of the table
 
 
 def map_(file: MappingFile, tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
@@ -76,9 +77,13 @@ def json_of(file: Path, text: str) -> Any:
     A name that occurs twice in an object is an error, because JSON would take the last of the two.
     """
     try:
-        value = json.loads(text)
+        value = event_json.loads(text)
         repeated = json_lines.repeated_name(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        line = json_lines.deep_line(text, LEVELS)
+        detail = f"  line {line}: more than {LEVELS} lists and objects are nested"
+        raise StepFailed(f"{file} cannot be read as JSON.", detail, "Correct the file.") from None
+    except ValueError as error:
         raise StepFailed(f"{file} cannot be read as JSON.", f"  {error}", "Correct the file.") from None
     if repeated is not None:
         line, name = repeated

@@ -58,7 +58,9 @@ def schemas() -> dict[str, Schema]:
         "state": {"type": "string", "enum": [*STATES]},
         "due_at": _described(_MOMENT, "When the report is due. Null if it is not known: see `why`."),
         "due_local": _described(_OPTIONAL, "`due_at` with the offset of the zone."),
-        "alternative": _described(_MOMENT, "The date by another reading of the rule: see `why`."),
+        "alternative": _described(
+            _MOMENT, "The date by another reading of the rule, also by one that is unconfirmed: see `why`."
+        ),
         "projected_at": _described(_MOMENT, "No due date, but a projection: `why` says what it assumes."),
         "why": _described(_TEXT, "The reason for the date, with the citation and the version of the rules."),
         "anchor": _described(_OPTIONAL, "The event from which the term counts."),
@@ -74,7 +76,9 @@ def schemas() -> dict[str, Schema]:
         "citation": _TEXT,
         "source_kind": {"type": "string", "enum": ["primary", "official", "secondary", "unconfirmed"]},
         "why_off": _OPTIONAL,
-        "unconfirmed_at": _described(_MOMENT, "The date that a stage that is `off` would have."),
+        "unconfirmed_at": _described(
+            _MOMENT, "The date that a stage that is `off` would have, whatever the reason in `why_off`."
+        ),
     }
     regime = {
         "named": _described(_OPTIONAL, "The text in `reportable_to`."),
@@ -105,6 +109,10 @@ def schemas() -> dict[str, Schema]:
             "type": "integer", "minimum": 1, "format": "int64",
             "description": "The first change at which `history` looks. It looks at the newest "
             f"{trail.CHANGES} changes.",
+        },
+        "history_is_partial": {
+            "type": "boolean",
+            "description": "True if the trail has changes before `history_since_version`. `history` leaves them out.",
         },
         "history": {"type": "array", "items": _reference("DeadlineChange")},
     }  # fmt: skip

@@ -66,7 +66,8 @@ DESCRIPTIONS = {
     "reportable_to": "The parties or rules that require a report, such as `GDPR Art. 33`.",
     "owner_id": "The owner of the incident.",
     "tags": f"The caller's own tags: at most {model.TAGS} different ones. Equal tags count once.",
-    "reported_to_regulators_at": "When regulators were notified.",
+    "reported_to_regulators_at": "When regulators were notified. Without a given value, it is the earliest submission "
+    "to a regulator in `regulatory_reports`.",
     "customer_notified_at": "When customers were notified.",
     "mttd_minutes": "Whole minutes from `occurred_at` to `detected_at`. The server derives them if both are known. A "
     "given value must then be equal.",
@@ -258,7 +259,7 @@ def _finding() -> Schema:
             "sha256": _SHA256 | {"description": "The hash of the event's canonical JSON."},
             "is_cut": {
                 "type": "boolean",
-                "description": "Whether the event was too large. Then notes stand in place of the parts left out.",
+                "description": "Whether notes stand in the place of parts of the event, such as too long texts.",
             },
             "summary": object_with(
                 {

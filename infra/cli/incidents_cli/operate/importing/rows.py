@@ -249,11 +249,14 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
             return _of_text(line, unread, mapping)
         case {"errors": list(), "row": inner} if _is_of_errors_file(value, "row", mapping):
             return _of_value(line, inner, _as_read(inner, text), mapping)
-        case {"incident": dict(document)} if mapping is None or value.keys() == {"incident", "changes"}:
-            if more := value.keys() - {"incident", "changes"}:
+        case {"incident": dict(document)} if mapping is None or value.keys() - {"derived"} == {"incident", "changes"}:
+            if more := value.keys() - {"incident", "derived", "changes"}:
                 wrong = (Violation(f"/{name}", "must not be next to `incident`; remove it") for name in sorted(more))
                 return Row(line, f'"row": {text}', unreadable=tuple(wrong))
-            return _of_export(line, document, text)
+            if value.get("derived", []) not in ([], [model.TOLD_AT]):
+                other = Violation("/derived", f"must be [{json.dumps(model.TOLD_AT)}], or be left out")
+                return Row(line, f'"row": {text}', unreadable=(other,))
+            return _of_export(line, document, text, value.get("derived", []))
         case dict() if mapping is not None:
             return _of_mapped(line, f'"row": {text}', value, mapping)
     return Row(line, f'"row": {text}', value)
@@ -277,9 +280,13 @@ def _is_of_errors_file(value: dict[str, Any], original: str, mapping: Mapping | 
     return value.keys() <= own and (mapping is None or "line" in value)
 
 
-def _of_export(line: int, document: dict[str, Any], text: str) -> Row:
-    """Return the repaired row of an exported incident. Its body omits null fields, because null always means unset."""
-    body = {field: value for field, value in document.items() if field not in _NOT_GIVEN and value is not None}
+def _of_export(line: int, document: dict[str, Any], text: str, derived: list[str]) -> Row:
+    """Return the repaired row of an exported incident. Its body omits null fields, because null always means unset.
+
+    It omits the ``derived`` fields, too, because the service derives them again.
+    """
+    not_given = _NOT_GIVEN.union(derived)
+    body = {field: value for field, value in document.items() if field not in not_given and value is not None}
     is_deleted, app_id = document.get("is_deleted", False), document.get("app_id")
     wrong = []
     if not isinstance(is_deleted, bool):

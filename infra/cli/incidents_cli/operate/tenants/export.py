@@ -2,6 +2,11 @@
 
     {"incident": {...}, "changes": [{...}, ...]}
 
+If the service derived ``reported_to_regulators_at`` from the submissions, the line has one more member, so that an
+import leaves the value to the service again:
+
+    {"incident": {...}, "derived": ["reported_to_regulators_at"], "changes": [{...}, ...]}
+
 Each stored event of a finding has its own line. ``event`` is the event as it was received:
 
     {"evidence": {"incident_id": "...", "observed_at": "...", "source": "...", "adapter": "...", "rule": "...",
@@ -24,11 +29,10 @@ from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from zlib import error as zlib_error
 
-from incidents.domain import json_text, wire_form
+from incidents.domain import json_text, model, wire_form
 from incidents.storage import settings, stored_form
-from incidents.storage.evidence_reader import to_evidence
+from incidents.storage.evidence_reader import Unreadable, to_evidence
 from incidents.storage.stored_form import Item
 
 from ...console import StepFailed, command, open_own
@@ -124,13 +128,13 @@ def _event(item: Item) -> str:
     incident_id = item["sk"]["S"].partition("#")[0]
     try:
         about = to_evidence(item)._asdict()
-    except (KeyError, ValueError, TypeError, zlib_error) as error:
+    except Unreadable as error:
         raise StepFailed(
-            f"An event of the incident {incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
+            f"An event of the incident {incident_id} cannot be read.", f"  {error}",
             f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
         ) from None  # fmt: skip
     event = about.pop("event")
-    del about["position"]
+    del about["position"], about["value"]
     first = json_text.dumps({"incident_id": incident_id, **about})
     return f'{{"evidence":{first[:-1]},"event":{event}}}}}\n'
 
@@ -175,7 +179,8 @@ def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
             )
         until_then = [change for change in changes if change.version <= stored.version]
         trail = ",".join(map(wire_form.dump_change, until_then))
-        text = f'{{"incident":{wire_form.dump_incident(stored.incident)},"changes":[{trail}]}}\n'
+        derived = f',"derived":["{model.TOLD_AT}"]' if model.is_derived(stored.incident) else ""
+        text = f'{{"incident":{wire_form.dump_incident(stored.incident)}{derived},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise StepFailed(
             f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",

@@ -7,17 +7,19 @@ tests call them. If the service itself applies a rule, this module calls the ser
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
-from zlib import error as zlib_error
 
-from incidents.domain import intake_policy, json_text, model, payloads, timestamps, wire_form
+from incidents import findings
+from incidents.domain import evidence, intake_policy, json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.evidence import EVENTS_KEPT
 from incidents.domain.model import Change, Incident
-from incidents.findings import mapping
+from incidents.findings import EventRefused, Finding, Node, mapping
 from incidents.storage import evidence_reader, keys, settings, stored_form
+from incidents.storage.evidence_reader import StoredEvidence
 from incidents.storage.stored_form import Item
 
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
@@ -186,9 +188,10 @@ def of_evidence(tenant_id: str, sk: str, item: Item, incident: Item | None) -> l
     try:
         stored = evidence_reader.to_evidence(item)
         json_text.loads(stored.event)
-    except (*_UNREADABLE, MalformedRequest, zlib_error) as error:
-        actual = f"an event that cannot be read ({type(error).__name__})"
+    except (evidence_reader.Unreadable, MalformedRequest) as error:
+        actual = f"an event that cannot be read ({error})"
         return [*violations, Violation("evidence", incident_id, actual, "an event as the service writes it")]
+    violations += (Violation("evidence", incident_id, *pair) for pair in _of_reading(stored, item))
     if sha256(stored.event.encode()).hexdigest() != stored.sha256:
         violations.append(Violation("evidence", incident_id, "an event that has changed", f"hash {stored.sha256}"))
     if keys.evidence(tenant_id, incident_id, stored.observed_at, stored.sha256).sk != sk:
@@ -196,6 +199,32 @@ def of_evidence(tenant_id: str, sk: str, item: Item, incident: Item | None) -> l
     if incident is None:
         violations.append(Violation("evidence", incident_id, "an event without incident", "the incident, or no event"))
     return violations
+
+
+def _of_reading(stored: StoredEvidence, item: Item) -> Iterator[tuple[str, str]]:
+    """Yield what an item says beside its event although the event says something else, and what would be right.
+
+    If this release reads the event, the adapter and the source are compared. Nothing in the event gives the rule.
+    """
+    if not stored.rule:
+        yield "an event without a rule", "the rule by which the finding became an incident"
+    if stored.is_cut and evidence.CUT not in stored.event:
+        yield "is_cut true for an event without notes", "is_cut false"
+    if "summary" in item and not (stored.adapter == mapping.ADAPTER and evidence.is_lifted(stored.summary)):
+        yield f"a stored summary of the adapter {stored.adapter}", "a summary as the service stores it for a mapping"
+    event = Node(findings.as_from_aws(stored.value))
+    source, detail_type = (event.at(name).text() or "" for name in ("source", "detail-type"))
+    chosen = findings.adapter(source, detail_type)
+    if stored.adapter == mapping.ADAPTER and (chosen or not source.startswith(findings.PARTNER)):
+        yield f"a mapping for an event of {source}", "an event of a partner"
+    if stored.adapter == mapping.ADAPTER or chosen is None or stored.is_cut:
+        return
+    with suppress(EventRefused):
+        found = [report for report in findings.read(event.value) if isinstance(report, Finding)]
+        if found and stored.adapter != findings.name_of(chosen):
+            yield f"the adapter {stored.adapter}", f"the adapter {findings.name_of(chosen)}"
+        if found and stored.source not in {report.source for report in found}:
+            yield f"the source {stored.source}", f"the source {found[0].source}"
 
 
 def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
