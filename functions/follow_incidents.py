@@ -1,4 +1,4 @@
-"""Table stream -> marks: mark the days whose metrics must be computed again."""
+"""Table stream -> marks: mark the days and the incidents whose metrics or deadlines must be computed again."""
 
 from incidents import following
 from incidents.edges import stream
@@ -8,4 +8,4 @@ from incidents.storage.stored_form import Record
 
 @stream.consumer(dynamodb.warm_up)
 def handler(records: list[Record]) -> set[str]:
-    return following.follow_incidents(records, marks.metric_days())
+    return following.follow_incidents(records, marks.metric_days(), marks.deadlines())

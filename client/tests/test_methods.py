@@ -129,6 +129,15 @@ def test_the_deadlines_of_an_incident(incidents: Any) -> None:
     assert incidents.deadlines(made.id).history is None
 
 
+def test_the_board_of_deadlines(incidents: Any) -> None:
+    made = incidents.create(title="x", reportable_to=["GDPR"])
+
+    assert isinstance(list(incidents.deadline_board(limit=1, state="overdue")), list)
+    assert [entry.incident_id for entry in incidents.deadline_board(incident_id=[made.id])] in ([], [made.id])
+    with pytest.raises(grc_client.BadRequest, match="incident_id"):
+        incidents.deadline_board(incident_id=made.id, limit=1)
+
+
 def test_a_repeated_create_returns_the_same_incident(incidents: Any, tag: str) -> None:
     first = incidents.create(title="x", idempotency_key=tag)
     again = incidents.create(title="x", idempotency_key=tag)

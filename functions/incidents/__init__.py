@@ -9,10 +9,12 @@ the services   the tasks of the service:
                ``feed``         reads incidents by their last change, so that a caller can follow the changes
                ``evidence``     reads the findings of an incident: the events as they were received
                ``incident_deadlines``  computes the due dates of the reports about an incident
+               ``deadline_board``  reads the incidents with open deadlines, the soonest first
+               ``deadline_jobs``  keeps the board of deadlines, and announces deadlines that approach or were missed
                ``intake``       turns findings into incidents
                ``reports``      reads the findings in an event, also by a tenant's mapping
                ``publishing``   sends an event for each change of an incident
-               ``following``    marks the days whose metrics a change affects
+               ``following``    marks the days and the incidents whose metrics or deadlines a change affects
                ``metric_jobs``  compute the metrics of the marked days
 ``findings``   one adapter per source, from the source's event to findings
 ``storage``    all code that depends on DynamoDB: keys, stored form, repositories, the guard, the client

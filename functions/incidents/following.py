@@ -1,4 +1,7 @@
-"""React to changes of incidents: mark the days whose metrics must be computed again, and send metrics to CloudWatch."""
+"""React to changes of incidents: mark what must be computed again, and send metrics to CloudWatch.
+
+Marked are the days whose metrics a change affects, and the incident if a change affects its deadlines.
+"""
 
 import time
 from collections import Counter, defaultdict
@@ -8,7 +11,7 @@ from typing import NamedTuple
 from .domain import tally
 from .domain.errors import Busy
 from .domain.metric_definitions import KINDS, METRICS, Kind
-from .domain.model import TENANT_ID
+from .domain.model import INCIDENT_ID, TENANT_ID
 from .runtime import cloudwatch
 from .runtime.log import logger
 from .storage.marks import Marks
@@ -16,6 +19,9 @@ from .storage.metric_repository import to_facts
 from .storage.stored_form import Item, Record
 
 _CLOUDWATCH_NAMES = {"mttd": "MTTDMinutes", "mttr": "MTTRMinutes", "time_to_contain": "TimeToContainMinutes"}
+
+_OF_DEADLINES = ("reportable_to", "regulatory_reports", "detected_at", "status", "is_deleted")
+"""The attributes on which the deadlines of an incident and its place on the board depend."""
 
 Place = tuple[str, Kind, str]  # tenant, kind, day
 
@@ -38,22 +44,25 @@ class _News(NamedTuple):
     properties: dict[str, str]
 
 
-def follow_incidents(records: list[Record], days: Marks) -> set[str]:
-    """Mark each day whose totals the records change. Return the sequence numbers of the records whose marks failed.
+def follow_incidents(records: list[Record], days: Marks, deadlines: Marks) -> set[str]:
+    """Mark each day whose totals the records change, and each incident whose deadlines they change.
+
+    Return the sequence numbers of the records whose marks failed.
 
     The function also sends metrics to CloudWatch: an incident's minutes when they become known, and the opening and the
     end of an incident. A record's metrics are sent again only if the stream delivers the record again.
 
     An unreadable record is logged and counted in UnreadableRecords. It is not retried, because it would stay
-    unreadable. An operator can rebuild the tenant's metrics.
+    unreadable. An operator can rebuild the tenant's metrics and deadlines.
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     apps: dict[Place, set[str]] = defaultdict(set)
+    incidents: dict[tuple[str, str], set[str]] = defaultdict(set)
     failed: set[str] = set()
     news: list[_News] = []
     for record in records:
         try:
-            record_news, places = _news_of(record), _days_touched(record)
+            record_news, places, incident = _news_of(record), _days_touched(record), _deadlines_touched(record)
         except Exception as error:
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             continue
@@ -61,10 +70,17 @@ def follow_incidents(records: list[Record], days: Marks) -> set[str]:
         for place, changed_apps in places.items():
             wanted[place].add(record.sequence_number)
             apps[place] |= changed_apps
+        if incident is not None:
+            incidents[incident].add(record.sequence_number)
     now = time.time_ns() // 1_000_000
     for place, numbers in wanted.items():
         try:
             days.mark(*place, now=now, apps=apps[place])
+        except Busy:
+            failed |= numbers
+    for incident, numbers in incidents.items():
+        try:
+            deadlines.mark(*incident, now=now)
         except Busy:
             failed |= numbers
     # The stream delivers the first failed record and all later records again. So send only the metrics of the records
@@ -85,6 +101,23 @@ def _days_touched(record: Record) -> dict[Place, set[str]]:
             for contribution in filter(None, (before, after)):
                 places[contribution.place] = {group.app for group in contribution.totals if group.app is not None}
     return places
+
+
+def _deadlines_touched(record: Record) -> tuple[str, str] | None:
+    """Return the tenant and the id of an incident whose deadlines a change affects; None if it affects none.
+
+    Without a regime, an incident has no deadlines.
+    """
+    old, new = record.old or {}, record.new or {}
+    if not ("reportable_to" in old or "reportable_to" in new):
+        return None
+    if all(old.get(name) == new.get(name) for name in _OF_DEADLINES):
+        return None
+    item = new or old
+    tenant_id, incident_id = item["tenant_id"]["S"], item["id"]["S"]
+    if not (TENANT_ID.fullmatch(tenant_id) and INCIDENT_ID.fullmatch(incident_id)):
+        raise ValueError("the item has no valid tenant_id or id")
+    return tenant_id, incident_id
 
 
 def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:

@@ -1,6 +1,7 @@
 """Publish the records of the table's stream as events on the bus: one event for each version of an incident.
 
-An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``.
+An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``. ``deadline_jobs``
+publishes the events of deadlines in the same way.
 """
 
 import json
@@ -23,8 +24,9 @@ SOURCE = OWN_SOURCE  # the intake skips this source, so that an incident cannot 
 SCHEMA_VERSION = 1
 
 DetailType = Literal[
-    "IncidentCreated", "IncidentUpdated", "IncidentClosed", "IncidentReopened", "IncidentDeleted", "IncidentRestored"
-]
+    "IncidentCreated", "IncidentUpdated", "IncidentClosed", "IncidentReopened", "IncidentDeleted", "IncidentRestored",
+    "IncidentDeadlineApproaching", "IncidentDeadlineMissed",
+]  # fmt: skip
 _OF_ACTION: dict[str, DetailType] = {
     "updated": "IncidentUpdated", "closed": "IncidentClosed", "reopened": "IncidentReopened",
     "deleted": "IncidentDeleted", "restored": "IncidentRestored",
@@ -42,7 +44,10 @@ def bus() -> "EventBridgeClient":
 
 
 class Announcement(NamedTuple):
-    """An event for the bus, as ``incident_event.v1.json`` defines it. Events contain no text that a person wrote."""
+    """An event for the bus, as ``incident_event.v1.json`` or ``deadline_event.v1.json`` defines it.
+
+    Events contain no text that a person wrote.
+    """
 
     detail_type: DetailType
     detail: dict[str, Any]
@@ -60,14 +65,8 @@ def publish_incident_events(records: list[Record]) -> set[str]:
             failed.add(record.sequence_number)
             continue
         if event is not None:
-            entries[record.sequence_number] = {
-                "EventBusName": os.environ["EVENT_BUS_NAME"],
-                "Source": SOURCE,
-                "DetailType": event.detail_type,
-                "Detail": json.dumps(event.detail),
-                "Resources": [f"urn:incident:{event.detail['incident_id']}"],
-            }
-    return failed | _put(entries)
+            entries[record.sequence_number] = to_entry(event)
+    return failed | put(entries)
 
 
 def announcement(old: Item | None, new: Item | None) -> Announcement | None:
@@ -106,7 +105,18 @@ def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
     }
 
 
-def _put(entries: Mapping[str, Any]) -> set[str]:
+def to_entry(event: Announcement) -> dict[str, Any]:
+    """Return the entry of an event for EventBridge."""
+    return {
+        "EventBusName": os.environ["EVENT_BUS_NAME"],
+        "Source": SOURCE,
+        "DetailType": event.detail_type,
+        "Detail": json.dumps(event.detail),
+        "Resources": [f"urn:incident:{event.detail['incident_id']}"],
+    }
+
+
+def put(entries: Mapping[str, Any]) -> set[str]:
     """Put the entries on their bus. Return the names of the entries that failed in every attempt.
 
     ``entries`` maps names to entries. EventBridge may refuse some entries of a batch. Only the refused entries are sent

@@ -25,7 +25,7 @@ METHODS = {
     "create": "create_incident", "get": "get_incident", "list": "list_incidents", "update": "update_incident",
     "delete": "delete_incident", "restore": "restore_incident", "changes": "list_incident_changes",
     "findings": "list_incident_findings", "follow": "list_incident_updates", "deadlines": "get_incident_deadlines",
-    "metrics": "get_incident_metrics",
+    "deadline_board": "list_deadlines", "metrics": "get_incident_metrics",
 }  # fmt: skip
 
 
@@ -48,7 +48,9 @@ def test_both_clients_have_the_same_parameters(method: str) -> None:
     for raw in (getattr(RawIncidents, method), getattr(AsyncRawIncidents, method)):
         assert signature(raw).parameters == signature(blocking).parameters
         assert raw.__doc__
-    assert iscoroutinefunction(asynchronous) is (method not in ("list", "changes", "findings", "follow"))
+    assert iscoroutinefunction(asynchronous) is (
+        method not in ("list", "changes", "findings", "deadline_board", "follow")
+    )
     assert blocking.__doc__
     assert asynchronous.__doc__
 
@@ -66,6 +68,7 @@ def test_the_client_reads_and_writes_every_field() -> None:
 
 def test_the_client_accepts_every_parameter() -> None:
     assert set(fields.IncidentFilters.__annotations__) == {*parameters.REPEATABLE, *parameters.SINGLE}
+    assert set(fields.BoardFilters.__annotations__) == {*parameters.BOARD_REPEATABLE, *parameters.BOARD}
     assert {name.rstrip("_") for name in fields.MetricsWindow.__annotations__} == set(parameters.METRICS)
 
 

@@ -209,7 +209,7 @@ def test_the_pipeline_may_change_recovery_only_at_a_first_deployment() -> None:
     assert parameters["FirstDeployment"]["Default"] == "false"
 
 
-def test_the_boundary_permits_deletions_only_of_what_the_metrics_job_must_delete() -> None:
+def test_the_boundary_permits_deletions_only_of_what_the_jobs_must_delete() -> None:
     (deletion,) = [one for one in statements("Boundary") if "dynamodb:DeleteItem" in actions(one)]
     needed = {
         pattern
@@ -220,7 +220,7 @@ def test_the_boundary_permits_deletions_only_of_what_the_metrics_job_must_delete
         if "dynamodb:DeleteItem" in actions(statement)
         for pattern in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
     }
-    assert needed == {"METRICDUE#*", "TENANT#*#METRIC"}
+    assert needed == {"METRICDUE#*", "TENANT#*#METRIC", "ALERTDUE#*", "DEADLINEDUE#*", "TENANT#*#DEADLINE"}
     assert deletion["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": sorted(needed)},
         "Null": {"dynamodb:LeadingKeys": "false"},

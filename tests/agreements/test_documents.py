@@ -77,7 +77,7 @@ def test_every_metric_and_its_parameters_are_explained() -> None:
 
 @pytest.mark.parametrize("page", [documents.README, API], ids=["README.md", "api.md"])
 def test_every_route_is_explained_with_its_scope(page: str) -> None:
-    assert len(routes()) == 14
+    assert len(routes()) == 15
     for route, scope in routes():
         (row,) = [line for line in page.splitlines() if line.startswith("| ") and f"`{route}`" in line]
         assert f"`{scope}`" in row or (scope == "none" and "| none, no token |" in row)

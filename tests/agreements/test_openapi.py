@@ -198,6 +198,7 @@ def test_the_service_accepts_the_parameter_values_that_the_schema_allows(
         "list_incident_findings": parameters.changes_request,
         "list_incident_updates": parameters.updates_request,
         "get_incident_deadlines": parameters.deadlines_request,
+        "list_deadlines": parameters.board_request,
         "get_incident_metrics": parameters.metrics_window,
     }
     holds = validator(parameter["schema"]).is_valid

@@ -87,7 +87,11 @@ def test_every_parameter_queue_and_log_group_in_a_runbook_exists(page: str) -> N
     for name in [*re.findall(r"[`\"]([A-Z][A-Za-z]+)=", text), *listed]:
         assert name in PARAMETERS, name
     queues = {names(one, "QueueName") for one in resources("AWS::SQS::Queue").values()}
-    others = {"metrics", "restored-"}  # the name of the schedule, and the start of a restored table's name
+    others = {
+        "metrics",
+        "deadlines",
+        "restored-",
+    }  # the names of the schedules, and the start of a restored table's name
     for name in re.findall(r"\$STACK-([a-z-]+)", text):
         assert name in queues | others, name
     functions = {operation_name(name) for name in templates.functions()}

@@ -30,12 +30,14 @@ PARTITIONS = [
     keys.account("").pk, keys.finding("acme", "").pk, keys.settings("acme", "").pk,
     keys.evidence("acme", "", "", "").pk,
     keys.metric_day("acme", "closed", "day").pk,
-    keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk,
+    keys.mark(keys.METRIC_DAYS, "acme", "closed", "day").pk, keys.mark(keys.DEADLINES, "acme", "incident").pk,
+    keys.deadline_head("acme", "incident").pk, keys.alert("acme", "time", "incident").pk,
 ]  # fmt: skip
 PATTERNS = {
     "TENANT#*", "TENANT#*#INCIDENT", "TENANT#*#CHANGE", "TENANT#*#NUMBER", "TENANT#*#COUNTER", "TENANT#*#IDEMPOTENCY",
     "TENANT#*#STATUS#*", "TENANT#*#APP#*", "TENANT#*#FINDING", "TENANT#*#EVIDENCE", "TENANT#*#SETTINGS", "ACCOUNTS",
     "TENANT#*#METRIC", "TENANT#*#DETECTED#*", "TENANT#*#CLOSED#*", "METRICDUE#*",
+    "TENANT#*#DEADLINE", "DEADLINEDUE#*", "ALERTDUE#*",
 }  # fmt: skip
 TABLE_AND_INDEXES = [
     {"Fn::GetAtt": ["Storage", "Outputs.TableArn"]},
@@ -200,10 +202,14 @@ def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str)
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
         assert statement["Effect"] == "Allow"
-        # A role may delete only the metrics' items, because the jobs can compute them again.
+        # A role may delete only the items of metrics and deadlines, because the jobs can compute them again.
         if "dynamodb:DeleteItem" in statement["Action"]:
             (pattern,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-            assert (name, pattern) in {("ComputeMetrics", "METRICDUE#*"), ("ComputeMetrics", "TENANT#*#METRIC")}
+            assert (name, pattern) in {
+                ("ComputeMetrics", "METRICDUE#*"), ("ComputeMetrics", "TENANT#*#METRIC"),
+                ("AnnounceDeadlines", "DEADLINEDUE#*"), ("AnnounceDeadlines", "TENANT#*#DEADLINE"),
+                ("AnnounceDeadlines", "ALERTDUE#*"),
+            }  # fmt: skip
         if "logs:PutLogEvents" in statement["Action"]:
             assert statement["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
 
@@ -351,7 +357,7 @@ def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> No
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
-    assert len(lines) == 36
+    assert len(lines) == 42
     for name in FUNCTIONS:
         role = RESOURCES[f"{name}Role"]
         assert role.get("Condition") == ("HasConsole" if name == templates.CONSOLE else None)

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import date, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
+import announce_deadlines
 import boto3
 import compute_metrics
 import create_incident
 import follow_incidents
 import get_incident
+import list_deadlines
 import list_incident_updates
 import list_incidents
 import schedule_metrics
@@ -25,12 +28,14 @@ from incidents.domain.model import Incident
 from incidents.edges import queues
 from incidents.runtime.log import logger
 from incidents.storage import dynamodb as table_client
-from incidents.storage import stored_form
+from incidents.storage import keys, stored_form
 from ulid import ULID
 
 from tests.support import dynamodb_local, templates, units
+from tests.support.deadlines import STAGE
 from tests.support.events import (
     Context,
+    board_event,
     claims,
     create_event,
     get_event,
@@ -57,8 +62,8 @@ def measure(sizes: list[int], tenants: list[int]) -> dict[str, Any]:
     return {
         "incidents": {str(size): _measured({"acme": size}) for size in sizes},
         "tenants": {
-            str(count): _measured({"acme": TENANTS_SIZE} | {f"other-{n}": TENANTS_SIZE for n in range(count - 1)})
-            for count in tenants
+            str(number): _measured({"acme": TENANTS_SIZE} | {f"other-{n}": TENANTS_SIZE for n in range(number - 1)})
+            for number in tenants
         },
     }
 
@@ -72,19 +77,19 @@ def _measured(sizes: dict[str, int]) -> dict[str, Any]:
         os.environ |= {
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": _TABLE, "CURSOR_KEY": "the key of the benchmarks",
-            "METRICS_QUEUE_URL": "metrics", "MARK_SETTLE_SECONDS": "0",
+            "METRICS_QUEUE_URL": "metrics", "MARK_SETTLE_SECONDS": "0", "EVENT_BUS_NAME": "incidents",
         }  # fmt: skip
         os.environ.pop("JWT_ISSUER", None)
         logger.setLevel("ERROR")
         table_client.client.cache_clear()
         client = boto3.client("dynamodb")
         client.create_table(TableName=_TABLE, **templates.table(), **templates.stream())
-        stored = {tenant: _fill(client, tenant, count) for tenant, count in sizes.items()}
+        stored = {tenant: _fill(client, tenant, size) for tenant, size in sizes.items()}
         with redirect_stdout(io.StringIO()):  # hides the metrics that the jobs print for CloudWatch
-            return _operations(stored["acme"])
+            return _operations(client, stored["acme"])
 
 
-def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
+def _operations(client: "DynamoDBClient", stored: list[stored_form.Item]) -> dict[str, Any]:
     caller = claims("acme")
     middle = stored[len(stored) // 2]["id"]["S"]
     queue = Queue()
@@ -102,6 +107,19 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
         body = queue.bodies.pop()
         assert compute_metrics.handler(sqs_event(body), Context) == {"batchItemFailures": []}
 
+    turns = count()
+
+    def deadlines_job() -> None:
+        images = []
+        for one in stored[:: A_DAY // 2][:10]:
+            turn = next(turns)
+            moved = {"status": {"S": ("new", "investigating")[turn // 10 % 2]}, "version": {"N": str(turn + 2)}}
+            images.append(one | moved | {"reportable_to": {"L": [{"S": "GDPR"}]}})
+            client.put_item(TableName=_TABLE, Item=images[-1])
+        changes = [record(None, image, n) for n, image in enumerate(images)]
+        follow_incidents.handler(stream_event(changes), Context)
+        assert announce_deadlines.handler({}, Context) == {"computed": len(images)}
+
     operations: dict[str, Callable[[], None]] = {
         "first page": lambda: answered(list_incidents.handler, list_event(caller)),
         "filtered list": lambda: answered(list_incidents.handler, list_event(caller, status="new", severity="high")),
@@ -109,6 +127,8 @@ def _operations(stored: list[stored_form.Item]) -> dict[str, Any]:
         "get": lambda: answered(get_incident.handler, get_event(middle, caller=caller)),
         "create": lambda: answered(create_incident.handler, create_event({"title": "Another one"}, caller=caller)),
         "metrics job": job,
+        "board of deadlines": lambda: answered(list_deadlines.handler, board_event(caller)),
+        "deadlines job": deadlines_job,
     }
     return {name: _one(operation) for name, operation in operations.items()}
 
@@ -125,13 +145,13 @@ def _one(operation: Callable[[], None]) -> dict[str, Any]:
     return {"calls": used.calls, "read": used.units.read, "written": used.units.written, "seconds": seconds}
 
 
-def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form.Item]:
+def _fill(client: "DynamoDBClient", tenant: str, size: int) -> list[stored_form.Item]:
     """Store a tenant's incidents, ten a day, and return their items.
 
     Every third incident is closed. Every fifth incident has the severity high.
     """
     found = []
-    for n in range(count):
+    for n in range(size):
         day = date(2026, 6, 1) - timedelta(days=n // A_DAY)
         incident = model.unset_fields() | {
             "id": f"inc_{ULID.from_timestamp(_FIRST + n)}", "tenant_id": tenant, "created_at": f"{day}T09:00:00.000Z",
@@ -144,7 +164,16 @@ def _fill(client: "DynamoDBClient", tenant: str, count: int) -> list[stored_form
         if n % 3 == 0:
             incident |= {"closed_at": f"{day}T18:00:00.000Z", "mttr_minutes": 600, "mttd_minutes": 120}
         found.append(stored_form.from_incident(cast("Incident", incident)))
-    for start in range(0, count, 25):
-        puts: Any = [{"PutRequest": {"Item": one}} for one in found[start : start + 25]]
+    items = found + [_row(tenant, n, one["id"]["S"]) for n, one in enumerate(found)]
+    for start in range(0, len(items), 25):
+        puts: Any = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
         assert not client.batch_write_item(RequestItems={_TABLE: puts})["UnprocessedItems"]
     return found
+
+
+def _row(tenant: str, n: int, incident_id: str) -> stored_form.Item:
+    """Return a row on the board of deadlines. The dates are spread over a year."""
+    due_at = f"{date(2027, 1, 1) + timedelta(days=n % 365)}T06:00:00.000Z"
+    entry = {"incident_id": incident_id, "incident_number": f"IR-{n}", "app_id": None, "status": "new", "version": 1}
+    text = json.dumps(entry | {"stages": [STAGE | {"due_at": due_at}] * 3})
+    return stored_form.key(keys.board_row(tenant, due_at, incident_id)) | {"entry": {"S": text}}

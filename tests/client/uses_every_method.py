@@ -11,6 +11,7 @@ from grc_client import (
     AsyncClient,
     AsyncFollower,
     AsyncPage,
+    BoardEntry,
     Change,
     Client,
     Deadlines,
@@ -59,6 +60,12 @@ def blocking() -> None:
         print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
         deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)
         print([stage.due_at for regime in deadlines.regimes for stage in regime.stages])
+        board: Page[BoardEntry] = client.grc.incidents.deadline_board(
+            state=["running", "overdue"], due_before="2026-12-01"
+        )
+        print(
+            [entry.stages[0].due_at for entry in board], client.grc.incidents.deadline_board(incident_id=made.id).items
+        )
         follower: Follower = client.grc.incidents.follow(since=datetime.now(UTC), every=30)
         for incident in follower:
             print(incident.title, incident.is_deleted, follower.cursor)
@@ -89,6 +96,7 @@ async def asynchronous() -> None:
         await incidents.delete(made.id, if_match=updated.etag)
         restored: Incident = await incidents.restore(made.id)
         print((await client.grc.incidents.deadlines(made.id)).as_of)
+        print([entry.incident_number async for entry in incidents.deadline_board(regime="eu-gdpr")])
         changes: list[Change] = [change async for change in incidents.changes(restored.id)]
         findings: list[Finding] = [finding async for finding in incidents.findings(restored.id)]
         print([finding.summary.link for finding in findings])

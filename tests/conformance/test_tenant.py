@@ -23,7 +23,9 @@ from incidents.domain.identity import Identity
 from incidents.domain.model import Change, Incident, generated_number
 from incidents.storage import keys, stored_form
 from incidents.storage.account_map import AccountMap
+from incidents.storage.deadline_repository import DeadlineRepository, Head
 from incidents.storage.incident_repository import IncidentRepository
+from incidents.storage.marks import Marks
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import rows
@@ -295,6 +297,9 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
         TenantSettings(tenant, table.client, table.name).write(
             INTAKE, Settings({}, 1, "2026-02-01T00:00:00.000Z", "ada")
         )
+        Marks(keys.DEADLINES, table.client, table.name).mark(tenant, "inc_1", now=1)
+        head = Head(1, "2026-11", None, "{}", None, {}, "2026-06-09T18:00:00.000Z")
+        DeadlineRepository(tenant, table.client, table.name).replace("inc_1", None, head)
     before = invariants.everything(table.client, table.name)
     counted = Counter(item["pk"]["S"] for item in before)
 
@@ -302,9 +307,8 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
 
     partitions = keys.partitions(table.tenant)
     assert done.items == {kind: counted[partition] for kind, partition in partitions.items()} | {
-        "ACCOUNT": 3,
-        "MARK": 1,
-    }
+        "ACCOUNT": 3, "MARK": 1, "DEADLINEDUE": 1, "ALERTDUE": 1,
+    }  # fmt: skip
     assert done.remaining == dict.fromkeys(done.items, 0)
     assert mentions(table, besides=other) == []
     assert [item for item in before if other in json.dumps(item, default=repr) and item["pk"]["S"] != "ACCOUNTS"] == [
@@ -512,7 +516,7 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     began = time.monotonic()
     assert run(monkeypatch, "tenant", "erase", *of, "--quiet-seconds", "0") == 0
     erased = time.monotonic() - began
-    assert f"remaining            0 in {len(keys.KINDS) + 2} partitions" in capsys.readouterr().out
+    assert f"remaining            0 in {len(keys.KINDS) + 4} partitions" in capsys.readouterr().out
     assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
     assert mentions(table) == []
     promise(

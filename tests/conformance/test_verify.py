@@ -14,6 +14,7 @@ from incidents.commands import creating, updating
 from incidents.domain.errors import Busy
 from incidents.domain.identity import Identity
 from incidents.storage import keys
+from incidents.storage.deadline_repository import DeadlineRepository, Head
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.marks import Marks
 from incidents_cli.console import StepFailed
@@ -23,6 +24,7 @@ from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.support import invariants, templates
+from tests.support.deadlines import STAGE
 from tests.support.tenants import Table, live, operator, run
 
 if TYPE_CHECKING:
@@ -469,3 +471,60 @@ def test_verify_refuses_a_table_without_one_of_its_indexes(
     assert run(monkeypatch, "verify", "--tenant", table.tenant, "--table", "lacking") == 1
     assert "lacks indexes" in capsys.readouterr().err
     table.client.delete_table(TableName="lacking")
+
+
+AT = "2026-06-09T18:00:00.000Z"
+HEAD = Head(1, "2026-11", None, None, None, {"x": []}, AT)
+
+
+def without_alert(table: Table, incident_id: str) -> None:
+    table.delete(table.of(keys.alert(table.tenant, AT, incident_id)))
+
+
+def with_an_entry(table: Table, incident_id: str) -> None:
+    entry = {"stages": [STAGE]}
+    table.put(table.of(keys.deadline_head(table.tenant, incident_id)), entry={"S": json.dumps(entry)})
+
+
+def unreadable(table: Table, incident_id: str) -> None:
+    table.put(table.of(keys.deadline_head(table.tenant, incident_id)), "version")
+
+
+def expiring(table: Table, incident_id: str) -> None:
+    table.put(table.of(keys.deadline_head(table.tenant, incident_id)), expires_at={"N": "1"})
+
+
+def only_a_row(table: Table, incident_id: str) -> None:
+    table.put(table.of(keys.deadline_head(table.tenant, incident_id)), sk={"S": f"DUE#~#{incident_id}"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "rules", "rules_of_marked"),
+    [
+        (lambda *_: None, set(), set()),
+        (without_alert, {"deadlines"}, set()),
+        (with_an_entry, {"deadlines"}, set()),
+        (unreadable, {"deadlines"}, set()),
+        (only_a_row, {"deadlines"}, {"deadlines"}),
+        (expiring, {"expiry"}, {"expiry"}),
+    ],
+)
+def test_verify_checks_what_is_kept_of_deadlines(
+    table: Table, tmp_path: Path, damage: Callable[[Table, str], None], rules: set[str], rules_of_marked: set[str]
+) -> None:
+    incident_id = table.titled("nothing known")["sk"]["S"]
+    DeadlineRepository(table.tenant, table.client, table.name).replace(incident_id, None, HEAD)
+    damage(table, incident_id)
+
+    outcome, violations = verified(table, tmp_path)
+
+    assert {violation.rule for violation in violations} == rules
+    assert outcome.looked_at["deadline items"] >= 1
+    Marks(keys.DEADLINES, table.client, table.name).mark(table.tenant, incident_id, now=1)
+    (tmp_path / "again").mkdir()
+    assert {violation.rule for violation in verified(table, tmp_path / "again")[1]} == rules_of_marked
+
+
+def test_verify_finds_a_head_without_an_incident(table: Table, tmp_path: Path) -> None:
+    DeadlineRepository(table.tenant, table.client, table.name).replace("inc_gone", None, HEAD)
+    assert [violation.found for violation in verified(table, tmp_path)[1]] == ["a head without incident"]

@@ -1,10 +1,12 @@
 """Fixtures of the suites that use the local stack."""
 
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -39,6 +41,32 @@ def pool(stack: Checkout, tmp_path_factory: pytest.TempPathFactory, http: httpx2
         yield Pool(deploy(), home, http, deploy)
     finally:
         emulator.stop(deployed, home)
+
+
+@pytest.fixture
+def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Subscribe to the bus with a separate rule and queue; yield a function that returns all events so far."""
+    queue = aws("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [{**policy, "Resource": arn}]})
+    aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
+    of_bus = {"EventBusName": stack.status["event_bus_name"]}
+    aws("events").put_rule(Name="subscriber", EventPattern=json.dumps({"source": ["grc.incidents"]}), **of_bus)
+    aws("events").put_targets(Rule="subscriber", Targets=[{"Id": "queue", "Arn": arn}], **of_bus)
+    came: list[dict[str, Any]] = []
+
+    def receive() -> list[dict[str, Any]]:
+        messages = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            came.append(json.loads(message["Body"]))
+            aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return came
+
+    yield receive
+    aws("events").remove_targets(Rule="subscriber", Ids=["queue"], **of_bus)
+    aws("events").delete_rule(Name="subscriber", **of_bus)
+    aws("sqs").delete_queue(QueueUrl=queue)
 
 
 WINDOW = "?from=2026-02-01&to=2026-02-28&interval=month"

@@ -17,6 +17,7 @@ MODULES = sorted(path.stem for path in (templates.CHECKOUT / "functions").glob("
 LIGHT = {
     "get_incident": 402, "list_incidents": 402, "list_incident_changes": 402, "list_incident_findings": 402,
     "list_incident_updates": 402, "get_incident_metrics": 402, "delete_incident": 402, "get_incident_deadlines": 420,
+    "list_deadlines": 402,
 }  # fmt: skip
 """The most modules that a read or deletion loads. With the modules of the bootstrap, the limit is 18 more."""
 REQUEST = http_event(

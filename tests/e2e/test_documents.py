@@ -127,13 +127,14 @@ def test_the_example_of_the_intake_page_runs(stack: Checkout) -> None:
 
 
 def test_the_examples_of_the_deadlines_page_run(stack: Checkout) -> None:
-    recorded, shown = run_each(stack, "deadlines.md")
+    recorded, board, shown = run_each(stack, "deadlines.md")
 
     (regime,) = json.loads(recorded[recorded.rindex('{"incident_id"') :])["regimes"]
     authority = regime["stages"][0]
     assert (regime["named"], regime["regime"]) == ("GDPR", "eu-gdpr")
     assert (authority["state"], authority["reference"]) == ("submitted", "A-17")
     assert authority["due_at"] == "2026-11-23T17:00:00.000Z"
+    assert set(json.loads(board)) == {"items", "next_cursor"}
     assert '"zone": "Europe/Paris"' in shown
 
     (own,) = documents.blocks(documents.PAGES["deadlines.md"], "json")

@@ -286,32 +286,6 @@ def test_explain_asks_the_stack_s_own_rules_whether_an_event_arrives(
     assert said in explained(stack, tmp_path, recorded.event(name, **changed))
 
 
-@pytest.fixture
-def announced(stack: Checkout, aws: Callable[[str], Any]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Subscribe to the bus with a separate rule and queue; yield a function that returns all events so far."""
-    queue = aws("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
-    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [{**policy, "Resource": arn}]})
-    aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
-    of_bus = {"EventBusName": stack.status["event_bus_name"]}
-    aws("events").put_rule(Name="subscriber", EventPattern=json.dumps({"source": ["grc.incidents"]}), **of_bus)
-    aws("events").put_targets(Rule="subscriber", Targets=[{"Id": "queue", "Arn": arn}], **of_bus)
-    came: list[dict[str, Any]] = []
-
-    def receive() -> list[dict[str, Any]]:
-        messages = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        for message in messages:
-            came.append(json.loads(message["Body"]))
-            aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return came
-
-    yield receive
-    aws("events").remove_targets(Rule="subscriber", Ids=["queue"], **of_bus)
-    aws("events").delete_rule(Name="subscriber", **of_bus)
-    aws("sqs").delete_queue(QueueUrl=queue)
-
-
 def test_every_change_of_an_incident_is_published_and_makes_no_new_incident(
     stack: Checkout, announced: Callable[[], list[dict[str, Any]]], put: Callable[[dict[str, Any]], None]
 ) -> None:

@@ -10,6 +10,7 @@ import delete_incident
 import get_incident
 import get_incident_deadlines
 import get_incident_metrics
+import list_deadlines
 import list_incident_changes
 import list_incident_findings
 import list_incident_updates
@@ -19,6 +20,7 @@ from incidents.edges import http
 
 from tests.support.events import (
     Context,
+    board_event,
     changes_event,
     claims,
     create_event,
@@ -90,6 +92,7 @@ SCENARIOS = {
         get_incident_deadlines.handler, lambda who, one: deadlines_event(one, caller=who, history="true"), 2,
         deleted=True,
     ),
+    "board": Scenario(list_deadlines.handler, lambda who, _: board_event(who), 1),
     "list changes": Scenario(
         list_incident_changes.handler, lambda who, one: changes_event(one, caller=who), 2, deleted=True
     ),

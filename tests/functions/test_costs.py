@@ -21,6 +21,7 @@ from ingest_finding import handler as ingest_finding
 from update_incident import handler as update
 
 from tests.support import templates
+from tests.support.deadlines import STAGE, put_on_board
 from tests.support.events import Context, create_event, deadlines_event, delete_event, patch_event
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
@@ -160,6 +161,11 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     assert 50 * math.ceil(size(item) / 4096) + of_entries <= costs.REQUESTS["50 updates"].reads
     # The deadlines read the incident and the tenant's settings consistently. A missing item costs 1.
     assert reads_of(get_deadlines, deadlines_event(item["sk"]["S"])) == costs.REQUESTS["deadlines"].reads
+    # A page of the board reads 51 rows, here with three stages each.
+    put_on_board("acme", item["sk"]["S"])
+    (row,) = [one for (_, sk), one in items(table).items() if sk.startswith("DUE#")]
+    of_rows = 51 * (size(row) + 2 * len(json.dumps(STAGE)))
+    assert math.ceil(of_rows / 4096) / 2 == costs.REQUESTS["board of 50"].reads
     assert all(costs.REQUESTS[name].reads == 1 for name in ("update", "update of the status", "closing", "deletion"))
 
 

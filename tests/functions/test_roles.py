@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from announce_deadlines import handler as announce_deadlines
 from compute_metrics import handler as compute_metrics
 from create_incident import handler as create
 from delete_incident import handler as delete
@@ -14,12 +15,14 @@ from follow_incidents import handler as follow_incidents
 from get_incident import handler as get
 from get_incident_deadlines import handler as get_deadlines
 from get_incident_metrics import handler as get_metrics
+from incidents import deadline_jobs
 from incidents.domain import tally
 from incidents.storage import dynamodb, guard, keys, stored_form
 from incidents.storage.account_map import AccountMap
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
 from ingest_finding import handler as ingest_finding
+from list_deadlines import handler as list_deadlines
 from list_incident_changes import handler as list_changes
 from list_incident_findings import handler as list_findings
 from list_incident_updates import handler as list_updates
@@ -30,6 +33,7 @@ from update_incident import handler as update
 from tests.support import templates
 from tests.support.events import (
     Context,
+    board_event,
     changes_event,
     claims,
     create_event,
@@ -48,6 +52,7 @@ from tests.support.incidents import item
 from tests.support.queues import sqs_event
 from tests.support.recorded import event
 
+LONG_AGO = (datetime.now(UTC) - timedelta(days=3, minutes=1)).isoformat()
 THIS_YEAR = datetime.now(UTC).year
 Grant = tuple[str, str, str]  # an action, a table or index, and a pattern of partition keys
 
@@ -128,6 +133,18 @@ def give_numbers_again() -> None:
         )  # fmt: skip
 
 
+def announce_all(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep and announce the deadlines of an incident, and then take the incident off the board."""
+    monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
+    monkeypatch.setattr(deadline_jobs, "put", lambda entries: set())
+    named = {"reportable_to": ["GDPR"]}
+    for patch in (named, {"detected_at": LONG_AGO}, {"is_deleted": True}):
+        update(patch_event(incident_id, patch), Context)
+        change = record(item(1, id=incident_id), item(2, id=incident_id, **(named | patch)))
+        follow_incidents(stream_event([change]), Context)
+        announce_deadlines({}, Context)
+
+
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call a function so that it makes each of its different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
@@ -175,8 +192,14 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
         case "get_incident_metrics":
             get_metrics(metrics_event(), Context)
             get_metrics(metrics_event(app), Context)
+        case "list_deadlines":
+            list_deadlines(board_event(), Context)
+            list_deadlines(board_event(app, incident_id=incident_id), Context)
+        case "announce_deadlines":
+            announce_all(incident_id, monkeypatch)
         case "follow_incidents":
-            follow_incidents(stream_event([record(None, item(1, detected_at="2026-11-20T08:00:00.000Z"))]), Context)
+            changed = item(1, detected_at="2026-11-20T08:00:00.000Z", reportable_to=["GDPR"])
+            follow_incidents(stream_event([record(None, changed)]), Context)
         case "schedule_metrics":
             schedule_metrics({}, Context)
         case "compute_metrics":
@@ -220,6 +243,12 @@ SHOWN: dict[str, int] = {}
 # The grants for calls that an operator, a caller or another function makes before the function runs.
 PREPARATION: dict[str, set[Grant]] = {
     "IngestFinding": {("dynamodb:PutItem", "table", "ACCOUNTS"), ("dynamodb:PutItem", "table", "TENANT#*#SETTINGS")},
+    "AnnounceDeadlines": {
+        ("dynamodb:UpdateItem", "table", "TENANT#*#INCIDENT"),
+        ("dynamodb:PutItem", "table", "TENANT#*#CHANGE"),
+        ("dynamodb:UpdateItem", "table", "DEADLINEDUE#*"),
+        ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
+    },
     "ComputeMetrics": {
         ("dynamodb:UpdateItem", "table", "METRICDUE#*"),
         ("dynamodb:UpdateItem", "table", "TENANT#*#COUNTER"),

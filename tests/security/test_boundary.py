@@ -14,6 +14,7 @@ import delete_incident
 import get_incident
 import get_incident_deadlines
 import get_incident_metrics
+import list_deadlines
 import list_incident_changes
 import list_incident_findings
 import list_incident_updates
@@ -22,6 +23,7 @@ import pytest
 import update_incident
 
 from tests.support import invariants, templates
+from tests.support.deadlines import put_on_board
 from tests.support.events import Context, claims, http_event
 from tests.support.findings import store_evidence
 from tests.support.operations import calls_to_dynamodb
@@ -57,6 +59,7 @@ class Before(NamedTuple):
     changes_cursor: str  # the cursor of the victim's trail
     updates_cursor: str  # the cursor of acme's updates
     findings_cursor: str  # the cursor of the victim's findings
+    board_cursor: str  # the cursor of acme's board of deadlines
 
 
 class Attacked(NamedTuple):
@@ -78,6 +81,7 @@ OPERATIONS = {
     "list_incident_findings": Attacked(list_incident_findings.handler),
     "list_incident_updates": Attacked(list_incident_updates.handler, has_path=False),
     "get_incident_deadlines": Attacked(get_incident_deadlines.handler),
+    "list_deadlines": Attacked(list_deadlines.handler, has_path=False),
     "get_incident_metrics": Attacked(get_incident_metrics.handler, has_path=False),
 }
 
@@ -155,6 +159,15 @@ ROWS: dict[str, dict[str, Callable[[Before], Attempt]]] = {
         "forged incident number": lambda world: Attempt(400, OUTSIDER, query="incident_number=IR-1"),
         "another tenant's idempotency key": lambda world: Attempt(200, OUTSIDER, headers=KEY),
     },
+    "list_deadlines": {
+        "another tenant's id": lambda world: Attempt(200, OUTSIDER, query=f"incident_id={world.victim}"),
+        "another application's id": lambda world: Attempt(200, OTHER_APP, query=f"incident_id={world.portal}"),
+        "no claim": lambda world: Attempt(403, NOBODY),
+        "malformed claim": lambda world: Attempt(403, MALFORMED),
+        "forged cursor": lambda world: Attempt(400, OUTSIDER, query=f"limit=1&cursor={world.board_cursor}"),
+        "forged incident number": lambda world: Attempt(400, OUTSIDER, query="incident_number=IR-1"),
+        "another tenant's idempotency key": lambda world: Attempt(200, OUTSIDER, headers=KEY),
+    },
     "get_incident_metrics": {
         "another tenant's id": lambda world: Attempt(400, OUTSIDER, query="tenant_id=acme"),
         "another application's id": lambda world: Attempt(400, OTHER_APP, query="app_id=soc-portal"),
@@ -227,9 +240,13 @@ def world(calls: list[str], form: Form) -> Before:
     send("update_incident", Attempt(200, PERSON, victim, body={"owner_id": "ada"}))
     for incident_id in (victim, portal):
         store_evidence("acme", incident_id, SECRET, 2)
+    for tenant, incident_id, app in (
+        ("acme", victim, None), ("acme", portal, "soc-portal"), ("acme", other, "other"), ("globex", own, None),
+    ):  # fmt: skip
+        put_on_board(tenant, incident_id, app_id=app)
     made = Before(
         victim, portal, own, other, cursor("list_incidents"), cursor("list_incident_changes", victim),
-        cursor("list_incident_updates"), cursor("list_incident_findings", victim),
+        cursor("list_incident_updates"), cursor("list_incident_findings", victim), cursor("list_deadlines"),
     )  # fmt: skip
     calls.clear()
     return made
@@ -330,6 +347,14 @@ def test_an_application_s_updates_have_only_its_own_incidents(world: Before) -> 
     for caller in (PERSON, PORTAL, OUTSIDER):
         answer = send("list_incident_updates", Attempt(400, caller, query=f"limit=1{cursor}"))
         assert answer["statusCode"] == 400
+
+
+def test_an_application_s_board_has_only_its_own_incidents(world: Before) -> None:
+    ids = "&".join(f"incident_id={one}" for one in (world.victim, world.portal, world.other, world.own))
+    for query in ("", "state=running", "regime=eu-gdpr", "due_before=9998-01-01T00:00:00Z", ids):
+        page = json.loads(send("list_deadlines", Attempt(200, OTHER_APP, query=query))["body"])
+        assert [entry["incident_id"] for entry in page["items"]] == [world.other], query
+        assert page["next_cursor"] is None
 
 
 def test_an_application_s_findings_are_those_of_its_own_incidents(world: Before) -> None:

@@ -73,6 +73,12 @@ CALLS: dict[str, Call] = {
     "transaction": lambda client, key: client.transact_write_items(
         TransactItems=[{"Put": {"TableName": "t", "Item": OWN}}, {"Put": {"TableName": "t", "Item": key}}]
     ),
+    "transaction with a delete": lambda client, key: client.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": "t", "Item": OWN}},
+            {"Delete": {"TableName": "t", "Key": key, "ConditionExpression": "#1 = :x"}},
+        ]
+    ),
     "transaction with an update": lambda client, key: client.transact_write_items(
         TransactItems=[{"Update": {"TableName": "t", "Key": key, "UpdateExpression": "SET a = :a"}}]
     ),
@@ -162,6 +168,94 @@ def test_a_tenant_s_request_may_not_query_other_marks(
     assert sent == []
 
 
+ALERT: dict[str, Any] = {"pk": {"S": "ALERTDUE#3"}, "sk": {"S": "2026-06-09T18:00:00.000Z#acme#inc_1"}}
+CHECK: list[Any] = [{"ConditionCheck": {"TableName": "t", "Key": OWN, "ConditionExpression": "a = :a"}}]
+TRANSACTION: list[Any] = [
+    {"Put": {"TableName": "t", "Item": {"pk": {"S": "TENANT#acme#DEADLINE"}, "sk": {"S": "OF#inc_1"}}}},
+    {"Put": {"TableName": "t", "Item": ALERT}},
+    {"Delete": {"TableName": "t", "Key": ALERT | {"sk": {"S": "2026-06-10T18:00:00.000Z#acme#inc_1"}}}},
+]
+
+
+def alert_of(sort_key: str) -> dict[str, Any]:
+    return ALERT | {"sk": {"S": sort_key}}
+
+
+def test_the_job_of_deadlines_may_use_one_tenant_s_partitions_and_its_alerts(sent: list[str]) -> None:
+    with guard.serving_deadlines("acme"):
+        dynamodb.client().transact_write_items(TransactItems=TRANSACTION)
+        dynamodb.client().get_item(TableName="t", Key=OWN)
+        dynamodb.client().delete_item(TableName="t", Key=ALERT)
+    assert sent == ["TransactWriteItems", "GetItem", "DeleteItem"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        FOREIGN,
+        SYSTEM,
+        {"pk": {"S": "METRICDUE#3"}, "sk": {"S": "acme#closed#2026-01-01"}},
+        {"pk": {"S": "DEADLINEDUE#3"}, "sk": {"S": "acme#inc_1"}},
+        {"pk": {"S": "DEADLINEDUE#3"}, "sk": {"S": "2026-06-09T18:00:00.000Z#acme#inc_1"}},
+        {"pk": {"S": "ACCOUNTS"}, "sk": {"S": "2026-06-09T18:00:00.000Z#acme#inc_1"}},
+        {"pk": {"S": "ALERTDUE"}, "sk": {"S": "2026-06-09T18:00:00.000Z#acme#inc_1"}},
+        {"pk": {"S": "TENANT#acme-corp#DEADLINE"}, "sk": {"S": "2026-06-09T18:00:00.000Z#acme#inc_1"}},
+        alert_of("2026-06-09T18:00:00.000Z#globex#inc_1"),
+        alert_of("2026-06-09T18:00:00.000Z#Acme#inc_1"),
+        alert_of("2026-06-09T18:00:00.000Z#acme2#inc_1"),
+        alert_of("2026-06-09T18:00:00.000Z#globex#acme"),
+        alert_of("acme#globex#inc_1"),
+        alert_of("2026-06-09T18:00:00.000Z#acme#inc_1#x"),
+        alert_of("2026-06-09T18:00:00.000Z#acme#"),
+        alert_of("#acme#inc_1"),
+        alert_of("2026-06-09T18:00:00.000Z#acme"),
+        alert_of("acme"),
+        {"pk": ALERT["pk"]},
+    ],
+    ids=lambda key: " ".join(value["S"] for value in key.values()),
+)
+@pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith(("query", "put ", "update of"))])
+def test_the_job_of_deadlines_may_not_use_anything_else(sent: list[str], name: str, key: Any) -> None:
+    with guard.serving_deadlines("acme"), pytest.raises(guard.Breach):
+        CALLS[name](dynamodb.client(), key)
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["pk = :p", "pk = :p AND sk <= :first", "pk = :p AND sk BETWEEN :first AND :last", "pk = :p AND sk = :first"],
+)
+def test_the_job_of_deadlines_may_not_query_alerts_as_a_tenant(sent: list[str], condition: str) -> None:
+    first, last = "2026-06-09T18:00:00.000Z#acme#inc_1", "2026-06-09T18:00:00.000Z#acme#inc_2"
+    values = {":p": ALERT["pk"], ":first": {"S": first}, ":last": {"S": last}}
+    starts: list[dict[str, Any]] = [{}, {"ExclusiveStartKey": ALERT}]
+    for more in starts:
+        with guard.serving_deadlines("acme"), pytest.raises(guard.Breach):
+            dynamodb.client().query(
+                TableName="t", KeyConditionExpression=condition, ExpressionAttributeValues=values, **more
+            )
+    assert sent == []
+
+
+@pytest.mark.parametrize("serving", [lambda: guard.serving_tenant("acme"), lambda: guard.serving_deadlines("globex")])
+def test_nobody_else_may_use_an_alert_of_a_tenant(sent: list[str], serving: Any) -> None:
+    for name in ("get", "put", "update", "delete", "batch", "transaction", "transaction with a delete"):
+        with serving(), pytest.raises(guard.Breach):
+            CALLS[name](dynamodb.client(), ALERT)
+    assert sent == []
+
+
+def test_the_system_reads_alerts_of_all_tenants_and_no_deadlines_of_a_tenant(sent: list[str]) -> None:
+    values = {":p": ALERT["pk"], ":now": {"S": "2026"}}
+    with guard.serving_system():
+        dynamodb.client().query(
+            TableName="t", KeyConditionExpression="pk = :p AND sk <= :now", ExpressionAttributeValues=values
+        )
+        with pytest.raises(guard.Breach):
+            dynamodb.client().transact_write_items(TransactItems=TRANSACTION)
+    assert sent == ["Query"]
+
+
 def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
     with guard.serving_system():
         dynamodb.client().get_item(TableName="t", Key=SYSTEM)
@@ -208,7 +302,9 @@ def test_the_system_may_use_its_own_partitions(sent: list[str]) -> None:
         lambda client: client.transact_write_items(
             TransactItems=[{"ConditionCheck": {"TableName": "t", "Key": OWN, "ConditionExpression": "a = :a"}}]
         ),
-        lambda client: client.transact_write_items(TransactItems=[{"Delete": {"TableName": "t", "Key": OWN}}]),
+        lambda client: client.transact_write_items(
+            TransactItems=[{"Delete": {"TableName": "t", "Key": OWN, "ReturnValuesOnConditionCheckFailure": "NONE"}}]
+        ),
         lambda client: client.transact_get_items(TransactItems=[{"Get": {"TableName": "t", "Key": OWN}}]),
     ],
 )
@@ -236,8 +332,8 @@ def test_a_breach_names_the_parameters_that_are_not_allowed(sent: list[str]) -> 
 
 def test_a_breach_names_a_member_of_a_transaction_that_is_not_allowed(sent: list[str]) -> None:
     with guard.serving_tenant("acme"), pytest.raises(guard.Breach) as breach:
-        dynamodb.client().transact_write_items(TransactItems=[{"Delete": {"TableName": "t", "Key": OWN}}])
-    assert str(breach.value) == "the operation Delete is not allowed"
+        dynamodb.client().transact_write_items(TransactItems=CHECK)
+    assert str(breach.value) == "the operation ConditionCheck is not allowed"
     assert sent == []
 
 

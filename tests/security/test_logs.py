@@ -11,6 +11,7 @@ import delete_incident
 import get_incident
 import get_incident_deadlines
 import get_incident_metrics
+import list_deadlines
 import list_incident_changes
 import list_incident_findings
 import list_incident_updates
@@ -27,6 +28,7 @@ from tests.support.incidents import FULL
 HANDLERS = (
     create_incident, get_incident, list_incidents, update_incident, delete_incident, list_incident_changes,
     list_incident_findings, list_incident_updates, get_incident_metrics, get_incident_deadlines,
+    list_deadlines,
 )  # fmt: skip
 CANARY = "canary-7f3a"
 KNOWN = {

@@ -101,6 +101,10 @@ def updates_event(caller: dict[str, str] | None = None, **parameters: object) ->
     return http_event(query=urlencode(parameters), content_type=None, caller=caller)
 
 
+def board_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
+    return http_event(caller=caller, content_type=None, query=urlencode(parameters, doseq=True))
+
+
 def metrics_event(caller: dict[str, str] | None = None, **parameters: object) -> dict[str, Any]:
     return http_event(query=urlencode(parameters, doseq=True), content_type=None, caller=caller)
 

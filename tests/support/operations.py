@@ -9,6 +9,7 @@ import delete_incident
 import get_incident
 import get_incident_deadlines
 import get_incident_metrics
+import list_deadlines
 import list_incident_changes
 import list_incident_findings
 import list_incident_updates
@@ -19,6 +20,7 @@ from incidents.storage import dynamodb
 
 from tests.support.events import (
     Context,
+    board_event,
     changes_event,
     create_event,
     deadlines_event,
@@ -41,6 +43,7 @@ OPERATIONS: dict[str, tuple[http.Handler, Callable[..., dict[str, Any]]]] = {
     "list findings": (list_incident_findings.handler, lambda **more: changes_event(UNKNOWN, **more)),
     "list changes": (list_incident_changes.handler, lambda **more: changes_event(UNKNOWN, **more)),
     "deadlines": (get_incident_deadlines.handler, lambda **more: deadlines_event(UNKNOWN, **more)),
+    "board": (list_deadlines.handler, lambda **more: board_event(**more)),
     "metrics": (get_incident_metrics.handler, lambda **more: metrics_event(**more)),
 }
 

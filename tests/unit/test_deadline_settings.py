@@ -84,7 +84,7 @@ DAYS = {"unit": "day", "end": "end_of_day"}
          "an earlier stage"),
         (reading({}, {"unit": "day", "n": 1}), "contract-7/notice has a term of dates, so `end` must be end_of_day"),
         (reading(DAYS, {"end": "next_hour"}), "so `end` must be end_of_day"),
-        (reading(DAYS, {"unit": "hour"}), "a term of hours, so `end` must be instant or next_hour"),
+        (reading(DAYS, {"unit": "hour"}), "a term of minutes or hours, so `end` must be instant or next_hour"),
         (reading(DAYS | {"roll": "eu_working_day"}, {"unit": "hour", "end": "instant"}), "so roll must be dora_noon"),
         (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must not have a `cap`"),
         (reading({}, *[{"n": n} for n in range(1, 10)]), "at most 8 readings"),
@@ -106,7 +106,7 @@ def test_wrong_settings_are_refused(value: object, fault: str) -> None:
 
 def test_right_settings_are_kept() -> None:
     value = {"zone": "Europe/Paris", "member_state": "FR", "facts": {"dora_exempt": True},
-             "regimes": {"eu-gdpr": "off", "contract-7": "on"}, "rules": [OWN]}  # fmt: skip
+             "regimes": {"eu-gdpr": "off", "contract-7": "on"}, "rules": [OWN], "alerts": ["half"]}  # fmt: skip
     assert rules.parse(value).to_json() == value
     assert rules.parse({}) == rules.Settings(facts={}, regimes={}, rules=[])
 

@@ -71,14 +71,14 @@ def test_the_deployed_table_has_the_same_indexes() -> None:
     assert {sort for _, sort in deployed.values()} == {"id"}
 
 
-def test_the_tenant_s_partitions_are_complete_except_for_its_marks() -> None:
+def test_the_tenant_s_partitions_are_complete_except_for_its_marks_and_alerts() -> None:
     """`incidents tenant erase` reads these partitions."""
     made = {
         name: function(*["acme" if parameter == "tenant_id" else 1 if hint is int else "x"
                          for parameter, hint in typing.get_type_hints(function).items() if parameter != "return"])
         for name, function in inspect.getmembers(keys, inspect.isfunction)
         if {"tenant_id": str, "return": keys.Key}.items() <= typing.get_type_hints(function).items()
-        and function is not keys.mark
+        and function not in (keys.mark, keys.alert)
     }  # fmt: skip
 
     marked = keys.mark(keys.METRIC_DAYS, "acme", "closed", "2026-11-23")
@@ -88,6 +88,22 @@ def test_the_tenant_s_partitions_are_complete_except_for_its_marks() -> None:
     first, last = keys.marks_of_tenant(keys.METRIC_DAYS, "acme")
     assert first.pk == marked.pk
     assert first.sk < marked.sk < last.sk
+
+
+def test_board_rows_sort_by_time_and_those_without_a_time_are_last() -> None:
+    times = ("2026-06-09T18:00:00.000Z", "2026-06-10T18:00:00.000Z", None)
+    first, second, last = (keys.board_row("acme", at, "inc_1").sk for at in times)
+    assert first < second < last
+
+    def between(**ends: str) -> list[str]:
+        low, high = keys.board_rows("acme", **ends)
+        return [sk for sk in (first, second, last, keys.deadline_head("acme", "inc_1").sk) if low.sk <= sk <= high.sk]
+
+    assert between() == [first, second, last]
+    assert between(after=keys.position_of_row(first)) == [second, last]
+    assert between(before="2026-06-10T18:00:00.000Z") == [first]
+    assert between(before="2026-06-10T18:00:00.001Z") == [first, second]
+    assert len(keys.position_of_row(keys.board_row("acme", times[0], f"inc_{'0' * 26}").sk)) <= 64
 
 
 @pytest.mark.parametrize("tenant", ["ab", "a1", "acme-corp", "0" * 63, "Acme", "org_9ybsU1dN2dKfDkBi", "a.b_c-"])

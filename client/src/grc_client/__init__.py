@@ -37,16 +37,16 @@ from .errors import (
     UnsupportedContent,
     ValidationError,
 )
-from .fields import Add, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
+from .fields import Add, BoardFilters, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
 from .following import AsyncFollower, Follower
-from .models import Change, Deadlines, FieldChange, Finding, FindingSummary, Incident, Metrics
+from .models import BoardEntry, Change, Deadlines, FieldChange, Finding, FindingSummary, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 __all__ = [
-    "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "Busy", "Change", "Client",
-    "Conflict", "ConnectionFailed", "CursorGone", "Deadlines", "FieldChange", "FieldError", "Finding", "FindingSummary",
-    "Follower", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "ListEdit", "Listing", "Metrics",
-    "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page", "PreconditionFailed",
-    "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge", "UnexpectedAnswer", "UnsupportedContent",
-    "Updates", "ValidationError", "__version__",
+    "Add", "ApiError", "AsyncClient", "AsyncFollower", "AsyncPage", "BadRequest", "BoardEntry", "BoardFilters", "Busy",
+    "Change", "Client", "Conflict", "ConnectionFailed", "CursorGone", "Deadlines", "FieldChange", "FieldError",
+    "Finding", "FindingSummary", "Follower", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "ListEdit",
+    "Listing", "Metrics", "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page",
+    "PreconditionFailed", "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge", "UnexpectedAnswer",
+    "UnsupportedContent", "Updates", "ValidationError", "__version__",
 ]  # fmt: skip

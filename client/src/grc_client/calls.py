@@ -11,8 +11,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
 from .answer import RawResponse
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Deadlines, Finding, Incident, Metrics
+from .fields import BoardFilters, IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
+from .models import BoardEntry, Change, Deadlines, Finding, Incident, Metrics
 
 PATH = "/api/v1/grc/incidents"
 UPDATES_LIMIT = 100  # the incidents of one page of updates; more would be refused
@@ -100,6 +100,11 @@ def list_incident_findings(incident_id: str, limit: int | None, cursor: str | No
 def get_incident_deadlines(incident_id: str, history: bool) -> Call[Deadlines]:
     parameters = _query({"history": True} if history else {})
     return Call("GET", _path(incident_id) + "/deadlines", _deadlines, repeatable=True, parameters=parameters)
+
+
+def list_deadlines(filters: BoardFilters) -> Call[Slice[BoardEntry]]:
+    _known(filters, BoardFilters)
+    return Call("GET", PATH + "/deadlines", _slice_of_entries, repeatable=True, parameters=_query(filters))
 
 
 def list_incident_updates(since: Moment | None, cursor: str | None) -> Call[Updates]:
@@ -245,6 +250,11 @@ def _slice_of_changes(answer: RawResponse[Any]) -> Slice[Change]:
 def _slice_of_findings(answer: RawResponse[Any]) -> Slice[Finding]:
     page = json.loads(answer.body)  # an event has no amounts of money
     return Slice(tuple(map(Finding.model_validate, page["items"])), page["next_cursor"], answer.request_id)
+
+
+def _slice_of_entries(answer: RawResponse[Any]) -> Slice[BoardEntry]:
+    page = _loads(answer)
+    return Slice(tuple(map(BoardEntry.model_validate, page["items"])), page["next_cursor"], answer.request_id)
 
 
 def _loads(answer: RawResponse[Any]) -> Any:

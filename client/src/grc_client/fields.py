@@ -136,6 +136,20 @@ class IncidentFilters(TypedDict, total=False):
     cursor: str | None
 
 
+class BoardFilters(TypedDict, total=False):
+    """The parameters of ``deadline_board``. An incident needs one open stage that passes all filters.
+
+    ``incident_id`` selects up to 100 incidents, and cannot be combined with other parameters.
+    """
+
+    state: str | Texts
+    regime: str | Texts
+    due_before: Moment
+    incident_id: str | Texts
+    limit: int
+    cursor: str | None
+
+
 class MetricsWindow(TypedDict, total=False):
     """The parameters of ``metrics``. The window includes the days ``from_`` and ``to``. Default: the last 30 days."""
 

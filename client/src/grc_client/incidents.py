@@ -9,9 +9,9 @@ from typing import Unpack
 from . import calls, following
 from .answer import RawResponse
 from .calls import Updates
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
+from .fields import BoardFilters, IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
 from .following import AsyncFollower, Follower
-from .models import Change, Deadlines, Finding, Incident, Metrics
+from .models import BoardEntry, Change, Deadlines, Finding, Incident, Metrics
 from .pages import Listing, Page
 from .raw import AsyncRawIncidents, AsyncSend, RawIncidents, Send
 
@@ -97,6 +97,13 @@ class Incidents:
         """
         return self.with_raw_response.deadlines(incident_id, history=history).parse()
 
+    def deadline_board(self, **filters: Unpack[BoardFilters]) -> Page[BoardEntry]:
+        """Return a page of the incidents with open deadlines, the soonest first. Iterate over the page to get all.
+
+        Incidents without a date are last. ``incident_id`` returns only these incidents. Raises BadRequest.
+        """
+        return self.with_raw_response.deadline_board(**filters).parse()
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Return MTTD, MTTR and time to contain for a window of UTC days. The default is the last 30 days.
 
@@ -108,8 +115,8 @@ class Incidents:
 class AsyncIncidents:
     """The methods of ``Incidents`` for asyncio.
 
-    ``list``, ``changes`` and ``findings`` return a ``Listing``. ``await`` it to get a page, or use ``async for`` to get
-    all items.
+    ``list``, ``changes``, ``findings`` and ``deadline_board`` return a ``Listing``. ``await`` it to get a page, or use
+    ``async for`` to get all items.
     """
 
     def __init__(self, send: AsyncSend) -> None:
@@ -164,6 +171,10 @@ class AsyncIncidents:
     async def deadlines(self, incident_id: str, *, history: bool = False) -> Deadlines:
         """Like ``Incidents.deadlines``: return the due dates of the reports about an incident."""
         return (await self.with_raw_response.deadlines(incident_id, history=history)).parse()
+
+    def deadline_board(self, **filters: Unpack[BoardFilters]) -> Listing[BoardEntry]:
+        """Like ``Incidents.deadline_board``, but return a ``Listing``."""
+        return self.with_raw_response._listing(calls.list_deadlines(filters))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> Metrics:
         """Like ``Incidents.metrics``: return the metrics of a window of days."""

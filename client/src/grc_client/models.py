@@ -258,6 +258,32 @@ class Deadlines(Result, frozen=True):
     history: tuple[DeadlineChange, ...] | None = None
 
 
+class OpenStage(Model, frozen=True):
+    """One open stage of a report. ``projected_at`` is no due date. It is no legal advice."""
+
+    regime: str
+    stage: str
+    state: str
+    due_at: datetime | None
+    projected_at: datetime | None
+    anchor_missing: str | None
+    setting_missing: str | None
+
+
+class BoardEntry(Model, frozen=True):
+    """An incident on the board of deadlines. ``stages`` are its open stages, the soonest first.
+
+    ``version`` is the incident's version from which the entry was computed.
+    """
+
+    incident_id: str
+    incident_number: str
+    app_id: str | None
+    status: str
+    version: int
+    stages: tuple[OpenStage, ...]
+
+
 class Durations(Model, frozen=True):
     """The distribution of ``n`` durations, in minutes. The percentiles are nearest-rank.
 

@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar, Unpack
 from . import calls, following
 from .answer import RawResponse
 from .calls import Call, Slice, Updates
-from .fields import IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
-from .models import Change, Deadlines, Finding, Incident, Metrics
+from .fields import BoardFilters, IncidentFilters, IncidentPatch, MetricsWindow, Moment, NewIncident
+from .models import BoardEntry, Change, Deadlines, Finding, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
 T = TypeVar("T")
@@ -95,6 +95,10 @@ class RawIncidents:
         """Like ``Incidents.deadlines``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_deadlines(incident_id, history))
 
+    def deadline_board(self, **filters: Unpack[BoardFilters]) -> RawResponse[Page[BoardEntry]]:
+        """Like ``Incidents.deadline_board``, but return the API's answer before it is parsed."""
+        return self._page(calls.list_deadlines(filters))
+
     def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""
         return self._send(calls.get_incident_metrics(window))
@@ -173,6 +177,10 @@ class AsyncRawIncidents:
     async def deadlines(self, incident_id: str, *, history: bool = False) -> RawResponse[Deadlines]:
         """Like ``AsyncIncidents.deadlines``, but return the API's answer before it is parsed."""
         return await self._send(calls.get_incident_deadlines(incident_id, history))
+
+    async def deadline_board(self, **filters: Unpack[BoardFilters]) -> RawResponse[AsyncPage[BoardEntry]]:
+        """Like ``Incidents.deadline_board``, but return the API's answer before it is parsed."""
+        return await self._page(calls.list_deadlines(filters))
 
     async def metrics(self, **window: Unpack[MetricsWindow]) -> RawResponse[Metrics]:
         """Like ``Incidents.metrics``, but return the API's answer before it is parsed."""

@@ -1,4 +1,6 @@
-"""The requests that a caller can send: for a page of incidents, of changes or of updates, or for metrics of days."""
+"""The requests that a caller can send: for a page of incidents, of changes, of updates or of the board of deadlines,
+or for metrics of days.
+"""
 
 import json
 import unicodedata
@@ -12,6 +14,8 @@ GroupBy = Literal["severity", "category", "app", "none"]
 Interval = Literal["day", "week", "month"]
 
 DAYS_MAX, DAYS_DEFAULT = 366, 30  # the longest and the default window, in days
+OPEN_STAGES = ("running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term")
+"""The states of a stage that is open: it is on, it applies, and it is not submitted."""
 
 FILTERS = {
     "status": "status",
@@ -127,6 +131,43 @@ class UpdatesRequest(NamedTuple):
     until: str
     limit: int
     cursor: str | None
+
+
+class BoardFilters(NamedTuple):
+    """The filters of the board of deadlines. An incident needs one open stage that passes all of them.
+
+    ``due_before`` is a text of ``timestamps``. A stage without a date does not pass it. None and () accept everything.
+    """
+
+    states: tuple[str, ...] = ()
+    regimes: tuple[str, ...] = ()
+    due_before: str | None = None
+
+    def canonical(self) -> str:
+        """Return a text that is the same for equal filters, regardless of the order of the values."""
+        return json.dumps([sorted(self.states), sorted(self.regimes), self.due_before])
+
+    def accept(self, stage: Mapping[str, Any]) -> bool:
+        """Return whether an open stage of a board entry passes all filters."""
+        at = stage["due_at"] or stage["projected_at"]
+        return (
+            (not self.states or stage["state"] in self.states)
+            and (not self.regimes or stage["regime"] in self.regimes)
+            and (self.due_before is None or (at is not None and at < self.due_before))
+        )
+
+
+class BoardRequest(NamedTuple):
+    """A request for one page of the board of deadlines. ``as_of`` is now, in milliseconds since 1970.
+
+    With ``incident_ids``, only these incidents are wanted. Then there are no filters and no further page.
+    """
+
+    filters: BoardFilters
+    incident_ids: tuple[str, ...]
+    limit: int
+    cursor: str | None
+    as_of: int
 
 
 class Window(NamedTuple):

@@ -10,5 +10,6 @@
 ``sqs``             the code for both queues: a batch of messages, each handled or retried on its own
 ``queues``          the SQS client for sending messages
 ``stream``          records of the table's stream, in order
-``schedule``        a scheduled run
+``schedule``        a scheduled run of the metrics
+``deadline_schedule``  a scheduled run of the deadlines
 """

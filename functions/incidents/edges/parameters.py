@@ -16,6 +16,9 @@ from ..domain.questions import (
     DAYS_DEFAULT,
     DAYS_MAX,
     FILTERS,
+    OPEN_STAGES,
+    BoardFilters,
+    BoardRequest,
     ChangesRequest,
     Filters,
     GroupBy,
@@ -32,14 +35,17 @@ SINGLE = ("limit", "cursor", "order", *RANGES, "incident_number", "include_delet
 CHANGES = ("limit", "cursor")
 UPDATES = ("since", "cursor", "limit")
 DEADLINES = ("history",)
+BOARD, BOARD_REPEATABLE = ("due_before", "limit", "cursor"), ("state", "regime", "incident_id")
 METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
 VALUES_MAX = 10  # the most values of a parameter; each value of status and app_id costs a query
+BOARD_INCIDENTS = 100  # one BatchGetItem
+REGIME_CHARACTERS = 64
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
 
-_VOCABULARIES = {"status": model.STATUSES, "severity": model.SEVERITIES}
+_VOCABULARIES = {"status": model.STATUSES, "severity": model.SEVERITIES, "state": OPEN_STAGES}
 _FIRST, _LAST = "1970-01-01T00:00:00.000Z", "9998-12-31T23:59:59.999Z"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -82,6 +88,23 @@ def deadlines_request(given: Given) -> bool:
     return bool(_true_or_false(_single(given, DEADLINES), "history"))
 
 
+def board_request(given: Given) -> BoardRequest:
+    """Read the parameters of the board of deadlines. Raises MalformedRequest."""
+    single = _single(given, BOARD, BOARD_REPEATABLE, {"incident_id": BOARD_INCIDENTS})
+    if "incident_id" in given and len(given) > 1:
+        raise MalformedRequest("The parameter `incident_id` must not be given together with other parameters.")
+    due_before = None
+    if "due_before" in single:
+        due_before = _moment("due_before", single["due_before"])
+    filters = BoardFilters(
+        states=_accepted("state", given.get("state", ())),
+        regimes=_accepted("regime", given.get("regime", ())),
+        due_before=due_before,
+    )
+    incident_ids = _accepted("incident_id", given.get("incident_id", ()))
+    return BoardRequest(filters, incident_ids, _limit(single), single.get("cursor"), time.time_ns() // 1_000_000)
+
+
 def updates_request(given: Given) -> UpdatesRequest:
     """Read the parameters of a list of updates. Raises MalformedRequest.
 
@@ -93,10 +116,7 @@ def updates_request(given: Given) -> UpdatesRequest:
         raise MalformedRequest(
             "The parameters `since` and `cursor` must not be given together; a cursor continues after its own page."
         )
-    try:
-        since = timestamps.parse(single.get("since", _FIRST))
-    except ValueError as error:
-        raise MalformedRequest(f"The parameter `since` {error}.") from error
+    since = _moment("since", single.get("since", _FIRST))
     settle_ms = int(float(os.environ.get("FEED_SETTLE_SECONDS", "120")) * 1000)
     until = timestamps.from_milliseconds(time.time_ns() // 1_000_000 - settle_ms)
     return UpdatesRequest(since, until, _limit(single), single.get("cursor"))
@@ -119,7 +139,9 @@ def metrics_window(given: Given) -> Window:
     return Window(first, last, group_by, interval, as_of)
 
 
-def _single(given: Given, single: Sequence[str], repeatable: Sequence[str] = ()) -> dict[str, str]:
+def _single(
+    given: Given, single: Sequence[str], repeatable: Sequence[str] = (), most: Mapping[str, int] | None = None
+) -> dict[str, str]:
     """Check all parameters, and return the values of those that may be given only once. Raises MalformedRequest."""
     known = (*repeatable, *single)
     for name, values in given.items():
@@ -129,8 +151,8 @@ def _single(given: Given, single: Sequence[str], repeatable: Sequence[str] = ())
             raise MalformedRequest(f"The parameter {name[:64]!a} is not known; use {meant}.")
         if name in single and len(values) > 1:
             raise MalformedRequest(f"The parameter `{name}` must be given once.")
-        if len(values) > VALUES_MAX:
-            raise MalformedRequest(f"The parameter `{name}` must be given at most {VALUES_MAX} times.")
+        if len(values) > (times := (most or {}).get(name, VALUES_MAX)):
+            raise MalformedRequest(f"The parameter `{name}` must be given at most {times} times.")
     return {name: values[0] for name, values in given.items() if name in single}
 
 
@@ -142,7 +164,7 @@ def _limit(single: Mapping[str, str]) -> int:
 
 
 def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    longest = APP_CHARACTERS if name == "app_id" else model.ID_CHARACTERS
+    longest = {"app_id": APP_CHARACTERS, "regime": REGIME_CHARACTERS}.get(name, model.ID_CHARACTERS)
     for value in values:
         if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
             raise MalformedRequest(f"The parameter `{name}` must be one of {', '.join(_VOCABULARIES[name])}.")
@@ -178,15 +200,18 @@ def _words(single: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _range(name: str, single: Mapping[str, str]) -> tuple[str, str]:
-    ends = []
-    for parameter, unset in ((f"{name}_from", _FIRST), (f"{name}_to", _LAST)):
-        try:
-            ends.append(timestamps.parse(single.get(parameter, unset)))
-        except ValueError as error:
-            raise MalformedRequest(f"The parameter `{parameter}` {error}.") from error
+    unset = {f"{name}_from": _FIRST, f"{name}_to": _LAST}
+    ends = [_moment(parameter, single.get(parameter, end)) for parameter, end in unset.items()]
     if ends[0] > ends[1]:
         raise MalformedRequest(f"The parameter `{name}_from` must not be after `{name}_to`.")
     return ends[0], ends[1]
+
+
+def _moment(name: str, text: str) -> str:
+    try:
+        return timestamps.parse(text)
+    except ValueError as error:
+        raise MalformedRequest(f"The parameter `{name}` {error}.") from error
 
 
 def _date(name: str, text: str) -> date:

@@ -3,7 +3,7 @@
 The first wall is the repository, which builds every key from the caller's identity. If a repository ever builds a wrong
 key, index or expression, the guard refuses the request before it is sent. The edge, not the repository, tells the guard
 which tenant is being served. The guard also refuses an operation that is not listed here, an expression that it cannot
-read, and every request outside of ``serving_tenant`` and ``serving_system``.
+read, and every request outside of ``serving_tenant``, ``serving_deadlines`` and ``serving_system``.
 """
 
 import re
@@ -26,12 +26,13 @@ KEY_ATTRIBUTES = frozenset({"pk", *keys.INDEX_ATTRIBUTES})
 _EXPRESSED = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 _PUT = {"TableName", "Item", "ConditionExpression", *_EXPRESSED}
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ConditionExpression", *_EXPRESSED}
+_DELETE = {"TableName", "Key", "ConditionExpression", *_EXPRESSED}
 _PARAMETERS = {
     "GetItem": {"TableName", "Key", "ConsistentRead"},
     "BatchGetItem": {"RequestItems"},
     "PutItem": _PUT | {"ReturnValues"},
     "UpdateItem": _UPDATE | {"ReturnValues"},
-    "DeleteItem": {"TableName", "Key", "ConditionExpression", *_EXPRESSED},
+    "DeleteItem": _DELETE,
     "Query": {
         "TableName", "IndexName", "KeyConditionExpression", "FilterExpression", "ExclusiveStartKey", "Limit",
         "ScanIndexForward", "ConsistentRead", "ReturnConsumedCapacity", *_EXPRESSED,
@@ -39,6 +40,7 @@ _PARAMETERS = {
     "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
     "Put": _PUT,
     "Update": _UPDATE,
+    "Delete": _DELETE,
     "KeysAndAttributes": {"Keys", "ConsistentRead"},
 }  # fmt: skip
 
@@ -62,13 +64,15 @@ class Breach(Exception):
 
 
 class _Reach(NamedTuple):
-    """The items that a request names: a partition, and the tenant that all sort keys of the request begin with.
+    """The items that a request names: a partition, and the tenant that all sort keys of the request name.
 
-    ``marks_of`` is "" if the request does not limit the sort keys in this way.
+    ``marks_of`` is "" if the sort keys do not all begin with one tenant. ``alert_of`` is "" if the request does not
+    name the key of one alert.
     """
 
     partition: str
     marks_of: str = ""
+    alert_of: str = ""
 
 
 def _nobody(reach: _Reach) -> bool:
@@ -94,8 +98,23 @@ def serving_tenant(tenant_id: str) -> Iterator[None]:
 
 
 @contextmanager
+def serving_deadlines(tenant_id: str) -> Iterator[None]:
+    """Inside this context, allow only requests for one tenant's items and for single alerts that name this tenant."""
+
+    def owns(reach: _Reach) -> bool:
+        own_alert = reach.alert_of == tenant_id and keys.has_alerts(reach.partition)
+        return own_alert or keys.belongs_to_tenant(tenant_id, reach.partition)
+
+    token = _owns.set(owns)
+    try:
+        yield
+    finally:
+        _owns.reset(token)
+
+
+@contextmanager
 def serving_system() -> Iterator[None]:
-    """Inside this context, allow only requests for items that belong to no tenant: the account map and the marks."""
+    """Inside this context, allow only requests for items of no tenant: the account map, the marks and the alerts."""
     token = _owns.set(lambda reach: keys.belongs_to_system(reach.partition))
     try:
         yield
@@ -146,7 +165,9 @@ def _reaches(operation: str, params: Parameters) -> list[_Reach]:
 def _of_item(item: Parameters) -> list[_Reach]:
     if "pk" not in item:
         raise Breach("an item must have a partition key")
-    return [_Reach(item[name]["S"]) for name in KEY_ATTRIBUTES.intersection(item)]
+    alert = keys.parts_of_alert(item["sk"]["S"]) if "sk" in item else None
+    alert_of = alert[1] if alert else ""
+    return [_Reach(item[name]["S"], alert_of=alert_of) for name in KEY_ATTRIBUTES.intersection(item)]
 
 
 def _of_update(params: Parameters) -> list[_Reach]:

@@ -3,29 +3,38 @@
 This is the table. ``<t>`` is the tenant's id, which cannot contain ``#``. Each kind of item has its own partition key,
 so that a role can be limited to the kinds that it needs.
 
-| item        | pk                       | sk                              | written by               |
-|-------------|--------------------------|---------------------------------|--------------------------|
-| incident    | TENANT#<t>#INCIDENT      | <incident id>                   | every change             |
-| change      | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change             |
-| number      | TENANT#<t>#NUMBER        | <incident number>               | create                   |
-| idempotency | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create that has a key    |
-| counter     | TENANT#<t>#COUNTER       | <year>                          | create, in advance       |
-| finding     | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
-| evidence    | TENANT#<t>#EVIDENCE      | <incident id>#<time>#<hash>     | intake                   |
-| settings    | TENANT#<t>#SETTINGS      | <name>                          | an operator              |
-| version     | TENANT#<t>#SETTINGS      | <name>#<version>                | an operator              |
-| bucket      | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
-| part        | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if needed   |
-| metric day  | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job              |
-| marked day  | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
-| account     | ACCOUNTS                 | <AWS account id>                | an operator              |
-| producer    | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
+| item            | pk                       | sk                              | written by               |
+|-----------------|--------------------------|---------------------------------|--------------------------|
+| incident        | TENANT#<t>#INCIDENT      | <incident id>                   | every change             |
+| change          | TENANT#<t>#CHANGE        | <incident id>#<version>         | every change             |
+| number          | TENANT#<t>#NUMBER        | <incident number>               | create                   |
+| idempotency     | TENANT#<t>#IDEMPOTENCY   | <sha256(app, operation, key)>   | create that has a key    |
+| counter         | TENANT#<t>#COUNTER       | <year>                          | create, in advance       |
+| finding         | TENANT#<t>#FINDING       | <sha256(canonical key)>         | intake                   |
+| evidence        | TENANT#<t>#EVIDENCE      | <incident id>#<time>#<hash>     | intake                   |
+| settings        | TENANT#<t>#SETTINGS      | <name>                          | an operator              |
+| version         | TENANT#<t>#SETTINGS      | <name>#<version>                | an operator              |
+| bucket          | TENANT#<t>#METRIC        | <ALL or APP#<app>>#<kind>#<day> | metrics job              |
+| part            | TENANT#<t>#METRIC        | <bucket's sk>#<read_from>#<n>   | metrics job, if needed   |
+| metric day      | TENANT#<t>#METRIC        | DAY#<kind>#<day>                | metrics job              |
+| head            | TENANT#<t>#DEADLINE      | OF#<incident id>                | announce_deadlines       |
+| board row       | TENANT#<t>#DEADLINE      | DUE#<time or ~>#<incident id>   | announce_deadlines       |
+| alert           | ALERTDUE#<shard>         | <time>#<t>#<incident id>        | announce_deadlines       |
+| marked incident | DEADLINEDUE#<shard>      | <t>#<incident id>               | follow_incidents         |
+| marked day      | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
+| account         | ACCOUNTS                 | <AWS account id>                | an operator              |
+| producer        | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
 ``settings`` is the item of a tenant's current settings with one name. Each write also stores a version, which has the
 value, the author and the time.
 
-The last three kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
-and of producers. ``METRICDUE#<shard>`` holds marks: the days of a tenant whose metrics must be computed again.
+An incident with deadlines has one head, at most one board row and at most one alert. The head names the other two, and
+one transaction replaces all three. The time of a board row is when its soonest open stage is due or projected. The time
+of an alert is when the incident must be looked at next.
+
+The last five kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
+and of producers. ``METRICDUE#<shard>`` and ``DEADLINEDUE#<shard>`` hold marks: the days whose metrics and the incidents
+whose deadlines must be computed again.
 
 These are the indexes. Each index but the last is sorted by the incident's id, and therefore by the time of creation. An
 incident without the index's attribute is not in the index.
@@ -60,7 +69,9 @@ BY_UPDATED = "by-updated"
 INDEXES = (ACTIVE, ACTIVE_BY_STATUS, ACTIVE_BY_APP, BY_DETECTED_DAY, BY_CLOSED_DAY, BY_UPDATED)
 
 # Each tenant has one partition for each kind.
-KINDS = ("INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC")
+KINDS = (
+    "INCIDENT", "CHANGE", "NUMBER", "COUNTER", "IDEMPOTENCY", "FINDING", "EVIDENCE", "SETTINGS", "METRIC", "DEADLINE"
+)  # fmt: skip
 EVIDENCE_DIGITS = 32  # a key has 128 bits of the hash, so that hash and time fit into a cursor
 _BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the digits of Crockford's Base 32
 
@@ -84,8 +95,12 @@ class MarkKind(NamedTuple):
 
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
-MARK_KINDS = (METRIC_DAYS,)
+DEADLINES = MarkKind("DEADLINEDUE", ("incident_id",))
+MARK_KINDS = (METRIC_DAYS, DEADLINES)
 """All kinds of marks, for the guard and for the erasure of a tenant."""
+
+ALERT_SHARDS = 8  # as for marks: a run of the job reads all of them
+_ALERTS, _HEAD, _ROW, _NO_TIME = "ALERTDUE#", "OF#", "DUE#", "~"
 
 
 def incident(tenant_id: str, incident_id: str) -> Key:
@@ -183,13 +198,60 @@ def metric_day(tenant_id: str, kind: str, day: str) -> Key:
     return Key(f"TENANT#{tenant_id}#METRIC", f"DAY#{kind.upper()}#{day}")
 
 
+def deadline_head(tenant_id: str, incident_id: str) -> Key:
+    """Return the key of the head of an incident: what is kept of its deadlines."""
+    return Key(f"TENANT#{tenant_id}#DEADLINE", f"{_HEAD}{incident_id}")
+
+
+def incident_of_head(sort_key: str) -> str | None:
+    """Return the incident in the sort key of a head; None for a board row."""
+    return sort_key.removeprefix(_HEAD) if sort_key.startswith(_HEAD) else None
+
+
+def board_row(tenant_id: str, at: str | None, incident_id: str) -> Key:
+    """Return the key of a board row. A row without a time sorts after all others."""
+    return Key(f"TENANT#{tenant_id}#DEADLINE", f"{_ROW}{at or _NO_TIME}#{incident_id}")
+
+
+def board_rows(tenant_id: str, after: str = "", before: str | None = None) -> tuple[Key, Key]:
+    """Return the ends of a range of board rows: from after a position, to before a time or to the last row.
+
+    A position is the part of a sort key after its prefix. ``!`` sorts before every character of a position.
+    """
+    first = Key(f"TENANT#{tenant_id}#DEADLINE", f"{_ROW}{after}{'!' if after else ''}")
+    return first, first._replace(sk=f"{_ROW}{before or '~~'}")
+
+
+def position_of_row(sort_key: str) -> str:
+    """Return the position of a board row among all rows of the tenant."""
+    return sort_key.removeprefix(_ROW)
+
+
+def alert(tenant_id: str, at: str, incident_id: str) -> Key:
+    """Return the key of an alert. All alerts of a tenant are in one shard."""
+    return Key(alert_partition(_shard(tenant_id, ALERT_SHARDS)), f"{at}#{tenant_id}#{incident_id}")
+
+
+def alert_partition(shard: int) -> str:
+    return f"{_ALERTS}{shard}"
+
+
+def has_alerts(partition: str) -> bool:
+    return partition.startswith(_ALERTS)
+
+
+def parts_of_alert(sort_key: str) -> tuple[str, str, str] | None:
+    """Return the time, the tenant and the incident in the sort key of an alert; None for another form."""
+    parts = sort_key.split("#")
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
+
+
 def mark(kind: MarkKind, tenant_id: str, *name: str) -> Key:
     """Return the key of a mark.
 
     All marks of a tenant are in one shard, so one query finds them. The tenants are spread over the shards.
     """
-    shard = int(sha256(tenant_id.encode()).hexdigest(), 16) % kind.shards
-    return Key(mark_partition(kind, shard), "#".join((tenant_id, *name)))
+    return Key(mark_partition(kind, _shard(tenant_id, kind.shards)), "#".join((tenant_id, *name)))
 
 
 def marks_of_tenant(kind: MarkKind, tenant_id: str) -> tuple[Key, Key]:
@@ -218,12 +280,16 @@ def belongs_to_tenant(tenant_id: str, partition: str) -> bool:
 
 
 def belongs_to_system(partition: str) -> bool:
-    """Return whether a partition belongs to the system: the account map and the marks."""
-    return partition == "ACCOUNTS" or has_marks(partition)
+    """Return whether a partition belongs to the system: the account map, the marks and the alerts."""
+    return partition == "ACCOUNTS" or has_marks(partition) or has_alerts(partition)
 
 
 def has_marks(partition: str) -> bool:
     return partition.startswith(tuple(f"{kind.partition}#" for kind in MARK_KINDS))
+
+
+def _shard(tenant_id: str, shards: int) -> int:
+    return int(sha256(tenant_id.encode()).hexdigest(), 16) % shards
 
 
 def ids_made_at(milliseconds: int) -> tuple[str, str]:

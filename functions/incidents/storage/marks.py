@@ -14,6 +14,7 @@ Marks can be used for every result that is computed from incidents. Each kind of
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import uuid4
@@ -49,6 +50,11 @@ class Mark(NamedTuple):
 def metric_days() -> "Marks":
     """Return the marks of the days whose metrics must be computed again."""
     return Marks(keys.METRIC_DAYS, dynamodb.client(), dynamodb.table_name())
+
+
+def deadlines() -> "Marks":
+    """Return the marks of the incidents whose deadlines must be computed again."""
+    return Marks(keys.DEADLINES, dynamodb.client(), dynamodb.table_name())
 
 
 class Marks:
@@ -111,11 +117,38 @@ class Marks:
 
     def of_all_tenants(self) -> Iterator[Mark]:
         """Yield every mark, tenant by tenant. Raises Busy."""
-        for shard in range(self._kind.shards):
+        for partition in self._partitions():
             yield from self._read(
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": keys.mark_partition(self._kind, shard)}},
+                KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": partition}}
             )
+
+    def in_turns(self, at_once: int) -> Iterator[Mark]:
+        """Yield every mark. After ``at_once`` marks of a tenant, other tenants have their turn. Raises Busy.
+
+        Marks are read when they are needed. So a run that ends early has not read the marks that it leaves.
+        """
+        ranges = deque((partition, "!", "~") for partition in self._partitions())
+        while ranges:
+            partition, first, last = ranges.popleft()
+            with guard.serving_system(), refusals_as_busy():
+                answer = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                    ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": first}, ":last": {"S": last}},
+                    ConsistentRead=True,
+                    Limit=at_once,
+                )
+            if "LastEvaluatedKey" in answer:
+                reached = answer["LastEvaluatedKey"]["sk"]["S"]
+                tenant_id, after = keys.tenant_of_mark(reached), f"{reached}!"
+                end_of_tenant = keys.marks_of_tenant(self._kind, tenant_id)[1].sk if tenant_id else after
+                # First the other tenants of the shard, then the rest of the tenant whose marks were cut.
+                rest = ((end_of_tenant, last), (after, end_of_tenant))
+                ranges += [(partition, start, end) for start, end in rest if start < end]
+            yield from filter(None, map(self._to_mark, answer["Items"]))
+
+    def _partitions(self) -> list[str]:
+        return [keys.mark_partition(self._kind, shard) for shard in range(self._kind.shards)]
 
     def _wait_again(self, mark: Mark, now: int) -> None:
         """Restart the waiting time of a mark that stays after its computation. Raises Busy."""

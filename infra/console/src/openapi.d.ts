@@ -68,6 +68,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grc/incidents/deadlines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the incidents with open deadlines, the soonest first
+         * @description An incident is on this board while it has an open stage: a stage that is on, applies, and is not submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date or, without one, its projection. Incidents without a date are last. The filters select incidents with one open stage that passes all of them. The order is always by the soonest stage. A change of an incident is on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. This is no legal advice.
+         */
+        get: operations["list_deadlines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grc/incidents/metrics": {
         parameters: {
             query?: never;
@@ -711,6 +731,12 @@ export interface components {
             /** @description The next page's `cursor`. Null on the last page. */
             next_cursor: string | null;
         };
+        /** Page of the board of deadlines */
+        BoardPage: {
+            items: components["schemas"]["BoardEntry"][];
+            /** @description The next page's `cursor`. Null on the last page. */
+            next_cursor: string | null;
+        };
         /** Page of updates */
         UpdatePage: {
             items: components["schemas"]["Incident"][];
@@ -851,6 +877,41 @@ export interface components {
                 other: string;
                 approximate: string;
             };
+        };
+        /** OpenStage */
+        OpenStage: {
+            regime: string;
+            stage: string;
+            /** @enum {string} */
+            state: "running" | "overdue" | "waiting_previous" | "pending_anchor" | "setting_missing" | "no_fixed_term";
+            /**
+             * Format: date-time
+             * @description When the report is due. Null if it is not known: see `why`.
+             */
+            due_at: string | null;
+            /**
+             * Format: date-time
+             * @description No due date, but a projection: `why` says what it assumes.
+             */
+            projected_at: string | null;
+            /** @description The anchor that nobody has recorded yet. */
+            anchor_missing: string | null;
+            /** @description The tenant's setting that the date needs. */
+            setting_missing: string | null;
+        };
+        /** BoardEntry */
+        BoardEntry: {
+            incident_id: string;
+            incident_number: string;
+            app_id: string | null;
+            status: components["schemas"]["Status"];
+            /**
+             * Format: int64
+             * @description The incident's version from which the entry was computed.
+             */
+            version: number;
+            /** @description The soonest first. */
+            stages: components["schemas"]["OpenStage"][];
         };
         /** StageDeadline */
         StageDeadline: {
@@ -1411,6 +1472,15 @@ export interface components {
             };
         };
         /** @description Malformed request. */
+        MalformedRequestInListDeadlines: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MalformedRequestProblem"];
+            };
+        };
+        /** @description Malformed request. */
         MalformedRequestInGetIncidentMetrics: {
             headers: {
                 [name: string]: unknown;
@@ -1697,6 +1767,45 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotPermittedInListIncidents"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+        };
+    };
+    list_deadlines: {
+        parameters: {
+            query?: {
+                /** @description Incidents with an open stage in one of these states. Repeat the parameter for up to 10 values. */
+                state?: ("running" | "overdue" | "waiting_previous" | "pending_anchor" | "setting_missing" | "no_fixed_term")[];
+                /** @description Incidents with an open stage of one of these regimes, by the regime's id, such as `eu-gdpr`. Repeat the parameter for up to 10 values. */
+                regime?: string[];
+                /** @description Only these incidents, if they are on the board. Not with other parameters. Repeat the parameter for up to 100 values. */
+                incident_id?: string[];
+                /** @description Incidents with an open stage that is due or projected before this moment. */
+                due_before?: string;
+                /** @description The most items of a page. A page may have fewer items and still not be the last one. */
+                limit?: number;
+                /** @description The unchanged `next_cursor` of an earlier page of the board, with the same filters. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardPage"];
+                };
+            };
+            400: components["responses"]["MalformedRequestInListDeadlines"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotPermittedInListIncidents"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];

@@ -22,6 +22,7 @@ from .calendars import Calendar
 _LAST_SECOND = time(23, 59, 59, fold=1)
 _NOON = time(12)
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_ON_THE_LINE = {"minute": timedelta(minutes=1), "hour": _HOUR}  # the units that depend on no date
 DORA_EXEMPT = "dora_exempt"
 """The fact of an entity that Del. Reg. (EU) 2025/301 Art. 5(5) or 5(6) exempts from the roll of the first reports."""
 
@@ -43,8 +44,8 @@ class Due(NamedTuple):
 
 
 def needs_zone(term: Mapping[str, Any]) -> bool:
-    """Return whether a term depends on local dates. A term of hours does not, except for its roll."""
-    return bool(term["unit"] != "hour")
+    """Return whether a term depends on local dates. A term of minutes or hours does not, except for its roll."""
+    return term["unit"] not in _ON_THE_LINE
 
 
 def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: datetime | None = None) -> Due:
@@ -53,9 +54,9 @@ def due(term: Mapping[str, Any], anchor: datetime, place: Place, cap_anchor: dat
     A term with a cap needs ``cap_anchor``, the anchor of the cap. Raises OverflowError if the date is later than the
     year 9998.
     """
-    if term["unit"] == "hour":
+    if (unit := _ON_THE_LINE.get(term["unit"])) is not None:
         begin = _next_hour(anchor, place.zone) if term["end"] == "next_hour" else anchor
-        unrolled = end = begin + timedelta(hours=term["n"])
+        unrolled = end = begin + unit * term["n"]
     else:
         first = _first_day(term, anchor.astimezone(place.zone).date())
         last = _last_day(term, first, place.calendar)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import calendars
+from .alerts import APPROACHING
 
 Rule = Mapping[str, Any]
 """One regime, or one of its stages, in the form of ``rules.json``."""
@@ -21,7 +22,7 @@ ON, OFF = "on", "off"
 CONFIRMED = ("primary", "official")
 """A stage with one of these sources is on by default: the text of the act, or guidance of the authority."""
 
-UNITS = ("hour", "day", "month", "business_day", "day_after_year_end")
+UNITS = ("minute", "hour", "day", "month", "business_day", "day_after_year_end")
 MOST_UNITS = 10_000
 MOST_WORKING_DAYS = 1_000
 OWN_REGIMES, STAGES, READINGS = 100, 20, 8
@@ -37,7 +38,7 @@ NOT_OF_THE_FORM = (LookupError, TypeError, ValueError, AttributeError, Arithmeti
 _ID, _NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}"), re.compile("[a-z][a-z0-9_]{0,63}")
 _START = re.compile("stage:[a-z0-9_]{1,64}(:latest)?|[a-z][a-z0-9_]{0,63}")
 _END_OF_DATE = re.compile("end_of_day|([01][0-9]|2[0-3]):[0-5][0-9]")
-_MEMBERS = ("zone", "member_state", "facts", "regimes", "rules")
+_MEMBERS = ("zone", "member_state", "facts", "regimes", "rules", "alerts")
 
 
 class Settings(NamedTuple):
@@ -46,6 +47,9 @@ class Settings(NamedTuple):
     Only ``read`` fills ``unread`` and ``unknown``. For each of the tenant's rules that cannot be read, ``unread`` has
     the reason under the rule's names. ``unknown`` has a sentence for each other setting that this release does not
     know. ``version`` is the version of the stored settings, or None if nothing is stored.
+
+    ``alerts`` has the kinds of ``alerts.APPROACHING`` that the tenant wants. The service always announces a missed
+    deadline.
     """
 
     zone: str | None = None
@@ -53,13 +57,15 @@ class Settings(NamedTuple):
     facts: Mapping[str, Any] = {}
     regimes: Mapping[str, str] = {}
     rules: Sequence[Rule] = ()
+    alerts: Sequence[str] = APPROACHING
     unread: Mapping[str, str] = {}
     unknown: Sequence[str] = ()
     version: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as they are stored."""
-        return {**{name: getattr(self, name) for name in _MEMBERS}, "rules": [*self.rules]}
+        lists = {"rules": [*self.rules], "alerts": [*self.alerts]}
+        return {name: getattr(self, name) for name in _MEMBERS} | lists
 
 
 class Regimes:
@@ -143,7 +149,10 @@ def parse(value: object) -> Settings:
     for regime_id, switch in switches.items() if isinstance(switches, dict) else [("regimes", None)]:
         if regime_id not in ids or switch not in (ON, OFF):
             raise ValueError(f'`regimes` must be an object with "on" or "off" for each regime; correct {regime_id}')
-    return Settings(zone, state, facts, switches, own)
+    wanted = value.get("alerts", APPROACHING)
+    if "alerts" in value and (not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted)):
+        raise ValueError(f"`alerts` must be a list of some of {', '.join(APPROACHING)}")
+    return Settings(zone, state, facts, switches, own, wanted)
 
 
 def read(value: object) -> Settings:
@@ -156,7 +165,7 @@ def read(value: object) -> Settings:
         return Settings(unknown=(_unknown_setting("settings"),))
     unknown = [_unknown_setting(name) for name in sorted({*value} - {*_MEMBERS})]
     known: dict[str, Any] = {}
-    for name in ("zone", "member_state", "facts"):
+    for name in ("zone", "member_state", "facts", "alerts"):
         try:
             known[name] = getattr(parse({name: value[name]} if name in value else {}), name)
         except ValueError:
@@ -281,11 +290,13 @@ def _check_term(term: Rule, name: str) -> None:
     unit, end, roll = term["unit"], term["end"], term.get("roll")
     if unit not in UNITS:
         raise ValueError(f"{name} must have one of the units {', '.join(UNITS)}, not {unit}")
-    if unit == "hour":
+    if unit in ("minute", "hour"):
         if end not in ("instant", "next_hour"):
-            raise ValueError(f"{name} has a term of hours, so `end` must be instant or next_hour, not {end}")
+            ends = "instant or next_hour"
+            raise ValueError(f"{name} has a term of minutes or hours, so `end` must be {ends}, not {end}")
         if roll not in (None, "dora_noon", "dora_noon_all"):
-            raise ValueError(f"{name} has a term of hours, so roll must be dora_noon or dora_noon_all, not {roll}")
+            rolls = "dora_noon or dora_noon_all"
+            raise ValueError(f"{name} has a term of minutes or hours, so roll must be {rolls}, not {roll}")
     else:
         if not _END_OF_DATE.fullmatch(end):
             raise ValueError(f"{name} has a term of dates, so `end` must be end_of_day or a time like 17:00, not {end}")

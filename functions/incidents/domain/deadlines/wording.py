@@ -8,6 +8,7 @@ from .arithmetic import Due, Place
 
 _DAY = timedelta(days=1)
 _UNITS = {
+    "minute": "min",
     "hour": "h",
     "day": "calendar days",
     "month": "months",
@@ -15,6 +16,7 @@ _UNITS = {
     "day_after_year_end": "days",
 }
 _RUN = {
+    "minute": "minutes run through weekends and changes of the clocks",
     "hour": "hours run through weekends and changes of the clocks",
     "day": "the day of the event is not counted",
     "month": "the same day of the month, or the last day of a shorter month",

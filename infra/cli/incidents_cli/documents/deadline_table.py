@@ -5,7 +5,7 @@ from typing import Any
 
 from incidents.domain.deadlines import rules
 
-_UNITS = {"hour": "h", "day": "days", "month": "months", "business_day": "working days"}
+_UNITS = {"minute": "min", "hour": "h", "day": "days", "month": "months", "business_day": "working days"}
 HEAD = "| regime, names | stage: term | what was read |\n|---|---|---|"
 
 

@@ -353,6 +353,10 @@ def load_sign_in(origin: str, key: str, folder: Path) -> Any:
 
 def main() -> None:
     """Run the emulator until a signal ends it."""
+    # The emulator derives its reader of templates from this class. With the class in C, a deployment takes about 2 s of
+    # CPU less.
+    yaml: Any = import_module("yaml")
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     emulator: Any = import_module("ministack.app")
     functions: Any = import_module("ministack.services.lambda_svc")
     runtime: Any = import_module("ministack.core.lambda_runtime")

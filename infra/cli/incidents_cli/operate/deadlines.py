@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 from incidents.domain import timestamps
 from incidents.domain.deadlines import calendars, rules
+from incidents.domain.deadlines.alerts import APPROACHING
 from incidents.domain.deadlines.rules import OFF, ON
+from incidents.storage import keys
 
-from ..console import StepFailed, clean, command, say, stderr
-from .api import App, Tenant, Url, api_client
+from ..console import StepFailed, clean, command, interrupted, say, stderr, step
+from .api import App, Tenant, Url, api_client, expected_answer
 from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .tenants.commands import TenantOption
 
@@ -54,6 +56,79 @@ def show(
         f"Rules {answer['rules_version']}, calendars of {answer['calendars_generated_on']}. {answer['notice']}",
         markup=False,
     )
+
+
+@deadlines.command()
+def board(
+    state: Annotated[
+        list[str] | None, typer.Option(metavar="STATE", help="Only with an open stage in this state. Repeatable.")
+    ] = None,
+    regime: Annotated[
+        list[str] | None, typer.Option(metavar="REGIME", help="Only with an open stage of this regime. Repeatable.")
+    ] = None,
+    due_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only with an open stage before this time, in RFC 3339.")
+    ] = None,
+    tenant: Tenant = None,
+    app: App = None,
+    url: Url = None,
+    is_json: Annotated[
+        bool, typer.Option("--json", help="Print each incident as JSON on its own line, for programs.")
+    ] = False,
+) -> None:
+    """Print the incidents with open deadlines, the soonest first: date, state, regime and stage, number."""
+    asked = {"state": state, "regime": regime, "due_before": due_before}
+    filters: Any = {name: value for name, value in asked.items() if value} | {"limit": 100}
+    n = 0
+    with api_client(url, tenant, app) as client:
+        while True:
+            answer = client.grc.incidents.with_raw_response.deadline_board(**filters)
+            with expected_answer():
+                page = json.loads(answer.body)
+                lines = [_as_row(entry, is_json) for entry in page["items"]]
+                cursor = page["next_cursor"]
+                if cursor is not None and cursor == filters.get("cursor"):
+                    raise ValueError("next_cursor is repeated, so the list would never end")
+            for line in lines:
+                say(line)
+                n += 1
+            if cursor is None:
+                break
+            filters["cursor"] = cursor
+    if not is_json:
+        stderr.print(f"{n} incident{'s' if n != 1 else ''} on the board. This is no legal advice.", markup=False)
+
+
+@deadlines.command()
+def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
+    """Mark all incidents of a tenant that have a regime or a place on the board. The next runs compute them again.
+
+    Do this after a change of settings or rules, after a restore, and once for incidents of earlier releases.
+    """
+    from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
+
+    deployment = Deployment(stack, region)
+    with deployment.settings_of(tenant_id):  # checks the id
+        pass
+    with step("Reading the tenant's incidents", "Read the tenant's incidents"):
+        incidents = sorted(_with_deadlines(deployment, tenant_id))
+    marks = Marks(keys.DEADLINES, deployment.guarded_dynamodb, deployment.table_name)
+    n, left = 0, "Incidents marked: {} of {}. Run the same command again."
+    with interrupted(lambda: left.format(n, len(incidents))), stderr.status("Marking ...") as shown:
+        for n, incident_id in enumerate(incidents, start=1):
+            marks.mark(tenant_id, incident_id, now=time.time_ns() // 1_000_000)
+            shown.update(f"Marking ... {n} of {len(incidents)}")
+    stderr.print(f"Marked {len(incidents)} incidents. The job computes them within some minutes.")
+
+
+def _with_deadlines(deployment: Deployment, tenant_id: str) -> set[str]:
+    """Return the ids of the incidents that name a regime, and of those that something is kept of."""
+    from .tenants.reading import TenantReader  # takes 0.4 s (botocore), so `--help` does not import it
+
+    reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant_id)
+    reportable = {item["sk"]["S"] for item in reader.items("INCIDENT") if "reportable_to" in item}
+    heads = {keys.incident_of_head(item["sk"]["S"]) for item in reader.items("DEADLINE")}
+    return reportable | {incident_id for incident_id in heads if incident_id is not None}
 
 
 @deadlines.command(name="rules")
@@ -103,6 +178,13 @@ def set_settings(
         Path | None,
         typer.Option("--rules", metavar="FILE", help="A JSON list of own regimes, which replaces the earlier list."),
     ] = None,
+    alerts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help=f"The alerts before a due date, with commas: some of {', '.join(APPROACHING)}; or none.",
+        ),
+    ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Start from the defaults.")] = False,
     stack: StackOption = None,
     region: RegionOption = None,
@@ -119,6 +201,8 @@ def set_settings(
         changes["member_state"] = None if member_state == _NONE else member_state
     if own is not None:
         changes["rules"] = _own_rules(own)
+    if alerts is not None:
+        changes["alerts"] = [] if alerts == _NONE else alerts.split(",")
     if not changes and dora_exempt is None and not on and not off and not defaults:
         raise StepFailed("There is nothing to set.", "", f"Name an option: {command('deadlines settings set --help')}")
     deployment = Deployment(stack, region)
@@ -153,6 +237,19 @@ def set_settings(
             ) from None  # fmt: skip
     say(_as_json(value))
     _print_faults(value)
+    stderr.print(f"To apply this to the board: {command('deadlines rebuild')} --tenant {tenant_id}", markup=False)
+
+
+def _as_row(entry: dict[str, Any], is_json: bool) -> str:
+    if is_json:
+        return json.dumps(entry, ensure_ascii=False)
+    soonest = entry["stages"][0]
+    kind = "due" if soonest["due_at"] else "projected"
+    date = soonest["due_at"] or soonest["projected_at"] or "-"
+    name = f"{soonest['regime']}/{soonest['stage']}"
+    more = f" and {len(entry['stages']) - 1} more" if len(entry["stages"]) > 1 else ""
+    kind = kind if date != "-" else "no date"
+    return clean(f"{date:<24} {kind:<9} {soonest['state']:<16} {entry['incident_number']:<16} {name}{more}")
 
 
 def _without_switches_of_gone_rules(switches: Any, before: Any, after: rules.Settings) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from incidents.domain import report_names, reports
+from incidents.domain import questions, report_names, reports
 from incidents.domain.deadlines import history as trail
 
 Schema = dict[str, Any]
@@ -116,7 +116,26 @@ def schemas() -> dict[str, Schema]:
         },
         "history": {"type": "array", "items": _reference("DeadlineChange")},
     }  # fmt: skip
+    open_stage = {
+        "regime": _TEXT,
+        "stage": _TEXT,
+        "state": {"type": "string", "enum": [*questions.OPEN_STAGES]},
+        **{name: stage[name] for name in ("due_at", "projected_at", "anchor_missing", "setting_missing")},
+    }
+    entry = {
+        "incident_id": _TEXT,
+        "incident_number": _TEXT,
+        "app_id": _OPTIONAL,
+        "status": _reference("Status"),
+        "version": _described(
+            {"type": "integer", "minimum": 1, "format": "int64"},
+            "The incident's version from which the entry was computed.",
+        ),
+        "stages": _described({"type": "array", "items": _reference("OpenStage"), "minItems": 1}, "The soonest first."),
+    }
     return {
+        "OpenStage": _object(open_stage) | {"title": "OpenStage"},
+        "BoardEntry": _object(entry) | {"title": "BoardEntry"},
         "StageDeadline": _object(stage) | {"title": "StageDeadline"},
         "RegimeDeadlines": _object(regime, more) | {"title": "RegimeDeadlines"},
         "DeadlineChange": _object(change) | {"title": "DeadlineChange"},

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from incidents.domain import (
+    board_entry,
     errors,
     evidence,
     json_text,
@@ -22,7 +23,7 @@ from incidents.domain import (
     timestamps,
     wire_form,
 )
-from incidents.domain.deadlines import assessment, clocks, rules
+from incidents.domain.deadlines import assessment, clocks, keeping, rules
 from incidents.domain.identity import Identity
 from incidents.domain.metric_definitions import Kind
 from incidents.domain.model import Change, Incident
@@ -116,15 +117,25 @@ def finding() -> Any:
 
 def deadlines() -> Any:
     """Return the deadlines of the sample incident under one regime."""
-    sent = {"eu-gdpr": {"anchors": {"aware": "2026-10-08T09:30:00.000Z"}}}
-    incident = {**stored(), "reportable_to": ["GDPR Art. 33"], "regulatory_reports": json.dumps(sent)}
-    now = clocks.utc("2026-10-09T00:00:00.000Z")
-    settings = rules.Settings(zone="Europe/Paris", member_state="FR")
-    answer = assessment.deadlines(assessment.known(incident), settings, now)
+    now = clocks.utc(_AWARE_LATER)
+    answer = assessment.deadlines(assessment.known(_reportable()), _SETTINGS, now)
     answer["calendars_generated_on"] = "2026-11-27"
     return {"incident_id": ID, "version": 1, **answer}
 
 
+def on_the_board() -> Any:
+    """Return the sample incident on the board of deadlines."""
+    now = timestamps.to_milliseconds(_AWARE_LATER)
+    plan = keeping.plan(_reportable(), _SETTINGS, now, dict)
+    return board_entry.shown(json.loads(plan.entry or ""), now)
+
+
+def _reportable() -> dict[str, Any]:
+    sent = {"eu-gdpr": {"anchors": {"aware": "2026-10-08T09:30:00.000Z"}}}
+    return {**stored(), "reportable_to": ["GDPR Art. 33"], "regulatory_reports": json.dumps(sent)}
+
+
+_AWARE_LATER, _SETTINGS = "2026-10-09T00:00:00.000Z", rules.Settings(zone="Europe/Paris", member_state="FR")
 _COMPUTED_AT = timestamps.to_milliseconds("2026-10-31T23:30:00.000Z")
 _ASKED_AT = timestamps.to_milliseconds("2026-11-01T00:00:00.000Z")
 
@@ -241,5 +252,6 @@ _READS: dict[str, Callable[[], object]] = {
     "get_incident": lambda: _request({"if-none-match": "1"}).known_versions,
     "delete_incident": lambda: _request({"if-match": "1"}).if_match,
     "get_incident_deadlines": lambda: parameters.deadlines_request({"history": ["yes"]}),
+    "list_deadlines": lambda: parameters.board_request({"due_before": ["yesterday"]}),
     "get_incident_metrics": lambda: parameters.metrics_window({"from": ["yesterday"]}),
 }

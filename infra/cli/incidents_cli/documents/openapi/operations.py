@@ -131,6 +131,19 @@ def _operations() -> dict[str, Operation]:
             parameters=[*of_one, *parameters.of_deadlines()],
             errors=(errors.NotFound, errors.MalformedRequest),
         ),
+        "list_deadlines": Operation(
+            "List the incidents with open deadlines, the soonest first",
+            "An incident is on this board while it has an open stage: a stage that is on, applies, and is not "
+            "submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date or, "
+            "without one, its projection. Incidents without a date are last. The filters select incidents with one "
+            "open stage that passes all of them. The order is always by the soonest stage. A change of an incident is "
+            "on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. "
+            "This is no legal advice.",
+            200,
+            ("BoardPage", {"items": [examples.on_the_board()], "next_cursor": None}),
+            parameters=parameters.of_board(),
+            errors=(errors.MalformedRequest,),
+        ),
         "get_incident_metrics": Operation(
             "Get MTTD, MTTR and time to contain for a window of days",
             "A schedule computes the metrics of each day. `definitions` explains each figure.",

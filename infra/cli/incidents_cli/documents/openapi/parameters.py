@@ -41,6 +41,10 @@ _DESCRIPTIONS = {
     "detected_from": "Detected at this moment or later, such as `2026-10-01T00:00:00+02:00`.",
     "detected_to": "Detected at this moment or earlier, such as `2026-10-31T23:59:59+01:00`.",
     "incident_number": "The incident that has this number, such as `INC-2026-000042`.",
+    "state": "Incidents with an open stage in one of these states.",
+    "regime": "Incidents with an open stage of one of these regimes, by the regime's id, such as `eu-gdpr`.",
+    "incident_id": "Only these incidents, if they are on the board. Not with other parameters.",
+    "due_before": "Incidents with an open stage that is due or projected before this moment.",
     "history": "Also return the due dates that each of the newest 100 changes of the incident moved.",
     "include_deleted": "Include deleted incidents.",
     "open": "With `true`, incidents that are neither closed nor dismissed. With `false`, the others.",
@@ -70,7 +74,7 @@ _SCHEMAS: dict[str, Schema] = {
     "to": {"type": "string", "format": "date"},
     "group_by": {"type": "string", "enum": [*get_args(questions.GroupBy)], "default": get_args(questions.GroupBy)[0]},
     "interval": {"type": "string", "enum": [*get_args(questions.Interval)], "default": get_args(questions.Interval)[0]},
-    **dict.fromkeys((*parameters.RANGES, "since"), _TIMESTAMP),
+    **dict.fromkeys((*parameters.RANGES, "since", "due_before"), _TIMESTAMP),
 }
 
 
@@ -89,6 +93,13 @@ def of_updates() -> list[Parameter]:
 
 def of_deadlines() -> list[Parameter]:
     return [_single(name) for name in parameters.DEADLINES]
+
+
+def of_board() -> list[Parameter]:
+    cursor = "The unchanged `next_cursor` of an earlier page of the board, with the same filters."
+    more = {"cursor": {"description": cursor}}
+    single = [{**_single(name), **more.get(name, {})} for name in parameters.BOARD]
+    return [*(_repeatable(name) for name in parameters.BOARD_REPEATABLE), *single]
 
 
 def of_metrics() -> list[Parameter]:
@@ -144,14 +155,17 @@ def _single(name: str) -> Parameter:
 
 def _repeatable(name: str) -> Parameter:
     vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
-    longest = parameters.APP_CHARACTERS if name == "app_id" else model.ID_CHARACTERS
-    word: Schema = {"type": "string", "minLength": 1, "maxLength": longest}
+    longest = {"app_id": parameters.APP_CHARACTERS, "regime": parameters.REGIME_CHARACTERS}
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": longest.get(name, model.ID_CHARACTERS)}
+    if name == "state":
+        word = {"type": "string", "enum": [*questions.OPEN_STAGES]}
+    most = parameters.BOARD_INCIDENTS if name == "incident_id" else parameters.VALUES_MAX
     schema = {
         "type": "array",
         "items": reference(vocabulary) if vocabulary else word,
-        "maxItems": parameters.VALUES_MAX,
+        "maxItems": most,
     }
-    description = f"{_DESCRIPTIONS[name]} Repeat the parameter for up to {parameters.VALUES_MAX} values."
+    description = f"{_DESCRIPTIONS[name]} Repeat the parameter for up to {most} values."
     return {
         "name": name,
         "in": "query",

@@ -284,10 +284,10 @@ def _finding() -> Schema:
     )
 
 
-def _page_of(name: str) -> Schema:
+def _page_of(name: str, things: str = "") -> Schema:
     cursor = {"type": ["string", "null"], "description": "The next page's `cursor`. Null on the last page."}
     items = {"type": "array", "items": reference(name), "maxItems": parameters.LIMIT_MAX}
-    return object_with({"items": items, "next_cursor": cursor}, title=f"Page of {name}s")
+    return object_with({"items": items, "next_cursor": cursor}, title=f"Page of {things or f'{name}s'}")
 
 
 def _page_of_updates() -> Schema:
@@ -382,6 +382,7 @@ def all_schemas() -> dict[str, Schema]:
         "ChangePage": _page_of("Change"),
         "Finding": _finding(),
         "FindingPage": _page_of("Finding"),
+        "BoardPage": _page_of("BoardEntry", "the board of deadlines"),
         "UpdatePage": _page_of_updates(),
         **_metrics(),
         **deadlines.schemas(),

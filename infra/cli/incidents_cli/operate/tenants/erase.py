@@ -1,11 +1,11 @@
 """Delete every item of a tenant permanently, and write the proof: a strongly consistent read that finds no item.
 
-The tenant's id determines where its items are: a partition for each kind of item, a range of the marks, and the
-tenant's rows of the account map. So the table is never scanned.
+The tenant's id determines where its items are: a partition for each kind of item, a range of the marks, the shard of
+its alerts, and the tenant's rows of the account map. So the table is never scanned.
 
-New items can appear after the deletion. The table's stream reports the deleted incidents, so their days are marked, and
-a job writes an empty day bucket for each mark. The command erases the new items until none has appeared for longer than
-a job can run.
+New items can appear after the deletion. The table's stream reports the deleted incidents, so they and their days are
+marked, and a job writes an empty day bucket for each mark of a day. The command erases the new items until none has
+appeared for longer than a job can run.
 """
 
 import json
@@ -30,7 +30,7 @@ _LOOK_EVERY = 2.0  # seconds
 _ROUNDS = 100  # if this many rounds in a row find new items, somebody must still be writing items
 _AT_ONCE = 25  # the most items that one BatchWriteItem accepts
 _THREADS = 4
-_MARKS, _ACCOUNTS = "MARK", "ACCOUNT"
+_MARKS, _ALERTS, _ACCOUNTS = "MARK", "ALERTDUE", "ACCOUNT"
 
 Tell = Callable[[str, int], None]
 """A function that receives the progress of an erasure: a kind of items, and a number of erased items."""
@@ -102,7 +102,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All items of a tenant, by kind: the items in its partitions, its marks, and its rows of the account map."""
+    """All items of a tenant, by kind: those in its partitions, its alerts and marks, its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
@@ -118,6 +118,13 @@ class _Partitions:
             **{
                 kind: {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}}}
                 for kind, partition in reader.partitions.items()
+            },
+            # The sort keys of alerts begin with a time. So the shard of the tenant is read, and filtered.
+            _ALERTS: {
+                "KeyConditionExpression": "pk = :pk", "FilterExpression": "tenant_id = :tenant",
+                "ExpressionAttributeValues": {
+                    ":pk": {"S": keys.alert(reader.tenant_id, "", "").pk}, ":tenant": {"S": reader.tenant_id},
+                },
             },
             **{_MARKS if kind is keys.METRIC_DAYS else kind.partition: self._marks(kind) for kind in keys.MARK_KINDS},
         }  # fmt: skip

@@ -17,6 +17,7 @@ from incidents.storage.stored_form import Item
 
 from . import invariants
 from .checkpoint import Checkpoint, going_on, write_durably
+from .deadline_items import DeadlineItems
 from .invariants import Violation
 from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
@@ -202,5 +203,6 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         ("findings", _Items(reader, "FINDING", sightings)),
         ("evidence", _Items(reader, "EVIDENCE", evidence, at_once=10)),
         ("settings", _Items(reader, "SETTINGS", settings)),
+        ("deadline items", _Items(reader, "DEADLINE", DeadlineItems(reader).look, at_once=10)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]

@@ -1,0 +1,27 @@
+"""Read the board of deadlines: the incidents with open stages, by the soonest one.
+
+This module must load neither pydantic nor the rules, which would slow down the start.
+"""
+
+from .domain import json_text, wire_form
+from .domain.questions import BoardRequest
+from .domain.wire_form import JsonPage
+from .storage import cursor
+from .storage.board_reader import BoardReader
+
+_ABOUT = "list_deadlines"
+
+
+def list_deadlines(request: BoardRequest, board: BoardReader) -> JsonPage:
+    """Return a page of the board, or the entries of single incidents.
+
+    Raises MalformedRequest if the cursor does not belong to this list, and Busy.
+    """
+    if request.incident_ids:
+        entries = board.of_incidents(request.incident_ids, request.as_of)
+        return JsonPage([*map(json_text.dumps, entries)], None)
+    about = (_ABOUT, request.filters.canonical())
+    after = cursor.unseal(request.cursor, board.identity, *about) if request.cursor is not None else ""
+    page = board.page(request.filters, request.limit, after, request.as_of)
+    documents, position = wire_form.cut([*map(json_text.dumps, page.entries)], page.positions, page.position)
+    return JsonPage(documents, position and cursor.seal(position, board.identity, *about))

@@ -1,0 +1,223 @@
+"""Keep the board of deadlines, and announce the deadlines that approach or were missed.
+
+A run handles each marked incident, and each incident with an alert whose time has come:
+
+    read head, incident, settings    compute    replace head, board row, alert    read again, publish    note, unmark
+    ───────────●────────────────────────●────────────────────●──────────────────────────●──────────────────●──────▶
+
+The board is right even if nothing can be published. An alert that was not published stays due for the next run. An
+alert that was published is noted in the head. If the run ends between the two, the next run publishes the alert again,
+with the same deduplication key.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from .domain import timestamps
+from .domain.deadlines import alerts, keeping, rules
+from .domain.deadlines.alerts import MISSED, Alert, Watched
+from .domain.errors import NotFound
+from .domain.model import Change, Incident
+from .incident_deadlines import read_settings
+from .publishing import SCHEMA_VERSION, Announcement, put, to_entry
+from .runtime import cloudwatch, deadline
+from .runtime.log import logger
+from .storage.deadline_repository import DeadlineRepository, DueAlert, DueAlerts, Head, Overtaken, StoredHead
+from .storage.incident_repository import IncidentRepository
+from .storage.marks import Mark, Marks
+from .storage.settings import TenantSettings
+
+_INCIDENT_SECONDS = 8.0  # the longest time for one incident; with less time left, a run does not start another one
+_MARKS_AT_ONCE = 25  # of a tenant, before other tenants have their turn
+_TRIES = 4
+_CHANGES_AT_ONCE, _PAGES = 100, 10  # of a trail
+
+
+class Work(NamedTuple):
+    """What a run needs of one tenant."""
+
+    incidents: IncidentRepository
+    settings: TenantSettings
+    deadlines: DeadlineRepository
+
+
+class NotPublished(Exception):
+    """EventBridge refused events in every attempt. They stay due."""
+
+
+Serving = Callable[[str], AbstractContextManager[Work]]
+
+
+def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[str]:
+    """Handle the marked incidents and the due alerts of all tenants. Return one outcome for each.
+
+    The outcomes are ``computed``, ``announced`` (an alert was handled), ``overtaken`` (another run was faster),
+    ``failed`` and, at the end, ``postponed`` if too little time was left. What is overtaken, failed or postponed stays
+    for the next run. Raises Busy if neither marks nor alerts can be read.
+    """
+    now = time.time_ns() // 1_000_000
+    outcomes: list[str] = []
+    oldest = now
+    for task in _alternating(due.until(timestamps.from_milliseconds(now)), marks.in_turns(_MARKS_AT_ONCE)):
+        if deadline.left() < _INCIDENT_SECONDS:
+            outcomes.append("postponed")
+            break
+        if isinstance(task, Mark):
+            oldest = min(oldest, task.since)
+            handle: Callable[[], str] = partial(_handle_mark, task, marks, serving)
+        else:
+            handle = partial(_handle_alert, task, serving)
+        try:
+            outcomes.append(handle())
+        except Overtaken:
+            outcomes.append("overtaken")
+        except Exception as error:  # a failed incident must not block the other incidents
+            incident_id = task.name[0] if isinstance(task, Mark) else task.incident_id
+            line = {"tenant_id": task.tenant_id, "incident_id": incident_id, "error": type(error).__qualname__}
+            logger.error("incident failed", extra=line)
+            outcomes.append("failed")
+    cloudwatch.gauge("OldestDeadlineMarkMinutes", (now - oldest) // 60_000)
+    return outcomes
+
+
+def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
+    """Yield the members of two iterators by turns, and then the rest of the longer one.
+
+    So neither many alerts nor many marks delay the others.
+    """
+    waiting: list[Iterator[Any]] = [first, second]
+    while waiting:
+        for iterator in list(waiting):
+            try:
+                yield next(iterator)
+            except StopIteration:
+                waiting.remove(iterator)
+
+
+def _handle_mark(mark: Mark, marks: Marks, serving: Serving) -> str:
+    def compute(now: int) -> None:
+        with serving(mark.tenant_id) as work:
+            _follow(mark.name[0], work, now)
+
+    # The incident is read consistently, so a mark needs no time to settle.
+    return marks.work_off(mark, 0, compute)
+
+
+def _handle_alert(alert: DueAlert, serving: Serving) -> str:
+    with serving(alert.tenant_id) as work:
+        _follow(alert.incident_id, work, time.time_ns() // 1_000_000, alert.at)
+    return "announced"
+
+
+def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None) -> None:
+    """Replace what is kept of an incident, and announce its due alerts. ``alert_at`` is the time of a found alert.
+
+    Raises Overtaken after several attempts, NotPublished, Busy, and what an unreadable item raises.
+    """
+    for _ in range(_TRIES):
+        before = work.deadlines.head(incident_id)  # before the incident: so a newer head never replaces a newer one
+        incident = _read(incident_id, work)
+        watched, head = _computed(incident, before, work, now)
+        try:
+            before = work.deadlines.replace(incident_id, before, head, alert_at)
+            due = alerts.due(head.kept, watched, now) if head else []
+            if not due or head is None or incident is None:
+                return
+            newest = _read(incident_id, work)
+            if newest is None or newest["version"] != incident["version"]:
+                continue  # somebody has changed the incident, perhaps has recorded its submission
+            published = _publish(incident, due)
+            kept = alerts.with_done(head.kept, published)
+            work.deadlines.replace(incident_id, before, _with_kept(head, kept, watched))
+        except Overtaken:
+            continue
+        if len(published) < len(due):
+            raise NotPublished
+        return
+    raise Overtaken
+
+
+def _computed(
+    incident: Incident | None, before: StoredHead | None, work: Work, now: int
+) -> tuple[list[Watched], Head | None]:
+    """Return the dates to watch and the new head of an incident. There is no head if nothing needs to be kept.
+
+    While an incident is deleted or dismissed, the head only remembers what was announced.
+    """
+    old = before.head if before else None
+    if incident is None:
+        return [], None
+    first = Head(incident["version"], rules.released()["rules_version"], incident.get("app_id"), None, None, {}, None)
+    if keeping.is_off(incident):
+        return [], first._replace(kept=old.kept) if old is not None and old.kept else None
+    settings = read_settings(work.settings)
+    plan = keeping.plan(
+        incident, settings, now, lambda: keeping.named_since(incident, _trail(incident, work.incidents), settings)
+    )
+    watched = [*plan.watched]
+    if plan.entry is None and not watched:
+        return [], None
+    is_back = old is not None and old.entry is None and old.alert_at is None
+    kept = alerts.remembered(old.kept if old else {}, watched, now, is_back=is_back)
+    return watched, _with_kept(first._replace(entry=plan.entry, soonest=plan.soonest), kept, watched)
+
+
+def _with_kept(head: Head, kept: dict[str, list[str]], watched: list[Watched]) -> Head:
+    at = alerts.next_at(kept, watched)
+    return head._replace(kept=kept, alert_at=None if at is None else timestamps.from_milliseconds(at))
+
+
+def _read(incident_id: str, work: Work) -> Incident | None:
+    try:
+        return work.incidents.get(incident_id).incident
+    except NotFound:
+        return None
+
+
+def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change]:
+    """Yield the changes of an incident, oldest first, at most 1 000."""
+    after = 0
+    for _ in range(_PAGES):
+        changes, more = incidents.changes(incident["id"], _CHANGES_AT_ONCE, after)
+        yield from changes
+        if not more:
+            return
+        after = changes[-1].version
+
+
+def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:
+    """Publish alerts in the order of time. Return those before the first one that EventBridge refused.
+
+    The others are published again, because the last alert of a date that is done stands for the earlier ones.
+    """
+    by_name = {alert.dedup_key(incident["id"]): alert for alert in due}
+    failed = put({name: to_entry(announcement(incident, alert)) for name, alert in by_name.items()})
+    return [*takewhile(lambda alert: alert.dedup_key(incident["id"]) not in failed, due)]
+
+
+def announcement(incident: Incident, alert: Alert) -> Announcement:
+    """Return the event of an alert, as ``deadline_event.v1.json`` defines it."""
+    watched, threshold = alert
+    detail: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "incident_id": incident["id"],
+        "version": incident["version"],
+        "tenant_id": incident["tenant_id"],
+        "app_id": incident.get("app_id"),
+        "incident_number": incident["incident_number"],
+        "status": incident["status"],
+        "severity": incident["severity"],
+        "regime": watched.regime,
+        "stage": watched.stage,
+        "kind": threshold.kind,
+        "at": timestamps.from_milliseconds(threshold.at),
+        "due_at": watched.date if watched.is_due else None,
+        "projected_at": None if watched.is_due else watched.date,
+        "deduplication_key": alert.dedup_key(incident["id"]),
+    }
+    is_missed = threshold.kind == MISSED
+    return Announcement("IncidentDeadlineMissed" if is_missed else "IncidentDeadlineApproaching", detail)

@@ -1,0 +1,146 @@
+"""When to announce that a report is due soon, or was missed.
+
+Each date of a stage has thresholds. A threshold is a kind of alert and its time:
+
+half             half of the term has passed
+four_fifths      four fifths of the term have passed
+hour_before      one hour is left, of a term of more than two hours
+missed           the report was not submitted in time
+anchor_missing   half of the term has passed since the detection, or since the regime was named. Nobody has recorded
+                 the awareness, so there is no due date.
+not_classified   an incident is not classified 20 hours after awareness (DORA)
+
+A date is remembered with the kinds that are done. What comes before a kind that is done counts as done, too. If
+several thresholds are past when a date is seen for the first time, only the last of them is announced. A date that is
+past by more than seven days when it is seen for the first time is never announced.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .. import timestamps
+
+APPROACHING = ("half", "four_fifths", "hour_before", "anchor_missing", "not_classified")
+"""The kinds that a tenant's settings can choose."""
+MISSED = "missed"
+_HOUR = 3_600_000
+_TOO_OLD = 7 * 24 * _HOUR
+
+
+class Threshold(NamedTuple):
+    """A kind of alert, and its time in milliseconds since 1970."""
+
+    kind: str
+    at: int
+
+
+class Watched(NamedTuple):
+    """A date of a stage, and its thresholds in the order of time.
+
+    ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give.
+    """
+
+    regime: str
+    stage: str
+    date: str
+    is_due: bool
+    thresholds: Sequence[Threshold]
+
+    @property
+    def key(self) -> str:
+        """The name under which the date is remembered."""
+        return f"{self.regime}/{self.stage}/{'due' if self.is_due else self.thresholds[0].kind}/{self.date}"
+
+
+class Alert(NamedTuple):
+    """An alert to announce: a date of a stage, and the kind and the time of its threshold."""
+
+    watched: Watched
+    threshold: Threshold
+
+    def dedup_key(self, incident_id: str) -> str:
+        """Return the text that is the same for each announcement of this alert, and for no other alert."""
+        watched = self.watched
+        return "/".join((incident_id, watched.regime, watched.stage, self.threshold.kind, watched.date))
+
+
+Kept = Mapping[str, Sequence[str]]
+"""The kinds that are done, by the key of the date."""
+
+
+def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], *, is_open: bool) -> list[Threshold]:
+    """Return the thresholds of a due date. ``begin`` is when the term began, and ``wanted`` are the chosen kinds.
+
+    A report that was submitted too late was missed, but is not open.
+    """
+    first, last = timestamps.to_milliseconds(begin), timestamps.to_milliseconds(due_at)
+    term = last - first
+    thresholds = [Threshold(MISSED, late_from)]
+    if is_open and term > 0:
+        thresholds += [Threshold("half", first + term // 2), Threshold("four_fifths", first + term * 4 // 5)]
+        if term > 2 * _HOUR:
+            thresholds.append(Threshold("hour_before", last - _HOUR))
+    chosen = [threshold for threshold in thresholds if threshold.kind in (MISSED, *wanted)]
+    return sorted(chosen, key=lambda threshold: (threshold.at, (*APPROACHING, MISSED).index(threshold.kind)))
+
+
+def of_missing_awareness(base: str, date: str) -> Threshold:
+    """Return the threshold of a stage whose awareness nobody has recorded.
+
+    ``base`` is when the incident was detected or the regime was named, and ``date`` is what the rule gives from there.
+    """
+    first, last = timestamps.to_milliseconds(base), timestamps.to_milliseconds(date)
+    return Threshold("anchor_missing", first + (last - first) // 2)
+
+
+def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: bool) -> dict[str, list[str]]:
+    """Return what to remember of the watched dates, before anything is announced.
+
+    ``is_back`` is true if nothing was watched before: then each date counts as seen for the first time. The times are
+    in milliseconds since 1970.
+    """
+    after = {}
+    for date in watched:
+        past = [threshold.kind for threshold in date.thresholds if threshold.at <= now]
+        done = _and_earlier(date, kept.get(date.key, ()))
+        if date.key not in kept or is_back:
+            is_too_old = now - timestamps.to_milliseconds(date.date) > _TOO_OLD
+            done |= {*(past if is_too_old else past[:-1])}
+        after[date.key] = [threshold.kind for threshold in date.thresholds if threshold.kind in done]
+    return after
+
+
+def due(kept: Kept, watched: Sequence[Watched], now: int) -> list[Alert]:
+    """Return the alerts that are due and not done, in the order of time."""
+    waiting = [alert for alert in _waiting(kept, watched) if alert.threshold.at <= now]
+    return sorted(waiting, key=lambda alert: alert.threshold.at)
+
+
+def next_at(kept: Kept, watched: Sequence[Watched]) -> int | None:
+    """Return the time of the next alert that is not done, in milliseconds since 1970; None if there is none."""
+    return min((alert.threshold.at for alert in _waiting(kept, watched)), default=None)
+
+
+def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
+    """Return what to remember after alerts were announced."""
+    after = {key: [*kinds] for key, kinds in kept.items()}
+    for watched, threshold in alerts:
+        done = {*after.get(watched.key, ()), threshold.kind}
+        after[watched.key] = [each.kind for each in watched.thresholds if each.kind in done]
+    return after
+
+
+def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
+    """Return the kinds that are done, with all kinds whose time is earlier."""
+    order = [threshold.kind for threshold in watched.thresholds]
+    last = max((n for n, kind in enumerate(order, start=1) if kind in done), default=0)
+    return {*order[:last]}
+
+
+def _waiting(kept: Kept, watched: Sequence[Watched]) -> list[Alert]:
+    return [
+        Alert(date, threshold)
+        for date in watched
+        for threshold in date.thresholds
+        if threshold.kind not in kept.get(date.key, ())
+    ]

@@ -1,0 +1,170 @@
+"""What the service keeps of the deadlines of an incident: its board entry, and the dates that it watches.
+
+All follows from the incident, the tenant's settings, the rules and the moment. ``assessment`` computes the dates.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from .. import board_entry, timestamps
+from ..json_text import dumps
+from ..model import Change
+from . import alerts, assessment, clocks
+from .alerts import Watched
+from .assessment import Known
+from .rules import Regimes, Rule, Settings
+
+AWARENESS = ("aware", "aware_personal_data", "detected")
+"""The anchors that say when the organization knew of the incident. Other anchors are decisions or later events."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CAP_MS = clocks.WARN_HOURS * 3_600_000
+_LATE = "submitted_late"
+
+NamedSince = Callable[[], Mapping[str, str]]
+"""A function that returns when ``reportable_to`` named each regime, by the id of the regime."""
+
+
+class Plan(NamedTuple):
+    """What is kept of an incident. ``entry`` is the JSON text of its board entry; None if it is not on the board.
+
+    ``soonest`` is the date of its soonest open stage; None without a date.
+    """
+
+    entry: str | None
+    soonest: str | None
+    watched: Sequence[Watched]
+
+
+def is_off(incident: Mapping[str, Any]) -> bool:
+    """Return whether an incident has no place on the board and no alerts. Closing stops no clock."""
+    return bool(incident["is_deleted"] or incident["status"] == "dismissed")
+
+
+def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since: NamedSince) -> Plan:
+    """Return what to keep of an incident that is not off, at a moment in milliseconds since 1970.
+
+    ``named_since`` is called only if the awareness and the detection are missing.
+    """
+    facts, at = assessment.known(incident), _EPOCH + timedelta(milliseconds=now)
+    regimes = Regimes(settings)
+    stages = [
+        _Stage(entry["regime"], stage, _rule_of(regimes, entry["regime"], stage["stage"]))
+        for entry in assessment.deadlines(facts, settings, at)["regimes"]
+        for stage in entry["stages"]
+    ]
+    opened = [
+        stored
+        for each in stages
+        if (stored := board_entry.open_stage(each.regime, each.stage, ends_day=each.ends_day)) is not None
+    ]
+    watched = [date for each in stages if (date := each.watched(settings.alerts)) is not None]
+    if "anchor_missing" in settings.alerts and (unaware := [each for each in stages if each.is_unaware]):
+        watched += _without_awareness(unaware, facts, settings, at, named_since)
+    if not opened:
+        return Plan(None, None, watched)
+    ordered = board_entry.in_order(opened)
+    entry = {
+        "incident_id": incident["id"],
+        "incident_number": incident["incident_number"],
+        "app_id": incident.get("app_id"),
+        "status": incident["status"],
+        "version": incident["version"],
+        "stages": ordered,
+    }
+    return Plan(dumps(entry), board_entry.date(ordered[0]), watched)
+
+
+def named_since(incident: Mapping[str, Any], changes: Iterable[Change], settings: Settings) -> dict[str, str]:
+    """Return when ``reportable_to`` named each regime that it names now, from the trail, oldest change first."""
+    regimes = Regimes(settings)
+
+    def ids(names: Iterable[str] | None) -> set[str]:
+        return {regime["id"] for name in names or () if (regime := regimes.find(name)) is not None}
+
+    since: dict[str, str] | None = None
+    for change in changes:
+        if "reportable_to" not in change.changes:
+            continue
+        before, after = map(ids, change.changes["reportable_to"])
+        if since is None:  # change 1 holds no values: the first later change says what was there from the create on
+            since = dict.fromkeys(before, incident["created_at"])
+        since = {name: since[name] if name in before and name in since else change.at for name in after}
+    return since if since is not None else dict.fromkeys(ids(incident["reportable_to"]), incident["created_at"])
+
+
+class _Stage(NamedTuple):
+    """A stage of the answer of ``assessment``, with its regime and its rule."""
+
+    regime: str
+    stage: Mapping[str, Any]
+    rule: Rule
+
+    @property
+    def ends_day(self) -> bool:
+        """Whether the due date is the last second of a day."""
+        due = self.rule["due"]
+        ends = {term.get("end") for term in (due, *self.rule.get("readings", ()))} if due else set()
+        return "end_of_day" in ends and str(self.stage["due_at"]).endswith(":59.000Z")
+
+    @property
+    def is_unaware(self) -> bool:
+        """Whether the term of the stage, or its cap, counts from an awareness that nobody has recorded."""
+        due = self.rule["due"]
+        if self.stage["state"] != "pending_anchor" or due is None or self.stage["warn_at"] is not None:
+            return False
+        return self.stage["anchor_missing"] in AWARENESS or due.get("cap", {}).get("from") in AWARENESS
+
+    def watched(self, wanted: Sequence[str]) -> Watched | None:
+        """Return the date of the stage with its thresholds; None if there is nothing to watch."""
+        stage, state = self.stage, self.stage["state"]
+        if stage["due_at"] is not None and state in ("running", "overdue", _LATE):
+            late_from = board_entry.late_from(stage["due_at"], ends_day=self.ends_day)
+            thresholds = alerts.of_due_date(
+                stage["anchor_at"], stage["due_at"], late_from, wanted, is_open=state != _LATE
+            )
+            return Watched(self.regime, stage["stage"], stage["due_at"], True, thresholds)
+        if stage["warn_at"] is not None and state == "pending_anchor" and "not_classified" in wanted:
+            warn_at = timestamps.to_milliseconds(stage["warn_at"])
+            cap = timestamps.from_milliseconds(warn_at + _CAP_MS)
+            return Watched(self.regime, stage["stage"], cap, False, [alerts.Threshold("not_classified", warn_at)])
+        return None
+
+
+def _without_awareness(
+    stages: Sequence[_Stage], facts: Known, settings: Settings, at: datetime, named: NamedSince
+) -> Iterable[Watched]:
+    """Yield the dates that stages would have if the organization had known at the detection.
+
+    Without a detection, the moment counts at which the regime was named. The dates are no due dates. So a missing zone
+    does not matter: UTC stands in for it.
+    """
+    detected, ids = facts.detected_at, dict.fromkeys(each.regime for each in stages)
+    base = dict.fromkeys(ids, detected) if detected is not None else {name: named().get(name) for name in ids}
+    reports = dict(facts.reports)
+    for name, begin in base.items():
+        report = reports.get(name)
+        report = report if isinstance(report, dict) else {}
+        anchors = report.get("anchors")
+        anchors = anchors if isinstance(anchors, dict) else {}
+        reports[name] = {**report, "anchors": {**dict.fromkeys(AWARENESS, begin), **anchors}}
+    if settings.zone is None and settings.member_state is None:
+        settings = settings._replace(zone="UTC")
+    answer = assessment.deadlines(facts._replace(reports=reports), settings, at)
+    aware = {(entry["regime"], stage["stage"]): stage for entry in answer["regimes"] for stage in entry["stages"]}
+    for each in stages:
+        begin, stage = base[each.regime], aware[each.regime, each.stage["stage"]]
+        date = stage["due_at"]
+        if date is None and stage["warn_at"] is not None:
+            date = timestamps.from_milliseconds(timestamps.to_milliseconds(stage["warn_at"]) + _CAP_MS)
+        if begin is not None and date is not None:
+            threshold = alerts.of_missing_awareness(begin, date)
+            yield Watched(each.regime, each.stage["stage"], date, False, [threshold])
+
+
+def _rule_of(regimes: Regimes, regime_id: str, stage_id: str) -> Rule:
+    regime = regimes.find(regime_id)
+    if regime is None:
+        raise AssertionError("a regime with stages has a rule")
+    stage: Rule = next(stage for stage in regime["stages"] if stage["id"] == stage_id)
+    return stage

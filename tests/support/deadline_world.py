@@ -1,0 +1,408 @@
+"""Random histories of incidents with deadlines, the job that keeps their board, and two oracles.
+
+``expected_board`` computes a board from the final incidents alone. ``AlertOracle`` walks a history in time: it knows
+when the job looked at an incident, and says which alerts must have been told. Both use the deadlines that the API shows
+for an incident, and nothing of the code that keeps the board.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import announce_deadlines
+import create_incident
+import delete_incident
+import follow_incidents
+import list_deadlines
+import pytest
+import update_incident
+from incidents.domain.deadlines import assessment, rules
+from incidents.domain.errors import Busy
+from incidents.storage import dynamodb as table_client
+from incidents.storage import guard, marks
+from incidents.storage.settings import DEADLINES, Settings, TenantSettings
+
+from tests.support.events import Context, board_event, claims, create_event, delete_event, patch_event, stream_event
+from tests.support.streams import TableStream
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Document = dict[str, Any]
+Date = tuple[str, str, bool, str]  # regime, stage, whether it is a due date, the date
+Times = list[tuple[str, datetime]]  # the kinds of the alerts of a date, and their times
+APPLICATIONS = (None, "scanner")
+REGIMES = {
+    "GDPR": "eu-gdpr", "NIS2": "eu-nis2", "DORA": "eu-dora", "MDR": "eu-mdr", "SEC": "us-sec-8k",
+    "FTC": "us-ftc-safeguards", "contract-7": "contract-7", "no regime": "eu-gdpr",
+}  # fmt: skip
+STAGES = {
+    "eu-gdpr": ("authority", "individuals"), "eu-nis2": ("early_warning", "notification", "final"),
+    "eu-dora": ("initial", "intermediate"), "eu-mdr": ("serious",), "us-sec-8k": ("form_8k",),
+    "us-ftc-safeguards": ("ftc",), "contract-7": ("notice",),
+}  # fmt: skip
+ANCHORS = {"us-sec-8k": "determined"}
+OPEN = {"running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term"}
+HOURS = {
+    ("eu-gdpr", "authority"): 72, ("eu-nis2", "early_warning"): 24, ("eu-nis2", "notification"): 72,
+    ("eu-dora", "initial"): 24, ("contract-7", "notice"): 12,
+}  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ProcessEnd(BaseException):
+    """The process of the function ended at this call."""
+
+
+class WorldClock:
+    """The clock of all code under test. It stands still until the world moves it."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 6, 8, 6, tzinfo=UTC)
+
+    def __call__(self) -> int:
+        return (self.moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def text(moment: datetime) -> str:
+    return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
+
+
+def parsed(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)
+
+
+class DeadlineWorld:
+    """Some tenants with incidents whose deadlines change, and the records of their stream that still wait."""
+
+    def __init__(self, stream: TableStream, table: str, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._stream, self._table = stream, table
+        self.clock = WorldClock()
+        monkeypatch.setattr(time, "time_ns", self.clock)
+        self.tenants = [f"t{run}-a", f"t{run}-b"]
+        self.callers = [claims(tenant, app_id=app) for tenant in self.tenants for app in APPLICATIONS]
+        self.documents: dict[str, Document] = {}
+        self.settings: dict[str, dict[str, Any]] = {tenant: {} for tenant in self.tenants}
+        self.versions = dict.fromkeys(self.tenants, 0)
+        self.named: dict[str, dict[str, str]] = {}
+        self.waiting: list[dict[str, Any]] = []
+        self.told: list[str] = []
+        self.bus_works = True
+        self.at_bus: Callable[[], None] = lambda: None
+
+    # --- What people do ----------------------------------------------------------------------------------------------
+    def create(self, random: Random) -> None:
+        caller = random.choice(self.callers)
+        fields: dict[str, Any] = {"title": "x", "reportable_to": random.sample([*REGIMES], random.choice([0, 1, 1, 2]))}
+        ago = timedelta(minutes=random.choice([0, 30, 600, 4000, 20_000, 90_000]))
+        if random.random() < 0.6:
+            fields["detected_at"] = text(self.clock.moment - ago)
+        if random.random() < 0.2:  # an import
+            fields["status"] = random.choice(["closed", "dismissed"])
+        if random.random() < 0.6:
+            fields["regulatory_reports"] = self._anchors(random, caller["tenant_id"], fields["reportable_to"], ago)
+        answer = create_incident.handler(create_event(fields, caller=caller), Context)
+        self._keep(answer, 201)
+
+    def change(self, random: Random, incident_id: str) -> None:
+        document = self.documents[incident_id]
+        caller = claims(document["tenant_id"], app_id=document.get("app_id"))
+        if document["is_deleted"]:
+            patch: dict[str, Any] = {"is_deleted": False}
+        else:
+            patch = self._patch(random, document)
+        if patch:
+            self._keep(update_incident.handler(patch_event(incident_id, patch, caller=caller), Context), 200)
+        else:
+            answer = delete_incident.handler(delete_event(incident_id, caller=caller), Context)
+            assert answer["statusCode"] == 204
+            document |= {"is_deleted": True, "version": document["version"] + 1}
+
+    def _patch(self, random: Random, document: Document) -> dict[str, Any]:
+        """Return a random patch; an empty one stands for a deletion."""
+        now, status, tenant = self.clock.moment, document["status"], document["tenant_id"]
+        ago, names = timedelta(minutes=random.choice([0, 90, 3000])), document["reportable_to"]
+        kinds = ["regimes", "anchor", "anchor", "submit", "withdraw", "detected", "status", "delete", "title"]
+        match random.choice(kinds):
+            case "regimes":
+                return {"reportable_to": random.sample([*REGIMES], random.randint(0, 2))}
+            case "anchor":
+                return {"regulatory_reports": self._anchors(random, tenant, names, ago)}
+            case "submit":
+                regime = self._regime(random, tenant, names)
+                at = now - timedelta(minutes=random.choice([0, 0, 60, 2000]))
+                sent = {random.choice(STAGES[regime]): {"submitted_at": text(at)}}
+                return {"regulatory_reports": {regime: {"stages": sent}}}
+            case "withdraw":
+                return {
+                    "regulatory_reports": {self._regime(random, tenant, names): random.choice([None, {"stages": None}])}
+                }
+            case "detected":
+                later = text(now - timedelta(minutes=random.choice([0, 600])))
+                return {"detected_at": None if status == "closed" else random.choice([None, later])}
+            case "status":
+                return {"status": "dismissed" if status in ("new", "investigating") else "investigating"}
+            case "title":
+                return {"title": f"x{random.random()}"}
+        return {}
+
+    def _anchors(self, random: Random, tenant: str, names: list[str], ago: timedelta) -> dict[str, Any]:
+        regime = self._regime(random, tenant, names)
+        at = text(self.clock.moment - ago)
+        anchors = {ANCHORS.get(regime, "aware"): at}
+        if regime == "eu-dora" and random.random() < 0.5:
+            anchors["classified"] = at
+        return {regime: {"anchors": anchors}}
+
+    def _regime(self, random: Random, tenant: str, names: list[str]) -> str:
+        """Return a regime that the tenant has, mostly one that the incident names."""
+        known = [name for name in STAGES if name != "contract-7" or self.settings[tenant].get("rules")]
+        named = [REGIMES[name] for name in names if REGIMES[name] in known]
+        return random.choice(named if named and random.random() < 0.9 else known)
+
+    def choose(self, random: Random, own: list[dict[str, Any]]) -> None:
+        """Change the settings of a tenant, and mark all its incidents, as `incidents deadlines rebuild` does."""
+        tenant = random.choice(self.tenants)
+        chosen: list[dict[str, Any]] = [
+            {"zone": "Europe/Paris"}, {"member_state": "DE"}, {}, {"alerts": ["half", "anchor_missing"]}
+        ]  # fmt: skip
+        value = {"rules": own if random.random() < 0.8 else []} | random.choice(chosen)
+        self.settings[tenant] = value
+        self.versions[tenant] += 1
+        with guard.serving_tenant(tenant):
+            settings = TenantSettings(tenant, table_client.client(), self._table)
+            settings.write(DEADLINES, Settings(value, self.versions[tenant], text(self.clock.moment), "ada"))
+        for document in self.documents.values():
+            if document["tenant_id"] == tenant:
+                marks.deadlines().mark(tenant, document["id"], now=self.clock() // 1_000_000)
+
+    def _keep(self, answer: dict[str, Any], status: int) -> None:
+        assert answer["statusCode"] == status, answer
+        document = json.loads(answer["body"])
+        before = self.named.get(document["id"], {})
+        self.named[document["id"]] = {
+            name: before.get(name, document["updated_at"]) for name in map(str.casefold, document["reportable_to"])
+        }
+        self.documents[document["id"]] = document
+
+    # --- What the service does ---------------------------------------------------------------------------------------
+    def deliver(self, random: Random, *, everything: bool = False) -> None:
+        """Deliver some waiting records. The records of an item keep their order; items mix; some come twice."""
+        self.waiting += self._stream.incidents()
+        by_item: dict[str, list[dict[str, Any]]] = {}
+        for record in self.waiting:
+            by_item.setdefault(record["dynamodb"]["Keys"]["sk"]["S"], []).append(record)
+        batch: list[dict[str, Any]] = []
+        for _ in range(len(self.waiting) if everything else random.randint(0, len(self.waiting))):
+            batch.append(by_item[random.choice([name for name, left in by_item.items() if left])].pop(0))
+        self.waiting = [record for left in by_item.values() for record in left]
+        for _ in range(random.choice([1, 1, 2])):
+            if batch:
+                assert follow_incidents.handler(stream_event(batch), Context) == {"batchItemFailures": []}
+
+    def put(self, entries: dict[str, Any]) -> set[str]:
+        """Stand in for the bus."""
+        self.at_bus()
+        if not self.bus_works:
+            return set(entries)
+        self.told += [json.loads(entry["Detail"])["deduplication_key"] for entry in entries.values()]
+        self.at_bus()
+        return set()
+
+    def run(self) -> dict[str, int]:
+        return announce_deadlines.handler({}, Context)
+
+    def run_with_a_fault(self, random: Random) -> None:
+        """Run the job under a fault at a random boundary, and again without a fault at the same moment."""
+        with fault(table_client.client(), random.randint(1, 12), random.choice([Busy, ProcessEnd])) as at_bus:
+            self.at_bus = at_bus
+            try:
+                self.run()
+            except (ProcessEnd, Busy):
+                pass
+            finally:
+                self.at_bus = lambda: None
+        self.run()
+
+    def marked(self) -> set[str]:
+        return {mark.name[0] for mark in marks.deadlines().of_all_tenants()}
+
+    def board(self, caller: dict[str, str]) -> list[Document]:
+        found: list[Document] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = list_deadlines.handler(board_event(caller, limit=7, **cursor), Context)
+            assert answer["statusCode"] == 200, answer
+            page = json.loads(answer["body"])
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            cursor = {"cursor": page["next_cursor"]}
+
+    # --- The oracles -------------------------------------------------------------------------------------------------
+    def stages(self, document: Document, detected: str | None = None) -> Iterator[tuple[str, Document]]:
+        """Yield the stages that the API shows for an incident now, with their regimes.
+
+        With ``detected``, yield those that it would show if the incident had been detected then, and in some zone.
+        """
+        settings = rules.read(self.settings[document["tenant_id"]])
+        if detected is not None and settings.zone is None and settings.member_state is None:
+            settings = settings._replace(zone="UTC")
+        reports = document["regulatory_reports"]
+        incident = document | {"regulatory_reports": json.dumps(reports) if reports else None}
+        if detected is not None:
+            incident["detected_at"] = detected
+        for entry in assessment.deadlines(assessment.known(incident), settings, self.clock.moment)["regimes"]:
+            for stage in entry["stages"]:
+                yield entry["regime"], stage
+
+    def expected_board(self, caller: dict[str, str]) -> list[Document]:
+        """Return the board of a caller, from the incidents alone."""
+        shown = ("stage", "state", "due_at", "projected_at", "anchor_missing", "setting_missing")
+        entries = []
+        for document in self.documents.values():
+            if document["tenant_id"] != caller["tenant_id"] or is_off(document):
+                continue
+            if caller.get("app_id") is not None and document.get("app_id") != caller["app_id"]:
+                continue
+            found = [
+                {"regime": regime} | {name: stage[name] for name in shown}
+                for regime, stage in self.stages(document)
+                if stage["state"] in OPEN
+            ]
+            found.sort(key=lambda one: (one["due_at"] or one["projected_at"] or "~", one["regime"], one["stage"]))
+            if found:
+                entries.append({"incident_id": document["id"], "stages": found})
+        return sorted(
+            entries,
+            key=lambda entry: (
+                entry["stages"][0]["due_at"] or entry["stages"][0]["projected_at"] or "~", entry["incident_id"],
+            ),
+        )  # fmt: skip
+
+
+def is_off(document: Document) -> bool:
+    return bool(document["is_deleted"] or document["status"] == "dismissed")
+
+
+class AlertOracle:
+    """Says which alerts must have been told, from what the job could see at each of its runs."""
+
+    def __init__(self, world: DeadlineWorld) -> None:
+        self._world = world
+        self.expected: set[str] = set()
+        self._seen: dict[str, dict[Date, set[str]]] = {}
+        self._times: dict[str, dict[Date, Times]] = {}
+        self._was_off: set[str] = set()
+
+    def before_run(self) -> None:
+        """Follow a run of the job that begins now: look at what is marked, and at what is due."""
+        marked = self._world.marked()
+        for document in self._world.documents.values():
+            if document["id"] in marked or self._is_due(document["id"]):
+                self._look(document)
+
+    def _is_due(self, incident_id: str) -> bool:
+        """Return whether an alert of the dates that were seen last waits."""
+        return incident_id not in self._was_off and any(
+            kind not in self._seen[incident_id][date] and at <= self._world.clock.moment
+            for date, times in self._times.get(incident_id, {}).items()
+            for kind, at in times
+        )
+
+    def _look(self, document: Document) -> None:
+        incident_id, now = document["id"], self._world.clock.moment
+        before = self._seen.get(incident_id, {})
+        if is_off(document):
+            self._was_off.add(incident_id)
+            return
+        is_back = incident_id in self._was_off
+        self._was_off.discard(incident_id)
+        dates = dict(self._dates(document))
+        after: dict[Date, set[str]] = {}
+        for date, times in dates.items():
+            order = [kind for kind, _ in times]
+            past = [kind for kind, at in times if at <= now]
+            done = set(before.get(date, ()))
+            while order and order[-1] not in done:  # what comes before a kind that is done is done
+                order.pop()
+            done = {*order}
+            if date not in before or is_back:
+                too_old = now - parsed(date[3]) > timedelta(days=7)
+                done |= {*(past if too_old else past[:-1])}
+            if self._world.bus_works:
+                regime, stage, _, moment = date
+                self.expected |= {
+                    f"{incident_id}/{regime}/{stage}/{kind}/{moment}" for kind in past if kind not in done
+                }
+                done |= {*past}
+            after[date] = done
+        self._seen[incident_id] = after
+        self._times[incident_id] = dates
+
+    def _dates(self, document: Document) -> Iterator[tuple[Date, Times]]:
+        """Yield each date that must be watched, with the times of its alerts in order."""
+        chosen = self._world.settings[document["tenant_id"]].get("alerts")
+        named = self._world.named[document["id"]]
+        regimes = rules.Regimes(rules.read(self._world.settings[document["tenant_id"]]))
+        since = {rule["id"]: at for name, at in named.items() if (rule := regimes.find(name))}
+        for regime, stage in self._world.stages(document):
+            key = (regime, stage["stage"])
+            if stage["state"] in ("running", "overdue", "submitted_late"):
+                first, due = parsed(stage["anchor_at"]), parsed(stage["due_at"])
+                ends_day = regime in ("eu-mdr", "us-ftc-safeguards", "us-sec-8k") or stage["stage"] == "final"
+                late = due + timedelta(milliseconds=1000 if ends_day and due.second == 59 else 1)
+                found = [("missed", late)]
+                if stage["state"] != "submitted_late" and due > first:
+                    found += [("half", first + (due - first) / 2), ("four_fifths", first + (due - first) * 4 / 5)]
+                    if due - first > timedelta(hours=2):
+                        found.append(("hour_before", due - timedelta(hours=1)))
+                kinds = [one for one in found if chosen is None or one[0] in (*chosen, "missed")]
+                yield (*key, True, stage["due_at"]), sorted(kinds, key=lambda one: one[1])
+            elif stage["state"] == "pending_anchor" and stage["warn_at"] and chosen is None:
+                warn = parsed(stage["warn_at"])
+                yield (*key, False, text(warn + timedelta(hours=4))), [("not_classified", warn)]
+            elif stage["state"] == "pending_anchor" and not stage["warn_at"]:
+                begin = document["detected_at"] or since.get(regime)
+                if begin is None or stage["anchor_missing"] not in ("aware", "classified"):
+                    continue
+                date = self._date_if_aware(document, regime, stage, begin)
+                if date is not None:
+                    half = parsed(begin) + (date - parsed(begin)) / 2
+                    yield (*key, False, text(date)), [("anchor_missing", half)]
+
+    def _date_if_aware(self, document: Document, regime: str, stage: Document, begin: str) -> datetime | None:
+        """Return the date that a stage would have if the organization had known at a moment."""
+        term = HOURS.get((regime, stage["stage"]))
+        if term is not None:
+            return parsed(begin) + timedelta(hours=term)
+        assumed = {one["stage"]: one for name, one in self._world.stages(document, begin) if name == regime}
+        projected = assumed[stage["stage"]]["projected_at"]
+        return None if projected is None else parsed(projected)
+
+
+@contextmanager
+def fault(client: "DynamoDBClient", at: int, kind: type[BaseException]) -> Iterator[Callable[[], None]]:
+    """Raise an exception once, before or after call number ``at`` to the table or the bus.
+
+    Yield the function that the bus calls at its two boundaries.
+    """
+    left = [at]
+
+    def boundary(**_: object) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise kind
+
+    events = client.meta.events
+    events.register("before-call.dynamodb", boundary)
+    events.register("after-call.dynamodb", boundary)
+    try:
+        yield boundary
+    finally:
+        events.unregister("before-call.dynamodb", boundary)
+        events.unregister("after-call.dynamodb", boundary)
