@@ -1,4 +1,4 @@
-"""Schedule -> bus: keep the board of deadlines, and announce the deadlines that approach or were missed."""
+"""Schedule -> bus: update the board of deadlines, and announce the deadlines that approach or were missed."""
 
 from incidents import deadline_jobs
 from incidents.edges import deadline_schedule

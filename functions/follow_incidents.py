@@ -1,4 +1,4 @@
-"""Table stream -> marks: mark the days and the incidents whose metrics or deadlines must be computed again."""
+"""Table stream -> marks: mark the days whose metrics, and the incidents whose deadlines, must be computed again."""
 
 from incidents import following
 from incidents.edges import stream

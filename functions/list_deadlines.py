@@ -1,4 +1,4 @@
-"""GET /api/v1/grc/incidents/deadlines: list the incidents with open deadlines, the soonest first."""
+"""GET /api/v1/grc/incidents/deadlines: list the incidents with open deadlines, in the order of their dates."""
 
 # The OpenAPI document takes method and path from the docstring above.
 from incidents import deadline_board

@@ -9,8 +9,8 @@ the services   the tasks of the service:
                ``feed``         reads incidents by their last change, so that a caller can follow the changes
                ``evidence``     reads the findings of an incident: the events as they were received
                ``incident_deadlines``  computes the due dates of the reports about an incident
-               ``deadline_board``  reads the incidents with open deadlines, the soonest first
-               ``deadline_jobs``  keeps the board of deadlines, and announces deadlines that approach or were missed
+               ``deadline_board``  reads the incidents with open deadlines, in the order of their dates
+               ``deadline_jobs``  updates the board of deadlines, and announces deadlines that approach or were missed
                ``intake``       turns findings into incidents
                ``reports``      reads the findings in an event, also by a tenant's mapping
                ``publishing``   sends an event for each change of an incident

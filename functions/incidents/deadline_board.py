@@ -1,6 +1,6 @@
-"""Read the board of deadlines: the incidents with open stages, by the soonest one.
+"""Read the board of deadlines: the incidents with open stages, in the order of their soonest stages.
 
-This module must load neither pydantic nor the rules, which would slow down the start.
+This module must load neither pydantic nor the rules, because they would slow down the start.
 """
 
 from .domain import json_text, wire_form
@@ -13,9 +13,9 @@ _ABOUT = "list_deadlines"
 
 
 def list_deadlines(request: BoardRequest, board: BoardReader) -> JsonPage:
-    """Return a page of the board, or the entries of single incidents.
+    """Return a page of the board, or the entries of the incidents that the request names.
 
-    Raises MalformedRequest if the cursor does not belong to this list, and Busy.
+    Raises MalformedRequest if the cursor does not belong to this list. Raises Busy.
     """
     if request.incident_ids:
         entries = board.of_incidents(request.incident_ids, request.as_of)

@@ -1,13 +1,13 @@
-"""Keep the board of deadlines, and announce the deadlines that approach or were missed.
+"""Update the board of deadlines, and announce the deadlines that approach or were missed.
 
 A run handles each marked incident, and each incident with an alert whose time has come:
 
     read head, incident, settings    compute    replace head, board row, alert    read again, publish    note, unmark
     ───────────●────────────────────────●────────────────────●──────────────────────────●──────────────────●──────▶
 
-The board is right even if nothing can be published. An alert that was not published stays due for the next run. An
-alert that was published is noted in the head. If the run ends between the two, the next run publishes the alert again,
-with the same deduplication key.
+The board is correct even if no event can be published. An alert that was not published stays due for the next run.
+After the publication, the run notes the alert in the head. If the run ends between the publication and the note, the
+next run publishes the alert again, with the same deduplication key.
 """
 
 import time
@@ -31,14 +31,14 @@ from .storage.incident_repository import IncidentRepository
 from .storage.marks import Mark, Marks
 from .storage.settings import TenantSettings
 
-_INCIDENT_SECONDS = 8.0  # the longest time for one incident; with less time left, a run does not start another one
-_MARKS_AT_ONCE = 25  # of a tenant, before other tenants have their turn
+_INCIDENT_SECONDS = 8.0  # one incident takes at most so long; with less time left, a run starts no other incident
+_MARKS_AT_ONCE = 25  # after so many marks of a tenant, the run reads marks of other tenants
 _TRIES = 4
-_CHANGES_AT_ONCE, _PAGES = 100, 10  # of a trail
+_CHANGES_AT_ONCE, _PAGES = 100, 10  # the changes in a page of a trail, and the most pages
 
 
 class Work(NamedTuple):
-    """What a run needs of one tenant."""
+    """The repositories with which a run works for one tenant."""
 
     incidents: IncidentRepository
     settings: TenantSettings
@@ -46,18 +46,18 @@ class Work(NamedTuple):
 
 
 class NotPublished(Exception):
-    """EventBridge refused events in every attempt. They stay due."""
+    """EventBridge refused events in every attempt. The alerts of these events stay due."""
 
 
 Serving = Callable[[str], AbstractContextManager[Work]]
 
 
 def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[str]:
-    """Handle the marked incidents and the due alerts of all tenants. Return one outcome for each.
+    """Handle the marked incidents and the due alerts of all tenants. Return one outcome for each mark and alert.
 
-    The outcomes are ``computed``, ``announced`` (an alert was handled), ``overtaken`` (another run was faster),
-    ``failed`` and, at the end, ``postponed`` if too little time was left. What is overtaken, failed or postponed stays
-    for the next run. Raises Busy if neither marks nor alerts can be read.
+    The outcomes are ``computed``, ``announced`` (an alert was handled), ``overtaken`` (another run was faster), and
+    ``failed``. If too little time is left, the last outcome is ``postponed``. Marks and alerts that are overtaken,
+    failed or postponed stay for the next run. Raises Busy if neither marks nor alerts can be read.
     """
     now = time.time_ns() // 1_000_000
     outcomes: list[str] = []
@@ -85,9 +85,9 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
 
 
 def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
-    """Yield the members of two iterators by turns, and then the rest of the longer one.
+    """Yield the items of two iterators in turn, and then the other items of the longer iterator.
 
-    So neither many alerts nor many marks delay the others.
+    So many alerts do not delay the marks, and many marks do not delay the alerts.
     """
     waiting: list[Iterator[Any]] = [first, second]
     while waiting:
@@ -114,12 +114,14 @@ def _handle_alert(alert: DueAlert, serving: Serving) -> str:
 
 
 def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None) -> None:
-    """Replace what is kept of an incident, and announce its due alerts. ``alert_at`` is the time of a found alert.
+    """Replace the items for an incident's deadlines, and announce the alerts that are due.
 
-    Raises Overtaken after several attempts, NotPublished, Busy, and what an unreadable item raises.
+    ``alert_at`` is the time of an alert that the run found. Raises Overtaken after several attempts, NotPublished,
+    Busy, or the error of an unreadable item.
     """
     for _ in range(_TRIES):
-        before = work.deadlines.head(incident_id)  # before the incident: so a newer head never replaces a newer one
+        # Read the head before the incident. Otherwise, an old version of the incident could replace a newer head.
+        before = work.deadlines.head(incident_id)
         incident = _read(incident_id, work)
         watched, head = _computed(incident, before, work, now)
         try:
@@ -129,7 +131,7 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None)
                 return
             newest = _read(incident_id, work)
             if newest is None or newest["version"] != incident["version"]:
-                continue  # somebody has changed the incident, perhaps has recorded its submission
+                continue  # somebody has changed the incident, and may have recorded the submission
             published = _publish(incident, due)
             kept = alerts.with_done(head.kept, published)
             work.deadlines.replace(incident_id, before, _with_kept(head, kept, watched))
@@ -144,9 +146,9 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None)
 def _computed(
     incident: Incident | None, before: StoredHead | None, work: Work, now: int
 ) -> tuple[list[Watched], Head | None]:
-    """Return the dates to watch and the new head of an incident. There is no head if nothing needs to be kept.
+    """Return the dates to watch and the new head of an incident. The head is None if the incident needs no head.
 
-    While an incident is deleted or dismissed, the head only remembers what was announced.
+    While an incident is deleted or dismissed, the head has only the alerts that were announced.
     """
     old = before.head if before else None
     if incident is None:
@@ -179,7 +181,7 @@ def _read(incident_id: str, work: Work) -> Incident | None:
 
 
 def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change]:
-    """Yield the changes of an incident, oldest first, at most 1 000."""
+    """Yield up to 1 000 changes of an incident, oldest first."""
     after = 0
     for _ in range(_PAGES):
         changes, more = incidents.changes(incident["id"], _CHANGES_AT_ONCE, after)
@@ -190,9 +192,10 @@ def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change
 
 
 def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:
-    """Publish alerts in the order of time. Return those before the first one that EventBridge refused.
+    """Publish alerts in the order of their times. Return the alerts before the first alert that EventBridge refused.
 
-    The others are published again, because the last alert of a date that is done stands for the earlier ones.
+    The next run publishes the others again. The job may only note an alert if all earlier alerts of its date are
+    published, because a note also stands for the earlier alerts.
     """
     by_name = {alert.dedup_key(incident["id"]): alert for alert in due}
     failed = put({name: to_entry(announcement(incident, alert)) for name, alert in by_name.items()})
@@ -200,7 +203,7 @@ def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:
 
 
 def announcement(incident: Incident, alert: Alert) -> Announcement:
-    """Return the event of an alert, as ``deadline_event.v1.json`` defines it."""
+    """Return the event of an alert, in the form of ``deadline_event.v1.json``."""
     watched, threshold = alert
     detail: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,

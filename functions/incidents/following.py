@@ -1,6 +1,7 @@
-"""React to changes of incidents: mark what must be computed again, and send metrics to CloudWatch.
+"""React to changes of incidents: write marks, and send metrics to CloudWatch.
 
-Marked are the days whose metrics a change affects, and the incident if a change affects its deadlines.
+The module marks the days whose metrics a change affects. It also marks the incident if the change affects its
+deadlines.
 """
 
 import time
@@ -104,9 +105,9 @@ def _days_touched(record: Record) -> dict[Place, set[str]]:
 
 
 def _deadlines_touched(record: Record) -> tuple[str, str] | None:
-    """Return the tenant and the id of an incident whose deadlines a change affects; None if it affects none.
+    """Return the tenant and the id of an incident if a change can affect its deadlines. Otherwise, return None.
 
-    Without a regime, an incident has no deadlines.
+    An incident has deadlines only if it names a regime.
     """
     old, new = record.old or {}, record.new or {}
     if not ("reportable_to" in old or "reportable_to" in new):
@@ -116,7 +117,7 @@ def _deadlines_touched(record: Record) -> tuple[str, str] | None:
     item = new or old
     tenant_id, incident_id = item["tenant_id"]["S"], item["id"]["S"]
     if not (TENANT_ID.fullmatch(tenant_id) and INCIDENT_ID.fullmatch(incident_id)):
-        raise ValueError("the item has no valid tenant_id or id")
+        raise ValueError("the item must have a valid `tenant_id` and `id`")
     return tenant_id, incident_id
 
 
@@ -127,7 +128,7 @@ def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:
         return None
     place = (item["tenant_id"]["S"], kind, item[moment]["S"][:10])
     if not TENANT_ID.fullmatch(place[0]):
-        raise ValueError("the item has no valid tenant_id")
+        raise ValueError("the item must have a valid `tenant_id`")
     return _Contribution(place, tally.totals_by_group(kind, [to_facts(item)]))
 
 

@@ -1,7 +1,7 @@
 """Publish the records of the table's stream as events on the bus: one event for each version of an incident.
 
 An event may be delivered twice. Two deliveries of one event have the same ``(incident_id, version)``. ``deadline_jobs``
-publishes the events of deadlines in the same way.
+uses this module to publish the events about deadlines.
 """
 
 import json
@@ -106,7 +106,7 @@ def _detail(stored: stored_form.Stored, changed: list[str]) -> dict[str, Any]:
 
 
 def to_entry(event: Announcement) -> dict[str, Any]:
-    """Return the entry of an event for EventBridge."""
+    """Return an event as an entry for PutEvents."""
     return {
         "EventBusName": os.environ["EVENT_BUS_NAME"],
         "Source": SOURCE,

@@ -91,7 +91,7 @@ def test_every_parameter_queue_and_log_group_in_a_runbook_exists(page: str) -> N
         "metrics",
         "deadlines",
         "restored-",
-    }  # the names of the schedules, and the start of a restored table's name
+    }  # these are names of schedules, and the beginning of a restored table's name
     for name in re.findall(r"\$STACK-([a-z-]+)", text):
         assert name in queues | others, name
     functions = {operation_name(name) for name in templates.functions()}

@@ -202,7 +202,7 @@ def test_a_role_s_statements_have_no_wildcard_in_actions_or_resources(name: str)
     for statement in policy["PolicyDocument"]["Statement"]:
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]])
         assert statement["Effect"] == "Allow"
-        # A role may delete only the items of metrics and deadlines, because the jobs can compute them again.
+        # A role may delete only items of metrics and deadlines, because the jobs can compute these items again.
         if "dynamodb:DeleteItem" in statement["Action"]:
             (pattern,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
             assert (name, pattern) in {

@@ -172,7 +172,7 @@ def _fill(client: "DynamoDBClient", tenant: str, size: int) -> list[stored_form.
 
 
 def _row(tenant: str, n: int, incident_id: str) -> stored_form.Item:
-    """Return a row on the board of deadlines. The dates are spread over a year."""
+    """Return a board row. The dates of the rows are in a period of one year."""
     due_at = f"{date(2027, 1, 1) + timedelta(days=n % 365)}T06:00:00.000Z"
     entry = {"incident_id": incident_id, "incident_number": f"IR-{n}", "app_id": None, "status": "new", "version": 1}
     text = json.dumps(entry | {"stages": [STAGE | {"due_at": due_at}] * 3})

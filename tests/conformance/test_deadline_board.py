@@ -1,6 +1,7 @@
 """Tests that the board and the alerts are right after any history of incidents, faults and outages.
 
-The board equals a computation from the final incidents. The alerts equal those of an oracle that walks the history.
+The tests compare the board with a computation from the final incidents. They compare the alerts with those of an oracle
+that follows the history.
 """
 
 from collections.abc import Callable
@@ -25,10 +26,10 @@ from tests.support.streams import TableStream
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INCIDENTS = 50  # each is one random history; the incidents of a world share its clock and its runs
+INCIDENTS = 50  # each incident has its own random history; the incidents of a world share its clock and its runs
 WORLDS = scale.of(short=1, full=200)
-STEPS = 12  # each changes a fifth of the incidents
-MINUTES = (1, 60, 300, 300, 700, 1500, 1500, 4400, 12_000)  # between two steps, some of them without a run of the job
+STEPS = 12  # each step changes a fifth of the incidents
+MINUTES = (1, 60, 300, 300, 700, 1500, 1500, 4400, 12_000)  # the possible minutes between two steps
 _runs = count()
 
 
@@ -36,7 +37,7 @@ _runs = count()
 def deadline_world(
     service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], DeadlineWorld]:
-    """Return a function that makes a world with its own tenants."""
+    """Return a function that makes a world. Each world has its own tenants."""
     dynamodb.update_table(TableName=service, **templates.stream())
     stream = TableStream(dynamodb_url, service)
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
@@ -45,7 +46,7 @@ def deadline_world(
         monkeypatch.setattr(logger, name, lambda *_, **__: None)
     monkeypatch.setattr(deadline, "sleep", lambda _: None)
     monkeypatch.setattr(deadline, "left", lambda: 60.0)
-    # The number of shards changes only how many queries a run makes.
+    # The number of shards only determines the number of queries in a run.
     monkeypatch.setattr(keys, "ALERT_SHARDS", 1)
     monkeypatch.setattr(keys, "DEADLINES", keys.DEADLINES._replace(shards=1))
 
@@ -58,7 +59,7 @@ def deadline_world(
 
 
 def live(world: DeadlineWorld, random: Random) -> AlertOracle:
-    """Let a random history happen. Return the oracle that has followed it."""
+    """Run a random history, and return the oracle that followed it."""
     oracle = AlertOracle(world)
     world.choose(random, [OWN])
     for step in range(STEPS):
@@ -71,7 +72,7 @@ def live(world: DeadlineWorld, random: Random) -> AlertOracle:
         if random.random() < 0.2:
             world.choose(random, [OWN])
         world.deliver(random)
-        if random.random() < 0.7 or step == STEPS - 1:  # else the job has an outage
+        if random.random() < 0.7 or step == STEPS - 1:  # otherwise the job has an outage
             world.bus_works = random.random() < 0.85
             oracle.before_run()
             if random.random() < 0.5 and world.bus_works:

@@ -527,4 +527,4 @@ def test_verify_checks_what_is_kept_of_deadlines(
 
 def test_verify_finds_a_head_without_an_incident(table: Table, tmp_path: Path) -> None:
     DeadlineRepository(table.tenant, table.client, table.name).replace("inc_gone", None, HEAD)
-    assert [violation.found for violation in verified(table, tmp_path)[1]] == ["a head without incident"]
+    assert [violation.found for violation in verified(table, tmp_path)[1]] == ["a head without an incident"]

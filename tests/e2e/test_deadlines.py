@@ -64,8 +64,8 @@ TWO_MINUTES = OWN | {
     "id": "contract-2m", "aliases": [],
     "stages": [OWN["stages"][0] | {"due": {"from": "aware", "n": 2, "unit": "minute", "end": "instant"}}],
 }  # fmt: skip
-# The full test waits for the whole term and for the schedule. The short one begins when a part of the term has passed,
-# and starts the runs itself.
+# The full test waits for the entire term and for the schedule. The short test begins after a part of the term, and
+# starts the runs itself.
 PASSED = timedelta(seconds=scale.of(short=85, full=0))
 
 

@@ -1,4 +1,4 @@
-"""Tests of the job that keeps the board of deadlines and announces deadlines, and of the board itself."""
+"""Tests of the job that updates the board of deadlines and announces deadlines. Also tests the board itself."""
 
 import json
 import os
@@ -44,7 +44,9 @@ IN_TIME = {"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-06-10T06:0
 
 
 class Bus:
-    """A replacement for the bus. It checks each event against the schema. ``refuses`` makes it refuse all events."""
+    """A replacement for the bus. It checks each event against the schema. If ``refuses`` is true, it refuses all
+    events.
+    """
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -64,7 +66,7 @@ class Bus:
         return set()
 
     def told(self) -> list[tuple[str, str]]:
-        """Return stage and kind of the events since the last call."""
+        """Return the stage and the kind of each event since the last call."""
         events, self.events = self.events, []
         return [(event["stage"], event["kind"]) for event in events]
 
@@ -135,7 +137,7 @@ def marked() -> list[str]:
 
 
 def kept(kind: str) -> list[dict[str, Any]]:
-    """Return the items of the tenant's deadlines, or the alerts of all tenants."""
+    """Return the tenant's heads and board rows, or the alerts of all tenants."""
     partitions = [keys.deadline_head("acme", "").pk]
     if kind == "alerts":
         partitions = [keys.alert_partition(shard) for shard in range(keys.ALERT_SHARDS)]
@@ -446,7 +448,7 @@ IDS = [f"inc_01M83J8EHSBKC38ZQ0R08TEP{n:02}" for n in range(30)]
 
 @pytest.fixture
 def thirty() -> list[str]:
-    """Return the ids of thirty incidents in the order of the board. Each third is an application's."""
+    """Return the ids of thirty incidents in the order of the board. Every third incident belongs to an application."""
     dates = {}
     for n, incident_id in enumerate(IDS):
         date = None if n % 5 == 4 else f"2027-06-{n * 7 % 30 + 1:02}T06:00:00.000Z"

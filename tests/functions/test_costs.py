@@ -161,7 +161,7 @@ def test_the_documented_units_of_a_read_match_the_items_read(table: str) -> None
     assert 50 * math.ceil(size(item) / 4096) + of_entries <= costs.REQUESTS["50 updates"].reads
     # The deadlines read the incident and the tenant's settings consistently. A missing item costs 1.
     assert reads_of(get_deadlines, deadlines_event(item["sk"]["S"])) == costs.REQUESTS["deadlines"].reads
-    # A page of the board reads 51 rows, here with three stages each.
+    # A page of the board reads 51 rows. In this test, each row has three stages.
     put_on_board("acme", item["sk"]["S"])
     (row,) = [one for (_, sk), one in items(table).items() if sk.startswith("DUE#")]
     of_rows = 51 * (size(row) + 2 * len(json.dumps(STAGE)))

@@ -134,7 +134,7 @@ def give_numbers_again() -> None:
 
 
 def announce_all(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep and announce the deadlines of an incident, and then take the incident off the board."""
+    """Compute and announce the deadlines of an incident, and then take the incident off the board."""
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setattr(deadline_jobs, "put", lambda entries: set())
     named = {"reportable_to": ["GDPR"]}

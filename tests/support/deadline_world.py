@@ -1,8 +1,8 @@
 """Random histories of incidents with deadlines, the job that keeps their board, and two oracles.
 
-``expected_board`` computes a board from the final incidents alone. ``AlertOracle`` walks a history in time: it knows
-when the job looked at an incident, and says which alerts must have been told. Both use the deadlines that the API shows
-for an incident, and nothing of the code that keeps the board.
+``expected_board`` computes a board only from the final incidents. ``AlertOracle`` follows a history in the order of
+time. It knows when the job checked an incident, and computes the alerts that the job must have published. Both oracles
+use the deadlines that the API shows for an incident. They use no code that updates the board.
 """
 
 import json
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Document = dict[str, Any]
-Date = tuple[str, str, bool, str]  # regime, stage, whether it is a due date, the date
-Times = list[tuple[str, datetime]]  # the kinds of the alerts of a date, and their times
+Date = tuple[str, str, bool, str]  # the regime, the stage, whether the date is a due date, and the date
+Times = list[tuple[str, datetime]]  # the kinds of a date's alerts, with their times
 APPLICATIONS = (None, "scanner")
 REGIMES = {
     "GDPR": "eu-gdpr", "NIS2": "eu-nis2", "DORA": "eu-dora", "MDR": "eu-mdr", "SEC": "us-sec-8k",
@@ -77,7 +77,7 @@ def parsed(moment: str) -> datetime:
 
 
 class DeadlineWorld:
-    """Some tenants with incidents whose deadlines change, and the records of their stream that still wait."""
+    """Some tenants with incidents whose deadlines change, and the stream records that are not yet delivered."""
 
     def __init__(self, stream: TableStream, table: str, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self._stream, self._table = stream, table
@@ -123,7 +123,7 @@ class DeadlineWorld:
             document |= {"is_deleted": True, "version": document["version"] + 1}
 
     def _patch(self, random: Random, document: Document) -> dict[str, Any]:
-        """Return a random patch; an empty one stands for a deletion."""
+        """Return a random patch. An empty patch stands for a deletion."""
         now, status, tenant = self.clock.moment, document["status"], document["tenant_id"]
         ago, names = timedelta(minutes=random.choice([0, 90, 3000])), document["reportable_to"]
         kinds = ["regimes", "anchor", "anchor", "submit", "withdraw", "detected", "status", "delete", "title"]
@@ -159,7 +159,7 @@ class DeadlineWorld:
         return {regime: {"anchors": anchors}}
 
     def _regime(self, random: Random, tenant: str, names: list[str]) -> str:
-        """Return a regime that the tenant has, mostly one that the incident names."""
+        """Return a regime that the tenant has. Usually, the incident names the regime."""
         known = [name for name in STAGES if name != "contract-7" or self.settings[tenant].get("rules")]
         named = [REGIMES[name] for name in names if REGIMES[name] in known]
         return random.choice(named if named and random.random() < 0.9 else known)
@@ -191,7 +191,10 @@ class DeadlineWorld:
 
     # --- What the service does ---------------------------------------------------------------------------------------
     def deliver(self, random: Random, *, everything: bool = False) -> None:
-        """Deliver some waiting records. The records of an item keep their order; items mix; some come twice."""
+        """Deliver some waiting records. The records of one item keep their order, but the items are mixed.
+
+        Some batches are delivered twice.
+        """
         self.waiting += self._stream.incidents()
         by_item: dict[str, list[dict[str, Any]]] = {}
         for record in self.waiting:
@@ -205,7 +208,7 @@ class DeadlineWorld:
                 assert follow_incidents.handler(stream_event(batch), Context) == {"batchItemFailures": []}
 
     def put(self, entries: dict[str, Any]) -> set[str]:
-        """Stand in for the bus."""
+        """Replace the bus. Return the names of the refused entries."""
         self.at_bus()
         if not self.bus_works:
             return set(entries)
@@ -217,7 +220,7 @@ class DeadlineWorld:
         return announce_deadlines.handler({}, Context)
 
     def run_with_a_fault(self, random: Random) -> None:
-        """Run the job under a fault at a random boundary, and again without a fault at the same moment."""
+        """Run the job with a fault at a random call. Then run it again at the same moment without a fault."""
         with fault(table_client.client(), random.randint(1, 12), random.choice([Busy, ProcessEnd])) as at_bus:
             self.at_bus = at_bus
             try:
@@ -247,7 +250,8 @@ class DeadlineWorld:
     def stages(self, document: Document, detected: str | None = None) -> Iterator[tuple[str, Document]]:
         """Yield the stages that the API shows for an incident now, with their regimes.
 
-        With ``detected``, yield those that it would show if the incident had been detected then, and in some zone.
+        With ``detected``, yield the stages that the API would show for this detection time. If the tenant has no zone,
+        use UTC.
         """
         settings = rules.read(self.settings[document["tenant_id"]])
         if detected is not None and settings.zone is None and settings.member_state is None:
@@ -261,7 +265,7 @@ class DeadlineWorld:
                 yield entry["regime"], stage
 
     def expected_board(self, caller: dict[str, str]) -> list[Document]:
-        """Return the board of a caller, from the incidents alone."""
+        """Return a caller's board, computed only from the incidents."""
         shown = ("stage", "state", "due_at", "projected_at", "anchor_missing", "setting_missing")
         entries = []
         for document in self.documents.values():
@@ -290,7 +294,7 @@ def is_off(document: Document) -> bool:
 
 
 class AlertOracle:
-    """Says which alerts must have been told, from what the job could see at each of its runs."""
+    """Computes the alerts that must have been published, from the facts that each run of the job could see."""
 
     def __init__(self, world: DeadlineWorld) -> None:
         self._world = world
@@ -300,14 +304,17 @@ class AlertOracle:
         self._was_off: set[str] = set()
 
     def before_run(self) -> None:
-        """Follow a run of the job that begins now: look at what is marked, and at what is due."""
+        """Update the expected alerts for a run of the job that begins now.
+
+        The run handles all marked incidents, and all incidents with a due alert.
+        """
         marked = self._world.marked()
         for document in self._world.documents.values():
             if document["id"] in marked or self._is_due(document["id"]):
                 self._look(document)
 
     def _is_due(self, incident_id: str) -> bool:
-        """Return whether an alert of the dates that were seen last waits."""
+        """Return whether an incident has a due alert for one of its known dates."""
         return incident_id not in self._was_off and any(
             kind not in self._seen[incident_id][date] and at <= self._world.clock.moment
             for date, times in self._times.get(incident_id, {}).items()
@@ -328,7 +335,7 @@ class AlertOracle:
             order = [kind for kind, _ in times]
             past = [kind for kind, at in times if at <= now]
             done = set(before.get(date, ()))
-            while order and order[-1] not in done:  # what comes before a kind that is done is done
+            while order and order[-1] not in done:  # if a kind is done, all earlier kinds are done, too
                 order.pop()
             done = {*order}
             if date not in before or is_back:
@@ -345,7 +352,7 @@ class AlertOracle:
         self._times[incident_id] = dates
 
     def _dates(self, document: Document) -> Iterator[tuple[Date, Times]]:
-        """Yield each date that must be watched, with the times of its alerts in order."""
+        """Yield each date that the job must watch, with the times of its alerts in order."""
         chosen = self._world.settings[document["tenant_id"]].get("alerts")
         named = self._world.named[document["id"]]
         regimes = rules.Regimes(rules.read(self._world.settings[document["tenant_id"]]))
@@ -376,7 +383,7 @@ class AlertOracle:
                     yield (*key, False, text(date)), [("anchor_missing", half)]
 
     def _date_if_aware(self, document: Document, regime: str, stage: Document, begin: str) -> datetime | None:
-        """Return the date that a stage would have if the organization had known at a moment."""
+        """Return the date that a stage would have if the organization had become aware at a given time."""
         term = HOURS.get((regime, stage["stage"]))
         if term is not None:
             return parsed(begin) + timedelta(hours=term)
@@ -389,7 +396,7 @@ class AlertOracle:
 def fault(client: "DynamoDBClient", at: int, kind: type[BaseException]) -> Iterator[Callable[[], None]]:
     """Raise an exception once, before or after call number ``at`` to the table or the bus.
 
-    Yield the function that the bus calls at its two boundaries.
+    Yield a function that the bus must call before and after each publication.
     """
     left = [at]
 

@@ -1,4 +1,4 @@
-"""Puts incidents on the board of deadlines, as the job does."""
+"""Put incidents on the board of deadlines, as the job does."""
 
 import json
 import os

@@ -137,7 +137,7 @@ class IncidentFilters(TypedDict, total=False):
 
 
 class BoardFilters(TypedDict, total=False):
-    """The parameters of ``deadline_board``. An incident needs one open stage that passes all filters.
+    """The parameters of ``deadline_board``. An incident is selected if one of its open stages passes all filters.
 
     ``incident_id`` selects up to 100 incidents, and cannot be combined with other parameters.
     """

@@ -98,9 +98,11 @@ class Incidents:
         return self.with_raw_response.deadlines(incident_id, history=history).parse()
 
     def deadline_board(self, **filters: Unpack[BoardFilters]) -> Page[BoardEntry]:
-        """Return a page of the incidents with open deadlines, the soonest first. Iterate over the page to get all.
+        """Return a page of the incidents with open deadlines, in the order of their dates. Iterate over the page to get
+        all.
 
-        Incidents without a date are last. ``incident_id`` returns only these incidents. Raises BadRequest.
+        Incidents without a date are last. If ``incident_id`` is given, the page has only these incidents. Raises
+        BadRequest.
         """
         return self.with_raw_response.deadline_board(**filters).parse()
 

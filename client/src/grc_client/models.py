@@ -259,7 +259,7 @@ class Deadlines(Result, frozen=True):
 
 
 class OpenStage(Model, frozen=True):
-    """One open stage of a report. ``projected_at`` is no due date. It is no legal advice."""
+    """One open stage of a report. ``projected_at`` is not a due date. The dates are not legal advice."""
 
     regime: str
     stage: str
@@ -271,9 +271,9 @@ class OpenStage(Model, frozen=True):
 
 
 class BoardEntry(Model, frozen=True):
-    """An incident on the board of deadlines. ``stages`` are its open stages, the soonest first.
+    """An incident on the board of deadlines. ``stages`` has its open stages, in the order of their dates.
 
-    ``version`` is the incident's version from which the entry was computed.
+    ``version`` is the version of the incident that the service used for this entry.
     """
 
     incident_id: str

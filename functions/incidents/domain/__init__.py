@@ -17,7 +17,7 @@
 ``reports``             the field with the reports to regulators
 ``report_names``        the names that this field may use; generated from the rules
 ``deadlines``           the due dates of reports to regulators; only the functions that show deadlines load it
-``board_entry``         the entry of an incident on the board of deadlines, without the rules
+``board_entry``         the entry of an incident on the board of deadlines; this module does not load the rules
 ``timestamps``          callers' timestamps as UTC text
 ``texts``               the characters of callers' texts, and the repair of texts from findings and exports
 ``errors``              everything that can go wrong, as one tree

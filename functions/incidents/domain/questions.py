@@ -1,6 +1,4 @@
-"""The requests that a caller can send: for a page of incidents, of changes, of updates or of the board of deadlines,
-or for metrics of days.
-"""
+"""The requests of a caller for metrics, or for a page of incidents, changes, updates or the board of deadlines."""
 
 import json
 import unicodedata
@@ -15,7 +13,7 @@ Interval = Literal["day", "week", "month"]
 
 DAYS_MAX, DAYS_DEFAULT = 366, 30  # the longest and the default window, in days
 OPEN_STAGES = ("running", "overdue", "waiting_previous", "pending_anchor", "setting_missing", "no_fixed_term")
-"""The states of a stage that is open: it is on, it applies, and it is not submitted."""
+"""The states of an open stage. A stage is open if it is on, applies, and is not submitted."""
 
 FILTERS = {
     "status": "status",
@@ -134,9 +132,10 @@ class UpdatesRequest(NamedTuple):
 
 
 class BoardFilters(NamedTuple):
-    """The filters of the board of deadlines. An incident needs one open stage that passes all of them.
+    """The filters of the board of deadlines. An incident is selected if one of its open stages passes all filters.
 
-    ``due_before`` is a text of ``timestamps``. A stage without a date does not pass it. None and () accept everything.
+    ``due_before`` is a text of ``timestamps``. A stage without a date does not pass this filter. None and () accept
+    every stage.
     """
 
     states: tuple[str, ...] = ()
@@ -158,9 +157,10 @@ class BoardFilters(NamedTuple):
 
 
 class BoardRequest(NamedTuple):
-    """A request for one page of the board of deadlines. ``as_of`` is now, in milliseconds since 1970.
+    """A request for one page of the board of deadlines. ``as_of`` is the current time in milliseconds since 1970.
 
-    With ``incident_ids``, only these incidents are wanted. Then there are no filters and no further page.
+    If ``incident_ids`` is not empty, the answer has only these incidents. Then there are no filters and no further
+    page.
     """
 
     filters: BoardFilters

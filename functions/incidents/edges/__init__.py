@@ -11,5 +11,5 @@
 ``queues``          the SQS client for sending messages
 ``stream``          records of the table's stream, in order
 ``schedule``        a scheduled run of the metrics
-``deadline_schedule``  a scheduled run of the deadlines
+``deadline_schedule``  a scheduled run that updates the board of deadlines, and announces deadlines
 """

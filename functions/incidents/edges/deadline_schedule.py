@@ -1,4 +1,6 @@
-"""The edge of the deadlines' schedule. A scheduled run reads marks and alerts, and acts as one tenant at a time."""
+"""The edge of the schedule for deadlines. A run reads the marks and the alerts, and then works for one tenant at a
+time.
+"""
 
 import time
 from collections import Counter
@@ -19,7 +21,7 @@ from ..storage.settings import TenantSettings
 
 
 class Run:
-    """One scheduled run. It gives access to the marks and the alerts of all tenants, and to one tenant's incidents."""
+    """One scheduled run. It can read the marks and the alerts of all tenants, and can work for one tenant at a time."""
 
     def __init__(self) -> None:
         self.marks = marks.deadlines()
@@ -27,7 +29,9 @@ class Run:
 
     @contextmanager
     def serving(self, tenant_id: str) -> Iterator[Work]:
-        """Yield what the run needs of a tenant. The guard refuses everything else until the end of the context."""
+        """Yield the repositories of one tenant. Inside the context, the guard refuses requests for all other tenants'
+        items.
+        """
         client, table = dynamodb.client(), dynamodb.table_name()
         identity = Identity(tenant_id, "system:deadlines", None, frozenset())
         with guard.serving_deadlines(tenant_id):
@@ -39,7 +43,9 @@ class Run:
 
 
 def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
-    """Make a Lambda handler from an operation that takes a run and returns one outcome for each mark and alert."""
+    """Return a Lambda handler for an operation. The operation gets a run, and returns one outcome for each mark and
+    alert.
+    """
     start.prepare(dynamodb.warm_up, publishing.bus)
 
     @wraps(operate)

@@ -7,7 +7,7 @@
 ``page_reader``          one page of a tenant's list
 ``feed_reader``          one page of a tenant's incidents by their last change
 ``evidence_reader``      one page of an incident's evidence
-``deadline_repository``  what is kept of the deadlines of one tenant's incidents, and the alerts of all tenants
+``deadline_repository``  heads, board rows and alerts of one tenant's incidents, and the alerts of all tenants
 ``board_reader``         one page of a tenant's board of deadlines
 ``cursor``               a sealed position in a list
 ``metric_repository``    one tenant's metrics, day by day

@@ -1,4 +1,4 @@
-"""Read the board of deadlines that one caller may see: the tenant's or, for an application, its own incidents."""
+"""Read the board of deadlines for one caller. An application sees only its own incidents."""
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ROWS_READ = 1_000
-UNITS_READ = 128  # 1 MB in eventually consistent reads
+UNITS_READ = 128  # the read units of 1 MB if the reads are eventually consistent
 _ATTEMPTS = 8
 
 Entry = dict[str, Any]
 
 
 class BoardPage(NamedTuple):
-    """Board entries in order, with their positions, and the position after which the next page continues.
+    """Board entries in their order, with their positions.
 
-    ``position`` is None at the end of the board.
+    ``position`` is the position after which the next page continues, or None at the end of the board.
     """
 
     entries: list[Entry]
@@ -43,10 +43,11 @@ class BoardReader:
         self._table = table_name
 
     def page(self, filters: BoardFilters, limit: int, after: str, as_of: int) -> BoardPage:
-        """Return up to ``limit`` entries that pass the filters, after a position, as of a moment in milliseconds.
+        """Return up to ``limit`` entries after a position that pass the filters. ``as_of`` is the current time in
+        milliseconds.
 
-        One request reads up to 1 000 rows or 1 MB. If few of them pass, the page is shorter. The read is eventually
-        consistent. Raises Busy.
+        One request reads up to 1 000 rows or 1 MB. If few of these rows pass, the page is shorter than ``limit``. The
+        read is eventually consistent. Raises Busy.
         """
         entries: list[Entry] = []
         positions: list[str] = []
@@ -72,7 +73,8 @@ class BoardReader:
         return BoardPage(entries, positions, position)
 
     def of_incidents(self, incident_ids: tuple[str, ...], as_of: int) -> list[Entry]:
-        """Return the entries of up to 100 incidents, soonest first. An incident that is not on the board has none.
+        """Return the entries of up to 100 incidents, in the order of their dates. Incidents that are not on the board
+        have no entry.
 
         The read is consistent. Raises Busy.
         """

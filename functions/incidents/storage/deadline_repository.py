@@ -1,13 +1,15 @@
-"""What the table keeps of the deadlines of one tenant's incidents: heads, board rows and alerts.
+"""The stored items for the deadlines of one tenant's incidents: heads, board rows and alerts.
 
 A repository serves one tenant, so no method takes a tenant or a partition key. The head of an incident names its board
-row and its alert. One transaction replaces the three items, under the token of the head that was read:
+row and its alert. One transaction replaces the three items. Its condition is that the stored head still has the token
+that was read:
 
     head, token A    board row    alert
       ●                ●            ●
       └── names ───────┴────────────┘        replace: put the new three and delete the old ones, if the token is still A
 
-``DueAlerts`` reads the alerts of all tenants. They belong to no tenant, so the guard separates them.
+``DueAlerts`` reads the alerts of all tenants. The partitions of alerts belong to no tenant. So only the guard separates
+the alerts of different tenants.
 """
 
 import json
@@ -25,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Overtaken(Exception):
-    """Another run has replaced the head after it was read. Nothing was written."""
+    """Another run replaced the head after this run had read it. Nothing was written."""
 
 
 class Head(NamedTuple):
-    """What is kept of the deadlines of one incident. All times are texts of ``timestamps``.
+    """The stored facts about one incident's deadlines. All times are texts of ``timestamps``.
 
-    ``version`` is the incident's version from which the head was computed, and ``rules_version`` the rules. ``entry``
-    is the JSON text of the board entry, and None off the board. ``soonest`` is when the soonest open stage is due or
-    projected. ``kept`` has, for each date that is watched, the kinds of alerts that are done. ``alert_at`` is when the
-    incident must be looked at next.
+    ``version`` is the version of the incident from which the head was computed. ``rules_version`` is the version of the
+    rules. ``entry`` is the JSON text of the board entry, or None if the incident is not on the board. ``soonest`` is
+    the date of the soonest open stage. For each watched date, ``kept`` has the kinds of alerts that are done.
+    ``alert_at`` is the time at which the job must check the incident next.
     """
 
     version: int
@@ -47,14 +49,14 @@ class Head(NamedTuple):
 
 
 class StoredHead(NamedTuple):
-    """A head in the table, with the token of the write that made it."""
+    """A head in the table, with the token of the write that stored it."""
 
     head: Head
     token: str
 
 
 class DueAlert(NamedTuple):
-    """An alert whose time has come: a tenant's incident must be looked at."""
+    """An alert whose time has come. The job must check the incident."""
 
     at: str
     tenant_id: str
@@ -70,7 +72,7 @@ class DeadlineRepository:
         self._table = table_name
 
     def head(self, incident_id: str) -> StoredHead | None:
-        """Return the head of an incident, read consistently; None if there is none. Raises Busy."""
+        """Return the head of an incident, or None if the incident has no head. The read is consistent. Raises Busy."""
         key = stored_form.key(keys.deadline_head(self._tenant_id, incident_id))
         with refusals_as_busy():
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
@@ -79,10 +81,11 @@ class DeadlineRepository:
     def replace(
         self, incident_id: str, before: StoredHead | None, after: Head | None, stray_alert_at: str | None = None
     ) -> StoredHead | None:
-        """Replace the head, the board row and the alert of an incident at once. Return the new head.
+        """Replace the head, the board row and the alert of an incident in one transaction, and return the new head.
 
-        If nothing changes, nothing is written. ``stray_alert_at`` is the time of an alert that was found; it is deleted
-        if the new head does not name it. Raises Overtaken or Busy.
+        If the new items equal the old items, the method writes nothing. ``stray_alert_at`` is the time of an alert that
+        the run found. If the new head does not name this alert, the transaction also deletes it. Raises Overtaken or
+        Busy.
         """
         old = None if before is None else before.head
         old_places, new_places = self._places(incident_id, old), self._places(incident_id, after)
@@ -117,7 +120,7 @@ class DeadlineRepository:
         return stored
 
     def _places(self, incident_id: str, head: Head | None) -> dict[keys.Key, stored_form.Item]:
-        """Return the items beside a head, by key and without their keys: its board row and its alert."""
+        """Return the board row and the alert that belong to a head, by key. The items do not contain their keys."""
         places: dict[keys.Key, stored_form.Item] = {}
         if head is not None and head.entry is not None:
             row = {"entry": {"S": head.entry}}
@@ -137,7 +140,7 @@ class DueAlerts:
     def until(self, now: str) -> Iterator[DueAlert]:
         """Yield the alerts whose time is at most ``now``, shard by shard, oldest first. Raises Busy.
 
-        The read is eventually consistent: a new alert that is not seen yet is seen by the next run.
+        The read is eventually consistent. If it misses a new alert, the next run finds this alert.
         """
         for shard in range(keys.ALERT_SHARDS):
             parameters: dict[str, Any] = {
@@ -159,7 +162,7 @@ def due_alerts() -> DueAlerts:
 
 
 def to_head(item: stored_form.Item) -> StoredHead:
-    """Return the head in an item. Raises KeyError or ValueError for an item of another form."""
+    """Return the head in an item. Raises KeyError or ValueError if the item does not have the form of a head."""
 
     def text(name: str) -> str | None:
         return item[name]["S"] if name in item else None
@@ -194,7 +197,7 @@ def _app(head: Head) -> stored_form.Item:
 
 
 def _to_alert(sort_key: str) -> DueAlert | None:
-    """Return the alert in a sort key, or None for an unreadable key. An unreadable alert must not block the others."""
+    """Return the alert in a sort key, or None for an unreadable key. An unreadable alert must not block others."""
     parts = keys.parts_of_alert(sort_key)
     if parts is None:
         logger.error("unreadable alert")

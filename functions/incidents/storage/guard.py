@@ -64,10 +64,10 @@ class Breach(Exception):
 
 
 class _Reach(NamedTuple):
-    """The items that a request names: a partition, and the tenant that all sort keys of the request name.
+    """The items that a request names: a partition, and the tenant of all its sort keys in this partition.
 
-    ``marks_of`` is "" if the sort keys do not all begin with one tenant. ``alert_of`` is "" if the request does not
-    name the key of one alert.
+    ``marks_of`` is "" if the sort keys do not all begin with one tenant. ``alert_of`` is the tenant of the alert whose
+    key the request names, or "".
     """
 
     partition: str
@@ -99,7 +99,7 @@ def serving_tenant(tenant_id: str) -> Iterator[None]:
 
 @contextmanager
 def serving_deadlines(tenant_id: str) -> Iterator[None]:
-    """Inside this context, allow only requests for one tenant's items and for single alerts that name this tenant."""
+    """Inside this context, allow only requests for one tenant's items, and for single alerts of this tenant."""
 
     def owns(reach: _Reach) -> bool:
         own_alert = reach.alert_of == tenant_id and keys.has_alerts(reach.partition)
@@ -114,7 +114,10 @@ def serving_deadlines(tenant_id: str) -> Iterator[None]:
 
 @contextmanager
 def serving_system() -> Iterator[None]:
-    """Inside this context, allow only requests for items of no tenant: the account map, the marks and the alerts."""
+    """Inside this context, allow only requests for items that belong to no tenant.
+
+    These items are the account map, the marks and the alerts.
+    """
     token = _owns.set(lambda reach: keys.belongs_to_system(reach.partition))
     try:
         yield

@@ -28,13 +28,13 @@ so that a role can be limited to the kinds that it needs.
 ``settings`` is the item of a tenant's current settings with one name. Each write also stores a version, which has the
 value, the author and the time.
 
-An incident with deadlines has one head, at most one board row and at most one alert. The head names the other two, and
-one transaction replaces all three. The time of a board row is when its soonest open stage is due or projected. The time
-of an alert is when the incident must be looked at next.
+An incident with deadlines has one head, at most one board row and at most one alert. The head names the row and the
+alert, and one transaction replaces the three items. The time of a board row is the date of the incident's soonest open
+stage. The time of an alert is the time at which the job must check the incident next.
 
 The last five kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
-and of producers. ``METRICDUE#<shard>`` and ``DEADLINEDUE#<shard>`` hold marks: the days whose metrics and the incidents
-whose deadlines must be computed again.
+and of producers. ``METRICDUE#<shard>`` has marks for the days whose metrics must be computed again.
+``DEADLINEDUE#<shard>`` has marks for the incidents whose deadlines must be computed again.
 
 These are the indexes. Each index but the last is sorted by the incident's id, and therefore by the time of creation. An
 incident without the index's attribute is not in the index.
@@ -99,7 +99,7 @@ DEADLINES = MarkKind("DEADLINEDUE", ("incident_id",))
 MARK_KINDS = (METRIC_DAYS, DEADLINES)
 """All kinds of marks, for the guard and for the erasure of a tenant."""
 
-ALERT_SHARDS = 8  # as for marks: a run of the job reads all of them
+ALERT_SHARDS = 8  # few shards, because each run of the job reads all of them
 _ALERTS, _HEAD, _ROW, _NO_TIME = "ALERTDUE#", "OF#", "DUE#", "~"
 
 
@@ -199,22 +199,23 @@ def metric_day(tenant_id: str, kind: str, day: str) -> Key:
 
 
 def deadline_head(tenant_id: str, incident_id: str) -> Key:
-    """Return the key of the head of an incident: what is kept of its deadlines."""
+    """Return the key of an incident's head. The head has the stored facts about the incident's deadlines."""
     return Key(f"TENANT#{tenant_id}#DEADLINE", f"{_HEAD}{incident_id}")
 
 
 def incident_of_head(sort_key: str) -> str | None:
-    """Return the incident in the sort key of a head; None for a board row."""
+    """Return the incident id in the sort key of a head, or None for the sort key of a board row."""
     return sort_key.removeprefix(_HEAD) if sort_key.startswith(_HEAD) else None
 
 
 def board_row(tenant_id: str, at: str | None, incident_id: str) -> Key:
-    """Return the key of a board row. A row without a time sorts after all others."""
+    """Return the key of a board row. Rows without a time sort after all other rows."""
     return Key(f"TENANT#{tenant_id}#DEADLINE", f"{_ROW}{at or _NO_TIME}#{incident_id}")
 
 
 def board_rows(tenant_id: str, after: str = "", before: str | None = None) -> tuple[Key, Key]:
-    """Return the ends of a range of board rows: from after a position, to before a time or to the last row.
+    """Return the first and the last key of a range of board rows. The range begins after a position, and ends before a
+    time or with the last row.
 
     A position is the part of a sort key after its prefix. ``!`` sorts before every character of a position.
     """
@@ -241,7 +242,7 @@ def has_alerts(partition: str) -> bool:
 
 
 def parts_of_alert(sort_key: str) -> tuple[str, str, str] | None:
-    """Return the time, the tenant and the incident in the sort key of an alert; None for another form."""
+    """Return the time, the tenant and the incident in the sort key of an alert, or None if the key has another form."""
     parts = sort_key.split("#")
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
 

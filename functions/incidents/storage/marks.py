@@ -123,9 +123,9 @@ class Marks:
             )
 
     def in_turns(self, at_once: int) -> Iterator[Mark]:
-        """Yield every mark. After ``at_once`` marks of a tenant, other tenants have their turn. Raises Busy.
+        """Yield all marks. After ``at_once`` marks of a tenant, yield marks of other tenants first. Raises Busy.
 
-        Marks are read when they are needed. So a run that ends early has not read the marks that it leaves.
+        The method reads marks only when the caller needs them. So if a run ends early, it has not read the other marks.
         """
         ranges = deque((partition, "!", "~") for partition in self._partitions())
         while ranges:
@@ -142,7 +142,7 @@ class Marks:
                 reached = answer["LastEvaluatedKey"]["sk"]["S"]
                 tenant_id, after = keys.tenant_of_mark(reached), f"{reached}!"
                 end_of_tenant = keys.marks_of_tenant(self._kind, tenant_id)[1].sk if tenant_id else after
-                # First the other tenants of the shard, then the rest of the tenant whose marks were cut.
+                # Read the marks of the shard's other tenants first, and then the remaining marks of this tenant.
                 rest = ((end_of_tenant, last), (after, end_of_tenant))
                 ranges += [(partition, start, end) for start, end in rest if start < end]
             yield from filter(None, map(self._to_mark, answer["Items"]))

@@ -76,8 +76,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the incidents with open deadlines, the soonest first
-         * @description An incident is on this board while it has an open stage: a stage that is on, applies, and is not submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date or, without one, its projection. Incidents without a date are last. The filters select incidents with one open stage that passes all of them. The order is always by the soonest stage. A change of an incident is on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. This is no legal advice.
+         * List the incidents with open deadlines, in the order of their dates
+         * @description An incident is on this board while it has an open stage. A stage is open if it is on, applies, and is not submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date. If a stage has no due date, its date is its projection. Incidents without a date are last. An incident passes the filters if one of its open stages passes all filters. The incidents are always in the order of their soonest open stages. A change of an incident appears on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. The dates are not legal advice.
          */
         get: operations["list_deadlines"];
         put?: never;
@@ -907,10 +907,10 @@ export interface components {
             status: components["schemas"]["Status"];
             /**
              * Format: int64
-             * @description The incident's version from which the entry was computed.
+             * @description The version of the incident that the service used for this entry.
              */
             version: number;
-            /** @description The soonest first. */
+            /** @description The open stages, in the order of their dates. */
             stages: components["schemas"]["OpenStage"][];
         };
         /** StageDeadline */
@@ -1775,13 +1775,13 @@ export interface operations {
     list_deadlines: {
         parameters: {
             query?: {
-                /** @description Incidents with an open stage in one of these states. Repeat the parameter for up to 10 values. */
+                /** @description Select incidents with an open stage in one of these states. Repeat the parameter for up to 10 values. */
                 state?: ("running" | "overdue" | "waiting_previous" | "pending_anchor" | "setting_missing" | "no_fixed_term")[];
-                /** @description Incidents with an open stage of one of these regimes, by the regime's id, such as `eu-gdpr`. Repeat the parameter for up to 10 values. */
+                /** @description Select incidents with an open stage of one of these regimes. Give the ids, such as `eu-gdpr`. Repeat the parameter for up to 10 values. */
                 regime?: string[];
-                /** @description Only these incidents, if they are on the board. Not with other parameters. Repeat the parameter for up to 100 values. */
+                /** @description Select these incidents, if they are on the board. Do not combine with other parameters. Repeat the parameter for up to 100 values. */
                 incident_id?: string[];
-                /** @description Incidents with an open stage that is due or projected before this moment. */
+                /** @description Select incidents with an open stage that is due or projected before this time. */
                 due_before?: string;
                 /** @description The most items of a page. A page may have fewer items and still not be the last one. */
                 limit?: number;

@@ -1,18 +1,18 @@
-"""When to announce that a report is due soon, or was missed.
+"""Compute the times at which to announce that a report is due soon or was missed.
 
-Each date of a stage has thresholds. A threshold is a kind of alert and its time:
+Each date of a stage has thresholds. A threshold is a kind of alert with its time. The kinds are:
 
 half             half of the term has passed
 four_fifths      four fifths of the term have passed
-hour_before      one hour is left, of a term of more than two hours
+hour_before      one hour is left, and the term has more than two hours
 missed           the report was not submitted in time
 anchor_missing   half of the term has passed since the detection, or since the regime was named. Nobody has recorded
                  the awareness, so there is no due date.
 not_classified   an incident is not classified 20 hours after awareness (DORA)
 
-A date is remembered with the kinds that are done. What comes before a kind that is done counts as done, too. If
-several thresholds are past when a date is seen for the first time, only the last of them is announced. A date that is
-past by more than seven days when it is seen for the first time is never announced.
+For each date, the head stores the kinds that are done. If a kind is done, all earlier kinds are done, too. When the job
+sees a date for the first time, several of its thresholds may already be past. Then the job announces only the last of
+these thresholds. If the date itself has been past for more than seven days by then, the job announces nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,14 @@ _TOO_OLD = 7 * 24 * _HOUR
 
 
 class Threshold(NamedTuple):
-    """A kind of alert, and its time in milliseconds since 1970."""
+    """A kind of alert and its time. The time is in milliseconds since 1970."""
 
     kind: str
     at: int
 
 
 class Watched(NamedTuple):
-    """A date of a stage, and its thresholds in the order of time.
+    """A date of a stage with its thresholds, in the order of their times.
 
     ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give.
     """
@@ -48,7 +48,7 @@ class Watched(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The name under which the date is remembered."""
+        """The name of the date in ``Kept``."""
         return f"{self.regime}/{self.stage}/{'due' if self.is_due else self.thresholds[0].kind}/{self.date}"
 
 
@@ -59,19 +59,22 @@ class Alert(NamedTuple):
     threshold: Threshold
 
     def dedup_key(self, incident_id: str) -> str:
-        """Return the text that is the same for each announcement of this alert, and for no other alert."""
+        """Return the deduplication key of the alert. All deliveries of one alert have the same key, and no other alert
+        has it.
+        """
         watched = self.watched
         return "/".join((incident_id, watched.regime, watched.stage, self.threshold.kind, watched.date))
 
 
 Kept = Mapping[str, Sequence[str]]
-"""The kinds that are done, by the key of the date."""
+"""The kinds of alerts that are done, by the key of the date."""
 
 
 def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], *, is_open: bool) -> list[Threshold]:
-    """Return the thresholds of a due date. ``begin`` is when the term began, and ``wanted`` are the chosen kinds.
+    """Return the thresholds of a due date. ``begin`` is the time at which the term began. ``wanted`` has the kinds that
+    the tenant chose.
 
-    A report that was submitted too late was missed, but is not open.
+    If a report was submitted too late, its stage is not open, and ``missed`` is its only threshold.
     """
     first, last = timestamps.to_milliseconds(begin), timestamps.to_milliseconds(due_at)
     term = last - first
@@ -87,17 +90,18 @@ def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], 
 def of_missing_awareness(base: str, date: str) -> Threshold:
     """Return the threshold of a stage whose awareness nobody has recorded.
 
-    ``base`` is when the incident was detected or the regime was named, and ``date`` is what the rule gives from there.
+    ``base`` is the time at which the incident was detected or the regime was named. ``date`` is the due date that the
+    rule would give if the term had begun at ``base``.
     """
     first, last = timestamps.to_milliseconds(base), timestamps.to_milliseconds(date)
     return Threshold("anchor_missing", first + (last - first) // 2)
 
 
 def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: bool) -> dict[str, list[str]]:
-    """Return what to remember of the watched dates, before anything is announced.
+    """Return the done kinds of the watched dates, as they are before the announcements of this run.
 
-    ``is_back`` is true if nothing was watched before: then each date counts as seen for the first time. The times are
-    in milliseconds since 1970.
+    ``is_back`` is true if the incident was off the board before. Then the job treats each date as seen for the first
+    time. ``now`` is in milliseconds since 1970.
     """
     after = {}
     for date in watched:
@@ -111,18 +115,18 @@ def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: boo
 
 
 def due(kept: Kept, watched: Sequence[Watched], now: int) -> list[Alert]:
-    """Return the alerts that are due and not done, in the order of time."""
+    """Return the alerts that are due and not done, in the order of their times."""
     waiting = [alert for alert in _waiting(kept, watched) if alert.threshold.at <= now]
     return sorted(waiting, key=lambda alert: alert.threshold.at)
 
 
 def next_at(kept: Kept, watched: Sequence[Watched]) -> int | None:
-    """Return the time of the next alert that is not done, in milliseconds since 1970; None if there is none."""
+    """Return the time of the next alert that is not done, in milliseconds since 1970, or None if no alert is left."""
     return min((alert.threshold.at for alert in _waiting(kept, watched)), default=None)
 
 
 def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
-    """Return what to remember after alerts were announced."""
+    """Return the done kinds of all dates after some alerts were announced."""
     after = {key: [*kinds] for key, kinds in kept.items()}
     for watched, threshold in alerts:
         done = {*after.get(watched.key, ()), threshold.kind}
@@ -131,7 +135,7 @@ def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
 
 
 def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
-    """Return the kinds that are done, with all kinds whose time is earlier."""
+    """Return the done kinds of a date, and all kinds that are earlier than one of them."""
     order = [threshold.kind for threshold in watched.thresholds]
     last = max((n for n, kind in enumerate(order, start=1) if kind in done), default=0)
     return {*order[:last]}

@@ -22,7 +22,7 @@ from .calendars import Calendar
 _LAST_SECOND = time(23, 59, 59, fold=1)
 _NOON = time(12)
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
-_ON_THE_LINE = {"minute": timedelta(minutes=1), "hour": _HOUR}  # the units that depend on no date
+_ON_THE_LINE = {"minute": timedelta(minutes=1), "hour": _HOUR}  # these units do not depend on dates
 DORA_EXEMPT = "dora_exempt"
 """The fact of an entity that Del. Reg. (EU) 2025/301 Art. 5(5) or 5(6) exempts from the roll of the first reports."""
 
@@ -44,7 +44,7 @@ class Due(NamedTuple):
 
 
 def needs_zone(term: Mapping[str, Any]) -> bool:
-    """Return whether a term depends on local dates. A term of minutes or hours does not, except for its roll."""
+    """Return whether a term depends on local dates. A term of minutes or hours depends on them only because of a roll."""
     return term["unit"] not in _ON_THE_LINE
 
 

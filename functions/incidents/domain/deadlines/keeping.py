@@ -1,6 +1,7 @@
-"""What the service keeps of the deadlines of an incident: its board entry, and the dates that it watches.
+"""Compute the stored facts about an incident's deadlines: the board entry, and the dates to watch.
 
-All follows from the incident, the tenant's settings, the rules and the moment. ``assessment`` computes the dates.
+The result depends only on the incident, the tenant's settings, the rules and the current time. ``assessment`` computes
+the dates.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,19 +17,23 @@ from .assessment import Known
 from .rules import Regimes, Rule, Settings
 
 AWARENESS = ("aware", "aware_personal_data", "detected")
-"""The anchors that say when the organization knew of the incident. Other anchors are decisions or later events."""
+"""The anchors for the time at which the organization became aware of the incident.
+
+All other anchors are decisions or later events.
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CAP_MS = clocks.WARN_HOURS * 3_600_000
 _LATE = "submitted_late"
 
 NamedSince = Callable[[], Mapping[str, str]]
-"""A function that returns when ``reportable_to`` named each regime, by the id of the regime."""
+"""A function that returns the time at which ``reportable_to`` named each regime, by the id of the regime."""
 
 
 class Plan(NamedTuple):
-    """What is kept of an incident. ``entry`` is the JSON text of its board entry; None if it is not on the board.
+    """The stored facts about an incident's deadlines.
 
-    ``soonest`` is the date of its soonest open stage; None without a date.
+    ``entry`` is the JSON text of the board entry, or None if the incident is not on the board. ``soonest`` is the date
+    of the soonest open stage, or None without a date.
     """
 
     entry: str | None
@@ -37,14 +42,14 @@ class Plan(NamedTuple):
 
 
 def is_off(incident: Mapping[str, Any]) -> bool:
-    """Return whether an incident has no place on the board and no alerts. Closing stops no clock."""
+    """Return whether an incident has no place on the board and no alerts. A closed incident keeps both."""
     return bool(incident["is_deleted"] or incident["status"] == "dismissed")
 
 
 def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since: NamedSince) -> Plan:
-    """Return what to keep of an incident that is not off, at a moment in milliseconds since 1970.
+    """Return the facts to store about an incident that is not off. ``now`` is in milliseconds since 1970.
 
-    ``named_since`` is called only if the awareness and the detection are missing.
+    The function calls ``named_since`` only if the awareness and the detection are missing.
     """
     facts, at = assessment.known(incident), _EPOCH + timedelta(milliseconds=now)
     regimes = Regimes(settings)
@@ -76,7 +81,9 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
 
 
 def named_since(incident: Mapping[str, Any], changes: Iterable[Change], settings: Settings) -> dict[str, str]:
-    """Return when ``reportable_to`` named each regime that it names now, from the trail, oldest change first."""
+    """Return the time at which each regime in ``reportable_to`` was named. ``changes`` is the trail, oldest change
+    first.
+    """
     regimes = Regimes(settings)
 
     def ids(names: Iterable[str] | None) -> set[str]:
@@ -87,14 +94,15 @@ def named_since(incident: Mapping[str, Any], changes: Iterable[Change], settings
         if "reportable_to" not in change.changes:
             continue
         before, after = map(ids, change.changes["reportable_to"])
-        if since is None:  # change 1 holds no values: the first later change says what was there from the create on
+        # Change 1 has no values. So the first later change shows which regimes the create named.
+        if since is None:
             since = dict.fromkeys(before, incident["created_at"])
         since = {name: since[name] if name in before and name in since else change.at for name in after}
     return since if since is not None else dict.fromkeys(ids(incident["reportable_to"]), incident["created_at"])
 
 
 class _Stage(NamedTuple):
-    """A stage of the answer of ``assessment``, with its regime and its rule."""
+    """A stage in the answer of ``assessment``, with its regime and its rule."""
 
     regime: str
     stage: Mapping[str, Any]
@@ -109,14 +117,14 @@ class _Stage(NamedTuple):
 
     @property
     def is_unaware(self) -> bool:
-        """Whether the term of the stage, or its cap, counts from an awareness that nobody has recorded."""
+        """Whether the term of the stage, or its cap, begins with an awareness that nobody has recorded."""
         due = self.rule["due"]
         if self.stage["state"] != "pending_anchor" or due is None or self.stage["warn_at"] is not None:
             return False
         return self.stage["anchor_missing"] in AWARENESS or due.get("cap", {}).get("from") in AWARENESS
 
     def watched(self, wanted: Sequence[str]) -> Watched | None:
-        """Return the date of the stage with its thresholds; None if there is nothing to watch."""
+        """Return the date of the stage with its thresholds, or None if the stage has no date to watch."""
         stage, state = self.stage, self.stage["state"]
         if stage["due_at"] is not None and state in ("running", "overdue", _LATE):
             late_from = board_entry.late_from(stage["due_at"], ends_day=self.ends_day)
@@ -134,10 +142,10 @@ class _Stage(NamedTuple):
 def _without_awareness(
     stages: Sequence[_Stage], facts: Known, settings: Settings, at: datetime, named: NamedSince
 ) -> Iterable[Watched]:
-    """Yield the dates that stages would have if the organization had known at the detection.
+    """Yield the dates that stages would have if the organization had become aware at the detection.
 
-    Without a detection, the moment counts at which the regime was named. The dates are no due dates. So a missing zone
-    does not matter: UTC stands in for it.
+    If the detection is unknown, the function uses the time at which the regime was named. The dates are not due dates.
+    So if the zone is unknown, the function uses UTC.
     """
     detected, ids = facts.detected_at, dict.fromkeys(each.regime for each in stages)
     base = dict.fromkeys(ids, detected) if detected is not None else {name: named().get(name) for name in ids}

@@ -151,7 +151,7 @@ def parse(value: object) -> Settings:
             raise ValueError(f'`regimes` must be an object with "on" or "off" for each regime; correct {regime_id}')
     wanted = value.get("alerts", APPROACHING)
     if "alerts" in value and (not isinstance(wanted, list) or any(kind not in APPROACHING for kind in wanted)):
-        raise ValueError(f"`alerts` must be a list of some of {', '.join(APPROACHING)}")
+        raise ValueError(f"`alerts` must be a list of kinds of alerts. The kinds are {', '.join(APPROACHING)}")
     return Settings(zone, state, facts, switches, own, wanted)
 
 

@@ -80,7 +80,8 @@ FIXED = {"alarm metric": 55, "own metric": 46, "dashboard": 1, "secret": 2, "que
 """The monthly quantities that are used even without any request.
 
 The queue requests are Lambda's: five pollers for each of two queues, and each polls three times a minute. The read
-units and the calls are those of the schedules: announce_deadlines runs each minute, and reads 12 units.
+units and the calls are from the scheduled functions. `announce_deadlines` runs each minute, and each run uses 12 read
+units.
 """
 INDEXES = 6  # each index has its own limit, which equals the table's limit
 SIZES = (10**3, 10**6, 10**8)

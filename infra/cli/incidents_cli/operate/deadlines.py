@@ -61,13 +61,16 @@ def show(
 @deadlines.command()
 def board(
     state: Annotated[
-        list[str] | None, typer.Option(metavar="STATE", help="Only with an open stage in this state. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="STATE", help="Print only incidents with an open stage in this state. Repeatable."),
     ] = None,
     regime: Annotated[
-        list[str] | None, typer.Option(metavar="REGIME", help="Only with an open stage of this regime. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="REGIME", help="Print only incidents with an open stage of this regime. Repeatable."),
     ] = None,
     due_before: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only with an open stage before this time, in RFC 3339.")
+        str | None,
+        typer.Option(metavar="TIME", help="Print only incidents with an open stage before this RFC 3339 time."),
     ] = None,
     tenant: Tenant = None,
     app: App = None,
@@ -76,7 +79,9 @@ def board(
         bool, typer.Option("--json", help="Print each incident as JSON on its own line, for programs.")
     ] = False,
 ) -> None:
-    """Print the incidents with open deadlines, the soonest first: date, state, regime and stage, number."""
+    """Print the incidents with open deadlines, in the order of their dates. A line has the date, the state, the number
+    of the incident, the regime and the stage.
+    """
     asked = {"state": state, "regime": regime, "due_before": due_before}
     filters: Any = {name: value for name, value in asked.items() if value} | {"limit": 100}
     n = 0
@@ -88,7 +93,7 @@ def board(
                 lines = [_as_row(entry, is_json) for entry in page["items"]]
                 cursor = page["next_cursor"]
                 if cursor is not None and cursor == filters.get("cursor"):
-                    raise ValueError("next_cursor is repeated, so the list would never end")
+                    raise ValueError("`next_cursor` is repeated, so the list would never end")
             for line in lines:
                 say(line)
                 n += 1
@@ -96,33 +101,34 @@ def board(
                 break
             filters["cursor"] = cursor
     if not is_json:
-        stderr.print(f"{n} incident{'s' if n != 1 else ''} on the board. This is no legal advice.", markup=False)
+        stderr.print(f"{n} incident{'s' if n != 1 else ''} on the board. The dates are not legal advice.", markup=False)
 
 
 @deadlines.command()
 def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOption = None) -> None:
-    """Mark all incidents of a tenant that have a regime or a place on the board. The next runs compute them again.
+    """Mark all incidents of a tenant that name a regime or are on the board. The next runs compute them again.
 
-    Do this after a change of settings or rules, after a restore, and once for incidents of earlier releases.
+    Run this command after a change of settings or rules, and after a restore. Also run it once for the incidents of
+    earlier releases.
     """
     from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
     deployment = Deployment(stack, region)
-    with deployment.settings_of(tenant_id):  # checks the id
+    with deployment.settings_of(tenant_id):  # this call checks the tenant's id
         pass
     with step("Reading the tenant's incidents", "Read the tenant's incidents"):
         incidents = sorted(_with_deadlines(deployment, tenant_id))
     marks = Marks(keys.DEADLINES, deployment.guarded_dynamodb, deployment.table_name)
-    n, left = 0, "Incidents marked: {} of {}. Run the same command again."
+    n, left = 0, "{} of {} incidents are marked. Run the same command again."
     with interrupted(lambda: left.format(n, len(incidents))), stderr.status("Marking ...") as shown:
         for n, incident_id in enumerate(incidents, start=1):
             marks.mark(tenant_id, incident_id, now=time.time_ns() // 1_000_000)
             shown.update(f"Marking ... {n} of {len(incidents)}")
-    stderr.print(f"Marked {len(incidents)} incidents. The job computes them within some minutes.")
+    stderr.print(f"Marked {len(incidents)} incidents. The job computes their deadlines within some minutes.")
 
 
 def _with_deadlines(deployment: Deployment, tenant_id: str) -> set[str]:
-    """Return the ids of the incidents that name a regime, and of those that something is kept of."""
+    """Return the ids of the incidents that name a regime, and of the incidents that have a head."""
     from .tenants.reading import TenantReader  # takes 0.4 s (botocore), so `--help` does not import it
 
     reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant_id)
@@ -182,7 +188,7 @@ def set_settings(
         str | None,
         typer.Option(
             metavar="KINDS",
-            help=f"The alerts before a due date, with commas: some of {', '.join(APPROACHING)}; or none.",
+            help=f"The kinds of alerts before a due date, separated by commas: {', '.join(APPROACHING)}. Or none.",
         ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Start from the defaults.")] = False,
@@ -237,7 +243,9 @@ def set_settings(
             ) from None  # fmt: skip
     say(_as_json(value))
     _print_faults(value)
-    stderr.print(f"To apply this to the board: {command('deadlines rebuild')} --tenant {tenant_id}", markup=False)
+    stderr.print(
+        f"To apply these settings to the board, run: {command('deadlines rebuild')} --tenant {tenant_id}", markup=False
+    )
 
 
 def _as_row(entry: dict[str, Any], is_json: bool) -> str:

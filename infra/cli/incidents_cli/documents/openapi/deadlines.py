@@ -129,9 +129,12 @@ def schemas() -> dict[str, Schema]:
         "status": _reference("Status"),
         "version": _described(
             {"type": "integer", "minimum": 1, "format": "int64"},
-            "The incident's version from which the entry was computed.",
+            "The version of the incident that the service used for this entry.",
         ),
-        "stages": _described({"type": "array", "items": _reference("OpenStage"), "minItems": 1}, "The soonest first."),
+        "stages": _described(
+            {"type": "array", "items": _reference("OpenStage"), "minItems": 1},
+            "The open stages, in the order of their dates.",
+        ),
     }
     return {
         "OpenStage": _object(open_stage) | {"title": "OpenStage"},

@@ -124,7 +124,7 @@ def deadlines() -> Any:
 
 
 def on_the_board() -> Any:
-    """Return the sample incident on the board of deadlines."""
+    """Return the board entry of the sample incident."""
     now = timestamps.to_milliseconds(_AWARE_LATER)
     plan = keeping.plan(_reportable(), _SETTINGS, now, dict)
     return board_entry.shown(json.loads(plan.entry or ""), now)

@@ -132,13 +132,13 @@ def _operations() -> dict[str, Operation]:
             errors=(errors.NotFound, errors.MalformedRequest),
         ),
         "list_deadlines": Operation(
-            "List the incidents with open deadlines, the soonest first",
-            "An incident is on this board while it has an open stage: a stage that is on, applies, and is not "
-            "submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date or, "
-            "without one, its projection. Incidents without a date are last. The filters select incidents with one "
-            "open stage that passes all of them. The order is always by the soonest stage. A change of an incident is "
-            "on the board after about a minute. A page may be short or even empty, and still have a `next_cursor`. "
-            "This is no legal advice.",
+            "List the incidents with open deadlines, in the order of their dates",
+            "An incident is on this board while it has an open stage. A stage is open if it is on, applies, and is not "
+            "submitted. Deleted and dismissed incidents are not on the board. The date of a stage is its due date. If "
+            "a stage has no due date, its date is its projection. Incidents without a date are last. An incident "
+            "passes the filters if one of its open stages passes all filters. The incidents are always in the order "
+            "of their soonest open stages. A change of an incident appears on the board after about a minute. A page "
+            "may be short or even empty, and still have a `next_cursor`. The dates are not legal advice.",
             200,
             ("BoardPage", {"items": [examples.on_the_board()], "next_cursor": None}),
             parameters=parameters.of_board(),

@@ -7,7 +7,7 @@ The tenant may have any size, because only a few pages of items are in memory at
 ``invariants``   the rules for stored items, as pure functions that return violations
 ``verify``       checks every item of a tenant against the rules
 ``metric_days``  checks a tenant's day buckets against its incidents
-``deadline_items``  checks what is kept of deadlines against the incidents
+``deadline_items``  checks a tenant's heads, board rows and alerts against its incidents
 ``export``       writes every incident and its trail to a file, one JSON object per line
 ``erase``        deletes every item of a tenant permanently, and writes a proof of the deletion
 ``counter``      shows the counters of incident numbers, and lowers a counter

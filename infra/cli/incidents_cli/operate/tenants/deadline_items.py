@@ -1,6 +1,7 @@
-"""Check what is kept of the deadlines of a tenant's incidents: heads, board rows and alerts.
+"""Check a tenant's heads, board rows and alerts.
 
-This module computes each incident's entry from the incident, the settings and the rules, and compares it.
+The module computes each incident's board entry from the incident, the settings and the rules. It compares the result
+with the stored entry.
 """
 
 import json
@@ -20,11 +21,13 @@ from .reading import TenantReader
 
 _RULE = "deadlines"
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
-_AS_COMPUTED = "the stages of the incident, by the rules and settings of now"
+_AS_COMPUTED = "the stages of the incident by the current rules and settings"
 
 
 class DeadlineItems:
-    """Checks a tenant's heads and board rows, but not those of marked incidents: a job will replace them."""
+    """Checks a tenant's heads and board rows. It does not check the heads of marked incidents, because a job will
+    replace them.
+    """
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader, self._tenant_id = reader, reader.tenant_id
@@ -63,15 +66,17 @@ class DeadlineItems:
         if head.entry is not None:
             row = self._reader.item(keys.board_row(self._tenant_id, head.soonest, incident_id))
             if row is None or row.get("entry") != {"S": head.entry}:
-                yield Violation(_RULE, incident_id, "another board row or none", "the row that the head names")
+                yield Violation(
+                    _RULE, incident_id, "a different board row, or no board row", "the row that the head names"
+                )
         at = head.alert_at
         if at is not None and self._reader.item(keys.alert(self._tenant_id, at, incident_id)) is None:
             yield Violation(_RULE, incident_id, f"no alert at {at}", "the alert that the head names")
 
     def _of_entry(self, incident_id: str, head: Head, incident: Incident | None) -> Iterator[Violation]:
-        """Check that the entry of a head is that of its incident."""
+        """Check that the entry of a head is the entry that the service would compute now."""
         if incident is None:
-            yield Violation(_RULE, incident_id, "a head without incident", "the incident, or no head")
+            yield Violation(_RULE, incident_id, "a head without an incident", "the incident, or no head")
             return
         wanted = None
         now = time.time_ns() // 1_000_000

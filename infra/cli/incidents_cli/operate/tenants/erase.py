@@ -1,11 +1,11 @@
 """Delete every item of a tenant permanently, and write the proof: a strongly consistent read that finds no item.
 
-The tenant's id determines where its items are: a partition for each kind of item, a range of the marks, the shard of
-its alerts, and the tenant's rows of the account map. So the table is never scanned.
+The tenant's id determines the places of its items. The places are a partition for each kind of item, a range of the
+marks, a shard of the alerts, and the tenant's rows of the account map. So the table is never scanned.
 
-New items can appear after the deletion. The table's stream reports the deleted incidents, so they and their days are
-marked, and a job writes an empty day bucket for each mark of a day. The command erases the new items until none has
-appeared for longer than a job can run.
+New items can appear after the deletion. The table's stream reports the deleted incidents. So these incidents and their
+days are marked, and a job writes an empty day bucket for each marked day. The command erases the new items until none
+has appeared for longer than a job can run.
 """
 
 import json
@@ -102,7 +102,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
 
 
 class _Partitions:
-    """All items of a tenant, by kind: those in its partitions, its alerts and marks, its rows of the account map."""
+    """All items of a tenant, by kind: its own partitions, its alerts and marks, and its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
         self._reader = reader
@@ -119,7 +119,7 @@ class _Partitions:
                 kind: {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}}}
                 for kind, partition in reader.partitions.items()
             },
-            # The sort keys of alerts begin with a time. So the shard of the tenant is read, and filtered.
+            # The sort key of an alert begins with a time, so the query reads the tenant's shard and filters it.
             _ALERTS: {
                 "KeyConditionExpression": "pk = :pk", "FilterExpression": "tenant_id = :tenant",
                 "ExpressionAttributeValues": {

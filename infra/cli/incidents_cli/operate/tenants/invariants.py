@@ -197,7 +197,9 @@ def of_evidence(tenant_id: str, sk: str, item: Item, incident: Item | None) -> l
     if keys.evidence(tenant_id, incident_id, stored.observed_at, stored.sha256).sk != sk:
         violations.append(Violation("evidence", incident_id, f"an event at {sk}", "the key of its time and its hash"))
     if incident is None:
-        violations.append(Violation("evidence", incident_id, "an event without incident", "the incident, or no event"))
+        violations.append(
+            Violation("evidence", incident_id, "an event without an incident", "the incident, or no event")
+        )
     return violations
 
 
