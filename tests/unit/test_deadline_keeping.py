@@ -180,7 +180,9 @@ def test_settings_choose_the_kinds_and_a_missed_date_is_always_told() -> None:
         assert found == {"missed", *chosen}
     assert rules.parse({"alerts": ["half"]}).alerts == ["half"]
     assert rules.read({"alerts": ["third"]}).alerts == alerts.APPROACHING
-    with pytest.raises(ValueError, match="`alerts` must be a list of kinds of alerts. The kinds are half, four_fifths"):
+    with pytest.raises(
+        ValueError, match=r"`alerts` must be a list of kinds of alerts\. The kinds are half, four_fifths"
+    ):
         rules.parse({"alerts": ["third"]})
 
 

@@ -44,7 +44,7 @@ class Due(NamedTuple):
 
 
 def needs_zone(term: Mapping[str, Any]) -> bool:
-    """Return whether a term depends on local dates. A term of minutes or hours depends on them only because of a roll."""
+    """Return whether a term depends on local dates. A term of minutes or hours depends on dates only through a roll."""
     return term["unit"] not in _ON_THE_LINE
 
 
