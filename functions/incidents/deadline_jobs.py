@@ -194,8 +194,8 @@ def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change
 def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:
     """Publish alerts in the order of their times. Return the alerts before the first alert that EventBridge refused.
 
-    The next run publishes the others again. The job may only note an alert if all earlier alerts of its date are
-    published, because a note also stands for the earlier alerts.
+    The next run publishes the other alerts again. If an alert is noted as done, all earlier alerts of its date count as
+    done. So the job must not note an alert whose earlier alert was refused.
     """
     by_name = {alert.dedup_key(incident["id"]): alert for alert in due}
     failed = put({name: to_entry(announcement(incident, alert)) for name, alert in by_name.items()})

@@ -89,7 +89,7 @@ class Both:
         ]
         # All creates so far that had an idempotency key.
         self.sent: list[tuple[Actor, Document, str]] = []
-        self.followed: dict[Actor, list[Followed]] = {}  # for each follower, the states after its drains
+        self.followed: dict[Actor, list[Followed]] = {}  # the states that each follower had after it read all updates
         self.refusal: str | None = None
         self.asked_for_a_change = False
 

@@ -232,7 +232,7 @@ def test_a_condition_may_have_one_text() -> None:
 
 
 def test_the_error_of_a_missing_value_names_the_path() -> None:
-    with pytest.raises(MalformedEvent, match=r"no title in the event at detail\.a or detail\.b"):
+    with pytest.raises(MalformedEvent, match=r"no `title` in the event at detail\.a or detail\.b"):
         found(MINIMAL | {"title": [{"path": "detail.a"}, {"path": "detail.b"}]}, EVENT)
     with pytest.raises(MalformedEvent, match=r"part of the `key` at detail\.b"):
         found(MINIMAL | {"key": [{"path": "detail.id"}, {"path": "detail.b"}]}, EVENT)

@@ -257,7 +257,7 @@ def _usable(member: str, texts: Iterable[str]) -> list[str]:
 def _findings(event: Any) -> list[Object]:
     """Return the findings of an event: all findings of a hub's event, or the detail of another event.
 
-    If a finding of GuardDuty has ``ProductFields``, these fields are an additional finding.
+    For a finding of GuardDuty in ASFF, the function adds a second finding, which is built from its ``ProductFields``.
     """
     detail = event.get("detail") if isinstance(event, Mapping) else None
     listed = detail.get("findings") if isinstance(detail, Mapping) else None

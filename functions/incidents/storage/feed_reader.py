@@ -99,7 +99,7 @@ class FeedReader:
             with refusals_as_busy():
                 return self._client.query(**parameters)
         except ClientError as error:
-            # DynamoDB's text names the index if the index is missing, and while DynamoDB fills it.
+            # The error's text names the index if the index is missing, or if DynamoDB is still filling it.
             if keys.BY_UPDATED in error.response["Error"].get("Message", ""):
                 raise Busy(_NO_INDEX) from error
             raise

@@ -65,7 +65,7 @@ def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield a warning for each cell of a file without a mapping that may have another meaning."""
+    """Yield a warning for each ambiguous cell of a file that is imported without a mapping."""
     for field, text in record.items():
         if not isinstance(text, str):
             continue
