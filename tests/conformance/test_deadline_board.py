@@ -113,8 +113,8 @@ def test_the_board_and_the_alerts_are_right_after_any_history(
     ALERTS.append(len({*world.told}))
     promise(
         "The board of deadlines and its alerts are right after any history",
-        f"{sum(SHOWN)} random histories with faults and outages: 0 boards differ, and of {sum(ALERTS)} alerts "
-        "0 are missing and 0 too many",
+        f"{sum(SHOWN)} random histories had faults and outages, and {sum(ALERTS)} alerts were due: 0 boards differ, "
+        "0 alerts are missing, and 0 wrong alerts were sent",
     )
 
 

@@ -20,7 +20,7 @@ class Message:
     def __init__(self, body: str) -> None:
         self.tenant_id: str = json.loads(body)["tenant_id"]
         if not TENANT_ID.fullmatch(self.tenant_id):
-            raise ValueError("the message's tenant_id is not valid")
+            raise ValueError("the message must have a valid `tenant_id`")
         self.marked_days = marks.metric_days()
         # The day index may lag behind the stream for this time.
         self.settle_ms = int(float(os.environ.get("MARK_SETTLE_SECONDS", "300")) * 1000)

@@ -66,7 +66,7 @@ def _by_column() -> dict[str, _Entry]:
 
 @cache
 def _by_core() -> dict[str, _Entry]:
-    """Return the entries by their words without articles, accents and the word for the incident."""
+    """Return the entries by their normalized words: without articles, accents and the word for the incident."""
     by_core: dict[str, _Entry] = {}
     for word, entry in _by_column().items():
         for spelling in spellings(word):

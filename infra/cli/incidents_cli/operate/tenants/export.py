@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 _EVENTS_AT_ONCE = 20  # the number limits the memory, because one event has up to 1 MB
 
 
-# The most seconds of a create from the choice of the incident's id to the write. So an incident with an older id may
-# appear after a younger incident was exported. The checkpoint waits until this can no longer happen.
+# A create needs at most so many seconds from the choice of the incident's id to the write. So an incident with an older
+# id may appear after a younger incident was exported. The checkpoint waits until this can no longer happen.
 SETTLE_SECONDS = 60.0
 
 
