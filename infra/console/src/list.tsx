@@ -324,7 +324,7 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
   );
 }
 
-/** What stands in the place of the rows. Somebody who searched with filters on is told, and can search without them. */
+/** The message that replaces the rows. If filters are on, the message says so, and offers a search without them. */
 function None({ page, query }: { page: Page; query: URLSearchParams }) {
   const text = query.get("q");
   const on = filtersOn(query);

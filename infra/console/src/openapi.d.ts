@@ -704,7 +704,7 @@ export interface components {
             sha256: string;
             /** @description Whether notes replace parts of the event, such as too long texts. */
             is_cut: boolean;
-            /** @description What the event says by name. It may gain members in later releases. */
+            /** @description The main facts of the event, by name. Later releases may add members. */
             summary: {
                 /** @description IP addresses and domains of the other side. */
                 remote_addresses: string[];

@@ -275,7 +275,7 @@ def _finding() -> Schema:
                         "description": "The state of the finding at its source, by the source's names.",
                     },
                 },
-                description="What the event says by name. It may gain members in later releases.",
+                description="The main facts of the event, by name. Later releases may add members.",
             ),
             "event": {"type": "object", "description": "The event as it was received. Do not trust its texts."},
         },
