@@ -33,6 +33,7 @@ from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants import export as exporting
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import Exported, export
+from ulid import ULID
 
 from tests.support import invariants, scale, templates
 from tests.support.disks import room_for
@@ -250,6 +251,60 @@ def test_an_export_that_continues_has_every_incident_from_before(table: Table, t
 
     titles = [line["incident"]["title"] for line in lines(tmp_path / "acme.jsonl") if "incident" in line]
     assert titles.count("new") == 2
+
+
+def test_an_export_interrupted_among_the_events_has_every_incident_from_before(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow create draws its id before the export reads the newest incident, and is stored after this read."""
+    slow = ULID()
+    time.sleep(0.002)
+    repository = IncidentRepository(Identity(table.tenant, "ada", None, frozenset()), table.client, table.name)
+    creating.create_incident({"title": "newer"}, repository)
+    file = tmp_path / "acme.jsonl"
+
+    def tell(_: int, part: float | None) -> None:
+        told.append(part)
+        if told.count(1.0) == 2:  # once for the incidents, then for the first events
+            raise CutOff
+
+    told: list[float | None] = []
+    with pytest.raises(CutOff):
+        export(table.reader, file, tell)
+    monkeypatch.setattr(creating, "ULID", lambda: slow)
+    late = creating.create_incident({"title": "slow"}, repository).stored.incident["id"]
+
+    export(table.reader, file, lambda *_: None)
+
+    exported = [line["incident"]["id"] for line in lines(file) if "incident" in line]
+    assert late in exported
+    assert len(exported) == len(set(exported)) == len([*table.reader.items("INCIDENT")])
+
+
+def test_an_export_interrupted_before_its_rename_is_finished(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "acme.jsonl"
+
+    replace = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        if target == file:
+            raise CutOff
+        return replace(path, target)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "replace", stop)
+        with pytest.raises(CutOff):
+            export(table.reader, file, lambda *_: None)
+    assert not file.exists()
+    before = (tmp_path / "acme.jsonl.part").read_bytes()
+
+    whole = export(table.reader, file, lambda *_: None)
+
+    assert file.read_bytes() == before
+    assert whole.sha256 == sha256(before).hexdigest()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_trails_with_gaps_are_exported_and_counted(table: Table, tmp_path: Path) -> None:

@@ -82,11 +82,12 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
         "after": None, "after_event": None, "bytes": 0, "incidents": 0, "changes": 0, "events": 0, "incomplete": 0,
     }  # fmt: skip
     state |= checkpoint.load()
-    is_named = file.exists() and checkpoint_file.exists() and not part.exists()
-    if file.exists() and not (is_named and _sha256(file) == state.get("sha256", "")):
+    is_complete = "sha256" in state and _sha256(part if part.exists() else file) == state["sha256"]
+    if file.exists() and (part.exists() or not is_complete):
         raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
-    if not is_named:
+    if not is_complete:
         progress = Progress(reader)
+        is_settled = True
         with going_on(part, state["bytes"]) as whole:
             lines = (_line(incident, reader) for incident in reader.incidents(state["after"]))
             for batch in batches(lines, AT_ONCE):
@@ -99,7 +100,8 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                     "after": batch[-1].incident_id,
                     "bytes": write_durably(whole, "".join(line.text or "" for line in batch).encode()),
                 }
-                if _is_settled(batch[-1].incident_id):
+                is_settled = _is_settled(batch[-1].incident_id)
+                if is_settled:
                     checkpoint.save(state)
                 tell(state["incidents"], progress.at(state["after"]))
             for items in batches(reader.items("EVIDENCE", state["after_event"]), _EVENTS_AT_ONCE):
@@ -108,7 +110,8 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                     "events": state["events"] + len(items),
                     "bytes": write_durably(whole, "".join(map(_event, items)).encode()),
                 }
-                checkpoint.save(state)
+                if is_settled:  # otherwise an older incident may still be written, and must be read
+                    checkpoint.save(state)
                 tell(state["incidents"], 1.0)
             of_settings = "".join(_settings(reader))
             write_durably(whole, of_settings.encode())
@@ -118,6 +121,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
             part.unlink()
             raise nothing_of(reader, "Nothing was exported.")
         checkpoint.save(state)
+    if part.exists():
         part.replace(file)
     checkpoint.remove()
     return Exported(state["incidents"], state["changes"], state["events"], state["incomplete"], state["sha256"])
