@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from incidents.domain.deadlines import rules
 from incidents.storage.settings import DEADLINES, Settings
+from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from incidents_cli.operate import deadlines
 from typer.testing import CliRunner, Result
@@ -139,3 +140,23 @@ def test_settings_that_are_too_large_are_refused(held: Held, tmp_path: Path) -> 
 def test_defaults_drop_what_is_stored(held: Held) -> None:
     assert run("set", "--defaults").exit_code == 0
     assert held.value == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "line 1: this line is inside more than 500 lists and objects"),
+        ('[\n{"id": "a",\n"id": "b"}]', "line 3: the name id occurs twice in one object"),
+        ('["\\ud800"]', "half a surrogate pair"),
+        ("[NaN]", "NaN is not JSON"),
+        ("[", "Expecting value"),
+    ],
+)
+def test_a_file_that_is_no_json_of_rules_is_refused(held: Held, tmp_path: Path, text: str, part: str) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(text)
+    before = held.value
+    refused = run("set", "--rules", str(file))
+    assert isinstance(refused.exception, StepFailed)
+    assert part in f"{refused.exception} {refused.exception.detail}"
+    assert held.value == before

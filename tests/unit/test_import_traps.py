@@ -1,5 +1,6 @@
 """Tests of amounts, dates, numbers, sheets and rows that an import once misread without a warning."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +342,12 @@ def test_one_word_in_a_column_of_times_does_not_lose_the_times_of_the_other_rows
     assert untimed.body["detected_at"] == "2024-03-08T00:00:00.000Z"
     assert "nachmittags" in untimed.body["description"]
     assert '"nachmittags" = ""' in of(file).toml
+
+
+@pytest.mark.parametrize("letter", ["\U0001fae9", "\U000e0041", "\u202e", "\x7f", "\ue000"])
+def test_a_proposal_with_any_character_is_toml(tmp_path: Path, letter: str) -> None:
+    file = written(tmp_path, f"title,tag{letter}s,status\na,x,wobbly{letter}\n")
+    shown = CliRunner().invoke(cli, ["import", str(file), "--suggest"])
+    proposed = tomllib.loads(shown.stdout)
+    assert f"tag{letter}s" in proposed["columns"]
+    assert proposed["values"]["status"] == {f"wobbly{letter}": "?"}

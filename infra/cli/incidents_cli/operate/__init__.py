@@ -7,6 +7,7 @@
 ``intake``        `incidents intake` shows and sets the policy for the findings that become incidents of a tenant
 ``mappings``      `incidents intake` stores and removes mappings for events of partners
 ``mapping_trial`` `incidents intake try` prints the incident of an event by a mapping, and the lines that find nothing
+``json_files``    reads JSON files that an operator names
 ``json_lines``    finds lines in a JSON text
 ``incident_list`` `incidents list` prints the incidents that match filters, from the API
 ``incident_follow`` `incidents follow` prints the incidents that change, from the API

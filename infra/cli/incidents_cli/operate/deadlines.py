@@ -16,6 +16,7 @@ from incidents.storage import keys
 from ..console import StepFailed, clean, command, interrupted, say, stderr, step
 from .api import App, Tenant, Url, api_client, expected_answer
 from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
+from .json_files import json_of, text_of
 from .tenants.commands import TenantOption
 
 deadlines = typer.Typer(no_args_is_help=True, help="Show the due dates of reports, the rules, and a tenant's settings.")
@@ -318,10 +319,13 @@ def _own_rules(file: Path) -> list[Any]:
     import jsonschema  # takes 0.1 s, which the other commands do not need
 
     advice = f"The form is in {_SCHEMA.name}. An example is in docs/deadlines.md."
+    text = text_of(file)
+    own = json_of(file, text)
     try:
-        own = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise StepFailed(f"The rules in {file} cannot be read.", f"  {error}", advice) from None
+        json.dumps(own, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        detail = "  a text has half a surrogate pair (\\ud800 to \\udfff)"
+        raise StepFailed(f"The rules in {file} are not valid.", detail, advice) from None
     schema = json.loads(_SCHEMA.read_text())
     form = {"$defs": schema["$defs"], "type": "array", "items": {"$ref": "#/$defs/regime"}}
     faults = sorted(jsonschema.Draft202012Validator(form).iter_errors(own), key=lambda fault: fault.json_path)

@@ -16,7 +16,8 @@ from incidents.findings.paths import PathReader
 
 from ..console import StepFailed, clean, say, stderr
 from . import json_lines
-from .mappings import MappingFile, json_of, read_mapping, text_of
+from .json_files import json_of, text_of
+from .mappings import MappingFile, read_mapping
 
 _ENVELOPE = ("source", "detail-type", "account", "time", "detail")
 _DATES = ("occurred_at", "detected_at", "updated_at")

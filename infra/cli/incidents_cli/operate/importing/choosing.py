@@ -193,5 +193,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
 
 
 def quoted(text: str) -> str:
-    """Return a text as a basic string of TOML."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Return a text as a basic string of TOML, in which invisible characters are escapes."""
+    return "".join(
+        letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False)
+    )
