@@ -12,7 +12,7 @@ from .convert import DATES, as_number
 from .facts import Column
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 
-_TIMES_OF = "the times of day of {}"
+TIMES_OF = "the times of day of "
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -159,9 +159,9 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
-        name: _TIMES_OF.format(before) for before, name in pairs
+        name: TIMES_OF + before for before, name in pairs
         if mapped[name] in DATES and mapped[before] == mapped[name] and by_name[before].days
-        and 2 * by_name[name].clocks > by_name[name].filled
+        and _has_clocks(by_name[name])
     }  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
     joined = dict(mapped)
     has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
     for before, column in zip([None, *columns], columns, strict=False):
-        if column.name in mapped or 2 * column.clocks <= column.filled or not has_days:
+        if column.name in mapped or not has_days or not _has_clocks(column):
             continue
         target = mapped.get(before.name) if before and before.days else None
         if before and target in DATES and not words.is_duration(column.name):
@@ -182,7 +182,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 name: to for each, field in joined.items() if each != column.name
                 for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
             }  # fmt: skip
-            reasons[column.name] = _TIMES_OF.format(before.name)
+            reasons[column.name] = TIMES_OF + before.name
         elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
             joined[column.name] = OPEN
             reasons[column.name] = (
@@ -190,6 +190,13 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 "write the same field, or delete this line"
             )
     return joined
+
+
+def _has_clocks(column: Column) -> bool:
+    """Return whether a column has times of day: one readable time if its name says so, and otherwise most cells."""
+    if words.is_time_of_day(column.name) and not words.is_duration(column.name):
+        return column.clocks + column.other_clocks > 0
+    return 2 * column.clocks > column.filled
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, ends, moments
+from . import amounts, cells, clocks, ends, moments
 from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
@@ -141,10 +141,13 @@ class _Making:
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
-        if target in DATES and moments.is_clock(text):
-            self._take_clock(body, name, target, text)
-            return
         meaning = self._mapping.meaning(folded(name), target, text)
+        if meaning != "" and target in DATES and moments.is_clock(text):
+            self._take_clock(body, name, target, clocks.Clock(text), text)
+            return
+        if target in self.next_days and self.before.get(target) == self._days[target][0]:
+            self._take_time(body, name, target, cell, meaning)
+            return
         if meaning == "" or target == CURRENCY or (target in DATES and moments.is_no_date(text)):
             self.rest.append((name, text))
             return
@@ -174,21 +177,47 @@ class _Making:
         """Return whether the row's or the mapping's currency is not the US dollar. The cell may show no currency."""
         return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
-    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
+    def _take_time(self, body: dict[str, Any], name: str, target: str, cell: Any, meaning: str | None) -> None:
+        """Take a cell of the column below a date without a time. A cell that is not readable never becomes midnight."""
+        text = as_text(cell)
+        tag = clocks.WITHOUT_TIME_TAG.format(target.replace("_", "-"))
+        if meaning == "":
+            self.warnings.append(Violation(f"/{target}", f"has a cell without a time; the date is taken, tag {tag}"))
+            body["tags"] = list(dict.fromkeys([*body.get("tags", []), tag]))
+            self.rest.append((name, text))
+        elif clock := clocks.read(cell if meaning is None else meaning):
+            self._take_clock(body, name, target, clock, text)
+        elif moments.looks_like_date(text) and not moments.is_no_date(text):  # the date of a further column
+            self.rest.append((name, text))
+        else:
+            wrong = f'"{text}" is not a time of day (column {name}); write a time such as 14:30, or add "{text}" = "" '
+            self.errors.append(Violation(f"/{target}", f'{wrong}to [values."{name}"] to take the date without a time'))
+
+    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.Clock, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
             wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
             if target in body and target not in self.next_days:  # the date has its own time
-                self.rest.append((name, clock))
+                self.rest.append((name, cell))
             else:
                 self.errors.append(Violation(f"/{target}", f"{wrong} (column {name})"))
             return
         try:
-            body[target] = self._value(name, target, f"{day} {clock}", None)
+            local = f"{day} {clock.text}"
+            moment = self._value(name, target, f"{local} {clock.zone}".strip(), None)
+            if clock.must_agree and moment != moments.parse(local, self._mapping.dates).text:
+                raise ValueError(
+                    f'"{cell}" has a zone that is not the zone of that day; write the time without the zone if it is '
+                    "local time"
+                )
+            body[target] = moment
         except ValueError as error:
             self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
-        self.given[target].append((name, clock))
+        if clock.is_about:
+            self.warnings.append(Violation(f"/{target}", clocks.ABOUT))
+            self.rest.append((name, cell))
+        self.given[target].append((name, cell))
 
     def _value(self, name: str, target: str, text: str, cell: Any) -> Any:
         if target in DATES:

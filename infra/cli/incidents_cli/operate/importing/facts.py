@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...console import StepFailed
-from . import amounts, formats, moments, tables, words
+from . import amounts, clocks, formats, moments, tables, words
 from .convert import as_text, repeats_header
 from .moments import Order
 
@@ -36,6 +36,8 @@ class Column:
     dates: int = 0
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
+    other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
+    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first of them that are not dates
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
@@ -63,6 +65,8 @@ class Column:
             self.has_semicolon |= ";" in text
             self.has_line_end |= "\n" in text
         self.in_sequence += text == str(self.filled)
+        is_loose_clock = not moments.is_clock(text) and clocks.read(cell) is not None
+        self.other_clocks += is_loose_clock
         if words.is_fault(text):
             if len(self.faults) < _WORDS:
                 self.faults[text] = None
@@ -75,6 +79,9 @@ class Column:
             pass
         elif moments.looks_like_date(text):
             self._add_date(text)
+        elif is_loose_clock:
+            if len(self.loose_clocks) < _SHOWN:
+                self.loose_clocks[text] = None
         else:
             self.day_number = self.day_number or (text if moments.is_day_number(text) else None)
             if len(self.not_dates) < _SHOWN:
