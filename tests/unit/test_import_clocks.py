@@ -33,7 +33,8 @@ def row_of(folder: Path, clock: Cell, day: datetime = DAY, values: dict[str, str
     [
         (0.5625, "12:30"), ("0.5625", "12:30"), ("0,5625", "12:30"), (time(14, 30), "13:30"), ("8.15", "07:15"),
         ("8.15 Uhr", "07:15"), ("9h15", "08:15"), ("9 Uhr 15", "08:15"), ("14:30 (MEZ)", "13:30"),
-        ("um 9 Uhr", "08:00"), ("14:30 CET", "13:30"), ("14:30 UTC", "14:30"), ("14:30+02:00", "12:30"), ("1899-12-30 14:30:00", "13:30"),
+        ("um 9 Uhr", "08:00"), ("14:30 CET", "13:30"), ("14:30 UTC", "14:30"), ("14:30+02:00", "12:30"),
+        ("1899-12-30 14:30:00", "13:30"),
     ],
 )  # fmt: skip
 def test_a_time_of_day_is_read_in_each_unambiguous_form(tmp_path: Path, clock: Cell, stamp: str) -> None:
@@ -51,8 +52,8 @@ def test_an_estimated_time_is_taken_with_a_warning_and_its_words_stay(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "clock", ["14:30-15:00", "09:00-10:00", "25:10", "gegen Mittag", "vor 14:30", "ab 9 Uhr", "0.50", "14:30 EST", 8.15, 0,
-              "1430", "0.0.00", "?", "vormittags", "0"],
+    "clock", ["14:30-15:00", "09:00-10:00", "25:10", "gegen Mittag", "vor 14:30", "ab 9 Uhr", "0.50", "14:30 EST", 8.15,
+              0, "1430", "0.0.00", "?", "vormittags", "0"],
 )  # fmt: skip
 def test_an_unreadable_time_fails_its_row(tmp_path: Path, clock: Cell) -> None:
     with pytest.raises(InvalidIncident) as refused:
@@ -101,3 +102,27 @@ def test_a_column_of_which_half_is_text_keeps_its_readable_times(tmp_path: Path)
     ]  # fmt: skip
     assert [bool(row.unreadable) for row in rows] == [*(False,) * 7, True]
     assert [row.body.get("tags") is not None for row in rows] == [False, False, True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("head", ["Uhrzeit;Behoben am;Uhrzeit", "Uhrzeit;Behoben am;uhrzeit", "um;Behoben am;Uhrzeit"])
+def test_each_column_of_times_belongs_to_the_date_on_its_left(tmp_path: Path, head: str) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(
+        f"Titel;Status;Erkannt am;{head}\nA;erledigt;04.03.2026;09:15;05.03.2026;14:05\n"
+        "B;offen;06.03.2026;10:20;;\nC;erledigt;04.03.2026;;05.03.2026;16:05\n"
+        f"Titel;Status;Erkannt am;{head}\n", "utf-8"
+    )  # fmt: skip
+    *rows, repeated = imported(file)
+    assert repeated.unreadable[0].detail.startswith("repeats the names of the columns")
+    both, opened, closed = (row.body for row in rows)
+    assert (both["detected_at"], both["closed_at"]) == ("2026-03-04T09:15:00.000Z", "2026-03-05T14:05:00.000Z")
+    assert (opened["detected_at"], opened.get("closed_at")) == ("2026-03-06T10:20:00.000Z", None)
+    assert (closed["detected_at"], closed["closed_at"]) == ("2026-03-04T00:00:00.000Z", "2026-03-05T16:05:00.000Z")
+
+
+def test_a_mapping_names_the_second_column_of_a_name_by_its_number(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("Titel,Text,Text\nA,one,two\n", "utf-8")
+    columns = {"Titel": "title", "Text": "description", "Text (2)": "root_cause"}
+    (row,) = read(file, mapping.of_table({"columns": columns}))
+    assert (row.body["description"], row.body["root_cause"]) == ("one", "two")

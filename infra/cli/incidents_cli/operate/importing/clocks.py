@@ -63,10 +63,10 @@ def read(cell: Any) -> Clock | None:
         text = text[at.end() :]
     if day := _DAY_ZERO.fullmatch(text):
         text = day[1]
-    if found := _plain(text):
-        return Clock(found)
+    if plain := _plain(text):
+        return Clock(plain)
     zoned = _ZONED.fullmatch(text)
-    return Clock(found, zoned[2]) if zoned and (found := _plain(zoned[1])) else None
+    return Clock(plain, zoned[2]) if zoned and (plain := _plain(zoned[1])) else None
 
 
 def _plain(text: str) -> str | None:

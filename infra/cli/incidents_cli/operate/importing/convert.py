@@ -3,6 +3,7 @@
 No cell of a record is lost. The mapping's ``rest`` says what happens to the cells that no field takes.
 """
 
+import re
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -25,6 +26,7 @@ _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
 DASHES = "dashes or spaces of a number replaced by plain ones"
 _SEVERAL = 3  # columns
+_NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
 
 BELOW = (
@@ -292,7 +294,8 @@ def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
     """Return whether a record repeats the names of the columns. Some programs write the names on each page."""
     pairs = zip(record, header, strict=False)
     return len(record) >= len(header) and all(
-        (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)
+        (as_text(cell).strip() or f"column {n}") in (name, _NUMBERED.sub("", name))
+        for n, (cell, name) in enumerate(pairs, start=1)
     )
 
 

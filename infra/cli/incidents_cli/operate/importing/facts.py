@@ -147,7 +147,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
             if not _is_filled(tables.Record(line, cells)) or line < row:
                 continue
             if header is None:
-                header = tables.names(map(as_text, cells))
+                # Each column of times belongs to its own column of dates, so columns of times of one name differ.
+                header = tables.numbered(tables.names(map(as_text, cells)), words.is_time_of_day)
                 by_name = {name: Column(name) for name in header}  # columns of one name are one column
                 facts.columns = [by_name[name] for name in header]
                 continue
