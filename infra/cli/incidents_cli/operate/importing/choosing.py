@@ -13,6 +13,7 @@ from .facts import Column
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 
 TIMES_OF = "the times of day of "
+_LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -60,6 +61,8 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
+        elif target in model.LISTS and _is_prose(column, target):
+            reasons[name] = "has sentences, and no list of ids or names"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
             reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
@@ -77,6 +80,16 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     for name in urgencies if len(urgencies) < len(levels) else ():
         del mapped[name]  # an urgency becomes the severity only if no column has a severity
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _is_prose(column: Column, target: str) -> bool:
+    """Return whether the cells are texts of a person, and not lists of ids or names.
+
+    People describe an action in a few words, so a list of actions or risks must have ids. Names of systems may be long.
+    """
+    if target in _LISTS_OF_IDS:
+        return column.sentences > 0 or 2 * column.phrases >= max(1, column.filled)
+    return 2 * column.sentences > column.filled
 
 
 def no_numbers(column: Column) -> list[str]:

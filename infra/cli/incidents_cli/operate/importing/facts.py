@@ -3,6 +3,7 @@
 The file is read once. Only counts and a few examples are kept in memory.
 """
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from .moments import Order
 
 _VALUES = 60  # the most different values of a column that are listed
 _WORDS = 30  # the most different values without a digit that are listed
+_ITEM = 40  # the most characters of an id or a name in a list
+_ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
@@ -48,6 +51,8 @@ class Column:
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks of the unambiguous amounts
     longest: int = 0  # the characters of the longest cell
+    sentences: int = 0  # the number of cells with an item that is too long for an id or a name
+    phrases: int = 0  # the number of cells with an item that has several words and no digit
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
@@ -64,6 +69,9 @@ class Column:
             self.has_comma |= "," in text
             self.has_semicolon |= ";" in text
             self.has_line_end |= "\n" in text
+        items = [item.strip(" -*\u2022") for item in _ITEM_END.split(text)] if not text.startswith("[") else []
+        self.sentences += any(len(item) > _ITEM and " " in item for item in items)
+        self.phrases += any(" " in item and not any(map(str.isdigit, item)) for item in items)
         self.in_sequence += text == str(self.filled)
         is_loose_clock = not moments.is_clock(text) and clocks.read(cell) is not None
         self.other_clocks += is_loose_clock
