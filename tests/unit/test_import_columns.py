@@ -40,3 +40,39 @@ def test_a_column_of_ids_is_a_list(tmp_path: Path, cell: str) -> None:
 def test_names_of_systems_may_have_several_words(tmp_path: Path) -> None:
     (row,) = imported(written(tmp_path, "Titel|Betroffene Systeme", "A|Mail Server, File Server"))
     assert row.body["affected_asset_ids"] == ["Mail Server", "File Server"]
+
+
+@pytest.mark.parametrize("column", ["Risiko", "Risiken", "Risk", "Auswirkung"])
+def test_a_column_of_levels_has_no_ids_of_risks(tmp_path: Path, column: str) -> None:
+    rows = imported(written(tmp_path, f"Titel|{column}", "A|hoch", "B|mittel", "C|gering"))
+    assert [row.body.get("realized_risk_ids") for row in rows] == [None] * 3
+    assert [row.body.get("severity") for row in rows] == ["high", "medium", "low"]
+
+
+def test_a_column_of_levels_gets_no_field_if_another_column_is_the_severity(tmp_path: Path) -> None:
+    (row,) = imported(written(tmp_path, "Titel|Risiko|Schweregrad", "A|hoch|gering"))
+    assert (row.body["severity"], row.body["description"]) == ("low", "Risiko: hoch")
+    assert "realized_risk_ids" not in row.body
+
+
+def test_a_column_of_ids_of_risks_is_a_list(tmp_path: Path) -> None:
+    (row,) = imported(written(tmp_path, "Titel|Risiko", "A|R-17, R-18"))
+    assert row.body["realized_risk_ids"] == ["R-17", "R-18"]
+
+
+@pytest.mark.parametrize("title", ["Vorfall", "Ereignis", "Sicherheitsvorfall"])
+def test_the_words_of_a_german_register_are_known(tmp_path: Path, title: str) -> None:
+    head = f"{title}|Prio|Stand|Behoben am"
+    closed = "Laptop aus Auto gestohlen|hoch|erledigt|04.03.2024 10:00"
+    file = written(tmp_path, head, closed, "Phishing in der Buchhaltung|gering|offen|")
+    first, second = (row.body for row in imported(file))
+    assert (first["title"], first["severity"], first["status"]) == ("Laptop aus Auto gestohlen", "high", "closed")
+    assert first["closed_at"] == "2024-03-04T10:00:00.000Z"
+    assert (second["title"], second["severity"], second["status"]) == ("Phishing in der Buchhaltung", "low", "new")
+
+
+@pytest.mark.parametrize(("column", "cells"), [("Stand", "15.06.2026|04.03.2024"), ("Vorfall", "V-17|V-18")])
+def test_a_name_without_fitting_cells_gets_no_field(tmp_path: Path, column: str, cells: str) -> None:
+    first, second = cells.split("|")
+    toml = of(written(tmp_path, f"Titel|{column}", f"A|{first}", f"B|{second}")).toml
+    assert f'# "{column}" has no field' in toml

@@ -63,6 +63,8 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
         elif target in model.LISTS and _is_prose(column, target):
             reasons[name] = "has sentences, and no list of ids or names"
+        elif target == "realized_risk_ids" and _are_values(column, "severity"):
+            reasons[name] = "has levels, and no ids of risks"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
             reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
@@ -144,6 +146,29 @@ def drop_other_currencies(
         return [f'currency = "{OPEN}"  # currency: in which currency is {example}? Pass --currency, such as EUR or USD']
     notes += [f"{quoted(column.name)} shows no currency, so its amounts become US dollars." for column in unclear]
     return []
+
+
+def choose_by_cells(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Add the columns whose cells show the field, such as ``Stand`` with ``offen`` or ``Risiko`` with ``hoch``."""
+    for name, column in by_name.items():
+        target = words.by_cells(name) if name not in mapped else None
+        if target is None or target in mapped.values():
+            continue
+        if _are_titles(column) if target == "title" else _are_values(column, target):
+            mapped[name] = target
+            reasons[name] = f"the {target}, because its cells fit and no other column is"
+
+
+def _are_values(column: Column, target: str) -> bool:
+    """Return whether most cells are values of a status or a severity."""
+    known = sum(count for text, count in column.values.items() if words.value(target, text))
+    return 2 * known > column.filled
+
+
+def _are_titles(column: Column) -> bool:
+    """Return whether the cells are short texts of several words."""
+    several = sum(count for text, count in column.values.items() if " " in text)
+    return column.longest <= model.TITLE_CHARACTERS and not column.dates and 2 * several > sum(column.values.values())
 
 
 def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:

@@ -83,6 +83,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
+            choosing.choose_by_cells(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
