@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from incidents_cli.main import cli
+from typer.testing import CliRunner
 
+from tests.support import workbooks
 from tests.support.proposals import imported, of
 
 SENTENCE = "Der Zugang wurde gesperrt, weil das Konto auffällig war; danach wurde Frau Weiß informiert."
@@ -76,3 +79,26 @@ def test_a_name_without_fitting_cells_gets_no_field(tmp_path: Path, column: str,
     first, second = cells.split("|")
     toml = of(written(tmp_path, f"Titel|{column}", f"A|{first}", f"B|{second}")).toml
     assert f'# "{column}" has no field' in toml
+
+
+@pytest.mark.parametrize("owner", ["N.N.", "n. n.", "n.n.", "N. N."])
+def test_nobody_is_no_owner(tmp_path: Path, owner: str) -> None:
+    (row,) = imported(written(tmp_path, "Titel|Zuständig", f"A|{owner}"))
+    assert row.body.get("owner_id") is None
+
+
+def test_a_register_without_a_detection_is_told_and_shown_the_line_to_write(tmp_path: Path) -> None:
+    proposal = of(written(tmp_path, "Titel|Gemeldet am|Uhrzeit", "A|04.03.2024|10:00"))
+    assert '# "Gemeldet am" = "detected_at"\n# "Uhrzeit" = "detected_at"\n' in proposal.toml
+    told = "Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column."
+    assert told in proposal.notes
+    assert told not in of(written(tmp_path, "Titel|Erkannt am", "A|04.03.2024")).notes
+
+
+def test_each_chosen_sheet_has_its_own_errors_file(tmp_path: Path) -> None:
+    sheet = [["title", "severity"], ["A", "wrong"]]
+    file = workbooks.write(tmp_path / "list.xlsx", {"2025": sheet, "Teil 2": sheet})
+    for chosen in ((), ("--sheet", "2025"), ("--sheet", "Teil 2")):
+        assert CliRunner().invoke(cli, ["import", str(file), "--dry-run", *chosen]).exit_code == 1
+    names = sorted(each.name for each in tmp_path.glob("*.errors.jsonl"))
+    assert names == ["list.xlsx.2025.errors.jsonl", "list.xlsx.Teil_2.errors.jsonl", "list.xlsx.errors.jsonl"]

@@ -168,6 +168,12 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
     note = f"No column for: {', '.join(missing)}."
     yield f"# {note}"
     notes.append(note)
+    if "detected_at" in missing:
+        yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
+        notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
+        if reported := [name for name, target in mapped.items() if target == "reported_at"]:
+            yield "# If the date of the report may stand for the detection, write instead of the lines above:"
+            yield from (f'# {quoted(name)} = "detected_at"' for name in reported)
     if "incident_number" in missing:
         notes.append(
             "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
