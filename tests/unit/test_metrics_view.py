@@ -106,3 +106,13 @@ def test_an_older_picture_is_kept_until_the_new_one_is_complete(
     with pytest.raises(ValueError, match="no font"):
         metrics_view.draw(answer, "acme", picture)
     assert picture.read_bytes() == before
+
+
+def test_the_imported_values_are_counted_below_the_tables(
+    answer: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics_view.show(answer, "acme")
+    assert "Imported values" not in capsys.readouterr().out
+    answer["mttr"]["imported"] = 7
+    metrics_view.show(answer, "acme")
+    assert "Imported values, which n also counts: MTTR 7." in capsys.readouterr().out

@@ -44,6 +44,10 @@ def show(answer: dict[str, Any], tenant: str) -> None:
         if count
     )
     console.print(f"Excluded incidents: {exclusions or 'none'}.")
+    imported = ", ".join(f"{name} {answer[metric]['imported']}" for metric, name in _NAMES.items()
+                         if answer[metric]["imported"])  # fmt: skip
+    if imported:
+        console.print(f"Imported values, which n also counts: {imported}.")
 
 
 def _whole(answer: dict[str, Any]) -> Table:

@@ -12,7 +12,8 @@ from .convert import DATES, as_number
 from .facts import Column
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 
-_TIMES_OF = "the times of day of {}"
+TIMES_OF = "the times of day of "
+_LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -60,6 +61,10 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
+        elif target in model.LISTS and _is_prose(column, target):
+            reasons[name] = "has sentences, and no list of ids or names"
+        elif target == "realized_risk_ids" and _are_values(column, "severity"):
+            reasons[name] = "has levels, and no ids of risks"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
             reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
@@ -77,6 +82,16 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     for name in urgencies if len(urgencies) < len(levels) else ():
         del mapped[name]  # an urgency becomes the severity only if no column has a severity
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _is_prose(column: Column, target: str) -> bool:
+    """Return whether the cells are texts of a person, and not lists of ids or names.
+
+    People describe an action in a few words, so a list of actions or risks must have ids. Names of systems may be long.
+    """
+    if target in _LISTS_OF_IDS:
+        return column.sentences > 0 or 2 * column.phrases >= max(1, column.filled)
+    return 2 * column.sentences > column.filled
 
 
 def no_numbers(column: Column) -> list[str]:
@@ -133,6 +148,29 @@ def drop_other_currencies(
     return []
 
 
+def choose_by_cells(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Add the columns whose cells show the field, such as ``Stand`` with ``offen`` or ``Risiko`` with ``hoch``."""
+    for name, column in by_name.items():
+        target = words.by_cells(name) if name not in mapped else None
+        if target is None or target in mapped.values():
+            continue
+        if _are_titles(column) if target == "title" else _are_values(column, target):
+            mapped[name] = target
+            reasons[name] = f"the {target}, because its cells fit and no other column is"
+
+
+def _are_values(column: Column, target: str) -> bool:
+    """Return whether most cells are values of a status or a severity."""
+    known = sum(count for text, count in column.values.items() if words.value(target, text))
+    return 2 * known > column.filled
+
+
+def _are_titles(column: Column) -> bool:
+    """Return whether the cells are short texts of several words."""
+    several = sum(count for text, count in column.values.items() if " " in text)
+    return column.longest <= model.TITLE_CHARACTERS and not column.dates and 2 * several > sum(column.values.values())
+
+
 def choose_title(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
     """Make a description the title if no column has a title, and if the cells of the description are short enough."""
     described = next((name for name, target in mapped.items() if target == "description"), None)
@@ -159,9 +197,9 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
-        name: _TIMES_OF.format(before) for before, name in pairs
+        name: TIMES_OF + before for before, name in pairs
         if mapped[name] in DATES and mapped[before] == mapped[name] and by_name[before].days
-        and 2 * by_name[name].clocks > by_name[name].filled
+        and _has_clocks(by_name[name])
     }  # fmt: skip
 
 
@@ -174,7 +212,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
     joined = dict(mapped)
     has_days = any(column.days and mapped.get(column.name) in DATES for column in columns)
     for before, column in zip([None, *columns], columns, strict=False):
-        if column.name in mapped or 2 * column.clocks <= column.filled or not has_days:
+        if column.name in mapped or not has_days or not _has_clocks(column):
             continue
         target = mapped.get(before.name) if before and before.days else None
         if before and target in DATES and not words.is_duration(column.name):
@@ -182,7 +220,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 name: to for each, field in joined.items() if each != column.name
                 for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
             }  # fmt: skip
-            reasons[column.name] = _TIMES_OF.format(before.name)
+            reasons[column.name] = TIMES_OF + before.name
         elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
             joined[column.name] = OPEN
             reasons[column.name] = (
@@ -190,6 +228,13 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 "write the same field, or delete this line"
             )
     return joined
+
+
+def _has_clocks(column: Column) -> bool:
+    """Return whether a column has times of day: one readable time if its name says so, and otherwise most cells."""
+    if words.is_time_of_day(column.name) and not words.is_duration(column.name):
+        return column.clocks + column.other_clocks > 0
+    return 2 * column.clocks > column.filled
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -112,7 +113,7 @@ def import_(
     if tenant is None and not dry_run:
         raise StepFailed("The tenant is missing.", "", "Pass the tenant of the token: --tenant NAME")
     read_by = _mapping(map_, file, answers)
-    errors = errors or file.with_name(f"{file.name}.errors.jsonl")
+    errors = errors or file.with_name(f"{file.name}{_of_sheet(file, read_by)}.errors.jsonl")
     if errors.resolve() in (file.resolve(), _record(file).resolve()):
         advice = "Name another file: --errors FILE"
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
@@ -133,6 +134,13 @@ def import_(
             stderr.print(line)
         stderr.print(f"The failed rows and their errors are in {errors}")
         raise typer.Exit(1)
+
+
+def _of_sheet(file: Path, read_by: mapping.Mapping | None) -> str:
+    """Return the part of the name of an errors file for a sheet that was chosen. Each sheet has its own errors file."""
+    if read_by is None or read_by.sheet is None or not tables.is_workbook(file):
+        return ""
+    return "." + re.sub(r"[^\w-]+", "_", read_by.sheet)
 
 
 def _shortened(value: object) -> str:

@@ -3,6 +3,7 @@
 No cell of a record is lost. The mapping's ``rest`` says what happens to the cells that no field takes.
 """
 
+import re
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, ends, moments
+from . import amounts, cells, clocks, ends, moments
 from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
@@ -25,6 +26,7 @@ _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
 DASHES = "dashes or spaces of a number replaced by plain ones"
 _SEVERAL = 3  # columns
+_NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
 
 BELOW = (
@@ -141,10 +143,13 @@ class _Making:
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
-        if target in DATES and moments.is_clock(text):
-            self._take_clock(body, name, target, text)
-            return
         meaning = self._mapping.meaning(folded(name), target, text)
+        if meaning != "" and target in DATES and moments.is_clock(text):
+            self._take_clock(body, name, target, clocks.Clock(text), text)
+            return
+        if target in self.next_days and self.before.get(target) == self._days[target][0]:
+            self._take_time(body, name, target, cell, meaning)
+            return
         if meaning == "" or target == CURRENCY or (target in DATES and moments.is_no_date(text)):
             self.rest.append((name, text))
             return
@@ -174,21 +179,47 @@ class _Making:
         """Return whether the row's or the mapping's currency is not the US dollar. The cell may show no currency."""
         return self._currency is not None and not amounts.is_dollars(self._currency) and not amounts.is_dollars(amount)
 
-    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: str) -> None:
+    def _take_time(self, body: dict[str, Any], name: str, target: str, cell: Any, meaning: str | None) -> None:
+        """Take a cell of the column below a date without a time. A cell that is not readable never becomes midnight."""
+        text = as_text(cell)
+        tag = clocks.WITHOUT_TIME_TAG.format(target.replace("_", "-"))
+        if meaning == "":
+            self.warnings.append(Violation(f"/{target}", f"has a cell without a time; the date is taken, tag {tag}"))
+            body["tags"] = list(dict.fromkeys([*body.get("tags", []), tag]))
+            self.rest.append((name, text))
+        elif clock := clocks.read(cell if meaning is None else meaning):
+            self._take_clock(body, name, target, clock, text)
+        elif moments.looks_like_date(text) and not moments.is_no_date(text):  # the date of a further column
+            self.rest.append((name, text))
+        else:
+            wrong = f'"{text}" is not a time of day (column {name}); write a time such as 14:30, or add "{text}" = "" '
+            self.errors.append(Violation(f"/{target}", f'{wrong}to [values."{name}"] to take the date without a time'))
+
+    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.Clock, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
             wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
             if target in body and target not in self.next_days:  # the date has its own time
-                self.rest.append((name, clock))
+                self.rest.append((name, cell))
             else:
                 self.errors.append(Violation(f"/{target}", f"{wrong} (column {name})"))
             return
         try:
-            body[target] = self._value(name, target, f"{day} {clock}", None)
+            local = f"{day} {clock.text}"
+            moment = self._value(name, target, f"{local} {clock.zone}".strip(), None)
+            if clock.must_agree and moment != moments.parse(local, self._mapping.dates).text:
+                raise ValueError(
+                    f'"{cell}" has a zone that is not the zone of that day; write the time without the zone if it is '
+                    "local time"
+                )
+            body[target] = moment
         except ValueError as error:
             self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
-        self.given[target].append((name, clock))
+        if clock.is_about:
+            self.warnings.append(Violation(f"/{target}", clocks.ABOUT))
+            self.rest.append((name, cell))
+        self.given[target].append((name, cell))
 
     def _value(self, name: str, target: str, text: str, cell: Any) -> Any:
         if target in DATES:
@@ -263,7 +294,8 @@ def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
     """Return whether a record repeats the names of the columns. Some programs write the names on each page."""
     pairs = zip(record, header, strict=False)
     return len(record) >= len(header) and all(
-        (as_text(cell).strip() or f"column {n}") == name for n, (cell, name) in enumerate(pairs, start=1)
+        (as_text(cell).strip() or f"column {n}") in (name, _NUMBERED.sub("", name))
+        for n, (cell, name) in enumerate(pairs, start=1)
     )
 
 

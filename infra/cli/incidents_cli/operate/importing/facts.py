@@ -3,6 +3,7 @@
 The file is read once. Only counts and a few examples are kept in memory.
 """
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...console import StepFailed
-from . import amounts, formats, moments, tables, words
+from . import amounts, clocks, formats, moments, tables, words
 from .convert import as_text, repeats_header
 from .moments import Order
 
 _VALUES = 60  # the most different values of a column that are listed
 _WORDS = 30  # the most different values without a digit that are listed
+_ITEM = 40  # the most characters of an id or a name in a list
+_ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
@@ -36,6 +39,8 @@ class Column:
     dates: int = 0
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
+    other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
+    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first of them that are not dates
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
@@ -46,6 +51,8 @@ class Column:
     ambiguous: str | None = None  # an example of an amount that can be read in two ways
     marks: set[str] = field(default_factory=set)  # the decimal marks of the unambiguous amounts
     longest: int = 0  # the characters of the longest cell
+    sentences: int = 0  # the number of cells with an item that is too long for an id or a name
+    phrases: int = 0  # the number of cells with an item that has several words and no digit
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
@@ -62,7 +69,12 @@ class Column:
             self.has_comma |= "," in text
             self.has_semicolon |= ";" in text
             self.has_line_end |= "\n" in text
+        items = [item.strip(" -*\u2022") for item in _ITEM_END.split(text)] if not text.startswith("[") else []
+        self.sentences += any(len(item) > _ITEM and " " in item for item in items)
+        self.phrases += any(" " in item and not any(map(str.isdigit, item)) for item in items)
         self.in_sequence += text == str(self.filled)
+        is_loose_clock = not moments.is_clock(text) and clocks.read(cell) is not None
+        self.other_clocks += is_loose_clock
         if words.is_fault(text):
             if len(self.faults) < _WORDS:
                 self.faults[text] = None
@@ -75,6 +87,9 @@ class Column:
             pass
         elif moments.looks_like_date(text):
             self._add_date(text)
+        elif is_loose_clock:
+            if len(self.loose_clocks) < _SHOWN:
+                self.loose_clocks[text] = None
         else:
             self.day_number = self.day_number or (text if moments.is_day_number(text) else None)
             if len(self.not_dates) < _SHOWN:
@@ -140,7 +155,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
             if not _is_filled(tables.Record(line, cells)) or line < row:
                 continue
             if header is None:
-                header = tables.names(map(as_text, cells))
+                # Each column of times belongs to its own column of dates, so columns of times of one name differ.
+                header = tables.numbered(tables.names(map(as_text, cells)), words.is_time_of_day)
                 by_name = {name: Column(name) for name in header}  # columns of one name are one column
                 facts.columns = [by_name[name] for name in header]
                 continue

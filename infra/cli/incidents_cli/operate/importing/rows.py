@@ -26,7 +26,7 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 from ...console import StepFailed, command
 from . import cells, tables, words
 from .convert import DATES, as_text, convert, problems_of_header, repeats_header
-from .mapping import LAST_KNOWN, Mapping, of_fields
+from .mapping import LAST_KNOWN, Mapping, folded, of_fields
 from .repairing import repair
 
 FORMS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", *tables.WORKBOOKS)
@@ -105,6 +105,7 @@ def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | N
                 while record and not as_text(record[-1]).strip():  # a spreadsheet may end with empty columns
                     record.pop()
                 header = tables.names(map(as_text, record))
+                header = tables.numbered(header, lambda name: folded(name) in mapping.columns)
                 _check_header(file, header, mapping)
         elif header is None:
             header = [name.strip() for name in record]

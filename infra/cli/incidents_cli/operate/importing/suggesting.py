@@ -4,7 +4,7 @@ A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +83,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
+            choosing.choose_by_cells(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
@@ -110,8 +111,9 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     yield from _missing(mapped, known.mapping, notes)
     notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
     notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
-    notes += _of_cells(by_name, mapped)
-    yield from _values(by_name, mapped, known, notes)
+    times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
+    notes += _of_cells(by_name, mapped, times)
+    yield from _values(by_name, mapped, known, times, notes)
 
 
 def _form(of_file: File, notes: list[str]) -> Iterator[str]:
@@ -166,6 +168,12 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
     note = f"No column for: {', '.join(missing)}."
     yield f"# {note}"
     notes.append(note)
+    if "detected_at" in missing:
+        yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
+        notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
+        if reported := [name for name, target in mapped.items() if target == "reported_at"]:
+            yield "# If the date of the report may stand for the detection, write instead of the lines above:"
+            yield from (f'# {quoted(name)} = "detected_at"' for name in reported)
     if "incident_number" in missing:
         notes.append(
             "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
@@ -182,12 +190,20 @@ def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
         yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
 
 
-def _of_cells(by_name: dict[str, Column], mapped: dict[str, str]) -> Iterator[str]:
+def _of_cells(by_name: dict[str, Column], mapped: dict[str, str], times: Set[str]) -> Iterator[str]:
     """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows."""
     for column in (by_name[name] for name, target in mapped.items() if target in DATES):
-        if texts := list(column.not_dates | column.faults)[:_SHOWN]:
+        is_time = column.name in times
+        if texts := list(column.not_dates | column.faults | ({} if is_time else column.loose_clocks))[:_SHOWN]:
             listed = ", ".join(map(quoted, texts))
-            yield f"{quoted(column.name)} has cells that are not dates, such as {listed}. Their rows will fail."
+            what = "times of day" if is_time else "dates"
+            yield f"{quoted(column.name)} has cells that are not {what}, such as {listed}. Their rows will fail."
+        if is_time and (texts := list(column.without_digits)[:_SHOWN]):
+            listed = ", ".join(map(quoted, texts))
+            yield (
+                f"{quoted(column.name)} has texts without a time, such as {listed}. Their rows get the date without a "
+                "time, and a tag."
+            )
     for name, target in mapped.items():
         if target == "incident_number" and (wrong := choosing.no_numbers(by_name[name])):
             listed = ", ".join(map(quoted, wrong[:_SHOWN]))
@@ -257,7 +273,9 @@ def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> I
     ]  # fmt: skip
 
 
-def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, notes: list[str]) -> Iterator[str]:
+def _values(
+    by_name: dict[str, Column], mapped: dict[str, str], known: _Known, times: Set[str], notes: list[str]
+) -> Iterator[str]:
     """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
     given: dict[str, dict[str, str]] = known.table.get("values", {})
     tables = {name: {text: quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
@@ -272,7 +290,9 @@ def _values(by_name: dict[str, Column], mapped: dict[str, str], known: _Known, n
                 for text in filter(words.is_nothing, column.values)
                 if not known.mapping or known.mapping.meaning(folded(name), target, text) is None
             }  # fmt: skip
-        elif what := _KINDS.get(target) or ("a date" if target in DATES else None):
+        elif what := _KINDS.get(target) or (
+            ("a time of day" if name in times else "a date") if target in DATES else None
+        ):
             texts = choosing.no_numbers(column) if target == "incident_number" else column.without_digits
             table |= {
                 text: f'""  # is not {what}, so it goes where the rest goes' for text in texts

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -199,3 +199,17 @@ def _too_large(file: Path, detail: str) -> StepFailed:
 def names(header: Iterable[str]) -> list[str]:
     """Return the names of the columns. A column without a name is named by its place, such as ``column 7``."""
     return [name.strip() or f"column {n}" for n, name in enumerate(header, start=1)]
+
+
+def numbered(header: Iterable[str], is_numbered: Callable[[str], bool]) -> list[str]:
+    """Return the names of the columns. A repeated name gets its number, such as ``Uhrzeit (2)``, if it is numbered.
+
+    ``is_numbered`` gets the name with the number.
+    """
+    seen: Counter[str] = Counter()
+    found = []
+    for name in header:
+        seen[name.casefold()] += 1
+        other = f"{name} ({seen[name.casefold()]})"
+        found.append(other if seen[name.casefold()] > 1 and is_numbered(other) else name)
+    return found

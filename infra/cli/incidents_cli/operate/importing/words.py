@@ -270,6 +270,12 @@ def is_fault(text: str) -> bool:
     return text.startswith(("#", "Err:")) and (not text.strip("#") or folded(text) in _words()["faults"]["words"])
 
 
+def by_cells(column: str) -> str | None:
+    """Return the field that a column's name may mean if the cells fit, such as ``severity`` for ``Risiko``."""
+    names = set(_forms(folded(column)))
+    return next((field for field, listed in _words()["by_cells"].items() if not names.isdisjoint(listed)), None)
+
+
 def is_currency(column: str) -> bool:
     """Return whether a column's name means the currency of the amounts in its row."""
     return folded(column).strip(_SIGNS) in _words()["currency"]["words"]
