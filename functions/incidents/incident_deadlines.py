@@ -10,10 +10,12 @@ from typing import Any
 
 from .domain.deadlines import assessment, history, rules
 from .domain.model import Change, Incident
+from .runtime import deadline
 from .storage.incident_repository import IncidentRepository
 from .storage.settings import DEADLINES, TenantSettings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HISTORY_SECONDS = 6.0  # with less time left, the history leaves out older changes
 
 
 def get_incident_deadlines(
@@ -22,8 +24,8 @@ def get_incident_deadlines(
     """Return the deadlines of an incident at the present moment. Raises NotFound or Busy.
 
     The incident and the tenant's settings are read consistently. With ``has_history``, the answer also lists the due
-    dates that the newest ``history.CHANGES`` changes of the trail moved. It also says whether the trail has older
-    changes.
+    dates that the newest ``history.CHANGES`` changes of the trail moved, or fewer changes if the time is short. It also
+    says whether the trail has older changes.
     """
     incident = incidents.get(incident_id).incident
     held = read_settings(settings)
@@ -32,8 +34,10 @@ def get_incident_deadlines(
     answer |= assessment.deadlines(assessment.known(incident), held, now)
     if has_history:
         after = max(0, incident["version"] - history.CHANGES)
-        answer["history_since_version"], answer["history_is_partial"] = after + 1, after > 0
-        answer["history"] = history.due_history(incident, _trail(incident, after, incidents), held, now)
+        answer["history"], since = history.due_history(
+            incident, _trail(incident, after, incidents), held, now, lambda: deadline.left() > _HISTORY_SECONDS
+        )
+        answer["history_since_version"], answer["history_is_partial"] = since, since > 1
     return answer
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident_deadlines import handler as get_deadlines
+from incidents import incident_deadlines
 from incidents.domain.deadlines import assessment, history, rules
 from incidents.storage import dynamodb, guard
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
@@ -350,6 +352,21 @@ def test_the_history_of_many_changes_has_the_newest_and_says_where_it_begins(mon
     assert (answer["history_since_version"], answer["history_is_partial"]) == (3, True)
     assert answer["history"] == complete[2:]
     assert [change["version"] for change in answer["history"]] == [3, 4]
+
+
+def test_a_history_that_takes_too_long_leaves_out_older_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports={"eu-gdpr": {"anchors": {"aware": AWARE}}})
+    for day in (7, 8, 9):
+        aware = {"aware": f"2026-06-0{day}T06:00:00Z"}
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"anchors": aware}})
+    complete = deadlines(incident_id, history="true")["history"]
+    seconds = iter([10.0, 9.0])
+    monkeypatch.setattr(incident_deadlines, "deadline", SimpleNamespace(left=lambda: next(seconds, 1.0)))
+
+    answer = deadlines(incident_id, history="true")
+
+    assert (answer["history_since_version"], answer["history_is_partial"]) == (3, True)
+    assert answer["history"] == complete[2:]
 
 
 def test_an_application_sees_its_own_incidents_and_a_deleted_one_is_shown() -> None:

@@ -27,6 +27,9 @@ def term(**changed: Any) -> dict[str, Any]:
     return {"rules": [own(stages=[stage(due=stage()["due"] | changed)])]}
 
 
+LONG = {"n": 1_000, "unit": "business_day", "end": "end_of_day"}
+
+
 def reading(due: dict[str, Any], *readings: dict[str, Any]) -> dict[str, Any]:
     """Return settings with one own rule, whose only stage has a changed term and other readings."""
     read = [{"reading": "x"} | each for each in readings]
@@ -90,6 +93,10 @@ DAYS = {"unit": "day", "end": "end_of_day"}
         (reading(DAYS | {"roll": "eu_working_day"}, {"unit": "hour", "end": "instant"}), "so roll must be dora_noon"),
         (reading({"cap": {"from": "aware", "n": 24}}, DAYS), "must not have a `cap`"),
         (reading({}, *[{"n": n} for n in range(1, 10)]), "at most 8 readings"),
+        ({"rules": [own(id=f"c-{n}", aliases=[], stages=[stage(id=f"s{m}") for m in range(20)]) for n in range(21)]},
+         "`rules` must have at most 400 stages in all regimes, not 420"),
+        ({"rules": [own(id=f"c-{n}", aliases=[], stages=[stage(due=stage()["due"] | LONG)]) for n in range(21)]},
+         "`rules` must have at most 20000 working days in all terms, not 21000"),
         (reading({}, {"n": 2.0}), "a whole number"),
         (term(n=3.0), "a whole number from 1 to 10000 as `n`, such as 3, not 3.0"),
         (term(n=True), "a whole number"),

@@ -5,7 +5,7 @@ state, and the newest changes of the trail are enough. All dates are computed wi
 history shows the effect of each change, and not the answer that an earlier release would have given.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,35 +21,39 @@ CHANGES = 100
 
 
 def due_history(
-    incident: Mapping[str, Any], changes: Iterable[Change], settings: Settings, now: datetime
-) -> list[dict[str, Any]]:
+    incident: Mapping[str, Any],
+    changes: Iterable[Change],
+    settings: Settings,
+    now: datetime,
+    has_time: Callable[[], bool] = lambda: True,
+) -> tuple[list[dict[str, Any]], int]:
     """Return each change that moved a due date, oldest first, with the old and the new date of each stage.
 
-    ``incident`` is the present incident. ``changes`` has all changes since one of its versions, in any order.
+    Also return the version of the oldest change that was looked at. ``incident`` is the present incident. ``changes``
+    has all changes since one of its versions, in any order. If ``has_time`` returns false, all older changes are left
+    out.
     """
     state = {field: incident[field] for field in FIELDS}
-    trail = sorted(changes, key=lambda change: change.version, reverse=True)
-    states = []
-    for change in trail:
-        states.append((change, dict(state)))
-        for field in FIELDS:
-            if field in change.changes:
-                former = change.changes[field][0]
-                state[field] = [] if former is None and field == "reportable_to" else former
     entries: list[dict[str, Any]] = []
-    # ``state`` is now the state before the oldest of the changes. There were no due dates before the first change.
-    is_complete = not trail or trail[-1].version == 1
-    before: dict[tuple[str, str], str | None] = {} if is_complete else due_dates(known(state), settings, now)
-    for change, after in reversed(states):
-        if change.version > 1 and not any(field in change.changes for field in FIELDS):
+    since, dates = incident["version"] + 1, None
+    for change in sorted(changes, key=lambda change: change.version, reverse=True):
+        if not has_time():
+            break
+        since = change.version
+        moving = [field for field in FIELDS if field in change.changes]
+        if change.version > 1 and not moving:
             continue
-        dates = due_dates(known(after), settings, now)
+        after = due_dates(known(state), settings, now) if dates is None else dates
+        for field in moving:
+            former = change.changes[field][0]
+            state[field] = [] if former is None and field == "reportable_to" else former
+        # There were no due dates before the first change.
+        before = dates = due_dates(known(state), settings, now) if change.version > 1 else {}
         moved = [
-            {"regime": regime, "stage": stage, "from": before.get((regime, stage)), "to": dates.get((regime, stage))}
-            for regime, stage in dict.fromkeys([*before, *dates])
-            if before.get((regime, stage)) != dates.get((regime, stage))
+            {"regime": regime, "stage": stage, "from": before.get((regime, stage)), "to": after.get((regime, stage))}
+            for regime, stage in dict.fromkeys([*before, *after])
+            if before.get((regime, stage)) != after.get((regime, stage))
         ]
         if moved:
             entries.append({"version": change.version, "at": change.at, "by": change.by, "due_dates": moved})
-        before = dates
-    return entries
+    return entries[::-1], since

@@ -11,6 +11,7 @@ from incidents.domain import timestamps
 from incidents.domain.deadlines import calendars, rules
 from incidents.domain.deadlines.alerts import APPROACHING
 from incidents.domain.deadlines.rules import OFF, ON
+from incidents.domain.model import INCIDENT_ID
 from incidents.storage import keys
 
 from ..console import StepFailed, clean, command, interrupted, say, stderr, step
@@ -39,7 +40,7 @@ def show(
     """Print the deadlines of an incident: one line for each stage, and below it the reason for the date."""
     with api_client(url, tenant, app) as client:
         incident_id = incident
-        if not incident.startswith("inc_"):
+        if not INCIDENT_ID.fullmatch(incident):
             same_number = client.grc.incidents.list(incident_number=incident, include_deleted=True).items
             if not same_number:
                 raise StepFailed(f"No incident has the number {incident}.", "", "Check the number and the tenant.")

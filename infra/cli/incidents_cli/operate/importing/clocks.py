@@ -57,8 +57,8 @@ def read(cell: Any) -> Clock | None:
     if len(text) > 40:  # a sentence
         return None
     if about := _ABOUT.match(text):
-        found = read(text[about.end() :])
-        return found and found._replace(is_about=True)
+        clock = read(text[about.end() :])
+        return clock and clock._replace(is_about=True)
     if at := _AT.match(text):
         text = text[at.end() :]
     if day := _DAY_ZERO.fullmatch(text):

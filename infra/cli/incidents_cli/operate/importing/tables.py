@@ -206,10 +206,10 @@ def numbered(header: Iterable[str], is_numbered: Callable[[str], bool]) -> list[
 
     ``is_numbered`` gets the name with the number.
     """
-    seen: Counter[str] = Counter()
-    found = []
+    times: Counter[str] = Counter()
+    columns = []
     for name in header:
-        seen[name.casefold()] += 1
-        other = f"{name} ({seen[name.casefold()]})"
-        found.append(other if seen[name.casefold()] > 1 and is_numbered(other) else name)
-    return found
+        times[name.casefold()] += 1
+        other = f"{name} ({times[name.casefold()]})"
+        columns.append(other if times[name.casefold()] > 1 and is_numbered(other) else name)
+    return columns
