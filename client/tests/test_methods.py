@@ -132,8 +132,9 @@ def test_the_deadlines_of_an_incident(incidents: Any) -> None:
 def test_the_board_of_deadlines(incidents: Any) -> None:
     made = incidents.create(title="x", reportable_to=["GDPR"])
 
-    assert isinstance(list(incidents.deadline_board(limit=1, state="overdue")), list)
-    assert [entry.incident_id for entry in incidents.deadline_board(incident_id=[made.id])] in ([], [made.id])
+    assert len(incidents.deadline_board(limit=1, state="overdue").items) <= 1
+    board = incidents.everything(incidents.client.grc.incidents.deadline_board(incident_id=[made.id]))
+    assert [entry.incident_id for entry in board] in ([], [made.id])  # the job may not have run yet
     with pytest.raises(grc_client.BadRequest, match="incident_id"):
         incidents.deadline_board(incident_id=made.id, limit=1)
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from .domain import timestamps
 from .domain.deadlines import alerts, keeping, rules
 from .domain.deadlines.alerts import MISSED, Alert, Watched
-from .domain.errors import NotFound
+from .domain.errors import Busy, NotFound
 from .domain.model import Change, Incident
 from .incident_deadlines import read_settings
 from .publishing import SCHEMA_VERSION, Announcement, put, to_entry
@@ -32,7 +32,7 @@ from .storage.marks import Mark, Marks
 from .storage.settings import TenantSettings
 
 _INCIDENT_SECONDS = 8.0  # one incident takes at most so long; with less time left, a run starts no other incident
-_MARKS_AT_ONCE = 25  # after so many marks of a tenant, the run reads marks of other tenants
+_AT_ONCE = 25  # after so many marks or alerts of a tenant, the run handles other tenants first
 _TRIES = 4
 _CHANGES_AT_ONCE, _PAGES = 100, 10  # the changes in a page of a trail, and the most pages
 
@@ -57,12 +57,13 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
 
     The outcomes are ``computed``, ``announced`` (an alert was handled), ``overtaken`` (another run was faster), and
     ``failed``. If too little time is left, the last outcome is ``postponed``. Marks and alerts that are overtaken,
-    failed or postponed stay for the next run. Raises Busy if neither marks nor alerts can be read.
+    failed or postponed stay for the next run. The outcome is also ``failed`` if the marks or the alerts cannot be read.
     """
     now = time.time_ns() // 1_000_000
     outcomes: list[str] = []
     oldest = now
-    for task in _alternating(due.until(timestamps.from_milliseconds(now)), marks.in_turns(_MARKS_AT_ONCE)):
+    found = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
+    for task in _alternating(_readable(found, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes)):
         if deadline.left() < _INCIDENT_SECONDS:
             outcomes.append("postponed")
             break
@@ -70,6 +71,7 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
             oldest = min(oldest, task.since)
             handle: Callable[[], str] = partial(_handle_mark, task, marks, serving)
         else:
+            oldest = min(oldest, timestamps.to_milliseconds(task.at))
             handle = partial(_handle_alert, task, serving)
         try:
             outcomes.append(handle())
@@ -82,6 +84,15 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
             outcomes.append("failed")
     cloudwatch.gauge("OldestDeadlineMarkMinutes", (now - oldest) // 60_000)
     return outcomes
+
+
+def _readable(tasks: Iterator[Any], outcomes: list[str]) -> Iterator[Any]:
+    """Yield the tasks until the table refuses a read. A refused read of the alerts must not stop the marks."""
+    try:
+        yield from tasks
+    except Busy:
+        logger.error("the marks or the alerts cannot be read")
+        outcomes.append("failed")
 
 
 def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
@@ -101,7 +112,7 @@ def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[
 def _handle_mark(mark: Mark, marks: Marks, serving: Serving) -> str:
     def compute(now: int) -> None:
         with serving(mark.tenant_id) as work:
-            _follow(mark.name[0], work, now)
+            _follow(mark.name[0], work, now, repairs=True)
 
     # The incident is read consistently, so a mark needs no time to settle.
     return marks.work_off(mark, 0, compute)
@@ -113,11 +124,11 @@ def _handle_alert(alert: DueAlert, serving: Serving) -> str:
     return "announced"
 
 
-def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None) -> None:
+def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None, *, repairs: bool = False) -> None:
     """Replace the items for an incident's deadlines, and announce the alerts that are due.
 
-    ``alert_at`` is the time of an alert that the run found. Raises Overtaken after several attempts, NotPublished,
-    Busy, or the error of an unreadable item.
+    ``alert_at`` is the time of an alert that the run found. With ``repairs``, the items are also written if nothing has
+    changed. Raises Overtaken after several attempts, NotPublished, Busy, or the error of an unreadable item.
     """
     for _ in range(_TRIES):
         # Read the head before the incident. Otherwise, an old version of the incident could replace a newer head.
@@ -125,7 +136,7 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None)
         incident = _read(incident_id, work)
         watched, head = _computed(incident, before, work, now)
         try:
-            before = work.deadlines.replace(incident_id, before, head, alert_at)
+            before = work.deadlines.replace(incident_id, before, head, alert_at, repairs=repairs)
             due = alerts.due(head.kept, watched, now) if head else []
             if not due or head is None or incident is None:
                 return

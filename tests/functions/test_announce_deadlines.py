@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +18,8 @@ from incidents import deadline_jobs
 from incidents.domain import timestamps
 from incidents.domain.errors import Busy
 from incidents.runtime import deadline
-from incidents.storage import board_reader, dynamodb, guard, keys, marks
-from incidents.storage.deadline_repository import DeadlineRepository
+from incidents.storage import board_reader, dynamodb, guard, keys, marks, stored_form
+from incidents.storage.deadline_repository import DeadlineRepository, DueAlerts, due_alerts
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from jsonschema import Draft202012Validator
 from update_incident import handler as update
@@ -214,8 +215,8 @@ def test_a_submission_between_the_first_read_and_the_announcement_is_seen(
     run()
     replace = DeadlineRepository.replace
 
-    def then_submitted(self: DeadlineRepository, *arguments: Any) -> Any:
-        stored = replace(self, *arguments)
+    def then_submitted(self: DeadlineRepository, *arguments: Any, **options: Any) -> Any:
+        stored = replace(self, *arguments, **options)
         monkeypatch.setattr(DeadlineRepository, "replace", replace)
         with guard.serving_tenant("acme"):
             assert update(patch_event(incident_id, {"regulatory_reports": IN_TIME}), Context)["statusCode"] == 200
@@ -351,6 +352,84 @@ def test_one_failing_incident_does_not_block_the_others(
     assert ([entry["incident_id"] for entry in board()], marked()) == ([good], [bad])
 
 
+@pytest.mark.parametrize("lost", [("alerts",), ("row",), ("alerts", "row")])
+def test_a_mark_restores_what_is_missing_of_an_unchanged_incident(
+    bus: Bus, clock: SetClock, lost: tuple[str, ...]
+) -> None:
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+    run()
+    everything = [one | {"token": None} for kind in ("items", "alerts") for one in kept(kind)]
+    for one in (one for kind in ("items", "alerts") for one in kept(kind)):
+        if ("alerts" if "ALERTDUE" in one["pk"]["S"] else "row" if "token" not in one else "head") in lost:
+            with guard.serving_deadlines("acme"):
+                dynamodb.client().delete_item(
+                    TableName=os.environ["TABLE_NAME"], Key={name: one[name] for name in ("pk", "sk")}
+                )
+    mark(incident_id)
+
+    assert run() == {"computed": 1}
+
+    assert [one | {"token": None} for kind in ("items", "alerts") for one in kept(kind)] == everything
+    assert run_at(clock, "2026-06-09T18:00:00Z") == {"announced": 1}
+    assert bus.told() == [("authority", "half")]
+
+
+def test_many_alerts_of_a_tenant_do_not_delay_the_alerts_of_others(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "ALERT_SHARDS", 2)
+    tenants = [f"tenant-{n}" for n in range(5)]
+    for tenant, count in zip(tenants, (90, 1, 1, 40, 1), strict=True):
+        for n in range(count):
+            at = f"2026-06-09T18:{n % 60:02}:00.000Z" if count > 1 else "2026-06-09T19:00:00.000Z"
+            with guard.serving_deadlines(tenant):
+                dynamodb.client().put_item(
+                    TableName=os.environ["TABLE_NAME"],
+                    Item=stored_form.key(keys.alert(tenant, at, f"inc_{n:026}")) | {"tenant_id": {"S": tenant}},
+                )
+
+    turns = [alert.tenant_id for alert in due_alerts().in_turns("2026-06-10T00:00:00.000Z", 25)]
+
+    assert Counter(turns) == {tenants[0]: 90, tenants[1]: 1, tenants[2]: 1, tenants[3]: 40, tenants[4]: 1}
+    assert Counter(turns[:53]) == {tenants[0]: 25, tenants[1]: 1, tenants[2]: 1, tenants[3]: 25, tenants[4]: 1}
+
+
+@pytest.mark.parametrize("refused", [DueAlerts, marks.Marks])
+def test_alerts_and_marks_do_not_stop_each_other(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch, refused: type
+) -> None:
+    created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+    run()
+    created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+
+    def busy(*_: object) -> Iterator[Any]:
+        raise Busy
+        yield
+
+    monkeypatch.setattr(refused, "in_turns", busy)
+    other = {"computed": 1} if refused is DueAlerts else {"announced": 1}
+    assert run_at(clock, "2026-06-09T18:00:00Z") == {"failed": 1} | other
+
+
+def test_a_rule_that_cannot_be_read_does_not_stop_the_other_deadlines_of_its_incident(
+    bus: Bus, clock: SetClock
+) -> None:
+    stage = {
+        "id": "notice", "recipient": "x", "anchor": "aware", "effective_from": None, "effective_to": None,
+        "due": {"from": "aware", "n": 3, "unit": "hour", "end": "instant"}, "citation": "x", "source_kind": "primary",
+        "readings": [{"n": 2, "source_kind": "secondary"}],  # lacks the words of the reading
+    }  # fmt: skip
+    rule = {
+        "id": "contract-7", "aliases": [], "jurisdiction": "x", "applies_to": "x", "trigger": "x",
+        "status": "contract", "zone": "UTC", "calendar": "none", "citation": "x", "stages": [stage],
+    }  # fmt: skip
+    with guard.serving_tenant("acme"):
+        TenantSettings("acme", dynamodb.client(), os.environ["TABLE_NAME"]).write(
+            DEADLINES, Settings({"rules": [rule], "zone": "UTC"}, 1, AWARE, "ada")
+        )
+    created(reportable_to=["GDPR", "contract-7"], regulatory_reports=AWARE_GDPR)
+    assert run() == {"computed": 1}
+    assert "eu-gdpr" in {stage["regime"] for stage in board()[0]["stages"]}
+
+
 def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
@@ -381,10 +460,10 @@ def test_two_runs_at_once_leave_one_head_row_and_alert(
     incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     replace = DeadlineRepository.replace
 
-    def overtaken(self: DeadlineRepository, *arguments: Any) -> Any:
+    def overtaken(self: DeadlineRepository, *arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(DeadlineRepository, "replace", replace)
         run()
-        return replace(self, *arguments)
+        return replace(self, *arguments, **options)
 
     monkeypatch.setattr(DeadlineRepository, "replace", overtaken)
     clock.text = "2026-06-09T19:00:00Z"

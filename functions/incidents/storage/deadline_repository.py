@@ -13,6 +13,7 @@ the alerts of different tenants.
 """
 
 import json
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -79,20 +80,26 @@ class DeadlineRepository:
         return to_head(answer["Item"]) if "Item" in answer else None
 
     def replace(
-        self, incident_id: str, before: StoredHead | None, after: Head | None, stray_alert_at: str | None = None
+        self,
+        incident_id: str,
+        before: StoredHead | None,
+        after: Head | None,
+        stray_alert_at: str | None = None,
+        *,
+        repairs: bool = False,
     ) -> StoredHead | None:
         """Replace the head, the board row and the alert of an incident in one transaction, and return the new head.
 
-        If the new items equal the old items, the method writes nothing. ``stray_alert_at`` is the time of an alert that
-        the run found. If the new head does not name this alert, the transaction also deletes it. Raises Overtaken or
-        Busy.
+        If the new items equal the old items, the method writes nothing. With ``repairs``, it also writes equal items,
+        because the row or the alert may be missing. ``stray_alert_at`` is the time of an alert that the run found. If
+        the new head does not name this alert, the transaction also deletes it. Raises Overtaken or Busy.
         """
         old = None if before is None else before.head
         old_places, new_places = self._places(incident_id, old), self._places(incident_id, after)
         if stray_alert_at is not None:
             old_places[keys.alert(self._tenant_id, stray_alert_at, incident_id)] = {}
         gone = [key for key in old_places if key not in new_places]
-        if old == after and not gone:
+        if old == after and not gone and not (repairs and after is not None):
             return before
         stored = None if after is None else StoredHead(after, str(uuid4()))
         at = keys.deadline_head(self._tenant_id, incident_id)
@@ -110,7 +117,7 @@ class DeadlineRepository:
         puts = [
             {"Put": {"TableName": self._table, "Item": stored_form.key(key) | item}}
             for key, item in new_places.items()
-            if old_places.get(key) != item
+            if repairs or old_places.get(key) != item
         ]
         deletes = [{"Delete": {"TableName": self._table, "Key": stored_form.key(key)}} for key in gone]
         try:
@@ -137,23 +144,34 @@ class DueAlerts:
         self._client = client
         self._table = table_name
 
-    def until(self, now: str) -> Iterator[DueAlert]:
-        """Yield the alerts whose time is at most ``now``, shard by shard, oldest first. Raises Busy.
+    def in_turns(self, now: str, at_once: int) -> Iterator[DueAlert]:
+        """Yield the alerts whose time is at most ``now``, oldest first in each shard.
 
-        The read is eventually consistent. If it misses a new alert, the next run finds this alert.
+        After ``at_once`` alerts of a tenant, yield the alerts of all other tenants first. The read is eventually
+        consistent. If it misses a new alert, the next run finds this alert. Raises Busy.
         """
-        for shard in range(keys.ALERT_SHARDS):
-            parameters: dict[str, Any] = {
+        pages: deque[dict[str, Any]] = deque(
+            {
                 "KeyConditionExpression": "pk = :pk AND sk <= :until",
                 "ExpressionAttributeValues": {":pk": {"S": keys.alert_partition(shard)}, ":until": {"S": f"{now}#~"}},
             }
-            while True:
-                with guard.serving_system(), refusals_as_busy():
-                    answer = self._client.query(TableName=self._table, **parameters)
-                yield from filter(None, (_to_alert(item["sk"]["S"]) for item in answer["Items"]))
-                if "LastEvaluatedKey" not in answer:
-                    break
-                parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            for shard in range(keys.ALERT_SHARDS)
+        )
+        given: Counter[str] = Counter()
+        later: list[DueAlert] = []
+        while pages:
+            page = pages.popleft()
+            with guard.serving_system(), refusals_as_busy():
+                answer = self._client.query(TableName=self._table, **page)
+            if "LastEvaluatedKey" in answer:
+                pages.append(page | {"ExclusiveStartKey": answer["LastEvaluatedKey"]})
+            for alert in filter(None, (_to_alert(item["sk"]["S"]) for item in answer["Items"])):
+                given[alert.tenant_id] += 1
+                if given[alert.tenant_id] > at_once:
+                    later.append(alert)
+                else:
+                    yield alert
+        yield from later
 
 
 def due_alerts() -> DueAlerts:

@@ -161,7 +161,9 @@ def _without_awareness(
     answer = assessment.deadlines(facts._replace(reports=reports), settings, at)
     aware = {(entry["regime"], stage["stage"]): stage for entry in answer["regimes"] for stage in entry["stages"]}
     for each in stages:
-        begin, stage = base[each.regime], aware[each.regime, each.stage["stage"]]
+        begin, stage = base[each.regime], aware.get((each.regime, each.stage["stage"]))
+        if stage is None:  # with an awareness, the tenant's own rule cannot be read
+            continue
         date = stage["due_at"]
         if date is None and stage["warn_at"] is not None:
             date = timestamps.from_milliseconds(timestamps.to_milliseconds(stage["warn_at"]) + _CAP_MS)

@@ -19,6 +19,7 @@
 ``words``     the meanings of the names and values in other programs' columns
 ``names``     finds the meaning of a column's name by its complete words
 ``moments``   reads dates as other programs write them
+``clocks``    reads times of day from a column next to a column of dates
 ``amounts``   reads amounts as people write them
 ``reasons``   sums up the errors of many rows by reason
 ``job``       the parameters of an import, and the numbers of rows by result

@@ -32,7 +32,7 @@ _OF_SEASON = ("cet", "cest", "mez", "mesz")
 """Zones that people also write in the wrong season, so they must agree with the zone of the mapping."""
 
 
-class Clock(NamedTuple):
+class TimeOfDay(NamedTuple):
     """A time of day as ``moments.parse`` reads it, and its zone or an empty text. ``is_about`` is true for ``ca.``."""
 
     text: str
@@ -45,14 +45,14 @@ class Clock(NamedTuple):
         return self.zone.casefold() in _OF_SEASON
 
 
-def read(cell: Any) -> Clock | None:
+def read(cell: Any) -> TimeOfDay | None:
     """Return the time of day of a cell, or None. A number of a workbook below 1 is the part of a day that has passed.
 
     Readable are ``14:30``, ``8.15``, ``9 Uhr``, ``9h15``, ``14:30 (MEZ)``, ``ca. 14:30``, ``0.5625`` and
     ``1899-12-30 14:30:00``.
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return Clock(_of_fraction(cell)) if 0 < cell < 1 else None
+        return TimeOfDay(_of_fraction(cell)) if 0 < cell < 1 else None
     text = " ".join(str(cell).split())
     if len(text) > 40:  # a sentence
         return None
@@ -64,9 +64,9 @@ def read(cell: Any) -> Clock | None:
     if day := _DAY_ZERO.fullmatch(text):
         text = day[1]
     if plain := _plain(text):
-        return Clock(plain)
+        return TimeOfDay(plain)
     zoned = _ZONED.fullmatch(text)
-    return Clock(plain, zoned[2]) if zoned and (plain := _plain(zoned[1])) else None
+    return TimeOfDay(plain, zoned[2]) if zoned and (plain := _plain(zoned[1])) else None
 
 
 def _plain(text: str) -> str | None:

@@ -145,7 +145,7 @@ class _Making:
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
         if meaning != "" and target in DATES and moments.is_clock(text):
-            self._take_clock(body, name, target, clocks.Clock(text), text)
+            self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
             return
         if target in self.next_days and self.before.get(target) == self._days[target][0]:
             self._take_time(body, name, target, cell, meaning)
@@ -195,7 +195,7 @@ class _Making:
             wrong = f'"{text}" is not a time of day (column {name}); write a time such as 14:30, or add "{text}" = "" '
             self.errors.append(Violation(f"/{target}", f'{wrong}to [values."{name}"] to take the date without a time'))
 
-    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.Clock, cell: str) -> None:
+    def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.TimeOfDay, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
