@@ -62,8 +62,8 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
     now = time.time_ns() // 1_000_000
     outcomes: list[str] = []
     oldest = now
-    found = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
-    for task in _alternating(_readable(found, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes)):
+    due_alerts = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
+    for task in _alternating(_readable(due_alerts, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes)):
         if deadline.left() < _INCIDENT_SECONDS:
             outcomes.append("postponed")
             break

@@ -620,8 +620,8 @@ def readers() -> dict[str, dict[str, Any]]:
     }
 
 
-# The service publishes no event for an erased incident, but the days of the incident must be marked. So only the reader
-# FollowIncidents gets the records of removals.
+# The stream has a record for each erased incident. PublishIncidentEvents does not get this record, because the service
+# publishes no event for an erased incident. FollowIncidents gets the record, because it marks the days of the incident.
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("PublishIncidentEvents", {"eventName": ["INSERT", "MODIFY"]}), ("FollowIncidents", {})],

@@ -126,7 +126,7 @@ def test_failed_controls_make_nothing_by_default_and_only_the_critical_ones_if_a
     service: str, dynamodb: "DynamoDBClient", world: Callable[[], MetricWorld], capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = world()
-    jobs.wait(300 * 86_400)  # wait until the time after the events
+    jobs.wait(300 * 86_400)  # move the clock past the times in the events
     events = catalog()
     for batch in _batches(events):
         take(*batch)

@@ -108,7 +108,7 @@ def keys_of(sent: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def kept_events(stack: Checkout, incident_id: str, tenant: str, detail: Any) -> list[grc_client.Finding]:
-    """Return the stored events of an incident that have this detail. Check that they equal the events on the bus."""
+    """Return an incident's stored events whose `detail` equals ``detail``. Check the hash of each event."""
     found = stack.caller(stack.token(tenant)).get(f"/{incident_id}/findings").json()["items"]
     kept = [one for one in found if one["event"]["detail"] == detail]
     for one in kept:

@@ -80,7 +80,7 @@ class NewIncident(_Fields, total=False):
 
 
 class IncidentPatch(_Fields, total=False):
-    """The fields that ``update`` accepts. None clears a field or empties a list.
+    """The fields that ``update`` accepts. The value ``None`` clears a field or empties a list.
 
     A list replaces the stored list. ``Add`` and ``Remove`` edit the stored list, and keep what others add.
     """

@@ -17,7 +17,7 @@ from .json_text import Number
 from .summary import is_link, shortened
 
 PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
-EVENTS_KEPT = 100  # the service only counts the later events of an incident
+EVENTS_KEPT = 100  # the most stored events of an incident; later events are counted, but not stored
 
 # A mapping can take these facts from an event. LIFTED limits the stored texts of a member, and LIFTED_CHARACTERS limits
 # the characters of a text. But the member `link` has only one text, which is never cut.

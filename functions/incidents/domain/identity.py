@@ -34,7 +34,7 @@ class ClaimNames(NamedTuple):
 
     tenant: str = "tenant_id"
     app: str = "app_id"
-    scopes: tuple[str, ...] = ("scope", "scp")  # the gateway also reads scope before scp
+    scopes: tuple[str, ...] = ("scope", "scp")  # in this order, as the gateway
     marker: tuple[str, str] | None = None
 
 

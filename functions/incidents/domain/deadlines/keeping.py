@@ -42,7 +42,10 @@ class Plan(NamedTuple):
 
 
 def is_off(incident: Mapping[str, Any]) -> bool:
-    """Return whether an incident has no place on the board and no alerts. A closed incident keeps both."""
+    """Return whether an incident is deleted or dismissed, so that it has no place on the board and no alerts.
+
+    A closed incident still has its place and its alerts.
+    """
     return bool(incident["is_deleted"] or incident["status"] == "dismissed")
 
 

@@ -219,11 +219,13 @@ def check_own(own: Sequence[Any]) -> None:
         taken |= _check_regime(regime, taken, place)
     stages = [stage for regime in own for stage in regime["stages"]]
     if len(stages) > STAGES_IN_ALL:
-        raise ValueError(f"`rules` must have at most {STAGES_IN_ALL} stages in all regimes, not {len(stages)}")
+        raise ValueError(f"`rules` must have at most {STAGES_IN_ALL} stages, all regimes together, not {len(stages)}")
     terms = [term for stage in stages for term in _terms(stage)]
     days = sum(term["n"] for term in terms if term["unit"] == "business_day")
     if days > WORKING_DAYS_IN_ALL:
-        raise ValueError(f"`rules` must have at most {WORKING_DAYS_IN_ALL} working days in all terms, not {days}")
+        raise ValueError(
+            f"`rules` must have at most {WORKING_DAYS_IN_ALL} working days, all terms together, not {days}"
+        )
 
 
 def _released_names() -> frozenset[str]:
@@ -283,7 +285,9 @@ def _check_stage(stage: Rule, before: set[str], name: str) -> None:
         *(term["cap"]["from"] for term in terms if "cap" in term),
     ):
         if not _START.fullmatch(start):
-            raise ValueError(f"{name} must name an event with only a-z, 0-9 and _, or an earlier stage, not {start!r}")
+            raise ValueError(
+                f"{name} names {start!r}. It must name an event (with only a-z, 0-9 and _) or an earlier stage"
+            )
         if start.startswith("stage:") and start.split(":")[1] not in before:
             raise ValueError(f"{name} must name an earlier stage, not {start}")
     for term in terms:

@@ -249,7 +249,7 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 
 def _header(scope: Scope, name: bytes) -> str:
-    """Return the value of a header that a request has once, or an empty text."""
+    """Return the value of a header. If the request does not have the header exactly once, return an empty text."""
     values = _headers(scope, name)
     return values[0] if len(values) == 1 else ""
 

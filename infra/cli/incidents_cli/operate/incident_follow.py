@@ -37,7 +37,8 @@ def follow(
     Without --since and --cursor, begin with all incidents. At the end, print the cursor for the next run to stderr.
     """
     if since is not None and cursor is not None:
-        raise typer.BadParameter("give --since or --cursor, not both: a cursor continues where its run ended")
+        continues = "With --cursor, the command continues where the run that printed the cursor ended"
+        raise typer.BadParameter(f"give --since or --cursor, not both. {continues}")
     with api_client(url, tenant, app) as client:
         _print_updates(client, since, cursor, is_json)
 

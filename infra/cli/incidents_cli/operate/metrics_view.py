@@ -20,7 +20,7 @@ _REASONS = {"deleted": "deleted", "dismissed": "dismissed", "timestamps_missing"
 _NOTHING = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH_OF_FIGURES = 65
-_SPANS_OF_ROW = 44  # the most spans of a row, so that it fits into 80 columns
+_SPANS_OF_ROW = 44  # a row shows at most this many days, weeks or months, so that the row fits into 80 columns
 
 
 def show(answer: dict[str, Any], tenant: str) -> None:

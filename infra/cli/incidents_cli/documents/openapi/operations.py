@@ -32,11 +32,11 @@ _ABOUT = """Create, change, find and measure security and compliance incidents.
   value. The gateway's own errors, before it calls a function, have only a `message`.
 - **Time** is RFC 3339 with an offset. Answers are in UTC, with milliseconds."""
 
-# The gateway's own errors on any route, on routes with a token, on paths that may match no route, and for bodies.
-_FROM_THE_GATEWAY = frozenset({429, 500, 503})
-_ABOUT_TOKENS = frozenset({401, 403})
-_ABOUT_PATHS = frozenset({404})
-_ABOUT_BODIES = frozenset({413})
+# The statuses of the gateway's own errors
+_FROM_THE_GATEWAY = frozenset({429, 500, 503})  # on any route
+_ABOUT_TOKENS = frozenset({401, 403})  # on routes that need a token
+_ABOUT_PATHS = frozenset({404})  # if the path may match no route
+_ABOUT_BODIES = frozenset({413})  # if the request has a body
 _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
 _HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": (

@@ -136,7 +136,7 @@ def if_match() -> Parameter:
 
 
 def if_none_match(*, checked: bool = True) -> Parameter:
-    """Return the header If-None-Match. The documentation's operations ignore a value of another form."""
+    """Return the header If-None-Match. If ``checked`` is false, the service ignores a value that is not an ETag."""
     return _header(
         "If-None-Match",
         'The `ETag` of your copy, with its quotes, such as `"1"`, or several, separated by commas. A 304 means that '

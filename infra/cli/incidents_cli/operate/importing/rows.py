@@ -135,7 +135,7 @@ def _check_header(file: Path, header: list[str], mapping: Mapping | None) -> Non
             advice = "Separate the cells with commas. Spreadsheet programs in some languages write semicolons instead."
         advice += f" Or use a mapping, which a command proposes: {_SUGGEST}"
     if wrong:
-        raise StepFailed(f"The columns of {file} are not an incident's fields.", "  " + "\n  ".join(wrong), advice)
+        raise StepFailed(f"Some columns of {file} are not fields of an incident.", "  " + "\n  ".join(wrong), advice)
 
 
 def _problems_of_fields(header: list[str]) -> list[str]:
