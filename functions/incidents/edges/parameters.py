@@ -40,7 +40,9 @@ METRICS = ("from", "to", "group_by", "interval")
 APP_CHARACTERS = 128  # an app_id is a part of a key, and DynamoDB limits the length of a key
 VALUES_MAX = 10  # the most values of a parameter; each value of status and app_id costs a query
 BOARD_INCIDENTS = 100  # the most items of one BatchGetItem
-REGIME_CHARACTERS = 64
+BOARD_CHARACTERS = 64  # of a regime's id and of an incident's id; a URL with 100 ids stays below the gateway's 10 KB
+LONGEST = {"app_id": APP_CHARACTERS, "regime": BOARD_CHARACTERS, "incident_id": BOARD_CHARACTERS}
+"""The most characters of a value of these parameters. The other parameters take as many as the field."""
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
@@ -164,7 +166,7 @@ def _limit(single: Mapping[str, str]) -> int:
 
 
 def _accepted(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    longest = {"app_id": APP_CHARACTERS, "regime": REGIME_CHARACTERS}.get(name, model.ID_CHARACTERS)
+    longest = LONGEST.get(name, model.ID_CHARACTERS)
     for value in values:
         if name in _VOCABULARIES and value not in _VOCABULARIES[name]:
             raise MalformedRequest(f"The parameter `{name}` must be one of {', '.join(_VOCABULARIES[name])}.")

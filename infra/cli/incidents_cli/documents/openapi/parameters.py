@@ -155,8 +155,8 @@ def _single(name: str) -> Parameter:
 
 def _repeatable(name: str) -> Parameter:
     vocabulary = {"status": "Status", "severity": "Severity"}.get(name)
-    longest = {"app_id": parameters.APP_CHARACTERS, "regime": parameters.REGIME_CHARACTERS}
-    word: Schema = {"type": "string", "minLength": 1, "maxLength": longest.get(name, model.ID_CHARACTERS)}
+    longest = parameters.LONGEST.get(name, model.ID_CHARACTERS)
+    word: Schema = {"type": "string", "minLength": 1, "maxLength": longest}
     if name == "state":
         word = {"type": "string", "enum": [*questions.OPEN_STAGES]}
     most = parameters.BOARD_INCIDENTS if name == "incident_id" else parameters.VALUES_MAX
