@@ -585,7 +585,7 @@ def test_an_application_s_board_looks_through_under_the_read_bound(
 
 
 def test_the_entries_of_single_incidents(thirty: list[str]) -> None:
-    wanted = [*thirty[5:9], "inc_01M83J8EHSBKC38ZQ0R08TEPZZ", "x" * 2000, "IR-1"]
+    wanted = [*thirty[5:9], "inc_01M83J8EHSBKC38ZQ0R08TEPZZ", "x" * 64, "IR-1"]
     assert [entry["incident_id"] for entry in board(incident_id=wanted)] == thirty[5:9]
     own = [one for one in thirty[5:9] if IDS.index(one) % 3 == 0]
     assert [entry["incident_id"] for entry in board(claims(app_id="portal"), incident_id=wanted)] == own
@@ -598,6 +598,7 @@ def test_the_entries_of_single_incidents(thirty: list[str]) -> None:
     [
         ({"state": "submitted"}, "`state` must be one of running, overdue"),
         ({"regime": ""}, "`regime` must be 1 to 64 characters"),
+        ({"incident_id": "x" * 65}, "`incident_id` must be 1 to 64 characters"),
         ({"due_before": "2026-06-08"}, "`due_before` must"),
         ({"limit": "101"}, "`limit` must be a whole number from 1 to 100"),
         ({"cursor": "x"}, "`cursor` must be the `next_cursor`"),
