@@ -27,7 +27,7 @@ from incidents.storage import guard, marks
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 
 from tests.support.events import Context, board_event, claims, create_event, delete_event, patch_event, stream_event
-from tests.support.streams import TableStream
+from tests.support.streams import TableStream, shuffled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -196,13 +196,8 @@ class DeadlineWorld:
         Some batches are delivered twice.
         """
         self.waiting += self._stream.incidents()
-        by_item: dict[str, list[dict[str, Any]]] = {}
-        for record in self.waiting:
-            by_item.setdefault(record["dynamodb"]["Keys"]["sk"]["S"], []).append(record)
-        batch: list[dict[str, Any]] = []
-        for _ in range(len(self.waiting) if everything else random.randint(0, len(self.waiting))):
-            batch.append(by_item[random.choice([name for name, left in by_item.items() if left])].pop(0))
-        self.waiting = [record for left in by_item.values() for record in left]
+        count = len(self.waiting) if everything else random.randint(0, len(self.waiting))
+        batch, self.waiting = shuffled(self.waiting, random, count)
         for _ in range(random.choice([1, 1, 2])):
             if batch:
                 assert follow_incidents.handler(stream_event(batch), Context) == {"batchItemFailures": []}

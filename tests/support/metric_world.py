@@ -27,7 +27,7 @@ from tests.support.events import (
     stream_event,
 )
 from tests.support.queues import sqs_event
-from tests.support.streams import TableStream
+from tests.support.streams import TableStream, shuffled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -118,13 +118,8 @@ class MetricWorld:
         self.waiting += self._stream.incidents()
         if self.told and random.random() < 0.3:
             mark(random.choice(self.told))
-        by_item: dict[str, list[dict[str, Any]]] = {}
-        for record in self.waiting:
-            by_item.setdefault(record["dynamodb"]["Keys"]["sk"]["S"], []).append(record)
-        batch: list[dict[str, Any]] = []
-        for _ in range(len(self.waiting) if everything else random.randint(0, len(self.waiting))):
-            batch.append(by_item[random.choice([name for name, left in by_item.items() if left])].pop(0))
-        self.waiting = [record for left in by_item.values() for record in left]
+        count = len(self.waiting) if everything else random.randint(0, len(self.waiting))
+        batch, self.waiting = shuffled(self.waiting, random, count)
         while batch:
             size = random.randint(1, len(batch))
             for _ in range(random.choice([1, 1, 2])):

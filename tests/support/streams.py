@@ -1,5 +1,6 @@
 """Reads a table's stream, as Lambda does."""
 
+from random import Random
 from typing import Any
 
 import boto3
@@ -37,3 +38,14 @@ class TableStream:
                 self.count += len(found)
                 return found
             found += answer["Records"]
+
+
+def shuffled(
+    records: list[dict[str, Any]], random: Random, count: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return so many records in a random order, and the other records. The records of an item keep their order."""
+    by_item: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        by_item.setdefault(record["dynamodb"]["Keys"]["sk"]["S"], []).append(record)
+    batch = [by_item[random.choice([name for name, left in by_item.items() if left])].pop(0) for _ in range(count)]
+    return batch, [record for left in by_item.values() for record in left]

@@ -8,7 +8,7 @@ read, and every request outside of ``serving_tenant``, ``serving_deadlines`` and
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,33 +83,32 @@ _owns: ContextVar[Callable[[_Reach], bool]] = ContextVar("owns", default=_nobody
 
 
 @contextmanager
-def serving_tenant(tenant_id: str) -> Iterator[None]:
+def _allowing(owns: Callable[[_Reach], bool]) -> Iterator[None]:
+    token = _owns.set(owns)
+    try:
+        yield
+    finally:
+        _owns.reset(token)
+
+
+def serving_tenant(tenant_id: str) -> AbstractContextManager[None]:
     """Inside this context, allow only requests for one tenant's items, and queries for the tenant's own marks."""
 
     def owns(reach: _Reach) -> bool:
         own_marks = reach.marks_of == tenant_id and keys.has_marks(reach.partition)
         return own_marks or keys.belongs_to_tenant(tenant_id, reach.partition)
 
-    token = _owns.set(owns)
-    try:
-        yield
-    finally:
-        _owns.reset(token)
+    return _allowing(owns)
 
 
-@contextmanager
-def serving_deadlines(tenant_id: str) -> Iterator[None]:
+def serving_deadlines(tenant_id: str) -> AbstractContextManager[None]:
     """Inside this context, allow only requests for one tenant's items, and for single alerts of this tenant."""
 
     def owns(reach: _Reach) -> bool:
         own_alert = reach.alert_of == tenant_id and keys.has_alerts(reach.partition)
         return own_alert or keys.belongs_to_tenant(tenant_id, reach.partition)
 
-    token = _owns.set(owns)
-    try:
-        yield
-    finally:
-        _owns.reset(token)
+    return _allowing(owns)
 
 
 @contextmanager
