@@ -117,6 +117,11 @@ def parse(text: str, rules: DateRules) -> Moment:
     return _with_next_day(moment, rules) if match and match["hour"] is None else _in_zone(moment, rules)
 
 
+def needs_setting(error: ValueError) -> bool:
+    """Return whether an error of ``parse`` is about all dates of a column, and not about one cell."""
+    return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith(DAY_NUMBER)
+
+
 def is_clock(text: str) -> bool:
     """Return whether a text is a time of day without a date, such as ``14:30`` or ``9.15 Uhr``."""
     return len(text) <= _CLOCK_CHARACTERS and _ONLY_CLOCK.fullmatch(" ".join(text.split())) is not None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import choosing, facts, mapping, moments, words
+from . import choosing, facts, mapping, moments, tables, words
 from .choosing import quoted
 from .convert import DATES
 from .facts import Column, File
@@ -79,7 +79,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
                   if folded(name) not in have]  # fmt: skip
         reasons = choosing.given_clocks(mapped, by_name)
     else:
-        mapped = choosing.targets(by_name, known.mapping)
+        mapped = choosing.targets([name for name, column in by_name.items() if not column.repeats], known.mapping)
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
@@ -88,6 +88,8 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
+    for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
+        reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
     yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
@@ -125,9 +127,15 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     if of_file.sheet:
         yield f"sheet = {quoted(of_file.sheet)}"
     if of_file.other_sheets:
-        listed = ", ".join(of_file.other_sheets)
+        listed = tables.listed(of_file.other_sheets)
         yield f"# Other sheets, which are not imported: {listed}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
+        count = len(of_file.other_sheets) + 1
+        if 0 < of_file.looked_at < count:
+            notes.append(
+                f"The workbook has {count:,} sheets. The sheet was chosen among the first {of_file.looked_at} of them, "
+                "visible sheets before hidden ones. The command did not look at the others."
+            )
     if of_file.header_row:
         yield f"header_row = {of_file.header_row}  # the row that names the columns"
         notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
