@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, clocks, ends, moments
-from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
+from . import amounts, cells, clocks, ends, moments, words
+from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
 DATES = frozenset({
@@ -25,8 +25,10 @@ _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"
 """A row with cells only in other columns than these stands below the table."""
 SEVERAL_VALUES = model.LISTS | model.PARAGRAPHS | {LAST_KNOWN}
 """The targets that take the cells of all columns of one name."""
+_NAMED = frozenset(FIELDS) - model.LISTS - model.PARAGRAPHS - DATES - {*model.JSON_TEXTS, "financial_impact"}
+"""The fields of one line, which a JSON object cannot be."""
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
-DASHES = "dashes or spaces of a number replaced by plain ones"
+DASHES = "dashes, spaces or a # of a number replaced or removed"
 _SEVERAL = 3  # columns
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
@@ -37,6 +39,7 @@ BELOW = (
 )
 SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
 REPEATED = "has several columns of one name; only the first one is read, and the others go where `rest` says"
+OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -96,6 +99,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
         making.rest += making.given.get(warning.pointer[1:], [])
+    making.warnings += ends.whole_day(body, making.next_days)
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
@@ -153,6 +157,12 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
+        if meaning is None and target in _NAMED and (document := _object(text)) is not None:
+            self.rest.append((name, text))
+            if (text := words.name_of(document) or "") == "":
+                return
+            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            meaning = self._mapping.meaning(folded(name), target, text)
         if meaning != "" and target in DATES and moments.is_clock(text):
             self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
             return
@@ -166,7 +176,7 @@ class _Making:
             self.rest.append((name, text))
             return
         if target in model.LISTS:
-            items = [meaning] if meaning is not None else self._items(text)
+            items = [meaning] if meaning is not None else self._items(name, target, text)
             body[target] = list(dict.fromkeys([*body.get(target, []), *items]))
         elif target in model.PARAGRAPHS:
             body[target] = f"{body[target]}\n{name}: {text}" if target in body else text
@@ -288,9 +298,12 @@ class _Making:
             return choice
         raise ValueError(f'has no meaning in the mapping: "{text}"; add it to [values.{target}]')
 
-    def _items(self, text: str) -> list[Any]:
+    def _items(self, name: str, target: str, text: str) -> list[Any]:
         if text.lstrip().startswith("[") and isinstance(items := cells.value("tags", text), list):
-            return [as_text(item) for item in items]
+            if any(isinstance(item, dict) for item in items):
+                self.rest.append((name, text))
+                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
         first = self._mapping.list_separators[0]
         for other in self._mapping.list_separators[1:]:
             text = text.replace(other, first)
@@ -309,8 +322,11 @@ class _Making:
 
 
 def as_number(text: str) -> str:
-    """Return an incident number with plain hyphens and spaces. The API refuses the characters of word processors."""
-    return text.translate(_PLAIN).strip()
+    """Return an incident number with plain hyphens and spaces, and without ``#`` at its beginning.
+
+    The API refuses the characters of word processors, and a ``#``.
+    """
+    return text.translate(_PLAIN).strip().removeprefix("#").lstrip()
 
 
 def as_text(cell: Any) -> str:
@@ -325,7 +341,20 @@ def as_text(cell: Any) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, dict | list):
+        return json_text.dumps(cell)
     return str(cell)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, or None."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = json_text.loads(text)
+    except MalformedRequest:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:

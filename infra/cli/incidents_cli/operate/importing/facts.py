@@ -25,6 +25,7 @@ _SHOWN = 3  # examples of values
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
 _HEADED = 2  # a heading inside the table is in one of the first columns
+_SAMPLED = 200  # rows whose cells are kept
 _SHEETS = 30  # the most sheets of a workbook that are looked at
 _SECONDS = 60.0  # after this time, no further sheet is looked at
 _KNOWN = 2  # a record with this many names of columns is the header
@@ -139,6 +140,7 @@ class File:
     header_row: int | None = None
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # names of sheets, with the numbers of their rows if known
+    sample: list[list[Any]] = field(default_factory=list)  # the cells of the first rows
     looked_at: int = 0  # the number of sheets among which the sheet was chosen
     unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
@@ -173,6 +175,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
                 continue
             for column, cell in zip(facts.columns, cells, strict=False):
                 column.add(cell)
+            if len(facts.sample) < _SAMPLED:
+                facts.sample.append(cells)
     except UnicodeDecodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         raise StepFailed(f"{file} is neither UTF-8, UTF-16 nor cp1252.", f"  {error}", advice) from None

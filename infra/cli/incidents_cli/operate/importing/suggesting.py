@@ -6,6 +6,7 @@ A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads 
 import json
 from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
+from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,6 +88,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
+            choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
@@ -226,10 +228,7 @@ def _reading(
     """Yield the lines about dates, amounts and lists."""
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     yield from _zone([column for column in dates if column.lacks_offset], settings, notes)
-    orders: set[Order] | None = None
-    for column in dates:
-        if column.orders is not None:
-            orders = column.orders if orders is None else orders & column.orders
+    orders = _orders(dates)
     if "date_order" in settings:
         yield f"date_order = {quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
@@ -260,6 +259,19 @@ def _reading(
         yield f"list_separators = {_literal(settings['list_separators'])}"
     elif lists:
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
+
+
+def _orders(dates: list[Column]) -> set[Order] | None:
+    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order."""
+    known = [column.orders for column in dates if column.orders is not None]
+    return set.intersection(*known) if known else None
+
+
+def _rules(mapped: Table[str, str], by_name: Table[str, Column], settings: Table[str, Any]) -> moments.DateRules:
+    """Return rules by which the dates of one row can be compared. Two dates without an offset have the same zone."""
+    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES])
+    order = settings.get("date_order") or (next(iter(orders)) if orders and len(orders) == 1 else None)
+    return moments.DateRules(UTC, order, tuple(settings.get("date_formats", ())))
 
 
 def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> Iterator[str]:
