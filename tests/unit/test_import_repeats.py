@@ -160,7 +160,7 @@ def test_an_end_before_the_detection_fails_its_row(tmp_path: Path, field: str) -
 
 
 def test_two_sheets_have_their_own_records_and_keys(tmp_path: Path) -> None:
-    names = ["2024", "A B", "A.B", "x" * 80, "x" * 81]
+    names = ["2024", "A B", "A.B", "A_B", "A  B", "A  .B", "x" * 80, "x" * 81]
     sheets: dict[str, list[list[Cell]]] = {name: [["title"], ["the same"]] for name in names}
     file = workbooks.write(tmp_path / "list.xlsx", sheets)
     jobs = [Job(file, "acme", None, None, file, mapping.of_fields({"sheet": name}), sheet=name) for name in names]

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from .mapping import Mapping
 from .reasons import Reasons
 
+_CLEAR = re.compile(r"[^\W_](?:[^\W_]|-| (?! ))*")  # words with single spaces, and without underscores
 _CHARACTERS = 60  # of a sheet's name in the name of a file
 
 OtherApps = Literal["skip", "adopt"]
@@ -45,8 +46,9 @@ def of_sheet(sheet: str | None) -> str:
     if sheet is None:
         return ""
     plain = re.sub(r"[^\w-]+", "_", sheet)[:_CHARACTERS]
-    # Two sheets with the names `A B` and `A.B` would have one file.
-    return f".{plain}" if plain == sheet else f".{plain}-{sha256(sheet.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    # Without a hash, the sheets `A B`, `A_B` and `A.B` would have one file.
+    is_clear = _CLEAR.fullmatch(sheet) and len(sheet) <= _CHARACTERS
+    return f".{plain}" if is_clear else f".{plain}-{sha256(sheet.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 @dataclass
