@@ -21,7 +21,7 @@ from ..timestamps import LAST_YEAR
 from . import arithmetic, rules, wording
 from .arithmetic import Due, Place
 from .rules import Rule
-from .starts import Report, Start, Starts, Submission, both
+from .starts import Report, Starts, Submission, TermStart, both
 
 _SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 WARN_HOURS = 4  # the warning comes this long before the cap of an initial report without a classification
@@ -46,9 +46,9 @@ class _Outcome(NamedTuple):
     """The result of one reading of a term: a due date, a projection, or the names of the missing facts."""
 
     term: Rule
-    start: Start | None = None
+    start: TermStart | None = None
     due: Due | None = None
-    cap: Start | None = None
+    cap: TermStart | None = None
     anchor_missing: str | None = None
     waits_for: str | None = None
     setting_missing: str | None = None
@@ -164,7 +164,7 @@ class _Stage:
         return self._setting.takes_unconfirmed or term.get("source_kind", rules.CONFIRMED[0]) in rules.CONFIRMED
 
     def _outcome(self, term: Rule) -> _Outcome:
-        start = self._starts.of(term["from"])
+        start = self._starts.start_of(term["from"])
         is_chained = term["from"].startswith("stage:")
         missing = term["from"] if not is_chained and (start is None or start.assumption) else None
         waits_for = term["from"] if is_chained and (start is None or start.assumption) else None
@@ -174,7 +174,7 @@ class _Stage:
             return outcome
         cap = None
         if "cap" in term:
-            cap = self._starts.of(term["cap"]["from"])
+            cap = self._starts.start_of(term["cap"]["from"])
             if cap is None or cap.assumption:
                 outcome = outcome._replace(anchor_missing=missing or term["cap"]["from"])
                 assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
@@ -194,7 +194,7 @@ class _Stage:
 
     def _without_term(self) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
-        start = self._starts.of(self._stage["anchor"])
+        start = self._starts.start_of(self._stage["anchor"])
         if not self._starts.applies(self._stage["anchor"]):
             return self._not_applicable()
         words = self._stage.get("qualitative", "no fixed term")
@@ -302,7 +302,7 @@ class _Stage:
     def _warn_at(self) -> datetime | None:
         """Return the time of the warning that a capped report is not classified: four hours before the cap."""
         cap = self._stage["due"].get("cap")
-        start = self._starts.of(cap["from"]) if cap else None
+        start = self._starts.start_of(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
             return None
         warn_at = start.at + timedelta(hours=cap["n"] - WARN_HOURS)

@@ -30,7 +30,7 @@ class Report(NamedTuple):
     detected_at: datetime | None
 
 
-class Start(NamedTuple):
+class TermStart(NamedTuple):
     """The beginning of a term. ``assumption`` is the assumption of a projection in words, or None for a fact."""
 
     name: str
@@ -64,25 +64,25 @@ class Starts:
         self._regime, self._stage, self._report, self._before = regime, stage, report, before
         self._zone, self._off, self._now = zone, off, now
 
-    def of(self, name: str) -> Start | None:
+    def start_of(self, name: str) -> TermStart | None:
         """Return the beginning of a term: a fact or an assumption. Return None if neither is known."""
         if not name.startswith("stage:"):
             if (at := self._report.anchors.get(name)) is not None:
-                return Start(name, at)
+                return TermStart(name, at)
             if name == DETECTED and self._report.detected_at is not None:
-                return Start(name, self._report.detected_at)
-            if name == AWARE and (detected := self.of(DETECTED)) is not None:
-                return Start(name, detected.at, "aware is when the incident was detected")
+                return TermStart(name, self._report.detected_at)
+            if name == AWARE and (detected := self.start_of(DETECTED)) is not None:
+                return TermStart(name, detected.at, "aware is when the incident was detected")
             return None
         stage, latest = name.split(":")[1], name.endswith(":latest")
         if (sent := self._report.submissions.get(stage)) is not None:
-            return Start(name, sent.last if latest else sent.first)
+            return TermStart(name, sent.last if latest else sent.first)
         previous = self._before.get(stage)
         if previous is None or previous.next_at is None:
             return None
         remarks = " and ".join(self._remarks(previous))
         assumed = f"{stage} is submitted when it is due" + (f" ({remarks})" if remarks else "")
-        return Start(name, previous.next_at, both(previous.assumption, assumed))
+        return TermStart(name, previous.next_at, both(previous.assumption, assumed))
 
     def _remarks(self, previous: Previous) -> Iterator[str]:
         """Yield the reasons, in words, to doubt that a previous stage is submitted when it is due."""
@@ -99,20 +99,20 @@ class Starts:
             previous = self._before.get(name.split(":")[1])
             if previous is not None and previous.state == "not_applicable":
                 return False
-        starts = (self.of(self._regime.get("dated_by", name)), self.of(name))
+        starts = (self.start_of(self._regime.get("dated_by", name)), self.start_of(name))
         start = next((start for start in starts if start and not start.assumption), None)
         return start is None or self._is_in_force_on(start)
 
-    def is_in_force(self, start: Start) -> bool:
+    def is_in_force(self, start: TermStart) -> bool:
         """Return whether the stage is in force on the local date of an anchor.
 
         If ``dated_by`` names another anchor, the date of the other anchor decides. But if only ``start`` is a fact, the
         date of ``start`` decides.
         """
-        dated = self.of(self._regime.get("dated_by", start.name))
+        dated = self.start_of(self._regime.get("dated_by", start.name))
         return self._is_in_force_on(dated if dated and (start.assumption or not dated.assumption) else start)
 
-    def _is_in_force_on(self, start: Start) -> bool:
+    def _is_in_force_on(self, start: TermStart) -> bool:
         return rules.is_in_force(self._stage, start.at.astimezone(self._zone).date())
 
 

@@ -252,17 +252,17 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         return
     entered = [_moment(cells, place[entry], rules) for cells in of_file.sample]
 
-    def count(other: str) -> tuple[int, int]:
-        """Return the numbers of rows in which the other date is after the entry, and before it."""
+    def is_mostly_after(other: str, *, reverse: bool = False) -> bool:
+        """Return whether the other date is after the entry in most rows, or before it if ``reverse`` is true."""
         dates = [_moment(cells, place[other], rules) for cells in of_file.sample]
-        pairs = [(date, at) for date, at in zip(dates, entered, strict=True) if date and at]
-        return sum(date > at for date, at in pairs), sum(date < at for date, at in pairs)
+        signs = [(date > at) - (date < at) for date, at in zip(dates, entered, strict=True) if date and at]
+        return sum(signs) < 0 if reverse else sum(signs) > 0
 
     start, report = first.get("occurred_at"), first.get("reported_at")
-    if start and (found := count(start)) and found[0] > found[1]:
+    if start and is_mostly_after(start):
         reasons[start] = f"is after {quoted(entry)} in most rows, so it is not the beginning of the incident"
         del mapped[start]
-    if report and (found := count(report)) and found[1] > found[0]:
+    if report and is_mostly_after(report, reverse=True):
         reasons[entry] = f"is after {quoted(report)} in most rows, so it does not stand for the detection"
         del mapped[entry]
 
