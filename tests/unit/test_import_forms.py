@@ -107,6 +107,17 @@ def test_a_start_after_the_entry_is_no_occurrence(tmp_path: Path) -> None:
     assert imported(usual)[0].body["occurred_at"] == "2024-03-04T09:00:00.000Z"
 
 
+def test_the_start_of_a_plan_is_no_occurrence(tmp_path: Path) -> None:
+    rows = ["A;04.03.2024;{};04.03.2024 09:15", "B;05.03.2024;;06.03.2024 10:00"]
+    planned = written(tmp_path, "Thema;Beginn;Abgabedatum;Angelegt", rows[0].format("20.03.2024"), rows[1])
+    assert any(note.startswith('"Beginn" may be the planned start of the work') for note in of(planned).notes)
+    assert "Beginn: 04.03.2024" in imported(planned)[0].body["description"]
+    timed = written(tmp_path, "Thema;Beginn;Abgabedatum;Angelegt", "A;04.03.2024 08:00;;04.03.2024 09:15")
+    assert '"Beginn" = "occurred_at"' in of(timed).toml
+    register = written(tmp_path, "Thema;Beginn;Angelegt", "A;04.03.2024;04.03.2024 09:15")
+    assert '"Beginn" = "occurred_at"' in of(register).toml
+
+
 def test_an_entry_after_the_report_is_no_detection(tmp_path: Path) -> None:
     file = written(tmp_path, "Titel;Gemeldet am;Erstellt am", "A;04.03.2024 09:15;04.03.2024 09:40",
                    "B;05.03.2024 10:00;06.03.2024 08:00")  # fmt: skip

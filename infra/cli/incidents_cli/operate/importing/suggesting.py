@@ -88,6 +88,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
+            choosing.drop_plans(mapped, by_name, reasons)
             choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):

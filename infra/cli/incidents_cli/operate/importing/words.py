@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from incidents.domain import model
 
@@ -264,6 +264,11 @@ def is_nothing(text: str) -> bool:
     This is only for columns of owners, categories or lists.
     """
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
+
+
+def is_plan(column: str, *, of: Literal["start", "due"]) -> bool:
+    """Return whether a column may be a date of a plan: the start of the work, or its due date."""
+    return not set(_words()["plans"][of]).isdisjoint(_forms(folded(column)))
 
 
 def is_verdict(text: str) -> bool:
