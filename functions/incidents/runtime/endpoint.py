@@ -1,0 +1,242 @@
+"""Sign and send the requests of a botocore client, at a fraction of botocore's cost. botocore does everything else.
+
+botocore chooses the URL and the credentials, emits its events, retries, and raises errors. The timeline shows one call:
+
+    botocore's client       Endpoint           botocore            HttpSession     botocore
+    params -> body, URL     signs              emits before-send   sends           emits before-parse, needs-retry
+    ────────●─────────────────●──────────────────────●────────────────●─────────────────────●─────────────────────▶
+                              ◀─────────────────── again, for each attempt ─────────────────▶
+
+- Each attempt has a new signature, with the time and the credentials of the attempt.
+- A request whose URL, body or kind of signature is unusual takes botocore's own way. If a proxy is set, botocore sends
+  every request. So this module has no second copy of these rules.
+- botocore no longer emits ``request-created``, ``choose-signer`` and ``before-sign`` for the other requests.
+- botocore has no public way to replace the two classes, so ``replace`` sets private attributes. The lock file pins the
+  version of botocore, and ``tests/unit/test_endpoint.py`` compares the signatures with botocore's own.
+"""
+
+import hmac
+import http.client
+import ssl
+import weakref
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from select import POLLIN, poll
+from socket import create_connection, socket
+from time import gmtime, strftime
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import botocore.endpoint
+from botocore.auth import SIGNED_HEADERS_BLACKLIST
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.httpsession import create_urllib3_context, get_cert_path
+from botocore.utils import normalize_url_path
+
+_NEVER_SIGNED = frozenset(SIGNED_HEADERS_BLACKLIST)
+
+
+def replace(client: Any) -> None:
+    """Make a client of botocore sign and send its requests with this module."""
+    botocores = client._endpoint
+    client._endpoint = endpoint = Endpoint(botocores, client)
+    if not botocores.http_session._proxy_config.proxy_url_for(botocores.host):
+        endpoint.http_session = HttpSession(botocores.http_session, client.meta.config)
+
+
+class Place(NamedTuple):
+    """The place that a URL names. ``host`` is the value of the header Host."""
+
+    is_https: bool
+    address: tuple[str, int]
+    host: str
+    path: str
+
+
+@lru_cache(maxsize=16)
+def place_of(url: str) -> Place | None:
+    """Return the place of a URL. If the URL has a query or an unusual path, return None."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    if parts.query or parts.username or quote(normalize_url_path(path), safe="/~") != path or not parts.hostname:
+        return None
+    is_https = parts.scheme == "https"
+    usual = 443 if is_https else 80
+    port = parts.port or usual
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return Place(is_https, (parts.hostname, port), host if port == usual else f"{host}:{port}", path)
+
+
+class SignedRequest(AWSPreparedRequest):
+    """A request that ``Endpoint`` signed, and the place to which ``HttpSession`` sends the request."""
+
+    def __init__(self, place: Place, *prepared: Any) -> None:
+        super().__init__(*prepared)
+        self.place = place
+
+
+class Endpoint(botocore.endpoint.Endpoint):
+    """botocore's endpoint, with its own signatures."""
+
+    def __init__(self, botocores: Any, client: Any) -> None:
+        vars(self).update(vars(botocores))
+        self._signer = client._request_signer
+        self._most_attempts = client.meta.config.retries["total_max_attempts"]
+
+    def create_request(self, params: Any, operation_model: Any = None) -> Any:
+        """Return a request for one attempt at a call, with its signature. Raises NoCredentialsError."""
+        context, body = params["context"], params["body"]
+        place = place_of(params["url"])
+        kind = context.get("auth_type") or self._signer.signature_version
+        if place is None or kind != "v4" or type(body) is not bytes or "read_timeout" in context:
+            return super().create_request(params, operation_model)
+        signing = context.get("signing", {})
+        region = signing.get("region") or self._signer.region_name
+        service = signing.get("signing_name") or self._signer.signing_name
+        credentials = self._signer.get_auth_instance(service, region, kind).credentials
+        if credentials is None:
+            raise NoCredentialsError
+        retries = context["retries"] | {"max": self._most_attempts}
+        headers = params["headers"] | {
+            "amz-sdk-invocation-id": retries["invocation-id"],
+            "amz-sdk-request": "; ".join(f"{key}={retries[key]}" for key in ("ttl", "attempt", "max") if key in retries),
+        }
+        timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime())
+        signed = sign(params["method"], place, headers, body, credentials, region, service, timestamp)
+        if body or params["method"] != "GET":
+            signed["Content-Length"] = str(len(body))
+        return SignedRequest(place, params["method"], params["url"], HeadersDict(signed), body, False, context)
+
+
+def sign(
+    method: str, place: Place, headers: Mapping[str, str], body: bytes, credentials: Any, region: str, service: str,
+    timestamp: str,
+) -> dict[str, str]:  # fmt: skip
+    """Return the headers with AWS's signature, version 4. ``timestamp`` looks like "20261127T221435Z"."""
+    complete = {**headers, "Host": place.host, "X-Amz-Date": timestamp}
+    if credentials.token:
+        complete["X-Amz-Security-Token"] = credentials.token
+    complete = {name: " ".join(value.split()) for name, value in complete.items()}
+    to_sign = sorted((name.lower(), value) for name, value in complete.items() if name.lower() not in _NEVER_SIGNED)
+    names = ";".join(name for name, _ in to_sign)
+    lines = (method, place.path, "", *(f"{name}:{value}" for name, value in to_sign), "", names)
+    request = "\n".join((*lines, sha256(body).hexdigest()))
+    day = timestamp[:8]
+    scope = f"{day}/{region}/{service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
+    signature = hmac.digest(_key(credentials.secret_key, day, region, service), text.encode(), "sha256").hex()
+    complete["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return complete
+
+
+@lru_cache(maxsize=4)
+def _key(secret: str, day: str, region: str, service: str) -> bytes:
+    """Return the key for the signatures of one day. A client uses the same key all day."""
+    key = f"AWS4{secret}".encode()
+    for text in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, text.encode(), "sha256")
+    return key
+
+
+class HttpSession:
+    """Sends requests over connections that stay open.
+
+    The certificates, time limits and socket options are those of botocore's session, and the errors are botocore's
+    errors, which botocore retries.
+    """
+
+    def __init__(self, botocores: Any, config: Any) -> None:
+        self._botocores = botocores
+        self._connect_seconds, self._read_seconds = config.connect_timeout, config.read_timeout
+        self._idle: dict[Place, list[socket]] = {}
+        self.close = weakref.finalize(self, _close, self._idle)
+
+    def send(self, request: Any) -> Any:
+        """Send a request and return the answer. Raises botocore's errors for a connection that fails."""
+        if not isinstance(request, SignedRequest):
+            return self._botocores.send(request)
+        place, url = request.place, request.url
+        lines = [f"{request.method} {place.path} HTTP/1.1", "Accept-Encoding: identity"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        connection = self._idle_connection(place) or self._new_connection(place, url)
+        try:
+            connection.sendall("\r\n".join((*lines, "", "")).encode() + request.body)
+            response = http.client.HTTPResponse(connection, method=request.method)
+            response.begin()
+            answer = AWSResponse(url, response.status, response.getheaders(), _Body(response.read()))
+        except TimeoutError as error:
+            connection.close()
+            raise ReadTimeoutError(endpoint_url=url, error=error) from error
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise ConnectionClosedError(endpoint_url=url, error=error, request=request) from error
+        except BaseException:
+            connection.close()
+            raise
+        if response.will_close:
+            connection.close()
+        else:
+            self._idle.setdefault(place, []).append(connection)
+        return answer
+
+    def _idle_connection(self, place: Place) -> socket | None:
+        """Return an open connection, or None. The service may have closed a connection in the meantime."""
+        idle = self._idle.get(place)
+        while idle:
+            connection = idle.pop()
+            watch = poll()
+            watch.register(connection, POLLIN)
+            if not watch.poll(0):
+                return connection
+            connection.close()
+        return None
+
+    def _new_connection(self, place: Place, url: str) -> socket:
+        try:
+            connection = create_connection(place.address, self._connect_seconds)
+            for option in self._botocores._socket_options:
+                connection.setsockopt(*option)
+            if place.is_https:
+                connection = self._tls.wrap_socket(connection, server_hostname=place.address[0])
+        except ssl.SSLError as error:
+            raise SSLError(endpoint_url=url, error=error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(endpoint_url=url, error=error) from error
+        except OSError as error:
+            raise EndpointConnectionError(endpoint_url=url, error=error) from error
+        connection.settimeout(self._read_seconds)
+        return connection
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context: ssl.SSLContext = create_urllib3_context()
+        context.check_hostname = True
+        context.load_verify_locations(get_cert_path(self._botocores._verify))
+        return context
+
+
+def _close(idle: dict[Place, list[socket]]) -> None:
+    for connections in idle.values():
+        for connection in connections:
+            connection.close()
+
+
+class _Body:
+    """The body of an answer, as botocore reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
