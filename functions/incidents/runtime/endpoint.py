@@ -19,6 +19,7 @@ import hmac
 import http.client
 import ssl
 import weakref
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -48,15 +49,15 @@ _NEVER_SIGNED = frozenset(SIGNED_HEADERS_BLACKLIST)
 def replace(client: Any) -> None:
     """Make a client of botocore sign and send its requests with this module."""
     botocores = client._endpoint
-    client._endpoint = endpoint = Endpoint(botocores, client)
+    client._endpoint = Endpoint(botocores, client)
     if not botocores.http_session._proxy_config.proxy_url_for(botocores.host):
-        endpoint.http_session = HttpSession(botocores.http_session, client.meta.config)
+        client._endpoint.http_session = HttpSession(botocores.http_session, client.meta.config)
 
 
 class Place(NamedTuple):
-    """The place that a URL names. ``host`` is the value of the header Host."""
+    """The place that a URL names. ``server`` begins with the scheme, and ``host`` is the value of the header Host."""
 
-    is_https: bool
+    server: str
     address: tuple[str, int]
     host: str
     path: str
@@ -66,22 +67,13 @@ class Place(NamedTuple):
 def place_of(url: str) -> Place | None:
     """Return the place of a URL. If the URL has a query or an unusual path, return None."""
     parts = urlsplit(url)
-    path = parts.path or "/"
-    if parts.query or parts.username or quote(normalize_url_path(path), safe="/~") != path or not parts.hostname:
+    path, name = parts.path or "/", parts.hostname
+    if not name or parts.query or parts.username or quote(normalize_url_path(path), safe="/~") != path:
         return None
-    is_https = parts.scheme == "https"
-    usual = 443 if is_https else 80
+    usual = 443 if parts.scheme == "https" else 80
     port = parts.port or usual
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return Place(is_https, (parts.hostname, port), host if port == usual else f"{host}:{port}", path)
-
-
-class SignedRequest(AWSPreparedRequest):
-    """A request that ``Endpoint`` signed, and the place to which ``HttpSession`` sends the request."""
-
-    def __init__(self, place: Place, *prepared: Any) -> None:
-        super().__init__(*prepared)
-        self.place = place
+    host = (f"[{name}]" if ":" in name else name) + (f":{port}" if port != usual else "")
+    return Place(f"{parts.scheme}://{host}", (name, port), host, path)
 
 
 class Endpoint(botocore.endpoint.Endpoint):
@@ -97,7 +89,7 @@ class Endpoint(botocore.endpoint.Endpoint):
         context, body = params["context"], params["body"]
         place = place_of(params["url"])
         kind = context.get("auth_type") or self._signer.signature_version
-        if place is None or kind != "v4" or type(body) is not bytes or "read_timeout" in context:
+        if place is None or kind != "v4" or type(body) is not bytes:
             return super().create_request(params, operation_model)
         signing = context.get("signing", {})
         region = signing.get("region") or self._signer.region_name
@@ -105,16 +97,20 @@ class Endpoint(botocore.endpoint.Endpoint):
         credentials = self._signer.get_auth_instance(service, region, kind).credentials
         if credentials is None:
             raise NoCredentialsError
+        timestamp, headers = strftime("%Y%m%dT%H%M%SZ", gmtime()), params["headers"]
+        signed: Any = HeadersDict(sign(params["method"], place, headers, body, credentials, region, service, timestamp))
         retries = context["retries"] | {"max": self._most_attempts}
-        headers = params["headers"] | {
-            "amz-sdk-invocation-id": retries["invocation-id"],
-            "amz-sdk-request": "; ".join(f"{key}={retries[key]}" for key in ("ttl", "attempt", "max") if key in retries),
-        }
-        timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime())
-        signed = sign(params["method"], place, headers, body, credentials, region, service, timestamp)
-        if body or params["method"] != "GET":
+        signed["amz-sdk-invocation-id"] = retries["invocation-id"]
+        signed["amz-sdk-request"] = "; ".join(
+            f"{name}={retries[name]}" for name in ("ttl", "attempt", "max") if name in retries
+        )
+        if params["method"] != "GET":
             signed["Content-Length"] = str(len(body))
-        return SignedRequest(place, params["method"], params["url"], HeadersDict(signed), body, False, context)
+        request: Any = AWSPreparedRequest(
+            params["method"], params["url"], signed, body, stream_output=False, context=context
+        )
+        request.place = place
+        return request
 
 
 def sign(
@@ -159,22 +155,29 @@ class HttpSession:
     def __init__(self, botocores: Any, config: Any) -> None:
         self._botocores = botocores
         self._connect_seconds, self._read_seconds = config.connect_timeout, config.read_timeout
-        self._idle: dict[Place, list[socket]] = {}
-        self.close = weakref.finalize(self, _close, self._idle)
+        self._idle: defaultdict[str, list[socket]] = defaultdict(list)
+        weakref.finalize(self, _close, self._idle)
+
+    def close(self) -> None:
+        """Close all connections. A later request opens a new connection."""
+        _close(self._idle)
+        self._botocores.close()
 
     def send(self, request: Any) -> Any:
         """Send a request and return the answer. Raises botocore's errors for a connection that fails."""
-        if not isinstance(request, SignedRequest):
+        place: Place | None = getattr(request, "place", None)
+        if place is None:  # botocore signed the request
             return self._botocores.send(request)
-        place, url = request.place, request.url
+        url = request.url
         lines = [f"{request.method} {place.path} HTTP/1.1", "Accept-Encoding: identity"]
         lines += [f"{name}: {value}" for name, value in request.headers.items()]
         connection = self._idle_connection(place) or self._new_connection(place, url)
         try:
             connection.sendall("\r\n".join((*lines, "", "")).encode() + request.body)
-            response = http.client.HTTPResponse(connection, method=request.method)
-            response.begin()
-            answer = AWSResponse(url, response.status, response.getheaders(), _Body(response.read()))
+            with http.client.HTTPResponse(connection, method=request.method) as response:
+                response.begin()
+                headers: Any = response.getheaders()
+                answer = AWSResponse(url, response.status, headers, _Body(response.read()))
         except TimeoutError as error:
             connection.close()
             raise ReadTimeoutError(endpoint_url=url, error=error) from error
@@ -187,12 +190,12 @@ class HttpSession:
         if response.will_close:
             connection.close()
         else:
-            self._idle.setdefault(place, []).append(connection)
+            self._idle[place.server].append(connection)
         return answer
 
     def _idle_connection(self, place: Place) -> socket | None:
         """Return an open connection, or None. The service may have closed a connection in the meantime."""
-        idle = self._idle.get(place)
+        idle = self._idle[place.server]
         while idle:
             connection = idle.pop()
             watch = poll()
@@ -207,7 +210,7 @@ class HttpSession:
             connection = create_connection(place.address, self._connect_seconds)
             for option in self._botocores._socket_options:
                 connection.setsockopt(*option)
-            if place.is_https:
+            if place.server.startswith("https:"):
                 connection = self._tls.wrap_socket(connection, server_hostname=place.address[0])
         except ssl.SSLError as error:
             raise SSLError(endpoint_url=url, error=error) from error
@@ -226,10 +229,10 @@ class HttpSession:
         return context
 
 
-def _close(idle: dict[Place, list[socket]]) -> None:
+def _close(idle: dict[str, list[socket]]) -> None:
     for connections in idle.values():
-        for connection in connections:
-            connection.close()
+        while connections:
+            connections.pop().close()
 
 
 class _Body:
