@@ -117,7 +117,7 @@ def request_of(service: str) -> tuple[str, str, dict[str, str], object]:
 
     def answer(request: Any, **_: object) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(request.url, 200, HTTPHeaders(), endpoint._Body(b"{}"))
+        return AWSResponse(request.url, 200, HTTPHeaders(), endpoint.Content(b"{}"))
 
     client = sdk.make_client(service)
     client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", answer)
