@@ -157,16 +157,9 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None,
 def _computed(
     incident: Incident | None, before: StoredHead | None, work: Work, now: int
 ) -> tuple[list[Watched], Head | None]:
-    """Return the dates to watch and the new head of an incident. The head is None if the incident needs no head.
-
-    While an incident is deleted or dismissed, the head has only the alerts that were announced.
-    """
-    old = before.head if before else None
+    """Return the dates to watch and the new head of an incident. The head is None if the incident needs no head."""
     if incident is None:
         return [], None
-    first = Head(incident["version"], rules.released()["rules_version"], incident.get("app_id"), None, None, {}, None)
-    if keeping.is_off(incident):
-        return [], first._replace(kept=old.kept) if old is not None and old.kept else None
     settings = read_settings(work.settings)
     plan = keeping.plan(
         incident, settings, now, lambda: keeping.named_since(incident, _trail(incident, work.incidents), settings)
@@ -174,9 +167,10 @@ def _computed(
     watched = [*plan.watched]
     if plan.entry is None and not watched:
         return [], None
-    is_back = old is not None and old.entry is None and old.alert_at is None
-    kept = alerts.remembered(old.kept if old else {}, watched, now, is_back=is_back)
-    return watched, _with_kept(first._replace(entry=plan.entry, soonest=plan.soonest), kept, watched)
+    kept = alerts.remembered(before.head.kept if before else {}, watched, now)
+    rules_version = rules.released()["rules_version"]
+    head = Head(incident["version"], rules_version, incident.get("app_id"), plan.entry, plan.soonest, kept, None)
+    return watched, _with_kept(head, kept, watched)
 
 
 def _with_kept(head: Head, kept: dict[str, list[str]], watched: list[Watched]) -> Head:

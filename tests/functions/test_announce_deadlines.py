@@ -262,6 +262,64 @@ def test_dismissal_and_deletion_take_an_incident_off_the_board_and_return_brings
     assert [kind for _, kind in bus.told()] == ["four_fifths"], "half was told before, and nothing is told twice"
 
 
+@pytest.mark.parametrize(
+    "pause", ["recorded at first", "withdrawn", "corrected", "dismissed", "dismissed at once", "deleted"]
+)
+def test_a_pause_longer_than_a_week_does_not_lose_the_missed_deadline(bus: Bus, clock: SetClock, pause: str) -> None:
+    reports = AWARE_GDPR
+    if pause == "recorded at first":
+        reports = {"eu-gdpr": AWARE_GDPR["eu-gdpr"] | {"stages": {"authority": {"submitted_at": AWARE}}}}
+    incident_id = created(
+        reportable_to=["GDPR"], regulatory_reports=reports,
+        status="dismissed" if pause == "dismissed at once" else "new",
+    )  # fmt: skip
+    run()
+    clock.text = "2026-06-08T07:00:00Z"
+    if pause in ("withdrawn", "corrected"):
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"stages": {"authority": {"submitted_at": clock.text}}}})
+    elif pause == "dismissed":
+        patched(incident_id, status="dismissed")
+    elif pause == "deleted":
+        assert delete(delete_event(incident_id), Context)["statusCode"] == 204
+        mark(incident_id)
+    run()
+    clock.text = "2026-08-01T00:00:00Z"
+    mark(incident_id)  # as `incidents deadlines rebuild` does
+    assert (run(), bus.told()) == ({"computed": 1}, [])
+    if pause == "corrected":
+        patched(
+            incident_id,
+            regulatory_reports={"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-06-20T00:00:00Z"}}}},
+        )
+    elif pause == "deleted":
+        patched(incident_id, is_deleted=False)
+    elif "dismissed" in pause:
+        patched(incident_id, status="investigating")
+    else:
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"stages": None}})
+    run()
+    assert bus.told() == [("authority", "missed")]
+    mark(incident_id)
+    assert (run(), bus.told(), kept("alerts")) == ({"computed": 1}, [], [])
+
+
+@pytest.mark.parametrize("status", ["closed", "dismissed"])
+def test_an_imported_incident_with_old_dates_is_not_announced_whatever_happens_later(
+    bus: Bus, clock: SetClock, status: str
+) -> None:
+    clock.text = "2026-08-01T00:00:00Z"
+    sent = {"eu-gdpr": AWARE_GDPR["eu-gdpr"] | IN_TIME["eu-gdpr"]}
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=sent, status=status)
+    run()
+    for change in ({"status": "investigating"}, {"regulatory_reports": {"eu-gdpr": {"stages": None}}}, {}):
+        if change:
+            patched(incident_id, **change)
+        mark(incident_id)
+        run()
+    assert board()[0]["stages"][0]["state"] == "overdue"
+    assert (bus.told(), kept("alerts")) == ([], [])
+
+
 def test_closing_stops_no_clock(bus: Bus, clock: SetClock) -> None:
     incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     patched(incident_id, status="closed")
