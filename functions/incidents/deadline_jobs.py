@@ -164,9 +164,9 @@ def _computed(
     plan = keeping.plan(
         incident, settings, now, lambda: keeping.named_since(incident, _trail(incident, work.incidents), settings)
     )
-    watched = [*plan.watched]
-    if plan.entry is None and not watched:
+    if plan.is_empty:
         return [], None
+    watched = [*plan.watched]
     kept = alerts.remembered(before.head.kept if before else {}, watched, now)
     rules_version = rules.released()["rules_version"]
     head = Head(incident["version"], rules_version, incident.get("app_id"), plan.entry, plan.soonest, kept, None)

@@ -40,6 +40,11 @@ class Plan(NamedTuple):
     soonest: str | None
     watched: Sequence[Watched]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the incident needs no head."""
+        return self.entry is None and not self.watched
+
 
 def is_off(incident: Mapping[str, Any]) -> bool:
     """Return whether an incident is deleted or dismissed, so that it has no place on the board and no alerts.
