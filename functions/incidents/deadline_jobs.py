@@ -64,15 +64,15 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
     oldest = now
     due_alerts = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
     for task in _alternating(_readable(due_alerts, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes)):
-        if deadline.left() < _INCIDENT_SECONDS:
-            outcomes.append("postponed")
-            break
         if isinstance(task, Mark):
             oldest = min(oldest, task.since)
             handle: Callable[[], str] = partial(_handle_mark, task, marks, serving)
         else:
             oldest = min(oldest, timestamps.to_milliseconds(task.at))
             handle = partial(_handle_alert, task, serving)
+        if deadline.left() < _INCIDENT_SECONDS:
+            outcomes.append("postponed")
+            break
         try:
             outcomes.append(handle())
         except Overtaken:

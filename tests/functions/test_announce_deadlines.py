@@ -17,7 +17,7 @@ from delete_incident import handler as delete
 from incidents import deadline_jobs
 from incidents.domain import timestamps
 from incidents.domain.errors import Busy
-from incidents.runtime import deadline
+from incidents.runtime import cloudwatch, deadline
 from incidents.storage import board_reader, dynamodb, guard, keys, marks, stored_form
 from incidents.storage.deadline_repository import DeadlineRepository, DueAlerts, due_alerts
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
@@ -495,6 +495,22 @@ def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkey
     monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left)))
     assert run() == {"computed": 1, "postponed": 1}
     assert len(marked()) == 2
+
+
+@pytest.mark.parametrize(("waiting", "now"), [("alert", "2026-06-09T18:07:59Z"), ("mark", "2026-06-08T06:07:59Z")])
+@pytest.mark.parametrize("seconds_left", [60.0, 1.0])
+def test_the_oldest_age_counts_due_alerts_and_what_a_run_postpones(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch, waiting: str, now: str, seconds_left: float
+) -> None:
+    gauges: dict[str, float] = {}
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+    run()
+    if waiting == "mark":
+        mark(incident_id)
+    monkeypatch.setattr(cloudwatch, "gauge", gauges.__setitem__)
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: seconds_left))
+    run_at(clock, now)
+    assert gauges == {"OldestDeadlineMarkMinutes": 7}
 
 
 def test_a_tenant_with_many_marks_does_not_delay_another_tenant_of_the_shard(
