@@ -15,7 +15,7 @@ import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from incidents import deadline_jobs
-from incidents.domain import timestamps
+from incidents.domain import timestamps, wire_form
 from incidents.domain.errors import Busy
 from incidents.runtime import cloudwatch, deadline
 from incidents.storage import board_reader, dynamodb, guard, keys, marks, stored_form
@@ -491,7 +491,7 @@ def test_a_rule_that_cannot_be_read_does_not_stop_the_other_deadlines_of_its_inc
 def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
-    left = iter([60.0, 1.0])
+    left = iter([60.0, 59.0, 1.0])
     monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left)))
     assert run() == {"computed": 1, "postponed": 1}
     assert len(marked()) == 2
@@ -526,6 +526,27 @@ def test_a_tenant_with_many_marks_does_not_delay_another_tenant_of_the_shard(
     assert sorted(found) == sorted({*found}), "each mark once"
     assert len(found) == 14
     assert {tenant for tenant, _ in found[:8]} == {first, *others[:2]}
+
+
+def test_a_tenant_whose_incidents_take_long_does_not_delay_other_tenants(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "DEADLINES", keys.DEADLINES._replace(shards=1))
+    for n in range(12):
+        mark(f"inc_{n:02}", "a-slow-one")
+    mark("inc_00", "globex")
+    left, handled = [60.0], []
+
+    def throttled(self: DeadlineRepository, incident_id: str) -> None:
+        handled.append(self._tenant_id)
+        if self._tenant_id == "a-slow-one":
+            left[0] -= 6.0
+            raise Busy
+
+    monkeypatch.setattr(DeadlineRepository, "head", throttled)
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: left[0]))
+    assert run() == {"computed": 1, "failed": 9, "postponed": 1}
+    assert handled.index("globex") == 2, "the slow tenant has its turn first, and later the rest of the time"
 
 
 def test_two_runs_at_once_leave_one_head_row_and_alert(
@@ -665,6 +686,19 @@ def test_the_entries_of_single_incidents(thirty: list[str]) -> None:
     assert [entry["incident_id"] for entry in board(claims(app_id="portal"), incident_id=wanted)] == own
     assert board(claims("globex"), incident_id=wanted) == []
     assert board(incident_id="IR-1") == []
+
+
+def test_the_entries_of_single_incidents_come_all_or_not_at_all(
+    thirty: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_form, "PAGE_BYTES", 2_000)
+    assert len(board(incident_id=thirty[:4])) == 4
+    answer = list_deadlines.handler(board_event(incident_id=thirty), Context)
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["detail"] == (
+        "The entries of these incidents are too long for one answer. Name fewer incidents."
+    )
+    assert [one for page in pages(limit=30) for one in page] == thirty, "the board has more pages instead"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ class Threshold(NamedTuple):
 class Watched(NamedTuple):
     """A date of a stage with its thresholds, in the order of their times.
 
-    ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give. A paused date has thresholds,
-    but no alerts.
+    ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give. A paused date has
+    thresholds, but no alerts.
     """
 
     regime: str

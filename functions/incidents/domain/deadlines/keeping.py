@@ -57,7 +57,8 @@ def is_off(incident: Mapping[str, Any]) -> bool:
 def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since: NamedSince) -> Plan:
     """Return the facts to store about an incident. ``now`` is in milliseconds since 1970.
 
-    An incident that is off has no entry, and all its dates are paused. The function calls ``named_since`` only if the awareness and the detection are missing.
+    An incident that is off has no entry, and all its dates are paused. The function calls ``named_since`` only if the
+    awareness and the detection are missing.
     """
     facts, at = assessment.known(incident), _EPOCH + timedelta(milliseconds=now)
     regimes = Regimes(settings)

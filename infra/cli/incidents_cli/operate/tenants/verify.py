@@ -106,7 +106,9 @@ class _Incidents:
                 key for incident_id, item, _ in batch if item for key in (self._number(item), self._head(incident_id))
             )
             suspects = [
-                incident_id for incident_id, item, history in batch if self._violations(incident_id, item, history, there)
+                incident_id
+                for incident_id, item, history in batch
+                if self._violations(incident_id, item, history, there)
             ]
             yield Step(batch[-1][0], len(batch), suspects)
 
