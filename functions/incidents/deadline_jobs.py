@@ -11,7 +11,7 @@ next run publishes the alert again, with the same deduplication key.
 """
 
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -66,7 +66,7 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
     oldest = now
     due_alerts = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
     tasks = _alternating(_readable(due_alerts, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes))
-    spent: Counter[str] = Counter()  # milliseconds by tenant
+    spent: dict[str, float] = defaultdict(float)  # seconds by tenant
     for task in _slow_tenants_last(tasks, spent):
         if isinstance(task, Mark):
             oldest = min(oldest, task.since)
@@ -74,10 +74,10 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
         else:
             oldest = min(oldest, timestamps.to_milliseconds(task.at))
             handle = partial(_handle_alert, task, serving)
-        left = deadline.left()
-        if left < _INCIDENT_SECONDS:
+        if deadline.left() < _INCIDENT_SECONDS:
             outcomes.append("postponed")
             break
+        started = deadline.now()
         try:
             outcomes.append(handle())
         except Overtaken:
@@ -87,7 +87,7 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
             line = {"tenant_id": task.tenant_id, "incident_id": incident_id, "error": type(error).__qualname__}
             logger.error("incident failed", extra=line)
             outcomes.append("failed")
-        spent[task.tenant_id] += round((left - deadline.left()) * 1000)
+        spent[task.tenant_id] += deadline.now() - started
     cloudwatch.gauge("OldestDeadlineMarkMinutes", (now - oldest) // 60_000)
     return outcomes
 
@@ -115,14 +115,14 @@ def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[
                 waiting.remove(iterator)
 
 
-def _slow_tenants_last(tasks: Iterator[DueAlert | Mark], spent: Mapping[str, int]) -> Iterator[DueAlert | Mark]:
+def _slow_tenants_last(tasks: Iterator[DueAlert | Mark], spent: Mapping[str, float]) -> Iterator[DueAlert | Mark]:
     """Yield the tasks. If a tenant has taken much time, its tasks wait until the other tenants' tasks are done.
 
     Otherwise, if DynamoDB throttles the calls for one tenant, a few of its incidents could take the whole run.
     """
     later: deque[DueAlert | Mark] = deque()
     for task in tasks:
-        if spent[task.tenant_id] < _TENANT_SECONDS * 1000:
+        if spent[task.tenant_id] < _TENANT_SECONDS:
             yield task
             continue
         later.append(task)

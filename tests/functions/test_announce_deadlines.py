@@ -491,8 +491,8 @@ def test_a_rule_that_cannot_be_read_does_not_stop_the_other_deadlines_of_its_inc
 def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
-    left = iter([60.0, 59.0, 1.0])
-    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left)))
+    left = iter([60.0, 1.0])
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left), now=deadline.now))
     assert run() == {"computed": 1, "postponed": 1}
     assert len(marked()) == 2
 
@@ -508,7 +508,7 @@ def test_the_oldest_age_counts_due_alerts_and_what_a_run_postpones(
     if waiting == "mark":
         mark(incident_id)
     monkeypatch.setattr(cloudwatch, "gauge", gauges.__setitem__)
-    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: seconds_left))
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: seconds_left, now=deadline.now))
     run_at(clock, now)
     assert gauges == {"OldestDeadlineMarkMinutes": 7}
 
@@ -535,16 +535,16 @@ def test_a_tenant_whose_incidents_take_long_does_not_delay_other_tenants(
     for n in range(12):
         mark(f"inc_{n:02}", "a-slow-one")
     mark("inc_00", "globex")
-    left, handled = [60.0], []
+    now, handled = [0.0], []
 
     def throttled(self: DeadlineRepository, incident_id: str) -> None:
         handled.append(self._tenant_id)
         if self._tenant_id == "a-slow-one":
-            left[0] -= 6.0
+            now[0] += 6.0
             raise Busy
 
     monkeypatch.setattr(DeadlineRepository, "head", throttled)
-    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: left[0]))
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: 60 - now[0], now=lambda: now[0]))
     assert run() == {"computed": 1, "failed": 9, "postponed": 1}
     assert handled.index("globex") == 2, "the slow tenant has its turn first, and later the rest of the time"
 

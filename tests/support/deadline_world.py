@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Document = dict[str, Any]
-Date = tuple[str, str, bool, str]  # the regime, the stage, whether the date is a due date, and the date
+Date = tuple[str, str, str, str]  # the regime, the stage, "due" or the only kind of its alerts, and the date
 Times = list[tuple[str, datetime]]  # the kinds of a date's alerts, with their times
 APPLICATIONS = (None, "scanner")
 REGIMES = {
@@ -347,7 +347,7 @@ class AlertOracle:
         before, rested = self._done.get(incident_id, {}), self._resting.get(incident_id, set())
         dates = dict(self._dates(document))
         in_time = {
-            (regime, stage["stage"], True, stage["due_at"])
+            (regime, stage["stage"], "due", stage["due_at"])
             for regime, stage in self._world.stages(document)
             if stage["state"] == "submitted"
         }
@@ -391,10 +391,10 @@ class AlertOracle:
                     if due - first > timedelta(hours=2):
                         found.append(("hour_before", due - timedelta(hours=1)))
                 kinds = [one for one in found if chosen is None or one[0] in (*chosen, "missed")]
-                yield (*key, True, stage["due_at"]), sorted(kinds, key=lambda one: one[1])
+                yield (*key, "due", stage["due_at"]), sorted(kinds, key=lambda one: one[1])
             elif stage["state"] == "pending_anchor" and stage["warn_at"] and chosen is None:
                 warn = parsed(stage["warn_at"])
-                yield (*key, False, text(warn + timedelta(hours=4))), [("not_classified", warn)]
+                yield (*key, "not_classified", text(warn + timedelta(hours=4))), [("not_classified", warn)]
             elif stage["state"] == "pending_anchor" and not stage["warn_at"]:
                 begin = document["detected_at"] or since.get(regime)
                 if begin is None or stage["anchor_missing"] not in ("aware", "classified"):
@@ -402,7 +402,7 @@ class AlertOracle:
                 date = self._date_if_aware(document, regime, stage, begin)
                 if date is not None:
                     half = parsed(begin) + (date - parsed(begin)) / 2
-                    yield (*key, False, text(date)), [("anchor_missing", half)]
+                    yield (*key, "anchor_missing", text(date)), [("anchor_missing", half)]
 
     def _date_if_aware(self, document: Document, regime: str, stage: Document, begin: str) -> datetime | None:
         """Return the date that a stage would have if the organization had become aware at a given time."""
