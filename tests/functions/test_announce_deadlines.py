@@ -266,7 +266,7 @@ def test_dismissal_and_deletion_take_an_incident_off_the_board_and_return_brings
     "pause", ["recorded at first", "withdrawn", "corrected", "dismissed", "dismissed at once", "deleted"]
 )
 def test_a_pause_longer_than_a_week_does_not_lose_the_missed_deadline(bus: Bus, clock: SetClock, pause: str) -> None:
-    reports = AWARE_GDPR
+    reports: dict[str, Any] = AWARE_GDPR
     if pause == "recorded at first":
         reports = {"eu-gdpr": AWARE_GDPR["eu-gdpr"] | {"stages": {"authority": {"submitted_at": AWARE}}}}
     incident_id = created(
