@@ -9,14 +9,16 @@ from incidents.runtime import deadline
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
 
+from tests.support.events import Context
 from tests.support.recorded import ACCOUNT
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let DynamoDB Local take 5 s for an answer. On a busy machine, it can need more than the 2 s of a deployed function."""
+    """Let DynamoDB Local take 5 s for an answer. On a busy machine, the 2 s of a deployed function can be too short."""
     patient = deadline.bounds()._replace(read_seconds=5)
     monkeypatch.setattr(deadline, "bounds", lambda: patient)
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda: 60_000)
 
 
 @pytest.fixture

@@ -365,7 +365,7 @@ def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path
     same = {"verified": table.tenant, "table": "t"}
     Checkpoint(tmp_path / "checkpoint", **same, exported="x").save({})
     with pytest.raises(StepFailed) as refused:
-        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load()
+        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load({})
     assert refused.value.detail == "  exported: x, not none\n  report: none, not r.jsonl"
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from incidents.domain import model
 from incidents.storage import keys
@@ -63,8 +63,7 @@ def verify(
 
     Write the violations to ``report`` as JSON Lines, unless it is None.
     """
-    state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
-    state |= checkpoint.load()
+    state = checkpoint.load({"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}})
     progress = Progress(reader)
     sections = _sections(reader)
     with going_on(report, state["bytes"]) if report else nullcontext() as lines:
