@@ -31,8 +31,8 @@ from .storage.incident_repository import IncidentRepository
 from .storage.marks import Mark, Marks
 from .storage.settings import TenantSettings
 
-_INCIDENT_SECONDS = 8.0  # one incident takes at most so long; with less time left, a run starts no other incident
-_AT_ONCE = 25  # after so many marks or alerts of a tenant, the run handles other tenants first
+_INCIDENT_SECONDS = 8.0  # the most time for one incident; if less time is left, a run starts no other incident
+_AT_ONCE = 25  # the most marks or alerts of a tenant before the run handles those of other tenants
 _TRIES = 4
 _CHANGES_AT_ONCE, _PAGES = 100, 10  # the changes in a page of a trail, and the most pages
 
@@ -98,7 +98,7 @@ def _readable(tasks: Iterator[Any], outcomes: list[str]) -> Iterator[Any]:
 def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
     """Yield the items of two iterators in turn, and then the other items of the longer iterator.
 
-    So many alerts do not delay the marks, and many marks do not delay the alerts.
+    So a large number of alerts does not delay the marks, and a large number of marks does not delay the alerts.
     """
     waiting: list[Iterator[Any]] = [first, second]
     while waiting:
@@ -114,7 +114,7 @@ def _handle_mark(mark: Mark, marks: Marks, serving: Serving) -> str:
         with serving(mark.tenant_id) as work:
             _follow(mark.name[0], work, now, repairs=True)
 
-    # The incident is read consistently, so a mark needs no time to settle.
+    # The job reads the incident consistently, so it need not wait after the mark was set.
     return marks.work_off(mark, 0, compute)
 
 

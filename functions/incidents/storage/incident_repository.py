@@ -80,7 +80,7 @@ class StaleVersion(Exception):
 
 
 class IncidentRepository:
-    """The incidents that one caller may reach: all of the tenant's or, for an application, only its own incidents."""
+    """The incidents that one caller may reach. A person reaches all of the tenant's, an application its own."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity

@@ -22,7 +22,7 @@ DATES = frozenset({
 })  # fmt: skip
 
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
-"""A row with cells only in other columns than these stands below the table."""
+"""If all of these fields of a row are empty, the row is probably below the table."""
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
 DASHES = "dashes or spaces of a number replaced by plain ones"
 _SEVERAL = 3  # columns

@@ -21,7 +21,7 @@ _BEFORE = {
 
 
 _MEASURED_FROM = {"detected_at": "occurred_at", "contained_at": "detected_at", "closed_at": "detected_at"}
-"""For the end of each measured duration, its beginning. Between two dates without times, the duration would be 0."""
+"""For the end of each measured duration, its beginning. If both are the same day without a time, the duration is 0."""
 
 
 def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
