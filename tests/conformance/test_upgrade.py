@@ -19,6 +19,7 @@ import pytest
 import update_incident
 from incidents.domain import model
 from incidents.storage import keys
+from incidents.storage.marks import Marks
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.invariants import Violation
@@ -83,6 +84,9 @@ def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypat
     def verify() -> tuple[Counter[str], list[Violation]]:
         looked_at, found = Counter[str](), list[Violation]()
         for tenant in TENANTS:
+            for item in TenantReader(dynamodb, service, tenant).items("INCIDENT"):
+                if "reportable_to" in item:  # as `incidents deadlines rebuild` does after the update
+                    Marks(keys.DEADLINES, dynamodb, service).mark(tenant, item["sk"]["S"], now=1)
             reader, checkpoint = TenantReader(dynamodb, service, tenant), Checkpoint(tmp_path / tenant)
             looked_at.update(walk.verify(reader, checkpoint, None, found.append, lambda *_: None).looked_at)
         return looked_at, found

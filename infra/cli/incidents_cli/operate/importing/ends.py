@@ -49,6 +49,12 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
         yield Violation(f"/{field}", wrong)
 
 
+def whole_day(body: Mapping[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
+    """Yield a warning if only the day of the occurrence is known, and the detection was on this day."""
+    if body.get("occurred_at", "") < body.get("detected_at", "") < days.get("occurred_at", ""):
+        yield Violation("/occurred_at", "has no time, and is on the day of the detection; MTTD begins with the day")
+
+
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:
     """Yield a warning if an incident with a closing date is open again. A dismissed incident needs no warning."""
     if body["status"] != "dismissed":

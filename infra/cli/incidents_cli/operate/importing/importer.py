@@ -116,7 +116,7 @@ def run_import(job: Job, progress: Progress, client: Client, place: str, concurr
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
-            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
+            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.record.name}. Without that file, a "
             "second import would create the incidents of these rows again.",
         )
     if progress.begin(place):
@@ -164,8 +164,9 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
                 plan.warnings.add(row.line, [checking.repeats(checked.line)])
                 continue
             if isinstance(checked, CheckedRow):
-                future = [] if row.is_exported else checking.in_future(checked.given, now)
-                plan.warnings.add(row.line, [*future, *checking.chosen_end(row, job.without_date)])
+                given = checked.given
+                dates = [] if row.is_exported else [*checking.in_future(given, now), *checking.before_report(given)]
+                plan.warnings.add(row.line, [*dates, *checking.chosen_end(row, job.without_date)])
             if row.repairs:
                 plan.repaired += 1
                 plan.repairs.update(row.repairs)
@@ -283,7 +284,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
         given, wrong = None, list[Violation]()
         try:
             given = checking.check(row, now, job.app, job.without_date)
-            fingerprint = checking.fingerprint(given, row, job.tenant)
+            fingerprint = checking.fingerprint(given, row, job.tenant, job.sheet)
         except InvalidIncident as invalid:
             wrong = invalid.violations
             fingerprint = sha256(row.stood.encode(errors="surrogatepass")).digest()
