@@ -242,9 +242,9 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
 
 def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
     """Remove a start without times if the file also has due dates. Both are then dates of a plan of the work."""
-    due = next((name for name in by_name if words.is_plan(name, of="due")), None)
+    due = next((name for name in by_name if words.is_plan(name, "due")), None)
     for name in [name for name, target in mapped.items() if target == "occurred_at"]:
-        if due and words.is_plan(name, of="start") and by_name[name].days == by_name[name].dates:
+        if due and words.is_plan(name, "start") and by_name[name].days == by_name[name].dates:
             reasons[name] = f"may be the planned start of the work, because the file also has {quoted(due)}"
             del mapped[name]
 
