@@ -55,11 +55,12 @@ def test_a_zone_of_the_other_season_is_told(text: str, is_told: bool) -> None:
 
 def test_a_json_object_gives_its_name_and_stays_where_the_rest_goes(tmp_path: Path) -> None:
     owner = '{""email"":""kim@example.com"",""assignedTo"":""Kim Park""}'
-    labels = '[{""labelName"":""vip"",""labelType"":""User""},""plain"",{""x"":1}]'
+    labels = '[{""labelName"":""vip"",""labelType"":""User""},""plain"",'
+    labels += '{""key"":{""id"":""k""},""value"":{""name"":""soc""}},{""x"":1}]'
     file = written(tmp_path, "Title,Owner,Labels", f'A,"{owner}","{labels}"', 'B,"{""email"":null}",[]')
     columns = {"Title": "title", "Owner": "owner_id", "Labels": "tags"}
     named, nameless = read(file, mapping.of_table({"columns": columns, "rest": "description"}))
-    assert (named.body["owner_id"], named.body["tags"]) == ("Kim Park", ["vip", "plain", '{"x":1}'])
+    assert (named.body["owner_id"], named.body["tags"]) == ("Kim Park", ["vip", "plain", "soc", '{"x":1}'])
     assert '"labelType":"User"' in named.body["description"]
     assert '"email":"kim@example.com"' in named.body["description"]
     assert set(told(named)) == {"/owner_id", "/tags"}

@@ -277,9 +277,11 @@ def is_verdict(text: str) -> bool:
 
 
 def name_of(document: Mapping[str, Any]) -> str | None:
-    """Return the name of a JSON object in a cell, or None if it has no name."""
-    texts = (document.get(member) for member in _words()["objects"]["members"])
-    return next((text for text in texts if isinstance(text, str) and text.strip()), None)
+    """Return the name of a JSON object in a cell, or of an object in it. Return None if it has no name."""
+    members = [document.get(member) for member in _words()["objects"]["members"]]
+    texts = [member for member in members if isinstance(member, str) and member.strip()]
+    texts += [text for member in members if isinstance(member, dict) and (text := name_of(member))]
+    return texts[0] if texts else None
 
 
 def is_fault(text: str) -> bool:
