@@ -32,9 +32,9 @@ from .storage.incident_repository import IncidentRepository
 from .storage.marks import Mark, Marks
 from .storage.settings import TenantSettings
 
-_INCIDENT_SECONDS = 8.0  # one incident takes at most so long; with less time left, a run starts no other incident
-_AT_ONCE = 25  # after so many marks or alerts of a tenant, the run handles other tenants first
-_TENANT_SECONDS, _LATER = 10.0, 1_000  # after so much time for a tenant, so many of its marks and alerts wait
+_INCIDENT_SECONDS = 8.0  # the most time for one incident; if less time is left, a run starts no other incident
+_AT_ONCE = 25  # the most marks or alerts of a tenant before the run handles those of other tenants
+_TENANT_SECONDS, _LATER = 10.0, 1_000  # if a tenant has taken so many seconds, its tasks wait; at most so many wait
 _TRIES = 4
 _CHANGES_AT_ONCE, _PAGES = 100, 10  # the changes in a page of a trail, and the most pages
 
@@ -104,7 +104,7 @@ def _readable(tasks: Iterator[Any], outcomes: list[str]) -> Iterator[Any]:
 def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
     """Yield the items of two iterators in turn, and then the other items of the longer iterator.
 
-    So many alerts do not delay the marks, and many marks do not delay the alerts.
+    So a large number of alerts does not delay the marks, and a large number of marks does not delay the alerts.
     """
     waiting: list[Iterator[Any]] = [first, second]
     while waiting:
@@ -136,7 +136,7 @@ def _handle_mark(mark: Mark, marks: Marks, serving: Serving) -> str:
         with serving(mark.tenant_id) as work:
             _follow(mark.name[0], work, now, repairs=True)
 
-    # The incident is read consistently, so a mark needs no time to settle.
+    # The job reads the incident consistently, so it need not wait after the mark was set.
     return marks.work_off(mark, 0, compute)
 
 

@@ -1,6 +1,6 @@
-"""Read the facts of a file for which a mapping is proposed: its form, its header, and what its columns hold.
+"""Read the facts of a file for which a mapping is proposed: its form, its header, and the contents of its columns.
 
-The file is read once. Only counts and a few examples are kept in memory.
+The file is read once. The memory holds counts and a few examples, but not the cells.
 """
 
 import re
@@ -45,7 +45,7 @@ class Column:
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
     other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
-    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first of them that are not dates
+    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first ``other_clocks`` that are not dates
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``

@@ -1,6 +1,6 @@
-"""Check every item of a tenant against the rules in ``invariants``. The check only reads the table.
+"""Check every item of a tenant against the rules in ``invariants``. The check writes nothing to the table.
 
-An interrupted check continues from its checkpoint. An item can look wrong only because somebody wrote between the reads
+An interrupted check continues from its checkpoint. A correct item can look wrong if somebody writes between the reads
 of two items that belong together. So the check waits and reads a suspicious item again before it reports the item.
 """
 
