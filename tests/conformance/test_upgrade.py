@@ -345,7 +345,7 @@ def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     # These events are left out. The minimal alert names no tenant, and its producer is now allowed for two tenants. The
-    # release did not read the other ones.
+    # release did not read the other events.
     new = {
         "access_analyzer", "cloudtrail_root_sign_in", "cloudtrail_stop_logging", "malware_scan", "security_hub_insight",
         "security_ir",

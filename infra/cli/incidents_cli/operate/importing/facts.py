@@ -17,8 +17,8 @@ from . import amounts, clocks, formats, moments, tables, words
 from .convert import SEVERAL_VALUES, as_text, repeats_header, without_number
 from .moments import Order
 
-_VALUES = 60  # the most different values of a column that are listed
-_WORDS = 30  # the most different values without a digit that are listed
+_VALUES = 60  # at most so many distinct values of a column are listed
+_WORDS = 30  # at most so many distinct values without a digit are listed
 _ITEM = 40  # the most characters of an id or a name in a list
 _ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
