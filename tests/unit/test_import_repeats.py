@@ -48,7 +48,7 @@ def test_the_second_date_of_a_name_never_becomes_the_first(tmp_path: Path) -> No
         "2026-03-04T09:15:00.000Z", "Datum: 05.03.2026 10:00"
     )  # fmt: skip
     assert (second.body.get("detected_at"), second.body["description"]) == (None, "Datum: 05.03.2026 10:00")
-    wanted = "has several columns of one name; only the first one is read, and the others go where `rest` says"
+    wanted = "has several columns of one name; the first one is read, and the others go where `rest` says"
     assert told(second) == [("/detected_at", f"{wanted} (column Datum)")]
 
 

@@ -156,7 +156,7 @@ def require_own(descriptor: int, file: Path) -> None:
 
 
 def require_regular(file: Path) -> None:
-    """Raise StepFailed if a file that the user names is a folder, a pipe or a device. To read a pipe may never end.
+    """Raise StepFailed if a file that the user names is a folder, a pipe or a device. A read of a pipe may never end.
 
     The caller reports a missing file.
     """

@@ -110,7 +110,7 @@ def _possible_rules(body: object) -> Iterator[tuple[str, reports.Names]]:
 
 
 def _undecided(body: object) -> dict[str, list[str]]:
-    """Return, by field, the characters of texts that only the service can accept or refuse."""
+    """Return, by field, the characters about which the service must decide, because this Python does not know them."""
     values = body if isinstance(body, dict) else {}
     fields = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
     return {

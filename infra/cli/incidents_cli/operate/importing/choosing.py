@@ -15,7 +15,7 @@ from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
 _WEAKEST = {"severity": "urgency", "status": "current milestone"}
-"""By field, a column's name that gives the field only if no better column does. The same applies to names after it."""
+"""By field, the first of the weak names. A column with a weak name gets the field if no better column has the field."""
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -68,7 +68,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         elif target == "realized_risk_ids" and _are_values(column, "severity"):
             reasons[name] = "has levels, and no ids of risks"
         elif target == "category" and _are_verdicts(column):
-            reasons[name] = "says whether an alert was right, and is no category"
+            reasons[name] = "says whether an alert was right, and is not a category"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
             reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
@@ -241,18 +241,19 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
 
 
 def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """Remove a start without times if the file also has due dates. Both are then dates of a plan of the work."""
-    due = next((name for name in by_name if words.is_plan(name, date="due")), None)
+    """If the file has due dates, remove a start without times. The two dates are then those of a plan of the work."""
+    due = next((name for name in by_name if words.is_plan(name, "due")), None)
     for name in [name for name, target in mapped.items() if target == "occurred_at"]:
-        if due and words.is_plan(name, date="start") and by_name[name].days == by_name[name].dates:
+        if due and words.is_plan(name, "start") and by_name[name].days == by_name[name].dates:
             reasons[name] = f"may be the planned start of the work, because the file also has {quoted(due)}"
             del mapped[name]
 
 
 def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, reasons: dict[str, str]) -> None:
-    """Remove the dates that contradict the date of the entry, which stands for the detection.
+    """Remove the dates that contradict the date of the entry, which is used as the detection.
 
-    A start after the entry is the start of the work. If the report was before the entry, the entry is no detection.
+    A start after the entry is the start of the work. If the report was before the entry, the entry is not the
+    detection.
     """
     place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
     first = {target: name for name, target in reversed(mapped.items())}
@@ -272,7 +273,7 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         reasons[start] = f"is after {quoted(entry)} in most rows, so it is not the beginning of the incident"
         del mapped[start]
     if report and is_mostly_after(report, reverse=True):
-        reasons[entry] = f"is after {quoted(report)} in most rows, so it does not stand for the detection"
+        reasons[entry] = f"is after {quoted(report)} in most rows, so it is not the detection"
         del mapped[entry]
 
 

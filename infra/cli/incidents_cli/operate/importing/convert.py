@@ -22,7 +22,7 @@ DATES = frozenset({
 })  # fmt: skip
 
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
-"""A row with cells only in other columns than these stands below the table."""
+"""If all of these fields of a row are empty, the row is probably below the table."""
 SEVERAL_VALUES = model.LISTS | model.PARAGRAPHS | {LAST_KNOWN}
 """The targets that take the cells of all columns of one name."""
 _NAMED = frozenset(FIELDS) - model.LISTS - model.PARAGRAPHS - DATES - {*model.JSON_TEXTS, "financial_impact"}
@@ -38,7 +38,7 @@ BELOW = (
     "the table, or add a status if the row is an incident"
 )
 SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
-REPEATED = "has several columns of one name; only the first one is read, and the others go where `rest` says"
+REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
 OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
@@ -196,7 +196,7 @@ class _Making:
                     self._days[target] = (folded(name), text)
 
     def leave(self, name: str, target: str, cells: list[Any]) -> None:
-        """Put the cells of the further columns of one name where the rest goes. The field takes only one value."""
+        """Put the cells of the further columns of one name where the rest goes, because the field takes one value."""
         if cells:
             self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {name})"))
             self.rest += [(name, cell) for cell in cells]

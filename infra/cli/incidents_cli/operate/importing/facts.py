@@ -1,6 +1,6 @@
-"""Read the facts of a file for which a mapping is proposed: its form, its header, and what its columns hold.
+"""Read the facts of a file for which a mapping is proposed: its form, its header, and the contents of its columns.
 
-The file is read once. Only counts and a few examples are kept in memory.
+The file is read once. The memory holds counts and a few examples, but not the cells.
 """
 
 import re
@@ -17,8 +17,8 @@ from . import amounts, clocks, formats, moments, tables, words
 from .convert import SEVERAL_VALUES, as_text, repeats_header, without_number
 from .moments import Order
 
-_VALUES = 60  # the most different values of a column that are listed
-_WORDS = 30  # the most different values without a digit that are listed
+_VALUES = 60  # at most so many distinct values of a column are listed
+_WORDS = 30  # at most so many distinct values without a digit are listed
 _ITEM = 40  # the most characters of an id or a name in a list
 _ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
@@ -45,7 +45,7 @@ class Column:
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
     other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
-    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first of them that are not dates
+    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first ``other_clocks`` that are not dates
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``

@@ -110,7 +110,7 @@ def dry_run(job: Job) -> Counts:
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
     """Import the file, and return the numbers of rows. Raises StepFailed if the API cannot be used.
 
-    The next run continues an unfinished import, but only if it has the same ``place``: tenant, application and API.
+    If the next run has the same ``place`` (tenant, application and API), it continues an unfinished import.
     """
     plan = _check_rows(job, progress)
     progress.read_again()
@@ -304,7 +304,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 def _is_of_others(job: Job, row: Row) -> bool:
     """Return whether a row is from an export and has another application than the token.
 
-    Having no application counts as a separate application.
+    A row or a token without an application differs from each row or token with an application.
     """
     return row.is_exported and row.app_id != job.app
 

@@ -1,6 +1,6 @@
 """Read the dates of other programs' exports, and return them as the API's timestamps.
 
-A date is read in one way only, or it is refused. If a date can be read in two ways, the mapping must say which one.
+If a date can be read in two ways, the mapping must say which way is right. Otherwise the date is refused.
 """
 
 import re

@@ -165,7 +165,7 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {taken[target]} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
-            note = "  # the date of the entry stands for the detection"
+            note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)
 
@@ -183,7 +183,7 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
         yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
         notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
         if reported := [name for name, target in mapped.items() if target == "reported_at"]:
-            yield "# If the date of the report may stand for the detection, write instead of the lines above:"
+            yield "# To use the date of the report as the date of the detection, write instead of the lines above:"
             yield from (f'# {quoted(name)} = "detected_at"' for name in reported)
     if "incident_number" in missing:
         notes.append(

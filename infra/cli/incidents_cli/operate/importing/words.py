@@ -266,9 +266,9 @@ def is_nothing(text: str) -> bool:
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
 
-def is_plan(column: str, *, date: Literal["start", "due"]) -> bool:
+def is_plan(column: str, end: Literal["start", "due"]) -> bool:
     """Return whether a column may be a date of a plan: the start of the work, or its due date."""
-    return not set(_words()["plans"][date]).isdisjoint(_forms(folded(column)))
+    return not set(_words()["plans"][end]).isdisjoint(_forms(folded(column)))
 
 
 def is_verdict(text: str) -> bool:
