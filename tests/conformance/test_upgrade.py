@@ -21,8 +21,8 @@ from incidents.domain import model
 from incidents.storage import keys
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
-from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
+from incidents_cli.operate.tenants.violations import Violation
 
 from tests.support import hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event

@@ -15,12 +15,12 @@ from incidents.domain import model
 from incidents.storage import keys
 from incidents.storage.stored_form import Item
 
-from . import invariants
+from . import invariants, trails
 from .checkpoint import Checkpoint, going_on, write_durably
 from .deadline_items import DeadlineItems
-from .invariants import Violation
 from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
+from .violations import Violation
 
 Tell = Callable[[str, int, float | None], None]
 """A function that receives the progress: a kind of items, the number of checked items, and the finished part.
@@ -96,8 +96,10 @@ class _Incidents:
         self._reader, self._days = reader, days
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        histories = ((incident.incident_id, incident.item, invariants.history(incident.incident_id, incident.changes))
-                for incident in self._reader.incidents(after))  # fmt: skip
+        histories = (
+            (one.incident_id, one.item, trails.history(self._reader.tenant_id, one.incident_id, one.changes))
+            for one in self._reader.incidents(after)
+        )
         for batch in batches(histories, AT_ONCE):
             numbers = self._reader.references(self._number(item) for _, item, _ in batch if item)
             suspects = [
@@ -110,10 +112,10 @@ class _Incidents:
     def look_again(self, sk: str) -> list[Violation]:
         _, item, changes = self._reader.incident(sk)
         number = self._reader.item(self._number(item)) if item else None
-        return self._violations(sk, item, invariants.history(sk, changes), number)
+        return self._violations(sk, item, trails.history(self._reader.tenant_id, sk, changes), number)
 
     def _violations(
-        self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
+        self, incident_id: str, item: Item | None, history: trails.History, number: Item | None
     ) -> list[Violation]:
         events = self._reader.events(incident_id) if history.evidence else set()
         violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number, events)
