@@ -26,8 +26,6 @@ _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "i
 # this form. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
 PAGE_BYTES = 4_000_000
 _LONGEST = 12  # the most bytes that one character takes in this form: two escaped surrogates
-
-# This is RFC 8785 for all values that can occur: names are ASCII, and numbers are whole and below 2**53.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
 
 
@@ -94,7 +92,15 @@ def _hashed(value: Any) -> Any:
 
 
 def _sha256(value: Any) -> str:
-    return sha256(_CANONICAL.encode(value).encode()).hexdigest()
+    return sha256(canonical_json(value)).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return a value as canonical JSON. The result is RFC 8785 if names are ASCII, and numbers are whole and small.
+
+    The history has only such names and numbers: an amount and a JSON field enter a hash as text.
+    """
+    return _CANONICAL.encode(value).encode()
 
 
 def dump_value(field: str, value: Any) -> str:
