@@ -1,8 +1,6 @@
 """Tests the chain of hashes that the commands write, with the client's own check of a history."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import boto3
@@ -11,10 +9,9 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from grc_client import Change, Client, history_faults
 from incidents import publishing
-from incidents.storage import stored_form
 from update_incident import handler as update
 
-from tests.support import invariants, operations
+from tests.support import invariants, operations, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
 from tests.support.gateway import Gateway
 from tests.support.incidents import FULL
@@ -58,15 +55,6 @@ def begins(incident_id: str) -> list[int]:
     return [change.version for change in trail(incident_id) if change.state_hash]
 
 
-@contextmanager
-def release_0_1_0() -> Iterator[None]:
-    """Let the functions write no hashes within the block, as release 0.1.0 did."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored_form, "chained", lambda change, *_: change)
-        patch.setattr(stored_form, "chain_head", lambda _: {})
-        yield
-
-
 def test_each_change_has_a_hash_and_the_first_also_has_the_hash_of_all_values(items: Any) -> None:
     incident_id = created(**FULL)
     patched(incident_id, financial_impact=0.5, lessons_learned=[1e16, {"": "\u2028"}], tags=None)
@@ -97,7 +85,7 @@ def test_a_repeated_create_has_one_hash(items: Any) -> None:
 def test_a_change_after_an_older_release_begins_a_new_chain(items: Any) -> None:
     incident_id = created(severity="low")
     patched(incident_id, title="a")
-    with release_0_1_0():
+    with releases.without_hashes():
         patched(incident_id, severity="high")
         patched(incident_id, title="b", tags=["one"])
     assert [(change.hash, change.nonce, change.state_hash) for change in trail(incident_id)[2:]] == [(None,) * 3] * 2
@@ -105,7 +93,7 @@ def test_a_change_after_an_older_release_begins_a_new_chain(items: Any) -> None:
     patched(incident_id, severity=None)
     assert begins(incident_id) == [1, 5]
 
-    with release_0_1_0():
+    with releases.without_hashes():
         delete(delete_event(incident_id), Context)
     patched(incident_id, is_deleted=False)
 
@@ -114,7 +102,7 @@ def test_a_change_after_an_older_release_begins_a_new_chain(items: Any) -> None:
 
 
 def test_an_incident_of_an_older_release_gets_a_chain_with_its_next_change(items: Any) -> None:
-    with release_0_1_0():
+    with releases.without_hashes():
         incident_id = created(severity="low")
         patched(incident_id, title="a")
     patched(incident_id, title="b")
@@ -125,7 +113,7 @@ def test_an_incident_of_an_older_release_gets_a_chain_with_its_next_change(items
 
 
 def test_a_document_of_an_older_schema_gets_a_chain_with_its_next_change(items: Any, table: str) -> None:
-    with release_0_1_0():
+    with releases.without_hashes():
         incident_id = created(severity="low", tags=["a", "b"])
     (item,) = items("#INCIDENT")
     del item["schema_version"]
