@@ -265,6 +265,10 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
         assert earlier == trail
         assert (last["version"], last["action"]) == (len(trail) + 1, "updated")
         assert last["changes"] == {"title": {"from": before["title"], "to": "another title"}}
+        assert not any("hash" in change for change in earlier)
+        assert "state_hash" in last, "the first change of today's code must begin a chain"
+        patched(caller, before, title=before["title"])
+        assert list(changes(caller, before)[-1]) == ["version", "at", "by", "action", "changes", "nonce", "hash"]
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []
