@@ -176,11 +176,11 @@ def _of_reading(stored: StoredEvidence, item: Item) -> Iterator[tuple[str, str]]
     if stored.adapter == mapping.ADAPTER or chosen is None or stored.is_cut:
         return
     with suppress(EventRefused):
-        found = [report for report in findings.read(event.value) if isinstance(report, Finding)]
-        if found and stored.adapter != findings.name_of(chosen):
+        reported = [report for report in findings.read(event.value) if isinstance(report, Finding)]
+        if reported and stored.adapter != findings.name_of(chosen):
             yield f"the adapter {stored.adapter}", f"the adapter {findings.name_of(chosen)}"
-        if found and stored.source not in {report.source for report in found}:
-            yield f"the source {stored.source}", f"the source {found[0].source}"
+        if reported and stored.source not in {report.source for report in reported}:
+            yield f"the source {stored.source}", f"the source {reported[0].source}"
 
 
 def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:

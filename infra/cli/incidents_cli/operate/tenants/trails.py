@@ -72,7 +72,7 @@ def of_chains(incident: Incident, item: Item, trail: History) -> Iterator[Violat
     head, last = item.get(stored_form.CHAIN_HEAD), trail.hashed
     wanted = stored_form.chain_head(last)[stored_form.CHAIN_HEAD] if last else None
     if head != wanted:
-        actual, right = (f"chain_head {one.get('S')}" if one else "no chain_head" for one in (head, wanted))
+        actual, right = (f"chain_head {end.get('S')}" if end else "no chain_head" for end in (head, wanted))
         yield Violation("chain", incident["id"], actual, f"{right}, as the trail says")
     # The values must be in their stored form. An item of the current schema version is not converted.
     current = {"schema_version": {"N": str(model.SCHEMA_VERSION)}}
@@ -80,9 +80,9 @@ def of_chains(incident: Incident, item: Item, trail: History) -> Iterator[Violat
     stored = {**stored_form.to_incident(item | current).incident, "schema_version": schema_version}
     for first, values in trail.chains:
         stamps = {"version": first.version, "updated_at": first.at, "updated_by": first.by}
-        found = wire_form.state_hash({**stored, **values, **stamps})
-        if found != first.state_hash:
-            actual = f"values after change {first.version} with the hash {found[:12]}..."
+        computed = wire_form.state_hash({**stored, **values, **stamps})
+        if computed != first.state_hash:
+            actual = f"values after change {first.version} with the hash {computed[:12]}..."
             yield Violation("state", incident["id"], actual, f"{first.state_hash}, as the change says")
 
 

@@ -97,8 +97,8 @@ class _Incidents:
 
     def steps(self, after: str | None) -> Iterator[Step]:
         histories = (
-            (one.incident_id, one.item, trails.history(self._reader.tenant_id, one.incident_id, one.changes))
-            for one in self._reader.incidents(after)
+            (incident_id, item, trails.history(self._reader.tenant_id, incident_id, changes))
+            for incident_id, item, changes in self._reader.incidents(after)
         )
         for batch in batches(histories, AT_ONCE):
             numbers = self._reader.references(self._number(item) for _, item, _ in batch if item)
