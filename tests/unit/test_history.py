@@ -28,7 +28,8 @@ Damage = Callable[[Document, list[Document]], object]
 def of_the_program(incident: str, changes: str) -> list[str]:
     """Return the faults that the page's program finds."""
     names: dict[str, Any] = {}
-    exec(compile(documents.blocks(PAGE, "python")[-1], "history.md", "exec"), names)  # noqa: S102 - our own page
+    (program,) = documents.blocks(PAGE, "python")
+    exec(compile(program, "history.md", "exec"), names)  # noqa: S102 - our own page
     return list(names["faults"](incident, changes))
 
 
