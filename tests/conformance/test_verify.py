@@ -418,7 +418,7 @@ def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path
     same = {"verified": table.tenant, "table": "t"}
     Checkpoint(tmp_path / "checkpoint", **same, exported="x").save({})
     with pytest.raises(StepFailed) as refused:
-        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load()
+        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load({})
     assert refused.value.detail == "  exported: x, not none\n  report: none, not r.jsonl"
 
 
@@ -581,3 +581,27 @@ def test_verify_checks_what_is_kept_of_deadlines(
 def test_verify_finds_a_head_without_an_incident(table: Table, tmp_path: Path) -> None:
     DeadlineRepository(table.tenant, table.client, table.name).replace("inc_gone", None, HEAD)
     assert [violation.found for violation in verified(table, tmp_path)[1]] == ["a head without an incident"]
+
+
+def test_verify_finds_deadlines_that_were_never_computed(table: Table, tmp_path: Path) -> None:
+    item = table.titled("nothing known")
+    incident_id = item["sk"]["S"]
+    table.put(item, reportable_to={"L": [{"S": "GDPR"}]})
+
+    (violation,) = verified(table, tmp_path)[1]
+
+    assert (violation.rule, violation.subject) == ("deadlines", incident_id)
+    assert violation.found == "deadlines without a head"
+    for n, done in enumerate((mark_deadlines, without_regime)):
+        done(table, incident_id)
+        (tmp_path / str(n)).mkdir()
+        assert verified(table, tmp_path / str(n))[1] == []
+
+
+def mark_deadlines(table: Table, incident_id: str) -> None:
+    Marks(keys.DEADLINES, table.client, table.name).mark(table.tenant, incident_id, now=1)
+
+
+def without_regime(table: Table, incident_id: str) -> None:
+    table.delete(table.of(keys.mark(keys.DEADLINES, table.tenant, incident_id)))
+    table.put(table.of(keys.incident(table.tenant, incident_id)), reportable_to={"L": [{"S": "a free text"}]})

@@ -80,7 +80,7 @@ class StaleVersion(Exception):
 
 
 class IncidentRepository:
-    """The incidents that one caller may reach: all of the tenant's or, for an application, only its own incidents."""
+    """The incidents that one caller may reach. A person reaches all of the tenant's, an application its own."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -310,7 +310,7 @@ class IncidentRepository:
         self._raise_count(year, count, f" AND ({not_ignored})")
 
     def skip_counts(self, year: int, taken: int) -> None:
-        """Raise the counter of a year past a taken number, and past the taken numbers that follow it without a gap.
+        """Raise the counter of a year past an existing number, and past the numbers that follow it without a gap.
 
         One call skips up to 1 000 numbers. The read is eventually consistent: the next create tries the number anyway.
         """

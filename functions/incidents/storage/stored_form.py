@@ -75,7 +75,7 @@ def from_incident(incident: Incident) -> Item:
 
 
 def to_incident(item: Item) -> Stored:
-    """Return the incident in an item of any schema version. Unknown attributes are only in the item."""
+    """Return the incident in an item of any schema version. The incident lacks attributes that are not known."""
     current = upcasting.upcast(item)
     incident = model.unset_fields()
     if app_id := current.get("app_id"):
