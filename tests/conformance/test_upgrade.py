@@ -22,8 +22,8 @@ from incidents.storage import keys
 from incidents.storage.marks import Marks
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
-from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
+from incidents_cli.operate.tenants.violations import Violation
 
 from tests.support import hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
@@ -269,6 +269,10 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
         assert earlier == trail
         assert (last["version"], last["action"]) == (len(trail) + 1, "updated")
         assert last["changes"] == {"title": {"from": before["title"], "to": "another title"}}
+        assert not any("hash" in change for change in earlier)
+        assert "state_hash" in last, "the first change of today's code must begin a chain"
+        patched(caller, before, title=before["title"])
+        assert list(changes(caller, before)[-1]) == ["version", "at", "by", "action", "changes", "nonce", "hash"]
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []

@@ -146,7 +146,8 @@ class IncidentRepository:
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates, evidence)
-        item = stored_form.from_incident(incident)
+        first = stored_form.chained(first, incident, None)
+        item = stored_form.from_incident(incident) | stored_form.chain_head(first)
         # A new id never equals an existing id. The conditions are a second safeguard against an overwritten item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
@@ -168,7 +169,8 @@ class IncidentRepository:
         write.
         """
         self._require_own_tenant(incident)
-        item = stored_form.from_incident(incident)
+        change = stored_form.chained(change, incident, stored)
+        item = stored_form.from_incident(incident) | stored_form.chain_head(change)
         changed, removed = stored_form.difference(stored.item, item)
         place = {name: str(n) for n, name in enumerate((*changed, *removed))}
         expression = "SET " + ", ".join(f"#{place[name]} = :{place[name]}" for name in changed)

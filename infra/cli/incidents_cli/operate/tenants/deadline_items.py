@@ -16,8 +16,8 @@ from incidents.storage import deadline_repository, keys, settings, stored_form
 from incidents.storage.deadline_repository import Head
 from incidents.storage.stored_form import Item
 
-from .invariants import Violation, of_expiry
 from .reading import TenantReader
+from .violations import Violation, of_expiry
 
 _RULE = "deadlines"
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)

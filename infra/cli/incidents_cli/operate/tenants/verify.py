@@ -15,12 +15,12 @@ from incidents.domain import model
 from incidents.storage import keys
 from incidents.storage.stored_form import Item
 
-from . import invariants
+from . import invariants, trails
 from .checkpoint import Checkpoint, going_on, write_durably
 from .deadline_items import DeadlineItems
-from .invariants import Violation
 from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
+from .violations import Violation
 
 Tell = Callable[[str, int, float | None], None]
 """A function that receives the progress: a kind of items, the number of checked items, and the finished part.
@@ -98,8 +98,10 @@ class _Incidents:
         self._reader, self._days, self._deadlines = reader, days, deadlines
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        histories = ((incident.incident_id, incident.item, invariants.history(incident.incident_id, incident.changes))
-                for incident in self._reader.incidents(after))  # fmt: skip
+        histories = (
+            (incident_id, item, trails.history(self._reader.tenant_id, incident_id, changes))
+            for incident_id, item, changes in self._reader.incidents(after)
+        )
         for batch in batches(histories, AT_ONCE):
             there = self._reader.references(
                 key for incident_id, item, _ in batch if item for key in (self._number(item), self._head(incident_id))
@@ -114,10 +116,10 @@ class _Incidents:
     def look_again(self, sk: str) -> list[Violation]:
         _, item, changes = self._reader.incident(sk)
         there = self._reader.references([self._number(item), self._head(sk)] if item else [])
-        return self._violations(sk, item, invariants.history(sk, changes), there)
+        return self._violations(sk, item, trails.history(self._reader.tenant_id, sk, changes), there)
 
     def _violations(
-        self, incident_id: str, item: Item | None, history: invariants.History, there: Mapping[keys.Key, Item]
+        self, incident_id: str, item: Item | None, history: trails.History, there: Mapping[keys.Key, Item]
     ) -> list[Violation]:
         """Return an incident's violations. ``there`` has the items of its number and of its head, if they exist."""
         events = self._reader.events(incident_id) if history.evidence else set()
