@@ -1,15 +1,15 @@
 """A small server for the console's tests: the real page, the real sign-in, and an API with made-up incidents.
 
 The API answers like the real API, but from memory. It can be slow or fail. A test compares its answers with the
-OpenAPI document.
+OpenAPI document. For tests that write, the server passes the requests to the real handlers instead.
 """
 
 import json
 import random
 import threading
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,8 @@ from incidents.domain.summary import summary_of
 from incidents_cli.local import sign_in
 
 from tests.support import recorded
+from tests.support.events import ISSUER
+from tests.support.gateway import Gateway
 
 KEY = "0123456789abcdef0123456789abcdef"
 API = "/_aws/execute-api/fake0api/api/v1/grc/incidents"
@@ -345,6 +347,12 @@ class World:
     trail: list[dict[str, Any]] | None = None
     findings: list[dict[str, Any]] = field(default_factory=lambda: [finding(recorded.event("guardduty"))])
     """The events of each incident that a finding created."""
+    handlers: Gateway | None = None
+    """The real handlers, which answer in place of the made-up API."""
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    """The faults of the next requests of each person: ok, 401, 429, 503, unheard (no handler gets the request) or lost.
+    If an answer is lost, a handler did the request.
+    """
 
 
 class Server(ThreadingHTTPServer):
@@ -381,7 +389,7 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
             "AUTHORIZE_URL": server.origin + sign_in.AUTHORIZE,
             "TOKEN_URL": server.origin + sign_in.TOKEN,
             "SIGN_OUT_URL": server.origin + sign_in.SIGN_OUT,
-            "SCOPES": "incidents:read",
+            "SCOPES": " ".join(sign_in.SCOPES),
         }
         | environment
     )
@@ -393,6 +401,18 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def token(tenant: str, subject: str, scope: str = " ".join(sign_in.SCOPES)) -> str:
+    """Return a token that this server accepts."""
+    return _unsigned({"tenant_id": tenant, "sub": subject, "scope": scope, "exp": int(time.time()) + 3600})
+
+
+def _claims(authorization: str) -> dict[str, str]:
+    """Return the claims of an unsigned token, as the gateway passes them to a handler."""
+    part = authorization.split(".")[1]
+    claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return {name: str(value) for name, value in claims.items()} | {"iss": ISSUER}
 
 
 def _unsigned(claims: dict[str, Any]) -> str:
@@ -414,6 +434,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         url, world = urlsplit(self.path), self.server.world
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
@@ -433,9 +459,42 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer["statusCode"], answer["headers"], answer["body"])
         elif url.path.startswith(API):
             time.sleep(world.seconds)
-            self._send(*self._api(url.path.removeprefix(API), parse_qsl(url.query)))
+            path = url.path.removeprefix(API)
+            if world.handlers is None or not self._passes():
+                self._send(*self._api(path, parse_qsl(url.query)))
+            else:
+                self._send_of_handlers(world.handlers, path + (f"?{url.query}" if url.query else ""), body)
         else:
             self._send(404, {"content-type": "text/plain"}, "no such page")
+
+    def _passes(self) -> bool:
+        """Return whether the made-up API would not refuse the request."""
+        world = self.server.world
+        return world.token_is_valid and world.refusals <= 0 and not (world.fails_with and world.failures)
+
+    def _send_of_handlers(self, handlers: Gateway, path: str, body: str) -> None:
+        """Pass the request to the handlers, and send their answer, unless the person's next fault prevents this."""
+        claims = _claims(self.headers.get("authorization", ""))
+        faults = self.server.world.faults.get(claims["sub"], [])
+        fault = faults.pop(0) if faults else "ok"
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if fault == "401":
+            self._send(401, {"content-type": "application/json"}, '{"message": "Unauthorized"}')
+        elif fault in ("429", "503"):
+            self._send(*_problem(int(fault), "The service cannot do this now.", 1))
+        elif fault == "unheard":
+            self._break_off()
+        else:
+            status, answered, text = handlers.answer(self.command, path, headers, body, claims)
+            if fault == "lost":
+                self._break_off()
+            else:
+                self._send(status, answered, text)
+
+    def _break_off(self) -> None:
+        """Close the connection within an answer. Without any answer, Chromium would send the request again."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        self.close_connection = True
 
     def _api(self, path: str, query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:
         world = self.server.world
@@ -464,7 +523,7 @@ class _Handler(BaseHTTPRequestHandler):
             value = _part(world.findings if is_found else [], query)
         return 200, {"content-type": "application/json"}, json.dumps(value)
 
-    def _send(self, status: int, headers: dict[str, str], body: str) -> None:
+    def _send(self, status: int, headers: Mapping[str, str], body: str) -> None:
         content = body.encode()
         self.send_response(status)
         for name, value in headers.items():

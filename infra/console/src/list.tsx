@@ -1,7 +1,8 @@
 // The list of incidents: filters, rows and paging. Its complete state is the address.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
-import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import { SEVERITIES, STATUSES } from "./bounds";
+import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, toggled, withoutFilters, withoutValue, withValue } from "./filters";
 import { useLoad, useNow } from "./load";
 import { CopyLink, Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
 import { go, incidentAt, listAt } from "./place";

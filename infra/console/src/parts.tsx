@@ -115,6 +115,8 @@ const ADVICE: Record<ApiError["kind"], [title: string, advice: string]> = {
   limited: ["Too many requests", "The page tries again by itself in a few seconds."],
   busy: ["The service is busy", "The page tries again by itself in a few seconds."],
   refused: ["The service refused this view", "The address names a filter or value that the service does not take."],
+  stale: ["The incident changed meanwhile", "Load it again."],
+  stopped: ["Stopped", "Try again."],
   broken: ["Something went wrong", "Try again. If it happens again, send the request id to your operators."],
 };
 

@@ -1,0 +1,238 @@
+"""Tests of the console's forms in Chromium, against the real handlers. What people type is never lost."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.console import API, Server, World, serve, token
+from tests.support.page import Visit, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Dialog
+
+
+class Caller:
+    """Calls the handlers through the server, as another person's program."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __call__(self, method: str, path: str, body: object = None, subject: str = "jo.mills") -> Any:
+        connection = HTTPConnection(self._server.origin.removeprefix("http://"))
+        headers = {"authorization": f"Bearer {token('acme', subject)}", "content-type": "application/json"}
+        connection.request(method, API + path, json.dumps(body) if body is not None else None, headers)
+        text = connection.getresponse().read()
+        connection.close()
+        return json.loads(text) if text else None
+
+    def trail(self, incident_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self("GET", f"/{incident_id}/changes?limit=100")["items"]
+        return found
+
+
+@pytest.fixture
+def call(server: Server, real: World) -> Caller:
+    return Caller(server)
+
+
+@pytest.fixture
+def made(call: Caller) -> dict[str, Any]:
+    """Return an incident that nobody owns."""
+    found: dict[str, Any] = call("POST", "", {
+        "title": "Laptop stolen", "severity": "medium", "tags": ["travel"], "detected_at": "2026-11-20T08:00:00Z",
+    })  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="module")
+def desk(browser: "Browser") -> Iterator[Visit]:
+    with serve(World()) as unused, visit(browser, unused, clock=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ada(desk: Visit, server: Server, real: World) -> Iterator[Visit]:
+    """Yield a window in which ada signed in. Each test has its own server, and so its own origin."""
+    desk.server = server
+    desk.context.clear_cookies()
+    desk.reported.clear()
+    yield desk.open(person="ada")
+    with asked(desk):
+        desk.page.goto("about:blank")
+    assert [line for line in desk.reported if "Failed to load resource" not in line] == []
+
+
+@contextmanager
+def asked(here: Visit) -> Iterator[list[str]]:
+    """Accept the browser's questions before a page is left. Yield their kinds."""
+    questions: list[str] = []
+
+    def accept(dialog: "Dialog") -> None:
+        questions.append(dialog.type)
+        dialog.accept()
+
+    here.page.on("dialog", accept)
+    yield questions
+    here.page.remove_listener("dialog", accept)
+    here.reported[:] = [line for line in here.reported if not line.startswith("dialog")]
+
+
+def saved(here: Visit) -> None:
+    """Save the form, and wait until the incident is shown."""
+    here.page.locator("form.edit button[type=submit]").click()
+    here.page.wait_for_selector(".timeline")
+    here.settled()
+
+
+def test_a_new_incident_is_made_once_even_if_its_answer_is_lost(ada: Visit, call: Caller, real: World) -> None:
+    page = ada.page
+    page.get_by_role("link", name="New", exact=True).click()
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_selector(".input.wrong")
+    assert "Title is required" in page.inner_text("#field-title-about")
+    assert page.evaluate("document.activeElement.id") == "field-title"
+    page.keyboard.type("Laptop stolen")
+    page.locator("#field-severity").select_option("medium")
+    for asset in ("lap-7", "lap-8"):
+        page.locator("#field-affected_asset_ids").fill(asset)
+        page.keyboard.press("Enter")
+    page.get_by_role("button", name="Remove lap-8").click()
+    page.locator("#field-affected_asset_ids").fill("lap-9")  # not added, but typed
+    page.locator("#field-occurred_at").fill("2026-11-20 08:30")
+    page.locator("#field-detected_at").fill("2026-11-20 08:00Z")
+    real.faults["ada"] = ["lost"]
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_selector("text=No answer yet")
+    page.locator("#field-owner_id").fill("sam")  # typed while the page waits for an answer
+    ada.until("location.hash.includes('inc_')")
+    ada.settled()
+    (one,) = call("GET", "?limit=100")["items"]
+    assert (one["title"], one["affected_asset_ids"], one["detected_at"]) == (
+        "Laptop stolen",
+        ["lap-7", "lap-9"],
+        "2026-11-20T08:00:00.000Z",
+    )
+    assert (one["occurred_at"], one["owner_id"], one["created_by"]) == ("2026-11-20T07:30:00.000Z", "sam", "ada")
+
+
+def test_the_service_s_errors_stand_beside_their_fields(ada: Visit, made: dict[str, Any], call: Caller) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit/when")
+    page.wait_for_selector("form.edit")
+    assert page.evaluate("document.activeElement.id") == "field-occurred_at"
+    page.keyboard.type("2026-11-21 09:00")
+    page.locator("#field-contained_at").fill("soon")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".wrong")
+    assert "Contained must be a time such as" in page.inner_text("#field-contained_at-about")
+    page.locator("#field-contained_at").fill("")
+    page.keyboard.press("Enter")
+    ada.until("document.activeElement.id === 'field-occurred_at'")
+    assert "must not be after detected_at" in page.inner_text("#field-occurred_at-about")
+    assert page.get_attribute("#field-occurred_at", "aria-invalid") == "true"
+    assert ada.axe() == []
+    page.locator("#field-occurred_at").fill("2026-11-20 07:59Z")
+    saved(ada)
+    assert call("GET", f"/{made['id']}")["mttd_minutes"] == 1
+
+
+def test_two_people_s_changes_of_different_fields_are_both_saved_without_a_word(
+    ada: Visit, made: dict[str, Any], call: Caller
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-title").fill("Laptop stolen on a train")
+    page.locator("#field-tags").fill("police")
+    call("PATCH", f"/{made['id']}", {"severity": "high", "tags": {"add": ["encrypted"], "remove": ["travel"]}})
+    saved(ada)
+    one = call("GET", f"/{made['id']}")
+    assert (one["title"], one["severity"], one["tags"]) == ("Laptop stolen on a train", "high", ["encrypted", "police"])
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "jo.mills", "ada"]
+
+
+def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
+    ada: Visit, made: dict[str, Any], call: Caller
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-title").fill("Laptop of the CFO stolen")
+    page.locator("#field-category").fill("physical")
+    page.locator("#field-description").fill("On the train to Bonn.")
+    call("PATCH", f"/{made['id']}", {"title": "Laptop lost", "category": "other", "owner_id": "jo.mills"})
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".collisions")
+    assert page.evaluate("document.activeElement.tagName") == "H2"
+    assert ada.axe() == []
+    shown = [" ".join(one.split()) for one in page.locator(".collisions fieldset").all_inner_texts()]
+    assert shown == [
+        "Title Before Laptop stolen Theirs Laptop lost Yours Laptop of the CFO stolen Keep yours Take theirs",
+        "Category Before nothing Theirs other Yours physical Keep yours Take theirs",
+    ]
+    assert page.get_by_role("button", name="Save").is_disabled()
+    assert page.locator("#field-description").input_value() == "On the train to Bonn."
+    page.get_by_label("Keep yours").first.check()
+    page.get_by_label("Take theirs").last.check()
+    saved(ada)
+    one = call("GET", f"/{made['id']}")
+    wanted = ("Laptop of the CFO stolen", "other", "On the train to Bonn.", "jo.mills")
+    assert (one["title"], one["category"], one["description"], one["owner_id"]) == wanted
+    assert len(call.trail(made["id"])) == 3
+
+
+def test_a_draft_outlives_the_session_the_network_and_its_view(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    page.get_by_role("link", name="Metrics").click()
+    page.wait_for_selector("h1:has-text('How long')")
+    page.get_by_role("link", name="an incident").click()
+    assert page.locator("#field-root_cause").input_value() == "The bag was open."
+    with asked(ada) as questions:
+        page.reload()
+    assert questions == ["beforeunload"]
+    page.wait_for_selector(".top")
+
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    real.token_is_valid = real.refresh_is_valid = False
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=Your session has ended")
+    page.locator("#field-owner_id").fill("ada")  # still possible
+    real.token_is_valid = real.refresh_is_valid = True
+    with page.expect_popup():
+        page.get_by_role("button", name="Sign in again").click()
+    ada.until("!document.querySelector('.banner')")
+    page.wait_for_selector("text=Unsaved")
+    ada.until("!document.querySelector('form.edit button[type=submit]').disabled")
+    assert page.locator("#field-owner_id").input_value() == "ada"
+    assert call("GET", f"/{made['id']}")["root_cause"] == "The bag was open."
+
+    ada.context.set_offline(True)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=No answer yet")
+    ada.context.set_offline(False)
+    page.wait_for_selector(".timeline")
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "ada"]
+
+
+def test_who_may_only_read_sees_no_control_that_the_api_would_refuse(
+    browser: "Browser", server: Server, made: dict[str, Any]
+) -> None:
+    with visit(browser, server, clock=False) as here:
+        here.open(person="ada", scope="incidents:read")
+        for hash_ in ("#/?open=true", f"#/incidents/{made['id']}"):
+            here.go(hash_)
+            here.settled()
+            words = here.page.locator("button, a.button, nav a, .card a").all_inner_texts()
+            assert not [
+                one for one in words if one.split(" ")[0] in ("New", "Edit", "Move", "Take", "Delete", "Record")
+            ]
+        for hash_ in ("#/new", f"#/incidents/{made['id']}/edit"):
+            here.go(hash_)
+            here.page.wait_for_selector("text=You may not change incidents")
