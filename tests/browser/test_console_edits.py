@@ -154,6 +154,20 @@ def test_two_people_s_changes_of_different_fields_are_both_saved_without_a_word(
     assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "jo.mills", "ada"]
 
 
+def test_a_change_whose_answer_was_lost_is_not_made_again_after_somebody_else_s(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    ada.go(f"#/incidents/{made['id']}/edit")
+    ada.page.locator("#field-title").fill("Laptop found")
+    real.faults["ada"] = ["lost"]
+    ada.page.get_by_role("button", name="Save").click()
+    ada.page.wait_for_selector("text=No answer yet")
+    assert call("PATCH", f"/{made['id']}", {"title": "Laptop lost"})["version"] == 3
+    ada.page.wait_for_selector(".timeline, .collisions")
+    assert ada.page.locator(".collisions").count() == 0, "the page asks about a change that it had already saved"
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "jo.mills"]
+
+
 def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
     ada: Visit, made: dict[str, Any], call: Caller
 ) -> None:

@@ -20,7 +20,7 @@ const sessionOf = ({ subject, token }) => ({
 
 async function edit({ base, id, person }) {
   const session = sessionOf(person);
-  const api = new Api(session, base, 1);
+  const api = new Api(session, base, 15);
   const ended = [];
   for (const { pause, typed, later, decisions } of person.edits) {
     const seen = await api.current(id, { signal: new AbortController().signal, waits() {}, unsure: false });
