@@ -430,7 +430,7 @@ def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here
     here.page.wait_for_selector("text=unauthorized access")
     here.page.get_by_label("Trend by").select_option("month")
     here.page.wait_for_selector("text=Only the month from 1 Oct 2026 has a value: mean")
-    assert here.page.locator("canvas").count() == 0
+    assert here.page.locator(".chart svg").count() == 0
     here.page.get_by_role("link", name="mean of 89 incidents").first.click()
     here.until("location.hash.includes('detected_from')")
     here.settled()
@@ -536,7 +536,7 @@ def test_the_documentation_s_pictures_show_the_console(
         ):
             if hash_:
                 here.go(hash_)
-                here.page.wait_for_selector(".timeline, .chart canvas")
+                here.page.wait_for_selector(".timeline, .chart svg")
             here.settled()
             file = f"console-{name}-{scheme}.png"
             here.picture(folder / file)

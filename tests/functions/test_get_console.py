@@ -15,7 +15,7 @@ from get_console import PATH, config, handler, policy
 from tests.support import templates
 
 FOLDER = templates.CHECKOUT / "infra" / "functions" / "console"
-KILOBYTES = 70
+KILOBYTES = 60
 
 
 def get(file: str | None = None, **headers: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def test_the_page_names_only_its_own_script_and_stylesheet() -> None:
     assert page.count("<script") == page.count('<script type="module" src="console/') == 1
 
 
-def test_the_console_is_at_most_70_kilobytes_compressed() -> None:
+def test_the_console_is_at_most_60_kilobytes_compressed() -> None:
     names = ["", *(path.name for path in FOLDER.glob("console-*"))]
     answers = [get(name or None, accept_encoding="gzip") for name in names]
     assert len(answers) == 3

@@ -1,7 +1,6 @@
 // The console: reads its configuration, signs in, and shows the view that the address names.
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import "uplot/dist/uPlot.min.css";
 import "./console.css";
 import { Api } from "./api";
 import { discardAll, unsaved } from "./draft";
