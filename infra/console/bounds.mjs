@@ -18,8 +18,10 @@ function boundsOf(schema) {
     .filter(([, value]) => value !== undefined && value !== false));
 }
 
+const report = properties.regulatory_reports.additionalProperties.properties;
 const bounds = Object.fromEntries(Object.entries(properties).filter(([, schema]) => !schema.$ref)
   .map(([name, schema]) => [name, boundsOf(schema)]).filter(([, bound]) => Object.keys(bound).length > 0));
+bounds.reference = boundsOf(report.stages.additionalProperties.properties.reference);
 const named = (name, value) => `export const ${name} = ${JSON.stringify(value, null, 1).replace(/\n */g, " ")} as const;\n`;
 writeFileSync(process.argv[2] ?? join(here, "src/bounds.ts"), [
   "// Made by bounds.mjs from the OpenAPI document. Do not edit.\n",
@@ -29,5 +31,6 @@ writeFileSync(process.argv[2] ?? join(here, "src/bounds.ts"), [
   named("SOURCE_TYPES", schemas.SourceType.enum),
   named("NEXT", schemas.Status["x-allowed-transitions"]),
   named("CATEGORIES", [...properties.category.description.matchAll(/`(\w+)`/g)].map(([, word]) => word)),
+  named("MEMBER_STATES", report.facts.properties.member_state.enum.filter(Boolean)),
   named("REGIMES", properties.reportable_to["x-regimes"]),
 ].join("\n"));

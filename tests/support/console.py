@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import get_console
-from incidents.domain import evidence, model
+from incidents.domain import board_entry, evidence, model
+from incidents.domain.deadlines import assessment, keeping
+from incidents.domain.deadlines.rules import Settings
 from incidents.domain.metric_definitions import DEFINITIONS
 from incidents.domain.questions import FILTERS
 from incidents.domain.summary import summary_of
@@ -189,7 +191,14 @@ def incidents(count: int) -> list[dict[str, Any]]:
             "contained_at": stamp(began + timedelta(hours=8, minutes=34)),
             "mttd_minutes": 492,
             "tags": ["finance", "lockbit"],
-            "reportable_to": ["GDPR", "NIS2"],
+            "reportable_to": ["GDPR", "NIS2", "contract-7"],
+            "regulatory_reports": {
+                "eu-gdpr": {"anchors": {"aware": stamp(NOW - timedelta(hours=50))}},
+                "eu-nis2": {
+                    "anchors": {"aware": stamp(NOW - timedelta(hours=30))},
+                    "facts": {"member_state": "DE"},
+                },
+            },
             "commander_ids": ["sam.ortiz"],
             "triggered_by_alert_ids": [
                 "arn:aws:guardduty:eu-central-1:111122223333:detector/12abc/finding/9f8e7d6c5b4a"
@@ -204,7 +213,38 @@ def incidents(count: int) -> list[dict[str, Any]]:
             "version": 5,
             "updated_by": "ada.byron",
         }
+        for n, regimes in ((3, ["GDPR"]), (4, ["DORA"]), (8, ["MDR"])):
+            if n < count:
+                made[n]["reportable_to"] = regimes
     return made
+
+
+def _stored(one: dict[str, Any]) -> dict[str, Any]:
+    """Return an incident as the service's code has it: with its reports as JSON text."""
+    reports = one["regulatory_reports"]
+    return one | {"regulatory_reports": None if reports is None else json.dumps(reports)}
+
+
+def deadlines(one: dict[str, Any]) -> dict[str, Any]:
+    """Return the deadlines of an incident, by the service's own rules."""
+    computed = assessment.deadlines(assessment.known(_stored(one)), Settings(), NOW)  # type: ignore[arg-type]
+    return {"incident_id": one["id"], "version": one["version"], **computed}
+
+
+def board(those: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return the board of incidents, by the service's own rules."""
+    now = int(NOW.timestamp() * 1000)
+    ids = {value for name, value in query if name == "incident_id"}
+    regimes = {value for name, value in query if name == "regime"}
+    plans = [keeping.plan(_stored(one), Settings(), now, dict) for one in those if not keeping.is_off(one)]
+    plans.sort(key=lambda plan: plan.soonest or "~")
+    entries = [board_entry.shown(json.loads(plan.entry), now) for plan in plans if plan.entry is not None]
+    found = [
+        entry for entry in entries
+        if (not ids or entry["incident_id"] in ids)
+        and (not regimes or regimes & {stage["regime"] for stage in entry["stages"]})
+    ]  # fmt: skip
+    return {"items": found, "next_cursor": None} if ids else _part(found, query)
 
 
 def changes(one: dict[str, Any]) -> list[dict[str, Any]]:
@@ -510,6 +550,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _problem(world.fails_with, "The service cannot do this now.", world.retry_after)
         if path == "":
             return _page(world.incidents, query)
+        if path == "/deadlines":
+            return 200, {"content-type": "application/json"}, json.dumps(board(world.incidents, query))
         if path == "/metrics":
             return 200, {"content-type": "application/json"}, json.dumps(metrics(dict(query)))
         found = [one for one in world.incidents if path.startswith(f"/{one['id']}")]
@@ -518,6 +560,8 @@ class _Handler(BaseHTTPRequestHandler):
         value: Any = found[0]
         if path.endswith("/changes"):
             value = {"items": changes(found[0]) if world.trail is None else world.trail, "next_cursor": None}
+        if path.endswith("/deadlines"):
+            value = deadlines(found[0])
         if path.endswith("/findings"):
             is_found = found[0]["created_by"].startswith("system:")
             value = _part(world.findings if is_found else [], query)
@@ -548,7 +592,7 @@ def _problem(status: int, detail: str, retry_after: int) -> tuple[int, dict[str,
     return status, headers, json.dumps(body)
 
 
-def _part(items: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
+def _part(items: Sequence[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
     single = dict(query)
     start = int(single.get("cursor", 0))
     end = start + int(single.get("limit", 50))

@@ -1,5 +1,5 @@
 // The fields that people edit: how they are called, what may be typed, and what the typed text means. Pure.
-import { BOUNDS, CATEGORIES, REGIMES, SEVERITIES, SOURCE_TYPES, STATUSES } from "./bounds";
+import { BOUNDS, CATEGORIES, MEMBER_STATES, REGIMES, SEVERITIES, SOURCE_TYPES, STATUSES } from "./bounds";
 import { at, type Edit, type Edits, type Values } from "./merge";
 import { words } from "./texts";
 
@@ -40,7 +40,7 @@ export const PARTS: { part: string; title: string; fields: Record<string, Field>
     commander_ids: { label: "Commanders", kind: "list" },
   } },
   { part: "reporting", title: "Reporting", fields: {
-    reportable_to: { label: "Reportable to", kind: "list", words: REGIMES, hint: "A regime such as GDPR has deadlines" },
+    reportable_to: { label: "Reportable to", kind: "list", words: Object.values(REGIMES), hint: "A regime such as GDPR has deadlines" },
     reported_to_regulators_at: { label: "Regulators told", kind: "moment" },
     customer_notified_at: { label: "Customers told", kind: "moment" },
   } },
@@ -74,8 +74,10 @@ export function fieldAt(path: string): Field {
   const own = FIELDS[path];
   if (own) return own;
   const name = path.split("/").pop() ?? path;
-  return { label: words(name).replace(/^./, (first) => first.toUpperCase()), kind: /_at$|\/anchors\//.test(path.slice(path.indexOf("/")))
-    ? "moment" : name === "reference" ? "line" : "choice" };
+  const label = words(name).replace(/^./, (first) => first.toUpperCase());
+  if (name.endsWith("_at") || path.includes("/anchors/")) return { label, kind: "moment" };
+  if (name === "member_state") return { label, kind: "choice", words: MEMBER_STATES };
+  return name === "dora_exempt" ? { label, kind: "choice", words: ["true", "false"] } : { label, kind: "line" };
 }
 
 /** Return whether a field may be without a value. */
@@ -85,7 +87,7 @@ export const clears = (path: string): boolean => {
 };
 
 interface Bound { maxLength?: number; pattern?: string; maximum?: number; maxItems?: number }
-const boundOf = (path: string): Bound => (BOUNDS as Record<string, Bound>)[path] ?? (path.endsWith("/reference") ? { maxLength: 256 } : {});
+const boundOf = (path: string): Bound => (BOUNDS as Record<string, Bound>)[path.split("/").pop() ?? ""] ?? {};
 
 const two = (n: number): string => String(n).padStart(2, "0");
 

@@ -5,6 +5,7 @@ import { Moves, Removal, Take } from "./act";
 import type { Api, Incident } from "./api";
 import { Card, ids } from "./card";
 import { STATUSES } from "./bounds";
+import { DeadlinesCard } from "./deadlines";
 import { kept } from "./draft";
 import { Findings } from "./findings";
 import { History, readTrail, type Trail } from "./history";
@@ -88,6 +89,7 @@ function Details(
           <FollowUp of={one} edit={edit("follow-up")} />
         </div>
         <div>
+          {(one.reportable_to.length > 0 || one.regulatory_reports) && <DeadlinesCard api={api} of={one} writes={writes} done={again} />}
           <Reporting of={one} edit={edit("reporting")} />
           {!found && <Card title="Findings" rows={[["Alerts", alerts]]} />}
           <People of={one} edit={edit("people")} />

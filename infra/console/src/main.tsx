@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "./console.css";
 import { Api } from "./api";
+import { Board } from "./board";
 import { discardAll, unsaved } from "./draft";
 import { EditView, NewView } from "./edit";
 import { Ask } from "./form";
@@ -38,6 +39,7 @@ function App({ api, session }: { api: Api; session: Session }) {
       {place.view === "edit" && <EditView key={place.id} api={api} id={place.id} part={place.part} />}
       {place.view === "new" && <NewView api={api} listHash={listHash.current} />}
       {place.view === "number" && <ByNumber key={place.number} api={api} number={place.number} />}
+      {place.view === "board" && <Board api={api} query={place.query} />}
       {place.view === "metrics" && <MetricsView api={api} query={place.query} />}
       {place.view === "unknown" && (
         <main id="main"><div class="state"><h1 tabIndex={-1}>There is no such page</h1><p>The address is incomplete, or of another version.</p>
@@ -51,7 +53,7 @@ function App({ api, session }: { api: Api; session: Session }) {
 
 function Head({ session, view, listHash, onHelp }: { session: Session; view: string; listHash: string; onHelp: () => void }) {
   const { name, tenant, app } = session.person;
-  const list = view !== "metrics" && view !== "unknown" && view !== "new";
+  const list = ["list", "incident", "edit", "number"].includes(view);
   const [asks, setAsks] = useState(false);
   const drafts = unsaved();
   return (
@@ -59,6 +61,7 @@ function Head({ session, view, listHash, onHelp }: { session: Session; view: str
       <a class="brand" href={HOME} title="All open incidents">Incidents</a>
       <nav aria-label="Views">
         <a href={listHash} class={list ? "on" : ""} aria-current={view === "list" ? "page" : undefined}>List</a>
+        <a href="#/deadlines" class={view === "board" ? "on" : ""} aria-current={view === "board" ? "page" : undefined}>Deadlines</a>
         <a href="#/metrics" class={view === "metrics" ? "on" : ""} aria-current={view === "metrics" ? "page" : undefined}>Metrics</a>
         {session.person.writes && <a href={NEW} class={view === "new" ? "on" : ""} aria-current={view === "new" ? "page" : undefined}>New</a>}
       </nav>

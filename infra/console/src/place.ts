@@ -7,6 +7,7 @@ export type Place =
   | { view: "edit"; id: string; part: string }
   | { view: "new" }
   | { view: "number"; number: string }
+  | { view: "board"; query: URLSearchParams }
   | { view: "metrics"; query: URLSearchParams }
   | { view: "unknown" };
 
@@ -15,6 +16,7 @@ export const HOME = "#/?open=true";
 export const listAt = (query: URLSearchParams): string => `#/?${query.toString()}`;
 export const incidentAt = (id: string): string => `#/incidents/${encodeURIComponent(id)}`;
 export const editAt = (id: string, part = ""): string => `${incidentAt(id)}/edit${part && `/${part}`}`;
+export const boardAt = (query: URLSearchParams): string => `#/deadlines?${query.toString()}`;
 export const NEW = "#/new";
 export const metricsAt = (query: URLSearchParams): string => `#/metrics?${query.toString()}`;
 
@@ -28,6 +30,7 @@ export function read(hash: string): Place {
   const [, edited = "", part = ""] = /^\/incidents\/([^/]+)\/edit(?:\/([a-z-]+))?$/.exec(path) ?? [];
   if (ID.test(edited)) return { view: "edit", id: edited, part };
   if (path === "/new") return { view: "new" };
+  if (path === "/deadlines") return { view: "board", query: new URLSearchParams(query) };
   if (path === "/metrics") return { view: "metrics", query: new URLSearchParams(query) };
   if (path === "/" || path === "") return { view: "list", query: new URLSearchParams(query) };
   return { view: "unknown" };

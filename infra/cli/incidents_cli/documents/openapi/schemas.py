@@ -390,7 +390,9 @@ def all_schemas() -> dict[str, Schema]:
         status: [*after] for status, after in model.ALLOWED_TRANSITIONS.items()
     }
     of_patch = schemas["IncidentPatch"]["properties"]
-    of_patch["reportable_to"]["x-regimes"] = [aliases[0] for _, _, aliases, _ in report_names.REGIMES.values()]
+    of_patch["reportable_to"]["x-regimes"] = {
+        regime: aliases[0] for regime, (_, _, aliases, _) in report_names.REGIMES.items()
+    }
     return schemas
 
 
