@@ -250,3 +250,120 @@ def test_who_may_only_read_sees_no_control_that_the_api_would_refuse(
         for hash_ in ("#/new", f"#/incidents/{made['id']}/edit"):
             here.go(hash_)
             here.page.wait_for_selector("text=You may not change incidents")
+
+
+class Keyboard:
+    """Uses the page by keyboard alone."""
+
+    def __init__(self, here: Visit) -> None:
+        self._here, self._keys = here, here.page.keyboard
+
+    def reach(self, name: str) -> None:
+        """Press Tab until the control with this name has the focus."""
+        for _ in range(250):
+            self._keys.press("Tab")
+            if self._here.page.evaluate(_NAME_OF_FOCUS) == name:
+                return
+        raise AssertionError(f"Tab does not reach {name}")
+
+    def use(self, name: str, *typed: str) -> None:
+        """Reach a control and press Enter. Then type each text, with Tab before each but the first, and press Enter."""
+        self.reach(name)
+        self._keys.press("Enter")
+        for number, text in enumerate(typed):
+            if number == 0:
+                self._here.until("document.activeElement.tagName === 'INPUT'")
+            else:
+                self.reach(text.partition("=")[0])
+            self._keys.press("Control+a")
+            self._keys.type(text.partition("=")[2])
+        if typed:
+            self._keys.press("Enter")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self._keys.press(key)
+
+
+_NAME_OF_FOCUS = """(() => { const one = document.activeElement;
+  return one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent; })()"""
+
+
+def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) -> None:
+    page, keys = ada.page, Keyboard(ada)
+
+    def version(wanted: int) -> None:
+        """Wait until the page shows the version that the last step made."""
+        shown = (
+            "[...document.querySelectorAll('dt')].find((one) => one.textContent === 'Version')?.nextSibling.textContent"
+        )
+        ada.until(f"{shown} === '{wanted}'")
+        ada.settled()
+
+    keys.reach("New")
+    keys.press("Enter")
+    page.wait_for_selector("#field-title")
+    keys.reach("Title (required)")
+    page.keyboard.type("Mailbox of the CFO forwarded to an unknown address")
+    keys.press("Enter")
+    version(1)
+    one = call("GET", "?limit=1")["items"][0]
+    keys.use("Take this incident")
+    version(2)
+    keys.use("Move to investigating")
+    ada.until("document.activeElement.type === 'submit'")
+    keys.press("Enter")
+    version(3)
+    assert page.evaluate(_NAME_OF_FOCUS) == "Move to contained", "the likeliest next step has the focus"
+    keys.press("Enter")
+    ada.until("document.activeElement.id === 'field-contained_at'")
+    assert page.locator("#field-contained_at").input_value().startswith("20"), "the stamp is shown before it is made"
+    keys.press("Enter")
+    version(4)
+    keys.reach("Edit: Reporting")
+    keys.press("Enter")
+    ada.until("document.activeElement.id === 'field-reportable_to'")
+    page.keyboard.type("GDPR")
+    keys.press("Enter", "Enter")  # the first adds the item, the second saves
+    version(5)
+    keys.use("Record GDPR: aware", "=2026-11-20 18:00")
+    version(6)
+    stage = page.locator(".stage").first
+    assert "Due 23 Nov 2026, 18:00" in stage.inner_text()
+    keys.reach("Why")
+    keys.press("Enter")
+    assert "72 h" in stage.locator("details").inner_text()
+    assert "GDPR Art. 33(1)" in stage.inner_text()
+    keys.use("Record the submission of GDPR: authority", "=2026-11-21 09:00Z", "Reference of the recipient=A-17")
+    version(7)
+    assert "Submitted 21 Nov 2026, 10:00, reference A-17" in " ".join(stage.inner_text().split())
+    keys.use("Move to closed")
+    ada.until("document.activeElement.id === 'field-closed_at'")
+    keys.press("Enter")
+    version(8)
+    keys.use("Edit: When")
+    keys.reach("Closed")
+    keys.press("Control+a")
+    page.keyboard.type("9998-01-01 00:00Z")
+    keys.press("Enter")
+    version(9)
+    assert call("GET", f"/{one['id']}")["closed_at"] == "9998-01-01T00:00:00.000Z"
+    keys.use("Reopen: review")
+    ada.until("document.activeElement.type === 'submit'")
+    assert "The history keeps them" in page.inner_text(".step")
+    keys.press("Enter")
+    version(10)
+    keys.use("Delete this incident…", "=INC-0000-000000")
+    assert page.locator(".step").get_by_role("button", name="Delete").is_disabled()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(one["incident_number"])
+    keys.press("Enter")
+    version(11)
+    assert "Deleted" in page.inner_text(".note")
+    assert page.get_by_role("link", name="Edit").count() == 0
+    keys.use("Restore this incident…", f"={one['incident_number']}")
+    version(12)
+    assert [change["action"] for change in call.trail(one["id"])] == [
+        "created", *["updated"] * 6, "closed", "updated", "reopened", "deleted", "restored",
+    ]  # fmt: skip
+    assert ada.axe() == []

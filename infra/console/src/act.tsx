@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
 import { NEXT, STATUSES } from "./bounds";
 import { discard, type Draft, draftOf } from "./draft";
-import { typedMoment } from "./fields";
+import { now, typedMoment } from "./fields";
 import { Collisions, Input, Progress, useDraft } from "./form";
 import { say, Text } from "./parts";
 
@@ -20,7 +20,13 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
   });
   useDraft(draft);
   const box = useRef<HTMLFormElement>(null);
-  useEffect(() => box.current?.querySelector<HTMLElement>("input, button[type=submit]")?.focus(), []);
+  useEffect(() => {
+    const opener = document.activeElement;
+    box.current?.querySelector<HTMLElement>("input, select, button[type=submit]")?.focus();
+    return () => {
+      if (opener instanceof HTMLElement) opener.focus();
+    };
+  }, []);
   const end = () => {
     discard(`${one.id} ${name}`);
     close();
@@ -57,6 +63,11 @@ const STAMPS: Partial<Record<Status, "contained_at" | "closed_at">> = { containe
 export function Moves({ api, of: one, done }: { api: Api; of: Incident; done: () => void }) {
   const [to, setTo] = useState<Status | null>(null);
   const buttons = useRef<HTMLDivElement>(null);
+  const before = useRef(one.status);
+  useEffect(() => {
+    if (before.current !== one.status) buttons.current?.querySelector<HTMLElement>("button")?.focus(); // the pressed button is gone
+    before.current = one.status;
+  }, [one.status]);
   const order = STATUSES as readonly string[];
   const forward = (status: string): number => (order.indexOf(status) - order.indexOf(one.status) + order.length) % order.length;
   const next = [...NEXT[one.status]].sort((a, b) => forward(a) - forward(b));
@@ -77,10 +88,7 @@ export function Moves({ api, of: one, done }: { api: Api; of: Incident; done: ()
             draft.type("status", to, false);
             if (stamp) draft.type(stamp, typedMoment(latest(one)), false);
           }}
-          done={done} close={() => {
-            setTo(null);
-            buttons.current?.querySelector<HTMLElement>("button")?.focus();
-          }}>
+          done={done} close={() => setTo(null)}>
           {one.status === "closed" && <p>The closing time and the time to resolve are cleared. The history keeps them.</p>}
           {to === "dismissed" && <p>A dismissed incident counts in no time to resolve, and leaves the board of deadlines.</p>}
           {to === "contained" && one.contained_at && <p>The time of the first containment stays.</p>}
@@ -90,9 +98,11 @@ export function Moves({ api, of: one, done }: { api: Api; of: Incident; done: ()
   );
 }
 
+const focusHeading = (): void => document.querySelector<HTMLElement>("main h1")?.focus();
+
 /** Return now, or the latest milestone if it is later, as the service would stamp it. */
 const latest = (one: Incident): string =>
-  [new Date().toISOString(), one.occurred_at, one.detected_at, one.contained_at].reduce<string>((last, at) => (at && at > last ? at : last), "");
+  [now(), one.occurred_at, one.detected_at, one.contained_at].reduce<string>((last, at) => (at && at > last ? at : last), "");
 
 /** A button that makes the reader the owner. */
 export function Take({ api, of: one, done }: { api: Api; of: Incident; done: () => void }) {
@@ -107,6 +117,7 @@ export function Take({ api, of: one, done }: { api: Api; of: Incident; done: () 
         if (!(await draft.save(api))) return;
         discard(`${one.id} owner`);
         say("You are the owner");
+        focusHeading();
         done();
       }}>{draft.collisions.length > 0 ? "Save" : "Take this incident"}</button>
       <Collisions draft={draft} />
@@ -138,6 +149,7 @@ export function Removal({ api, of: one, done }: { api: Api; of: Incident; done: 
       discard(name);
       setOpen(false);
       say(`${verb}d ${one.incident_number}`);
+      focusHeading();
       done();
     }}>
       <h2>{verb} this incident</h2>

@@ -1,6 +1,6 @@
 // The deadlines of an incident: when each report is due and why, and what people know about it.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Step } from "./act";
 import type { Api, Incident, OpenStage, RegimeDeadlines, StageDeadline } from "./api";
 import { REGIMES } from "./bounds";
@@ -32,9 +32,14 @@ export function urgency(of: Pick<OpenStage, "due_at" | "projected_at" | "anchor_
 type Writes = { api: Api; of: Incident; writes: boolean; done: () => void };
 
 export function DeadlinesCard({ api, of: one, writes, done }: Writes) {
-  const loaded = useLoad(`${one.id} ${one.version} deadlines`, api.session, (signal) => api.deadlines(one.id, signal));
+  const loaded = useLoad(`${one.id} deadlines`, api.session, (signal) => api.deadlines(one.id, signal));
+  const version = useRef(one.version);
+  useEffect(() => {
+    if (version.current !== one.version) loaded.again();
+    version.current = one.version;
+  }, [one.version]);
   return (
-    <section class="card deadlines">
+    <section class="card deadlines" aria-busy={loaded.loading}>
       <h2>Deadlines</h2>
       <Stale of={loaded} />
       {!loaded.value ? <Pending of={loaded} what="the deadlines" /> : (
@@ -105,7 +110,7 @@ function Fact({ label, shown, title, paths, api, of: one, writes, done }: Writes
   return (
     <li>
       <span class="muted">{label}:</span> {shown || "not recorded"}{" "}
-      {writes && !open && <button type="button" class={shown ? "quiet" : ""} aria-label={`${shown ? "Change" : "Record"} ${title}`} onClick={() => setOpen(true)}>{shown ? "Change" : "Record"}</button>}
+      {writes && <button type="button" aria-expanded={open} class={shown ? "quiet" : ""} aria-label={`${shown ? "Change" : "Record"} ${title}`} onClick={() => setOpen(true)}>{shown ? "Change" : "Record"}</button>}
       {open && <Step api={api} of={one} name={title} title={title} verb="Record" paths={paths} begin={() => {}} done={done} close={() => setOpen(false)} />}
     </li>
   );
@@ -133,7 +138,7 @@ function Stage({ stage, id, named, api, of: one, writes, done }: Writes & { stag
         {stage.note && <p class="small"><Text of={stage.note} /></p>}
         <p class="small muted">Read in {stage.source_kind === "unconfirmed" ? "no source yet" : `a ${stage.source_kind} source`}.</p>
       </details>
-      {writes && !open && <button type="button" class={stage.submitted_at ? "quiet" : ""} aria-label={`${stage.submitted_at ? "Correct" : "Record"} the submission of ${title}`}
+      {writes && <button type="button" aria-expanded={open} class={stage.submitted_at ? "quiet" : ""} aria-label={`${stage.submitted_at ? "Correct" : "Record"} the submission of ${title}`}
         onClick={() => setOpen(true)}>{stage.submitted_at ? "Correct the submission" : "Record the submission"}</button>}
       {open && <Step api={api} of={one} name={title} title={`Submission of ${title}`} verb="Record"
         paths={[[path("submitted_at"), "Submitted"], [path("reference"), "Reference of the recipient"]]} begin={() => {}} done={done} close={() => setOpen(false)} />}

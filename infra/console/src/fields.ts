@@ -100,6 +100,9 @@ export function typedMoment(timestamp: string): string {
     + (seconds || fraction ? `:${two(seconds)}${fraction}` : "");
 }
 
+/** Return the present second. People do not type fractions of seconds. */
+export const now = (): string => `${new Date().toISOString().slice(0, 19)}.000Z`;
+
 const MOMENT = /^(\d{4})-(\d\d?)-(\d\d?)[ T]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/i;
 
 /** Return the timestamp that a text means, or null. Without an offset, the text is in the reader's zone. */

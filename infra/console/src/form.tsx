@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { Kind } from "./api";
 import type { Draft } from "./draft";
-import { clears, fieldAt, type Typed, typedMoment, typedOf } from "./fields";
+import { clears, fieldAt, now, type Typed, typedMoment, typedOf } from "./fields";
 import { at } from "./merge";
 import { Prose, say, Text } from "./parts";
 import { moment, words, ZONE } from "./texts";
@@ -43,7 +43,7 @@ export function Input({ draft, path, label }: { draft: Draft; path: string; labe
             <span class="line">
               <input {...about} value={text} onInput={type} list={field.words && `${id}-words`} placeholder={field.kind === "moment" ? "2026-11-24 23:40" : ""} inputMode={field.kind === "amount" ? "decimal" : "text"} />
               {field.kind === "moment" && <button type="button" class="quiet" onClick={() => {
-                draft.type(path, typedMoment(new Date().toISOString()));
+                draft.type(path, typedMoment(now()));
                 document.getElementById(id)?.focus();
               }} aria-label={`${name}: now`}>Now</button>}
             </span>

@@ -78,7 +78,7 @@ function Details(
       {draft && <p class="note">You have unsaved changes of this incident. <a href={editAt(one.id)}>Continue</a></p>}
       {one.is_deleted && <p class="note">Deleted {one.deleted_at && <Time at={one.deleted_at} />} by <Text of={one.deleted_by ?? ""} />.</p>}
       <Life of={one} />
-      {writes && <Moves key={one.status} api={api} of={one} done={again} />}
+      {writes && <Moves api={api} of={one} done={again} />}
       <Stale of={loaded} />
       <div class="columns">
         <div>
