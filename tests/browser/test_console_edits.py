@@ -235,6 +235,49 @@ def test_a_draft_outlives_the_session_the_network_and_its_view(
     assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "ada"]
 
 
+def test_somebody_else_s_sign_in_does_not_get_what_was_typed(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    real.token_is_valid = real.refresh_is_valid = False
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".banner")
+    real.token_is_valid = real.refresh_is_valid = True
+    for person, words in (("eve", "This page belongs to ada of acme"), ("ada", "")):
+        page.evaluate("fetch('/token-issuer/sign-out')")  # so that the issuer asks who signs in
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Sign in again").click()
+        opened.value.get_by_label("Person", exact=True).fill(person)
+        opened.value.get_by_role("button", name="Sign in").click()
+        if words:
+            page.wait_for_selector(f"text={words}")
+            assert page.locator("#field-root_cause").input_value() == "The bag was open."
+    page.wait_for_selector(".timeline")
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada"]
+
+
+def test_a_deletion_looks_again_if_somebody_changed_the_incident_meanwhile(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}")
+    page.get_by_role("button", name="Delete this incident").click()
+    call("PATCH", f"/{made['id']}", {"severity": "critical"})
+    typed = page.get_by_label("To delete it, type its number")
+    typed.fill(made["incident_number"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=jo.mills changed the incident meanwhile")
+    page.wait_for_selector(".title .severity.critical")
+    assert typed.input_value() == ""
+    real.faults["ada"] = ["lost"]
+    typed.fill(made["incident_number"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Restore this incident")
+    assert [change["action"] for change in call.trail(made["id"])] == ["created", "updated", "deleted"]
+
+
 def test_who_may_only_read_sees_no_control_that_the_api_would_refuse(
     browser: "Browser", server: Server, made: dict[str, Any]
 ) -> None:

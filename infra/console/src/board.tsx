@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { Api, BoardEntry, OpenStage } from "./api";
 import { REGIMES } from "./bounds";
+import { Save } from "./csv";
 import { regimeName, urgency } from "./deadlines";
 import { useLoad, useNow } from "./load";
 import { CopyLink, Pending, say, Stale, Text, Time, useHeading } from "./parts";
@@ -55,6 +56,11 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
             </select>
           </label>
           <CopyLink />
+          {page && <Save name="deadlines" rows={() => [
+            ["number", "status", "regime", "report", "state", "due", "projected", "missing"],
+            ...lines.map(({ entry, stage }) => [entry.incident_number, entry.status, stage.regime, stage.stage, stage.state, stage.due_at, stage.projected_at,
+              stage.anchor_missing ?? stage.setting_missing]),
+          ]} />}
         </div>
       </header>
       <Stale of={loaded} />

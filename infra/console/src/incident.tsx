@@ -14,7 +14,7 @@ import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, u
 import { editAt, go, HOME, incidentAt } from "./place";
 import { dollars, duration, minutesBetween, visible, words } from "./texts";
 
-export function IncidentView({ api, id, listHash }: { api: Api; id: string; listHash: string }) {
+export function IncidentView({ api, id, change, listHash }: { api: Api; id: string; change: string; listHash: string }) {
   const loaded = useLoad(id, api.session, (signal) => api.incident(id, signal));
   const trail = useLoad(id, api.session, (signal) => readTrail(api, id, signal));
   const one = loaded.value;
@@ -22,7 +22,7 @@ export function IncidentView({ api, id, listHash }: { api: Api; id: string; list
     <main id="main">
       <p class="crumbs"><a href={listHash || HOME}>List</a> <span aria-hidden="true">›</span> {one
         ? <Copyable text={one.incident_number} label="incident number" /> : "Incident"} <CopyLink /></p>
-      {one ? <Details api={api} of={one} loaded={loaded} trail={trail} /> : (
+      {one ? <Details api={api} of={one} change={change} loaded={loaded} trail={trail} /> : (
         <><h1 class="hidden">Incident</h1><Pending of={loaded} what="the incident" /></>
       )}
     </main>
@@ -52,7 +52,7 @@ export function ByNumber({ api, number }: { api: Api; number: string }) {
 }
 
 function Details(
-  { api, of: one, loaded, trail }: { api: Api; of: Incident; loaded: Loaded<Incident>; trail: Loaded<Trail> },
+  { api, of: one, change, loaded, trail }: { api: Api; of: Incident; change: string; loaded: Loaded<Incident>; trail: Loaded<Trail> },
 ) {
   const alerts = ids(one.triggered_by_alert_ids, "alert");
   const writes = api.session.person.writes && !one.is_deleted;
@@ -85,7 +85,7 @@ function Details(
           <What of={one} trail={trail.value} edit={edit("what")} />
           {found && <Findings key={one.id} api={api} id={one.id} alerts={alerts} />}
           <When of={one} edit={edit("when")} />
-          <History of={trail} />
+          <History of={trail} id={one.id} number={one.incident_number} change={change} />
           <FollowUp of={one} edit={edit("follow-up")} />
         </div>
         <div>

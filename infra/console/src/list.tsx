@@ -1,8 +1,10 @@
 // The list of incidents: filters, rows and paging. Its complete state is the address.
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, BoardEntry, Incident } from "./api";
 import { SEVERITIES, STATUSES } from "./bounds";
 import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import { Save } from "./csv";
 import { regimeName, urgency } from "./deadlines";
 import { useLoad, useNow } from "./load";
 import { CopyLink, Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
@@ -293,7 +295,16 @@ function Rows({ api, page, items, number, query, loading }: {
           {items.map((one) => <Row key={one.id} of={one} now={now} deadlines={deadlines.get(one.id)} />)}
         </tbody>
       </table>
-      <Paging page={page} shown={items.length} number={number} query={query} />
+      <Paging page={page} shown={items.length} number={number} query={query}>
+        <Save name="incidents" rows={() => [
+          ["number", "title", "severity", "status", "owner", "category", "began", "detected", "created", "closed", "next deadline", "regime"],
+          ...items.map((one) => {
+            const next = deadlines.get(one.id)?.stages[0];
+            return [one.incident_number, one.title, one.severity, one.status, one.owner_id, one.category, one.occurred_at, one.detected_at,
+              one.created_at, one.closed_at, next && (next.due_at ?? urgency(next, now)[0]), next?.regime];
+          }),
+        ]} />
+      </Paging>
     </>
   );
 }
@@ -377,7 +388,9 @@ function forward(query: URLSearchParams, page: Page, number: number): void {
   turn(query, number + 1, page.next);
 }
 
-function Paging({ page, shown, number, query }: { page: Page; shown: number; number: number; query: URLSearchParams }) {
+function Paging({ page, shown, number, query, children }: {
+  page: Page; shown: number; number: number; query: URLSearchParams; children: ComponentChildren;
+}) {
   const cursor = query.get("cursor");
   const previous = cursor ? before.get(cursor) : undefined;
   const sorts = byDetection(query);
@@ -397,6 +410,7 @@ function Paging({ page, shown, number, query }: { page: Page; shown: number; num
         {more ? ", more on the next page" : sorts && page.stopped ? "" : ", no more"}
         {sorts && page.stopped && `. Only ${counted(page.items.length, "match", "matches")} were read and sorted. Add a filter to see the others`}
       </span>
+      {children}
       <span class="muted keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>/</kbd> searches, <kbd>?</kbd> shows all keys</span>
     </nav>
   );

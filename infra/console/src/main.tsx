@@ -35,7 +35,7 @@ function App({ api, session }: { api: Api; session: Session }) {
       <Head session={session} view={place.view} listHash={listHash.current} onHelp={() => setHelp(true)} />
       {session.state === "ended" && <Ended session={session} />}
       {place.view === "list" && <List api={api} query={place.query} />}
-      {place.view === "incident" && <IncidentView key={place.id} api={api} id={place.id} listHash={listHash.current} />}
+      {place.view === "incident" && <IncidentView key={place.id} api={api} id={place.id} change={place.change} listHash={listHash.current} />}
       {place.view === "edit" && <EditView key={place.id} api={api} id={place.id} part={place.part} />}
       {place.view === "new" && <NewView api={api} listHash={listHash.current} />}
       {place.view === "number" && <ByNumber key={place.number} api={api} number={place.number} />}
@@ -45,6 +45,7 @@ function App({ api, session }: { api: Api; session: Session }) {
         <main id="main"><div class="state"><h1 tabIndex={-1}>There is no such page</h1><p>The address is incomplete, or of another version.</p>
           <div class="actions"><a class="button" href={HOME}>Open incidents</a></div></div></main>
       )}
+      <p class="printed small">{location.href}<br />{session.person.name} of {session.person.tenant}. Times in {ZONE.replaceAll("_", " ")}.</p>
       <p id="said" class="hidden" role="status" />
       {help && <Help keys={keys} setKeys={setKeys} close={() => setHelp(false)} />}
     </>

@@ -38,10 +38,10 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** A button that copies the address of what the page shows. */
-export function CopyLink() {
+/** A button that copies the address of what the page shows, or another address of the page. */
+export function CopyLink({ to }: { to?: string }) {
   const [copied, copy] = useCopy("link");
-  return <button type="button" class="quiet" onClick={() => copy(location.href)}>{copied ? "Copied" : "Copy link"}</button>;
+  return <button type="button" class="quiet" onClick={() => copy(to === undefined ? location.href : new URL(to, location.href).href)}>{copied ? "Copied" : "Copy link"}</button>;
 }
 
 /** A text of any length. Only the beginning of a long one is shown at first. */
