@@ -117,6 +117,7 @@ def test_a_new_incident_is_made_once_even_if_its_answer_is_lost(ada: Visit, call
         "2026-11-20T08:00:00.000Z",
     )
     assert (one["occurred_at"], one["owner_id"], one["created_by"]) == ("2026-11-20T07:30:00.000Z", "sam", "ada")
+    assert one["source_type"] == "frontend"
 
 
 def test_the_service_s_errors_stand_beside_their_fields(ada: Visit, made: dict[str, Any], call: Caller) -> None:

@@ -227,7 +227,7 @@ def _stored(one: dict[str, Any]) -> dict[str, Any]:
 
 def deadlines(one: dict[str, Any]) -> dict[str, Any]:
     """Return the deadlines of an incident, by the service's own rules."""
-    computed = assessment.deadlines(assessment.known(_stored(one)), Settings(), NOW)  # type: ignore[arg-type]
+    computed = assessment.deadlines(assessment.known(_stored(one)), Settings(), NOW)
     return {"incident_id": one["id"], "version": one["version"], **computed}
 
 

@@ -21,7 +21,7 @@ export function urgency(of: Pick<OpenStage, "due_at" | "projected_at" | "anchor_
     const minutes = minutesBetween(new Date(now).toISOString(), due_at);
     return state === "overdue" || minutes < 0 ? [`overdue for ${duration(-minutes)}`, "overdue"] : [`due in ${duration(minutes)}`, minutes <= 1440 ? "soon" : "later"];
   }
-  const missing = of.anchor_missing ? `${words(of.anchor_missing)} not recorded` : of.setting_missing ? `the tenant's ${of.setting_missing} is not set` : "";
+  const missing = of.anchor_missing ? `${words(of.anchor_missing)} not recorded` : of.setting_missing ? `${of.setting_missing === "zone" ? "time zone" : of.setting_missing} not set` : "";
   if (projected_at) {
     const minutes = minutesBetween(new Date(now).toISOString(), projected_at);
     return [missing || `projected ${minutes < 0 ? `${duration(-minutes)} ago` : `in ${duration(minutes)}`}`, minutes <= 1440 ? "soon" : "later"];

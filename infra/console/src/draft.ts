@@ -11,6 +11,9 @@ interface Sent {
   key: string;
 }
 
+/** The values that a new incident of the console has if nobody types others. */
+const NEW = { source: "edm", source_type: "frontend", status: "new" };
+
 export class Draft {
   typed: Record<string, Typed> = {};
   /** Whether a person typed into it. A draft that only has proposed values can be lost. */
@@ -45,7 +48,7 @@ export class Draft {
 
   /** The incident as a form shows it. A new one has only what the service would set. */
   get values(): Values {
-    return (this.base ?? { source: "edm", source_type: "frontend", status: "new" }) as unknown as Values;
+    return (this.base ?? NEW) as unknown as Values;
   }
 
   type(path: string, typed: Typed, byPerson = true): void {
@@ -153,7 +156,7 @@ export class Draft {
       this.#sent = [sent];
     }
     try {
-      this.base = await api.create(createOf(sent.edits), sent.key, attempt);
+      this.base = await api.create({ source_type: NEW.source_type, ...createOf(sent.edits) }, sent.key, attempt);
     } catch (error) {
       if (error instanceof ApiError && (error.kind === "refused" || (!attempt.unsure && error.kind !== "stopped"))) this.#sent = [];
       throw error;
