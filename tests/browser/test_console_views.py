@@ -75,6 +75,11 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
             here.page.get_by_role("button", name=name).click()
         problems["steps"] = here.axe()
         assert here.width_beyond() <= 0
+        here.go(f"{first(world)}/edit")
+        here.page.locator("#field-title").fill("Another title")
+        here.page.get_by_role("button", name="Discard").click()
+        problems["question"] = here.axe()
+        here.page.keyboard.press("Escape")
         here.page.keyboard.press("?")
         problems["keys"] = here.axe()
         here.page.keyboard.press("Escape")
@@ -586,6 +591,11 @@ def test_text_of_callers_is_only_ever_text(
     assert not {*"\u202e\u2066\u2069\u200f"} & {*shown}
     if "\u202e" in text:
         assert "[U+202E]" in shown
+    here.go(f"{first(world)}/edit")
+    here.page.wait_for_selector("form.edit")
+    assert here.width_beyond() <= 0
+    assert here.page.evaluate("document.querySelectorAll('main img, main script, main [onerror]').length") == 0
+    assert here.page.locator("#field-root_cause").input_value() == text, "the form changes the text"
     assert here.violations() == []
     promise(
         "The console shows hostile texts only as texts",

@@ -11,6 +11,7 @@ import { counted, words } from "./texts";
 
 type Line = { entry: BoardEntry; stage: OpenStage };
 const DAY = 86_400_000;
+const AT_ONCE = 6;
 
 const PARTS: { title: string; has: (line: Line, now: number) => boolean }[] = [
   { title: "Overdue", has: ({ stage }, now) => !!stage.due_at && Date.parse(stage.due_at) < now },
@@ -25,7 +26,7 @@ const dateOf = (stage: OpenStage): string | null => stage.due_at ?? (stage.ancho
 
 export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
   const asked = new URLSearchParams(query);
-  asked.set("limit", "50");
+  asked.set("limit", "25");
   const loaded = useLoad(asked.toString(), api.session, (signal) => api.board(asked, signal));
   const heading = useHeading("Deadlines");
   const now = useNow();
@@ -36,6 +37,8 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
   useEffect(() => {
     if (page) say(counted(lines.length, "open report"));
   }, [page]);
+  const ids = (page?.items ?? []).map((entry) => entry.incident_id);
+  const titles = useLoad(ids.join(), api.session, (signal) => readTitles(api, ids, signal)).value;
   const left = new Set(lines);
   const set = (change: (next: URLSearchParams) => void) => {
     const next = new URLSearchParams(query);
@@ -71,7 +74,7 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
           {PARTS.map(({ title, has }) => {
             const these = [...left].filter((line) => has(line, now));
             these.forEach((line) => left.delete(line));
-            return these.length > 0 && <Part key={title} api={api} title={title} lines={these} now={now} />;
+            return these.length > 0 && <Part key={title} title={title} titles={titles} lines={these} now={now} />;
           })}
           <nav class="paging" aria-label="Pages">
             {query.has("cursor") && <button type="button" onClick={() => set(() => {})}>First page</button>}
@@ -84,7 +87,7 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
   );
 }
 
-function Part({ api, title, lines, now }: { api: Api; title: string; lines: Line[]; now: number }) {
+function Part({ title, titles, lines, now }: { title: string; titles: Map<string, string> | null; lines: Line[]; now: number }) {
   return (
     <section class="card">
       <h2>{title} <span class="muted">· {counted(lines.length, "report")}</span></h2>
@@ -96,7 +99,7 @@ function Part({ api, title, lines, now }: { api: Api; title: string; lines: Line
             <li key={`${entry.incident_id} ${stage.regime} ${stage.stage}`}>
               <span class={`due ${kind}`}>{how}</span>
               <span class="what">
-                <a href={incidentAt(entry.incident_id)}><Title api={api} of={entry} /></a>
+                <a href={incidentAt(entry.incident_id)}><Text of={titles?.get(entry.incident_id) ?? entry.incident_number} /></a>
                 <span class="facts"><code><Text of={entry.incident_number} /></code>{"\u00a0· "}{entry.status}</span>
               </span>
               <span><strong><Text of={regimeName(stage.regime)} /></strong> {words(stage.stage)}
@@ -109,8 +112,12 @@ function Part({ api, title, lines, now }: { api: Api; title: string; lines: Line
   );
 }
 
-/** The board has no titles, so each row reads its incident. Until then, the number stands there. */
-function Title({ api, of: entry }: { api: Api; of: BoardEntry }) {
-  const loaded = useLoad(entry.incident_id, api.session, (signal) => api.incident(entry.incident_id, signal));
-  return <Text of={loaded.value?.title ?? entry.incident_number} />;
+/** Return the titles of incidents by id. The board has none, so this reads the incidents, a few at a time. */
+async function readTitles(api: Api, ids: string[], signal: AbortSignal): Promise<Map<string, string>> {
+  const titles = new Map<string, string>();
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const read = await Promise.all(ids.slice(start, start + AT_ONCE).map((id) => api.incident(id, signal).catch(() => null)));
+    for (const one of read) if (one) titles.set(one.id, one.title);
+  }
+  return titles;
 }
