@@ -38,7 +38,7 @@ def test_somebody_finds_the_oldest_open_incident_without_an_owner_and_reads_it(s
         page.get_by_role("button", name="Take this incident").click()
         page.wait_for_selector(".timeline li:nth-child(2)")
         page.get_by_role("button", name="Record GDPR: aware").click()
-        page.keyboard.type("2026-11-20 18:00Z")
+        page.get_by_role("textbox", name="Time: aware").fill("2026-11-20 18:00Z")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=GDPR Art. 33(1)")
         page.wait_for_selector(".timeline li:nth-child(3)")

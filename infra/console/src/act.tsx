@@ -1,6 +1,6 @@
 // What somebody can do with an incident in one step: take it, move it on, delete and restore it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
 import { NEXT, STATUSES } from "./bounds";
 import { discard, type Draft, draftOf } from "./draft";
@@ -20,7 +20,7 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
   });
   useDraft(draft);
   const box = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key arrives
     const opener = document.activeElement;
     box.current?.querySelector<HTMLElement>("input, select, button[type=submit]")?.focus();
     return () => {
@@ -135,7 +135,7 @@ export function Removal({ api, of: one, done }: { api: Api; of: Incident; done: 
   const draft = draftOf(name, one);
   useDraft(draft);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) input.current?.focus();
   }, [open]);
   if (!open) return <p class="removal"><button type="button" onClick={() => setOpen(true)}>{verb} this incident…</button></p>;

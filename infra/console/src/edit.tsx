@@ -1,6 +1,6 @@
 // The forms for a new incident, and for the fields of an incident.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Api, Incident } from "./api";
 import { discard, type Draft, draftOf, kept } from "./draft";
 import { PARTS } from "./fields";
@@ -52,7 +52,7 @@ export function EditView({ api, id, part }: { api: Api; id: string; part: string
 function Fields({ api, draft, of: one, name, part }: { api: Api; draft: Draft; of: Incident; name: string; part: string }) {
   useDraft(draft);
   const heading = useHeading(`Edit ${one.incident_number}`);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const section = part ? document.getElementById(`part-${part}`) : null;
     section?.scrollIntoView();
     (section?.querySelector<HTMLElement>("input, select, textarea") ?? heading.current)?.focus();
