@@ -99,12 +99,14 @@ def test_a_loop_with_if_match_loses_no_concurrent_addition(tag: str) -> None:
     def add(name: str) -> None:
         while True:
             incident = client.grc.incidents.get(made.id)
+            if name in incident.tags:  # the first try was written, but its answer was lost
+                break
             with suppress(grc_client.PreconditionFailed):
                 client.grc.incidents.update(made.id, if_match=incident.etag, tags=[*incident.tags, name])
                 break
 
     names = [f"{tag}-{n}" for n in range(6)]
-    with grc_client.Client(timeout=60) as client, ThreadPoolExecutor() as people:
+    with grc_client.Client(timeout=20) as client, ThreadPoolExecutor() as people:
         made = client.grc.incidents.create(title="x")
         list(people.map(add, names))
         assert sorted(client.grc.incidents.get(made.id).tags) == names

@@ -110,3 +110,13 @@ def test_every_file_in_a_runbook_exists(page: str) -> None:
 @each_page
 def test_no_runbook_names_an_account(page: str) -> None:
     assert not re.search(r"\b[0-9]{12}\b", PAGES[page].replace("111122223333", ""))
+
+
+def test_every_reason_of_a_dead_letter_in_the_runbook_is_a_text_of_the_code() -> None:
+    code = "\n".join(path.read_text() for path in sorted((templates.CHECKOUT / "functions").rglob("*.py")))
+    table = PAGES["dead-letters.md"].partition("| reason |")[2].partition("\n\n")[0]
+    reasons = re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE)
+    assert len(reasons) == 9
+    for reason in reasons:
+        for part in reason.split(" ... "):
+            assert part.removesuffix(" ...") in code, reason

@@ -409,7 +409,7 @@ def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(h
     shown = card.locator(".raw").inner_text().removesuffix("Show less").strip()
     assert json.loads(shown) == event
     folded.last.click()
-    assert "Notes replace some parts of the event." in card.inner_text()
+    card.get_by_text("Notes replace some parts of the event.").wait_for()
 
 
 def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:

@@ -13,7 +13,7 @@ import botocore
 import botocore.session
 from botocore.config import Config
 
-from . import deadline
+from . import deadline, endpoint
 
 
 def make_client(service: str) -> Any:
@@ -27,6 +27,7 @@ def make_client(service: str) -> Any:
         parameter_validation=False,
     )
     client: Any = session().create_client(service, config=config)
+    endpoint.replace(client)
     events = client.meta.events
     name = client.meta.service_model.service_id.hyphenize()
     events.register_first(f"before-send.{name}", lambda **_: deadline.require_time())

@@ -1,13 +1,13 @@
 """A fast path for requests and answers through botocore, built on botocore's own events.
 
-botocore still signs, connects, sends, retries and raises errors. The fast path skips botocore's two most expensive
-steps: serializing the request and parsing the answer. The steps are not needed, because this service already uses
-DynamoDB's JSON for requests and answers.
+botocore still retries and raises errors, and ``runtime/endpoint.py`` signs and sends. The fast path skips two expensive
+steps of botocore: serializing the request and parsing the answer. The steps are not needed, because this service
+already uses DynamoDB's JSON for requests and answers.
 
 The timeline shows one call from left to right. The steps are above the line, and botocore's events are below the line:
 
-    guard checks   _keep_json       botocore         _send_json       botocore signs,  _read_json       botocore
-    the params     params -> JSON   serializes {}    JSON -> body     sends, retries   body -> answer   parses "{}"
+    guard checks   _keep_json       botocore         _send_json       the endpoint     _read_json       botocore
+    the params     params -> JSON   serializes {}    JSON -> body     signs, sends     body -> answer   parses "{}"
     ─────●───────────────●──────────────────────────────●─────────────────────────────────●───────────────────────▶
     before-parameter-build                          before-call                       before-parse
 

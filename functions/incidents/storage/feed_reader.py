@@ -48,7 +48,7 @@ class FeedPage(NamedTuple):
 
 
 class FeedReader:
-    """A reader of the updates that one caller may see: the tenant's or, for an application, its incidents' updates."""
+    """A reader of the updates that one caller may see. An application sees the updates of its own incidents."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity

@@ -88,12 +88,20 @@ def left_behind(folder: StackFolder) -> str:
 
 
 def down(folder: StackFolder) -> bool:
-    """Stop this checkout's stack and keep its data. Return whether the stack was running."""
+    """Stop this checkout's stack and keep its data. Return whether the stack was running.
+
+    Raises StepFailed if the emulator did not write its data, or if another command starts or stops the stack.
+    """
     stack = load(folder)
     if stack is None or not emulator.is_alive(stack):
         return False
-    with step("Stopping the emulator", "Stopped the emulator; its data is kept"):
-        emulator.stop(stack, folder)
+    with _alone(folder), step("Stopping the emulator", "Stopped the emulator; its data is kept"):
+        if emulator.stop(stack, folder).pid is not None:
+            raise StepFailed(
+                "The emulator stopped, but did not write its data. All writes since its last clean stop are lost.",
+                f"  It had 20 seconds to write {folder.state}.",
+                f"Check the free space of the disk. The emulator's output is in {folder.logs / 'emulator.log'}.",
+            )
     return True
 
 
@@ -148,7 +156,7 @@ def _alone(folder: StackFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed(
-                "Another `incidents up` of this checkout is running.",
+                "Another `incidents up` or `incidents down` of this checkout is running.",
                 "",
                 "Wait until that command ends, then try again.",
             ) from None

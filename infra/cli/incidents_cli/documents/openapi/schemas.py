@@ -251,8 +251,15 @@ def _change() -> Schema:
                 "description": "For an incident that a finding made: the part of its event that each date came from.",
             },
             "evidence": _SHA256 | {"description": "For a change that a finding made: the `sha256` of its event."},
+            "nonce": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Random bytes that `hash` covers."},
+            "state_hash": _SHA256 | {
+                "description": "The hash of the incident's values after this change. It begins a chain of hashes.",
+            },
+            "hash": _SHA256 | {
+                "description": "The hash of this change and of the change before it. Release 0.1.0 stored no hashes.",
+            },
         },
-        optional=frozenset({"dates", "evidence"}),
+        optional=frozenset({"dates", "evidence", "nonce", "state_hash", "hash"}),
         title="Change",
     )  # fmt: skip
 

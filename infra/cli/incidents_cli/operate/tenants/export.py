@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from incidents.domain import json_text, model, wire_form
 from incidents.storage import settings, stored_form
@@ -78,10 +78,9 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
-    state: dict[str, Any] = {
+    state = checkpoint.load({
         "after": None, "after_event": None, "bytes": 0, "incidents": 0, "changes": 0, "events": 0, "incomplete": 0,
-    }  # fmt: skip
-    state |= checkpoint.load()
+    })  # fmt: skip
     is_complete = "sha256" in state and _sha256(part if part.exists() else file) == state["sha256"]
     if file.exists() and (part.exists() or not is_complete):
         raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
