@@ -34,6 +34,7 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
   return (
     <form ref={box} class="card step" noValidate aria-label={title} onSubmit={async (event) => {
       event.preventDefault();
+      if (!draft.dirty && draft.collisions.length === 0) return box.current?.querySelector<HTMLElement>("input, select")?.focus(); // nothing to record
       const saved = await draft.save(api);
       if (!saved) return box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
       say("Saved");

@@ -154,7 +154,7 @@ export function Collisions({ draft }: { draft: Draft }) {
     : fieldAt(path).kind === "moment" && typeof of === "string" ? moment(of) : typeof of === "string" ? <Prose text={of} /> : <code>{JSON.stringify(of)}</code>;
   return (
     <section class="card collisions">
-      <h2 ref={first} tabIndex={-1}>Somebody else changed the same</h2>
+      <h2 ref={first} tabIndex={-1}>Somebody else changed the same {count === 1 ? "field" : "fields"}</h2>
       <p>Last change: <Text of={by} />. Nothing of yours is lost. All other fields are merged. Decide for each field below, then save again.</p>
       {draft.collisions.map(({ path, base, mine, theirs }) => (
         <fieldset key={path}>
