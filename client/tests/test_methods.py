@@ -98,7 +98,7 @@ def test_money_keeps_all_its_digits(incidents: Any, amount: str) -> None:
 def test_a_loop_with_if_match_loses_no_concurrent_addition(tag: str) -> None:
     def add(name: str) -> None:
         while name not in (incident := client.grc.incidents.get(made.id)).tags:
-            # The write fails if another write was first. If its answer is lost, the next read shows whether it succeeded.
+            # The write fails if another write was first. If the answer is lost, the next read shows the result.
             with suppress(grc_client.PreconditionFailed, grc_client.ConnectionFailed):
                 client.grc.incidents.update(made.id, if_match=incident.etag, tags=[*incident.tags, name])
 
