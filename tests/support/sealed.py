@@ -27,13 +27,13 @@ class Key:
     """A signing key, as AWS KMS has it."""
 
     def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.public_key = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        self.public_key = self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.fingerprint = sha256(self.public_key).hexdigest()
 
     def sign(self, manifest: bytes) -> bytes:
         """Return the file of a manifest."""
-        return manifests.signed(manifest, self.public_key, self._key.sign(manifest, ec.ECDSA(SHA256())))
+        return manifests.signed(manifest, self.public_key, self.private.sign(manifest, ec.ECDSA(SHA256())))
 
 
 class SealedTenant:
