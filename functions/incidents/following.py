@@ -84,7 +84,7 @@ def follow_incidents(records: list[Record], days: Marks, deadlines: Marks, seals
             days.mark(*place, now=now, apps=apps[place])
         except Busy:
             failed |= numbers
-    due = [(deadlines, *one) for one in incidents.items()] + [(seals, *one) for one in tenants.items() if seals]
+    due = [(deadlines, *item) for item in incidents.items()] + [(seals, *item) for item in tenants.items() if seals]
     for marks, name, numbers in due:
         try:
             marks.mark(*name, now=now)

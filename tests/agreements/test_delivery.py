@@ -345,7 +345,9 @@ def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
 
 
 def test_the_boundary_permits_exactly_the_actions_of_the_functions() -> None:
-    resources = templates.service()["Resources"]
+    """The functions are in the service's template and in the nested templates."""
+    read = [templates.read(templates.CHECKOUT / file)["Resources"] for file in TEMPLATES]
+    resources = {(n, name): resource for n, of_file in enumerate(read) for name, resource in of_file.items()}
     policies = [
         policy["PolicyDocument"]
         for one in resources.values()

@@ -117,10 +117,11 @@ def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: 
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 
-def test_the_emulator_s_bucket_of_manifests_lacks_only_its_policy(built: Path) -> None:
+def test_the_emulator_s_bucket_and_key_of_manifests_lack_only_their_denials(built: Path) -> None:
     for_emulator.write(built, versions=False)
     found = changes(built / "History")
-    assert {path.split("/")[1] for path in found} == {"ManifestsPolicy"}
+    denials = ("Resources/ManifestsPolicy/", "Resources/Key/Properties/KeyPolicy/Statement/1/")
+    assert all(path.startswith(denials) for path in found)
     assert set(found.values()) == {GONE}
 
 
@@ -129,7 +130,7 @@ def test_the_built_templates_stay_unchanged_and_only_three_nested_ones_are_repla
     for_emulator.write(built, versions=False)
     assert {path: path.read_bytes() for path in built.rglob("template.yaml")} == before
     assert {path.parent.name for path in built.glob("*/*.yaml") if path.name == for_emulator.FILE} == {
-        "Eventing", "Observability"
+        "Eventing", "Observability", "History"
     }  # fmt: skip
 
 
@@ -140,6 +141,8 @@ def test_the_built_templates_stay_unchanged_and_only_three_nested_ones_are_repla
         ("template.yaml", '"AutoPublishAlias"', '"Other"'),
         ("template.yaml", '"ScheduleMetrics.Alias"', '"ScheduleMetrics"'),
         ("template.yaml", '"FollowIncidents.Alias"', '"FollowIncidents"'),
+        ("template.yaml", '"SealHistory.Alias"', '"SealHistory"'),
+        ("History/template.yaml", '"Deny"', '"Allow"'),
         ("template.yaml", '"ScheduleExpression"', '"Other"'),
         ("template.yaml", '"MARK_SETTLE_SECONDS"', '"Other"'),
         ("template.yaml", f'"{SHARED}"', '"Other"'),
@@ -162,5 +165,5 @@ def test_the_local_stack_sets_only_parameters_of_the_template() -> None:
     given = up_down.parameters(Stack(1), sam.host_parameters())
     console = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
     others = {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
-    assert set(given) == others | console
+    assert set(given) == others | console | {"HistoryRetentionMode", "HistoryRetentionDays"}
     assert set(given) <= set(templates.service()["Parameters"])

@@ -14,7 +14,7 @@ from incidents_cli.operate.history.verify_history import Report
 from incidents_cli.operate.tenants import export
 from incidents_cli.operate.tenants.reading import TenantReader
 
-from tests.support.sealed import Key
+from tests.support.sealed import SigningKey
 
 BUCKET = "manifests"
 
@@ -23,7 +23,7 @@ class LocalKms:
     """The two calls of KMS that the job makes. moto hashes a digest again, so moto's signatures are wrong."""
 
     def __init__(self) -> None:
-        self.key = Key()
+        self.key = SigningKey()
 
     def sign(self, *, KeyId: str, Message: bytes, MessageType: str, SigningAlgorithm: str) -> dict[str, bytes]:  # noqa: N803
         assert (KeyId, MessageType, SigningAlgorithm, len(Message)) == ("key", "DIGEST", "ECDSA_SHA_256", 32)
@@ -71,6 +71,6 @@ def exported(tenant_id: str) -> Iterator[bytes]:
     return ((line.text or "").encode() for line in (export.line_of(one, reader) for one in reader.incidents()))
 
 
-def check(tenant_id: str, key: Key) -> Report:
+def check(tenant_id: str, key: SigningKey) -> Report:
     """Check a tenant's incidents against its manifests, with the verifier."""
     return verify_history.check(tenant_id, {key.fingerprint}, manifest_lines(tenant_id), exported(tenant_id))

@@ -23,7 +23,7 @@ HOUR = 3_600_000
 START = 1_780_000_000_000
 
 
-class Key:
+class SigningKey:
     """A signing key, as AWS KMS has it."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Key:
 class SealedTenant:
     """A tenant with random incidents. ``documents`` are the lines of an export, and ``files`` the manifests."""
 
-    def __init__(self, random: Random, tenant_id: str, key: Key, steps: int = 40) -> None:
+    def __init__(self, random: Random, tenant_id: str, key: SigningKey, steps: int = 40) -> None:
         self.tenant_id, self.key = tenant_id, key
         self.files: list[bytes] = []
         self.entries: dict[str, set[int]] = {}  # the sealed versions by incident
@@ -338,7 +338,7 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
         forged.files[last] = wire_form.canonical_json(content | members) + b"\n" + proof + b"\n"
         yield f"{name}, with the old signature", forged
         forged = copy()
-        forged.files[last] = Key().sign(wire_form.canonical_json(content | members))
+        forged.files[last] = SigningKey().sign(wire_form.canonical_json(content | members))
         yield f"{name}, signed with another key", forged
     # Even the right key must not sign a manifest of another form.
     ill_formed = {

@@ -10,7 +10,7 @@ import pytest
 from incidents_cli.operate.history import verify_history
 
 from tests.support import scale
-from tests.support.sealed import Key, SealedTenant, attacked, damaged
+from tests.support.sealed import SealedTenant, SigningKey, attacked, damaged
 
 TENANTS = scale.of(short=4, full=200)
 VERIFIER = Path(verify_history.__file__)
@@ -18,11 +18,11 @@ VERIFIER = Path(verify_history.__file__)
 
 @pytest.fixture(scope="module")
 def tenant() -> SealedTenant:
-    return SealedTenant(Random(1), "acme", Key())
+    return SealedTenant(Random(1), "acme", SigningKey())
 
 
 def test_each_attack_on_each_tenant_is_found() -> None:
-    key, tried = Key(), set()
+    key, tried = SigningKey(), set()
     for number in range(TENANTS):
         random = Random(number)
         tenant, other = SealedTenant(random, f"tenant-{number}", key), SealedTenant(random, "other", key)

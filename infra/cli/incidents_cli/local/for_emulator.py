@@ -47,8 +47,9 @@ def write(folder: Path, *, versions: bool) -> Path:
     _set(eventing, EVENTING)
     _leave_out_leading_keys(service)
     _leave_out_bus_policy(service)
-    _leave_out_tls(eventing, "AWS::SQS::QueuePolicy")
-    _leave_out_tls(history, "AWS::S3::BucketPolicy")
+    _leave_out_denials(eventing, "AWS::SQS::QueuePolicy")
+    _leave_out_denials(history, "AWS::S3::BucketPolicy")
+    _leave_out_denials(history, "AWS::KMS::Key", "KeyPolicy")
     _leave_out_metric_math(observability)
     if not versions:
         _leave_out_versions(service)
@@ -81,22 +82,21 @@ def _leave_out_bus_policy(template: dict[str, Any]) -> None:
         del template["Resources"][name]
 
 
-def _leave_out_tls(template: dict[str, Any], kind: str) -> None:
+def _leave_out_denials(template: dict[str, Any], kind: str, document: str = "PolicyDocument") -> None:
     """Remove the denials from the policies of a kind of resource.
 
-    One denial refuses requests without TLS, but the emulator is reached over HTTP. The bucket's other denials name the
-    role of a function, but the emulator passes the name of another role to conditions.
+    Some denials refuse requests without TLS, but the emulator is reached over HTTP. Others allow only the role of one
+    function, but the emulator compares the name of the role's session.
     """
-    policies = _of_type(template, kind)
     changed = 0
-    for name, policy in policies.items():
-        document = policy["Properties"]["PolicyDocument"]
-        kept = [statement for statement in document["Statement"] if statement["Effect"] != "Deny"]
-        changed += len(document["Statement"]) - len(kept)
-        document["Statement"] = kept
+    for name, resource in _of_type(template, kind).items():
+        policy = resource["Properties"][document]
+        kept = [statement for statement in policy["Statement"] if statement["Effect"] != "Deny"]
+        changed += len(policy["Statement"]) - len(kept)
+        policy["Statement"] = kept
         if not kept:
             del template["Resources"][name]
-    _demand(changed, f"a statement about TLS in {kind}")
+    _demand(changed, f"a denial in {kind}")
 
 
 def _leave_out_metric_math(template: dict[str, Any]) -> None:

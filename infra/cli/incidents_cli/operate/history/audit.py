@@ -37,8 +37,8 @@ def trail(
     reader = tenant_reader(tenant_id, table, stack, region)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(pack.CHANGE_COLUMNS)
-    for one in reader.incidents():
-        text = line_of(one, reader).text
+    for incident in reader.incidents():
+        text = line_of(incident, reader).text
         for row in pack.change_rows(pack.read(text), period) if text else ():
             if by in (None, row[1]):
                 writer.writerow([clean(cell) for cell in row])

@@ -74,7 +74,7 @@ def verify(
     with step("Checking the history", "Checked the history"):
         # The manifests come first. Otherwise, they could have a change that the table did not have yet.
         manifests = [*manifest_bucket.lines(deployment, tenant_id)]
-        export = ((line_of(one, reader).text or "{}").encode() for one in reader.incidents())
+        export = ((line_of(each, reader).text or "{}").encode() for each in reader.incidents())
         report = verify_history.check(tenant_id, keys, manifests, export)
     for fault in report.faults:
         say(clean(fault))

@@ -32,7 +32,7 @@ def lines(deployment: Deployment, tenant_id: str) -> Iterator[bytes]:
     s3, bucket = deployment.client("s3"), bucket_of(deployment)
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=manifests.folder(tenant_id))
     # The newest version of a name is listed first, so the oldest version is the last one that the dictionary gets.
-    oldest = {one["Key"]: one["VersionId"] for page in pages for one in page.get("Versions", [])}
+    oldest = {version["Key"]: version["VersionId"] for page in pages for version in page.get("Versions", [])}
     for name in sorted(oldest, reverse=True):
         file: bytes = s3.get_object(Bucket=bucket, Key=name, VersionId=oldest[name])["Body"].read()
         yield from file.splitlines(keepends=True)

@@ -101,7 +101,7 @@ def write(folder: Path, deployment: Deployment, reader: TenantReader, choice: Ch
 def write_keys(folder: Path, manifests: Path) -> set[str]:
     """Write the public keys that the manifests name as PEM files. Return their fingerprints."""
     proofs = [json.loads(line) for line in manifests.read_bytes().splitlines()[1::2]]
-    keys = {one["public_key"]: b64decode(one["public_key"]) for one in proofs}
+    keys = {proof["public_key"]: b64decode(proof["public_key"]) for proof in proofs}
     for der in keys.values():
         pem = load_der_public_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (folder / f"public-key-{sha256(der).hexdigest()[:8]}.pem").write_bytes(pem)
@@ -117,7 +117,7 @@ def write_views(folder: Path, lines: Path, choice: Choice, report: verify_histor
     ):
         for line in incidents_in(lines):
             incident = line["incident"]
-            changes = [one for one in line["changes"] if is_in(one["at"], choice.period)]
+            changes = [change for change in line["changes"] if is_in(change["at"], choice.period)]
             if not changes:
                 continue
             population.add(incident["id"])
@@ -134,7 +134,7 @@ def write_sample(folder: Path, lines: Path, population: set[str], choice: Choice
     The sample are the incidents with the lowest SHA-256 of the seed, a colon and the id. So an auditor can choose the
     sample again, with any program.
     """
-    ranked = sorted(population, key=lambda one: sha256(f"{choice.seed}:{one}".encode()).hexdigest())
+    ranked = sorted(population, key=lambda each: sha256(f"{choice.seed}:{each}".encode()).hexdigest())
     chosen = set(ranked[: choice.sample])
     with _table(folder / "sample.csv", SAMPLE_COLUMNS) as sample, (folder / "sample.jsonl").open("wb") as histories:
         for raw in lines.open("rb"):
@@ -197,12 +197,12 @@ def change_rows(line: Line, period: Period) -> Iterator[list[Any]]:
             stamps = [change["at"], change["by"], change["action"]]
             stamps += [incident["incident_number"], incident["id"], change["version"]]
             for name, pair in change["changes"].items() or [("", {"from": None, "to": None})]:
-                yield [*stamps, name, *(_text(pair[end]) for end in ("from", "to"))]
+                yield [*stamps, name, *(_cell(pair[end]) for end in ("from", "to"))]
 
 
 def newest_seal(incident_id: str, report: verify_history.Report) -> tuple[int | None, str | None]:
     """Return the newest version of an incident that a manifest has, and the head of the incident there."""
-    return max(report.sealed.get(incident_id, ()), key=lambda one: (one[0], one[1] or ""), default=(None, None))
+    return max(report.sealed.get(incident_id, ()), key=lambda each: (each[0], each[1] or ""), default=(None, None))
 
 
 def incidents_in(lines: Path) -> Iterator[Line]:
@@ -223,7 +223,7 @@ def is_in(at: str, period: Period) -> bool:
     return period[0] <= at <= period[1]
 
 
-def _text(value: Any) -> str:
+def _cell(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False, default=lambda amount: f"{amount:f}")
