@@ -3,12 +3,19 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
+from incidents import sealing
+from incidents.domain import manifests
+from incidents.domain.identity import Identity
+from incidents.domain.manifests import Position
+from incidents.sealing import Order
+from incidents.storage.feed_reader import FeedReader
 from incidents_cli.operate.history import verify_history
 from incidents_cli.operate.history.verify_history import Report
 from incidents_cli.operate.tenants import export
@@ -74,3 +81,37 @@ def exported(tenant_id: str) -> Iterator[bytes]:
 def check(tenant_id: str, key: SigningKey) -> Report:
     """Check a tenant's incidents against its manifests, with the verifier."""
     return verify_history.check(tenant_id, {key.fingerprint}, manifest_lines(tenant_id), exported(tenant_id))
+
+
+class MemoryStore:
+    """A bucket in memory, for tests with a table that is not on moto."""
+
+    def __init__(self) -> None:
+        self.key = SigningKey()
+        self.files: list[bytes] = []
+
+    def newest(self, tenant_id: str) -> Position | None:
+        return manifests.position(manifests.without_signature(self.files[-1])) if self.files else None
+
+    def put(self, tenant_id: str, manifest: bytes) -> Position:
+        self.files.append(self.key.sign(manifest))
+        return manifests.position(manifest)
+
+
+def faults_of_sealed(client: Any, table: str, tenant_id: str) -> list[str]:
+    """Seal a tenant completely, and return the faults that the verifier finds."""
+    store: Any = MemoryStore()
+
+    @contextmanager
+    def serving(_: str) -> Iterator[FeedReader]:
+        yield FeedReader(Identity(tenant_id, "tests", None, frozenset()), client, table)
+
+    for whole in (True, False):
+        sealing.seal_tenant(Order(tenant_id, whole), store, serving, 0)
+    lines = [line for file in store.files for line in file.splitlines(keepends=True)]
+    reader = TenantReader(client, table, tenant_id)
+    incidents = ((export.line_of(one, reader).text or "").encode() for one in reader.incidents())
+    report = verify_history.check(tenant_id, {store.key.fingerprint}, lines, incidents)
+    assert report.incidents
+    assert report.unsealed == 0
+    return report.faults

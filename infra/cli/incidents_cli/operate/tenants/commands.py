@@ -122,11 +122,10 @@ def erase(
     stderr.print(
         f"This command erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo it.",
     )
-    if "HistoryBucket" in Deployment(stack, region).outputs:
-        stderr.print(
-            "The locked manifests keep the ids of the tenant and of its incidents until their retention ends. "
-            "They keep no content of incidents."
-        )
+    stderr.print(
+        "If the stack seals histories, the manifests keep the ids of the tenant and of its incidents until their locks "
+        "end. They have no content of incidents."
+    )
     stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md), so that nobody writes new items for it.")
     if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
         raise StepFailed(
