@@ -87,7 +87,7 @@ def seal_tenant(order: Order, store: ManifestStore, serving: Serving, settle_ms:
 
 def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, now: int) -> None:
     """Put as many manifests as the window from the newest manifest until now needs."""
-    newest = store.newest(order.tenant_id)
+    newest, erasure = store.newest(order.tenant_id), order.erasure
     end = timestamps.from_milliseconds(now - settle_ms)
     start = BEGINNING
     if newest and not order.whole:
@@ -96,8 +96,8 @@ def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, 
         for window, entries in _windows(reader, start, end):
             if deadline.left() < _MANIFEST_SECONDS:
                 raise Busy
-            manifest = manifests.dump(order.tenant_id, reader.table_name, newest, window, entries, order.erasure)
-            newest = store.put(order.tenant_id, manifest)
+            manifest = manifests.dump(order.tenant_id, reader.table_name, newest, window, entries, erasure)
+            newest, erasure = store.put(order.tenant_id, manifest), None
 
 
 def _windows(reader: FeedReader, start: str, end: str) -> Iterator[tuple[Window, dict[str, Entry]]]:

@@ -33,7 +33,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKms]:
+def kms(table: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKms]:
     """Return the signing key. The job uses this key, and an empty bucket."""
     here = LocalKms()
     manifest_store.s3.cache_clear()

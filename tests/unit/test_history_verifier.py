@@ -55,7 +55,7 @@ def test_a_manifest_with_an_erasure_allows_that_earlier_incidents_are_gone(tenan
     files = [*tenant.files, tenant.key.sign(erased)]
     report = verify_history.check("acme", {tenant.key.fingerprint}, b"".join(files).splitlines(), [])
 
-    assert (report.faults, report.until) == ([], end.to)
+    assert (report.faults, report.until, report.erasures) == ([], end.to, 1)
 
 
 def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, tmp_path: Path) -> None:

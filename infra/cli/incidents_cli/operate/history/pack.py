@@ -136,8 +136,12 @@ def write_sample(folder: Path, lines: Path, population: set[str], choice: Choice
     """
     ranked = sorted(population, key=lambda each: sha256(f"{choice.seed}:{each}".encode()).hexdigest())
     chosen = set(ranked[: choice.sample])
-    with _table(folder / "sample.csv", SAMPLE_COLUMNS) as sample, (folder / "sample.jsonl").open("wb") as histories:
-        for raw in lines.open("rb"):
+    with (
+        _table(folder / "sample.csv", SAMPLE_COLUMNS) as sample,
+        (folder / "sample.jsonl").open("wb") as histories,
+        lines.open("rb") as whole,
+    ):
+        for raw in whole:
             line = read(raw)
             if "incident" in line and line["incident"]["id"] in chosen:
                 histories.write(raw)
@@ -259,7 +263,7 @@ The period is from {choice.period[0]} to {choice.period[1]}. The table is `{read
 |---|---|
 | `contents.csv` | the size and the SHA-256 of each other file |
 | `export.jsonl` | all incidents of the tenant with all changes, the events of findings, and the settings |
-| `manifests.jsonl` | the signed manifests of the tenant, oldest first. They end at {report.until} |
+| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. Erasures: {report.erasures} |
 | `population.csv` | the {population} incidents with a change in the period. A create is a change |
 | `changes.csv` | who changed what in the period |
 | `sample.csv`, `sample.jsonl` | the sample with its seals, and its complete histories. The seed is `{choice.seed}` |

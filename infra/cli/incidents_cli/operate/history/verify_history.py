@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 JSON_FIELDS = ("lessons_learned", "regulatory_reports")
 MEMBERS = ["entries", "erasure", "format", "from", "number", "previous_hash", "table", "tenant_id", "to"]
-OVERLAP = timedelta(hours=1)  # a manifest may lack a change of its last hour, which the next manifest has
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 
 
@@ -38,6 +37,7 @@ class Report:
     manifests: int = 0
     incidents: int = 0
     unsealed: int = 0
+    erasures: int = 0
     sealed: dict[str, set[tuple[int, str | None]]] = field(default_factory=dict)  # the versions and heads of incidents
     faults: list[str] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             if content["from"] > report.until:
                 raise ValueError(f"begins at {content['from']}, but the manifests before it end at {report.until}")
             if content["erasure"]:
-                report.sealed.clear()  # the tenant was erased, so its earlier incidents are gone
+                report.erasures, report.sealed = report.erasures + 1, {}  # the earlier incidents are gone
             for incident_id, version, head in content["entries"]:
                 report.sealed.setdefault(incident_id, set()).add((version, head))
             report.until = max(report.until, content["to"])
@@ -145,7 +145,7 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
 
 
 def seal_faults(report: Report, incident: dict[str, Any], changes: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the contradictions between an incident and the manifests."""
+    """Yield the contradictions between an incident and the manifests. The last manifest may lack its last hour."""
     for version, head in sorted(sealed := report.sealed.get(incident["id"], set()), key=str):
         number, _, sealed_hash = (head or "").partition(":")
         if version > incident["version"]:
@@ -154,7 +154,7 @@ def seal_faults(report: Report, incident: dict[str, Any], changes: list[dict[str
             yield f"its change {number} is not the change that a manifest has"
     if all(version != incident["version"] for version, _ in sealed):
         report.unsealed += 1
-        if datetime.fromisoformat(incident["updated_at"]) <= datetime.fromisoformat(report.until) - OVERLAP:
+        if datetime.fromisoformat(incident["updated_at"]) <= datetime.fromisoformat(report.until) - timedelta(hours=1):
             yield f"no manifest has its version {incident['version']} of {incident['updated_at']}"
 
 
@@ -191,8 +191,8 @@ def main() -> None:
     with given.files[0].open("rb") as manifests, given.files[1].open("rb") as export:
         report = check(given.tenant, set(given.key), manifests, export)
     faults = "".join(f"FAULT  {fault}\n" for fault in report.faults).encode("ascii", "backslashreplace").decode()
-    end = f"The manifests end at {report.until}. Changed since then: {report.unsealed} incidents."
-    sys.stdout.write(f"{faults}{report.incidents} incidents, {report.manifests} manifests. {end}\n")
+    checked = f"{report.incidents} incidents, {report.manifests} manifests, {report.erasures} erasures"
+    sys.stdout.write(f"{faults}{checked}. Until {report.until}; changed later: {report.unsealed} incidents.\n")
     sys.exit(f"{len(report.faults)} faults" if report.faults else 0)
 
 
