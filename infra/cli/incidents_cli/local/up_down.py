@@ -144,7 +144,8 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, given, folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
-        _lock_manifests(stack)
+        if stack.history_bucket:
+            _lock_manifests(stack)
     with step("Creating the routes", "Created the routes of the API"):
         routes.create(stack)
     unchanged.mark_deployment(stack, wanted)
