@@ -69,6 +69,8 @@ def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, 
     bad = subprocess.run([*program, "manifests.jsonl", "export.jsonl"], cwd=tmp_path, capture_output=True, text=True)
 
     assert (good.returncode, good.stderr) == (0, "")
+    unhashed = sum("hash" not in document["changes"][-1] for document in tenant.documents)
+    assert f"without a hash: {unhashed};" in good.stdout
     assert f"{len(tenant.documents)} incidents, {len(tenant.files)} manifests" in good.stdout
     assert (bad.returncode, bad.stderr) == (1, "1 faults\n")
     gone = tenant.documents[0]["incident"]["id"]

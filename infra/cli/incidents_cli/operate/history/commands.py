@@ -84,6 +84,8 @@ def verify(
         say(clean(fault))
     stderr.print(f"{report.incidents:>9,} incidents\n{report.manifests:>9,} manifests")
     stderr.print(f"The manifests end at {report.until}. Changed since then: {report.unsealed} incidents.")
+    if report.unproved:
+        stderr.print(f"Without a hash, because an old release made the last change: {report.unproved} incidents.")
     if report.erasures:
         stderr.print(f"Erasures of the tenant: {report.erasures}. The incidents before the last one are not checked.")
     stderr.print(f"Keys: {', '.join(sorted(keys))}")

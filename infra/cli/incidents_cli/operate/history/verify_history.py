@@ -3,8 +3,7 @@
     python3 verify_history.py --tenant acme --key FINGERPRINT manifests.jsonl export.jsonl
 
 The fingerprint must come from somebody whom you trust, not from the person who gave you the files. The program needs
-Python 3.11 and the package `cryptography`. It prints each fault. If there is a fault, the exit code is 1.
-"""
+Python 3.11 and the package `cryptography`. It prints each fault. If there is a fault, the exit code is 1."""
 
 import argparse
 import json
@@ -24,19 +23,19 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-JSON_FIELDS = ("lessons_learned", "regulatory_reports")
 MEMBERS = ["entries", "erasure", "format", "from", "number", "previous_hash", "table", "tenant_id", "to"]
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 
 
 @dataclass
 class Report:
-    """The result of a check. ``until`` is the end of the manifests. ``unsealed`` counts newer states of incidents."""
+    """A check's result. ``unsealed`` incidents changed after ``until``, and ``unproved`` incidents have no hash."""
 
     until: str = "1970-01-01T00:00:00.000Z"
     manifests: int = 0
     incidents: int = 0
     unsealed: int = 0
+    unproved: int = 0
     erasures: int = 0
     sealed: dict[str, set[tuple[int, str | None]]] = field(default_factory=dict)  # the versions and heads of incidents
     faults: list[str] = field(default_factory=list)
@@ -55,11 +54,11 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
             incident, changes = document["incident"], document["changes"]
             if (subject := str(incident["id"])) <= last:
                 raise ValueError("the incidents are not in the order of their ids")
-            last = subject
+            last, report.incidents = subject, report.incidents + 1
             missing.discard(subject)
-            report.incidents += 1
             faults = [*history_faults(tenant_id, incident, changes), *seal_faults(report, incident, changes)]
             report.faults += [f"{subject}: {fault}" for fault in faults]
+            report.unproved += "hash" not in changes[-1]
         except UNREADABLE as error:
             report.faults.append(f"{subject}: it cannot be read ({type(error).__name__}: {error})")
     report.faults += [f"{gone}: the export does not have it, but a manifest does" for gone in sorted(missing)]
@@ -160,7 +159,7 @@ def seal_faults(report: Report, incident: dict[str, Any], changes: list[dict[str
 
 def text(name: str, value: Any) -> Any:
     """Return a value as it enters a hash: amounts and JSON fields as text."""
-    if value is not None and name in JSON_FIELDS:
+    if value is not None and name in ("lessons_learned", "regulatory_reports"):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float)
     return f"{Decimal(value).normalize():f}" if value is not None and name == "financial_impact" else value
 
@@ -191,8 +190,9 @@ def main() -> None:
     with given.files[0].open("rb") as manifests, given.files[1].open("rb") as export:
         report = check(given.tenant, set(given.key), manifests, export)
     faults = "".join(f"FAULT  {fault}\n" for fault in report.faults).encode("ascii", "backslashreplace").decode()
-    checked = f"{report.incidents} incidents, {report.manifests} manifests, {report.erasures} erasures"
-    sys.stdout.write(f"{faults}{checked}. Until {report.until}; changed later: {report.unsealed} incidents.\n")
+    checked = f"{report.incidents} incidents, {report.manifests} manifests until {report.until}"
+    rest = f"changed later: {report.unsealed}; without a hash: {report.unproved}; erasures: {report.erasures}"
+    sys.stdout.write(f"{faults}{checked}; {rest}\n")
     sys.exit(f"{len(report.faults)} faults" if report.faults else 0)
 
 
