@@ -93,6 +93,20 @@ def test_each_change_marks_its_tenant_only_if_the_service_seals_histories(
     assert marked() == []
 
 
+def test_a_record_whose_tenant_cannot_be_marked_comes_again(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_mark = marks.Marks.mark
+
+    def refuse(self: Any, tenant_id: str, *name: str, **more: Any) -> None:
+        if not name and tenant_id == "acme":
+            raise Busy
+        set_mark(self, tenant_id, *name, **more)
+
+    monkeypatch.setattr(marks.Marks, "mark", refuse)
+    changes = [record(None, item(1)), record(None, item(1, tenant_id="other"), 101)]
+    assert follow(stream_event(changes), Context) == {"batchItemFailures": [{"itemIdentifier": "100"}]}
+    assert marked() == ["other"]
+
+
 def test_a_sealed_tenant_is_proved_until_the_last_run(kms: LocalKms) -> None:
     one, other = created(**FULL), created()
     patched(one, title="y", financial_impact=0.5)
