@@ -214,6 +214,18 @@ def test_a_failed_tenant_blocks_no_other_tenant(kms: LocalKms, monkeypatch: pyte
     assert [len(contents(tenant)) for tenant in tenants] == [1, 0, 1]
 
 
+def test_all_tenants_of_a_shard_are_sealed_page_by_page(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "SEALS", keys.SEALS._replace(shards=1))
+    monkeypatch.setattr(sealing, "_AT_ONCE", 2)
+    tenants = ["acme", "acme-b", "acme.c", "acme_d", "acmee", "b1", "Z9"]
+    for tenant in tenants:
+        mark(tenant)
+
+    assert run() == {"computed": 7}
+    assert marked() == []
+    assert [len(contents(tenant)) for tenant in tenants] == [1] * 7
+
+
 def test_unreadable_marks_are_a_failure(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> Any:
         raise Busy
