@@ -24,6 +24,9 @@ _PEERS = {
     UNTRACED: ("untraced", "Untraced"),
     "PynamoDB": ("pynamodb", "PynamoDB"),
     "boto3.resource": ("plain", "Plain"),
+    "boto3.client": ("client", "Client"),
+    "boto3.client, tuned": ("tuned", "Tuned"),
+    "FastAPI + Mangum": ("fastapi", "FastAPI"),
 }
 _MODULES = {"get": "get_incident", "list": "list_incidents", "create": "create_incident", "update": "update_incident"}
 
@@ -72,15 +75,20 @@ def runtime(folder: Path) -> Path:
 
 def _write_sources(sources: Path) -> None:
     shutil.copytree(PEERS, sources, dirs_exist_ok=True)
-    shutil.copytree(sources / "powertools", sources / "untraced", dirs_exist_ok=True)
     traced = (sources / "powertools" / "app.py").read_text()
     without = "".join(line for line in traced.replace(", Tracer\n", "\n").splitlines(True) if "tracer" not in line)
     assert "Tracer" not in without.split('"""')[2]
-    (sources / "untraced" / "app.py").write_text(without)
-    for name in ("powertools", "untraced", "pynamodb", "plain", "floor"):
+    plain, made = (sources / "client" / "app.py").read_text(), 'boto3.client("dynamodb")'
+    tuning = 'boto3.client("dynamodb", config=Config(user_agent="incidents", parameter_validation=False))'
+    assert made in plain
+    tuned = plain.replace(made, tuning).replace("from stamps", "from botocore.config import Config\nfrom stamps")
+    for name, code in (("untraced", without), ("tuned", tuned)):
+        (sources / name).mkdir(exist_ok=True)
+        (sources / name / "app.py").write_text(code)
+    for name, _ in _PEERS.values():
         shutil.copy(PEERS / "stamps.py", sources / name)
-        if name != "floor":
-            (sources / name / "requirements.txt").write_text(_exported(f"peer-{name}"))
+        (sources / name / "requirements.txt").write_text(_exported(f"peer-{name}"))
+    shutil.copy(PEERS / "stamps.py", sources / "floor")
 
 
 def _exported(group: str) -> str:

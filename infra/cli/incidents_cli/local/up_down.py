@@ -114,7 +114,7 @@ def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
         "ConsoleAuthorizeUrl": stack.endpoint_url + sign_in.AUTHORIZE,
         "ConsoleTokenUrl": stack.endpoint_url + sign_in.TOKEN,
         "ConsoleSignOutUrl": stack.endpoint_url + sign_in.SIGN_OUT,
-        "ConsoleScopes": "incidents:read",
+        "ConsoleScopes": " ".join(sign_in.SCOPES),
     }
     return {**target, **local, **console}
 
