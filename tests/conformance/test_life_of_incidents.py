@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from incidents.runtime.log import logger
 
-from tests.support import damage, invariants, oracle, scale
+from tests.support import damage, history_world, invariants, oracle, scale
 from tests.support.conversation import Both, Opened, TalkCount
 from tests.support.drawn import (
     BAD,
@@ -85,9 +85,15 @@ def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
 class LifeOfIncidents(RuleBasedStateMachine):
     """A state machine with all operations that may happen, in any order."""
 
-    def __init__(self, tally: TalkCount, items_of: Callable[[str], list[Document]]) -> None:
+    def __init__(
+        self,
+        tally: TalkCount,
+        items_of: Callable[[str], list[Document]],
+        faults_of_sealed: Callable[[str], list[str]],
+    ) -> None:
         super().__init__()
         self.items_of = items_of  # returns all stored items of a tenant
+        self.faults_of_sealed = faults_of_sealed
         self.both = Both(tally)
         self.opened: list[Opened] = []
         self.looks = 0
@@ -287,6 +293,7 @@ class LifeOfIncidents(RuleBasedStateMachine):
             self.both.get(self.both.actors[n % 8], incident_id)
             self.both.history(Actor(record.document["tenant_id"], "auditor", None), incident_id, 100)
         self.every_falsified_history_is_found(self.both.actors[0].tenant)
+        assert self.faults_of_sealed(self.both.actors[0].tenant) == []
 
     def every_falsified_history_is_found(self, tenant: str) -> None:
         items = self.items_of(tenant)
@@ -308,9 +315,10 @@ def test_the_service_behaves_as_its_plain_model(
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
     monkeypatch.setenv("FEED_SETTLE_SECONDS", "0.001")  # so no later write has the time of an update that was shown
     tally, items_of = TalkCount(), partial(invariants.of_tenant, dynamodb, service)
+    faults_of_sealed = partial(history_world.faults_of_sealed, dynamodb, service)
 
     for number in range(SEEDS):
-        life = seed(number)(lambda: LifeOfIncidents(tally, items_of))
+        life = seed(number)(lambda: LifeOfIncidents(tally, items_of, faults_of_sealed))
         run_state_machine_as_test(cast("type[LifeOfIncidents]", life), settings=one_seed)
 
     assert tally.fired.total() >= STEPS

@@ -25,7 +25,7 @@ from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.reading import TenantReader
 from incidents_cli.operate.tenants.violations import Violation
 
-from tests.support import hubs, invariants, recorded, releases
+from tests.support import history_world, hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
@@ -256,7 +256,7 @@ def test_the_marked_days_give_the_release_s_metrics(release: Release, jobs: Metr
 
 
 def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
-    release: Release, jobs: MetricWorld, verified: Verified
+    release: Release, jobs: MetricWorld, verified: Verified, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     for caller, before in incidents(release):
         trail = changes(caller, before)
@@ -276,6 +276,8 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []
+    for tenant in TENANTS:
+        assert history_world.faults_of_sealed(dynamodb, service, tenant) == []
 
 
 def test_old_texts_that_are_refused_today_stay_readable_and_patchable(

@@ -98,6 +98,7 @@ class Stack:
     event_bus_name: str = ""
     queue_url: str = ""
     dead_letters_url: str = ""
+    history_bucket: str = ""
     functions: dict[str, str] | None = None
     claims: dict[str, str] | None = None  # the template's parameters that name the claims of tokens
 
@@ -187,6 +188,7 @@ class Stack:
             event_bus_name=outputs["EventBusName"],
             queue_url=outputs["QueueUrl"],
             dead_letters_url=outputs["DeadLettersUrl"],
+            history_bucket=outputs.get("HistoryBucket", ""),
             functions={
                 operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]
                 for part in parts

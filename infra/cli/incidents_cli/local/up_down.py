@@ -27,6 +27,7 @@ AccountMapOf = Callable[[Stack], "AccountMap"]
 
 SAMPLE_ACCOUNT = "111122223333"
 _FINDINGS_SECONDS = 60
+HISTORY_LOCK = {"HistoryRetentionMode": "GOVERNANCE", "HistoryRetentionDays": "1"}
 TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
 
 
@@ -107,7 +108,7 @@ def down(folder: StackFolder) -> bool:
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
     """Return all template parameters for a deployment to the emulator. ``target`` has the parameters of the build."""
-    local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
+    local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer, **HISTORY_LOCK}
     console = {
         "ConsoleClientId": sign_in.CLIENT,
         "ConsoleAuthorizeUrl": stack.endpoint_url + sign_in.AUTHORIZE,
@@ -143,10 +144,21 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, given, folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
+        if stack.history_bucket:
+            _lock_manifests(stack)
     with step("Creating the routes", "Created the routes of the API"):
         routes.create(stack)
     unchanged.mark_deployment(stack, wanted)
     return stack
+
+
+def _lock_manifests(stack: Stack) -> None:
+    """Lock the objects of the manifests' bucket. The emulator's CloudFormation ignores the lock in the template."""
+    rule = {"Mode": HISTORY_LOCK["HistoryRetentionMode"], "Days": int(HISTORY_LOCK["HistoryRetentionDays"])}
+    stack.client("s3").put_object_lock_configuration(
+        Bucket=stack.history_bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}},  # type: ignore[typeddict-item]
+    )
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
         progress = Progress(reader)
         is_settled = True
         with going_on(part, state["bytes"]) as whole:
-            lines = (_line(incident, reader) for incident in reader.incidents(state["after"]))
+            lines = (line_of(incident, reader) for incident in reader.incidents(state["after"]))
             for batch in batches(lines, AT_ONCE):
                 for line in batch:
                     state["incomplete"] += not line.is_whole
@@ -164,7 +164,7 @@ def _is_settled(incident_id: str) -> bool:
     return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
 
 
-def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+def line_of(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
     if incident.item is None:  # the incident was created after the last page was read, or it is lost
         incident = reader.incident(incident.incident_id)
     if incident.item is None:
