@@ -187,7 +187,8 @@ def must_answer(stack: Stack) -> None:
 def stop(stack: Stack, folder: StackFolder) -> Stack:
     """Let the emulator write its state and exit. After 20 s, kill the emulator. Save and return the stopped stack.
 
-    If the emulator did not write its state, the returned stack keeps its process id, as after a crash.
+    If the emulator of a ready stack did not write its state, the returned stack keeps its process id, as after a crash.
+    Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user.
     """
     is_saved = True
     if stack.pid is not None and is_alive(stack):
@@ -197,7 +198,7 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-        is_saved = all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
+        is_saved = not stack.ready or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
     shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
     stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
     stopped.save(folder)
